@@ -1,0 +1,70 @@
+-- The whole of Cloakroom's database. Embedded in the binary; run once, when the file is made.
+--
+-- Before the first table: page_size = 4096, auto_vacuum = incremental.
+-- On every connection: journal_mode = WAL, synchronous = FULL, no mmap.
+-- Times end in _ms: integers, milliseconds. NULL means "none".
+
+-- Single values: the idle clock, the ranges that numbers are handed out from, the key of monitor links, the boot count.
+create table meta (
+    key   text primary key,
+    value any  not null
+) strict, without rowid;
+
+-- One row a job. seq is handed out from a reserved range and never used again.
+create table job (
+    seq              integer primary key,
+    id               blob    not null constraint id_is_a_ulid check (length(id) = 16),
+    token            text,
+    operation        text    not null,
+    state            text    not null constraint state_is_known
+                             check (state in ('queued', 'running', 'succeeded', 'failed', 'canceled')),
+    attempt          integer not null default 0 constraint attempt_is_counted check (attempt >= 0),
+    strikes          integer not null default 0 constraint strikes_are_attempts check (strikes between 0 and attempt),
+    version          integer not null,
+    cancel_requested integer not null default 0 constraint cancel_requested_is_boolean check (cancel_requested in (0, 1)),
+    doomed           integer not null default 0 constraint doomed_is_boolean check (doomed in (0, 1)),
+    created_ms       integer not null,
+    started_ms       integer,
+    finished_ms      integer,
+    due              integer,            -- idle clock; a lower bound of when the ended job is forgotten
+    params           text,               -- JSON; longer ones are a blob
+    params_blob      integer,
+    result_blob      integer,
+    progress         text,               -- JSON: how far it is, or came; may lag behind
+    outcome          text,               -- JSON: how it ended
+
+    constraint params_are_in_one_place check ((params is null) <> (params_blob is null)),
+    constraint ended_has_an_end check (
+        (state in ('succeeded', 'failed', 'canceled'))
+        = (finished_ms is not null and due is not null and outcome is not null)),
+    constraint queued_has_not_started check (state <> 'queued' or started_ms is null),
+    constraint running_has_started check (state <> 'running' or (started_ms is not null and attempt > 0)),
+    constraint only_success_has_a_result check ((state = 'succeeded') = (result_blob is not null)),
+    constraint doomed_is_canceled check (doomed <= cancel_requested)
+) strict;
+
+-- What the live table is filled with at start-up.
+create index job_active on job (seq) where finished_ms is null;
+-- What the sweeper asks for.
+create index job_due on job (due) where due is not null;
+-- What filtered lists ask for.
+create index job_ended on job (operation, state, seq) where finished_ms is not null;
+-- What a token's own lists ask for.
+create index job_token on job (token, seq) where token is not null;
+
+-- Bytes: params, results. owner is the job's seq; NULL while it is being written, and once its job is gone.
+create table blob (
+    id     integer primary key,
+    owner  integer,
+    size   integer constraint size_is_a_length check (size >= 0),
+    sha256 blob    constraint sha256_is_a_digest check (length(sha256) = 32),
+    constraint whole_when_owned check (owner is null or size is not null)
+) strict;
+
+create index blob_loose on blob (id) where owner is null;
+
+-- A blob's bytes in order: id = blob << 20 | number, 256 KiB each but the last.
+create table blob_chunk (
+    id   integer primary key,
+    data blob not null
+) strict;

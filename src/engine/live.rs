@@ -1,0 +1,199 @@
+//! The jobs in memory: all that have not ended, and as many ended ones as fit into a fixed number of bytes.
+//!
+//! Whoever polls is answered from here. Whoever waits watches one job and is woken once per change; waiting costs no
+//! thread and no query. Written by the store's commits and by the progress of running attempts, read by everyone.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::watch;
+
+use crate::job::{Job, JobId, Progress, Seq, State, Version};
+
+/// Locks that the table is spread over, so that polls rarely meet.
+const SHARDS: usize = 16;
+/// What an entry weighs besides the job in it, in bytes.
+const ENTRY_BYTES: usize = 700;
+
+/// One job in memory. The snapshot is none once the job was forgotten.
+#[derive(Debug)]
+pub struct LiveJob {
+    snapshot: watch::Sender<Option<Arc<Job>>>,
+    rendered: Mutex<Option<Rendered>>,
+}
+
+/// The bytes that a version was last shown as.
+#[derive(Debug, Clone)]
+struct Rendered {
+    version: Version,
+    variant: Arc<str>,
+    bytes: Bytes,
+}
+
+impl LiveJob {
+    fn new(job: Arc<Job>) -> Self {
+        Self {
+            snapshot: watch::Sender::new(Some(job)),
+            rendered: Mutex::default(),
+        }
+    }
+
+    /// The job as it is.
+    pub fn job(&self) -> Option<Arc<Job>> {
+        self.snapshot.borrow().clone()
+    }
+
+    /// Watches the job. Register first, then look.
+    pub fn watch(&self) -> watch::Receiver<Option<Arc<Job>>> {
+        self.snapshot.subscribe()
+    }
+
+    /// The bytes that stand for `version` in the form `variant`, made only if the last ones made were others.
+    pub fn rendered(&self, version: Version, variant: &str, make: impl FnOnce() -> Bytes) -> Bytes {
+        if let Some(rendered) = &*self.rendered.lock()
+            && rendered.version == version
+            && *rendered.variant == *variant
+        {
+            return rendered.bytes.clone();
+        }
+        let bytes = make();
+        *self.rendered.lock() = Some(Rendered {
+            version,
+            variant: variant.into(),
+            bytes: bytes.clone(),
+        });
+        bytes
+    }
+}
+
+#[derive(Debug, Default)]
+struct Ended {
+    order: VecDeque<(Seq, usize)>,
+    bytes: usize,
+}
+
+/// The table.
+#[derive(Debug)]
+pub(super) struct Live {
+    shards: [RwLock<HashMap<Seq, Arc<LiveJob>>>; SHARDS],
+    ended: Mutex<Ended>,
+    ended_bytes: usize,
+}
+
+impl Live {
+    /// An empty table that keeps `ended_bytes` of ended jobs.
+    pub(super) fn new(ended_bytes: usize) -> Self {
+        Self {
+            shards: Default::default(),
+            ended: Mutex::default(),
+            ended_bytes,
+        }
+    }
+
+    /// The job with this identifier, if it is here.
+    pub(super) fn get(&self, id: JobId) -> Option<(Arc<LiveJob>, Arc<Job>)> {
+        let live = self.at(id.seq())?;
+        let job = live.job()?;
+        (job.id == id).then_some((live, job))
+    }
+
+    /// Takes over what a commit made of a job. Versions that progress gave out meanwhile stay behind.
+    pub(super) fn publish(&self, job: &Arc<Job>) {
+        if job.doomed {
+            return self.forget(job.seq);
+        }
+        match self.at(job.seq) {
+            Some(live) => live
+                .snapshot
+                .send_modify(|snapshot| *snapshot = Some(newer(job, snapshot.as_deref()))),
+            None => {
+                self.shard(job.seq)
+                    .write()
+                    .insert(job.seq, Arc::new(LiveJob::new(Arc::clone(job))));
+            }
+        }
+        if job.is_terminal() {
+            self.keep_ended(job);
+        }
+    }
+
+    /// Shows how far an attempt is; gives the version that shows it, or none if the attempt is over.
+    pub(super) fn progress(&self, seq: Seq, attempt: u32, progress: &Progress) -> Option<Version> {
+        let mut version = None;
+        self.at(seq)?.snapshot.send_if_modified(|snapshot| {
+            let Some(job) = snapshot
+                .as_mut()
+                .filter(|job| job.attempt == attempt && is_running(job))
+            else {
+                return false;
+            };
+            let job = Arc::make_mut(job);
+            job.progress = progress.clone();
+            job.version = job.version.next();
+            version = Some(job.version);
+            true
+        });
+        version
+    }
+
+    /// Drops a job that is gone; whoever watches it hears so.
+    pub(super) fn forget(&self, seq: Seq) {
+        if let Some(live) = self.shard(seq).write().remove(&seq) {
+            live.snapshot.send_replace(None);
+        }
+    }
+
+    fn keep_ended(&self, job: &Job) {
+        let mut ended = self.ended.lock();
+        let weight = job.weight() + ENTRY_BYTES;
+        ended.order.push_back((job.seq, weight));
+        ended.bytes += weight;
+        // Once around at most: those that are watched stay.
+        for _ in 0..ended.order.len() {
+            if ended.bytes <= self.ended_bytes {
+                break;
+            }
+            let Some((seq, weight)) = ended.order.pop_front() else {
+                break;
+            };
+            let mut shard = self.shard(seq).write();
+            if shard
+                .get(&seq)
+                .is_some_and(|live| live.snapshot.receiver_count() > 0)
+            {
+                ended.order.push_back((seq, weight));
+            } else {
+                shard.remove(&seq);
+                ended.bytes -= weight;
+            }
+        }
+    }
+
+    fn at(&self, seq: Seq) -> Option<Arc<LiveJob>> {
+        self.shard(seq).read().get(&seq).cloned()
+    }
+
+    fn shard(&self, seq: Seq) -> &RwLock<HashMap<Seq, Arc<LiveJob>>> {
+        &self.shards[seq.0 as usize % SHARDS]
+    }
+}
+
+fn is_running(job: &Job) -> bool {
+    matches!(job.state, State::Running { .. })
+}
+
+fn newer(job: &Arc<Job>, shown: Option<&Job>) -> Arc<Job> {
+    match shown {
+        Some(shown) if shown.version >= job.version => {
+            let mut job = Job::clone(job);
+            job.version = shown.version.next();
+            if job.attempt == shown.attempt && is_running(&job) {
+                job.progress = shown.progress.clone();
+            }
+            Arc::new(job)
+        }
+        _ => Arc::clone(job),
+    }
+}

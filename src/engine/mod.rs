@@ -1,0 +1,354 @@
+//! The life of jobs: submit, look, wait, cancel, delete, stop in order.
+//!
+//! Puts the store, the live table and the runner together. Knows no HTTP.
+
+mod live;
+mod recovery;
+mod runner;
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config::Config;
+use crate::job::{Event, Job, JobId, Version};
+use crate::operations::{Fault, Registry};
+use crate::roots::Roots;
+use crate::store::{
+    self, BlobReader, Committed, Limits, NewJob, Observer, OpenError, Options, Store,
+};
+use live::Live;
+pub use live::LiveJob;
+use runner::Runner;
+
+/// Memory for ended jobs that may be asked for again, in bytes.
+const ENDED_BYTES: usize = 4 << 20;
+
+/// Why the engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data is in use or unusable.
+    #[error(transparent)]
+    Data(#[from] OpenError),
+    /// Recovery could not write.
+    #[error("recovery failed: {0}")]
+    Recovery(#[from] store::Error),
+    /// A root is not there.
+    #[error("the root {} cannot be used: {source}", path.display())]
+    Root {
+        /// As the operator wrote it.
+        path: PathBuf,
+        /// The system's word.
+        source: io::Error,
+    },
+}
+
+/// Why a submission is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// There is no such operation.
+    #[error("there is no operation named {0:?}")]
+    UnknownOperation(String),
+    /// The params do not fit.
+    #[error("the params are not valid")]
+    Invalid(Vec<Fault>),
+    /// The store says no.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// What is asked of an operation.
+#[derive(Debug)]
+pub struct Submission {
+    /// The name of the token that asks.
+    pub token: Option<Arc<str>>,
+    /// The operation's name.
+    pub operation: String,
+    /// Its params, a JSON object.
+    pub params: Value,
+}
+
+/// A job at one moment, and its place in memory if it has one.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// The job.
+    pub job: Arc<Job>,
+    /// Where its rendered form is kept.
+    pub live: Option<Arc<LiveJob>>,
+}
+
+/// What a waiting reader has seen already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Wait for the end.
+    Ended,
+    /// Wait for a version other than this one.
+    Not(Version),
+}
+
+/// A running engine.
+pub struct Engine {
+    store: Arc<Store>,
+    live: Arc<Live>,
+    runner: Arc<Runner>,
+    registry: Arc<Registry>,
+    roots: Arc<Roots>,
+    monitor_key: Vec<u8>,
+    fatal: watch::Receiver<Option<String>>,
+    progress: JoinHandle<()>,
+}
+
+/// Hears of commits, on the store's thread.
+struct Desk {
+    live: Arc<Live>,
+    runner: Arc<Runner>,
+    fatal: watch::Sender<Option<String>>,
+}
+
+impl Observer for Desk {
+    fn committed(&self, change: Committed) {
+        match change {
+            Committed::Saved(job) => {
+                self.live.publish(&job);
+                if job.cancel_requested {
+                    self.runner.stop(job.seq);
+                }
+            }
+            Committed::Claimed(job) => {
+                self.live.publish(&job);
+                self.runner.dispatch(job);
+            }
+            Committed::Forgotten(seq) => self.live.forget(seq),
+        }
+    }
+
+    fn fatal(&self, reason: &str) {
+        self.fatal.send_replace(Some(reason.to_owned()));
+    }
+}
+
+impl Engine {
+    /// Opens the data, recovers what was interrupted, and begins to run jobs. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing runs then.
+    pub async fn start(config: &Config, registry: Registry) -> Result<Self, StartError> {
+        let live = Arc::new(Live::new(ENDED_BYTES));
+        let registry = Arc::new(registry);
+        let (fatal, fatal_seen) = watch::channel(None);
+        // The data folder is left out of walks by its identity, so it must be there before the roots are opened.
+        store::create_private_dir(&config.data).map_err(|source| OpenError::Io {
+            path: config.data.clone(),
+            source,
+        })?;
+        let roots = Roots::open(&config.roots, &config.data)
+            .map_err(|(path, source)| StartError::Root { path, source })?;
+        let roots = Arc::new(roots);
+        let runner = Runner::new(Arc::clone(&registry), Arc::clone(&roots), Arc::clone(&live));
+        let desk = Desk {
+            live: Arc::clone(&live),
+            runner: Arc::clone(&runner),
+            fatal,
+        };
+        let (store, found) = Store::open(&config.data, options(config, &registry), Arc::new(desk))?;
+        runner.set_store(Arc::clone(&store));
+        for job in &found.active {
+            live.publish(job);
+        }
+        let report = recovery::recover(&store, &registry, &found).await?;
+        tracing::info!(
+            boot = found.boot,
+            waiting = report.waiting,
+            requeued = report.requeued,
+            failed = report.failed,
+            canceled = report.canceled,
+            "the store is open"
+        );
+        let progress = tokio::spawn({
+            let runner = Arc::clone(&runner);
+            async move { runner.show_progress().await }
+        });
+        store.set_slots(config.workers).await?;
+        Ok(Self {
+            store,
+            live,
+            runner,
+            registry,
+            roots,
+            monitor_key: found.monitor_key,
+            fatal: fatal_seen,
+            progress,
+        })
+    }
+
+    /// The operations on offer.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The key of unguessable links.
+    pub fn monitor_key(&self) -> &[u8] {
+        &self.monitor_key
+    }
+
+    /// Takes on a job. When this returns it is on the disk, and can be looked at.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn submit(&self, submission: Submission) -> Result<View, SubmitError> {
+        let Some((operation, registered)) = self.registry.get(&submission.operation) else {
+            return Err(SubmitError::UnknownOperation(submission.operation));
+        };
+        registered
+            .check(&submission.params, &self.roots)
+            .map_err(SubmitError::Invalid)?;
+        let params = submission.params.to_string().into();
+        let job = self
+            .store
+            .submit(NewJob {
+                token: submission.token,
+                operation: Arc::clone(operation),
+                params,
+            })
+            .await?;
+        Ok(match self.live.get(job.id) {
+            Some((live, job)) => View {
+                job,
+                live: Some(live),
+            },
+            None => View { job, live: None },
+        })
+    }
+
+    /// The job with this identifier.
+    ///
+    /// # Errors
+    /// [`store::Error::NotFound`], and what the disk may say.
+    pub async fn get(&self, id: JobId) -> Result<View, store::Error> {
+        if let Some((live, job)) = self.live.get(id) {
+            return Ok(View {
+                job,
+                live: Some(live),
+            });
+        }
+        let job = self.store.job(id).await?.ok_or(store::Error::NotFound)?;
+        Ok(View { job, live: None })
+    }
+
+    /// As [`Engine::get`], but waits up to `patience` for what the reader has not seen.
+    ///
+    /// # Errors
+    /// As [`Engine::get`]; also if the job is forgotten meanwhile.
+    pub async fn wait(
+        &self,
+        id: JobId,
+        until: Until,
+        patience: Duration,
+    ) -> Result<View, store::Error> {
+        let view = self.get(id).await?;
+        let Some(live) = view.live else {
+            return Ok(view);
+        };
+        let mut changes = live.watch();
+        let waiting = changes.wait_for(|snapshot| match (snapshot, until) {
+            (None, _) => true,
+            (Some(job), _) if job.is_terminal() => true,
+            (Some(_), Until::Ended) => false,
+            (Some(job), Until::Not(version)) => job.version != version,
+        });
+        // Time that is up and a sender that is gone both leave the snapshot to be looked at.
+        let _ = tokio::time::timeout(patience, waiting).await;
+        let job = live.job().ok_or(store::Error::NotFound)?;
+        Ok(View {
+            job,
+            live: Some(live),
+        })
+    }
+
+    /// Asks a job to stop. It is canceled at once if it waits; if it runs, when its attempt has stopped.
+    ///
+    /// # Errors
+    /// [`store::Error::Illegal`] if it has ended otherwise; [`store::Error::NotFound`].
+    pub async fn cancel(&self, id: JobId) -> Result<View, store::Error> {
+        self.get(id).await?;
+        let job = self.store.record(id.seq(), Event::Cancel).await?;
+        Ok(self
+            .live
+            .get(id)
+            .map_or(View { job, live: None }, |(live, job)| View {
+                job,
+                live: Some(live),
+            }))
+    }
+
+    /// Forgets a job and its result, stopping it if need be; gives it as it last was.
+    ///
+    /// # Errors
+    /// [`store::Error::NotFound`], and what the disk may say.
+    pub async fn delete(&self, id: JobId) -> Result<Arc<Job>, store::Error> {
+        let view = self.get(id).await?;
+        self.store.record(id.seq(), Event::Delete).await?;
+        Ok(view.job)
+    }
+
+    /// The params of a job as JSON.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub async fn params(&self, job: &Job) -> Result<Arc<str>, store::Error> {
+        if let crate::job::Params::Inline(params) = &job.params {
+            return Ok(Arc::clone(params));
+        }
+        let (store, params) = (Arc::clone(&self.store), job.params.clone());
+        let read = tokio::task::spawn_blocking(move || store.params(&params)).await;
+        read.map_err(|e| store::Error::Database(e.to_string()))?
+    }
+
+    /// The bytes of a result.
+    pub fn result(&self, job: &Job) -> Option<BlobReader> {
+        job.output().map(|output| self.store.read_blob(output.blob))
+    }
+
+    /// Becomes some text if the store fails beyond repair: time to end the process.
+    pub fn fatal(&self) -> watch::Receiver<Option<String>> {
+        self.fatal.clone()
+    }
+
+    /// Stops in order: nothing more is claimed, what runs gets `patience`, what is left goes back to the queue.
+    pub async fn drain(&self, patience: Duration) {
+        if let Err(error) = self.store.set_slots(0).await {
+            tracing::warn!(%error, "claims could not be stopped");
+        }
+        self.runner.drain(patience).await;
+        self.progress.abort();
+        let store = Arc::clone(&self.store);
+        // The writer's last commits block.
+        if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
+            tracing::error!(%error, "the store did not close");
+        }
+    }
+}
+
+fn options(config: &Config, registry: &Registry) -> Options {
+    let limits = |description: &crate::operations::Description| Limits {
+        concurrency: description.concurrency.unwrap_or(config.workers),
+        idle_timeout_ms: description
+            .idle_timeout
+            .unwrap_or(config.idle_timeout)
+            .as_millis() as i64,
+    };
+    let operations: HashMap<_, _> = registry
+        .iter()
+        .map(|(name, registered)| (Arc::clone(name), limits(&registered.description)))
+        .collect();
+    Options {
+        queue: config.limits.queue,
+        operations,
+    }
+}

@@ -1,0 +1,49 @@
+//! Makes good what the last death of the server left behind: the plan of [`crate::plan`], executed.
+
+use crate::job::{Event, State};
+use crate::operations::Registry;
+use crate::plan;
+use crate::store::{self, Found, Store};
+
+/// What was done, for one line in the log.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Report {
+    pub(super) waiting: usize,
+    pub(super) requeued: usize,
+    pub(super) failed: usize,
+    pub(super) canceled: usize,
+}
+
+/// Judges every job that had not ended; must be done before anything is claimed.
+pub(super) async fn recover(
+    store: &Store,
+    registry: &Registry,
+    found: &Found,
+) -> Result<Report, store::Error> {
+    let mut report = Report::default();
+    let mut answers = Vec::new();
+    for job in &found.active {
+        let policy = registry
+            .get(&job.operation)
+            .map(|(_, registered)| registered.policy());
+        let event = match (&job.state, policy) {
+            (State::Queued, Some(_)) => {
+                report.waiting += 1;
+                continue;
+            }
+            (State::Queued, None) => Event::Fail(plan::unknown_operation(&job.operation)),
+            (_, policy) => plan::recover(job, policy),
+        };
+        match event {
+            Event::Requeue => report.requeued += 1,
+            Event::Fail(_) => report.failed += 1,
+            _ => report.canceled += 1,
+        }
+        // All of them are handed in before the first answer is awaited: one commit for many.
+        answers.push(store.record(job.seq, event));
+    }
+    for answer in answers {
+        answer.await?;
+    }
+    Ok(report)
+}

@@ -1,0 +1,318 @@
+//! Runs attempts, each on a thread of its own, as many at once as there are workers; shows their progress; tells the
+//! store how they ended. Threads are made when they are needed and go when they were idle for a while.
+
+use std::any::Any;
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::{Notify, watch};
+
+use super::live::Live;
+use crate::job::{Event, Failure, Job, Output, Seq};
+use crate::operations::{Context, Product, ProgressSink, Registry, Signal, Stop};
+use crate::plan;
+use crate::roots::Roots;
+use crate::store::{self, Attempt, Store, WholeBlob};
+
+/// How long a thread without work stays.
+const THREAD_PATIENCE: Duration = Duration::from_secs(10);
+/// Between two looks at the progress of running attempts: at most ten versions of a job a second.
+const PROGRESS_PERIOD: Duration = Duration::from_millis(100);
+
+struct Running {
+    attempt: u32,
+    signal: Arc<Signal>,
+    context: Option<Arc<Context>>,
+}
+
+#[derive(Default)]
+struct Work {
+    queue: VecDeque<Arc<Job>>,
+    idle_threads: usize,
+}
+
+pub(super) struct Runner {
+    registry: Arc<Registry>,
+    roots: Arc<Roots>,
+    live: Arc<Live>,
+    /// Set once the store is open; nothing is dispatched before.
+    store: OnceLock<Arc<Store>>,
+    work: Mutex<Work>,
+    has_work: Condvar,
+    running: Mutex<HashMap<Seq, Running>>,
+    /// How many attempts are under way.
+    under_way: watch::Sender<usize>,
+    draining: AtomicBool,
+    progress: Arc<Notify>,
+}
+
+/// Wakes the task that shows progress.
+struct Wake(Arc<Notify>);
+
+impl ProgressSink for Wake {
+    fn changed(&self) {
+        self.0.notify_one();
+    }
+}
+
+impl Runner {
+    pub(super) fn new(registry: Arc<Registry>, roots: Arc<Roots>, live: Arc<Live>) -> Arc<Self> {
+        Arc::new(Self {
+            registry,
+            roots,
+            live,
+            store: OnceLock::new(),
+            work: Mutex::default(),
+            has_work: Condvar::new(),
+            running: Mutex::default(),
+            under_way: watch::Sender::new(0),
+            draining: AtomicBool::new(false),
+            progress: Arc::default(),
+        })
+    }
+
+    /// Where to record how attempts end.
+    pub(super) fn set_store(&self, store: Arc<Store>) {
+        // There is one store to a runner; a second call would be the same one.
+        let _ = self.store.set(store);
+    }
+
+    /// Runs a job that was claimed. Does not block.
+    pub(super) fn dispatch(self: &Arc<Self>, job: Arc<Job>) {
+        let running = Running {
+            attempt: job.attempt,
+            signal: Arc::default(),
+            context: None,
+        };
+        self.running.lock().insert(job.seq, running);
+        self.under_way.send_modify(|n| *n += 1);
+        let mut work = self.work.lock();
+        work.queue.push_back(job);
+        if work.idle_threads >= work.queue.len() {
+            self.has_work.notify_one();
+            return;
+        }
+        drop(work);
+        let runner = Arc::clone(self);
+        if let Err(error) = thread::Builder::new()
+            .name("worker".into())
+            .spawn(move || runner.serve())
+        {
+            // Its job waits for one of the threads that there are.
+            tracing::error!(%error, "no thread for a job");
+        }
+    }
+
+    /// Asks a job's attempt to stop, if there is one.
+    pub(super) fn stop(&self, seq: Seq) {
+        if let Some(running) = self.running.lock().get(&seq) {
+            running.signal.raise();
+        }
+    }
+
+    /// Gives what runs `patience` to end, then asks it to stop and puts it back into the queue.
+    pub(super) async fn drain(&self, patience: Duration) {
+        let mut under_way = self.under_way.subscribe();
+        let mut ended = async |patience| {
+            // The sender lives as long as we do.
+            tokio::time::timeout(patience, under_way.wait_for(|n| *n == 0))
+                .await
+                .is_ok()
+        };
+        if ended(patience).await {
+            return;
+        }
+        self.draining.store(true, Ordering::Relaxed);
+        for running in self.running.lock().values() {
+            running.signal.raise();
+        }
+        if ended(Duration::from_secs(1)).await {
+            return;
+        }
+        let left: Vec<_> = self
+            .running
+            .lock()
+            .iter()
+            .map(|(seq, running)| (*seq, running.attempt))
+            .collect();
+        for (seq, attempt) in left {
+            tracing::warn!(
+                job.seq = seq.0,
+                attempt,
+                "the attempt did not stop; the job is put back into the queue"
+            );
+            if let Err(error) = self.store().record(seq, Event::Release).await {
+                tracing::error!(job.seq = seq.0, %error, "the job could not be put back");
+            }
+        }
+    }
+
+    /// Shows progress whenever there is some. Runs until it is dropped.
+    pub(super) async fn show_progress(&self) {
+        loop {
+            self.progress.notified().await;
+            for (seq, running) in self.running.lock().iter() {
+                let Some(progress) = running
+                    .context
+                    .as_ref()
+                    .and_then(|context| context.take_progress())
+                else {
+                    continue;
+                };
+                if self
+                    .live
+                    .progress(*seq, running.attempt, &progress)
+                    .is_some()
+                {
+                    self.store().leave_progress(*seq, running.attempt, progress);
+                }
+            }
+            tokio::time::sleep(PROGRESS_PERIOD).await;
+        }
+    }
+
+    fn store(&self) -> &Arc<Store> {
+        self.store
+            .get()
+            .expect("the store is set before it is given slots, and nothing runs without")
+    }
+
+    fn serve(self: Arc<Self>) {
+        loop {
+            let mut work = self.work.lock();
+            let until = Instant::now() + THREAD_PATIENCE;
+            work.idle_threads += 1;
+            while work.queue.is_empty() && !self.has_work.wait_until(&mut work, until).timed_out() {
+            }
+            work.idle_threads -= 1;
+            let Some(job) = work.queue.pop_front() else {
+                return;
+            };
+            drop(work);
+            self.run(&job);
+        }
+    }
+
+    fn run(&self, job: &Job) {
+        let began = Instant::now();
+        let (event, result) = self.attempt(job);
+        // From here on no progress is shown, so the version is the last that anybody saw.
+        let running = self.running.lock().remove(&job.seq);
+        let shown = self
+            .live
+            .get(job.id)
+            .map_or(job.version, |(_, shown)| shown.version);
+        let progress = running
+            .and_then(|running| running.context)
+            .map(|context| context.progress())
+            .unwrap_or_default();
+        let attempt = |result| Attempt {
+            number: job.attempt,
+            progress: progress.clone(),
+            version: shown,
+            result,
+        };
+        let recorded = match self
+            .store()
+            .record_attempt(job.seq, event.clone(), attempt(result))
+        {
+            Err(store::Error::StorageFull) => {
+                let failure = Failure::new(
+                    "storage_full",
+                    "There was no room on the server's disk for the result.",
+                );
+                self.store()
+                    .record_attempt(job.seq, Event::Fail(failure), attempt(None))
+            }
+            recorded => recorded,
+        };
+        let duration_ms = began.elapsed().as_millis() as u64;
+        match recorded {
+            Ok(ended) => {
+                tracing::info!(job.id = %job.id, operation = %job.operation, attempt = job.attempt, duration_ms,
+                    status = ended.status().as_str(), "attempt over");
+            }
+            Err(error) => {
+                tracing::error!(job.id = %job.id, attempt = job.attempt, duration_ms, %error,
+                    "how the attempt ended could not be recorded");
+            }
+        }
+        self.under_way.send_modify(|n| *n -= 1);
+    }
+
+    fn attempt(&self, job: &Job) -> (Event, Option<WholeBlob>) {
+        let Some((_, registered)) = self.registry.get(&job.operation) else {
+            return (Event::Fail(plan::unknown_operation(&job.operation)), None);
+        };
+        let params = match self.store().params(&job.params) {
+            Ok(params) => params,
+            Err(error) => {
+                return (
+                    Event::Fail(Failure::new("io_error", error.to_string())),
+                    None,
+                );
+            }
+        };
+        let context = {
+            let mut running = self.running.lock();
+            let Some(running) = running.get_mut(&job.seq) else {
+                return (Event::Stop, None);
+            };
+            let context = Arc::new(Context::new(
+                params,
+                Arc::clone(&self.roots),
+                Arc::clone(self.store()),
+                Arc::clone(&running.signal),
+                Box::new(Wake(Arc::clone(&self.progress))),
+            ));
+            running.context = Some(Arc::clone(&context));
+            context
+        };
+        match catch_unwind(AssertUnwindSafe(|| registered.operation.run(&context))) {
+            Ok(Ok(product)) => {
+                let (output, whole) = split(product);
+                (Event::Succeed(output), Some(whole))
+            }
+            Ok(Err(Stop::Canceled)) if self.draining.load(Ordering::Relaxed) => {
+                (Event::Release, None)
+            }
+            Ok(Err(Stop::Canceled)) => (Event::Stop, None),
+            Ok(Err(Stop::Failed(failure))) => (Event::Fail(failure), None),
+            Err(panic) => {
+                let message = format!("The operation panicked: {}", panic_message(&*panic));
+                tracing::error!(job.id = %job.id, operation = %job.operation, %message, "a job panicked");
+                (Event::Fail(Failure::new("panicked", message)), None)
+            }
+        }
+    }
+}
+
+fn split(product: Product) -> (Output, WholeBlob) {
+    let Product {
+        whole,
+        media_type,
+        filename,
+    } = product;
+    let sha256 = hex::encode(whole.sha256);
+    (
+        Output {
+            blob: whole.blob,
+            size: whole.size,
+            sha256,
+            media_type,
+            filename,
+        },
+        whole,
+    )
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
+}

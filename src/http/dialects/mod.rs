@@ -1,0 +1,4 @@
+//! Ways to say the same thing: each turns requests into submissions and jobs into replies. Leaves: they know neither
+//! the engine nor the store nor each other.
+
+pub(super) mod native;

@@ -1,0 +1,164 @@
+//! The native API's words: jobs and operations as JSON.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::job::{Failure, Job, Outcome, Stage, State, WallMs};
+use crate::operations::Description;
+use crate::plan::Restart;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JobJson<'a> {
+    id: String,
+    seq: i64,
+    operation: &'a str,
+    status: &'static str,
+    percent_complete: Option<f64>,
+    phase: Option<&'a str>,
+    stage: Option<&'a Stage>,
+    attempt: u32,
+    params: &'a RawValue,
+    created_at: String,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+    expires_at: Option<String>,
+    output: Option<OutputJson<'a>>,
+    error: Option<ErrorJson<'a>>,
+    callback: Option<()>,
+    links: LinksJson,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OutputJson<'a> {
+    r#type: &'static str,
+    uri: String,
+    size: u64,
+    media_type: &'a str,
+    filename: &'a str,
+    sha256: &'a str,
+}
+
+#[derive(Serialize)]
+struct ErrorJson<'a> {
+    code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    innererror: Option<&'a Value>,
+}
+
+#[derive(Serialize)]
+struct LinksJson {
+    #[serde(rename = "self")]
+    own: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<String>,
+}
+
+/// Where a job is found.
+pub(crate) fn job_url(base: &str, job: &Job) -> String {
+    format!("{base}/v1/jobs/{}", job.id)
+}
+
+/// Where a job's result is found.
+pub(crate) fn download_url(base: &str, job: &Job) -> String {
+    format!("{base}/v1/downloads/{}", job.id)
+}
+
+/// A job; `params` is its params as JSON text, `base` what links begin with.
+pub(crate) fn job(job: &Job, params: &str, base: &str) -> Vec<u8> {
+    let (started, ended) = match &job.state {
+        State::Queued => (None, None),
+        State::Running { started } => (Some(*started), None),
+        State::Ended {
+            started,
+            finished,
+            expires,
+            outcome,
+            ..
+        } => (*started, Some((*finished, *expires, outcome))),
+    };
+    let output = job.output().map(|output| OutputJson {
+        r#type: "http",
+        uri: download_url(base, job),
+        size: output.size,
+        media_type: &output.media_type,
+        filename: &output.filename,
+        sha256: &output.sha256,
+    });
+    let error = match ended {
+        Some((_, _, Outcome::Failed(failure))) => Some(error(failure)),
+        _ => None,
+    };
+    let json = JobJson {
+        id: job.id.to_string(),
+        seq: job.seq.0,
+        operation: &job.operation,
+        status: job.status().as_str(),
+        percent_complete: job.progress.percent,
+        phase: job.progress.phase.as_deref(),
+        stage: job.progress.stage.as_ref(),
+        attempt: job.attempt,
+        params: serde_json::from_str(params).expect("params were serialised by us"),
+        created_at: time(job.created),
+        started_at: started.map(time),
+        finished_at: ended.map(|(finished, _, _)| time(finished)),
+        expires_at: ended.map(|(_, expires, _)| time(expires)),
+        links: LinksJson {
+            own: job_url(base, job),
+            result: output.as_ref().map(|output| output.uri.clone()),
+        },
+        output,
+        error,
+        callback: None,
+    };
+    serde_json::to_vec(&json).expect("plain structs always serialise")
+}
+
+fn error(failure: &Failure) -> ErrorJson<'_> {
+    ErrorJson {
+        code: &failure.code,
+        message: &failure.message,
+        innererror: failure.inner.as_ref(),
+    }
+}
+
+#[derive(Serialize)]
+struct OperationJson<'a> {
+    name: &'a str,
+    title: &'a str,
+    params: &'a Value,
+    inputs: Value,
+    output: Value,
+    restart: &'static str,
+    links: Value,
+}
+
+/// An operation.
+pub(crate) fn operation(description: &Description, base: &str) -> Value {
+    let json = OperationJson {
+        name: &description.name,
+        title: &description.title,
+        params: &description.params,
+        inputs: serde_json::json!({}),
+        output: serde_json::json!({ "mediaType": description.output }),
+        restart: match description.restart {
+            Restart::Requeue => "requeue",
+            Restart::Fail => "fail",
+        },
+        links: serde_json::json!({ "self": format!("{base}/v1/operations/{}", description.name) }),
+    };
+    serde_json::to_value(&json).expect("plain structs always serialise")
+}
+
+/// RFC 3339, UTC, milliseconds.
+fn time(ms: WallMs) -> String {
+    let time = UNIX_EPOCH
+        .checked_add(Duration::from_millis(ms.0.max(0) as u64))
+        .unwrap_or(SystemTime::UNIX_EPOCH);
+    humantime::format_rfc3339_millis(time).to_string()
+}

@@ -1,0 +1,178 @@
+//! Errors on the wire: `application/problem+json` (RFC 9457) with a stable `code`.
+
+use http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+use super::body::Body;
+use crate::engine::SubmitError;
+use crate::operations::Fault;
+use crate::store;
+
+/// An error that a client is told of.
+#[derive(Debug, Clone)]
+pub(super) struct Problem(Box<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    faults: Vec<Fault>,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+#[derive(Serialize)]
+struct Wire<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    instance: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<WireFault<'a>>,
+}
+
+#[derive(Serialize)]
+struct WireFault<'a> {
+    pointer: &'a str,
+    detail: &'a str,
+}
+
+impl Problem {
+    /// A problem of one sentence.
+    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            status,
+            code,
+            detail: detail.into(),
+            faults: Vec::new(),
+            header: None,
+        }))
+    }
+
+    /// Nothing is there.
+    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    /// The request cannot be understood.
+    pub(super) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed_request", detail)
+    }
+
+    /// The method is not for this address.
+    pub(super) fn method(allowed: &'static str) -> Self {
+        let detail = format!("This address takes {allowed}.");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+            .with(ALLOW, HeaderValue::from_static(allowed))
+    }
+
+    /// The same, with a header.
+    #[must_use]
+    pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.header = Some((name, value));
+        self
+    }
+
+    /// The same, to be tried again after some seconds.
+    #[must_use]
+    pub(super) fn retry_after(self, seconds: u32) -> Self {
+        self.with(RETRY_AFTER, seconds.into())
+    }
+
+    /// The reply; `instance` is the path that was asked for.
+    pub(super) fn response(&self, instance: &str) -> Response<Body> {
+        let wire = Wire {
+            r#type: "about:blank",
+            title: self.0.status.canonical_reason().unwrap_or("Error"),
+            status: self.0.status.as_u16(),
+            detail: &self.0.detail,
+            code: self.0.code,
+            instance,
+            errors: self
+                .0
+                .faults
+                .iter()
+                .map(|f| WireFault {
+                    pointer: &f.pointer,
+                    detail: &f.detail,
+                })
+                .collect(),
+        };
+        let json = serde_json::to_vec(&wire).expect("plain structs always serialise");
+        let mut response = super::json(self.0.status, json.into());
+        let headers = response.headers_mut();
+        headers.insert(
+            http::header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if let Some((name, value)) = &self.0.header {
+            headers.insert(name, value.clone());
+        }
+        response
+    }
+}
+
+impl From<store::Error> for Problem {
+    fn from(error: store::Error) -> Self {
+        use store::Error;
+        let unavailable =
+            |code, detail: &str| Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
+        match error {
+            Error::NotFound => {
+                Self::not_found("There is no such job: it never was, was deleted, or has expired.")
+            }
+            Error::QueueFull(jobs) => unavailable(
+                "queue_full",
+                &format!("{jobs} jobs are waiting, which is as many as may. Try again later."),
+            )
+            .retry_after(5),
+            Error::StorageFull => {
+                let detail = "The server's disk is full. Nothing was stored.";
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", detail).retry_after(60)
+            }
+            Error::Busy => {
+                unavailable("database_busy", "The database is busy. Nothing was stored.")
+                    .retry_after(1)
+            }
+            Error::ReadOnly => unavailable(
+                "storage_readonly",
+                "The server cannot write to its disk. Nothing was stored.",
+            ),
+            Error::Illegal(illegal) => {
+                let detail = format!(
+                    "The job has ended already: it is {}.",
+                    illegal.status.as_str()
+                );
+                Self::new(StatusCode::CONFLICT, "already_ended", detail)
+            }
+            Error::Superseded | Error::Stopped | Error::Database(_) | Error::Fatal(_) => {
+                tracing::error!(%error, "a request could not be served");
+                unavailable(
+                    "store_failed",
+                    "The server's database failed. Whether the request was stored is not known.",
+                )
+            }
+        }
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::UnknownOperation(name) => {
+                Self::not_found(format!("There is no operation named {name:?}."))
+            }
+            SubmitError::Invalid(faults) => {
+                let detail = "The params are not valid; errors says where.";
+                let mut problem =
+                    Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_params", detail);
+                problem.0.faults = faults;
+                problem
+            }
+            SubmitError::Store(error) => error.into(),
+        }
+    }
+}

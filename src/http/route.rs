@@ -1,0 +1,131 @@
+//! Which address means what. Pure: a method and a path become a [`Route`].
+
+use http::Method;
+
+use crate::job::JobId;
+
+/// What a request asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Route {
+    /// Whether the process lives.
+    Health,
+    /// Every operation.
+    Operations,
+    /// One operation.
+    Operation(String),
+    /// A new job of this operation.
+    Submit(String),
+    /// A job.
+    Job(JobId),
+    /// Its result.
+    Download(JobId),
+}
+
+/// Why there is no route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Miss {
+    /// Nothing is there.
+    NotFound,
+    /// Something is there, but not for this method; these are allowed.
+    Method(&'static str),
+    /// OPTIONS: these methods are allowed.
+    Options(&'static str),
+}
+
+/// Finds the route. One trailing slash is ignored.
+///
+/// # Errors
+/// [`Miss`].
+pub(super) fn route(method: &Method, path: &str) -> Result<Route, Miss> {
+    let path = path.strip_prefix('/').ok_or(Miss::NotFound)?;
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let mut segments = path.split('/');
+    let parts = [
+        segments.next(),
+        segments.next(),
+        segments.next(),
+        segments.next(),
+    ];
+    let id = |text: &str| text.parse::<JobId>().map_err(|_| Miss::NotFound);
+    match parts {
+        [Some("healthz"), None, ..] => get(method, Route::Health),
+        [Some("v1"), Some("operations"), None, _] => get(method, Route::Operations),
+        [Some("v1"), Some("operations"), Some(name), None] => match *method {
+            Method::GET | Method::HEAD => Ok(Route::Operation(name.to_owned())),
+            Method::POST => Ok(Route::Submit(name.to_owned())),
+            _ => Err(refused(method, "GET, HEAD, POST, OPTIONS")),
+        },
+        [Some("v1"), Some("jobs"), Some(job), None] => get(method, Route::Job(id(job)?)),
+        [Some("v1"), Some("downloads"), Some(job), None] => get(method, Route::Download(id(job)?)),
+        _ => Err(Miss::NotFound),
+    }
+}
+
+fn get(method: &Method, route: Route) -> Result<Route, Miss> {
+    match *method {
+        Method::GET | Method::HEAD => Ok(route),
+        _ => Err(refused(method, "GET, HEAD, OPTIONS")),
+    }
+}
+
+fn refused(method: &Method, allowed: &'static str) -> Miss {
+    if method == Method::OPTIONS {
+        Miss::Options(allowed)
+    } else {
+        Miss::Method(allowed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "01JD3QXYZ0000000000000000A";
+
+    #[test]
+    fn an_address_means_one_thing() {
+        let id: JobId = ID.parse().expect("an id");
+        let job = format!("/v1/jobs/{ID}");
+        let check = |method: Method, path: &str, expected: Result<Route, Miss>| {
+            assert_eq!(route(&method, path), expected, "{method} {path}");
+        };
+        check(Method::GET, "/healthz", Ok(Route::Health));
+        check(Method::GET, "/v1/operations", Ok(Route::Operations));
+        check(
+            Method::GET,
+            "/v1/operations/zip",
+            Ok(Route::Operation("zip".into())),
+        );
+        check(
+            Method::POST,
+            "/v1/operations/zip/",
+            Ok(Route::Submit("zip".into())),
+        );
+        check(Method::HEAD, &job, Ok(Route::Job(id)));
+        check(
+            Method::GET,
+            &format!("/v1/downloads/{}", ID.to_lowercase()),
+            Ok(Route::Download(id)),
+        );
+        check(Method::PUT, &job, Err(Miss::Method("GET, HEAD, OPTIONS")));
+        check(
+            Method::OPTIONS,
+            "/v1/operations/zip",
+            Err(Miss::Options("GET, HEAD, POST, OPTIONS")),
+        );
+        for nothing in [
+            "/",
+            "",
+            "/v1",
+            "/v1/jobs",
+            "/v1/jobs/x",
+            "/v1/jobs//",
+            "/v1/operations/zip/x",
+            "//healthz",
+            "*",
+        ] {
+            check(Method::GET, nothing, Err(Miss::NotFound));
+        }
+        check(Method::GET, &format!("{job}//"), Err(Miss::NotFound));
+    }
+}

@@ -1,0 +1,139 @@
+//! The accept loop: bounded connections, time-outs, and an end in order.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::App;
+use crate::config::Limits;
+
+/// How long connections get to take their last bytes at a stop.
+const LAST_BYTES: Duration = Duration::from_secs(2);
+/// The head of a request, in bytes: more is 431.
+const HEAD_BYTES: usize = 64 * 1024;
+/// After an accept that failed for want of descriptors: do not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Listeners that are open and not served yet.
+pub struct Server {
+    listeners: Vec<TcpListener>,
+}
+
+impl Server {
+    /// Opens every listener.
+    ///
+    /// # Errors
+    /// The first address that cannot be listened on.
+    pub async fn bind(addresses: &[SocketAddr]) -> Result<Self, (SocketAddr, io::Error)> {
+        let mut listeners = Vec::new();
+        for address in addresses {
+            listeners.push(
+                TcpListener::bind(address)
+                    .await
+                    .map_err(|e| (*address, e))?,
+            );
+        }
+        Ok(Self { listeners })
+    }
+
+    /// Where it listens: ports as the system gave them.
+    ///
+    /// # Errors
+    /// What the system says to the question.
+    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.listeners.iter().map(TcpListener::local_addr).collect()
+    }
+
+    /// Serves until `stop` becomes true; then takes no more connections and ends those that are open.
+    pub async fn serve(self, app: Arc<App>, limits: &Limits, stop: watch::Receiver<bool>) {
+        let connections = Arc::new(Semaphore::new(limits.connections));
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(limits.header_time)
+            .max_buf_size(HEAD_BYTES);
+        let graceful = Arc::new(GracefulShutdown::new());
+        let mut loops = JoinSet::new();
+        for listener in self.listeners {
+            let (app, http, connections) =
+                (Arc::clone(&app), http.clone(), Arc::clone(&connections));
+            let (graceful, mut stop) = (Arc::clone(&graceful), stop.clone());
+            loops.spawn(async move {
+                tokio::select! {
+                    () = accept(listener, app, http, connections, graceful) => {}
+                    // A sender that is gone means that the process ends.
+                    _ = stop.wait_for(|stop| *stop) => {}
+                }
+            });
+        }
+        loops.join_all().await;
+        if let Some(graceful) = Arc::into_inner(graceful) {
+            // Those that take longer are cut when the runtime goes.
+            let _ = tokio::time::timeout(LAST_BYTES, graceful.shutdown()).await;
+        }
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    app: Arc<App>,
+    http: http1::Builder,
+    connections: Arc<Semaphore>,
+    graceful: Arc<GracefulShutdown>,
+) {
+    loop {
+        // At the limit nobody is accepted; the system's own queue holds a few more.
+        let permit = Arc::clone(&connections)
+            .acquire_owned()
+            .await
+            .expect("the semaphore is never closed");
+        let (stream, local) = match listener.accept().await.and_then(prepare) {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                if !is_about_one_connection(&error) {
+                    tracing::warn!(%error, "no connection can be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+                continue;
+            }
+        };
+        let app = Arc::clone(&app);
+        let service = service_fn(move |request| {
+            let app = Arc::clone(&app);
+            async move { Ok::<_, Infallible>(app.answer(request, local.ip()).await) }
+        });
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop(permit);
+        });
+    }
+}
+
+fn prepare((stream, _): (TcpStream, SocketAddr)) -> io::Result<(TcpStream, SocketAddr)> {
+    // Small replies must not wait for the acknowledgement of the one before.
+    stream.set_nodelay(true)?;
+    let local = stream.local_addr()?;
+    Ok((stream, local))
+}
+
+fn is_about_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, InvalidInput, NotConnected,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | InvalidInput | NotConnected
+    )
+}

@@ -1,0 +1,34 @@
+//! Hand in slow work over HTTP, take a ticket, come back for the result.
+//!
+//! ```text
+//!   client ──POST──► http ──► engine ──► store (one writer, group commit, fsync) ──► SQLite file
+//!     ▲               │         │  ▲                        │
+//!     │              202        │  └── live table ◄── after the commit
+//!     └──── poll ◄────┘         └──► runner ──► operation ──► result, in chunks ──► store
+//! ```
+//!
+//! The floors; a module uses its own and those below, never one above:
+//!
+//! | floor | modules | what |
+//! |---|---|---|
+//! | 5 | [`cli`] | arguments become a [`config::Config`], the parts are put together |
+//! | 4 | [`http`] | addresses, guards, errors, dialects: the only place that knows a status code |
+//! | 3 | [`engine`] | submit, look, wait, cancel, delete; the live table, the runner, recovery |
+//! | 2 | [`operations`] | what a job can do |
+//! | 1 | [`store`], [`roots`] | the file of jobs and results; folders that jobs may touch |
+//! | 0 | [`job`], [`plan`], [`config`] | pure: states and transitions, recovery, settings |
+//!
+//! - **Invariant**: an answer to a submission follows its commit with `synchronous=FULL`, and the job can be polled by then.
+//! - **Invariant**: [`job::apply`] alone decides what happens to a job, on the store's one writing thread.
+//! - **Invariant**: only [`store`] holds SQL; only [`http`] knows HTTP.
+//! - **Invariant**: [`job`] and [`plan`] know no clock, socket, file, database or runtime.
+
+pub mod cli;
+pub mod config;
+pub mod engine;
+pub mod http;
+pub mod job;
+pub mod operations;
+pub mod plan;
+pub mod roots;
+pub mod store;

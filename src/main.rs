@@ -1,0 +1,5 @@
+//! The `cloakroom` binary.
+
+fn main() -> std::process::ExitCode {
+    cloakroom::cli::main()
+}

@@ -1,0 +1,196 @@
+//! What an attempt is given to work with.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
+
+use super::Stop;
+use crate::job::{Failure, Progress, Stage};
+use crate::roots::Roots;
+use crate::store::{BlobWriter, Store, WholeBlob};
+
+/// The wish that an attempt stop.
+#[derive(Debug, Default)]
+pub struct Signal(AtomicBool);
+
+impl Signal {
+    /// Asks for it.
+    pub fn raise(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was asked for.
+    pub fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Whoever shows progress. Told that there is some; asks for it when it has time.
+pub trait ProgressSink: Send + Sync {
+    /// There is progress that was not asked for yet.
+    fn changed(&self);
+}
+
+#[derive(Debug, Default)]
+struct Meter {
+    progress: Progress,
+    fresh: bool,
+}
+
+/// One attempt's surroundings.
+pub struct Context {
+    params: Arc<str>,
+    roots: Arc<Roots>,
+    store: Arc<Store>,
+    signal: Arc<Signal>,
+    meter: Mutex<Meter>,
+    sink: Box<dyn ProgressSink>,
+}
+
+impl Context {
+    /// Puts one together; for the engine.
+    pub fn new(
+        params: Arc<str>,
+        roots: Arc<Roots>,
+        store: Arc<Store>,
+        signal: Arc<Signal>,
+        sink: Box<dyn ProgressSink>,
+    ) -> Self {
+        Self {
+            params,
+            roots,
+            store,
+            signal,
+            meter: Mutex::default(),
+            sink,
+        }
+    }
+
+    /// What the job was asked to do.
+    ///
+    /// # Errors
+    /// Only for params of another type than the schema was made from.
+    pub fn params<P: DeserializeOwned>(&self) -> Result<P, Failure> {
+        serde_json::from_str(&self.params)
+            .map_err(|e| Failure::new("invalid_params", format!("The params do not fit: {e}")))
+    }
+
+    /// The folders that the work may touch.
+    pub fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
+    /// Call it often: an attempt that was asked to stop should do so within a second.
+    ///
+    /// # Errors
+    /// [`Stop::Canceled`] once it was asked to.
+    pub fn check(&self) -> Result<(), Stop> {
+        if self.signal.is_raised() {
+            Err(Stop::Canceled)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Says what is being done, for people.
+    pub fn phase(&self, phase: &str) {
+        self.update(|progress| progress.phase = Some(phase.to_owned()));
+    }
+
+    /// Says which of how many steps is at hand.
+    pub fn stage(&self, name: &str, current: u64, total: u64) {
+        self.update(|progress| {
+            progress.stage = Some(Stage {
+                name: name.to_owned(),
+                current,
+                total,
+            });
+        });
+    }
+
+    /// Says how much of the work is done, in any unit. To one decimal, and never 100 before the end.
+    pub fn done(&self, done: u64, total: u64) {
+        let percent = if total == 0 {
+            0.0
+        } else {
+            done as f64 * 100.0 / total as f64
+        };
+        let percent = ((percent * 10.0).floor() / 10.0).clamp(0.0, 99.9);
+        self.update(|progress| progress.percent = Some(percent));
+    }
+
+    /// The latest progress if nobody has asked for it yet; for the engine.
+    pub fn take_progress(&self) -> Option<Progress> {
+        let mut meter = self.meter.lock();
+        std::mem::take(&mut meter.fresh).then(|| meter.progress.clone())
+    }
+
+    /// The latest progress; for the engine.
+    pub fn progress(&self) -> Progress {
+        self.meter.lock().progress.clone()
+    }
+
+    /// Begins the result, which is streamed into the store and becomes the job's when the work ends well.
+    pub fn result(&self, media_type: &str, filename: &str) -> ResultWriter {
+        ResultWriter {
+            blob: self.store.write_blob(),
+            media_type: media_type.to_owned(),
+            filename: filename.to_owned(),
+        }
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Progress)) {
+        let mut meter = self.meter.lock();
+        change(&mut meter.progress);
+        if !std::mem::replace(&mut meter.fresh, true) {
+            self.sink.changed();
+        }
+    }
+}
+
+/// A result under way.
+#[derive(Debug)]
+pub struct ResultWriter {
+    blob: BlobWriter,
+    media_type: String,
+    filename: String,
+}
+
+impl ResultWriter {
+    /// The result is whole.
+    ///
+    /// # Errors
+    /// What the disk said to the last bytes.
+    pub fn finish(self) -> Result<Product, Stop> {
+        let whole = self.blob.finish().map_err(io::Error::from)?;
+        Ok(Product {
+            whole,
+            media_type: self.media_type,
+            filename: self.filename,
+        })
+    }
+}
+
+impl Write for ResultWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.blob.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A result that is whole, and how to hand it out.
+#[derive(Debug)]
+pub struct Product {
+    /// The bytes.
+    pub whole: WholeBlob,
+    /// Their media type.
+    pub media_type: String,
+    /// The name to save them under.
+    pub filename: String,
+}

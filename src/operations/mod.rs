@@ -1,0 +1,224 @@
+//! What a job can do: the [`Operation`] trait, the registry of operations, and the built-in ones.
+//!
+//! An operation blocks on a thread of its own and knows nothing of HTTP, tickets or other jobs. It is handed a
+//! [`Context`] to read its params, report progress, notice a cancel and stream its result.
+
+mod context;
+mod zip;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jsonschema::Validator;
+use schemars::JsonSchema;
+use serde_json::Value;
+
+use crate::job::Failure;
+use crate::plan::{Policy, Restart};
+use crate::roots::Roots;
+pub use context::{Context, Product, ProgressSink, ResultWriter, Signal};
+
+/// How an operation presents itself.
+#[derive(Debug, Clone)]
+pub struct Description {
+    /// Its name in URLs: lower-case letters, digits and `-`.
+    pub name: String,
+    /// Its name for people.
+    pub title: String,
+    /// The JSON Schema of its params, an object.
+    pub params: Value,
+    /// The media type that its results have as a rule.
+    pub output: String,
+    /// What becomes of a job that was running when the server died.
+    pub restart: Restart,
+    /// How often a job may be running when the server dies; at least 1.
+    pub max_attempts: u32,
+    /// How many of its jobs may run at once; none for as many as there are workers.
+    pub concurrency: Option<usize>,
+    /// How long its ended jobs stay untouched before they are forgotten; none for the server's own time.
+    pub idle_timeout: Option<Duration>,
+}
+
+impl Description {
+    /// An operation with params of type `P`, that is run again after a crash, up to three times.
+    pub fn new<P: JsonSchema>(name: &str, title: &str) -> Self {
+        Self {
+            name: name.into(),
+            title: title.into(),
+            params: schemars::schema_for!(P).into(),
+            output: "application/octet-stream".into(),
+            restart: Restart::Requeue,
+            max_attempts: 3,
+            concurrency: None,
+            idle_timeout: None,
+        }
+    }
+}
+
+/// One thing that is wrong with the params of a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Where: a JSON Pointer as a URI fragment (RFC 6901, section 6), `#/width`.
+    pub pointer: String,
+    /// What.
+    pub detail: String,
+}
+
+/// Why an attempt made no result.
+#[derive(Debug)]
+pub enum Stop {
+    /// It was asked to stop.
+    Canceled,
+    /// It could not do it.
+    Failed(Failure),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        let full = matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        );
+        Self::Failed(Failure::new(
+            if full { "storage_full" } else { "io_error" },
+            error.to_string(),
+        ))
+    }
+}
+
+/// Slow work of one kind.
+pub trait Operation: Send + Sync + 'static {
+    /// Its name, params and habits. Asked once, when it is registered.
+    fn describe(&self) -> Description;
+
+    /// Finds what is wrong with params that fit the schema, without starting or waiting for anything.
+    ///
+    /// # Errors
+    /// Every fault that can be seen now; the submission is refused with them.
+    fn check(&self, _params: &Value, _roots: &Roots) -> Result<(), Vec<Fault>> {
+        Ok(())
+    }
+
+    /// Does the work, on a thread that may block. A panic fails this job alone.
+    ///
+    /// # Errors
+    /// [`Stop::Canceled`] soon after the context says so, else why there is no result.
+    fn run(&self, context: &Context) -> Result<Product, Stop>;
+}
+
+/// An operation that is offered.
+pub struct Registered {
+    /// What it said of itself.
+    pub description: Description,
+    /// The work.
+    pub operation: Arc<dyn Operation>,
+    validator: Validator,
+}
+
+impl Registered {
+    /// What recovery needs to know.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            restart: self.description.restart,
+            max_attempts: self.description.max_attempts,
+        }
+    }
+
+    /// Finds what is wrong with params.
+    ///
+    /// # Errors
+    /// Every fault.
+    pub fn check(&self, params: &Value, roots: &Roots) -> Result<(), Vec<Fault>> {
+        let faults: Vec<_> = self
+            .validator
+            .iter_errors(params)
+            .map(|error| Fault {
+                pointer: format!("#{}", error.instance_path()),
+                detail: error.to_string(),
+            })
+            .collect();
+        if faults.is_empty() {
+            self.operation.check(params, roots)
+        } else {
+            Err(faults)
+        }
+    }
+}
+
+/// An operation cannot be offered.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// Its name cannot stand in a URL.
+    #[error(
+        "{0:?} is not an operation's name: lower-case letters, digits and '-' are, and a letter first"
+    )]
+    Name(String),
+    /// The name is taken.
+    #[error("there are two operations named {0:?}")]
+    Twice(String),
+    /// Its params are not described by a schema that can be used.
+    #[error("the params schema of operation {0:?} is not valid: {1}")]
+    Schema(String, String),
+}
+
+/// Every operation that the server offers, by name.
+#[derive(Default)]
+pub struct Registry(BTreeMap<Arc<str>, Arc<Registered>>);
+
+impl Registry {
+    /// The built-in operations.
+    pub fn built_in() -> Self {
+        let mut registry = Self::default();
+        registry
+            .register(Arc::new(zip::Zip))
+            .expect("the built-in operations are well described");
+        registry
+    }
+
+    /// Offers one more.
+    ///
+    /// # Errors
+    /// [`RegisterError`]; the registry is as before.
+    pub fn register(&mut self, operation: Arc<dyn Operation>) -> Result<(), RegisterError> {
+        let description = operation.describe();
+        let name = description.name.clone();
+        let plain = name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        if !plain || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+            return Err(RegisterError::Name(name));
+        }
+        if self.0.contains_key(name.as_str()) {
+            return Err(RegisterError::Twice(name));
+        }
+        let validator = jsonschema::validator_for(&description.params)
+            .map_err(|e| RegisterError::Schema(name.clone(), e.to_string()))?;
+        self.0.insert(
+            name.into(),
+            Arc::new(Registered {
+                description,
+                operation,
+                validator,
+            }),
+        );
+        Ok(())
+    }
+
+    /// The operation with this name, and the name as everybody shares it.
+    pub fn get(&self, name: &str) -> Option<(&Arc<str>, &Arc<Registered>)> {
+        self.0.get_key_value(name)
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Registered>)> {
+        self.0.iter()
+    }
+}

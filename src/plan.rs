@@ -1,0 +1,58 @@
+//! What to do about jobs that were running when the server died. Pure: the engine makes the plan from
+//! what the store found and then executes it.
+
+use crate::job::{Event, Failure, Job};
+
+/// What an operation wants done with a job whose attempt was cut short by the server's death.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restart {
+    /// Run it again.
+    Requeue,
+    /// End it as `interrupted`: it has effects that must not happen twice.
+    Fail,
+}
+
+/// The part of an operation's declaration that recovery asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// What to do with an orphan.
+    pub restart: Restart,
+    /// How many strikes it may have; at least 1.
+    pub max_attempts: u32,
+}
+
+/// The event that recovery sends to `orphan`, a job found running at start-up. `policy` is none where the
+/// operation is no longer there.
+pub fn recover(orphan: &Job, policy: Option<Policy>) -> Event {
+    // A request to stop or to forget was committed before the crash, and is honoured before anything else.
+    if orphan.cancel_requested || orphan.doomed {
+        return Event::Stop;
+    }
+    let Some(policy) = policy else {
+        return Event::Fail(unknown_operation(&orphan.operation));
+    };
+    if policy.restart == Restart::Fail {
+        return Event::Fail(Failure::new(
+            "interrupted",
+            "The server stopped while the job ran, and its operation does not allow a second run.",
+        ));
+    }
+    if orphan.strikes >= policy.max_attempts {
+        return Event::Fail(Failure::new(
+            "interrupted",
+            format!(
+                "The server died during each of {} attempts at this job; it is not tried again.",
+                orphan.strikes
+            ),
+        ));
+    }
+    Event::Requeue
+}
+
+/// The failure of a job whose operation this server does not offer (any more).
+pub fn unknown_operation(name: &str) -> Failure {
+    Failure::new(
+        "unknown_operation",
+        format!("This server has no operation named {name:?} any more."),
+    )
+}

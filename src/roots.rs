@@ -1,0 +1,315 @@
+//! The folders that jobs may read and write, and nothing else.
+//!
+//! A path on the wire is `/NAME/rest` below a named root, or an absolute path below an unnamed one. Everything below
+//! is opened relative to the root's own handle (`cap-std`: `openat2` with `RESOLVE_BENEATH` where the kernel has it),
+//! so that no `..`, no link and no race leads out.
+
+use std::fmt;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+
+/// The longest path on the wire, in bytes.
+const PATH_BYTES: usize = 4096;
+
+/// A root as the operator wrote it: `[NAME=]PATH[:ro]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootSpec {
+    /// Its name on the wire; without one it goes by its own path.
+    pub name: Option<String>,
+    /// The folder.
+    pub path: PathBuf,
+    /// Nothing is written below it.
+    pub read_only: bool,
+}
+
+impl std::str::FromStr for RootSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (text, read_only) = match text.strip_suffix(":ro") {
+            Some(text) => (text, true),
+            None => (text, false),
+        };
+        // A `=` behind the first `/` belongs to the path.
+        let (name, path) = match text.split_once('=') {
+            Some((name, path)) if !name.contains('/') => (Some(name), path),
+            _ => (None, text),
+        };
+        if let Some(name) = name {
+            let plain = name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+            if name.is_empty() || !plain || name.starts_with('.') {
+                return Err(format!(
+                    "{name:?} is not a root's name: letters, digits, '-', '_' and '.' are"
+                ));
+            }
+        }
+        if path.is_empty() {
+            return Err("a root is [NAME=]PATH[:ro], and PATH is missing".into());
+        }
+        Ok(Self {
+            name: name.map(Into::into),
+            path: path.into(),
+            read_only,
+        })
+    }
+}
+
+/// Why a path on the wire is refused, before anything is started.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It is no path at all.
+    #[error("{0:?} is not a path: {1}")]
+    Malformed(String, &'static str),
+    /// It is below none of the roots.
+    #[error("{path:?} is below none of the roots; {roots}")]
+    Outside {
+        /// The path.
+        path: String,
+        /// What there is instead.
+        roots: String,
+    },
+}
+
+#[derive(Debug)]
+struct Root {
+    name: Option<String>,
+    path: PathBuf,
+    read_only: bool,
+    dir: Dir,
+}
+
+impl fmt::Display for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "/{name}")?,
+            None => write!(f, "{}", self.path.display())?,
+        }
+        if self.read_only {
+            f.write_str(" (read-only)")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// A folder, told from all others whatever its path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    #[cfg(unix)]
+    fn of(metadata: &cap_std::fs::Metadata) -> Self {
+        use cap_std::fs::MetadataExt;
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn of(_: &cap_std::fs::Metadata) -> Self {
+        Self {
+            device: 0,
+            inode: 0,
+        }
+    }
+}
+
+/// Every root, open.
+#[derive(Debug)]
+pub struct Roots {
+    roots: Vec<Root>,
+    data: Option<Identity>,
+}
+
+/// Something below a root. It may not be there.
+#[derive(Debug)]
+pub struct Place<'a> {
+    root: &'a Root,
+    rest: PathBuf,
+}
+
+impl Roots {
+    /// Opens each root. `data` is the server's own folder, which every walk leaves out.
+    ///
+    /// # Errors
+    /// The first root that is not a folder or cannot be opened, with the system's word.
+    pub fn open(specs: &[RootSpec], data: &Path) -> Result<Self, (PathBuf, io::Error)> {
+        let mut roots = Vec::new();
+        for spec in specs {
+            let open = || {
+                let path = std::fs::canonicalize(&spec.path)?;
+                let dir = Dir::open_ambient_dir(&path, ambient_authority())?;
+                Ok(Root {
+                    name: spec.name.clone(),
+                    path,
+                    read_only: spec.read_only,
+                    dir,
+                })
+            };
+            roots.push(open().map_err(|e| (spec.path.clone(), e))?);
+        }
+        let data =
+            Dir::open_ambient_dir(data, ambient_authority()).and_then(|dir| dir.dir_metadata());
+        Ok(Self {
+            roots,
+            data: data.ok().map(|metadata| Identity::of(&metadata)),
+        })
+    }
+
+    /// The place that a path on the wire names.
+    ///
+    /// # Errors
+    /// [`Refusal`]: the message names the roots.
+    pub fn locate(&self, path: &str) -> Result<Place<'_>, Refusal> {
+        let malformed = |why| Err(Refusal::Malformed(path.to_owned(), why));
+        if path.len() > PATH_BYTES {
+            return malformed("it is longer than 4096 bytes");
+        }
+        if path.contains('\0') {
+            return malformed("it holds a NUL");
+        }
+        if !path.starts_with('/') && !Path::new(path).is_absolute() {
+            return malformed("it does not start with a root");
+        }
+        let parts = Path::new(path).components();
+        if parts.clone().any(|part| part == Component::ParentDir) {
+            return malformed("it holds '..'");
+        }
+        for root in &self.roots {
+            let rest = match &root.name {
+                Some(name) => Path::new(path).strip_prefix(Path::new("/").join(name)),
+                None => Path::new(path).strip_prefix(&root.path),
+            };
+            if let Ok(rest) = rest {
+                let rest = if rest.as_os_str().is_empty() {
+                    Path::new(".")
+                } else {
+                    rest
+                };
+                return Ok(Place {
+                    root,
+                    rest: rest.to_owned(),
+                });
+            }
+        }
+        Err(Refusal::Outside {
+            path: path.to_owned(),
+            roots: self.describe(),
+        })
+    }
+
+    /// Whether a folder is the server's own.
+    pub fn is_data(&self, metadata: &cap_std::fs::Metadata) -> bool {
+        self.data == Some(Identity::of(metadata))
+    }
+
+    fn describe(&self) -> String {
+        match self.roots.as_slice() {
+            [] => "this server has none (see --root)".into(),
+            roots => {
+                let names: Vec<_> = roots.iter().map(Root::to_string).collect();
+                format!("there are: {}", names.join(", "))
+            }
+        }
+    }
+}
+
+impl Place<'_> {
+    /// The root's handle.
+    pub fn dir(&self) -> &Dir {
+        &self.root.dir
+    }
+
+    /// The path below it; `.` is the root itself.
+    pub fn rest(&self) -> &Path {
+        &self.rest
+    }
+
+    /// The last part of the path; a root's own name or folder where there is none.
+    pub fn name(&self) -> String {
+        let name = match self.rest.file_name() {
+            Some(name) => Some(name),
+            None => match &self.root.name {
+                Some(name) => return name.clone(),
+                None => self.root.path.file_name(),
+            },
+        };
+        name.map_or_else(|| "root".into(), |name| name.to_string_lossy().into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spec_has_name_path_and_mode() {
+        let check = |text: &str, name: Option<&str>, path: &str, read_only| {
+            let expected = RootSpec {
+                name: name.map(Into::into),
+                path: path.into(),
+                read_only,
+            };
+            assert_eq!(text.parse::<RootSpec>(), Ok(expected), "{text}");
+        };
+        check("/srv/docs", None, "/srv/docs", false);
+        check("docs=/srv/docs", Some("docs"), "/srv/docs", false);
+        check("docs=/srv/docs:ro", Some("docs"), "/srv/docs", true);
+        check("/srv/a=b", None, "/srv/a=b", false);
+        check("docs=/srv/a=b", Some("docs"), "/srv/a=b", false);
+        for bad in ["", "docs=", "=/srv", "..=/srv", "a b=/srv"] {
+            assert!(bad.parse::<RootSpec>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_paths_below_a_root_have_a_place() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let real = folder.path().canonicalize().expect("its real path");
+        let named = RootSpec {
+            name: Some("docs".into()),
+            path: real.clone(),
+            read_only: false,
+        };
+        let unnamed = RootSpec {
+            name: None,
+            path: real.clone(),
+            read_only: true,
+        };
+        let roots = Roots::open(&[named, unnamed], Path::new("/nonexistent")).expect("roots");
+        let rest = |path: &str| roots.locate(path).map(|place| place.rest().to_owned());
+        assert_eq!(rest("/docs/a/b"), Ok("a/b".into()));
+        assert_eq!(rest("/docs"), Ok(".".into()));
+        assert_eq!(rest("/docs/"), Ok(".".into()));
+        assert_eq!(rest(&format!("{}/x", real.display())), Ok("x".into()));
+        for bad in [
+            "/docs/../etc",
+            "/docsx/a",
+            "/etc/passwd",
+            "docs/a",
+            "",
+            "/docs/a\0b",
+            "/",
+            &"/docs/".repeat(1000),
+        ] {
+            assert!(rest(bad).is_err(), "{bad:?}");
+        }
+        let message = roots
+            .locate("/etc/passwd")
+            .expect_err("it is outside")
+            .to_string();
+        assert!(
+            message.contains("/docs") && message.contains("(read-only)"),
+            "{message}"
+        );
+    }
+}

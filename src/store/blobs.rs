@@ -1,0 +1,281 @@
+//! Bytes in chunks, streamed both ways: nobody holds more than a few chunks of a blob, however long it is.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
+
+use super::Error;
+use super::inbox::{Chunk, Command, Inbox};
+use crate::job::{BlobId, Seq};
+
+/// The length of every chunk of a blob but the last.
+pub const CHUNK_BYTES: usize = 256 * 1024;
+/// Chunk numbers below a blob's id: 2^20 of 256 KiB are 256 GiB.
+const NUMBER_BITS: u32 = 20;
+
+/// A blob whose last bytes are still in memory: they are stored together with the job that it belongs to.
+#[derive(Debug, Clone)]
+pub struct WholeBlob {
+    /// Its name.
+    pub blob: BlobId,
+    /// Its length in bytes.
+    pub size: u64,
+    /// The digest of all of it.
+    pub sha256: [u8; 32],
+    tail_number: u32,
+    tail: Bytes,
+}
+
+/// Writes one blob. Dropped before [`BlobWriter::finish`], what was stored of it is freed.
+#[derive(Debug)]
+pub struct BlobWriter {
+    inbox: Arc<Inbox>,
+    blob: BlobId,
+    number: u32,
+    size: u64,
+    digest: Sha256,
+    buffer: BytesMut,
+    under_way: Option<oneshot::Receiver<Result<(), Error>>>,
+    finished: bool,
+}
+
+impl BlobWriter {
+    pub(super) fn new(inbox: Arc<Inbox>) -> Self {
+        let blob = inbox.new_blob();
+        Self {
+            inbox,
+            blob,
+            number: 0,
+            size: 0,
+            digest: Sha256::new(),
+            buffer: BytesMut::new(),
+            under_way: None,
+            finished: false,
+        }
+    }
+
+    /// How many bytes were written so far.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// All bytes are there. Waits for those under way.
+    ///
+    /// # Errors
+    /// What the disk said to the bytes under way.
+    pub fn finish(mut self) -> Result<WholeBlob, Error> {
+        self.wait()?;
+        self.finished = true;
+        Ok(WholeBlob {
+            blob: self.blob,
+            size: self.size,
+            sha256: self.digest.clone().finalize().into(),
+            tail_number: self.number,
+            tail: self.buffer.split().freeze(),
+        })
+    }
+
+    fn wait(&mut self) -> Result<(), Error> {
+        match self.under_way.take() {
+            Some(answer) => answer.blocking_recv().unwrap_or(Err(Error::Stopped)),
+            None => Ok(()),
+        }
+    }
+
+    fn send(&mut self) -> Result<(), Error> {
+        self.wait()?;
+        if self.number + 1 >= 1 << NUMBER_BITS {
+            return Err(Error::Database(
+                "a result cannot be longer than 256 GiB".into(),
+            ));
+        }
+        let (reply, answer) = oneshot::channel();
+        let data = self.buffer.split().freeze();
+        self.inbox.push_chunk(Chunk {
+            blob: self.blob,
+            number: self.number,
+            data,
+            reply,
+        });
+        self.number += 1;
+        self.under_way = Some(answer);
+        Ok(())
+    }
+}
+
+impl Write for BlobWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.buffer.len() == CHUNK_BYTES {
+            self.send().map_err(io::Error::from)?;
+        }
+        if self.buffer.is_empty() && bytes.len() >= CHUNK_BYTES / 4 {
+            self.buffer.reserve(CHUNK_BYTES);
+        }
+        let taken = bytes.len().min(CHUNK_BYTES - self.buffer.len());
+        self.buffer.extend_from_slice(&bytes[..taken]);
+        self.digest.update(&bytes[..taken]);
+        self.size += taken as u64;
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for BlobWriter {
+    fn drop(&mut self) {
+        if !self.finished && self.number > 0 {
+            self.inbox.push(Command::Abandon { blob: self.blob });
+        }
+    }
+}
+
+/// Reads one blob chunk by chunk, each in a transaction of its own, so that a slow reader holds back nothing.
+#[derive(Debug, Clone)]
+pub struct BlobReader {
+    pool: r2d2::Pool<SqliteConnectionManager>,
+    blob: BlobId,
+}
+
+impl BlobReader {
+    pub(super) fn new(pool: r2d2::Pool<SqliteConnectionManager>, blob: BlobId) -> Self {
+        Self { pool, blob }
+    }
+
+    /// The chunk with this number from 0, or none past the end or once the blob is gone. Blocks on the disk.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn chunk(&self, number: u32) -> Result<Option<Bytes>, Error> {
+        let connection = self.pool.get().map_err(|_| Error::Busy)?;
+        let mut statement =
+            connection.prepare_cached("select data from blob_chunk where id = ?")?;
+        let data: Option<Vec<u8>> = statement
+            .query_row([chunk_id(self.blob, number)], |row| row.get(0))
+            .optional()?;
+        Ok(data.map(Bytes::from))
+    }
+
+    /// All of it; for what is known to be small.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn read_all(&self) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        let mut number = 0;
+        while let Some(chunk) = self.chunk(number)? {
+            bytes.extend_from_slice(&chunk);
+            number += 1;
+        }
+        Ok(bytes)
+    }
+}
+
+fn chunk_id(blob: BlobId, number: u32) -> i64 {
+    blob.0 << NUMBER_BITS | i64::from(number)
+}
+
+/// Stores a chunk of a blob that belongs to nobody yet. A crash just after this leaves a loose blob, which the
+/// next start removes.
+pub(super) fn insert_chunk(connection: &Connection, chunk: &Chunk) -> Result<(), Error> {
+    if chunk.number == 0 {
+        connection
+            .prepare_cached("insert into blob (id) values (?)")?
+            .execute([chunk.blob.0])?;
+    }
+    insert_data(connection, chunk.blob, chunk.number, &chunk.data)
+}
+
+/// Stores a blob's last bytes and gives it to `owner`.
+pub(super) fn insert_tail(
+    connection: &Connection,
+    whole: &WholeBlob,
+    owner: Seq,
+) -> Result<(), Error> {
+    if !whole.tail.is_empty() {
+        insert_data(connection, whole.blob, whole.tail_number, &whole.tail)?;
+    }
+    connection
+        .prepare_cached(
+            "insert into blob (id, owner, size, sha256) values (?1, ?2, ?3, ?4)
+             on conflict (id) do update set owner = ?2, size = ?3, sha256 = ?4",
+        )?
+        .execute(params![
+            whole.blob.0,
+            owner.0,
+            whole.size as i64,
+            whole.sha256
+        ])?;
+    Ok(())
+}
+
+/// Stores a whole small blob for `owner`.
+pub(super) fn insert_small(
+    connection: &Connection,
+    blob: BlobId,
+    owner: Seq,
+    bytes: &[u8],
+) -> Result<(), Error> {
+    for (number, data) in (0..).zip(bytes.chunks(CHUNK_BYTES)) {
+        insert_data(connection, blob, number, data)?;
+    }
+    connection
+        .prepare_cached("insert into blob (id, owner, size) values (?, ?, ?)")?
+        .execute(params![blob.0, owner.0, bytes.len() as i64])?;
+    Ok(())
+}
+
+fn insert_data(
+    connection: &Connection,
+    blob: BlobId,
+    number: u32,
+    data: &[u8],
+) -> Result<(), Error> {
+    connection
+        .prepare_cached("insert into blob_chunk (id, data) values (?, ?)")?
+        .execute(params![chunk_id(blob, number), data])?;
+    Ok(())
+}
+
+/// Takes a blob from its owner.
+pub(super) fn disown(connection: &Connection, blob: BlobId) -> Result<(), Error> {
+    connection
+        .prepare_cached("update blob set owner = null where id = ?")?
+        .execute([blob.0])?;
+    Ok(())
+}
+
+/// Every blob that belongs to nobody.
+pub(super) fn select_loose(connection: &Connection) -> Result<Vec<BlobId>, Error> {
+    let mut statement = connection.prepare_cached("select id from blob where owner is null")?;
+    let blobs = statement
+        .query_map([], |row| row.get(0).map(BlobId))?
+        .collect::<Result<_, _>>()?;
+    Ok(blobs)
+}
+
+/// Removes up to `most` chunks of a blob that belongs to nobody, and the blob with its last; true once it is gone.
+/// A crash in between leaves a shorter loose blob.
+pub(super) fn free(connection: &Connection, blob: BlobId, most: u32) -> Result<bool, Error> {
+    let first = chunk_id(blob, 0);
+    let last = chunk_id(BlobId(blob.0 + 1), 0) - 1;
+    let removed = connection
+        .prepare_cached(
+            "delete from blob_chunk where id in
+             (select id from blob_chunk where id between ?1 and ?2 order by id desc limit ?3)",
+        )?
+        .execute(params![first, last, most])?;
+    if removed < most as usize {
+        connection
+            .prepare_cached("delete from blob where id = ? and owner is null")?
+            .execute([blob.0])?;
+        return Ok(true);
+    }
+    Ok(false)
+}

@@ -1,0 +1,207 @@
+//! What waits for the writer.
+//!
+//! Two queues, so that neither small commands nor large chunks starve the other, and a slot for progress that
+//! nobody waits for. Their lengths are bounded by those who fill them: a connection has one submission under
+//! way, an attempt one event, a blob's writer two chunks.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::oneshot;
+
+use super::{Attempt, Error, NewJob};
+use crate::job::{BlobId, Event, Job, Progress, Seq};
+
+/// Commands in one transaction at most.
+const BATCH_COMMANDS: usize = 256;
+/// Bytes of chunks in one transaction at most, but always one chunk.
+const BATCH_CHUNK_BYTES: usize = 512 * 1024;
+/// How long progress waits for somebody else's transaction before it gets one of its own.
+const PROGRESS_PATIENCE: Duration = Duration::from_secs(1);
+
+pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+/// What the writer can be asked to do.
+#[derive(Debug)]
+pub(super) enum Command {
+    Submit {
+        job: NewJob,
+        params: NewParams,
+        reply: Reply<Arc<Job>>,
+    },
+    Record {
+        seq: Seq,
+        event: Event,
+        attempt: Option<Box<Attempt>>,
+        reply: Reply<Arc<Job>>,
+    },
+    SetSlots {
+        slots: usize,
+        reply: Reply<()>,
+    },
+    Abandon {
+        blob: BlobId,
+    },
+}
+
+/// Where a new job's params go.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum NewParams {
+    Inline,
+    Blob(BlobId),
+}
+
+/// A piece of a blob that is being written.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    pub(super) blob: BlobId,
+    pub(super) number: u32,
+    pub(super) data: Bytes,
+    pub(super) reply: Reply<()>,
+}
+
+/// What goes into one transaction.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) commands: VecDeque<Command>,
+    pub(super) chunks: VecDeque<Chunk>,
+    pub(super) progress: HashMap<Seq, (u32, Progress)>,
+}
+
+impl Batch {
+    /// Whether there is nothing to split.
+    pub(super) fn is_single(&self) -> bool {
+        self.commands.len() + self.chunks.len() + usize::from(!self.progress.is_empty()) <= 1
+    }
+
+    /// Its parts, each a batch. Progress that nobody waits for is left out: there will be more.
+    pub(super) fn split(self) -> impl Iterator<Item = Self> {
+        let chunks = self.chunks.into_iter().map(|chunk| Self {
+            chunks: [chunk].into(),
+            ..Self::default()
+        });
+        let commands = self.commands.into_iter().map(|command| Self {
+            commands: [command].into(),
+            ..Self::default()
+        });
+        chunks.chain(commands)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    batch: Batch,
+    progress_since: Option<Instant>,
+    closed: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    waiting: Mutex<Waiting>,
+    ready: Condvar,
+    next_blob: AtomicI64,
+}
+
+impl Inbox {
+    /// Hands in a command. After [`Inbox::close`] it is dropped, and its reply with it.
+    pub(super) fn push(&self, command: Command) {
+        let mut waiting = self.waiting.lock();
+        if !waiting.closed {
+            waiting.batch.commands.push_back(command);
+            self.ready.notify_one();
+        }
+    }
+
+    /// Hands in a chunk.
+    pub(super) fn push_chunk(&self, chunk: Chunk) {
+        let mut waiting = self.waiting.lock();
+        if !waiting.closed {
+            waiting.batch.chunks.push_back(chunk);
+            self.ready.notify_one();
+        }
+    }
+
+    /// Leaves how far an attempt is, to be written when there is occasion. The latest wins.
+    pub(super) fn leave_progress(&self, seq: Seq, attempt: u32, progress: Progress) {
+        let mut waiting = self.waiting.lock();
+        if waiting.progress_since.is_none() {
+            waiting.progress_since = Some(Instant::now());
+            self.ready.notify_one();
+        }
+        waiting.batch.progress.insert(seq, (attempt, progress));
+    }
+
+    /// The next batch, waiting for one unless there is `other_work`; none once the inbox is closed and empty.
+    pub(super) fn take(&self, other_work: bool) -> Option<Batch> {
+        let mut waiting = self.waiting.lock();
+        loop {
+            if !waiting.batch.commands.is_empty() || !waiting.batch.chunks.is_empty() {
+                return Some(waiting.batch());
+            }
+            if waiting.closed {
+                return None;
+            }
+            if other_work {
+                return Some(waiting.batch());
+            }
+            match waiting.progress_since {
+                None => self.ready.wait(&mut waiting),
+                Some(since) => {
+                    let until = since + PROGRESS_PATIENCE;
+                    if Instant::now() >= until {
+                        return Some(waiting.batch());
+                    }
+                    self.ready.wait_until(&mut waiting, until);
+                }
+            }
+        }
+    }
+
+    /// No more commands from now on; those that wait are still done.
+    pub(super) fn close(&self) {
+        self.waiting.lock().closed = true;
+        self.ready.notify_one();
+    }
+
+    /// As [`Inbox::close`], but what waits is dropped unanswered.
+    pub(super) fn abort(&self) {
+        let mut waiting = self.waiting.lock();
+        waiting.closed = true;
+        waiting.batch = Batch::default();
+    }
+
+    /// An identifier for a new blob. The writer reserves it on disk together with the first use.
+    pub(super) fn new_blob(&self) -> BlobId {
+        BlobId(self.next_blob.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The first identifier to give out.
+    pub(super) fn set_next_blob(&self, next: i64) {
+        self.next_blob.store(next, Ordering::Relaxed);
+    }
+}
+
+impl Waiting {
+    fn batch(&mut self) -> Batch {
+        let commands = self.batch.commands.len().min(BATCH_COMMANDS);
+        let mut bytes = 0;
+        let mut chunks = 0;
+        for chunk in &self.batch.chunks {
+            bytes += chunk.data.len();
+            if chunks > 0 && bytes > BATCH_CHUNK_BYTES {
+                break;
+            }
+            chunks += 1;
+        }
+        self.progress_since = None;
+        Batch {
+            commands: self.batch.commands.drain(..commands).collect(),
+            chunks: self.batch.chunks.drain(..chunks).collect(),
+            progress: std::mem::take(&mut self.batch.progress),
+        }
+    }
+}

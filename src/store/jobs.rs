@@ -1,0 +1,346 @@
+//! The jobs that have not ended, in memory and in the rows: what a command does to both inside the transaction
+//! at hand.
+//!
+//! Races of submission, claim, cancel, delete and the end of an attempt are decided here and nowhere else, by
+//! [`job::apply`] on the jobs in memory, fenced by the rows. Called by the writer only.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, params};
+
+use super::claims::Claims;
+use super::inbox::{Chunk, NewParams};
+use super::{
+    Attempt, Committed, Error, IdleClock, NewJob, OpenError, Options, WholeBlob, blobs, rows,
+    schema,
+};
+use crate::job::{
+    self, BlobId, Change, Event, Job, JobId, Now, Params, Progress, SEQ_MAX, Seq, State, Version,
+    WallMs,
+};
+
+/// How many numbers one write to `meta` reserves.
+const RANGE: i64 = 1024;
+
+pub(super) struct Jobs {
+    options: Options,
+    clock: Arc<IdleClock>,
+    boot: u32,
+    /// Every job that has not ended, as the rows have it.
+    active: HashMap<Seq, Arc<Job>>,
+    claims: Claims,
+    seq: Range,
+    blob: Range,
+    newest_id: WallMs,
+    /// What the transaction at hand will have changed.
+    pub(super) staged: Vec<Committed>,
+    /// Blobs that nobody will own after the transaction at hand.
+    pub(super) disowned: Vec<BlobId>,
+}
+
+/// Numbers handed out in order, reserved on disk ahead of their use.
+struct Range {
+    key: &'static str,
+    next: i64,
+    reserved: i64,
+}
+
+impl Range {
+    fn load(connection: &Connection, key: &'static str) -> Result<Self, rusqlite::Error> {
+        let next = schema::meta(connection, key)?;
+        Ok(Self {
+            key,
+            next,
+            reserved: next,
+        })
+    }
+
+    /// Makes sure that no later life hands out `number` again.
+    fn reserve(&mut self, connection: &Connection, number: i64) -> Result<(), Error> {
+        if number >= self.reserved {
+            let reserved = number + RANGE;
+            connection
+                .prepare_cached("update meta set value = ? where key = ?")?
+                .execute(params![reserved, self.key])?;
+            self.reserved = reserved;
+        }
+        Ok(())
+    }
+
+    fn reload(&mut self, connection: &Connection) -> Result<(), Error> {
+        self.reserved = schema::meta(connection, self.key)?;
+        Ok(())
+    }
+}
+
+impl Jobs {
+    pub(super) fn load(
+        connection: &Connection,
+        boot: u32,
+        options: Options,
+        clock: Arc<IdleClock>,
+    ) -> Result<Self, OpenError> {
+        let newest: Option<Vec<u8>> = connection.query_row(
+            "select max(id) from (select id from job order by seq desc limit 1)",
+            [],
+            |row| row.get(0),
+        )?;
+        let newest_id = newest
+            .and_then(|id| <[u8; 16]>::try_from(id).ok())
+            .map_or(WallMs(0), |id| JobId::from_bytes(id).time());
+        let mut jobs = Self {
+            claims: Claims::new(&options.operations),
+            options,
+            clock,
+            boot,
+            active: HashMap::new(),
+            seq: Range::load(connection, "seq_next")?,
+            blob: Range::load(connection, "blob_next")?,
+            newest_id,
+            staged: Vec::new(),
+            disowned: Vec::new(),
+        };
+        jobs.reload(connection)
+            .map_err(|e| OpenError::Start(e.to_string()))?;
+        // A version of the last life that was never stored must not come back as another state's.
+        for job in jobs.active.values_mut() {
+            Arc::make_mut(job).version = Version::first_of(boot);
+        }
+        Ok(jobs)
+    }
+
+    /// The jobs that have not ended, in order.
+    pub(super) fn active(&self) -> Vec<Arc<Job>> {
+        let mut active: Vec<_> = self.active.values().cloned().collect();
+        active.sort_by_key(|job| job.seq);
+        active
+    }
+
+    /// The first blob that this life may name.
+    pub(super) fn first_blob(&self) -> i64 {
+        self.blob.next
+    }
+
+    pub(super) fn set_slots(&mut self, slots: usize) {
+        self.claims.set_slots(slots);
+    }
+
+    /// Brings memory back in step with the rows after a transaction was rolled back.
+    pub(super) fn roll_back(&mut self, connection: &Connection) -> Result<(), Error> {
+        self.disowned.clear();
+        if !self.staged.is_empty() {
+            self.staged.clear();
+            self.reload(connection)?;
+        }
+        self.seq.reload(connection)?;
+        self.blob.reload(connection)
+    }
+
+    pub(super) fn store_chunk(
+        &mut self,
+        connection: &Connection,
+        chunk: &Chunk,
+    ) -> Result<(), Error> {
+        self.blob.reserve(connection, chunk.blob.0)?;
+        blobs::insert_chunk(connection, chunk)
+    }
+
+    /// A crash before the commit leaves nothing of the job; after it, the job runs whoever was told.
+    pub(super) fn submit(
+        &mut self,
+        connection: &Connection,
+        new: &NewJob,
+        params: NewParams,
+    ) -> Result<Arc<Job>, Error> {
+        let starts = self.claims.may_start(&new.operation);
+        if !starts && self.claims.waiting() >= self.options.queue {
+            return Err(Error::QueueFull(self.options.queue));
+        }
+        let seq = Seq(self.seq.next);
+        if seq.0 > SEQ_MAX {
+            return Err(Error::Database("every sequence number is used up".into()));
+        }
+        self.seq.reserve(connection, seq.0)?;
+        let now = self.now(&new.operation);
+        let id_time = now.wall.max(self.newest_id);
+        let params = match params {
+            NewParams::Inline => Params::Inline(Arc::clone(&new.params)),
+            NewParams::Blob(blob) => {
+                self.blob.reserve(connection, blob.0)?;
+                blobs::insert_small(connection, blob, seq, new.params.as_bytes())?;
+                Params::Blob(blob)
+            }
+        };
+        let mut job = Job {
+            seq,
+            id: JobId::new(id_time, seq, random()?),
+            token: new.token.clone(),
+            operation: Arc::clone(&new.operation),
+            params,
+            attempt: 0,
+            strikes: 0,
+            version: Version::first_of(self.boot),
+            cancel_requested: false,
+            doomed: false,
+            created: now.wall,
+            state: State::Queued,
+            progress: Progress::default(),
+        };
+        if starts && let Change::Save(claimed) = job::apply(&job, Event::Claim, now)? {
+            job = *claimed;
+        }
+        rows::insert(connection, &job)?;
+        self.seq.next += 1;
+        self.newest_id = id_time;
+        let job = Arc::new(job);
+        self.replace(seq, Some(Arc::clone(&job)));
+        self.staged.push(if starts {
+            Committed::Claimed
+        } else {
+            Committed::Saved
+        }(Arc::clone(&job)));
+        Ok(job)
+    }
+
+    /// Lets an event happen to a job, for the attempt that asks or for anybody.
+    pub(super) fn record(
+        &mut self,
+        connection: &Connection,
+        seq: Seq,
+        event: &Event,
+        attempt: Option<&Attempt>,
+    ) -> Result<Arc<Job>, Error> {
+        let mut job = match self.active.get(&seq) {
+            Some(job) => Arc::clone(job),
+            None => rows::select(connection, seq)?
+                .map(Arc::new)
+                .ok_or(Error::NotFound)?,
+        };
+        if let Some(attempt) = attempt {
+            if job.attempt != attempt.number || job.is_terminal() {
+                return Err(Error::Superseded);
+            }
+            let job = Arc::make_mut(&mut job);
+            job.progress = attempt.progress.clone();
+            job.version = job.version.max(attempt.version);
+        }
+        let result = attempt.and_then(|attempt| attempt.result.as_ref());
+        self.change(connection, &job, event.clone(), result)
+    }
+
+    /// Writes how far attempts are; those that are over are left alone.
+    pub(super) fn store_progress(
+        connection: &Connection,
+        progress: &HashMap<Seq, (u32, Progress)>,
+    ) -> Result<(), Error> {
+        for (seq, (attempt, progress)) in progress {
+            rows::update_progress(connection, *seq, *attempt, progress)?;
+        }
+        Ok(())
+    }
+
+    /// Claims every job that may start. A crash just after the commit finds them claimed: orphans, which recovery
+    /// judges.
+    pub(super) fn claim_ready(&mut self, connection: &Connection) -> Result<(), Error> {
+        while let Some(seq) = self.claims.next() {
+            let job = Arc::clone(
+                self.active
+                    .get(&seq)
+                    .expect("a job that is ready is active"),
+            );
+            self.change(connection, &job, Event::Claim, None)?;
+        }
+        Ok(())
+    }
+
+    fn change(
+        &mut self,
+        connection: &Connection,
+        job: &Arc<Job>,
+        event: Event,
+        result: Option<&WholeBlob>,
+    ) -> Result<Arc<Job>, Error> {
+        let committed = if event == Event::Claim {
+            Committed::Claimed
+        } else {
+            Committed::Saved
+        };
+        match job::apply(job, event, self.now(&job.operation))? {
+            Change::Nothing => Ok(Arc::clone(job)),
+            Change::Save(new) => {
+                match (result, new.output()) {
+                    (Some(whole), Some(_)) => {
+                        self.blob.reserve(connection, whole.blob.0)?;
+                        blobs::insert_tail(connection, whole, job.seq)?;
+                    }
+                    (Some(unwanted), None) => self.disowned.push(unwanted.blob),
+                    (None, _) => {}
+                }
+                rows::update(connection, job, &new)?;
+                let new = Arc::<Job>::from(new);
+                self.replace(job.seq, Some(Arc::clone(&new)));
+                self.staged.push(committed(Arc::clone(&new)));
+                Ok(new)
+            }
+            Change::Forget => {
+                let params = match job.params {
+                    Params::Blob(blob) => Some(blob),
+                    Params::Inline(_) => None,
+                };
+                for blob in params
+                    .into_iter()
+                    .chain(job.output().map(|output| output.blob))
+                {
+                    blobs::disown(connection, blob)?;
+                    self.disowned.push(blob);
+                }
+                self.disowned.extend(result.map(|whole| whole.blob));
+                rows::delete(connection, job)?;
+                self.replace(job.seq, None);
+                self.staged.push(Committed::Forgotten(job.seq));
+                Ok(Arc::clone(job))
+            }
+        }
+    }
+
+    fn replace(&mut self, seq: Seq, new: Option<Arc<Job>>) {
+        if let Some(old) = self.active.remove(&seq) {
+            self.claims.leave(&old);
+        }
+        if let Some(new) = new.filter(|job| !job.is_terminal()) {
+            self.claims.enter(&new);
+            self.active.insert(seq, new);
+        }
+    }
+
+    fn reload(&mut self, connection: &Connection) -> Result<(), Error> {
+        let active = rows::select_active(connection)?;
+        self.claims.rebuild(active.iter());
+        self.active = active
+            .into_iter()
+            .map(|job| (job.seq, Arc::new(job)))
+            .collect();
+        Ok(())
+    }
+
+    fn now(&self, operation: &str) -> Now {
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Now {
+            wall: WallMs(since_epoch.as_millis() as i64),
+            idle: self.clock.now(),
+            idle_timeout_ms: self
+                .options
+                .operations
+                .get(operation)
+                .map_or(0, |limits| limits.idle_timeout_ms),
+        }
+    }
+}
+
+fn random() -> Result<u64, Error> {
+    getrandom::u64().map_err(|e| Error::Database(format!("no randomness: {e}")))
+}

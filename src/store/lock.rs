@@ -1,0 +1,87 @@
+//! One server to one file, whatever path leads to it.
+//!
+//! Two advisory locks: one on a file of its own beside the database, which also says who holds it, and, where
+//! locks are per descriptor and do not meet SQLite's own, one on the database's inode, which catches hard links.
+//! The database's descriptor is opened before SQLite opens the file and closed after: closing it earlier would
+//! drop SQLite's POSIX locks.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use super::schema::OpenError;
+
+const LOCK_FILE: &str = "lock";
+
+/// Held for as long as the server lives.
+#[derive(Debug)]
+#[expect(dead_code, reason = "they are held, not used")]
+pub(super) struct Locks {
+    lock_file: File,
+    database: Option<File>,
+}
+
+impl Locks {
+    /// Takes the lock file below `data`.
+    pub(super) fn take(data: &Path) -> Result<Self, OpenError> {
+        let path = data.join(LOCK_FILE);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|source| OpenError::Io {
+                path: path.clone(),
+                source,
+            })?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // Who holds it is a courtesy; the refusal stands without.
+                let _ = file.read_to_string(&mut holder);
+                return Err(OpenError::InUse {
+                    path,
+                    holder: holder.trim().parse().ok(),
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(OpenError::Io { path, source }),
+        }
+        let write_pid = |file: &mut File| {
+            file.set_len(0)?;
+            file.rewind()?;
+            writeln!(file, "{}", std::process::id())
+        };
+        write_pid(&mut file).map_err(|source| OpenError::Io { path, source })?;
+        Ok(Self {
+            lock_file: file,
+            database: None,
+        })
+    }
+
+    /// Takes the lock on the database's inode as well. `database` must stay open from before SQLite's first
+    /// open to after its last close, which is why it is handed over.
+    pub(super) fn add_database(&mut self, path: &Path, database: File) -> Result<(), OpenError> {
+        #[cfg(target_os = "linux")]
+        match database.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(OpenError::InUse {
+                    path: path.to_owned(),
+                    holder: None,
+                });
+            }
+            Err(TryLockError::Error(source)) => {
+                return Err(OpenError::Io {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = path;
+        self.database = Some(database);
+        Ok(())
+    }
+}

@@ -1,0 +1,380 @@
+//! The one SQLite file: jobs, blobs, and a few single values.
+//!
+//! Owns every line of SQL. The floors above reach it through [`Store`]'s methods alone, so that another
+//! engine could stand behind them. Rows are written by one connection on one thread ([`writer`]), which takes
+//! whatever is waiting into one transaction, commits it with `synchronous=FULL`, tells the [`Observer`] what
+//! changed and only then answers. Everyone else reads.
+
+mod blobs;
+mod claims;
+mod inbox;
+mod jobs;
+mod lock;
+mod reader;
+mod rows;
+mod schema;
+mod writer;
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::ErrorCode;
+use tokio::sync::oneshot;
+
+use crate::job::{
+    BlobId, Event, INLINE_PARAMS_BYTES, IdleMs, IllegalEvent, Job, JobId, Params, Progress, Seq,
+    Version,
+};
+pub use blobs::{BlobReader, BlobWriter, CHUNK_BYTES, WholeBlob};
+use inbox::{Command, Inbox, NewParams};
+pub use schema::OpenError;
+pub(crate) use schema::create_private_dir;
+
+/// Connections in the pool that serves lists and chunks.
+const READERS: u32 = 4;
+
+/// What the writer must know about an operation.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How many of its jobs may run at once; at least 1.
+    pub concurrency: usize,
+    /// How long its ended jobs stay untouched before they are forgotten, in milliseconds.
+    pub idle_timeout_ms: i64,
+}
+
+/// How to open a store.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many jobs may wait.
+    pub queue: usize,
+    /// By operation name. A job of an operation that is not here is never claimed.
+    pub operations: HashMap<Arc<str>, Limits>,
+}
+
+/// What a commit changed. Given in commit order, before any answer to those who asked for it.
+#[derive(Debug, Clone)]
+pub enum Committed {
+    /// The job is now this.
+    Saved(Arc<Job>),
+    /// The job was claimed: run it.
+    Claimed(Arc<Job>),
+    /// The job is gone.
+    Forgotten(Seq),
+}
+
+/// Whoever keeps a view of the jobs that are alive. Called on the writer's thread: must not block.
+pub trait Observer: Send + Sync + 'static {
+    /// A transaction is on disk.
+    fn committed(&self, change: Committed);
+    /// The writer stops for good, because of a failure that it cannot judge the extent of.
+    fn fatal(&self, reason: &str);
+}
+
+/// A submission on its way into the store.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// The name of the token that submits it.
+    pub token: Option<Arc<str>>,
+    /// The operation's name.
+    pub operation: Arc<str>,
+    /// A JSON object.
+    pub params: Arc<str>,
+}
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// As many jobs wait as may.
+    #[error("{0} jobs are waiting already")]
+    QueueFull(usize),
+    /// The job is not there.
+    #[error("there is no such job")]
+    NotFound,
+    /// The job is in a state that does not take this.
+    #[error(transparent)]
+    Illegal(#[from] IllegalEvent),
+    /// The attempt that asks is not the current one.
+    #[error("the attempt is over")]
+    Superseded,
+    /// No room on the disk.
+    #[error("the disk is full")]
+    StorageFull,
+    /// Somebody else holds the database.
+    #[error("the database is busy")]
+    Busy,
+    /// The store has stopped. Whether the request was kept is not known.
+    #[error("the store has stopped")]
+    Stopped,
+    /// The file system does not let us write.
+    #[error("the data folder is read-only")]
+    ReadOnly,
+    /// Anything else that SQLite says, about one statement.
+    #[error("{0}")]
+    Database(String),
+    /// What is on the disk is not known any more.
+    #[error("{0}")]
+    Fatal(String),
+}
+
+impl Error {
+    /// Whether it was foreseen and found before anything was written.
+    fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::QueueFull(_) | Self::NotFound | Self::Illegal(_) | Self::Superseded
+        )
+    }
+
+    fn is_fatal(&self) -> bool {
+        matches!(self, Self::Fatal(_))
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::StorageFull => Self::new(io::ErrorKind::StorageFull, error),
+            error => Self::other(error),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::StorageFull,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly,
+            Some(
+                ErrorCode::SystemIoFailure
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
+                | ErrorCode::CannotOpen
+                | ErrorCode::OutOfMemory,
+            ) => Self::Fatal(error.to_string()),
+            _ => Self::Database(error.to_string()),
+        }
+    }
+}
+
+/// What one start-up found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Every job that had not ended, in order of submission.
+    pub active: Vec<Arc<Job>>,
+    /// The life of the server that begins now, from 1.
+    pub boot: u32,
+    /// The key that monitor links are made with.
+    pub monitor_key: Vec<u8>,
+}
+
+/// The idle clock: milliseconds that the server was up, advanced by the engine's ticks.
+#[derive(Debug, Default)]
+pub struct IdleClock(AtomicI64);
+
+impl IdleClock {
+    /// What it shows.
+    pub fn now(&self) -> IdleMs {
+        IdleMs(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Moves it on by `ms`.
+    pub fn advance(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::Relaxed);
+    }
+}
+
+/// A handle on the open file.
+#[derive(Debug)]
+pub struct Store {
+    inbox: Arc<Inbox>,
+    point_reads: reader::Reader,
+    pool: r2d2::Pool<SqliteConnectionManager>,
+    clock: Arc<IdleClock>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    // Last, so that the locks outlive every connection.
+    _locks: lock::Locks,
+}
+
+impl Store {
+    /// Opens the store below `data`, making it where there is none, and starts its threads.
+    ///
+    /// # Errors
+    /// Where the data is in use by another server, is not ours, is newer than we are, or cannot be read.
+    pub fn open(
+        data: &Path,
+        options: Options,
+        observer: Arc<dyn Observer>,
+    ) -> Result<(Arc<Self>, Found), OpenError> {
+        let opened = schema::open(data)?;
+        let clock = Arc::new(IdleClock(AtomicI64::new(opened.idle_ms)));
+        let inbox = Arc::new(Inbox::default());
+        let pool = schema::pool(&opened.path, READERS)?;
+        let point_reads = reader::Reader::start(schema::reading_connection(&opened.path)?)?;
+        let jobs = jobs::Jobs::load(&opened.connection, opened.boot, options, Arc::clone(&clock))?;
+        let active = jobs.active();
+        let writer = writer::Writer::new(opened.connection, jobs, observer)
+            .map_err(|e| OpenError::Start(e.to_string()))?;
+        let checkpointer = schema::plain_connection(&opened.path)?;
+        let threads = writer.start(Arc::clone(&inbox), checkpointer)?;
+        let store = Self {
+            inbox,
+            point_reads,
+            pool,
+            clock,
+            threads: Mutex::new(threads),
+            _locks: opened.locks,
+        };
+        Ok((
+            Arc::new(store),
+            Found {
+                active,
+                boot: opened.boot,
+                monitor_key: opened.monitor_key,
+            },
+        ))
+    }
+
+    /// The idle clock.
+    pub fn clock(&self) -> &IdleClock {
+        &self.clock
+    }
+
+    /// Stores a job; once this returns it is on the disk.
+    ///
+    /// # Errors
+    /// [`Error::QueueFull`], [`Error::StorageFull`] and [`Error::Busy`] mean that nothing was stored.
+    pub fn submit(&self, job: NewJob) -> impl Future<Output = Result<Arc<Job>, Error>> + use<> {
+        let params = if job.params.len() <= INLINE_PARAMS_BYTES {
+            NewParams::Inline
+        } else {
+            NewParams::Blob(self.inbox.new_blob())
+        };
+        self.ask(move |reply| Command::Submit { job, params, reply })
+    }
+
+    /// Records what happened to a job, as [`crate::job::apply`] decides; gives the job as it is then, or as it
+    /// last was if the event made it go.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Illegal`], and what the disk may say.
+    pub fn record(
+        &self,
+        seq: Seq,
+        event: Event,
+    ) -> impl Future<Output = Result<Arc<Job>, Error>> + use<> {
+        self.ask(move |reply| Command::Record {
+            seq,
+            event,
+            attempt: None,
+            reply,
+        })
+    }
+
+    /// As [`Store::record`], for the thread that runs attempt `attempt.number`.
+    ///
+    /// # Errors
+    /// [`Error::Superseded`] if another attempt has begun; else as [`Store::record`].
+    pub fn record_attempt(
+        &self,
+        seq: Seq,
+        event: Event,
+        attempt: Attempt,
+    ) -> Result<Arc<Job>, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.inbox.push(Command::Record {
+            seq,
+            event,
+            attempt: Some(Box::new(attempt)),
+            reply,
+        });
+        answer.blocking_recv().unwrap_or(Err(Error::Stopped))
+    }
+
+    /// Leaves how far an attempt is, for when there is a commit to put it into.
+    pub fn leave_progress(&self, seq: Seq, attempt: u32, progress: Progress) {
+        self.inbox.leave_progress(seq, attempt, progress);
+    }
+
+    /// Lets `slots` jobs run at once, 0 at first; the writer claims what is ready.
+    ///
+    /// # Errors
+    /// What the disk may say to the claims.
+    pub async fn set_slots(&self, slots: usize) -> Result<(), Error> {
+        self.ask(move |reply| Command::SetSlots { slots, reply })
+            .await
+    }
+
+    /// A job from the disk, by its place.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, Error> {
+        let job = self.point_reads.job(id.seq()).await?;
+        Ok(job.filter(|job| job.id == id && !job.doomed))
+    }
+
+    /// The params of a job, wherever they are. Blocks on the disk for long ones.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub fn params(&self, params: &Params) -> Result<Arc<str>, Error> {
+        match params {
+            Params::Inline(text) => Ok(Arc::clone(text)),
+            Params::Blob(blob) => {
+                let bytes = self.read_blob(*blob).read_all()?;
+                let text = String::from_utf8(bytes).map_err(|e| Error::Database(e.to_string()))?;
+                Ok(text.into())
+            }
+        }
+    }
+
+    /// A new blob, to be filled by one thread. It belongs to nobody until a job's result names it.
+    pub fn write_blob(&self) -> BlobWriter {
+        BlobWriter::new(Arc::clone(&self.inbox))
+    }
+
+    /// A blob's bytes. Reading blocks on the disk.
+    pub fn read_blob(&self, blob: BlobId) -> BlobReader {
+        BlobReader::new(self.pool.clone(), blob)
+    }
+
+    /// Stops the threads after everything that was asked before is done, and closes the file.
+    pub fn close(&self) {
+        self.inbox.close();
+        self.point_reads.close();
+        for thread in self.threads.lock().drain(..) {
+            // A thread that panicked has said so already; there is nothing left to close in it.
+            let _ = thread.join();
+        }
+    }
+
+    /// Hands a command in at once; the future is only its answer.
+    fn ask<T, C>(&self, command: C) -> impl Future<Output = Result<T, Error>> + use<T, C>
+    where
+        C: FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.inbox.push(command(reply));
+        async { answer.await.unwrap_or(Err(Error::Stopped)) }
+    }
+}
+
+/// The attempt on whose behalf an event is recorded.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Its number.
+    pub number: u32,
+    /// How far it came.
+    pub progress: Progress,
+    /// The version that readers have seen last; what is recorded gets a later one.
+    pub version: Version,
+    /// The result, if it made one; becomes the job's in the same transaction.
+    pub result: Option<WholeBlob>,
+}

@@ -1,0 +1,68 @@
+//! One thread for the point reads that miss the live table: those that wait together share a transaction, and a
+//! request pays one hop and one look-up.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::{Error, OpenError, rows};
+use crate::job::{Job, Seq};
+
+/// Reads that share one transaction at most, so that none of them holds the WAL back for long.
+const BATCH: usize = 256;
+
+type Read = (Seq, oneshot::Sender<Result<Option<Arc<Job>>, Error>>);
+
+#[derive(Debug)]
+pub(super) struct Reader {
+    requests: Mutex<Option<mpsc::Sender<Read>>>,
+}
+
+impl Reader {
+    pub(super) fn start(connection: Connection) -> Result<Self, OpenError> {
+        let (sender, requests) = mpsc::channel();
+        thread::Builder::new()
+            .name("store-reader".into())
+            .spawn(move || serve(&connection, &requests))
+            .map_err(|e| OpenError::Start(e.to_string()))?;
+        Ok(Self {
+            requests: Mutex::new(Some(sender)),
+        })
+    }
+
+    pub(super) async fn job(&self, seq: Seq) -> Result<Option<Arc<Job>>, Error> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self
+            .requests
+            .lock()
+            .as_ref()
+            .is_some_and(|requests| requests.send((seq, reply)).is_ok());
+        if !sent {
+            return Err(Error::Stopped);
+        }
+        answer.await.unwrap_or(Err(Error::Stopped))
+    }
+
+    pub(super) fn close(&self) {
+        self.requests.lock().take();
+    }
+}
+
+fn serve(connection: &Connection, requests: &mpsc::Receiver<Read>) {
+    while let Ok(first) = requests.recv() {
+        // Where even this fails each look-up is a transaction of its own, and says what is wrong.
+        let together = connection.execute_batch("begin").is_ok();
+        for (seq, reply) in std::iter::once(first).chain(requests.try_iter().take(BATCH - 1)) {
+            let job = rows::select(connection, seq).map(|job| job.map(Arc::new));
+            // Whoever went away needs no answer.
+            let _ = reply.send(job);
+        }
+        if together && let Err(error) = connection.execute_batch("commit") {
+            tracing::warn!(%error, "a read transaction did not end");
+        }
+    }
+}

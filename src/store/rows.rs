@@ -1,0 +1,269 @@
+//! A job as a row and back.
+
+use rusqlite::{Connection, Row, named_params};
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use crate::job::{
+    BlobId, Failure, IdleMs, Job, JobId, Outcome, Output, Params, Progress, Seq, State, Status,
+    Version, WallMs,
+};
+
+const COLUMNS: &str = "seq, id, token, operation, state, attempt, strikes, version, cancel_requested, doomed, \
+     created_ms, started_ms, finished_ms, due, params, params_blob, progress, outcome";
+
+const INSERT: &str = "insert into job (seq, id, token, operation, state, attempt, strikes, version, created_ms, \
+     started_ms, params, params_blob) values (:seq, :id, :token, :operation, :state, :attempt, :strikes, :version, \
+     :created_ms, :started_ms, :params, :params_blob)";
+
+const UPDATE: &str = "update job set state = :state, attempt = :attempt, strikes = :strikes, version = :version, \
+     cancel_requested = :cancel_requested, doomed = :doomed, started_ms = :started_ms, finished_ms = :finished_ms, \
+     due = :due, result_blob = :result_blob, progress = :progress, outcome = :outcome \
+     where seq = :seq and state = :old_state and attempt = :old_attempt";
+
+const UPDATE_PROGRESS: &str = "update job set progress = :progress where seq = :seq and state = 'running' and attempt = :attempt";
+
+const DELETE: &str = "delete from job where seq = :seq and state = :state and attempt = :attempt";
+
+/// The `outcome` column.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OutcomeJson {
+    expires_ms: WallMs,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    output: Option<Output>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
+}
+
+/// The columns that a job's state becomes.
+struct Ending {
+    started: Option<WallMs>,
+    finished: Option<WallMs>,
+    due: Option<IdleMs>,
+    result: Option<BlobId>,
+    outcome: Option<String>,
+}
+
+impl Ending {
+    fn of(job: &Job) -> Self {
+        match &job.state {
+            State::Queued => Self {
+                started: None,
+                finished: None,
+                due: None,
+                result: None,
+                outcome: None,
+            },
+            State::Running { started } => Self {
+                started: Some(*started),
+                finished: None,
+                due: None,
+                result: None,
+                outcome: None,
+            },
+            State::Ended {
+                started,
+                finished,
+                expires,
+                due,
+                outcome,
+            } => {
+                let (output, error) = match outcome {
+                    Outcome::Succeeded(output) => (Some(output.clone()), None),
+                    Outcome::Failed(failure) => (None, Some(failure.clone())),
+                    Outcome::Canceled => (None, None),
+                };
+                let result = output.as_ref().map(|output| output.blob);
+                let json = to_json(&OutcomeJson {
+                    expires_ms: *expires,
+                    output,
+                    error,
+                });
+                Self {
+                    started: *started,
+                    finished: Some(*finished),
+                    due: Some(*due),
+                    result,
+                    outcome: Some(json),
+                }
+            }
+        }
+    }
+}
+
+/// Writes a new job. A crash before the commit leaves nothing of it.
+pub(super) fn insert(connection: &Connection, job: &Job) -> Result<(), Error> {
+    let ending = Ending::of(job);
+    let (text, blob) = match &job.params {
+        Params::Inline(text) => (Some(&**text), None),
+        Params::Blob(blob) => (None, Some(blob.0)),
+    };
+    connection.prepare_cached(INSERT)?.execute(named_params! {
+        ":seq": job.seq.0,
+        ":id": job.id.to_bytes(),
+        ":token": job.token.as_deref(),
+        ":operation": &*job.operation,
+        ":state": job.status().as_str(),
+        ":attempt": job.attempt,
+        ":strikes": job.strikes,
+        ":version": job.version.0,
+        ":created_ms": job.created.0,
+        ":started_ms": ending.started.map(|ms| ms.0),
+        ":params": text,
+        ":params_blob": blob,
+    })?;
+    Ok(())
+}
+
+/// Writes what a job has become. Fenced: the row must still be what `old` says.
+pub(super) fn update(connection: &Connection, old: &Job, new: &Job) -> Result<(), Error> {
+    let ending = Ending::of(new);
+    let progress = (new.progress != Progress::default()).then(|| to_json(&new.progress));
+    let rows = connection.prepare_cached(UPDATE)?.execute(named_params! {
+        ":seq": old.seq.0,
+        ":old_state": old.status().as_str(),
+        ":old_attempt": old.attempt,
+        ":state": new.status().as_str(),
+        ":attempt": new.attempt,
+        ":strikes": new.strikes,
+        ":version": new.version.0,
+        ":cancel_requested": new.cancel_requested,
+        ":doomed": new.doomed,
+        ":started_ms": ending.started.map(|ms| ms.0),
+        ":finished_ms": ending.finished.map(|ms| ms.0),
+        ":due": ending.due.map(|ms| ms.0),
+        ":result_blob": ending.result.map(|blob| blob.0),
+        ":progress": progress,
+        ":outcome": ending.outcome,
+    })?;
+    exactly_one(rows)
+}
+
+/// Writes how far an attempt is; nothing if it is over.
+pub(super) fn update_progress(
+    connection: &Connection,
+    seq: Seq,
+    attempt: u32,
+    progress: &Progress,
+) -> Result<(), Error> {
+    connection
+        .prepare_cached(UPDATE_PROGRESS)?
+        .execute(named_params! {
+            ":seq": seq.0,
+            ":attempt": attempt,
+            ":progress": to_json(progress),
+        })?;
+    Ok(())
+}
+
+/// Removes a job. Fenced as [`update`].
+pub(super) fn delete(connection: &Connection, old: &Job) -> Result<(), Error> {
+    let rows = connection.prepare_cached(DELETE)?.execute(named_params! {
+        ":seq": old.seq.0,
+        ":state": old.status().as_str(),
+        ":attempt": old.attempt,
+    })?;
+    exactly_one(rows)
+}
+
+/// The job at `seq`.
+pub(super) fn select(connection: &Connection, seq: Seq) -> Result<Option<Job>, Error> {
+    let mut statement =
+        connection.prepare_cached(&format!("select {COLUMNS} from job where seq = ?"))?;
+    let mut rows = statement.query([seq.0])?;
+    rows.next()?.map(read).transpose()
+}
+
+/// Every job that has not ended, in order.
+pub(super) fn select_active(connection: &Connection) -> Result<Vec<Job>, Error> {
+    let mut statement = connection.prepare_cached(&format!(
+        "select {COLUMNS} from job where finished_ms is null order by seq"
+    ))?;
+    let mut rows = statement.query([])?;
+    let mut jobs = Vec::new();
+    while let Some(row) = rows.next()? {
+        jobs.push(read(row)?);
+    }
+    Ok(jobs)
+}
+
+fn read(row: &Row<'_>) -> Result<Job, Error> {
+    let state: String = row.get("state")?;
+    let status = Status::ALL
+        .into_iter()
+        .find(|status| status.as_str() == state)
+        .ok_or_else(|| damaged(row, "its state is unknown"))?;
+    let started: Option<i64> = row.get("started_ms")?;
+    let started = started.map(WallMs);
+    let params = match (
+        row.get::<_, Option<String>>("params")?,
+        row.get::<_, Option<i64>>("params_blob")?,
+    ) {
+        (Some(text), _) => Params::Inline(text.into()),
+        (None, Some(blob)) => Params::Blob(BlobId(blob)),
+        (None, None) => return Err(damaged(row, "it has no params")),
+    };
+    let progress: Option<String> = row.get("progress")?;
+    Ok(Job {
+        seq: Seq(row.get("seq")?),
+        id: JobId::from_bytes(row.get("id")?),
+        token: row.get::<_, Option<String>>("token")?.map(Into::into),
+        operation: row.get::<_, String>("operation")?.into(),
+        params,
+        attempt: row.get("attempt")?,
+        strikes: row.get("strikes")?,
+        version: Version(row.get("version")?),
+        cancel_requested: row.get("cancel_requested")?,
+        doomed: row.get("doomed")?,
+        created: WallMs(row.get("created_ms")?),
+        state: match (status, started) {
+            (Status::Queued, _) => State::Queued,
+            (Status::Running, Some(started)) => State::Running { started },
+            (Status::Running, None) => return Err(damaged(row, "it runs without having started")),
+            (status, started) => read_end(row, status, started)?,
+        },
+        // Progress is for show: what cannot be read is not shown.
+        progress: progress
+            .and_then(|json| serde_json::from_str(&json).ok())
+            .unwrap_or_default(),
+    })
+}
+
+fn read_end(row: &Row<'_>, status: Status, started: Option<WallMs>) -> Result<State, Error> {
+    let json: String = row.get("outcome")?;
+    let json: OutcomeJson =
+        serde_json::from_str(&json).map_err(|_| damaged(row, "its outcome is not readable"))?;
+    let outcome = match (status, json.output, json.error) {
+        (Status::Succeeded, Some(output), _) => Outcome::Succeeded(output),
+        (Status::Failed, _, Some(failure)) => Outcome::Failed(failure),
+        (Status::Canceled, _, _) => Outcome::Canceled,
+        _ => return Err(damaged(row, "its outcome does not fit its state")),
+    };
+    Ok(State::Ended {
+        started,
+        finished: WallMs(row.get("finished_ms")?),
+        expires: json.expires_ms,
+        due: IdleMs(row.get("due")?),
+        outcome,
+    })
+}
+
+fn damaged(row: &Row<'_>, what: &str) -> Error {
+    let seq = row.get::<_, i64>("seq").unwrap_or_default();
+    Error::Database(format!("the row of job {seq} is damaged: {what}"))
+}
+
+fn exactly_one(rows: usize) -> Result<(), Error> {
+    if rows == 1 {
+        Ok(())
+    } else {
+        Err(Error::Database(
+            "a row is not what memory says it is".into(),
+        ))
+    }
+}
+
+fn to_json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("plain structs with string keys always serialise")
+}

@@ -1,0 +1,289 @@
+//! Making the file, recognising it, and opening connections on it.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use super::lock::Locks;
+
+/// The database's name below the data folder.
+pub(crate) const DATABASE_FILE: &str = "cloakroom.db";
+
+/// "Clok": the file is ours.
+const APPLICATION_ID: u32 = 0x436c_6f6b;
+/// The schema that this server writes.
+const USER_VERSION: u32 = 1;
+const SCHEMA: &str = include_str!("../../schema.sql");
+
+/// Older SQLite can corrupt a WAL database that several connections reset at once.
+const SQLITE_AT_LEAST: i32 = 3_051_003;
+
+/// How long a statement waits for somebody else's lock on the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why the data cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another server has it.
+    #[error("{} is in use by {}", path.display(), match holder { Some(pid) => format!("process {pid}"), None => "another process".into() })]
+    InUse {
+        /// What is locked.
+        path: PathBuf,
+        /// By whom, where that is known.
+        holder: Option<u32>,
+    },
+    /// The file is something else.
+    #[error("{} is not a Cloakroom database ({what}); it was left untouched", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What gave it away.
+        what: &'static str,
+    },
+    /// The file was written by a later release.
+    #[error("{} has schema version {version}, this server knows {USER_VERSION}: use the release that wrote it", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
+    /// The operating system says no.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// What was asked for.
+        path: PathBuf,
+        /// The answer.
+        source: io::Error,
+    },
+    /// SQLite says no.
+    #[error("{}: {source}", path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// The answer.
+        source: rusqlite::Error,
+    },
+    /// The binary was linked with an SQLite that is too old.
+    #[error("SQLite {0} is too old, 3.51.3 is needed")]
+    SqliteTooOld(&'static str),
+    /// A connection or a thread of the store could not be made.
+    #[error("cannot start the store: {0}")]
+    Start(String),
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(source: rusqlite::Error) -> Self {
+        Self::Sqlite {
+            path: DATABASE_FILE.into(),
+            source,
+        }
+    }
+}
+
+/// The file, open for writing by nobody but us.
+pub(super) struct Opened {
+    pub(super) path: PathBuf,
+    pub(super) connection: Connection,
+    pub(super) locks: Locks,
+    pub(super) boot: u32,
+    pub(super) idle_ms: i64,
+    pub(super) monitor_key: Vec<u8>,
+}
+
+/// Opens the database below `data`, making both where they are missing.
+pub(super) fn open(data: &Path) -> Result<Opened, OpenError> {
+    if rusqlite::version_number() < SQLITE_AT_LEAST {
+        return Err(OpenError::SqliteTooOld(rusqlite::version()));
+    }
+    let io_error = |path: &Path| {
+        let path = path.to_owned();
+        move |source| OpenError::Io { path, source }
+    };
+    create_private_dir(data).map_err(io_error(data))?;
+    let mut locks = Locks::take(data)?;
+    let path = data.join(DATABASE_FILE);
+    if !path.try_exists().map_err(io_error(&path))? {
+        create(data, &path)?;
+    }
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .open(&path)
+        .map_err(io_error(&path))?;
+    recognise(&path, &mut file)?;
+    locks.add_database(&path, file)?;
+
+    let connection = plain_connection(&path)?;
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version > USER_VERSION {
+        return Err(OpenError::Newer { path, version });
+    }
+    let (boot, idle_ms, monitor_key) = begin_life(&connection)?;
+    Ok(Opened {
+        path,
+        connection,
+        locks,
+        boot,
+        idle_ms,
+        monitor_key,
+    })
+}
+
+/// Looks at the header without SQLite, which would roll back a journal or write a WAL on a file that is not ours.
+fn recognise(path: &Path, file: &mut File) -> Result<(), OpenError> {
+    let foreign = |what| {
+        Err(OpenError::Foreign {
+            path: path.to_owned(),
+            what,
+        })
+    };
+    let mut header = [0; 72];
+    if file.read_exact(&mut header).is_err() {
+        return foreign("it is too short");
+    }
+    if &header[..16] != b"SQLite format 3\0" {
+        return foreign("it is not SQLite's format");
+    }
+    let number = |at: usize| {
+        u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+    };
+    if number(68) != APPLICATION_ID {
+        return foreign("another application's id is in it");
+    }
+    if number(60) > USER_VERSION {
+        return Err(OpenError::Newer {
+            path: path.to_owned(),
+            version: number(60),
+        });
+    }
+    Ok(())
+}
+
+/// Makes the database under another name and renames it, so that a crash leaves no half-made one.
+fn create(data: &Path, path: &Path) -> Result<(), OpenError> {
+    let io_error = |source| OpenError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let draft = data.join("cloakroom.db.new");
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let mut leftover = draft.clone().into_os_string();
+        leftover.push(suffix);
+        match fs::remove_file(&leftover) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(io_error(e)),
+            _ => {}
+        }
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|e| OpenError::Start(format!("no randomness: {e}")))?;
+    let connection = Connection::open(&draft)?;
+    connection.pragma_update(None, "page_size", 4096)?;
+    connection.pragma_update(None, "auto_vacuum", "incremental")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.execute_batch("begin immediate")?;
+    connection.execute_batch(SCHEMA)?;
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", USER_VERSION)?;
+    let mut insert = connection.prepare("insert into meta (key, value) values (?, ?)")?;
+    insert.execute(params!["boot", 0])?;
+    insert.execute(params!["idle_ms", 0])?;
+    insert.execute(params!["seq_next", 1])?;
+    insert.execute(params!["blob_next", 1])?;
+    insert.execute(params!["monitor_key", key])?;
+    drop(insert);
+    connection.execute_batch("commit")?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.close().map_err(|(_, e)| e)?;
+    File::open(&draft)
+        .and_then(|f| f.sync_all())
+        .map_err(io_error)?;
+    fs::rename(&draft, path).map_err(io_error)?;
+    sync_dir(data).map_err(io_error)
+}
+
+/// Counts this start and reads what lasts from one to the next.
+fn begin_life(connection: &Connection) -> Result<(u32, i64, Vec<u8>), OpenError> {
+    // A crash just after this has cost a number.
+    connection.execute("update meta set value = value + 1 where key = 'boot'", [])?;
+    let boot = meta(connection, "boot")?;
+    let idle_ms = meta(connection, "idle_ms")?;
+    let monitor_key = meta(connection, "monitor_key")?;
+    Ok((boot, idle_ms, monitor_key))
+}
+
+/// A single value that must be there.
+pub(super) fn meta<T: rusqlite::types::FromSql>(
+    connection: &Connection,
+    key: &str,
+) -> Result<T, rusqlite::Error> {
+    connection
+        .query_row("select value from meta where key = ?", [key], |row| {
+            row.get(0)
+        })
+        .optional()?
+        .ok_or(rusqlite::Error::QueryReturnedNoRows)
+}
+
+/// A connection that may write; only the writer and the checkpointer have one.
+pub(super) fn plain_connection(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "mmap_size", 0)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    // 1 MiB of pages: the upper levels of every b-tree.
+    connection.pragma_update(None, "cache_size", -1024)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(connection)
+}
+
+/// A connection that cannot write.
+pub(super) fn reading_connection(path: &Path) -> Result<Connection, OpenError> {
+    let connection = plain_connection(path)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// The pool of connections that cannot write.
+pub(super) fn pool(
+    path: &Path,
+    size: u32,
+) -> Result<r2d2::Pool<SqliteConnectionManager>, OpenError> {
+    let manager = SqliteConnectionManager::file(path)
+        .with_flags(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .with_init(|connection| {
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            connection.execute_batch(
+                "pragma mmap_size = 0; pragma cache_size = -256; pragma query_only = true;",
+            )
+        });
+    r2d2::Pool::builder()
+        .max_size(size)
+        .min_idle(Some(0))
+        .test_on_check_out(false)
+        .build(manager)
+        .map_err(|e| OpenError::Start(e.to_string()))
+}
+
+/// Makes a folder that only its owner can enter, with its parents; one that is there stays as it is.
+pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+fn sync_dir(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    File::open(path)?.sync_all()?;
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}

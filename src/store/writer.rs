@@ -1,0 +1,259 @@
+//! The one connection that writes rows, on its own thread.
+//!
+//! Everything that waits goes into one transaction: group commit. After the commit the observer hears of it, then
+//! those who asked get their answers.
+//!
+//! A command that goes wrong in an unforeseen way rolls the whole batch back, which is then run once more, a part
+//! at a time, so that one bad part costs the others nothing. An I/O error leaves the state of the file unknown:
+//! the writer stops, those who wait are told that nothing is known, and the next start recovers.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use rusqlite::Connection;
+
+use super::inbox::{Batch, Chunk, Command, Inbox};
+use super::jobs::Jobs;
+use super::{Error, Observer, OpenError, blobs};
+use crate::job::{BlobId, Job};
+
+/// Chunks of forgotten blobs that one transaction frees at most: 4 MiB.
+const FREED_CHUNKS: u32 = 16;
+/// The checkpointer is called each time the WAL has grown by this many pages: 4 MiB.
+const CHECKPOINT_PAGES: i64 = 1024;
+
+thread_local! {
+    /// Pages in the WAL after the last commit of this thread.
+    static WAL_PAGES: Cell<i64> = const { Cell::new(0) };
+}
+
+pub(super) struct Writer {
+    connection: Connection,
+    jobs: Jobs,
+    observer: Arc<dyn Observer>,
+    /// Blobs to be freed bit by bit.
+    garbage: VecDeque<BlobId>,
+}
+
+/// A batch, and what came of its parts.
+#[derive(Default)]
+struct Work {
+    batch: Batch,
+    chunk_answers: Vec<Result<(), Error>>,
+    command_answers: Vec<Result<Option<Arc<Job>>, Error>>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        connection: Connection,
+        jobs: Jobs,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, Error> {
+        let garbage = blobs::select_loose(&connection)?.into();
+        Ok(Self {
+            connection,
+            jobs,
+            observer,
+            garbage,
+        })
+    }
+
+    /// Starts the writer's thread and the checkpointer's.
+    pub(super) fn start(
+        self,
+        inbox: Arc<Inbox>,
+        checkpointer: Connection,
+    ) -> Result<Vec<JoinHandle<()>>, OpenError> {
+        let unable = |e: std::io::Error| OpenError::Start(e.to_string());
+        inbox.set_next_blob(self.jobs.first_blob());
+        let (call, calls) = sync_channel(1);
+        let checkpoints = thread::Builder::new()
+            .name("store-checkpoints".into())
+            .spawn(move || checkpoint(&checkpointer, &calls))
+            .map_err(unable)?;
+        let writer = thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || self.run(&inbox, &call))
+            .map_err(unable)?;
+        Ok(vec![writer, checkpoints])
+    }
+
+    fn run(mut self, inbox: &Inbox, checkpoint: &SyncSender<()>) {
+        self.connection.wal_hook(Some(|_, pages| {
+            WAL_PAGES.set(pages.into());
+            Ok(())
+        }));
+        let mut checkpointed = 0;
+        while let Some(batch) = inbox.take(!self.garbage.is_empty()) {
+            if let Err(error) = self.transact(Work {
+                batch,
+                ..Work::default()
+            }) {
+                tracing::error!(%error, "the database failed: the server stops, its next start recovers");
+                inbox.abort();
+                self.observer.fatal(&error.to_string());
+                return;
+            }
+            let pages = WAL_PAGES.get();
+            if pages < checkpointed {
+                checkpointed = 0;
+            }
+            if pages - checkpointed >= CHECKPOINT_PAGES {
+                checkpointed = pages;
+                // A call that waits already will do for this one too.
+                let _ = checkpoint.try_send(());
+            }
+        }
+    }
+
+    /// Does the work in one transaction, or, where that is rolled back, each part in its own.
+    ///
+    /// # Errors
+    /// Only fatal ones; the work is dropped unanswered then.
+    fn transact(&mut self, mut work: Work) -> Result<(), Error> {
+        for command in &work.batch.commands {
+            if let Command::SetSlots { slots, .. } = command {
+                self.jobs.set_slots(*slots);
+            }
+        }
+        match self.try_transact(&mut work) {
+            Ok(()) => work.answer(),
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) if work.batch.is_single() => work.refuse(&error),
+            Err(error) => {
+                tracing::warn!(%error, "a transaction was rolled back, its parts are tried one by one");
+                for part in work.batch.split() {
+                    self.transact(Work {
+                        batch: part,
+                        ..Work::default()
+                    })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One transaction. After an error nothing of it is there, in the file or in memory.
+    fn try_transact(&mut self, work: &mut Work) -> Result<(), Error> {
+        let done = self.fill_transaction(work).and_then(|freed| {
+            self.connection.execute_batch("commit")?;
+            Ok(freed)
+        });
+        match done {
+            Ok(freed) => {
+                if freed {
+                    self.garbage.pop_front();
+                }
+                self.garbage.extend(self.jobs.disowned.drain(..));
+                for change in self.jobs.staged.drain(..) {
+                    self.observer.committed(change);
+                }
+                Ok(())
+            }
+            Err(error) if error.is_fatal() => Err(error),
+            Err(error) => {
+                // SQLite undoes a failed statement alone, or the whole transaction.
+                if !self.connection.is_autocommit() {
+                    self.connection.execute_batch("rollback")?;
+                }
+                self.jobs.roll_back(&self.connection)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Everything but the commit; true where the first of the garbage is gone with it.
+    fn fill_transaction(&mut self, work: &mut Work) -> Result<bool, Error> {
+        let connection = &self.connection;
+        work.chunk_answers.clear();
+        work.command_answers.clear();
+        connection.execute_batch("begin immediate")?;
+        for chunk in &work.batch.chunks {
+            self.jobs.store_chunk(connection, chunk)?;
+            work.chunk_answers.push(Ok(()));
+        }
+        for command in &work.batch.commands {
+            let answer = match command {
+                Command::Submit { job, params, .. } => {
+                    self.jobs.submit(connection, job, *params).map(Some)
+                }
+                Command::Record {
+                    seq,
+                    event,
+                    attempt,
+                    ..
+                } => self
+                    .jobs
+                    .record(connection, *seq, event, attempt.as_deref())
+                    .map(Some),
+                Command::SetSlots { .. } => Ok(None),
+                Command::Abandon { blob } => {
+                    self.jobs.disowned.push(*blob);
+                    Ok(None)
+                }
+            };
+            match answer {
+                Err(error) if !error.is_refusal() => return Err(error),
+                answer => work.command_answers.push(answer),
+            }
+        }
+        Jobs::store_progress(connection, &work.batch.progress)?;
+        self.jobs.claim_ready(connection)?;
+        match self.garbage.front() {
+            Some(blob) => blobs::free(connection, *blob, FREED_CHUNKS),
+            None => Ok(false),
+        }
+    }
+}
+
+impl Work {
+    /// Tells everyone; whoever has gone away needs no answer.
+    fn answer(self) {
+        for (chunk, answer) in self.batch.chunks.into_iter().zip(self.chunk_answers) {
+            let _ = chunk.reply.send(answer);
+        }
+        for (command, answer) in self.batch.commands.into_iter().zip(self.command_answers) {
+            match (command, answer) {
+                (Command::Submit { reply, .. } | Command::Record { reply, .. }, Ok(Some(job))) => {
+                    let _ = reply.send(Ok(job));
+                }
+                (Command::Submit { reply, .. } | Command::Record { reply, .. }, Err(error)) => {
+                    let _ = reply.send(Err(error));
+                }
+                (Command::SetSlots { reply, .. }, _) => {
+                    let _ = reply.send(Ok(()));
+                }
+                (_, _) => {}
+            }
+        }
+    }
+
+    fn refuse(self, error: &Error) {
+        for Chunk { reply, .. } in self.batch.chunks {
+            let _ = reply.send(Err(error.clone()));
+        }
+        for command in self.batch.commands {
+            match command {
+                Command::Submit { reply, .. } | Command::Record { reply, .. } => {
+                    let _ = reply.send(Err(error.clone()));
+                }
+                Command::SetSlots { reply, .. } => {
+                    let _ = reply.send(Err(error.clone()));
+                }
+                Command::Abandon { .. } => {}
+            }
+        }
+    }
+}
+
+/// Copies the WAL into the database whenever called. Passive: waits for nobody, holds up nobody.
+fn checkpoint(connection: &Connection, calls: &Receiver<()>) {
+    while calls.recv().is_ok() {
+        if let Err(error) = connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(())) {
+            tracing::warn!(%error, "a checkpoint failed, the next one may do");
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! A real server on a port of its own, a client that says what status it expects, and the checks that follow.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+/// Longer than anything that works ever takes.
+pub(crate) const GENEROUS: Duration = Duration::from_mins(1);
+
+/// A folder with a data folder and a root named `docs` in it, and the servers that work there one after the other.
+pub(crate) struct Site {
+    folder: TempDir,
+}
+
+impl Site {
+    pub(crate) fn new() -> Self {
+        let site = Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        };
+        std::fs::create_dir(site.docs()).expect("a root");
+        site
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    pub(crate) fn docs(&self) -> PathBuf {
+        self.path().join("docs")
+    }
+
+    /// Writes a file below the root.
+    pub(crate) fn write(&self, path: &str, bytes: &[u8]) {
+        let path = self.docs().join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+        std::fs::write(path, bytes).expect("a file");
+    }
+
+    /// Makes a file of that many zeros, which takes no room and some time to zip.
+    pub(crate) fn write_zeros(&self, path: &str, bytes: u64) {
+        let file = std::fs::File::create(self.docs().join(path)).expect("a file");
+        file.set_len(bytes).expect("its length");
+    }
+
+    /// The command line of a server here.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
+        command.arg("serve").arg("--data").arg(self.data());
+        command
+            .arg("--root")
+            .arg(format!("docs={}", self.docs().display()));
+        command
+            .args(["--listen", "127.0.0.1:0", "--announce", "json"])
+            .env("CLOAKROOM_LOG", "warn");
+        command
+    }
+
+    pub(crate) fn serve(&self) -> Server {
+        self.serve_with(self.command())
+    }
+
+    pub(crate) fn serve_with(&self, command: Command) -> Server {
+        Server::start(command, self.data())
+    }
+
+    /// What must be true of the tables whenever no server runs.
+    pub(crate) fn check_tables(&self) {
+        check_tables(&self.data().join("cloakroom.db"));
+    }
+}
+
+/// A running server; killed when it is dropped.
+pub(crate) struct Server {
+    child: Child,
+    address: SocketAddr,
+    data: PathBuf,
+}
+
+impl Server {
+    fn start(mut command: Command, data: PathBuf) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("it is piped"))
+            .read_line(&mut line)
+            .expect("a line");
+        let announced: Value =
+            serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e} in {line:?}"));
+        let url = announced["urls"][0].as_str().expect("a URL");
+        let address = url
+            .strip_prefix("http://")
+            .expect("http")
+            .parse()
+            .expect("an address");
+        Self {
+            child,
+            address,
+            data,
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client {
+            address: self.address,
+        }
+    }
+
+    /// Ends it as a power cut would, except for what the kernel still holds.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
+    }
+
+    /// Ends it in order and checks what it leaves.
+    pub(crate) fn stop(mut self) {
+        let status = self.terminate();
+        assert!(status.success(), "{status}");
+        check_tables(&self.data.join("cloakroom.db"));
+    }
+
+    /// Sends SIGTERM and waits.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+            .expect("it can be signalled");
+        wait_for("the server's end", || {
+            self.child.try_wait().expect("its status")
+        })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Asks one server.
+#[derive(Clone, Copy)]
+pub(crate) struct Client {
+    address: SocketAddr,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub status: u16,
+    pub headers: HashMap<String, String>,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|e| panic!("{e} in {:?}", String::from_utf8_lossy(&self.body)))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .unwrap_or_else(|| panic!("no {name} in {:?}", self.headers))
+    }
+}
+
+impl Client {
+    pub(crate) fn get(&self, path: &str, expected: u16) -> Reply {
+        self.ask("GET", path, &[], b"", expected)
+    }
+
+    pub(crate) fn post(&self, path: &str, json: &Value, expected: u16) -> Reply {
+        self.ask(
+            "POST",
+            path,
+            &[("content-type", "application/json")],
+            json.to_string().as_bytes(),
+            expected,
+        )
+    }
+
+    /// Submits a zip job and gives its id.
+    pub(crate) fn zip(&self, path: &str) -> String {
+        let reply = self.post(
+            "/v1/operations/zip",
+            &serde_json::json!({ "path": path }),
+            202,
+        );
+        reply.json()["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Waits for a job's end and gives it as it is then.
+    pub(crate) fn ended(&self, id: &str) -> Value {
+        wait_for("the job's end", || {
+            let job = self.get(&format!("/v1/jobs/{id}?wait=20s"), 200).json();
+            (job["finishedAt"] != Value::Null).then_some(job)
+        })
+    }
+
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        expected: u16,
+    ) -> Reply {
+        let reply = self
+            .try_ask(method, path, headers, body)
+            .unwrap_or_else(|e| panic!("{method} {path}: {e}"));
+        let text = String::from_utf8_lossy(&reply.body[..reply.body.len().min(1000)]);
+        assert_eq!(reply.status, expected, "{method} {path}: {text}");
+        if reply.status >= 400 && method != "HEAD" {
+            let problem = reply.json();
+            assert_eq!(problem["status"], reply.status, "{method} {path}: {text}");
+            assert!(
+                problem["code"].is_string() && problem["detail"].is_string(),
+                "{method} {path}: {text}"
+            );
+        }
+        reply
+    }
+
+    pub(crate) fn try_ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> std::io::Result<Reply> {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            head.push_str(&format!("host: {}\r\n", self.address));
+        }
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
+        self.raw(&[head.as_bytes(), body].concat(), method == "HEAD")
+    }
+
+    /// Sends bytes as they are and reads one reply, which must be whole.
+    pub(crate) fn raw(&self, request: &[u8], head_only: bool) -> std::io::Result<Reply> {
+        let cut = || std::io::Error::other("the reply was cut short");
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(GENEROUS))?;
+        stream.write_all(request)?;
+        let mut reader = BufReader::new(stream);
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let status = line
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok())
+            .ok_or_else(cut)?;
+        let mut headers = HashMap::new();
+        loop {
+            line.clear();
+            reader.read_line(&mut line)?;
+            match line.trim_end().split_once(": ") {
+                Some((name, value)) => headers.insert(name.to_ascii_lowercase(), value.to_owned()),
+                None if line == "\r\n" => break,
+                None => return Err(cut()),
+            };
+        }
+        let length = headers
+            .get("content-length")
+            .map(|length| length.parse().expect("a length"));
+        let mut body = Vec::new();
+        match length {
+            Some(length) if !head_only => {
+                body.resize(length, 0);
+                reader.read_exact(&mut body)?;
+            }
+            _ => {}
+        }
+        Ok(Reply {
+            status,
+            headers,
+            body,
+        })
+    }
+}
+
+/// Asks again and again until there is an answer.
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + GENEROUS;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < until, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The invariants that reach over several rows, and every result's digest.
+fn check_tables(database: &Path) {
+    let connection = Connection::open(database).expect("the database opens");
+    let check: String = connection
+        .query_row("pragma integrity_check", [], |row| row.get(0))
+        .expect("a check");
+    assert_eq!(check, "ok");
+    let none = |what: &str, query: &str| {
+        let count: i64 = connection
+            .query_row(&format!("select count(*) from {query}"), [], |row| {
+                row.get(0)
+            })
+            .expect(what);
+        assert_eq!(count, 0, "{what}");
+    };
+    none("a blob has the owner that names it",
+        "job where (result_blob is not null and not exists (select 1 from blob where id = result_blob and owner = seq))
+         or (params_blob is not null and not exists (select 1 from blob where id = params_blob and owner = seq))");
+    none(
+        "an owner is there and names the blob",
+        "blob where owner is not null and not exists
+         (select 1 from job where seq = owner and blob.id in (result_blob, params_blob))",
+    );
+    none(
+        "a chunk has a blob",
+        "blob_chunk where not exists (select 1 from blob where blob.id = blob_chunk.id >> 20)",
+    );
+    none(
+        "numbers are reserved before they are used",
+        "meta where (key = 'seq_next' and value <= (select max(seq) from job))
+         or (key = 'blob_next' and value <= (select max(id) from blob))",
+    );
+    let mut blobs = connection
+        .prepare("select id, size, sha256 from blob where owner is not null")
+        .expect("a query");
+    let mut chunks = connection
+        .prepare("select data from blob_chunk where id >> 20 = ? order by id")
+        .expect("a query");
+    let blobs = blobs
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .expect("blobs");
+    for blob in blobs {
+        let (id, size, sha256): (i64, i64, Option<Vec<u8>>) = blob.expect("a blob");
+        let mut digest = Sha256::new();
+        let mut length = 0;
+        let mut rows = chunks.query([id]).expect("chunks");
+        while let Some(row) = rows.next().expect("a chunk") {
+            let data = row.get_ref(0).expect("data").as_blob().expect("bytes");
+            length += data.len() as i64;
+            digest.update(data);
+        }
+        assert_eq!(length, size, "blob {id} is as long as it says");
+        if let Some(sha256) = sha256 {
+            assert_eq!(
+                digest.finalize().to_vec(),
+                sha256,
+                "blob {id} is what it was"
+            );
+        }
+    }
+}

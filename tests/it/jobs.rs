@@ -1,0 +1,200 @@
+//! Submitting, looking, waiting.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::harness::Site;
+
+#[test]
+fn a_job_can_be_polled_before_its_202_is_read() {
+    let site = Site::new();
+    site.write("a", b"a");
+    let server = site.serve();
+    let client = server.client();
+    for _ in 0..50 {
+        let id = client.zip("/docs/a");
+        let job = client.get(&format!("/v1/jobs/{id}"), 200).json();
+        assert_eq!(job["id"], id.as_str());
+        assert_eq!(job["params"], json!({ "path": "/docs/a" }));
+    }
+    server.stop();
+}
+
+#[test]
+fn a_waiting_poll_is_answered_at_the_end_and_not_before() {
+    let site = Site::new();
+    site.write_zeros("a", 1 << 28);
+    let server = site.serve();
+    let client = server.client();
+    let id = client.zip("/docs/a");
+    let waiting: Vec<_> = (0..20)
+        .map(|_| {
+            let path = format!("/v1/jobs/{id}?wait=50s");
+            thread::spawn(move || client.get(&path, 200).json()["status"].clone())
+        })
+        .collect();
+    for waiting in waiting {
+        assert_eq!(waiting.join().expect("an answer"), "succeeded");
+    }
+    // What has ended is not waited for.
+    let begin = Instant::now();
+    let reply = client.get(&format!("/v1/jobs/{id}?wait=50s"), 200);
+    assert!(begin.elapsed() < Duration::from_secs(40));
+    let tag = reply.header("etag").to_owned();
+    client.ask(
+        "GET",
+        &format!("/v1/jobs/{id}?wait=50s"),
+        &[("if-none-match", &tag)],
+        b"",
+        304,
+    );
+    server.stop();
+}
+
+#[test]
+fn each_change_wakes_who_has_not_seen_it() {
+    let site = Site::new();
+    site.write_zeros("a", 1 << 29);
+    let server = site.serve();
+    let client = server.client();
+    let id = client.zip("/docs/a");
+    let path = format!("/v1/jobs/{id}?wait=50s");
+    let (mut tag, mut percent, mut changes) = (String::new(), 0.0, 0);
+    loop {
+        let headers: &[(&str, &str)] = if tag.is_empty() {
+            &[]
+        } else {
+            &[("if-none-match", &tag)]
+        };
+        let plain = format!("/v1/jobs/{id}");
+        let reply = client.ask(
+            "GET",
+            if tag.is_empty() { &plain } else { &path },
+            headers,
+            b"",
+            200,
+        );
+        assert_ne!(reply.header("etag"), tag, "an answer is news");
+        tag = reply.header("etag").to_owned();
+        let job = reply.json();
+        let now = job["percentComplete"].as_f64().unwrap_or_default();
+        assert!(now >= percent, "{now} after {percent}");
+        percent = now;
+        changes += 1;
+        if job["status"] == "succeeded" {
+            break;
+        }
+        assert_eq!(reply.header("retry-after"), "1");
+    }
+    assert!(
+        changes > 2 && percent > 99.9,
+        "{changes} changes, {percent} %"
+    );
+    server.stop();
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let site = Site::new();
+    let server = site.serve();
+    let client = server.client();
+    let json_body = [("content-type", "application/json")];
+    let submit = |headers: &[(&str, &str)], body: &[u8], status| {
+        client
+            .ask("POST", "/v1/operations/zip", headers, body, status)
+            .json()["code"]
+            .clone()
+    };
+    assert_eq!(submit(&json_body, b"{", 400), "malformed_json");
+    assert_eq!(submit(&json_body, b"\xff", 400), "malformed_json");
+    assert_eq!(submit(&json_body, b"", 422), "invalid_params");
+    assert_eq!(submit(&json_body, b"[]", 422), "invalid_params");
+    assert_eq!(
+        submit(&json_body, br#"{"path":1,"other":2}"#, 422),
+        "invalid_params"
+    );
+    assert_eq!(
+        submit(&[("content-type", "text/xml")], b"<a/>", 415),
+        "unsupported_media_type"
+    );
+    assert_eq!(
+        submit(&[("content-encoding", "gzip")], b"x", 415),
+        "unsupported_media_type"
+    );
+    let long = format!(r#"{{"path":"{}"}}"#, "a".repeat(1 << 20));
+    assert_eq!(submit(&json_body, long.as_bytes(), 413), "params_too_large");
+    let deep = "[".repeat(100_000);
+    assert_eq!(submit(&json_body, deep.as_bytes(), 400), "malformed_json");
+    client.post("/v1/operations/nothing", &json!({}), 404);
+    client.get("/v1/operations/nothing", 404);
+    client.get("/v1/jobs/01JD3QXYZ0000000000000000A", 404);
+    client.get("/v1/downloads/01JD3QXYZ0000000000000000A", 404);
+    client.get("/v1/jobs/01JD3QXYZ0000000000000000A?wait=1x", 422);
+    let refused = client.ask("PATCH", "/v1/operations/zip", &[], b"", 405);
+    assert_eq!(refused.header("allow"), "GET, HEAD, POST, OPTIONS");
+    let options = client.ask("OPTIONS", "/v1/operations/zip", &[], b"", 204);
+    assert_eq!(options.header("allow"), "GET, HEAD, POST, OPTIONS");
+    assert!(
+        client
+            .ask("HEAD", "/v1/operations", &[], b"", 200)
+            .body
+            .is_empty()
+    );
+    assert_eq!(
+        client.get("/v1/operations/", 200).json()["operations"][0]["name"],
+        "zip"
+    );
+    assert_eq!(client.get("/healthz", 200).json()["status"], "ok");
+    server.stop();
+}
+
+#[test]
+fn ids_that_were_never_given_out_find_nothing() {
+    let site = Site::new();
+    site.write("a", b"a");
+    let server = site.serve();
+    let client = server.client();
+    let id = client.zip("/docs/a");
+    client.ended(&id);
+    // The same row with other random bits.
+    let last = if id.ends_with('0') { "1" } else { "0" };
+    let guess = format!("{}{last}", &id[..25]);
+    client.get(&format!("/v1/jobs/{guess}"), 404);
+    client.get(&format!("/v1/jobs/{}", id.to_lowercase()), 200);
+    server.stop();
+}
+
+#[test]
+fn long_params_are_kept_and_shown() {
+    let site = Site::new();
+    let server = site.serve();
+    let client = server.client();
+    let path = format!("/docs/{}", "x".repeat(3000));
+    let id = client.zip(&path);
+    assert_eq!(client.ended(&id)["params"]["path"], path.as_str());
+    server.stop();
+    let server = site.serve();
+    assert_eq!(
+        server.client().get(&format!("/v1/jobs/{id}"), 200).json()["params"]["path"],
+        path.as_str()
+    );
+    server.stop();
+}
+
+#[test]
+fn a_stop_in_order_puts_running_jobs_back() {
+    let site = Site::new();
+    site.write_zeros("a", 1 << 30);
+    let mut command = site.command();
+    command.args(["--drain-timeout", "0s"]);
+    let server = site.serve_with(command);
+    let id = server.client().zip("/docs/a");
+    server.stop();
+    let server = site.serve();
+    let job = server.client().ended(&id);
+    assert_eq!(job["status"], "succeeded", "{job}");
+    assert_eq!(job["attempt"], 2, "{job}");
+    server.stop();
+}

@@ -1,0 +1,10 @@
+//! Cloakroom's tests: pure ones, ones against a real server, ones that kill it.
+
+mod crash;
+mod guard;
+mod harness;
+mod job;
+mod jobs;
+mod lock;
+mod plan;
+mod zip;

@@ -1,0 +1,70 @@
+//! What recovery decides, alone.
+
+use cloakroom::job::{Event, Job, JobId, Params, Progress, Seq, State, Version, WallMs};
+use cloakroom::plan::{Policy, Restart, recover};
+
+fn orphan(strikes: u32) -> Job {
+    Job {
+        seq: Seq(1),
+        id: JobId::new(WallMs(1), Seq(1), 1),
+        token: None,
+        operation: "zip".into(),
+        params: Params::Inline("{}".into()),
+        attempt: strikes,
+        strikes,
+        version: Version::default(),
+        cancel_requested: false,
+        doomed: false,
+        created: WallMs(1),
+        state: State::Running { started: WallMs(1) },
+        progress: Progress::default(),
+    }
+}
+
+fn code(event: Event) -> String {
+    match event {
+        Event::Fail(failure) => failure.code,
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_orphan_runs_again_or_is_interrupted_as_its_operation_declares() {
+    let requeue = Some(Policy {
+        restart: Restart::Requeue,
+        max_attempts: 3,
+    });
+    let fail = Some(Policy {
+        restart: Restart::Fail,
+        max_attempts: 3,
+    });
+    let check =
+        |job: &Job, policy, expected: &str| assert_eq!(code(recover(job, policy)), expected);
+    check(&orphan(1), requeue, "Requeue");
+    check(&orphan(2), requeue, "Requeue");
+    check(&orphan(3), requeue, "interrupted");
+    check(&orphan(1), fail, "interrupted");
+    check(&orphan(1), None, "unknown_operation");
+}
+
+#[test]
+fn a_canceled_orphan_is_not_requeued() {
+    let canceled = Job {
+        cancel_requested: true,
+        ..orphan(1)
+    };
+    let deleted = Job {
+        doomed: true,
+        ..canceled.clone()
+    };
+    for policy in [
+        None,
+        Some(Policy {
+            restart: Restart::Requeue,
+            max_attempts: 3,
+        }),
+    ] {
+        assert_eq!(recover(&canceled, policy), Event::Stop);
+        assert_eq!(recover(&deleted, policy), Event::Stop);
+    }
+}
