@@ -26,6 +26,7 @@
 pub mod cli;
 pub mod config;
 pub mod engine;
+mod faults;
 pub mod http;
 pub mod job;
 pub mod operations;

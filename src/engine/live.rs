@@ -10,7 +10,7 @@ use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
-use crate::job::{Job, JobId, Progress, Seq, State, Version};
+use crate::job::{Job, Progress, Seq, State, Version};
 
 /// Locks that the table is spread over, so that polls rarely meet.
 const SHARDS: usize = 16;
@@ -25,10 +25,10 @@ pub struct LiveJob {
 }
 
 /// The bytes that a version was last shown as.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Rendered {
     version: Version,
-    variant: Arc<str>,
+    variant: Box<str>,
     bytes: Bytes,
 }
 
@@ -92,11 +92,11 @@ impl Live {
         }
     }
 
-    /// The job with this identifier, if it is here.
-    pub(super) fn get(&self, id: JobId) -> Option<(Arc<LiveJob>, Arc<Job>)> {
-        let live = self.at(id.seq())?;
+    /// The job in this place, if it is here.
+    pub(super) fn get(&self, seq: Seq) -> Option<(Arc<LiveJob>, Arc<Job>)> {
+        let live = self.at(seq)?;
         let job = live.job()?;
-        (job.id == id).then_some((live, job))
+        Some((live, job))
     }
 
     /// Takes over what a commit made of a job. Versions that progress gave out meanwhile stay behind.

@@ -3,6 +3,7 @@
 //! Puts the store, the live table and the runner together. Knows no HTTP.
 
 mod live;
+mod monitor;
 mod recovery;
 mod runner;
 
@@ -17,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::job::{Event, Job, JobId, Version};
+use crate::job::{Event, Job, JobId, Seq, Version};
 use crate::operations::{Fault, Registry};
 use crate::roots::Roots;
 use crate::store::{
@@ -25,6 +26,7 @@ use crate::store::{
 };
 use live::Live;
 pub use live::LiveJob;
+use monitor::Monitor;
 use runner::Runner;
 
 /// Memory for ended jobs that may be asked for again, in bytes.
@@ -99,7 +101,7 @@ pub struct Engine {
     runner: Arc<Runner>,
     registry: Arc<Registry>,
     roots: Arc<Roots>,
-    monitor_key: Vec<u8>,
+    monitor: Monitor,
     fatal: watch::Receiver<Option<String>>,
     progress: JoinHandle<()>,
 }
@@ -181,7 +183,7 @@ impl Engine {
             runner,
             registry,
             roots,
-            monitor_key: found.monitor_key,
+            monitor: Monitor::new(&found.monitor_key),
             fatal: fatal_seen,
             progress,
         })
@@ -192,9 +194,23 @@ impl Engine {
         &self.registry
     }
 
-    /// The key of unguessable links.
-    pub fn monitor_key(&self) -> &[u8] {
-        &self.monitor_key
+    /// The unguessable name of a job, for whoever may look at it without being known.
+    pub fn monitor_token(&self, job: &Job) -> String {
+        self.monitor.token(job.id)
+    }
+
+    /// The job that a monitor token names.
+    ///
+    /// # Errors
+    /// As [`Engine::get`].
+    pub async fn monitored(&self, token: &str) -> Result<View, store::Error> {
+        let seq = Monitor::seq(token).ok_or(store::Error::NotFound)?;
+        let view = self.at(seq).await?;
+        if self.monitor.is_for(token, view.job.id) {
+            Ok(view)
+        } else {
+            Err(store::Error::NotFound)
+        }
     }
 
     /// Takes on a job. When this returns it is on the disk, and can be looked at.
@@ -217,7 +233,7 @@ impl Engine {
                 params,
             })
             .await?;
-        Ok(match self.live.get(job.id) {
+        Ok(match self.live.get(job.seq) {
             Some((live, job)) => View {
                 job,
                 live: Some(live),
@@ -231,13 +247,23 @@ impl Engine {
     /// # Errors
     /// [`store::Error::NotFound`], and what the disk may say.
     pub async fn get(&self, id: JobId) -> Result<View, store::Error> {
-        if let Some((live, job)) = self.live.get(id) {
+        let view = self.at(id.seq()).await?;
+        if view.job.id == id {
+            Ok(view)
+        } else {
+            Err(store::Error::NotFound)
+        }
+    }
+
+    /// The job in this place, from memory or from the disk.
+    async fn at(&self, seq: Seq) -> Result<View, store::Error> {
+        if let Some((live, job)) = self.live.get(seq) {
             return Ok(View {
                 job,
                 live: Some(live),
             });
         }
-        let job = self.store.job(id).await?.ok_or(store::Error::NotFound)?;
+        let job = self.store.job(seq).await?.ok_or(store::Error::NotFound)?;
         Ok(View { job, live: None })
     }
 
@@ -280,7 +306,7 @@ impl Engine {
         let job = self.store.record(id.seq(), Event::Cancel).await?;
         Ok(self
             .live
-            .get(id)
+            .get(id.seq())
             .map_or(View { job, live: None }, |(live, job)| View {
                 job,
                 live: Some(live),

@@ -205,7 +205,7 @@ impl Runner {
         let running = self.running.lock().remove(&job.seq);
         let shown = self
             .live
-            .get(job.id)
+            .get(job.seq)
             .map_or(job.version, |(_, shown)| shown.version);
         let progress = running
             .and_then(|running| running.context)

@@ -6,7 +6,8 @@
 use std::net::IpAddr;
 
 use http::header::{HOST, HeaderName, ORIGIN};
-use http::{Method, Request, StatusCode};
+use http::request::Parts;
+use http::{Method, StatusCode};
 
 use super::problem::Problem;
 
@@ -25,11 +26,7 @@ impl Guard {
     ///
     /// # Errors
     /// 400, 403 or 421.
-    pub(super) fn check<'a, B>(
-        &self,
-        request: &'a Request<B>,
-        local: IpAddr,
-    ) -> Result<&'a str, Problem> {
+    pub(super) fn check<'a>(&self, request: &'a Parts, local: IpAddr) -> Result<&'a str, Problem> {
         let host = single_host(request)?;
         if !self.is_ours(host_name(host)?, local) {
             let detail = format!(
@@ -41,7 +38,7 @@ impl Guard {
                 detail,
             ));
         }
-        let headers = request.headers();
+        let headers = &request.headers;
         if headers.keys().any(is_from_a_proxy) {
             let detail = "The request came through a proxy, and this server has no tokens: see `cloakroom token add`.";
             return Err(Problem::new(
@@ -76,15 +73,15 @@ fn is_from_a_proxy(header: &HeaderName) -> bool {
 }
 
 /// The one Host of a request; a target in absolute form must name the same.
-fn single_host<B>(request: &Request<B>) -> Result<&str, Problem> {
-    let mut hosts = request.headers().get_all(HOST).iter();
+fn single_host(request: &Parts) -> Result<&str, Problem> {
+    let mut hosts = request.headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
         return Err(Problem::malformed("A request has exactly one Host header."));
     };
     let host = host
         .to_str()
         .map_err(|_| Problem::malformed("The Host header is not ASCII."))?;
-    match request.uri().authority() {
+    match request.uri.authority() {
         Some(target) if !target.as_str().eq_ignore_ascii_case(host) => Err(Problem::malformed(
             "The request's target and its Host header name different servers.",
         )),
@@ -114,8 +111,8 @@ fn host_name(host: &str) -> Result<&str, Problem> {
 }
 
 /// Fetch metadata first, which every current browser sends; Origin for those that do not.
-fn check_site<B>(request: &Request<B>, host: &str) -> Result<(), Problem> {
-    let headers = request.headers();
+fn check_site(request: &Parts, host: &str) -> Result<(), Problem> {
+    let headers = &request.headers;
     let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let foreign_site =
         matches!(text(&SEC_FETCH_SITE), Some(site) if site != "same-origin" && site != "none");
@@ -123,8 +120,8 @@ fn check_site<B>(request: &Request<B>, host: &str) -> Result<(), Problem> {
     if !foreign_site && !foreign_origin {
         return Ok(());
     }
-    let path = request.uri().path();
-    let navigates = *request.method() == Method::GET && text(&SEC_FETCH_MODE) == Some("navigate");
+    let path = request.uri.path();
+    let navigates = request.method == Method::GET && text(&SEC_FETCH_MODE) == Some("navigate");
     if navigates && !foreign_origin && (path == "/" || path.starts_with("/v1/downloads/")) {
         return Ok(());
     }
@@ -147,6 +144,8 @@ fn is_origin_of(origin: &str, host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+
     use super::*;
 
     const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -157,7 +156,7 @@ mod tests {
         };
         let request = request.body(()).expect("a request");
         guard
-            .check(&request, LOCAL)
+            .check(&request.into_parts().0, LOCAL)
             .map(drop)
             .map_err(|problem| problem.response("/").status())
     }

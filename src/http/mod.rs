@@ -17,14 +17,17 @@ use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LINK, LOCATION, RETRY_AFTER,
 };
+use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::config::Config;
 use crate::engine::{Engine, Submission, Until, View};
-use crate::job::Version;
+
+use crate::job::{Job, Version};
 pub use body::Body;
 use dialects::native;
+use dialects::onedrive::{self, Monitor};
 use guard::Guard;
 use problem::Problem;
 use route::{Miss, Route};
@@ -59,21 +62,22 @@ impl App {
 
     /// Answers a request that came in on the address `local`.
     pub async fn answer(&self, request: Request<Incoming>, local: IpAddr) -> Response<Body> {
-        let path = request.uri().path().to_owned();
-        match self.try_answer(request, local).await {
+        let (request, body) = request.into_parts();
+        match self.try_answer(&request, body, local).await {
             Ok(response) => response,
-            Err(problem) => problem.response(&path),
+            Err(problem) => problem.response(request.uri.path()),
         }
     }
 
     async fn try_answer(
         &self,
-        request: Request<Incoming>,
+        request: &Parts,
+        body: Incoming,
         local: IpAddr,
     ) -> Result<Response<Body>, Problem> {
-        let host = self.guard.check(&request, local)?;
+        let host = self.guard.check(request, local)?;
         let base = format!("http://{host}");
-        let route = match route::route(request.method(), request.uri().path()) {
+        let route = match route::route(&request.method, request.uri.path()) {
             Ok(route) => route,
             Err(Miss::NotFound) => {
                 return Err(Problem::not_found("There is nothing at this address."));
@@ -97,7 +101,7 @@ impl App {
                 ))),
             },
             Route::Submit(operation) => {
-                let params = params::read(request, self.params_bytes).await?;
+                let params = params::read(&request.headers, body, self.params_bytes).await?;
                 let view = self
                     .engine
                     .submit(Submission {
@@ -109,20 +113,25 @@ impl App {
                 self.accepted(&view, &base).await
             }
             Route::Job(id) => {
-                let view = match patience(&request)? {
+                let view = match patience(request)? {
                     Some(patience) => {
-                        let until = seen_version(&request).map_or(Until::Ended, Until::Not);
+                        let until = seen_version(request).map_or(Until::Ended, Until::Not);
                         self.engine.wait(id, until, patience).await?
                     }
                     None => self.engine.get(id).await?,
                 };
-                if seen_version(&request) == Some(view.job.version) {
+                if seen_version(request) == Some(view.job.version) {
                     return Ok(not_modified(&view));
                 }
                 self.job(StatusCode::OK, &view, &base).await
             }
+            Route::Monitor(token) => self.monitor(&token, &base).await,
+            Route::MonitorResult(token) => {
+                let view = self.engine.monitored(&token).await?;
+                download::whole(&self.engine, &view.job)
+            }
             Route::Download(id) => {
-                let view = match patience(&request)? {
+                let view = match patience(request)? {
                     Some(patience) => self.engine.wait(id, Until::Ended, patience).await?,
                     None => self.engine.get(id).await?,
                 };
@@ -144,10 +153,41 @@ impl App {
         )
     }
 
+    fn links<'a>(&self, job: &Job, base: &'a str) -> native::Links<'a> {
+        native::Links {
+            base,
+            token: self.engine.monitor_token(job),
+        }
+    }
+
+    /// A job to whoever was given its monitor link.
+    async fn monitor(&self, token: &str, base: &str) -> Result<Response<Body>, Problem> {
+        let view = self.engine.monitored(token).await?;
+        let reply = |status, value: serde_json::Value| json(status, value.to_string().into());
+        Ok(match onedrive::monitor(&view.job) {
+            Monitor::Pending(value) => {
+                let mut response = reply(StatusCode::ACCEPTED, value);
+                response.headers_mut().insert(RETRY_AFTER, 1.into());
+                response
+            }
+            Monitor::Completed(value) => {
+                let mut response = reply(StatusCode::SEE_OTHER, value);
+                let url = format!("{base}/monitor/{token}/result");
+                response.headers_mut().insert(LOCATION, header(&url));
+                response
+            }
+            Monitor::Failed(value) => reply(StatusCode::OK, value),
+        })
+    }
+
     async fn accepted(&self, view: &View, base: &str) -> Result<Response<Body>, Problem> {
         let mut response = self.job(StatusCode::ACCEPTED, view, base).await?;
-        let url = native::job_url(base, &view.job);
-        let link = header(&format!("<{url}>; rel=\"status\""));
+        let links = self.links(&view.job, base);
+        let url = links.job(&view.job);
+        let monitor = links.monitor();
+        let link = header(&format!(
+            "<{url}>; rel=\"status\", <{monitor}>; rel=\"monitor\""
+        ));
         let url = header(&url);
         let headers = response.headers_mut();
         headers.insert(LOCATION, url.clone());
@@ -165,7 +205,7 @@ impl App {
         base: &str,
     ) -> Result<Response<Body>, Problem> {
         let params = self.engine.params(&view.job).await?;
-        let make = || native::job(&view.job, &params, base).into();
+        let make = || native::job(&view.job, &params, &self.links(&view.job, base)).into();
         let bytes = match &view.live {
             Some(live) => live.rendered(view.job.version, base, make),
             None => make(),
@@ -177,7 +217,7 @@ impl App {
 }
 
 /// How long a request is willing to wait. HEAD never waits.
-fn patience(request: &Request<Incoming>) -> Result<Option<Duration>, Problem> {
+fn patience(request: &Parts) -> Result<Option<Duration>, Problem> {
     let Some(text) = params::query(request, "wait") else {
         return Ok(None);
     };
@@ -185,7 +225,7 @@ fn patience(request: &Request<Incoming>) -> Result<Option<Duration>, Problem> {
         let detail = format!("wait={text} is not a duration like 20s: {e}.");
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_query", detail)
     })?;
-    Ok((*request.method() != Method::HEAD).then(|| patience.min(WAIT_AT_MOST)))
+    Ok((request.method != Method::HEAD).then(|| patience.min(WAIT_AT_MOST)))
 }
 
 /// A JSON reply.
@@ -225,9 +265,9 @@ fn add_version(response: &mut Response<Body>, view: &View) {
 }
 
 /// The version that the client has, if it says so and it is one of ours.
-fn seen_version(request: &Request<Incoming>) -> Option<Version> {
+fn seen_version(request: &Parts) -> Option<Version> {
     let tag = request
-        .headers()
+        .headers
         .get(http::header::IF_NONE_MATCH)?
         .to_str()
         .ok()?;

@@ -1,7 +1,8 @@
 //! A request's body and query become a submission's params.
 
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{Request, StatusCode};
+use http::StatusCode;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use serde_json::Value;
@@ -9,8 +10,12 @@ use serde_json::Value;
 use super::problem::Problem;
 
 /// Reads the params from a JSON body of at most `limit` bytes; no body is `{}`.
-pub(super) async fn read(request: Request<Incoming>, limit: usize) -> Result<Value, Problem> {
-    if request.headers().contains_key(CONTENT_ENCODING) {
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: Incoming,
+    limit: usize,
+) -> Result<Value, Problem> {
+    if headers.contains_key(CONTENT_ENCODING) {
         return Err(unsupported(
             "This server takes bodies without Content-Encoding only.",
         ));
@@ -19,26 +24,22 @@ pub(super) async fn read(request: Request<Incoming>, limit: usize) -> Result<Val
         let detail = format!("The params may be {limit} bytes long.");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "params_too_large", detail)
     };
-    if request.body().size_hint().lower() > limit as u64 {
+    if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
-    let content_type = request.headers().get(CONTENT_TYPE).cloned();
-    let body = Limited::new(request.into_body(), limit)
-        .collect()
-        .await
-        .map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                too_large()
-            } else {
-                Problem::malformed("The body ended early.")
-            }
-        })?;
+    let content_type = headers.get(CONTENT_TYPE);
+    let body = Limited::new(body, limit).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            too_large()
+        } else {
+            Problem::malformed("The body ended early.")
+        }
+    })?;
     let bytes = body.to_bytes();
     if bytes.is_empty() {
         return Ok(serde_json::json!({}));
     }
     let content_type = content_type
-        .as_ref()
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
@@ -56,9 +57,9 @@ pub(super) async fn read(request: Request<Incoming>, limit: usize) -> Result<Val
 }
 
 /// The first value of a query parameter, as it stands.
-pub(super) fn query<'a>(request: &'a Request<Incoming>, name: &str) -> Option<&'a str> {
+pub(super) fn query<'a>(request: &'a Parts, name: &str) -> Option<&'a str> {
     let pairs = request
-        .uri()
+        .uri
         .query()?
         .split('&')
         .filter_map(|pair| pair.split_once('='));

@@ -19,6 +19,10 @@ pub(super) enum Route {
     Job(JobId),
     /// Its result.
     Download(JobId),
+    /// The job that this token names.
+    Monitor(String),
+    /// The result of the job that this token names.
+    MonitorResult(String),
 }
 
 /// Why there is no route.
@@ -57,6 +61,10 @@ pub(super) fn route(method: &Method, path: &str) -> Result<Route, Miss> {
         },
         [Some("v1"), Some("jobs"), Some(job), None] => get(method, Route::Job(id(job)?)),
         [Some("v1"), Some("downloads"), Some(job), None] => get(method, Route::Download(id(job)?)),
+        [Some("monitor"), Some(token), None, _] => get(method, Route::Monitor(token.to_owned())),
+        [Some("monitor"), Some(token), Some("result"), None] => {
+            get(method, Route::MonitorResult(token.to_owned()))
+        }
         _ => Err(Miss::NotFound),
     }
 }

@@ -34,6 +34,7 @@ pub(super) struct Jobs {
     seq: Range,
     blob: Range,
     newest_id: WallMs,
+    random: Random,
     /// What the transaction at hand will have changed.
     pub(super) staged: Vec<Committed>,
     /// Blobs that nobody will own after the transaction at hand.
@@ -99,6 +100,7 @@ impl Jobs {
             seq: Range::load(connection, "seq_next")?,
             blob: Range::load(connection, "blob_next")?,
             newest_id,
+            random: Random::default(),
             staged: Vec::new(),
             disowned: Vec::new(),
         };
@@ -175,7 +177,7 @@ impl Jobs {
         };
         let mut job = Job {
             seq,
-            id: JobId::new(id_time, seq, random()?),
+            id: JobId::new(id_time, seq, self.random.next()?),
             token: new.token.clone(),
             operation: Arc::clone(&new.operation),
             params,
@@ -341,6 +343,20 @@ impl Jobs {
     }
 }
 
-fn random() -> Result<u64, Error> {
-    getrandom::u64().map_err(|e| Error::Database(format!("no randomness: {e}")))
+/// Random numbers from the system, fetched by the page.
+#[derive(Default)]
+struct Random(Vec<u64>);
+
+impl Random {
+    fn next(&mut self) -> Result<u64, Error> {
+        if let Some(number) = self.0.pop() {
+            return Ok(number);
+        }
+        let mut bytes = [0; 4096];
+        getrandom::fill(&mut bytes).map_err(|e| Error::Database(format!("no randomness: {e}")))?;
+        let (words, _) = bytes.as_chunks::<8>();
+        self.0
+            .extend(words.iter().map(|word| u64::from_ne_bytes(*word)));
+        self.next()
+    }
 }

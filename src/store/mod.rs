@@ -1,7 +1,7 @@
 //! The one SQLite file: jobs, blobs, and a few single values.
 //!
 //! Owns every line of SQL. The floors above reach it through [`Store`]'s methods alone, so that another
-//! engine could stand behind them. Rows are written by one connection on one thread ([`writer`]), which takes
+//! engine could stand behind them. Rows are written by one connection on one thread (`writer`), which takes
 //! whatever is waiting into one transaction, commits it with `synchronous=FULL`, tells the [`Observer`] what
 //! changed and only then answers. Everyone else reads.
 
@@ -28,8 +28,7 @@ use rusqlite::ErrorCode;
 use tokio::sync::oneshot;
 
 use crate::job::{
-    BlobId, Event, INLINE_PARAMS_BYTES, IdleMs, IllegalEvent, Job, JobId, Params, Progress, Seq,
-    Version,
+    BlobId, Event, INLINE_PARAMS_BYTES, IdleMs, IllegalEvent, Job, Params, Progress, Seq, Version,
 };
 pub use blobs::{BlobReader, BlobWriter, CHUNK_BYTES, WholeBlob};
 use inbox::{Command, Inbox, NewParams};
@@ -203,7 +202,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store below `data`, making it where there is none, and starts its threads.
+    /// Opens the store below `data`, making it where there is none, and starts its threads. Needs a tokio runtime.
     ///
     /// # Errors
     /// Where the data is in use by another server, is not ours, is newer than we are, or cannot be read.
@@ -315,9 +314,9 @@ impl Store {
     ///
     /// # Errors
     /// What the disk may say.
-    pub async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, Error> {
-        let job = self.point_reads.job(id.seq()).await?;
-        Ok(job.filter(|job| job.id == id && !job.doomed))
+    pub async fn job(&self, seq: Seq) -> Result<Option<Arc<Job>>, Error> {
+        let job = self.point_reads.job(seq).await?;
+        Ok(job.filter(|job| !job.doomed))
     }
 
     /// The params of a job, wherever they are. Blocks on the disk for long ones.

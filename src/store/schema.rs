@@ -9,6 +9,7 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::lock::Locks;
+use crate::faults;
 
 /// The database's name below the data folder.
 pub(crate) const DATABASE_FILE: &str = "cloakroom.db";
@@ -234,7 +235,12 @@ pub(super) fn plain_connection(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.pragma_update(None, "synchronous", "full")?;
+    let synchronous = if faults::is_planned("synchronous-normal") {
+        "normal"
+    } else {
+        "full"
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "mmap_size", 0)?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     // 1 MiB of pages: the upper levels of every b-tree.

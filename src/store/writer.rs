@@ -10,20 +10,28 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
+use tokio::sync::mpsc;
 
 use super::inbox::{Batch, Chunk, Command, Inbox};
 use super::jobs::Jobs;
 use super::{Error, Observer, OpenError, blobs};
+use crate::faults;
 use crate::job::{BlobId, Job};
 
 /// Chunks of forgotten blobs that one transaction frees at most: 4 MiB.
 const FREED_CHUNKS: u32 = 16;
 /// The checkpointer is called each time the WAL has grown by this many pages: 4 MiB.
 const CHECKPOINT_PAGES: i64 = 1024;
+/// Beyond this many pages, 16 MiB, the writer does the last of a checkpoint itself: while it writes nothing the WAL can
+/// be copied to its end, and begins anew.
+const WAL_PAGES_AT_MOST: i64 = 4096;
+
+/// A batch with more commands than this is answered by a task: waking one costs the writer less than waking all.
+const ANSWERED_HERE: usize = 4;
 
 thread_local! {
     /// Pages in the WAL after the last commit of this thread.
@@ -36,6 +44,8 @@ pub(super) struct Writer {
     observer: Arc<dyn Observer>,
     /// Blobs to be freed bit by bit.
     garbage: VecDeque<BlobId>,
+    /// To the task that answers large batches.
+    answers: mpsc::UnboundedSender<Work>,
 }
 
 /// A batch, and what came of its parts.
@@ -53,11 +63,18 @@ impl Writer {
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
         let garbage = blobs::select_loose(&connection)?.into();
+        let (answers, mut due) = mpsc::unbounded_channel::<Work>();
+        tokio::spawn(async move {
+            while let Some(work) = due.recv().await {
+                work.answer();
+            }
+        });
         Ok(Self {
             connection,
             jobs,
             observer,
             garbage,
+            answers,
         })
     }
 
@@ -72,7 +89,11 @@ impl Writer {
         let (call, calls) = sync_channel(1);
         let checkpoints = thread::Builder::new()
             .name("store-checkpoints".into())
-            .spawn(move || checkpoint(&checkpointer, &calls))
+            .spawn(move || {
+                for () in calls {
+                    copy_wal(&checkpointer, "passive");
+                }
+            })
             .map_err(unable)?;
         let writer = thread::Builder::new()
             .name("store-writer".into())
@@ -101,12 +122,16 @@ impl Writer {
             if pages < checkpointed {
                 checkpointed = 0;
             }
-            if pages - checkpointed >= CHECKPOINT_PAGES {
+            if pages >= WAL_PAGES_AT_MOST && pages - checkpointed >= CHECKPOINT_PAGES {
+                checkpointed = pages;
+                copy_wal(&self.connection, "passive");
+            } else if pages - checkpointed >= CHECKPOINT_PAGES {
                 checkpointed = pages;
                 // A call that waits already will do for this one too.
                 let _ = checkpoint.try_send(());
             }
         }
+        copy_wal(&self.connection, "truncate");
     }
 
     /// Does the work in one transaction, or, where that is rolled back, each part in its own.
@@ -120,7 +145,7 @@ impl Writer {
             }
         }
         match self.try_transact(&mut work) {
-            Ok(()) => work.answer(),
+            Ok(()) => self.answer(work),
             Err(error) if error.is_fatal() => return Err(error),
             Err(error) if work.batch.is_single() => work.refuse(&error),
             Err(error) => {
@@ -136,10 +161,21 @@ impl Writer {
         Ok(())
     }
 
+    fn answer(&self, work: Work) {
+        if work.batch.commands.len() <= ANSWERED_HERE {
+            work.answer();
+        } else if let Err(unsent) = self.answers.send(work) {
+            // The runtime is going; whoever still listens does so elsewhere.
+            unsent.0.answer();
+        }
+    }
+
     /// One transaction. After an error nothing of it is there, in the file or in memory.
     fn try_transact(&mut self, work: &mut Work) -> Result<(), Error> {
         let done = self.fill_transaction(work).and_then(|freed| {
+            faults::point("before-commit");
             self.connection.execute_batch("commit")?;
+            faults::point("after-commit");
             Ok(freed)
         });
         match done {
@@ -249,11 +285,10 @@ impl Work {
     }
 }
 
-/// Copies the WAL into the database whenever called. Passive: waits for nobody, holds up nobody.
-fn checkpoint(connection: &Connection, calls: &Receiver<()>) {
-    while calls.recv().is_ok() {
-        if let Err(error) = connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(())) {
-            tracing::warn!(%error, "a checkpoint failed, the next one may do");
-        }
+/// Copies the WAL into the database. `passive` waits for nobody and holds up nobody; `truncate` also empties the WAL.
+fn copy_wal(connection: &Connection, mode: &str) {
+    let checkpoint = format!("pragma wal_checkpoint({mode})");
+    if let Err(error) = connection.query_row(&checkpoint, [], |_| Ok(())) {
+        tracing::warn!(%error, mode, "a checkpoint failed, the next one may do");
     }
 }

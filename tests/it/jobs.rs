@@ -198,3 +198,53 @@ fn a_stop_in_order_puts_running_jobs_back() {
     assert_eq!(job["attempt"], 2, "{job}");
     server.stop();
 }
+
+#[test]
+fn a_monitor_link_shows_one_job_and_its_result() {
+    let site = Site::new();
+    site.write_zeros("a", 1 << 28);
+    let server = site.serve();
+    let client = server.client();
+    let accepted = client.post("/v1/operations/zip", &json!({ "path": "/docs/a" }), 202);
+    let (job, link) = (accepted.json(), accepted.header("link").to_owned());
+    let url = job["links"]["monitor"].as_str().expect("a link");
+    assert!(
+        link.contains(&format!("<{url}>; rel=\"monitor\"")),
+        "{link}"
+    );
+    let path = url
+        .strip_prefix(&format!("http://{}", server.address()))
+        .expect("our own");
+    let pending = client.get(path, 202);
+    assert_eq!(pending.json()["status"], "inProgress");
+    assert_eq!(pending.header("retry-after"), "1");
+    let id = job["id"].as_str().expect("an id");
+    client.ended(id);
+    let completed = client.get(path, 303);
+    assert_eq!(completed.header("location"), format!("{url}/result"));
+    let expected = json!({ "percentageComplete": 100.0, "resourceId": id, "status": "completed" });
+    assert_eq!(completed.json(), expected);
+    let result = client.get(&format!("{path}/result"), 200).body;
+    assert_eq!(result, client.get(&format!("/v1/downloads/{id}"), 200).body);
+
+    let failed = client
+        .post(
+            "/v1/operations/zip",
+            &json!({ "path": "/docs/nothing" }),
+            202,
+        )
+        .json();
+    client.ended(failed["id"].as_str().expect("an id"));
+    let url = failed["links"]["monitor"].as_str().expect("a link");
+    let path = url
+        .strip_prefix(&format!("http://{}", server.address()))
+        .expect("our own");
+    let status = client.get(path, 200).json();
+    assert_eq!(
+        (&status["status"], &status["error"]["code"]),
+        (&json!("failed"), &json!("source_not_found"))
+    );
+    client.get("/monitor/AAAAAAAAAAAAAAAAAAAAAAAAAAAA", 404);
+    client.get("/monitor/x", 404);
+    server.stop();
+}

@@ -2,3 +2,4 @@
 //! the engine nor the store nor each other.
 
 pub(super) mod native;
+pub(super) mod onedrive;

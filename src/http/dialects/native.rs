@@ -55,13 +55,29 @@ struct ErrorJson<'a> {
 struct LinksJson {
     #[serde(rename = "self")]
     own: String,
+    monitor: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<String>,
 }
 
-/// Where a job is found.
-pub(crate) fn job_url(base: &str, job: &Job) -> String {
-    format!("{base}/v1/jobs/{}", job.id)
+/// What links are made of.
+pub(crate) struct Links<'a> {
+    /// What they begin with.
+    pub(crate) base: &'a str,
+    /// The job's monitor token.
+    pub(crate) token: String,
+}
+
+impl Links<'_> {
+    /// Where a job is found.
+    pub(crate) fn job(&self, job: &Job) -> String {
+        format!("{}/v1/jobs/{}", self.base, job.id)
+    }
+
+    /// Where it is found by whoever has this link.
+    pub(crate) fn monitor(&self) -> String {
+        format!("{}/monitor/{}", self.base, self.token)
+    }
 }
 
 /// Where a job's result is found.
@@ -69,8 +85,8 @@ pub(crate) fn download_url(base: &str, job: &Job) -> String {
     format!("{base}/v1/downloads/{}", job.id)
 }
 
-/// A job; `params` is its params as JSON text, `base` what links begin with.
-pub(crate) fn job(job: &Job, params: &str, base: &str) -> Vec<u8> {
+/// A job; `params` is its params as JSON text, `links` what its links are made of.
+pub(crate) fn job(job: &Job, params: &str, links: &Links<'_>) -> Vec<u8> {
     let (started, ended) = match &job.state {
         State::Queued => (None, None),
         State::Running { started } => (Some(*started), None),
@@ -84,7 +100,7 @@ pub(crate) fn job(job: &Job, params: &str, base: &str) -> Vec<u8> {
     };
     let output = job.output().map(|output| OutputJson {
         r#type: "http",
-        uri: download_url(base, job),
+        uri: download_url(links.base, job),
         size: output.size,
         media_type: &output.media_type,
         filename: &output.filename,
@@ -109,7 +125,8 @@ pub(crate) fn job(job: &Job, params: &str, base: &str) -> Vec<u8> {
         finished_at: ended.map(|(finished, _, _)| time(finished)),
         expires_at: ended.map(|(_, expires, _)| time(expires)),
         links: LinksJson {
-            own: job_url(base, job),
+            own: links.job(job),
+            monitor: links.monitor(),
             result: output.as_ref().map(|output| output.uri.clone()),
         },
         output,
