@@ -317,6 +317,11 @@ impl Job {
         matches!(self.state, State::Ended { .. })
     }
 
+    /// Whether a cancel would do something.
+    pub fn can_be_canceled(&self) -> bool {
+        !self.is_terminal() && !self.cancel_requested
+    }
+
     /// Its result, once it has one.
     pub fn output(&self) -> Option<&Output> {
         match &self.state {

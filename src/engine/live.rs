@@ -10,7 +10,7 @@ use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
-use crate::job::{Job, Progress, Seq, State, Version};
+use crate::job::{IdleMs, Job, Progress, Seq, State, Version};
 
 /// Locks that the table is spread over, so that polls rarely meet.
 const SHARDS: usize = 16;
@@ -136,6 +136,19 @@ impl Live {
             true
         });
         version
+    }
+
+    /// Takes over when an ended job is due; nobody is woken for it, and no version changes.
+    pub(super) fn rearm(&self, seq: Seq, later: IdleMs) {
+        let Some(live) = self.at(seq) else { return };
+        live.snapshot.send_if_modified(|snapshot| {
+            if let Some(job) = snapshot
+                && let State::Ended { due, .. } = &mut Arc::make_mut(job).state
+            {
+                *due = later.max(*due);
+            }
+            false
+        });
     }
 
     /// Drops a job that is gone; whoever watches it hears so.

@@ -2,19 +2,21 @@
 //!
 //! Puts the store, the live table and the runner together. Knows no HTTP.
 
+mod idle;
 mod live;
 mod monitor;
 mod recovery;
 mod runner;
+mod sweeper;
 
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
@@ -24,10 +26,13 @@ use crate::roots::Roots;
 use crate::store::{
     self, BlobReader, Committed, Limits, NewJob, Observer, OpenError, Options, Store,
 };
+pub use idle::Hold;
+use idle::Idle;
 use live::Live;
 pub use live::LiveJob;
 use monitor::Monitor;
 use runner::Runner;
+use sweeper::Sweeper;
 
 /// Memory for ended jobs that may be asked for again, in bytes.
 const ENDED_BYTES: usize = 4 << 20;
@@ -103,12 +108,18 @@ pub struct Engine {
     roots: Arc<Roots>,
     monitor: Monitor,
     fatal: watch::Receiver<Option<String>>,
-    progress: JoinHandle<()>,
+    idle: Arc<Idle>,
+    sweeper: Arc<Sweeper>,
+    /// True once the server stops: nobody waits any longer.
+    stopping: watch::Sender<bool>,
+    duties: Vec<JoinHandle<()>>,
 }
 
 /// Hears of commits, on the store's thread.
 struct Desk {
     live: Arc<Live>,
+    idle: OnceLock<Arc<Idle>>,
+    ended: Arc<Notify>,
     runner: Arc<Runner>,
     fatal: watch::Sender<Option<String>>,
 }
@@ -118,7 +129,9 @@ impl Observer for Desk {
         match change {
             Committed::Saved(job) => {
                 self.live.publish(&job);
-                if job.cancel_requested {
+                if job.is_terminal() {
+                    self.ended.notify_one();
+                } else if job.cancel_requested {
                     self.runner.stop(job.seq);
                 }
             }
@@ -126,7 +139,12 @@ impl Observer for Desk {
                 self.live.publish(&job);
                 self.runner.dispatch(job);
             }
-            Committed::Forgotten(seq) => self.live.forget(seq),
+            Committed::Forgotten(seq) => {
+                self.live.forget(seq);
+                if let Some(idle) = self.idle.get() {
+                    idle.forget(seq);
+                }
+            }
         }
     }
 
@@ -153,12 +171,33 @@ impl Engine {
             .map_err(|(path, source)| StartError::Root { path, source })?;
         let roots = Arc::new(roots);
         let runner = Runner::new(Arc::clone(&registry), Arc::clone(&roots), Arc::clone(&live));
-        let desk = Desk {
+        let ended = Arc::new(Notify::new());
+        let desk = Arc::new(Desk {
             live: Arc::clone(&live),
+            idle: OnceLock::new(),
+            ended: Arc::clone(&ended),
             runner: Arc::clone(&runner),
             fatal,
-        };
-        let (store, found) = Store::open(&config.data, options(config, &registry), Arc::new(desk))?;
+        });
+        let options = options(config, &registry);
+        let timeouts = options
+            .operations
+            .iter()
+            .map(|(name, l)| (Arc::clone(name), l.idle_timeout_ms))
+            .collect();
+        let (store, found) = Store::open(
+            &config.data,
+            options,
+            Arc::clone(&desk) as Arc<dyn Observer>,
+        )?;
+        let default_timeout_ms = config.idle_timeout.as_millis() as i64;
+        let idle = Idle::new(
+            Arc::clone(store.clock()),
+            timeouts,
+            default_timeout_ms,
+            found.crashed_at,
+        );
+        let idle = desk.idle.get_or_init(|| Arc::new(idle)).clone();
         runner.set_store(Arc::clone(&store));
         for job in &found.active {
             live.publish(job);
@@ -166,16 +205,30 @@ impl Engine {
         let report = recovery::recover(&store, &registry, &found).await?;
         tracing::info!(
             boot = found.boot,
+            in_order = found.crashed_at.is_none(),
             waiting = report.waiting,
             requeued = report.requeued,
             failed = report.failed,
             canceled = report.canceled,
             "the store is open"
         );
-        let progress = tokio::spawn({
-            let runner = Arc::clone(&runner);
-            async move { runner.show_progress().await }
+        let sweeper = Arc::new(Sweeper {
+            store: Arc::clone(&store),
+            idle: Arc::clone(&idle),
+            live: Arc::clone(&live),
+            ended,
         });
+        let duties = vec![
+            tokio::spawn({
+                let runner = Arc::clone(&runner);
+                async move { runner.show_progress().await }
+            }),
+            tokio::spawn({
+                let sweeper = Arc::clone(&sweeper);
+                async move { sweeper.run().await }
+            }),
+            tokio::spawn(tick(Arc::clone(&store))),
+        ];
         store.set_slots(config.workers).await?;
         Ok(Self {
             store,
@@ -185,7 +238,10 @@ impl Engine {
             roots,
             monitor: Monitor::new(&found.monitor_key),
             fatal: fatal_seen,
-            progress,
+            idle,
+            sweeper,
+            stopping: watch::Sender::new(false),
+            duties,
         })
     }
 
@@ -255,16 +311,23 @@ impl Engine {
         }
     }
 
-    /// The job in this place, from memory or from the disk.
+    /// The job in this place, from memory or from the disk. Counts as a use of it.
     async fn at(&self, seq: Seq) -> Result<View, store::Error> {
-        if let Some((live, job)) = self.live.get(seq) {
-            return Ok(View {
+        let view = match self.live.get(seq) {
+            Some((live, job)) => View {
                 job,
                 live: Some(live),
-            });
+            },
+            None => View {
+                job: self.store.job(seq).await?.ok_or(store::Error::NotFound)?,
+                live: None,
+            },
+        };
+        if self.idle.touch(&view.job) {
+            Ok(view)
+        } else {
+            Err(store::Error::NotFound)
         }
-        let job = self.store.job(seq).await?.ok_or(store::Error::NotFound)?;
-        Ok(View { job, live: None })
     }
 
     /// As [`Engine::get`], but waits up to `patience` for what the reader has not seen.
@@ -288,13 +351,14 @@ impl Engine {
             (Some(_), Until::Ended) => false,
             (Some(job), Until::Not(version)) => job.version != version,
         });
-        // Time that is up and a sender that is gone both leave the snapshot to be looked at.
-        let _ = tokio::time::timeout(patience, waiting).await;
-        let job = live.job().ok_or(store::Error::NotFound)?;
-        Ok(View {
-            job,
-            live: Some(live),
-        })
+        let mut stopping = self.stopping.subscribe();
+        tokio::select! {
+            // A sender that is gone leaves the snapshot to be looked at.
+            _ = waiting => {}
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+            () = tokio::time::sleep(patience) => {}
+        }
+        self.at(id.seq()).await
     }
 
     /// Asks a job to stop. It is canceled at once if it waits; if it runs, when its attempt has stopped.
@@ -336,9 +400,10 @@ impl Engine {
         read.map_err(|e| store::Error::Database(e.to_string()))?
     }
 
-    /// The bytes of a result.
-    pub fn result(&self, job: &Job) -> Option<BlobReader> {
-        job.output().map(|output| self.store.read_blob(output.blob))
+    /// The bytes of a result, and what keeps the job while they are read.
+    pub fn result(&self, job: &Job) -> Option<(BlobReader, Hold)> {
+        let output = job.output()?;
+        Some((self.store.read_blob(output.blob), self.idle.hold(job)?))
     }
 
     /// Becomes some text if the store fails beyond repair: time to end the process.
@@ -346,18 +411,43 @@ impl Engine {
         self.fatal.clone()
     }
 
+    /// Lets nobody wait any longer: whoever does is answered with the job as it is.
+    pub fn stop_waiting(&self) {
+        self.stopping.send_replace(true);
+    }
+
     /// Stops in order: nothing more is claimed, what runs gets `patience`, what is left goes back to the queue.
     pub async fn drain(&self, patience: Duration) {
+        self.stop_waiting();
         if let Err(error) = self.store.set_slots(0).await {
             tracing::warn!(%error, "claims could not be stopped");
         }
         self.runner.drain(patience).await;
-        self.progress.abort();
+        for duty in &self.duties {
+            duty.abort();
+        }
+        let last = async {
+            self.sweeper.write_touches().await?;
+            self.store.end_life().await
+        };
+        if let Err(error) = last.await {
+            tracing::warn!(%error, "the idle clock could not be stored: jobs may stay longer than they should");
+        }
         let store = Arc::clone(&self.store);
         // The writer's last commits block.
         if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
             tracing::error!(%error, "the store did not close");
         }
+    }
+}
+
+/// Keeps the idle clock going.
+async fn tick(store: Arc<Store>) {
+    let mut ticks = tokio::time::interval(store::TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        store.tick();
     }
 }
 
@@ -375,6 +465,7 @@ fn options(config: &Config, registry: &Registry) -> Options {
         .collect();
     Options {
         queue: config.limits.queue,
+        free_disk_bytes: config.limits.free_disk_bytes,
         operations,
     }
 }

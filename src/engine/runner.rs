@@ -13,6 +13,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::{Notify, watch};
 
 use super::live::Live;
+use crate::faults;
 use crate::job::{Event, Failure, Job, Output, Seq};
 use crate::operations::{Context, Product, ProgressSink, Registry, Signal, Stop};
 use crate::plan;
@@ -273,6 +274,7 @@ impl Runner {
             running.context = Some(Arc::clone(&context));
             context
         };
+        faults::point("in-attempt");
         match catch_unwind(AssertUnwindSafe(|| registered.operation.run(&context))) {
             Ok(Ok(product)) => {
                 let (output, whole) = split(product);

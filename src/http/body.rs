@@ -8,6 +8,7 @@ use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use tokio::task::JoinHandle;
 
+use crate::engine::Hold;
 use crate::store::{self, BlobReader};
 
 /// A reply's body.
@@ -25,17 +26,20 @@ pub struct BlobStream {
     reader: BlobReader,
     number: u32,
     remaining: u64,
+    /// Kept from expiry until the last byte is on its way.
+    _hold: Hold,
     next: JoinHandle<Result<Option<Bytes>, store::Error>>,
 }
 
 impl BlobStream {
     /// The whole blob, which is `size` bytes long. Needs a tokio runtime.
-    pub fn new(reader: BlobReader, size: u64) -> Self {
+    pub fn new(reader: BlobReader, size: u64, hold: Hold) -> Self {
         let next = read(reader.clone(), 0);
         Self {
             reader,
             number: 0,
             remaining: size,
+            _hold: hold,
             next,
         }
     }

@@ -11,6 +11,7 @@ use super::body::{BlobStream, Body};
 use super::problem::Problem;
 use crate::engine::Engine;
 use crate::job::Job;
+use crate::store;
 
 /// What RFC 8187 does not allow to stand for itself.
 const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
@@ -29,10 +30,11 @@ const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
 
 /// The whole result of a job.
 pub(super) fn whole(engine: &Engine, job: &Job) -> Result<Response<Body>, Problem> {
-    let (Some(output), Some(reader)) = (job.output(), engine.result(job)) else {
+    let Some(output) = job.output() else {
         return Err(without_result(job));
     };
-    let mut response = Response::new(Body::Blob(BlobStream::new(reader, output.size)));
+    let (reader, hold) = engine.result(job).ok_or(store::Error::NotFound)?;
+    let mut response = Response::new(Body::Blob(BlobStream::new(reader, output.size, hold)));
     let headers = response.headers_mut();
     let media_type = HeaderValue::from_str(&output.media_type);
     headers.insert(

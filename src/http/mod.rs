@@ -125,6 +125,23 @@ impl App {
                 }
                 self.job(StatusCode::OK, &view, &base).await
             }
+            Route::Cancel(id) => {
+                let view = self.engine.cancel(id).await?;
+                let status = if view.job.is_terminal() {
+                    StatusCode::OK
+                } else {
+                    StatusCode::ACCEPTED
+                };
+                self.job(status, &view, &base).await
+            }
+            Route::Delete(id) => {
+                // Its params may be gone with it.
+                let job = self.engine.get(id).await?.job;
+                let params = self.engine.params(&job).await?;
+                let job = self.engine.delete(id).await?;
+                let bytes = native::deleted_job(&job, &params, &self.links(&job, &base));
+                Ok(json(StatusCode::OK, bytes.into()))
+            }
             Route::Monitor(token) => self.monitor(&token, &base).await,
             Route::MonitorResult(token) => {
                 let view = self.engine.monitored(&token).await?;

@@ -17,6 +17,10 @@ pub(super) enum Route {
     Submit(String),
     /// A job.
     Job(JobId),
+    /// A job is to be forgotten.
+    Delete(JobId),
+    /// A job is to stop.
+    Cancel(JobId),
     /// Its result.
     Download(JobId),
     /// The job that this token names.
@@ -50,6 +54,9 @@ pub(super) fn route(method: &Method, path: &str) -> Result<Route, Miss> {
         segments.next(),
         segments.next(),
     ];
+    if segments.next().is_some() {
+        return Err(Miss::NotFound);
+    }
     let id = |text: &str| text.parse::<JobId>().map_err(|_| Miss::NotFound);
     match parts {
         [Some("healthz"), None, ..] => get(method, Route::Health),
@@ -59,7 +66,15 @@ pub(super) fn route(method: &Method, path: &str) -> Result<Route, Miss> {
             Method::POST => Ok(Route::Submit(name.to_owned())),
             _ => Err(refused(method, "GET, HEAD, POST, OPTIONS")),
         },
-        [Some("v1"), Some("jobs"), Some(job), None] => get(method, Route::Job(id(job)?)),
+        [Some("v1"), Some("jobs"), Some(job), None] => match *method {
+            Method::GET | Method::HEAD => Ok(Route::Job(id(job)?)),
+            Method::DELETE => Ok(Route::Delete(id(job)?)),
+            _ => Err(refused(method, "GET, HEAD, DELETE, OPTIONS")),
+        },
+        [Some("v1"), Some("jobs"), Some(job), Some("cancel")] => match *method {
+            Method::POST => Ok(Route::Cancel(id(job)?)),
+            _ => Err(refused(method, "POST, OPTIONS")),
+        },
         [Some("v1"), Some("downloads"), Some(job), None] => get(method, Route::Download(id(job)?)),
         [Some("monitor"), Some(token), None, _] => get(method, Route::Monitor(token.to_owned())),
         [Some("monitor"), Some(token), Some("result"), None] => {
@@ -115,7 +130,11 @@ mod tests {
             &format!("/v1/downloads/{}", ID.to_lowercase()),
             Ok(Route::Download(id)),
         );
-        check(Method::PUT, &job, Err(Miss::Method("GET, HEAD, OPTIONS")));
+        check(
+            Method::PUT,
+            &job,
+            Err(Miss::Method("GET, HEAD, DELETE, OPTIONS")),
+        );
         check(
             Method::OPTIONS,
             "/v1/operations/zip",

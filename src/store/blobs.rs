@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::Error;
+use super::disk::Disk;
 use super::inbox::{Chunk, Command, Inbox};
 use crate::job::{BlobId, Seq};
 
@@ -35,6 +36,7 @@ pub struct WholeBlob {
 #[derive(Debug)]
 pub struct BlobWriter {
     inbox: Arc<Inbox>,
+    disk: Arc<Disk>,
     blob: BlobId,
     number: u32,
     size: u64,
@@ -45,10 +47,11 @@ pub struct BlobWriter {
 }
 
 impl BlobWriter {
-    pub(super) fn new(inbox: Arc<Inbox>) -> Self {
+    pub(super) fn new(inbox: Arc<Inbox>, disk: Arc<Disk>) -> Self {
         let blob = inbox.new_blob();
         Self {
             inbox,
+            disk,
             blob,
             number: 0,
             size: 0,
@@ -89,6 +92,9 @@ impl BlobWriter {
 
     fn send(&mut self) -> Result<(), Error> {
         self.wait()?;
+        if !self.disk.has_room() {
+            return Err(Error::StorageFull);
+        }
         if self.number + 1 >= 1 << NUMBER_BITS {
             return Err(Error::Database(
                 "a result cannot be longer than 256 GiB".into(),
@@ -260,9 +266,13 @@ pub(super) fn select_loose(connection: &Connection) -> Result<Vec<BlobId>, Error
     Ok(blobs)
 }
 
-/// Removes up to `most` chunks of a blob that belongs to nobody, and the blob with its last; true once it is gone.
-/// A crash in between leaves a shorter loose blob.
-pub(super) fn free(connection: &Connection, blob: BlobId, most: u32) -> Result<bool, Error> {
+/// Removes up to `most` chunks of a blob that belongs to nobody, and the blob with its last; gives how many, and
+/// whether the blob is gone. A crash in between leaves a shorter loose blob.
+pub(super) fn free(
+    connection: &Connection,
+    blob: BlobId,
+    most: usize,
+) -> Result<(usize, bool), Error> {
     let first = chunk_id(blob, 0);
     let last = chunk_id(BlobId(blob.0 + 1), 0) - 1;
     let removed = connection
@@ -270,12 +280,12 @@ pub(super) fn free(connection: &Connection, blob: BlobId, most: u32) -> Result<b
             "delete from blob_chunk where id in
              (select id from blob_chunk where id between ?1 and ?2 order by id desc limit ?3)",
         )?
-        .execute(params![first, last, most])?;
-    if removed < most as usize {
-        connection
-            .prepare_cached("delete from blob where id = ? and owner is null")?
-            .execute([blob.0])?;
-        return Ok(true);
+        .execute(params![first, last, most as i64])?;
+    if removed == most {
+        return Ok((removed, false));
     }
-    Ok(false)
+    connection
+        .prepare_cached("delete from blob where id = ? and owner is null")?
+        .execute([blob.0])?;
+    Ok((removed, true))
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use super::{Attempt, Error, NewJob};
+use super::{Attempt, Error, NewJob, Sweep};
 use crate::job::{BlobId, Event, Job, Progress, Seq};
 
 /// Commands in one transaction at most.
@@ -46,6 +46,13 @@ pub(super) enum Command {
     Abandon {
         blob: BlobId,
     },
+    Sweep {
+        sweep: Sweep,
+        reply: Reply<()>,
+    },
+    EndLife {
+        reply: Reply<()>,
+    },
 }
 
 /// Where a new job's params go.
@@ -76,6 +83,18 @@ impl Batch {
     /// Whether there is nothing to split.
     pub(super) fn is_single(&self) -> bool {
         self.commands.len() + self.chunks.len() + usize::from(!self.progress.is_empty()) <= 1
+    }
+
+    /// Whether there is nothing in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.commands.is_empty() && self.chunks.is_empty() && self.progress.is_empty()
+    }
+
+    /// Whether it is one thing that takes room, which can be refused.
+    pub(super) fn is_new(&self) -> bool {
+        !self.is_single()
+            || !self.chunks.is_empty()
+            || matches!(self.commands.front(), Some(Command::Submit { .. }))
     }
 
     /// Its parts, each a batch. Progress that nobody waits for is left out: there will be more.

@@ -8,14 +8,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use super::claims::Claims;
 use super::inbox::{Chunk, NewParams};
 use super::{
-    Attempt, Committed, Error, IdleClock, NewJob, OpenError, Options, WholeBlob, blobs, rows,
-    schema,
+    Attempt, Committed, Error, IdleClock, NewJob, OpenError, Options, Sweep, WholeBlob, blobs,
+    rows, schema,
 };
+use crate::faults;
 use crate::job::{
     self, BlobId, Change, Event, Job, JobId, Now, Params, Progress, SEQ_MAX, Seq, State, Version,
     WallMs,
@@ -62,9 +63,7 @@ impl Range {
     fn reserve(&mut self, connection: &Connection, number: i64) -> Result<(), Error> {
         if number >= self.reserved {
             let reserved = number + RANGE;
-            connection
-                .prepare_cached("update meta set value = ? where key = ?")?
-                .execute(params![reserved, self.key])?;
+            schema::set_meta(connection, self.key, reserved)?;
             self.reserved = reserved;
         }
         Ok(())
@@ -241,6 +240,30 @@ impl Jobs {
             rows::update_progress(connection, *seq, *attempt, progress)?;
         }
         Ok(())
+    }
+
+    /// Executes what the sweeper decided. A crash in the middle leaves all of it or nothing.
+    pub(super) fn sweep(&mut self, connection: &Connection, sweep: &Sweep) -> Result<(), Error> {
+        for seq in &sweep.expired {
+            for blob in rows::expire(connection, *seq)? {
+                blobs::disown(connection, blob)?;
+                self.disowned.push(blob);
+            }
+            self.staged.push(Committed::Forgotten(*seq));
+        }
+        faults::point("in-sweep");
+        for (seq, due) in &sweep.rearmed {
+            rows::rearm(connection, *seq, *due)?;
+        }
+        if let Some(clock) = sweep.clock {
+            schema::set_meta(connection, "idle_ms", clock.0)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that this life ends in order.
+    pub(super) fn end_life(&self, connection: &Connection) -> Result<(), Error> {
+        Ok(schema::end_life(connection, self.clock.now())?)
     }
 
     /// Claims every job that may start. A crash just after the commit finds them claimed: orphans, which recovery

@@ -7,6 +7,8 @@
 
 mod blobs;
 mod claims;
+mod clock;
+mod disk;
 mod inbox;
 mod jobs;
 mod lock;
@@ -19,18 +21,19 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 use r2d2_sqlite::SqliteConnectionManager;
-use rusqlite::ErrorCode;
+use rusqlite::{Connection, ErrorCode, ffi};
 use tokio::sync::oneshot;
 
 use crate::job::{
     BlobId, Event, INLINE_PARAMS_BYTES, IdleMs, IllegalEvent, Job, Params, Progress, Seq, Version,
 };
 pub use blobs::{BlobReader, BlobWriter, CHUNK_BYTES, WholeBlob};
+pub use clock::{IdleClock, TICK};
+use disk::Disk;
 use inbox::{Command, Inbox, NewParams};
 pub use schema::OpenError;
 pub(crate) use schema::create_private_dir;
@@ -52,6 +55,8 @@ pub struct Limits {
 pub struct Options {
     /// How many jobs may wait.
     pub queue: usize,
+    /// Bytes that stay free on the disk; none for a twentieth of it and at most 1 GiB.
+    pub free_disk_bytes: Option<u64>,
     /// By operation name. A job of an operation that is not here is never claimed.
     pub operations: HashMap<Arc<str>, Limits>,
 }
@@ -146,7 +151,10 @@ impl From<Error> for io::Error {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
+        let extended = error.sqlite_error().map(|error| error.extended_code);
         match error.sqlite_error_code() {
+            // The file of shared memory could not grow.
+            _ if extended == Some(ffi::SQLITE_IOERR_SHMSIZE) => Self::StorageFull,
             Some(ErrorCode::DiskFull) => Self::StorageFull,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             Some(ErrorCode::ReadOnly) => Self::ReadOnly,
@@ -169,24 +177,39 @@ pub struct Found {
     pub active: Vec<Arc<Job>>,
     /// The life of the server that begins now, from 1.
     pub boot: u32,
+    /// The idle clock as it was last stored, if the last life did not end in order.
+    pub crashed_at: Option<IdleMs>,
     /// The key that monitor links are made with.
     pub monitor_key: Vec<u8>,
 }
 
-/// The idle clock: milliseconds that the server was up, advanced by the engine's ticks.
-#[derive(Debug, Default)]
-pub struct IdleClock(AtomicI64);
+/// What the sweeper found out about jobs that were due.
+#[derive(Debug, Clone, Default)]
+pub struct Sweep {
+    /// They go, results and all.
+    pub expired: Vec<Seq>,
+    /// They are not due before this.
+    pub rearmed: Vec<(Seq, IdleMs)>,
+    /// Everything that was due by this reading of the clock has been judged; it is stored.
+    pub clock: Option<IdleMs>,
+}
 
-impl IdleClock {
-    /// What it shows.
-    pub fn now(&self) -> IdleMs {
-        IdleMs(self.0.load(Ordering::Relaxed))
+impl Sweep {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.expired.is_empty() && self.rearmed.is_empty() && self.clock.is_none()
     }
+}
 
-    /// Moves it on by `ms`.
-    pub fn advance(&self, ms: i64) {
-        self.0.fetch_add(ms, Ordering::Relaxed);
-    }
+/// An ended job that is due by what its row says.
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// Which.
+    pub seq: Seq,
+    /// Of which operation.
+    pub operation: String,
+    /// Since when.
+    pub due: IdleMs,
 }
 
 /// A handle on the open file.
@@ -196,6 +219,7 @@ pub struct Store {
     point_reads: reader::Reader,
     pool: r2d2::Pool<SqliteConnectionManager>,
     clock: Arc<IdleClock>,
+    disk: Arc<Disk>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     // Last, so that the locks outlive every connection.
     _locks: lock::Locks,
@@ -212,13 +236,18 @@ impl Store {
         observer: Arc<dyn Observer>,
     ) -> Result<(Arc<Self>, Found), OpenError> {
         let opened = schema::open(data)?;
-        let clock = Arc::new(IdleClock(AtomicI64::new(opened.idle_ms)));
+        let clock = Arc::new(IdleClock::new(opened.idle));
+        let disk = Disk::new(data, options.free_disk_bytes).map_err(|source| OpenError::Io {
+            path: data.to_owned(),
+            source,
+        })?;
+        let disk = Arc::new(disk);
         let inbox = Arc::new(Inbox::default());
         let pool = schema::pool(&opened.path, READERS)?;
         let point_reads = reader::Reader::start(schema::reading_connection(&opened.path)?)?;
         let jobs = jobs::Jobs::load(&opened.connection, opened.boot, options, Arc::clone(&clock))?;
         let active = jobs.active();
-        let writer = writer::Writer::new(opened.connection, jobs, observer)
+        let writer = writer::Writer::new(opened.connection, jobs, observer, Arc::clone(&disk))
             .map_err(|e| OpenError::Start(e.to_string()))?;
         let checkpointer = schema::plain_connection(&opened.path)?;
         let threads = writer.start(Arc::clone(&inbox), checkpointer)?;
@@ -227,6 +256,7 @@ impl Store {
             point_reads,
             pool,
             clock,
+            disk,
             threads: Mutex::new(threads),
             _locks: opened.locks,
         };
@@ -235,14 +265,21 @@ impl Store {
             Found {
                 active,
                 boot: opened.boot,
+                crashed_at: opened.crashed_at,
                 monitor_key: opened.monitor_key,
             },
         ))
     }
 
     /// The idle clock.
-    pub fn clock(&self) -> &IdleClock {
+    pub fn clock(&self) -> &Arc<IdleClock> {
         &self.clock
+    }
+
+    /// Keeps the clock going and looks after the disk; once every [`TICK`].
+    pub fn tick(&self) {
+        self.clock.tick();
+        self.disk.look();
     }
 
     /// Stores a job; once this returns it is on the disk.
@@ -255,7 +292,15 @@ impl Store {
         } else {
             NewParams::Blob(self.inbox.new_blob())
         };
-        self.ask(move |reply| Command::Submit { job, params, reply })
+        let has_room = self.disk.has_room();
+        let answer =
+            has_room.then(|| self.ask(move |reply| Command::Submit { job, params, reply }));
+        async {
+            match answer {
+                Some(answer) => answer.await,
+                None => Err(Error::StorageFull),
+            }
+        }
     }
 
     /// Records what happened to a job, as [`crate::job::apply`] decides; gives the job as it is then, or as it
@@ -310,6 +355,39 @@ impl Store {
             .await
     }
 
+    /// Up to `most` ended jobs that are due by `now`, the longest due first. Doomed and unended ones are never due.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub async fn due(&self, now: IdleMs, most: usize) -> Result<Vec<Due>, Error> {
+        self.read(move |connection| rows::select_due(connection, now, most))
+            .await
+    }
+
+    /// When the next ended job is due, if there is one.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub async fn next_due(&self) -> Result<Option<IdleMs>, Error> {
+        self.read(rows::select_next_due).await
+    }
+
+    /// Executes what the sweeper decided, in one commit.
+    ///
+    /// # Errors
+    /// What the disk may say; nothing of it was done then.
+    pub fn sweep(&self, sweep: Sweep) -> impl Future<Output = Result<(), Error>> + use<> {
+        self.ask(move |reply| Command::Sweep { sweep, reply })
+    }
+
+    /// Notes on the disk that this life ends in order, with the clock as it is.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub fn end_life(&self) -> impl Future<Output = Result<(), Error>> + use<> {
+        self.ask(|reply| Command::EndLife { reply })
+    }
+
     /// A job from the disk, by its place.
     ///
     /// # Errors
@@ -336,7 +414,7 @@ impl Store {
 
     /// A new blob, to be filled by one thread. It belongs to nobody until a job's result names it.
     pub fn write_blob(&self) -> BlobWriter {
-        BlobWriter::new(Arc::clone(&self.inbox))
+        BlobWriter::new(Arc::clone(&self.inbox), Arc::clone(&self.disk))
     }
 
     /// A blob's bytes. Reading blocks on the disk.
@@ -352,6 +430,18 @@ impl Store {
             // A thread that panicked has said so already; there is nothing left to close in it.
             let _ = thread.join();
         }
+    }
+
+    /// Reads on a blocking thread.
+    async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let pool = self.pool.clone();
+        let read = move || query(&*pool.get().map_err(|_| Error::Busy)?);
+        tokio::task::spawn_blocking(read)
+            .await
+            .map_err(|e| Error::Database(e.to_string()))?
     }
 
     /// Hands a command in at once; the future is only its answer.

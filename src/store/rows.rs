@@ -1,9 +1,9 @@
 //! A job as a row and back.
 
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::{Connection, Row, named_params, params};
 use serde::{Deserialize, Serialize};
 
-use super::Error;
+use super::{Due, Error};
 use crate::job::{
     BlobId, Failure, IdleMs, Job, JobId, Outcome, Output, Params, Progress, Seq, State, Status,
     Version, WallMs,
@@ -165,6 +165,57 @@ pub(super) fn delete(connection: &Connection, old: &Job) -> Result<(), Error> {
         ":attempt": old.attempt,
     })?;
     exactly_one(rows)
+}
+
+/// Up to `most` ended jobs that are due by `now`.
+pub(super) fn select_due(
+    connection: &Connection,
+    now: IdleMs,
+    most: usize,
+) -> Result<Vec<Due>, Error> {
+    let query = "select seq, operation, due from job where due <= ? order by due, seq limit ?";
+    let mut statement = connection.prepare_cached(query)?;
+    let due = statement.query_map(params![now.0, most as i64], |row| {
+        Ok(Due {
+            seq: Seq(row.get(0)?),
+            operation: row.get(1)?,
+            due: IdleMs(row.get(2)?),
+        })
+    })?;
+    Ok(due.collect::<Result<_, _>>()?)
+}
+
+/// When the next ended job is due.
+pub(super) fn select_next_due(connection: &Connection) -> Result<Option<IdleMs>, Error> {
+    let mut statement =
+        connection.prepare_cached("select min(due) from job where due is not null")?;
+    Ok(statement
+        .query_row([], |row| row.get::<_, Option<i64>>(0))?
+        .map(IdleMs))
+}
+
+/// Moves when an ended job is due. A crash just after this has lost nothing: it is late, never early.
+pub(super) fn rearm(connection: &Connection, seq: Seq, due: IdleMs) -> Result<(), Error> {
+    connection
+        .prepare_cached("update job set due = ?2 where seq = ?1 and due < ?2")?
+        .execute(params![seq.0, due.0])?;
+    Ok(())
+}
+
+/// Removes an ended job; gives the blobs that it owned.
+pub(super) fn expire(connection: &Connection, seq: Seq) -> Result<Vec<BlobId>, Error> {
+    let mut statement = connection.prepare_cached(
+        "delete from job where seq = ? and due is not null returning params_blob, result_blob",
+    )?;
+    let mut rows = statement.query([seq.0])?;
+    let mut blobs = Vec::new();
+    // Stepping to the end is what makes the deletion.
+    while let Some(row) = rows.next()? {
+        for column in 0..2 {
+            blobs.extend(row.get::<_, Option<i64>>(column)?.map(BlobId));
+        }
+    }
+    Ok(blobs)
 }
 
 /// The job at `seq`.

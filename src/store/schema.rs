@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::lock::Locks;
 use crate::faults;
+use crate::job::IdleMs;
 
 /// The database's name below the data folder.
 pub(crate) const DATABASE_FILE: &str = "cloakroom.db";
@@ -92,7 +93,9 @@ pub(super) struct Opened {
     pub(super) connection: Connection,
     pub(super) locks: Locks,
     pub(super) boot: u32,
-    pub(super) idle_ms: i64,
+    pub(super) idle: IdleMs,
+    /// The stored clock, if the last life did not end in order.
+    pub(super) crashed_at: Option<IdleMs>,
     pub(super) monitor_key: Vec<u8>,
 }
 
@@ -124,14 +127,15 @@ pub(super) fn open(data: &Path) -> Result<Opened, OpenError> {
     if version > USER_VERSION {
         return Err(OpenError::Newer { path, version });
     }
-    let (boot, idle_ms, monitor_key) = begin_life(&connection)?;
+    let life = begin_life(&connection)?;
     Ok(Opened {
         path,
         connection,
         locks,
-        boot,
-        idle_ms,
-        monitor_key,
+        boot: life.boot,
+        idle: life.idle,
+        crashed_at: life.crashed_at,
+        monitor_key: life.monitor_key,
     })
 }
 
@@ -192,6 +196,7 @@ fn create(data: &Path, path: &Path) -> Result<(), OpenError> {
     connection.pragma_update(None, "user_version", USER_VERSION)?;
     let mut insert = connection.prepare("insert into meta (key, value) values (?, ?)")?;
     insert.execute(params!["boot", 0])?;
+    insert.execute(params!["ended_in_order", 1])?;
     insert.execute(params!["idle_ms", 0])?;
     insert.execute(params!["seq_next", 1])?;
     insert.execute(params!["blob_next", 1])?;
@@ -207,14 +212,48 @@ fn create(data: &Path, path: &Path) -> Result<(), OpenError> {
     sync_dir(data).map_err(io_error)
 }
 
+struct Life {
+    boot: u32,
+    idle: IdleMs,
+    crashed_at: Option<IdleMs>,
+    monitor_key: Vec<u8>,
+}
+
 /// Counts this start and reads what lasts from one to the next.
-fn begin_life(connection: &Connection) -> Result<(u32, i64, Vec<u8>), OpenError> {
-    // A crash just after this has cost a number.
-    connection.execute("update meta set value = value + 1 where key = 'boot'", [])?;
-    let boot = meta(connection, "boot")?;
-    let idle_ms = meta(connection, "idle_ms")?;
-    let monitor_key = meta(connection, "monitor_key")?;
-    Ok((boot, idle_ms, monitor_key))
+fn begin_life(connection: &Connection) -> Result<Life, OpenError> {
+    let ended: bool = meta(connection, "ended_in_order")?;
+    // A crash just after this has cost a number, and counts as one.
+    connection.execute_batch(
+        "begin immediate;
+         update meta set value = value + 1 where key = 'boot';
+         update meta set value = 0 where key = 'ended_in_order';
+         commit",
+    )?;
+    let idle = IdleMs(meta(connection, "idle_ms")?);
+    Ok(Life {
+        boot: meta(connection, "boot")?,
+        idle,
+        crashed_at: (!ended).then_some(idle),
+        monitor_key: meta(connection, "monitor_key")?,
+    })
+}
+
+/// Notes that a life ends in order. After a crash just after this the next one finds an orderly end, which it was.
+pub(super) fn end_life(connection: &Connection, clock: IdleMs) -> Result<(), rusqlite::Error> {
+    set_meta(connection, "idle_ms", clock.0)?;
+    set_meta(connection, "ended_in_order", 1)
+}
+
+/// Sets a single value.
+pub(super) fn set_meta(
+    connection: &Connection,
+    key: &str,
+    value: i64,
+) -> Result<(), rusqlite::Error> {
+    connection
+        .prepare_cached("update meta set value = ? where key = ?")?
+        .execute(params![value, key])?;
+    Ok(())
 }
 
 /// A single value that must be there.

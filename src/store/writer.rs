@@ -16,6 +16,7 @@ use std::thread::{self, JoinHandle};
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
+use super::disk::Disk;
 use super::inbox::{Batch, Chunk, Command, Inbox};
 use super::jobs::Jobs;
 use super::{Error, Observer, OpenError, blobs};
@@ -23,7 +24,15 @@ use crate::faults;
 use crate::job::{BlobId, Job};
 
 /// Chunks of forgotten blobs that one transaction frees at most: 4 MiB.
-const FREED_CHUNKS: u32 = 16;
+const FREED_CHUNKS: usize = 16;
+/// And blobs, most of which are short.
+const FREED_BLOBS: usize = 128;
+/// Free pages that the file keeps, 1 MiB: what is freed is soon filled again.
+const KEPT_PAGES: i64 = 256;
+/// The length of a page.
+const PAGE_BYTES: u64 = 4096;
+/// Pages given back in one go, 1 MiB, when there is nothing else to do.
+const RETURNED_PAGES: i64 = 256;
 /// The checkpointer is called each time the WAL has grown by this many pages: 4 MiB.
 const CHECKPOINT_PAGES: i64 = 1024;
 /// Beyond this many pages, 16 MiB, the writer does the last of a checkpoint itself: while it writes nothing the WAL can
@@ -42,10 +51,23 @@ pub(super) struct Writer {
     connection: Connection,
     jobs: Jobs,
     observer: Arc<dyn Observer>,
+    disk: Arc<Disk>,
     /// Blobs to be freed bit by bit.
     garbage: VecDeque<BlobId>,
+    /// Pages may have been freed since the file was last asked.
+    has_free_pages: bool,
+    /// Pages were given back: the file is cut when the WAL is copied.
+    has_shrunk: bool,
     /// To the task that answers large batches.
     answers: mpsc::UnboundedSender<Work>,
+}
+
+/// What of the garbage a transaction takes away.
+#[derive(Default)]
+struct Freed {
+    chunks: usize,
+    /// Whole ones, from the front.
+    blobs: usize,
 }
 
 /// A batch, and what came of its parts.
@@ -61,6 +83,7 @@ impl Writer {
         connection: Connection,
         jobs: Jobs,
         observer: Arc<dyn Observer>,
+        disk: Arc<Disk>,
     ) -> Result<Self, Error> {
         let garbage = blobs::select_loose(&connection)?.into();
         let (answers, mut due) = mpsc::unbounded_channel::<Work>();
@@ -73,7 +96,10 @@ impl Writer {
             connection,
             jobs,
             observer,
+            disk,
             garbage,
+            has_free_pages: true,
+            has_shrunk: false,
             answers,
         })
     }
@@ -108,11 +134,16 @@ impl Writer {
             Ok(())
         }));
         let mut checkpointed = 0;
-        while let Some(batch) = inbox.take(!self.garbage.is_empty()) {
-            if let Err(error) = self.transact(Work {
-                batch,
-                ..Work::default()
-            }) {
+        while let Some(batch) = inbox.take(!self.garbage.is_empty() || self.has_free_pages) {
+            let done = if batch.is_empty() && self.garbage.is_empty() {
+                self.return_pages()
+            } else {
+                self.transact(Work {
+                    batch,
+                    ..Work::default()
+                })
+            };
+            if let Err(error) = done {
                 tracing::error!(%error, "the database failed: the server stops, its next start recovers");
                 inbox.abort();
                 self.observer.fatal(&error.to_string());
@@ -125,7 +156,9 @@ impl Writer {
             if pages >= WAL_PAGES_AT_MOST && pages - checkpointed >= CHECKPOINT_PAGES {
                 checkpointed = pages;
                 copy_wal(&self.connection, "passive");
-            } else if pages - checkpointed >= CHECKPOINT_PAGES {
+            } else if pages - checkpointed >= CHECKPOINT_PAGES
+                || std::mem::take(&mut self.has_shrunk) && pages > 0
+            {
                 checkpointed = pages;
                 // A call that waits already will do for this one too.
                 let _ = checkpoint.try_send(());
@@ -147,6 +180,13 @@ impl Writer {
         match self.try_transact(&mut work) {
             Ok(()) => self.answer(work),
             Err(error) if error.is_fatal() => return Err(error),
+            // What ends, cancels or forgets a job is worth the ballast; what is new is not.
+            Err(Error::StorageFull) if !work.batch.is_new() && self.disk.release() => {
+                return self.transact(Work {
+                    batch: work.batch,
+                    ..Work::default()
+                });
+            }
             Err(error) if work.batch.is_single() => work.refuse(&error),
             Err(error) => {
                 tracing::warn!(%error, "a transaction was rolled back, its parts are tried one by one");
@@ -180,8 +220,11 @@ impl Writer {
         });
         match done {
             Ok(freed) => {
-                if freed {
-                    self.garbage.pop_front();
+                self.has_free_pages |= freed.chunks > 0;
+                self.garbage.drain(..freed.blobs);
+                if self.disk.is_low() {
+                    self.disk
+                        .set_inside(self.free_pages()?.unsigned_abs() * PAGE_BYTES);
                 }
                 self.garbage.extend(self.jobs.disowned.drain(..));
                 for change in self.jobs.staged.drain(..) {
@@ -201,8 +244,8 @@ impl Writer {
         }
     }
 
-    /// Everything but the commit; true where the first of the garbage is gone with it.
-    fn fill_transaction(&mut self, work: &mut Work) -> Result<bool, Error> {
+    /// Everything but the commit; says what of the garbage is gone with it.
+    fn fill_transaction(&mut self, work: &mut Work) -> Result<Freed, Error> {
         let connection = &self.connection;
         work.chunk_answers.clear();
         work.command_answers.clear();
@@ -226,6 +269,8 @@ impl Writer {
                     .record(connection, *seq, event, attempt.as_deref())
                     .map(Some),
                 Command::SetSlots { .. } => Ok(None),
+                Command::Sweep { sweep, .. } => self.jobs.sweep(connection, sweep).map(|()| None),
+                Command::EndLife { .. } => self.jobs.end_life(connection).map(|()| None),
                 Command::Abandon { blob } => {
                     self.jobs.disowned.push(*blob);
                     Ok(None)
@@ -238,10 +283,46 @@ impl Writer {
         }
         Jobs::store_progress(connection, &work.batch.progress)?;
         self.jobs.claim_ready(connection)?;
-        match self.garbage.front() {
-            Some(blob) => blobs::free(connection, *blob, FREED_CHUNKS),
-            None => Ok(false),
+        let mut freed = Freed::default();
+        for blob in self.garbage.iter().take(FREED_BLOBS) {
+            let (chunks, is_gone) = blobs::free(connection, *blob, FREED_CHUNKS - freed.chunks)?;
+            freed.chunks += chunks;
+            if !is_gone {
+                break;
+            }
+            freed.blobs += 1;
         }
+        Ok(freed)
+    }
+
+    /// Gives some free pages back to the file system; the file is cut at the next checkpoint.
+    fn return_pages(&mut self) -> Result<(), Error> {
+        let pages = self.free_pages()?;
+        if pages <= KEPT_PAGES {
+            self.has_free_pages = false;
+            return Ok(());
+        }
+        let pages = (pages - KEPT_PAGES).min(RETURNED_PAGES);
+        let returned = self
+            .connection
+            .execute_batch(&format!("pragma incremental_vacuum({pages})"));
+        match returned.map_err(Error::from) {
+            Err(error) if error.is_fatal() => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "pages could not be given back, they will be another time");
+                self.has_free_pages = false;
+                Ok(())
+            }
+            Ok(()) => {
+                self.has_shrunk = true;
+                Ok(())
+            }
+        }
+    }
+
+    fn free_pages(&self) -> Result<i64, Error> {
+        let mut statement = self.connection.prepare_cached("pragma freelist_count")?;
+        Ok(statement.query_row([], |row| row.get(0))?)
     }
 }
 
@@ -259,7 +340,12 @@ impl Work {
                 (Command::Submit { reply, .. } | Command::Record { reply, .. }, Err(error)) => {
                     let _ = reply.send(Err(error));
                 }
-                (Command::SetSlots { reply, .. }, _) => {
+                (
+                    Command::SetSlots { reply, .. }
+                    | Command::Sweep { reply, .. }
+                    | Command::EndLife { reply },
+                    _,
+                ) => {
                     let _ = reply.send(Ok(()));
                 }
                 (_, _) => {}
@@ -276,7 +362,9 @@ impl Work {
                 Command::Submit { reply, .. } | Command::Record { reply, .. } => {
                     let _ = reply.send(Err(error.clone()));
                 }
-                Command::SetSlots { reply, .. } => {
+                Command::SetSlots { reply, .. }
+                | Command::Sweep { reply, .. }
+                | Command::EndLife { reply } => {
                     let _ = reply.send(Err(error.clone()));
                 }
                 Command::Abandon { .. } => {}

@@ -72,6 +72,11 @@ impl Site {
     }
 
     pub(crate) fn serve_with(&self, command: Command) -> Server {
+        self.try_serve_with(command).expect("the server starts")
+    }
+
+    /// As [`Site::serve_with`], for a server that may end before it has said where it listens.
+    pub(crate) fn try_serve_with(&self, command: Command) -> Result<Server, String> {
         Server::start(command, self.data())
     }
 
@@ -79,6 +84,19 @@ impl Site {
     pub(crate) fn check_tables(&self) {
         check_tables(&self.data().join("cloakroom.db"));
     }
+}
+
+/// Bytes that do not get shorter, the same every time.
+pub(crate) fn noise(bytes: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let next = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let words = std::iter::repeat_with(next).take(bytes.div_ceil(8));
+    words.flat_map(u64::to_le_bytes).take(bytes).collect()
 }
 
 /// A running server; killed when it is dropped.
@@ -89,7 +107,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    fn start(mut command: Command, data: PathBuf) -> Self {
+    fn start(mut command: Command, data: PathBuf) -> Result<Self, String> {
         let mut child = command
             .stdout(Stdio::piped())
             .spawn()
@@ -98,19 +116,21 @@ impl Server {
         BufReader::new(child.stdout.take().expect("it is piped"))
             .read_line(&mut line)
             .expect("a line");
-        let announced: Value =
-            serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e} in {line:?}"));
+        let Ok(announced) = serde_json::from_str::<Value>(&line) else {
+            child.wait().expect("it ends");
+            return Err(line);
+        };
         let url = announced["urls"][0].as_str().expect("a URL");
         let address = url
             .strip_prefix("http://")
             .expect("http")
             .parse()
             .expect("an address");
-        Self {
+        Ok(Self {
             child,
             address,
             data,
-        }
+        })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -136,11 +156,20 @@ impl Server {
         check_tables(&self.data.join("cloakroom.db"));
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).expect("it can be signalled");
+    }
+
     /// Sends SIGTERM and waits.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM)
-            .expect("it can be signalled");
+        self.signal(rustix::process::Signal::TERM);
+        self.wait()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         wait_for("the server's end", || {
             self.child.try_wait().expect("its status")
         })

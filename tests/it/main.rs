@@ -5,6 +5,7 @@ mod guard;
 mod harness;
 mod job;
 mod jobs;
+mod life;
 mod lock;
 mod plan;
 mod zip;

@@ -55,6 +55,8 @@ struct ErrorJson<'a> {
 struct LinksJson {
     #[serde(rename = "self")]
     own: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancel: Option<String>,
     monitor: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<String>,
@@ -87,53 +89,73 @@ pub(crate) fn download_url(base: &str, job: &Job) -> String {
 
 /// A job; `params` is its params as JSON text, `links` what its links are made of.
 pub(crate) fn job(job: &Job, params: &str, links: &Links<'_>) -> Vec<u8> {
-    let (started, ended) = match &job.state {
-        State::Queued => (None, None),
-        State::Running { started } => (Some(*started), None),
-        State::Ended {
-            started,
-            finished,
-            expires,
-            outcome,
-            ..
-        } => (*started, Some((*finished, *expires, outcome))),
-    };
-    let output = job.output().map(|output| OutputJson {
-        r#type: "http",
-        uri: download_url(links.base, job),
-        size: output.size,
-        media_type: &output.media_type,
-        filename: &output.filename,
-        sha256: &output.sha256,
-    });
-    let error = match ended {
-        Some((_, _, Outcome::Failed(failure))) => Some(error(failure)),
-        _ => None,
-    };
-    let json = JobJson {
-        id: job.id.to_string(),
-        seq: job.seq.0,
-        operation: &job.operation,
-        status: job.status().as_str(),
-        percent_complete: job.progress.percent,
-        phase: job.progress.phase.as_deref(),
-        stage: job.progress.stage.as_ref(),
-        attempt: job.attempt,
-        params: serde_json::from_str(params).expect("params were serialised by us"),
-        created_at: time(job.created),
-        started_at: started.map(time),
-        finished_at: ended.map(|(finished, _, _)| time(finished)),
-        expires_at: ended.map(|(_, expires, _)| time(expires)),
-        links: LinksJson {
-            own: links.job(job),
-            monitor: links.monitor(),
-            result: output.as_ref().map(|output| output.uri.clone()),
-        },
-        output,
-        error,
-        callback: None,
-    };
+    let json = JobJson::of(job, params, links);
     serde_json::to_vec(&json).expect("plain structs always serialise")
+}
+
+/// A job that was forgotten just now, as it was.
+pub(crate) fn deleted_job(job: &Job, params: &str, links: &Links<'_>) -> Vec<u8> {
+    let mut json = JobJson {
+        status: "deleted",
+        ..JobJson::of(job, params, links)
+    };
+    json.links.cancel = None;
+    json.links.result = None;
+    serde_json::to_vec(&json).expect("plain structs always serialise")
+}
+
+impl<'a> JobJson<'a> {
+    fn of(job: &'a Job, params: &'a str, links: &Links<'_>) -> Self {
+        let (started, ended) = match &job.state {
+            State::Queued => (None, None),
+            State::Running { started } => (Some(*started), None),
+            State::Ended {
+                started,
+                finished,
+                expires,
+                outcome,
+                ..
+            } => (*started, Some((*finished, *expires, outcome))),
+        };
+        let output = job.output().map(|output| OutputJson {
+            r#type: "http",
+            uri: download_url(links.base, job),
+            size: output.size,
+            media_type: &output.media_type,
+            filename: &output.filename,
+            sha256: &output.sha256,
+        });
+        let error = match ended {
+            Some((_, _, Outcome::Failed(failure))) => Some(error(failure)),
+            _ => None,
+        };
+        Self {
+            id: job.id.to_string(),
+            seq: job.seq.0,
+            operation: &job.operation,
+            status: job.status().as_str(),
+            percent_complete: job.progress.percent,
+            phase: job.progress.phase.as_deref(),
+            stage: job.progress.stage.as_ref(),
+            attempt: job.attempt,
+            params: serde_json::from_str(params).expect("params were serialised by us"),
+            created_at: time(job.created),
+            started_at: started.map(time),
+            finished_at: ended.map(|(finished, _, _)| time(finished)),
+            expires_at: ended.map(|(_, expires, _)| time(expires)),
+            links: LinksJson {
+                own: links.job(job),
+                cancel: job
+                    .can_be_canceled()
+                    .then(|| format!("{}/cancel", links.job(job))),
+                monitor: links.monitor(),
+                result: output.as_ref().map(|output| output.uri.clone()),
+            },
+            output,
+            error,
+            callback: None,
+        }
+    }
 }
 
 fn error(failure: &Failure) -> ErrorJson<'_> {

@@ -1,0 +1,51 @@
+//! The idle clock: milliseconds that servers on this data were up.
+//!
+//! It follows the monotonic clock from tick to tick, by two tick lengths at most: a server that was suspended, stopped
+//! or starved counts next to nothing of it, and no wall clock matters.
+
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::job::IdleMs;
+
+/// The time from one tick to the next.
+pub const TICK: Duration = Duration::from_secs(1);
+
+/// The clock.
+#[derive(Debug)]
+pub struct IdleClock(Mutex<Reading>);
+
+#[derive(Debug)]
+struct Reading {
+    ms: i64,
+    at: Instant,
+}
+
+impl Reading {
+    fn now(&self) -> i64 {
+        self.ms + self.at.elapsed().min(2 * TICK).as_millis() as i64
+    }
+}
+
+impl IdleClock {
+    /// A clock that goes on from `start`.
+    pub(super) fn new(start: IdleMs) -> Self {
+        Self(Mutex::new(Reading {
+            ms: start.0,
+            at: Instant::now(),
+        }))
+    }
+
+    /// What it shows.
+    pub fn now(&self) -> IdleMs {
+        IdleMs(self.0.lock().now())
+    }
+
+    /// Keeps it going; once every [`TICK`].
+    pub fn tick(&self) {
+        let mut reading = self.0.lock();
+        reading.ms = reading.now();
+        reading.at = Instant::now();
+    }
+}

@@ -1,0 +1,145 @@
+//! Room on the disk: the mark below which nothing new is taken, and the ballast that is given up so that deleting
+//! still works when there is none. SQLite in WAL mode needs room even to delete.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// The mark is this part of the file system where nothing else was said.
+const MARK_PART: u64 = 20;
+/// And no more than this, in bytes.
+const MARK_AT_MOST: u64 = 1 << 30;
+/// The ballast's part of the mark, and its bounds in bytes. It has to hold the WAL of some deletions.
+const BALLAST_PART: u64 = 4;
+const BALLAST_BYTES: std::ops::RangeInclusive<u64> = 256 << 10..=8 << 20;
+
+/// The disk below the data folder.
+#[derive(Debug)]
+pub(super) struct Disk {
+    data: PathBuf,
+    mark: u64,
+    ballast: PathBuf,
+    ballast_bytes: u64,
+    low: AtomicBool,
+    /// Bytes in free pages inside the database.
+    inside: AtomicU64,
+}
+
+impl Disk {
+    /// Measures the file system of `data`, and puts the ballast there. `mark` is in bytes.
+    pub(super) fn new(data: &Path, mark: Option<u64>) -> io::Result<Self> {
+        let (_, total) = room(data)?;
+        let mark = mark.unwrap_or_else(|| (total / MARK_PART).min(MARK_AT_MOST));
+        let disk = Self {
+            data: data.to_owned(),
+            mark,
+            ballast: data.join("ballast"),
+            ballast_bytes: (mark / BALLAST_PART)
+                .clamp(*BALLAST_BYTES.start(), *BALLAST_BYTES.end()),
+            low: AtomicBool::new(false),
+            inside: AtomicU64::new(0),
+        };
+        disk.look();
+        Ok(disk)
+    }
+
+    /// Whether something new may be stored.
+    pub(super) fn has_room(&self) -> bool {
+        !self.is_low() || self.inside.load(Ordering::Relaxed) >= self.mark.max(self.ballast_bytes)
+    }
+
+    /// Whether less is free than the mark.
+    pub(super) fn is_low(&self) -> bool {
+        self.low.load(Ordering::Relaxed)
+    }
+
+    /// Notes how many bytes are free inside the database.
+    pub(super) fn set_inside(&self, bytes: u64) {
+        self.inside.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Looks how much is free, and puts the ballast back once there is room for it beyond the mark.
+    pub(super) fn look(&self) {
+        let Ok((free, _)) = room(&self.data) else {
+            return;
+        };
+        let ballast = self.ballast_is_there();
+        let missing = if ballast { 0 } else { self.ballast_bytes };
+        let low = free < self.mark + missing;
+        if self.low.swap(low, Ordering::Relaxed) != low {
+            if low {
+                tracing::warn!(
+                    free,
+                    mark = self.mark,
+                    "the disk is nearly full: nothing new is taken"
+                );
+            } else {
+                tracing::info!(free, mark = self.mark, "there is room on the disk again");
+            }
+        }
+        if !low
+            && !ballast
+            && let Err(error) = self.put_ballast()
+        {
+            tracing::warn!(%error, "the ballast cannot be put down");
+            // Half a ballast is none.
+            let _ = fs::remove_file(&self.ballast);
+        }
+    }
+
+    /// Gives the ballast up; true if that made room.
+    pub(super) fn release(&self) -> bool {
+        self.low.store(true, Ordering::Relaxed);
+        let released = fs::remove_file(&self.ballast).is_ok();
+        if released {
+            tracing::warn!(
+                bytes = self.ballast_bytes,
+                "the disk is full: the ballast is given up"
+            );
+        }
+        released
+    }
+
+    fn ballast_is_there(&self) -> bool {
+        fs::metadata(&self.ballast).is_ok_and(|metadata| metadata.len() == self.ballast_bytes)
+    }
+
+    /// Allocates it: a sparse file would hold no room.
+    fn put_ballast(&self) -> io::Result<()> {
+        let file = File::create(&self.ballast)?;
+        #[cfg(target_os = "linux")]
+        match rustix::fs::fallocate(
+            &file,
+            rustix::fs::FallocateFlags::empty(),
+            0,
+            self.ballast_bytes,
+        ) {
+            Err(rustix::io::Errno::OPNOTSUPP) => {}
+            result => return Ok(result?),
+        }
+        write_zeros(&file, self.ballast_bytes)
+    }
+}
+
+fn write_zeros(mut file: &File, bytes: u64) -> io::Result<()> {
+    io::copy(&mut io::Read::take(io::repeat(0), bytes), &mut file).map(drop)
+}
+
+/// Bytes free for us and bytes in all, on the file system of `path`.
+fn room(path: &Path) -> io::Result<(u64, u64)> {
+    #[cfg(unix)]
+    {
+        let system = rustix::fs::statvfs(path)?;
+        Ok((
+            system.f_bavail * system.f_frsize,
+            system.f_blocks * system.f_frsize,
+        ))
+    }
+    #[cfg(not(unix))]
+    {
+        // Without a measure nothing is refused before the disk itself refuses.
+        let _ = path;
+        Ok((u64::MAX / 2, 0))
+    }
+}
