@@ -266,7 +266,7 @@ pub(super) fn select_loose(connection: &Connection) -> Result<Vec<BlobId>, Error
     Ok(blobs)
 }
 
-/// Removes up to `most` chunks of a blob that belongs to nobody, and the blob with its last; gives how many, and
+/// Removes up to `most` chunks of a blob whose owner is gone, and the blob with its last; gives how many, and
 /// whether the blob is gone. A crash in between leaves a shorter loose blob.
 pub(super) fn free(
     connection: &Connection,
@@ -285,7 +285,7 @@ pub(super) fn free(
         return Ok((removed, false));
     }
     connection
-        .prepare_cached("delete from blob where id = ? and owner is null")?
+        .prepare_cached("delete from blob where id = ?")?
         .execute([blob.0])?;
     Ok((removed, true))
 }

@@ -97,6 +97,13 @@ impl Batch {
             || matches!(self.commands.front(), Some(Command::Submit { .. }))
     }
 
+    /// Whether it may free pages.
+    pub(super) fn forgets(&self) -> bool {
+        self.commands
+            .iter()
+            .any(|command| matches!(command, Command::Sweep { .. }))
+    }
+
     /// Its parts, each a batch. Progress that nobody waits for is left out: there will be more.
     pub(super) fn split(self) -> impl Iterator<Item = Self> {
         let chunks = self.chunks.into_iter().map(|chunk| Self {

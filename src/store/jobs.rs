@@ -22,6 +22,8 @@ use crate::job::{
     WallMs,
 };
 
+/// Chunks of a blob that are freed together with its job.
+const FREED_AT_ONCE: usize = 2;
 /// How many numbers one write to `meta` reserves.
 const RANGE: i64 = 1024;
 
@@ -246,8 +248,12 @@ impl Jobs {
     pub(super) fn sweep(&mut self, connection: &Connection, sweep: &Sweep) -> Result<(), Error> {
         for seq in &sweep.expired {
             for blob in rows::expire(connection, *seq)? {
-                blobs::disown(connection, blob)?;
-                self.disowned.push(blob);
+                // Most are short and go at once; the others are freed bit by bit.
+                let (_, is_gone) = blobs::free(connection, blob, FREED_AT_ONCE)?;
+                if !is_gone {
+                    blobs::disown(connection, blob)?;
+                    self.disowned.push(blob);
+                }
             }
             self.staged.push(Committed::Forgotten(*seq));
         }

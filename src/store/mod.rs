@@ -221,8 +221,8 @@ pub struct Store {
     clock: Arc<IdleClock>,
     disk: Arc<Disk>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    // Last, so that the locks outlive every connection.
-    _locks: lock::Locks,
+    /// Last, so that the locks outlive every connection.
+    locks: Mutex<Option<lock::Locks>>,
 }
 
 impl Store {
@@ -258,7 +258,7 @@ impl Store {
             clock,
             disk,
             threads: Mutex::new(threads),
-            _locks: opened.locks,
+            locks: Mutex::new(Some(opened.locks)),
         };
         Ok((
             Arc::new(store),
@@ -430,6 +430,8 @@ impl Store {
             // A thread that panicked has said so already; there is nothing left to close in it.
             let _ = thread.join();
         }
+        // From here on another server may have the data.
+        self.locks.lock().take();
     }
 
     /// Reads on a blocking thread.

@@ -220,7 +220,7 @@ impl Writer {
         });
         match done {
             Ok(freed) => {
-                self.has_free_pages |= freed.chunks > 0;
+                self.has_free_pages |= freed.chunks > 0 || work.batch.forgets();
                 self.garbage.drain(..freed.blobs);
                 if self.disk.is_low() {
                     self.disk
