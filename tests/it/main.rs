@@ -8,4 +8,5 @@ mod jobs;
 mod life;
 mod lock;
 mod plan;
+mod power;
 mod zip;
