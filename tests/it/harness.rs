@@ -388,6 +388,20 @@ pub(crate) fn skipped(reason: &str) {
     writeln!(std::io::stderr(), "SKIPPED: {reason} ({test})").expect("stderr is open");
 }
 
+/// That many bytes that no compressor makes fewer, the same each time (xorshift64).
+pub(crate) fn incompressible(bytes: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut words = Vec::with_capacity(bytes + 8);
+    while words.len() < bytes {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        words.extend_from_slice(&state.to_le_bytes());
+    }
+    words.truncate(bytes);
+    words
+}
+
 /// Asks again and again until there is an answer.
 pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + GENEROUS;

@@ -1,6 +1,7 @@
 //! Cloakroom's tests: pure ones, ones against a real server, ones that kill it.
 
 mod crash;
+mod disk;
 mod guard;
 mod harness;
 mod job;
