@@ -1,5 +1,6 @@
 //! Cloakroom's tests: pure ones, ones against a real server, ones that kill it.
 
+mod clock;
 mod crash;
 mod disk;
 mod guard;
