@@ -92,7 +92,7 @@ impl BlobWriter {
 
     fn send(&mut self) -> Result<(), Error> {
         self.wait()?;
-        if !self.disk.has_room() {
+        if !self.disk.has_room_now() {
             return Err(Error::StorageFull);
         }
         if self.number + 1 >= 1 << NUMBER_BITS {

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -10,9 +11,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 const MARK_PART: u64 = 20;
 /// And no more than this, in bytes.
 const MARK_AT_MOST: u64 = 1 << 30;
+/// The WAL is copied each time it has grown by this part of the file system, within these bounds in bytes.
+const WAL_STEP_PART: u64 = 32;
+const WAL_STEP_BYTES: RangeInclusive<u64> = 256 << 10..=4 << 20;
 /// The ballast's part of the mark, and its bounds in bytes. It has to hold the WAL of some deletions.
 const BALLAST_PART: u64 = 4;
-const BALLAST_BYTES: std::ops::RangeInclusive<u64> = 256 << 10..=8 << 20;
+const BALLAST_BYTES: RangeInclusive<u64> = 256 << 10..=8 << 20;
 
 /// The disk below the data folder.
 #[derive(Debug)]
@@ -21,7 +25,10 @@ pub(super) struct Disk {
     mark: u64,
     ballast: PathBuf,
     ballast_bytes: u64,
+    wal_step: u64,
     low: AtomicBool,
+    /// Bytes in the WAL: the database may have to grow by as much.
+    wal: AtomicU64,
     /// Bytes in free pages inside the database.
     inside: AtomicU64,
 }
@@ -37,7 +44,9 @@ impl Disk {
             ballast: data.join("ballast"),
             ballast_bytes: (mark / BALLAST_PART)
                 .clamp(*BALLAST_BYTES.start(), *BALLAST_BYTES.end()),
+            wal_step: (total / WAL_STEP_PART).clamp(*WAL_STEP_BYTES.start(), *WAL_STEP_BYTES.end()),
             low: AtomicBool::new(false),
+            wal: AtomicU64::new(0),
             inside: AtomicU64::new(0),
         };
         disk.look();
@@ -47,6 +56,22 @@ impl Disk {
     /// Whether something new may be stored.
     pub(super) fn has_room(&self) -> bool {
         !self.is_low() || self.inside.load(Ordering::Relaxed) >= self.mark.max(self.ballast_bytes)
+    }
+
+    /// As [`Disk::has_room`], but looks: for what comes in large pieces.
+    pub(super) fn has_room_now(&self) -> bool {
+        self.look();
+        self.has_room()
+    }
+
+    /// The WAL is to be copied each time it has grown by so many bytes.
+    pub(super) fn wal_step(&self) -> u64 {
+        self.wal_step
+    }
+
+    /// Notes how long the WAL is, in bytes.
+    pub(super) fn set_wal(&self, bytes: u64) {
+        self.wal.store(bytes, Ordering::Relaxed);
     }
 
     /// Whether less is free than the mark.
@@ -66,7 +91,7 @@ impl Disk {
         };
         let ballast = self.ballast_is_there();
         let missing = if ballast { 0 } else { self.ballast_bytes };
-        let low = free < self.mark + missing;
+        let low = free < self.mark + missing + self.wal.load(Ordering::Relaxed);
         if self.low.swap(low, Ordering::Relaxed) != low {
             if low {
                 tracing::warn!(

@@ -33,18 +33,15 @@ const KEPT_PAGES: i64 = 256;
 const PAGE_BYTES: u64 = 4096;
 /// Pages given back in one go, 1 MiB, when there is nothing else to do.
 const RETURNED_PAGES: i64 = 256;
-/// The checkpointer is called each time the WAL has grown by this many pages: 4 MiB.
-const CHECKPOINT_PAGES: i64 = 1024;
-/// Beyond this many pages, 16 MiB, the writer does the last of a checkpoint itself: while it writes nothing the WAL can
-/// be copied to its end, and begins anew.
-const WAL_PAGES_AT_MOST: i64 = 4096;
-
+/// The WAL may be this many times longer than what the checkpointer is called for; then the writer does the last of a
+/// checkpoint itself: while it writes nothing the WAL can be copied to its end, and begins anew.
+const WAL_STEPS: u64 = 4;
 /// A batch with more commands than this is answered by a task: waking one costs the writer less than waking all.
 const ANSWERED_HERE: usize = 4;
 
 thread_local! {
     /// Pages in the WAL after the last commit of this thread.
-    static WAL_PAGES: Cell<i64> = const { Cell::new(0) };
+    static WAL_PAGES: Cell<u64> = const { Cell::new(0) };
 }
 
 pub(super) struct Writer {
@@ -130,7 +127,7 @@ impl Writer {
 
     fn run(mut self, inbox: &Inbox, checkpoint: &SyncSender<()>) {
         self.connection.wal_hook(Some(|_, pages| {
-            WAL_PAGES.set(pages.into());
+            WAL_PAGES.set(pages.unsigned_abs().into());
             Ok(())
         }));
         let mut checkpointed = 0;
@@ -149,17 +146,17 @@ impl Writer {
                 self.observer.fatal(&error.to_string());
                 return;
             }
-            let pages = WAL_PAGES.get();
-            if pages < checkpointed {
+            let bytes = WAL_PAGES.get() * PAGE_BYTES;
+            self.disk.set_wal(bytes);
+            if bytes < checkpointed {
                 checkpointed = 0;
             }
-            if pages >= WAL_PAGES_AT_MOST && pages - checkpointed >= CHECKPOINT_PAGES {
-                checkpointed = pages;
+            let grown = bytes - checkpointed >= self.disk.wal_step();
+            if grown && bytes >= WAL_STEPS * self.disk.wal_step() {
+                checkpointed = bytes;
                 copy_wal(&self.connection, "passive");
-            } else if pages - checkpointed >= CHECKPOINT_PAGES
-                || std::mem::take(&mut self.has_shrunk) && pages > 0
-            {
-                checkpointed = pages;
+            } else if grown || std::mem::take(&mut self.has_shrunk) && bytes > 0 {
+                checkpointed = bytes;
                 // A call that waits already will do for this one too.
                 let _ = checkpoint.try_send(());
             }
@@ -303,10 +300,8 @@ impl Writer {
             return Ok(());
         }
         let pages = (pages - KEPT_PAGES).min(RETURNED_PAGES);
-        let returned = self
-            .connection
-            .execute_batch(&format!("pragma incremental_vacuum({pages})"));
-        match returned.map_err(Error::from) {
+        let returned = self.vacuum(pages);
+        match returned {
             Err(error) if error.is_fatal() => Err(error),
             Err(error) => {
                 tracing::warn!(%error, "pages could not be given back, they will be another time");
@@ -318,6 +313,16 @@ impl Writer {
                 Ok(())
             }
         }
+    }
+
+    /// The pragma gives a row a page, and works while it is stepped; only its end commits.
+    fn vacuum(&self, pages: i64) -> Result<(), Error> {
+        let mut statement = self
+            .connection
+            .prepare(&format!("pragma incremental_vacuum({pages})"))?;
+        let mut rows = statement.query([])?;
+        while rows.next()?.is_some() {}
+        Ok(())
     }
 
     fn free_pages(&self) -> Result<i64, Error> {

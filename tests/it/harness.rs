@@ -328,6 +328,80 @@ impl Client {
     }
 }
 
+/// A file system of its own; unmounted when it is dropped, which a panic does too.
+pub(crate) struct Mount {
+    arguments: Vec<String>,
+    at: PathBuf,
+}
+
+impl Mount {
+    /// Runs `mount` with these arguments; none where the machine does not allow that, which is said aloud.
+    pub(crate) fn new(arguments: &[&str], at: &Path) -> Option<Self> {
+        std::fs::create_dir_all(at).expect("a folder");
+        let mount = Self {
+            arguments: arguments.iter().map(|&a| a.to_owned()).collect(),
+            at: at.to_owned(),
+        };
+        match mount.mount() {
+            Ok(()) => Some(mount),
+            Err(reason) => {
+                skipped(&reason);
+                None
+            }
+        }
+    }
+
+    /// Unmounts it and mounts it again, so that only what is on the disk is left.
+    pub(crate) fn again(&self) {
+        run(Command::new("umount").arg(&self.at)).expect("nobody uses it any more");
+        self.mount().expect("it could be mounted before");
+    }
+
+    fn mount(&self) -> Result<(), String> {
+        run(Command::new("mount").args(&self.arguments).arg(&self.at))
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        // Lazily: after a panic somebody may still use it.
+        let _ = Command::new("umount").arg("-l").arg(&self.at).output();
+    }
+}
+
+/// Runs a tool; an error says what it said.
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|e| format!("{name}: {e}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    output
+        .status
+        .success()
+        .then_some(())
+        .ok_or_else(|| format!("{name}: {}", said.trim()))
+}
+
+/// Says that the test shows nothing on this machine. Past the capture of the test's output, which nobody sees.
+pub(crate) fn skipped(reason: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or_default();
+    writeln!(std::io::stderr(), "SKIPPED: {reason} ({test})").expect("stderr is open");
+}
+
+/// That many bytes that no compressor makes fewer, the same each time (xorshift64).
+pub(crate) fn incompressible(bytes: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut words = Vec::with_capacity(bytes + 8);
+    while words.len() < bytes {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        words.extend_from_slice(&state.to_le_bytes());
+    }
+    words.truncate(bytes);
+    words
+}
+
 /// Asks again and again until there is an answer.
 pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + GENEROUS;

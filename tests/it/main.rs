@@ -1,6 +1,8 @@
 //! Cloakroom's tests: pure ones, ones against a real server, ones that kill it.
 
+mod clock;
 mod crash;
+mod disk;
 mod guard;
 mod harness;
 mod job;
@@ -8,4 +10,5 @@ mod jobs;
 mod life;
 mod lock;
 mod plan;
+mod power;
 mod zip;

@@ -1,0 +1,234 @@
+//! When an ended job is forgotten, and that no clock but the server's own up-time decides it.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use humantime::parse_rfc3339;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::harness::{Client, Server, Site, incompressible, skipped};
+
+/// Short enough to wait for, long enough for a slow machine to come round to every job in time.
+const IDLE: Duration = Duration::from_secs(2);
+/// After so long untouched a job must be gone: the time-out and a second, and half a one for a slow machine.
+const GONE: Duration = Duration::from_millis(3500);
+
+fn serve(site: &Site, idle_timeout: &str) -> Server {
+    let mut command = site.command();
+    command.args(["--idle-timeout", idle_timeout]);
+    site.serve_with(command)
+}
+
+/// Where a job can be asked for.
+struct Addresses {
+    id: String,
+    monitor: String,
+}
+
+impl Addresses {
+    /// Of a new job that has ended.
+    fn of_ended(server: &Server, path: &str) -> Self {
+        let client = server.client();
+        let job = client.ended(&client.zip(path));
+        assert_eq!(job["status"], "succeeded", "{job}");
+        let monitor = job["links"]["monitor"].as_str().expect("a link");
+        let own = format!("http://{}", server.address());
+        Self {
+            id: job["id"].as_str().expect("an id").to_owned(),
+            monitor: monitor.strip_prefix(&own).expect("our own").to_owned(),
+        }
+    }
+
+    fn path(&self, pattern: &str) -> String {
+        pattern
+            .replace("JOB", &format!("/v1/jobs/{}", self.id))
+            .replace("DOWNLOAD", &format!("/v1/downloads/{}", self.id))
+            .replace("MONITOR", &self.monitor)
+    }
+
+    fn assert_gone(&self, client: Client) {
+        for pattern in ["JOB", "DOWNLOAD", "MONITOR", "MONITOR/result"] {
+            client.get(&self.path(pattern), 404);
+        }
+    }
+}
+
+fn time(job: &Value, key: &str) -> SystemTime {
+    parse_rfc3339(job[key].as_str().expect("a time")).expect("RFC 3339")
+}
+
+#[test]
+fn a_job_is_forgotten_when_nobody_has_touched_it_and_a_list_does_not_touch() {
+    // Each keeps a job of its own.
+    let ways = [
+        ("GET", "JOB", 200),
+        ("HEAD", "JOB", 200),
+        ("GET", "DOWNLOAD", 200),
+        ("HEAD", "DOWNLOAD", 200),
+        ("GET", "MONITOR", 303),
+        ("GET", "MONITOR/result", 200),
+    ];
+    let site = Site::new();
+    site.write("a", b"a");
+    let server = serve(&site, "2s");
+    let client = server.client();
+    let touched = ways.map(|_| Addresses::of_ended(&server, "/docs/a"));
+    let left = Addresses::of_ended(&server, "/docs/a");
+    let job = client.get(&left.path("JOB"), 200).json();
+    let expires = time(&job, "expiresAt");
+    assert_eq!(expires, time(&job, "finishedAt") + IDLE, "{job}");
+
+    // Time itself is what is tested: three times the time-out, a touch every quarter of it.
+    for _ in 0..12 {
+        thread::sleep(IDLE / 4);
+        for ((method, pattern, status), addresses) in ways.iter().zip(&touched) {
+            client.ask(method, &addresses.path(pattern), &[], b"", *status);
+        }
+        // A list touches nothing.
+        client
+            .try_ask("GET", "/v1/jobs", &[], b"")
+            .expect("a reply");
+    }
+    left.assert_gone(client);
+
+    // Any look would keep them.
+    thread::sleep(GONE);
+    for addresses in &touched {
+        addresses.assert_gone(client);
+    }
+    server.stop();
+}
+
+#[test]
+fn a_wall_clock_that_jumps_forgets_nothing_and_ids_stay_in_order() {
+    let library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+    if !Path::new(library).exists() {
+        return skipped(&format!("there is no {library}"));
+    }
+    let site = Site::new();
+    site.write("a", b"a");
+    let offset_file = site.path().join("offset");
+    let jump = |seconds: i64| {
+        // By rename: the server reads it whenever it asks for the time.
+        let draft = site.path().join("draft");
+        std::fs::write(&draft, format!("{seconds:+}\n")).expect("a file");
+        std::fs::rename(&draft, &offset_file).expect("it is in its place");
+    };
+    jump(0);
+    let mut command = site.command();
+    command.args(["--idle-timeout", "1h"]);
+    preload(&mut command, library, &offset_file);
+    let server = site.serve_with(command);
+    let client = server.client();
+
+    let mut jobs = vec![Addresses::of_ended(&server, "/docs/a")];
+    let to_1970 = 300 - unix_seconds(SystemTime::now());
+    for seconds in [2 * 86_400, -7200, to_1970, 0] {
+        jump(seconds);
+        // Time itself is what is tested: the server's clock ticks a few times, and looking would keep the jobs.
+        thread::sleep(Duration::from_millis(1500));
+        for job in &jobs {
+            for (pattern, status) in [("JOB", 200), ("DOWNLOAD", 200), ("MONITOR", 303)] {
+                client.get(&job.path(pattern), status);
+            }
+        }
+        let job = Addresses::of_ended(&server, "/docs/a");
+        let created = time(&client.get(&job.path("JOB"), 200).json(), "createdAt");
+        let seen = unix_seconds(created) - unix_seconds(SystemTime::now());
+        assert!((seen - seconds).abs() < 60, "{seen} s instead of {seconds}");
+        jobs.push(job);
+    }
+    let ids: Vec<_> = jobs.iter().map(|job| &job.id).collect();
+    assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
+    server.stop();
+}
+
+fn preload(command: &mut Command, library: &str, offset_file: &Path) {
+    command
+        .env("LD_PRELOAD", library)
+        .env("FAKETIME_TIMESTAMP_FILE", offset_file)
+        .env("FAKETIME_NO_CACHE", "1")
+        // Timers go by the monotonic clock, which does not jump on a real machine either.
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .env("DONT_FAKE_MONOTONIC", "1");
+}
+
+fn unix_seconds(time: SystemTime) -> i64 {
+    time.duration_since(UNIX_EPOCH)
+        .expect("after 1970")
+        .as_secs() as i64
+}
+
+#[test]
+fn the_time_that_a_server_is_stopped_does_not_count() {
+    let site = Site::new();
+    site.write("a", b"a");
+    let server = serve(&site, "5s");
+    let client = server.client();
+    let job = Addresses::of_ended(&server, "/docs/a");
+    server.signal(Signal::STOP);
+    // Time itself is what is tested: more than twice the time-out.
+    thread::sleep(Duration::from_secs(12));
+    server.signal(Signal::CONT);
+    // Whatever the server takes to be due comes first.
+    thread::sleep(Duration::from_millis(500));
+    client.get(&job.path("JOB"), 200);
+    client.get(&job.path("DOWNLOAD"), 200);
+    server.stop();
+}
+
+#[test]
+fn a_slow_download_is_finished_whole_and_then_its_job_expires() {
+    let site = Site::new();
+    // More than the buffers of both sockets hold.
+    site.write("a", &incompressible(30 << 20));
+    let server = serve(&site, "2s");
+    let client = server.client();
+    let job = client.ended(&client.zip("/docs/a"));
+    let (id, output) = (job["id"].as_str().expect("an id"), &job["output"]);
+    let length = output["size"].as_u64().expect("a size");
+
+    let mut stream = TcpStream::connect(server.address()).expect("a connection");
+    let host = server.address();
+    write!(
+        stream,
+        "GET /v1/downloads/{id} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
+    )
+    .expect("it is sent");
+    let begin = Instant::now();
+    let mut reply = Vec::new();
+    // Time itself is what is tested: as slow as three time-outs.
+    while (&mut stream)
+        .take(1 << 20)
+        .read_to_end(&mut reply)
+        .expect("a piece")
+        > 0
+    {
+        let share = reply.len() as f64 / length as f64;
+        let due = begin + (3 * IDLE).mul_f64(share);
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+    }
+    let body = reply
+        .windows(4)
+        .position(|w| w == b"\r\n\r\n")
+        .expect("a head's end")
+        + 4;
+    assert!(reply.starts_with(b"HTTP/1.1 200 "));
+    assert_eq!((reply.len() - body) as u64, length);
+    assert_eq!(
+        json!(hex::encode(Sha256::digest(&reply[body..]))),
+        output["sha256"]
+    );
+
+    // Any look would keep it.
+    thread::sleep(GONE);
+    client.get(&format!("/v1/jobs/{id}"), 404);
+    client.get(&format!("/v1/downloads/{id}"), 404);
+    server.stop();
+}

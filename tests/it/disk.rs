@@ -1,0 +1,157 @@
+//! What a full disk stops, and what it does not.
+
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::harness::{Client, Mount, Reply, Site, incompressible, wait_for};
+
+/// Puts the data folder on a disk of 24 MiB; none where this machine does not allow that.
+fn small_disk(site: &Site) -> Option<Mount> {
+    Mount::new(&["-t", "tmpfs", "-o", "size=24m", "tmpfs"], &site.data())
+}
+
+/// Makes a file of all the room that there is.
+fn fill(path: &Path) {
+    let mut file = File::create(path).expect("a file");
+    let error = loop {
+        if let Err(error) = file.write_all(&[0; 4096]) {
+            break error;
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::StorageFull, "{error}");
+}
+
+fn submit(client: Client, path: &str) -> Reply {
+    let body = json!({ "path": path }).to_string();
+    let headers = [("content-type", "application/json")];
+    client
+        .try_ask("POST", "/v1/operations/zip", &headers, body.as_bytes())
+        .expect("a reply, whatever it says")
+}
+
+/// Submits until there is room again: nothing else may say no.
+fn accepted_in_the_end(client: Client, path: &str) -> String {
+    wait_for("room", || {
+        let reply = submit(client, path);
+        (reply.status == 202)
+            .then(|| id_of(&reply.json()))
+            .or_else(|| {
+                assert_is_full(&reply);
+                None
+            })
+    })
+}
+
+fn assert_is_full(reply: &Reply) {
+    let problem = reply.json();
+    assert_eq!(
+        (reply.status, &problem["code"]),
+        (507, &json!("storage_full")),
+        "{problem}"
+    );
+    let seconds = reply.header("retry-after").parse::<u32>();
+    assert!(seconds.is_ok_and(|seconds| seconds >= 1), "{reply:?}");
+}
+
+fn id_of(job: &Value) -> String {
+    job["id"].as_str().expect("an id").to_owned()
+}
+
+fn succeeded(client: Client, id: &str) -> Value {
+    let job = client.ended(id);
+    assert_eq!(job["status"], "succeeded", "{job}");
+    job
+}
+
+#[test]
+fn a_full_disk_stops_submissions_and_nothing_else() {
+    let site = Site::new();
+    let Some(_disk) = small_disk(&site) else {
+        return;
+    };
+    site.write("big", &incompressible(1 << 20));
+    let server = site.serve();
+    let client = server.client();
+    let mut ids: Vec<_> = (0..3).map(|_| client.zip("/docs/big")).collect();
+    let old: Vec<_> = ids.iter().map(|id| succeeded(client, id)).collect();
+    let filler = site.data().join("filler");
+    fill(&filler);
+
+    // What was accepted before the server noticed may or may not find room for its result.
+    let refused = wait_for("a refusal", || {
+        let reply = submit(client, "/docs/big");
+        if reply.status == 202 {
+            ids.push(id_of(&reply.json()));
+            return None;
+        }
+        Some(reply)
+    });
+    assert_is_full(&refused);
+    let [kept, deleted] = [&ids[0], &ids[1]];
+    client.get("/healthz", 200);
+    client.get(&format!("/v1/jobs/{kept}"), 200);
+    let result = client.get(&format!("/v1/downloads/{kept}"), 200).body;
+    assert_eq!(
+        hex::encode(Sha256::digest(result)),
+        old[0]["output"]["sha256"].as_str().expect("a digest")
+    );
+    let path = format!("/v1/jobs/{deleted}");
+    let last = client.ask("DELETE", &path, &[], b"", 200).json();
+    assert_eq!(last["status"], "deleted", "{last}");
+    client.get(&path, 404);
+    client.get(&format!("/v1/downloads/{deleted}"), 404);
+
+    std::fs::remove_file(filler).expect("it is there");
+    let id = accepted_in_the_end(client, "/docs/big");
+    succeeded(client, &id);
+    for id in &ids[old.len()..] {
+        let job = client.ended(id);
+        let fitted = job["status"] == "succeeded";
+        assert!(fitted || job["error"]["code"] == "storage_full", "{job}");
+    }
+    server.stop();
+    let database = Connection::open(site.data().join("cloakroom.db")).expect("a database");
+    let stored: u32 = database
+        .query_row("select count(*) from job", [], |row| row.get(0))
+        .expect("a number");
+    // One is deleted and one came last.
+    assert_eq!(
+        stored as usize,
+        ids.len(),
+        "of what was refused nothing is stored"
+    );
+}
+
+#[test]
+fn a_result_that_does_not_fit_fails_its_job_and_no_other() {
+    let site = Site::new();
+    let Some(_disk) = small_disk(&site) else {
+        return;
+    };
+    site.write("huge", &incompressible(32 << 20));
+    site.write("small", b"a");
+    let server = site.serve();
+    let client = server.client();
+    let before = client.zip("/docs/small");
+    succeeded(client, &before);
+
+    let job = client.ended(&client.zip("/docs/huge"));
+    assert_eq!(
+        (&job["status"], &job["error"]["code"]),
+        (&json!("failed"), &json!("storage_full")),
+        "{job}"
+    );
+
+    // The part that was written is given back by itself.
+    let after = accepted_in_the_end(client, "/docs/small");
+    for id in [before, after] {
+        succeeded(client, &id);
+        client.get(&format!("/v1/downloads/{id}"), 200);
+    }
+    server.stop();
+}

@@ -1,0 +1,197 @@
+//! What a 202 is worth when the power goes.
+//!
+//! A kill leaves what the kernel holds, so it cannot tell a synced commit from one that is not. Here the file system
+//! itself is shut down, without its last words to the disk, and mounted again.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Mount, Server, Site, run, skipped};
+
+const CLIENTS: usize = 4;
+
+/// `FS_IOC_SHUTDOWN` with `EXT4_GOING_FLAGS_NOLOGFLUSH`: from now on nothing reaches the disk, not even the journal.
+/// Says when it is ready and waits for the word, so that the moment is ours.
+const SHUT_DOWN: &str = "import fcntl, os, struct, sys\n\
+    disk = os.open(sys.argv[1], os.O_RDONLY)\n\
+    print(flush=True)\n\
+    sys.stdin.readline()\n\
+    fcntl.ioctl(disk, 0x8004587d, struct.pack('I', 2))";
+
+/// A server whose data is on a disk of its own. The fields are dropped in this order: what is mounted first.
+struct Rig {
+    disk: Mount,
+    site: Site,
+    fault: &'static str,
+    told: Mutex<Told>,
+}
+
+/// What clients were told while there was power.
+#[derive(Default)]
+struct Told {
+    /// The jobs with a 202, and their ends, where they were seen.
+    jobs: BTreeMap<String, Option<Value>>,
+    /// What is said from here on does not count: no real machine says it, and a sync that is under way when ext4 is
+    /// shut down may report success.
+    power_is_gone: bool,
+}
+
+impl Told {
+    fn note(&mut self, id: &str, end: Option<Value>) {
+        if !self.power_is_gone {
+            self.jobs.insert(id.to_owned(), end);
+        }
+    }
+}
+
+impl Rig {
+    /// None where this machine cannot do it.
+    fn new(fault: &'static str) -> Option<Self> {
+        let site = Site::new();
+        site.write("a", b"hello");
+        let image = site.path().join("image");
+        let file = std::fs::File::create(&image).expect("a file");
+        file.set_len(64 << 20).expect("its length");
+        let tools = run(Command::new("mkfs.ext4").arg("-q").arg(&image))
+            .and_then(|()| run(Command::new("python3").args(["-c", "import fcntl"])));
+        if let Err(reason) = tools {
+            skipped(&reason);
+            return None;
+        }
+        let image = image.to_str().expect("a path in UTF-8");
+        Some(Self {
+            disk: Mount::new(&["-o", "loop", image], &site.data())?,
+            site,
+            fault,
+            told: Mutex::default(),
+        })
+    }
+
+    fn serve(&self) -> Server {
+        let mut command = self.site.command();
+        // That the database fails when the disk goes is no news.
+        command.env("CLOAKROOM_LOG", "off");
+        command.env("CLOAKROOM_FAULT", self.fault);
+        self.site.serve_with(command)
+    }
+
+    /// Works the server, cuts the power, and gives the server that comes up afterwards.
+    fn cut_power(&self, server: Server, after: Duration) -> Server {
+        let client = server.client();
+        self.told().power_is_gone = false;
+        let mut shut_down = Command::new("python3")
+            .args(["-c", SHUT_DOWN])
+            .arg(self.site.data())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 was there before");
+        let mut ready = shut_down.stdout.take().expect("it is piped");
+        ready.read_exact(&mut [0]).expect("it is ready");
+        thread::scope(|scope| {
+            for _ in 0..CLIENTS {
+                scope.spawn(|| self.pester(client));
+            }
+            thread::sleep(after);
+            self.told().power_is_gone = true;
+            let mut word = shut_down.stdin.take().expect("it is piped");
+            word.write_all(b"now\n").expect("it listens");
+            let status = shut_down.wait().expect("it ends");
+            // Before any panic, so that the clients end.
+            server.kill();
+            assert!(status.success(), "the file system can be shut down");
+        });
+        self.disk.again();
+        self.serve()
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().expect("no panic")
+    }
+
+    /// Submits and waits until the server does not answer, or says that it cannot any more.
+    fn pester(&self, client: Client) {
+        let body = json!({ "path": "/docs/a" }).to_string();
+        let headers = [("content-type", "application/json")];
+        while let Ok(reply) =
+            client.try_ask("POST", "/v1/operations/zip", &headers, body.as_bytes())
+            && reply.status == 202
+        {
+            let id = reply.json()["id"].as_str().expect("an id").to_owned();
+            self.told().note(&id, None);
+            let path = format!("/v1/jobs/{id}?wait=1s");
+            if let Ok(reply) = client.try_ask("GET", &path, &[], b"")
+                && reply.status == 200
+                && reply.json()["finishedAt"] != Value::Null
+            {
+                let end = without_port(reply.json());
+                self.told().note(&id, Some(end));
+            }
+        }
+    }
+
+    /// Everything that is not as the clients were told.
+    fn lost(&self, client: Client) -> Vec<String> {
+        let mut lost = Vec::new();
+        for (id, end) in &mut self.told().jobs {
+            let path = format!("/v1/jobs/{id}");
+            let reply = client.try_ask("GET", &path, &[], b"").expect("a reply");
+            if reply.status != 200 {
+                lost.push(format!("{id} is answered {}", reply.status));
+                continue;
+            }
+            let job = without_port(client.ended(id));
+            if job["status"] != "succeeded" {
+                lost.push(format!("{id} did not succeed: {job}"));
+            }
+            let seen = end.get_or_insert_with(|| job.clone());
+            if *seen != job {
+                lost.push(format!("{id} was {seen} and is {job}"));
+            }
+        }
+        lost
+    }
+}
+
+/// A job without its links: the port differs from one server to the next.
+fn without_port(mut job: Value) -> Value {
+    job["links"].take();
+    job["output"]["uri"].take();
+    job
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_with_the_power() {
+    let Some(rig) = Rig::new("") else { return };
+    let mut server = rig.serve();
+    for cut in 0..5 {
+        server = rig.cut_power(server, Duration::from_millis(100 + cut * 7919 % 300));
+        let lost = rig.lost(server.client());
+        assert!(lost.is_empty(), "cut {cut}: {lost:#?}");
+    }
+    let jobs = rig.told().jobs.len();
+    assert!(jobs > 100, "{jobs} jobs say little");
+    server.stop();
+}
+
+#[test]
+#[cfg_attr(not(debug_assertions), ignore = "release builds plan no failures")]
+fn commits_that_are_not_synced_are_found_out_by_a_power_cut() {
+    let Some(rig) = Rig::new("synchronous-normal") else {
+        return;
+    };
+    let mut server = rig.serve();
+    for cut in 0..8 {
+        server = rig.cut_power(server, Duration::from_millis(100 + cut * 7919 % 300));
+        if !rig.lost(server.client()).is_empty() {
+            return;
+        }
+    }
+    panic!("eight cuts lost nothing: they cut nothing");
+}
