@@ -56,8 +56,12 @@ pub struct Limits {
     pub queue: usize,
     /// Connections at once, over all listeners.
     pub connections: usize,
-    /// For the head of a request to arrive, from its first byte or the end of the request before.
+    /// For the head of a request to arrive, from its first byte.
     pub header_time: Duration,
+    /// For a connection without a request.
+    pub idle_time: Duration,
+    /// For some bytes of a body to pass, either way; not while the client awaits us.
+    pub body_idle_time: Duration,
 }
 
 impl Default for Limits {
@@ -68,6 +72,8 @@ impl Default for Limits {
             queue: 10_000,
             connections: 1024,
             header_time: Duration::from_secs(10),
+            idle_time: Duration::from_secs(75),
+            body_idle_time: Duration::from_secs(30),
         }
     }
 }

@@ -4,6 +4,7 @@ mod body;
 mod dialects;
 mod download;
 mod guard;
+mod pace;
 mod params;
 mod problem;
 mod route;
@@ -45,6 +46,7 @@ pub struct App {
     engine: Arc<Engine>,
     guard: Guard,
     params_bytes: usize,
+    body_idle_time: Duration,
 }
 
 impl App {
@@ -57,6 +59,7 @@ impl App {
             engine,
             guard,
             params_bytes: config.limits.params_bytes,
+            body_idle_time: config.limits.body_idle_time,
         }
     }
 
@@ -101,7 +104,13 @@ impl App {
                 ))),
             },
             Route::Submit(operation) => {
-                let params = params::read(&request.headers, body, self.params_bytes).await?;
+                let params = params::read(
+                    &request.headers,
+                    body,
+                    self.params_bytes,
+                    self.body_idle_time,
+                )
+                .await?;
                 let view = self
                     .engine
                     .submit(Submission {

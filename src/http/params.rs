@@ -1,45 +1,35 @@
 //! A request's body and query become a submission's params.
 
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use http::request::Parts;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use serde_json::Value;
 
 use super::problem::Problem;
 
-/// Reads the params from a JSON body of at most `limit` bytes; no body is `{}`.
+/// Reads the params from a JSON body of at most `limit` bytes, which may pause for `patience`; no body is `{}`.
 pub(super) async fn read(
     headers: &HeaderMap,
     body: Incoming,
     limit: usize,
+    patience: Duration,
 ) -> Result<Value, Problem> {
     if headers.contains_key(CONTENT_ENCODING) {
         return Err(unsupported(
             "This server takes bodies without Content-Encoding only.",
         ));
     }
-    let too_large = || {
-        let detail = format!("The params may be {limit} bytes long.");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "params_too_large", detail)
-    };
-    if body.size_hint().lower() > limit as u64 {
-        return Err(too_large());
-    }
-    let content_type = headers.get(CONTENT_TYPE);
-    let body = Limited::new(body, limit).collect().await.map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            too_large()
-        } else {
-            Problem::malformed("The body ended early.")
-        }
-    })?;
-    let bytes = body.to_bytes();
+    let bytes = collect(body, limit, patience).await?;
     if bytes.is_empty() {
         return Ok(serde_json::json!({}));
     }
-    let content_type = content_type
+    let content_type = headers
+        .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
@@ -54,6 +44,40 @@ pub(super) async fn read(
         )
     })?;
     Ok(params)
+}
+
+/// All bytes of a body that is known to be short.
+async fn collect(mut body: Incoming, limit: usize, patience: Duration) -> Result<Bytes, Problem> {
+    let too_large = || {
+        let detail = format!("The params may be {limit} bytes long.");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "params_too_large", detail)
+    };
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large());
+    }
+    let mut bytes = BytesMut::new();
+    while !body.is_end_stream() {
+        let frame = tokio::time::timeout(patience, body.frame())
+            .await
+            .map_err(|_| {
+                let detail = format!(
+                    "No byte of the body came for {}.",
+                    humantime::format_duration(patience)
+                );
+                Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
+            })?;
+        let Some(frame) = frame else { break };
+        let frame =
+            frame.map_err(|_| Problem::malformed("The body ended early or is not framed well."))?;
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        if bytes.len() + data.len() > limit {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(data);
+    }
+    Ok(bytes.freeze())
 }
 
 /// The first value of a query parameter, as it stands.

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::App;
+use super::pace::{Pace, Paced, Reply, Times};
 use crate::config::Limits;
 
 /// How long connections get to take their last bytes at a stop.
@@ -58,9 +59,12 @@ impl Server {
     pub async fn serve(self, app: Arc<App>, limits: &Limits, stop: watch::Receiver<bool>) {
         let connections = Arc::new(Semaphore::new(limits.connections));
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(limits.header_time)
-            .max_buf_size(HEAD_BYTES);
+        http.max_buf_size(HEAD_BYTES);
+        let times = Times {
+            header: limits.header_time,
+            idle: limits.idle_time,
+            stall: limits.body_idle_time,
+        };
         let graceful = Arc::new(GracefulShutdown::new());
         let mut loops = JoinSet::new();
         for listener in self.listeners {
@@ -69,7 +73,7 @@ impl Server {
             let (graceful, mut stop) = (Arc::clone(&graceful), stop.clone());
             loops.spawn(async move {
                 tokio::select! {
-                    () = accept(listener, app, http, connections, graceful) => {}
+                    () = accept(listener, app, http, times, connections, graceful) => {}
                     // A sender that is gone means that the process ends.
                     _ = stop.wait_for(|stop| *stop) => {}
                 }
@@ -87,6 +91,7 @@ async fn accept(
     listener: TcpListener,
     app: Arc<App>,
     http: http1::Builder,
+    times: Times,
     connections: Arc<Semaphore>,
     graceful: Arc<GracefulShutdown>,
 ) {
@@ -106,12 +111,22 @@ async fn accept(
                 continue;
             }
         };
-        let app = Arc::clone(&app);
-        let service = service_fn(move |request| {
-            let app = Arc::clone(&app);
-            async move { Ok::<_, Infallible>(app.answer(request, local.ip()).await) }
+        let (app, pace) = (Arc::clone(&app), Arc::new(Pace::default()));
+        let service = service_fn({
+            let pace = Arc::clone(&pace);
+            move |request| {
+                let (app, answering) = (Arc::clone(&app), pace.begin());
+                async move {
+                    let response = app.answer(request, local.ip()).await;
+                    Ok::<_, Infallible>(response.map(|body| Reply {
+                        body,
+                        _answering: answering,
+                    }))
+                }
+            }
         });
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        let socket = Paced::new(stream, pace, times);
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(socket), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");

@@ -30,6 +30,7 @@ const DEPTH: usize = 256;
 #[serde(deny_unknown_fields)]
 struct ZipParams {
     /// A file or a folder below a root.
+    #[schemars(extend("format" = "path"))]
     path: String,
 }
 

@@ -11,4 +11,6 @@ mod life;
 mod lock;
 mod plan;
 mod power;
+mod run;
+mod slow;
 mod zip;

@@ -1,44 +1,24 @@
-//! The command line: arguments become a [`Config`], the parts are put together, and the end becomes an exit code.
+//! `cloakroom serve`.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::ValueEnum;
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
 
+use super::signals::Signals;
+use super::{EXIT_DATA, EXIT_FAILED, EXIT_LISTEN, EXIT_USAGE, Failure};
 use crate::config::Config;
 use crate::engine::{Engine, StartError};
 use crate::http::{App, Server};
 use crate::operations::Registry;
 use crate::roots::RootSpec;
 
-/// Usage or configuration.
-const EXIT_USAGE: u8 = 2;
-/// The data is in use or unusable.
-const EXIT_DATA: u8 = 3;
-/// Cannot listen.
-const EXIT_LISTEN: u8 = 4;
-
-#[derive(Parser)]
-#[command(version, about)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Take jobs over HTTP, run them, keep their results.
-    Serve(Serve),
-}
-
 #[derive(clap::Args)]
-struct Serve {
+pub(super) struct Serve {
     /// The folder of everything that the server writes.
     #[arg(
         long,
@@ -100,55 +80,18 @@ enum Announce {
     Json,
 }
 
-/// Runs the program.
-pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let filter =
-        EnvFilter::try_from_env("CLOAKROOM_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
-    let Command::Serve(serve) = arguments.command;
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(1, &format!("no runtime: {error}")),
-    };
-    let code = runtime.block_on(serve.run());
-    // Reads that a slow disk holds up are not waited for: the store is closed already.
-    runtime.shutdown_background();
-    code
-}
-
 impl Serve {
-    async fn run(self) -> ExitCode {
+    pub(super) async fn run(self) -> Result<(), Failure> {
         let announce = self.announce;
-        let config = match self.config() {
-            Ok(config) => config,
-            Err(message) => return fail(EXIT_USAGE, &message),
-        };
-        let mut signals = match Signals::new() {
-            Ok(signals) => signals,
-            Err(error) => return fail(1, &format!("cannot handle signals: {error}")),
-        };
+        let config = self
+            .config()
+            .map_err(|message| Failure::new(EXIT_USAGE, message))?;
+        let mut signals = Signals::new().map_err(|error| {
+            Failure::new(EXIT_FAILED, format!("cannot handle signals: {error}"))
+        })?;
         // The data first: an address that is taken on data that is in use is the latter's fault.
-        let engine = match Engine::start(&config, Registry::built_in()).await {
-            Ok(engine) => Arc::new(engine),
-            Err(error @ StartError::Root { .. }) => return fail(EXIT_USAGE, &error.to_string()),
-            Err(error) => return fail(EXIT_DATA, &error.to_string()),
-        };
-        let server = match Server::bind(&config.listen).await {
-            Ok(server) => server,
-            Err((address, error)) => {
-                engine.drain(Duration::ZERO).await;
-                return fail(EXIT_LISTEN, &format!("cannot listen on {address}: {error}"));
-            }
-        };
+        let engine = start(&config).await?;
+        let server = bind(&config, &engine).await?;
         if let Err(error) = announce.say(&server) {
             tracing::warn!(%error, "nobody reads the announcement");
         }
@@ -161,7 +104,7 @@ impl Serve {
             () = signals.next() => {}
             reason = fatal.wait_for(Option::is_some) => {
                 let reason = reason.ok().and_then(|reason| reason.clone()).unwrap_or_default();
-                return fail(EXIT_DATA, &format!("the database failed: {reason}"));
+                return Err(Failure::new(EXIT_DATA, format!("the database failed: {reason}")));
             }
         }
         tracing::info!("stopping; a second signal stops at once");
@@ -171,8 +114,11 @@ impl Serve {
                 // A panic there has been reported; the jobs still want their end.
                 let _ = serving.await;
                 engine.drain(config.drain_timeout).await;
-            } => ExitCode::SUCCESS,
-            () = signals.next() => fail(1, "stopped at once; what ran runs again at the next start"),
+            } => Ok(()),
+            () = signals.next() => {
+                let message = "stopped at once; what ran runs again at the next start";
+                Err(Failure::new(EXIT_FAILED, message))
+            }
         }
     }
 
@@ -233,47 +179,25 @@ impl Announce {
     }
 }
 
-/// Requests to stop.
-struct Signals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    #[cfg(unix)]
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    #[cfg(unix)]
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-
-    #[cfg(not(unix))]
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {})
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) {
-        // Without a console there is nothing to wait for.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
+/// Starts the engine with every operation.
+pub(super) async fn start(config: &Config) -> Result<Arc<Engine>, Failure> {
+    match Engine::start(config, Registry::built_in()).await {
+        Ok(engine) => Ok(Arc::new(engine)),
+        Err(error @ StartError::Root { .. }) => Err(Failure::new(EXIT_USAGE, error)),
+        Err(error) => Err(Failure::new(EXIT_DATA, error)),
     }
 }
 
-fn fail(code: u8, message: &str) -> ExitCode {
-    eprintln!("cloakroom: {message}");
-    code.into()
+/// Opens the listeners; where that fails the engine is stopped.
+pub(super) async fn bind(config: &Config, engine: &Engine) -> Result<Server, Failure> {
+    match Server::bind(&config.listen).await {
+        Ok(server) => Ok(server),
+        Err((address, error)) => {
+            engine.drain(Duration::ZERO).await;
+            Err(Failure::new(
+                EXIT_LISTEN,
+                format!("cannot listen on {address}: {error}"),
+            ))
+        }
+    }
 }

@@ -1,0 +1,105 @@
+//! The command line: arguments become a [`crate::config::Config`], the parts are put together, and the end becomes an
+//! exit code.
+
+mod client;
+mod params;
+mod progress;
+mod run;
+mod serve;
+mod signals;
+
+use std::fmt::Display;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// The job or the command failed.
+const EXIT_FAILED: u8 = 1;
+/// Usage or configuration.
+const EXIT_USAGE: u8 = 2;
+/// The data is in use or unusable.
+const EXIT_DATA: u8 = 3;
+/// Cannot listen.
+const EXIT_LISTEN: u8 = 4;
+
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Take jobs over HTTP, run them, keep their results.
+    Serve(serve::Serve),
+    /// Do one job and save its result.
+    Run(run::Run),
+}
+
+/// Why a command ends, and with which exit code.
+#[derive(Debug)]
+struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl Display) -> Self {
+        Self {
+            code,
+            message: message.to_string(),
+        }
+    }
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // A server says what it does; a tool speaks when something is wrong.
+    let level = if matches!(arguments.command, Command::Serve(_)) {
+        "info"
+    } else {
+        "error"
+    };
+    let filter = EnvFilter::try_from_env("CLOAKROOM_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return end(Err(Failure::new(
+                EXIT_FAILED,
+                format!("no runtime: {error}"),
+            )));
+        }
+    };
+    let result = runtime.block_on(async {
+        match arguments.command {
+            Command::Serve(serve) => serve.run().await,
+            Command::Run(run) => run.run().await,
+        }
+    });
+    // Reads that a slow disk holds up are not waited for: the store is closed already.
+    runtime.shutdown_background();
+    end(result)
+}
+
+fn end(result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("cloakroom: {}", failure.message);
+            failure.code.into()
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Clients that are too slow, against a server in this process whose limits are short.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cloakroom::config::{Config, Limits};
+use cloakroom::engine::{Engine, Submission};
+use cloakroom::http::{App, Server};
+use cloakroom::operations::{Context, Description, Operation, Product, Registry, Stop};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use crate::harness::GENEROUS;
+
+const LIMITS: Limits = Limits {
+    params_bytes: 1 << 20,
+    free_disk_bytes: None,
+    queue: 100,
+    connections: 4,
+    header_time: Duration::from_millis(500),
+    idle_time: Duration::from_millis(1500),
+    body_idle_time: Duration::from_millis(700),
+};
+
+/// Far more than sockets hold.
+const LARGE: usize = 32 << 20;
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct NoParams {}
+
+/// Makes a large result, after longer than a stalled body is waited for.
+struct Large;
+
+impl Operation for Large {
+    fn describe(&self) -> Description {
+        Description::new::<NoParams>("large", "Make a large result")
+    }
+
+    fn run(&self, context: &Context) -> Result<Product, Stop> {
+        std::thread::sleep(LIMITS.body_idle_time * 2);
+        let mut result = context.result("application/octet-stream", "large");
+        io::copy(
+            &mut io::Read::take(io::repeat(7), LARGE as u64),
+            &mut result,
+        )?;
+        result.finish()
+    }
+}
+
+/// Serves while `test` runs; gives it the address and the id of a job with a large result.
+fn serve<F: Future<Output = ()>>(test: impl FnOnce(SocketAddr, String) -> F) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = Config {
+            data: folder.path().join("data"),
+            limits: LIMITS,
+            ..Config::default()
+        };
+        let mut registry = Registry::default();
+        registry
+            .register(Arc::new(Large))
+            .expect("it is well described");
+        let engine = Arc::new(
+            Engine::start(&config, registry)
+                .await
+                .expect("the engine starts"),
+        );
+        let submission = Submission {
+            token: None,
+            operation: "large".into(),
+            params: json!({}),
+        };
+        let job = engine.submit(submission).await.expect("it is taken").job;
+        let server = Server::bind(&["127.0.0.1:0".parse().expect("an address")])
+            .await
+            .expect("it listens");
+        let address = server.addresses().expect("its address")[0];
+        let (stop, stopped) = watch::channel(false);
+        let app = Arc::new(App::new(Arc::clone(&engine), &config));
+        let serving = tokio::spawn(async move { server.serve(app, &LIMITS, stopped).await });
+        tokio::time::timeout(GENEROUS, test(address, job.id.to_string()))
+            .await
+            .expect("the test ends");
+        stop.send_replace(true);
+        serving.await.expect("the server ends");
+        engine.drain(Duration::ZERO).await;
+    });
+}
+
+/// What is read until the connection is closed or cut, and how long that took.
+async fn rest(stream: &mut TcpStream) -> (String, Duration) {
+    let (begin, mut bytes) = (Instant::now(), Vec::new());
+    // A cut is an end too.
+    let _ = stream.read_to_end(&mut bytes).await;
+    (
+        String::from_utf8_lossy(&bytes).into_owned(),
+        begin.elapsed(),
+    )
+}
+
+async fn connect(address: SocketAddr, first: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    stream
+        .write_all(first.as_bytes())
+        .await
+        .expect("it is sent");
+    stream
+}
+
+#[test]
+fn a_head_that_does_not_come_is_cut() {
+    serve(|address, _| async move {
+        let (said, took) = rest(&mut connect(address, "").await).await;
+        assert!(
+            said.is_empty() && took >= LIMITS.header_time && took < LIMITS.idle_time,
+            "{took:?} {said}"
+        );
+        // One that comes a byte at a time is not waited for longer.
+        let mut stream = connect(address, "GET /healthz HT").await;
+        let begin = Instant::now();
+        while stream.write_all(b"T").await.is_ok() && begin.elapsed() < GENEROUS {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert!(
+            begin.elapsed() < LIMITS.header_time * 3,
+            "{:?}",
+            begin.elapsed()
+        );
+        let mut stream = connect(address, "GET /healthz HT").await;
+        assert!(rest(&mut stream).await.0.starts_with("HTTP/1.1 408 "));
+    });
+}
+
+#[test]
+fn a_connection_without_a_request_is_closed_after_a_while() {
+    serve(|address, _| async move {
+        let request = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        let mut stream = connect(address, request).await;
+        // Longer than a head may take: between requests there is more time.
+        tokio::time::sleep(LIMITS.header_time * 2).await;
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .expect("it is open still");
+        let (said, took) = rest(&mut stream).await;
+        assert_eq!(said.matches("HTTP/1.1 200 OK").count(), 2, "{said}");
+        assert!(took >= LIMITS.idle_time, "{took:?}");
+    });
+}
+
+#[test]
+fn a_body_that_stops_is_cut_and_a_long_poll_is_not() {
+    serve(|address, id| async move {
+        let job = format!(
+            "GET /v1/jobs/{id}?wait=50s HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+        );
+        let (said, took) = rest(&mut connect(address, &job).await).await;
+        assert!(
+            said.starts_with("HTTP/1.1 200 ") && said.contains("succeeded"),
+            "{said}"
+        );
+        assert!(took >= LIMITS.body_idle_time, "{took:?}");
+
+        let head = "POST /v1/operations/large HTTP/1.1\r\nhost: localhost\r\n\
+                    content-type: application/json\r\ncontent-length: 9\r\n\r\n{";
+        let (said, took) = rest(&mut connect(address, head).await).await;
+        assert!(
+            said.starts_with("HTTP/1.1 408 ") && said.contains("request_timeout"),
+            "{said}"
+        );
+        assert!(took >= LIMITS.body_idle_time, "{took:?}");
+    });
+}
+
+#[test]
+fn a_reader_that_stops_is_cut_and_one_that_is_slow_is_not() {
+    serve(|address, id| async move {
+        let wait = format!(
+            "GET /v1/downloads/{id}?wait=50s HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+        );
+        let mut stalled = connect(address, &wait).await;
+        let mut slow = connect(address, &wait).await;
+        let mut received = 0;
+        let mut buffer = vec![0; 1 << 20];
+        // Slower than a stalled one is cut, and longer than it is waited for.
+        loop {
+            let read = slow.read(&mut buffer).await.expect("it is not cut");
+            if read == 0 {
+                break;
+            }
+            received += read;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(received > LARGE, "{received}");
+        tokio::time::sleep(LIMITS.body_idle_time * 2).await;
+        let (said, _) = rest(&mut stalled).await;
+        assert!(said.len() < LARGE, "{}", said.len());
+    });
+}
+
+#[test]
+fn no_more_connections_are_served_than_may() {
+    serve(|address, _| async move {
+        let request = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        let mut open = Vec::new();
+        for _ in 0..LIMITS.connections {
+            let mut stream = connect(address, request).await;
+            let mut buffer = [0; 1024];
+            assert_ne!(stream.read(&mut buffer).await.expect("a reply"), 0);
+            open.push(stream);
+        }
+        let mut next = connect(address, request).await;
+        let mut buffer = [0; 1024];
+        let early = tokio::time::timeout(Duration::from_millis(300), next.read(&mut buffer)).await;
+        assert!(early.is_err(), "it waits");
+        drop(open.pop());
+        assert_ne!(next.read(&mut buffer).await.expect("a reply"), 0);
+    });
+}
