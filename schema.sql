@@ -29,6 +29,7 @@ create table job (
     due              integer,            -- idle clock; a lower bound of when the ended job is forgotten
     params           text,               -- JSON; longer ones are a blob
     params_blob      integer,
+    uploads          text,               -- JSON: the blobs that came with the submission, if any did
     result_blob      integer,
     progress         text,               -- JSON: how far it is, or came; may lag behind
     outcome          text,               -- JSON: how it ended
@@ -52,7 +53,18 @@ create index job_ended on job (operation, state, seq) where finished_ms is not n
 -- What a token's own lists ask for.
 create index job_token on job (token, seq) where token is not null;
 
--- Bytes: params, results. owner is the job's seq; NULL while it is being written, and once its job is gone.
+-- What a client called its submission, so that the same one again makes no second job. Lives as long as the job.
+create table idempotency (
+    token text    not null,              -- '' where there are no tokens
+    key   text    not null,
+    seq   integer not null,
+    print blob    not null constraint print_is_a_digest check (length(print) = 32),
+    primary key (token, key)
+) strict, without rowid;
+
+create index idempotency_seq on idempotency (seq);
+
+-- Bytes: params, uploads, results. owner is the job's seq; NULL while it is being written, and once its job is gone.
 create table blob (
     id     integer primary key,
     owner  integer,

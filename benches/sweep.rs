@@ -49,6 +49,8 @@ fn hello() -> Submission {
         token: None,
         operation: "hello".into(),
         params: serde_json::json!({}),
+        uploads: None,
+        key: None,
     }
 }
 

@@ -50,6 +50,8 @@ impl Default for Config {
 pub struct Limits {
     /// The params of one submission, in bytes.
     pub params_bytes: usize,
+    /// One upload, in bytes.
+    pub upload_bytes: u64,
     /// Bytes that stay free on the disk of the data folder; none for a twentieth of it and at most 1 GiB.
     pub free_disk_bytes: Option<u64>,
     /// Jobs that may wait.
@@ -68,6 +70,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             params_bytes: 1 << 20,
+            upload_bytes: 4 << 30,
             free_disk_bytes: None,
             queue: 10_000,
             connections: 1024,

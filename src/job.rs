@@ -273,6 +273,8 @@ pub struct Job {
     pub operation: Arc<str>,
     /// What the operation was asked to do.
     pub params: Params,
+    /// The blobs that came with its submission.
+    pub uploads: Arc<[BlobId]>,
     /// How often it was started, from 1; shown.
     pub attempt: u32,
     /// How often it was started and not given back by an orderly stop; limited.
@@ -331,6 +333,19 @@ impl Job {
             } => Some(output),
             _ => None,
         }
+    }
+
+    /// Every blob that belongs to it.
+    pub fn blobs(&self) -> impl Iterator<Item = BlobId> {
+        let params = match self.params {
+            Params::Blob(blob) => Some(blob),
+            Params::Inline(_) => None,
+        };
+        let result = self.output().map(|output| output.blob);
+        params
+            .into_iter()
+            .chain(result)
+            .chain(self.uploads.iter().copied())
     }
 
     /// Roughly the memory that a snapshot takes, in bytes.

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use cap_std::ambient_authority;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, File, OpenOptions};
 
 /// The longest path on the wire, in bytes.
 const PATH_BYTES: usize = 4096;
@@ -232,6 +232,28 @@ impl Place<'_> {
     /// The path below it; `.` is the root itself.
     pub fn rest(&self) -> &Path {
         &self.rest
+    }
+
+    /// Opens the file there for reading, never waiting for the other end of a FIFO.
+    ///
+    /// # Errors
+    /// What the system says; also if it is anything else than a regular file.
+    pub fn open(&self) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        #[cfg(unix)]
+        {
+            use cap_std::fs::OpenOptionsExt;
+            options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
+        }
+        let file = self.root.dir.open_with(&self.rest, &options)?;
+        if file.metadata()?.is_file() {
+            return Ok(file);
+        }
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is not a regular file",
+        ))
     }
 
     /// The last part of the path; a root's own name or folder where there is none.

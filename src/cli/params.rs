@@ -1,53 +1,35 @@
 //! `name=value` on the command line becomes JSON as an operation's schema has it.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{EXIT_USAGE, Failure};
+use crate::operations::coerce;
 
-/// `name=value` pairs as the schema has them: numbers and lists where it wants some, paths made absolute.
+/// `name=value` pairs as the schema has them, paths made absolute.
 pub(super) fn params(pairs: &[String], schema: &Value) -> Result<Value, Failure> {
-    let mut params = Map::new();
+    let mut named = Vec::new();
     for pair in pairs {
-        let Some((name, value)) = pair.split_once('=') else {
+        let Some((name, text)) = pair.split_once('=') else {
             return Err(Failure::new(
                 EXIT_USAGE,
                 format!("{pair:?} is not NAME=VALUE"),
             ));
         };
-        let property = &schema["properties"][name];
-        let value = convert(value, property)?;
-        match params.get_mut(name) {
-            Some(Value::Array(list)) => list.push(value),
-            Some(first) => *first = Value::Array(vec![first.take(), value]),
-            None if only_list(property) => {
-                drop(params.insert(name.to_owned(), Value::Array(vec![value])));
-            }
-            None => drop(params.insert(name.to_owned(), value)),
-        }
+        let text = if mentions_path(&schema["properties"][name]) {
+            absolute(text)?
+        } else {
+            text.to_owned()
+        };
+        named.push((name, Value::String(text)));
     }
-    Ok(Value::Object(params))
+    Ok(coerce(named, schema))
 }
 
-fn convert(text: &str, property: &Value) -> Result<Value, Failure> {
-    let types: Vec<&Value> = match &property["type"] {
-        Value::Array(types) => types.iter().collect(),
-        one => vec![one],
-    };
-    let wants = |name: &str| types.iter().any(|kind| kind.as_str() == Some(name));
-    if mentions_path(property) {
-        let path = std::fs::canonicalize(text).or_else(|_| std::path::absolute(text));
-        let path =
-            path.map_err(|e| Failure::new(EXIT_USAGE, format!("{text:?} is not a path: {e}")))?;
-        return Ok(Value::String(path.to_string_lossy().into_owned()));
-    }
-    let is_json = ["integer", "number", "boolean", "object"]
-        .iter()
-        .any(|name| wants(name));
-    Ok(if is_json && let Ok(value) = serde_json::from_str(text) {
-        value
-    } else {
-        Value::String(text.to_owned())
-    })
+fn absolute(path: &str) -> Result<String, Failure> {
+    let absolute = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+    let absolute =
+        absolute.map_err(|e| Failure::new(EXIT_USAGE, format!("{path:?} is not a path: {e}")))?;
+    Ok(absolute.to_string_lossy().into_owned())
 }
 
 /// Whether a property is a path, or a list of some.
@@ -64,10 +46,6 @@ fn mentions_path(property: &Value) -> bool {
     }
 }
 
-fn only_list(property: &Value) -> bool {
-    property["type"] == "array"
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -75,13 +53,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_what_the_schema_wants() {
+    fn paths_are_made_absolute() {
         let schema = json!({ "properties": {
-            "width": { "type": "integer" },
-            "name": { "type": "string" },
-            "deep": { "type": ["boolean", "null"] },
-            "exclude": { "type": "array", "items": { "type": "string" } },
             "path": { "anyOf": [{ "type": "string", "format": "path" }, { "type": "array" }] },
+            "name": { "type": "string" },
         }});
         let check = |pairs: &[&str], expected: Value| {
             let pairs: Vec<_> = pairs.iter().map(ToString::to_string).collect();
@@ -91,26 +66,16 @@ mod tests {
                 "{pairs:?}"
             );
         };
-        check(&[], json!({}));
-        check(
-            &["width=12", "name=12", "deep=true"],
-            json!({ "width": 12, "name": "12", "deep": true }),
-        );
-        // What does not fit is sent as it is: the server says what is wrong with it.
-        check(
-            &["width=wide", "other=a=b"],
-            json!({ "width": "wide", "other": "a=b" }),
-        );
-        check(&["exclude=*.o"], json!({ "exclude": ["*.o"] }));
-        check(
-            &["exclude=*.o", "exclude=*.a"],
-            json!({ "exclude": ["*.o", "*.a"] }),
-        );
-        check(&["path=/"], json!({ "path": "/" }));
+        check(&["path=/", "name=/"], json!({ "path": "/", "name": "/" }));
         check(
             &["path=/", "path=/nonexistent"],
             json!({ "path": ["/", "/nonexistent"] }),
         );
+        let here = std::env::current_dir()
+            .expect("a folder")
+            .canonicalize()
+            .expect("its real path");
+        check(&["path=."], json!({ "path": here }));
         assert_eq!(
             params(&["width".into()], &schema).map_err(|f| f.code),
             Err(EXIT_USAGE)

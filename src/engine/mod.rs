@@ -3,6 +3,7 @@
 //! Puts the store, the live table and the runner together. Knows no HTTP.
 
 mod idle;
+mod keys;
 mod live;
 mod monitor;
 mod recovery;
@@ -24,10 +25,12 @@ use crate::job::{Event, Job, JobId, Seq, Version};
 use crate::operations::{Fault, Registry};
 use crate::roots::Roots;
 use crate::store::{
-    self, BlobReader, Committed, Limits, NewJob, Observer, OpenError, Options, Store,
+    self, BlobReader, Committed, Key, Limits, NewJob, Observer, OpenError, Options, Store, Uploads,
 };
 pub use idle::Hold;
 use idle::Idle;
+pub use keys::KeyInUse;
+use keys::Keys;
 use live::Live;
 pub use live::LiveJob;
 use monitor::Monitor;
@@ -79,6 +82,10 @@ pub struct Submission {
     pub operation: String,
     /// Its params, a JSON object.
     pub params: Value,
+    /// What was sent along.
+    pub uploads: Option<Uploads>,
+    /// What the client calls it.
+    pub key: Option<Key>,
 }
 
 /// A job at one moment, and its place in memory if it has one.
@@ -110,6 +117,7 @@ pub struct Engine {
     fatal: watch::Receiver<Option<String>>,
     idle: Arc<Idle>,
     sweeper: Arc<Sweeper>,
+    keys: Arc<Keys>,
     /// True once the server stops: nobody waits any longer.
     stopping: watch::Sender<bool>,
     duties: Vec<JoinHandle<()>>,
@@ -240,9 +248,20 @@ impl Engine {
             fatal: fatal_seen,
             idle,
             sweeper,
+            keys: Arc::default(),
             stopping: watch::Sender::new(false),
             duties,
         })
+    }
+
+    /// Where the jobs are.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Keeps a key for one request while its body comes in; none if another request has it.
+    pub fn begin_key(&self, token: Option<&str>, key: &str) -> Option<KeyInUse> {
+        KeyInUse::begin(&self.keys, token, key)
     }
 
     /// The operations on offer.
@@ -277,18 +296,31 @@ impl Engine {
         let Some((operation, registered)) = self.registry.get(&submission.operation) else {
             return Err(SubmitError::UnknownOperation(submission.operation));
         };
+        let mut uploads = submission.uploads;
+        let blobs = uploads.as_ref().map(Uploads::blobs).unwrap_or_default();
         registered
-            .check(&submission.params, &self.roots)
+            .check(&submission.params, &blobs, &self.roots)
             .map_err(SubmitError::Invalid)?;
         let params = submission.params.to_string().into();
-        let job = self
-            .store
-            .submit(NewJob {
-                token: submission.token,
-                operation: Arc::clone(operation),
-                params,
-            })
-            .await?;
+        let uploads = uploads.as_mut().map(Uploads::take).unwrap_or_default();
+        let new = NewJob {
+            token: submission.token,
+            operation: Arc::clone(operation),
+            params,
+            uploads,
+            key: submission.key,
+        };
+        let job = self.store.submit(new.clone()).await?;
+        // The job that a key stands for may have expired, though it was not swept yet.
+        if new.key.is_some() && !self.idle.touch(&job) {
+            self.store.record(job.seq, Event::Delete).await?;
+            return self.submitted(self.store.submit(new).await?);
+        }
+        self.submitted(job)
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "the end of submit")]
+    fn submitted(&self, job: Arc<Job>) -> Result<View, SubmitError> {
         Ok(match self.live.get(job.seq) {
             Some((live, job)) => View {
                 job,

@@ -42,7 +42,10 @@ pub(super) fn whole(engine: &Engine, job: &Job) -> Result<Response<Body>, Proble
         media_type.unwrap_or(HeaderValue::from_static("application/octet-stream")),
     );
     headers.insert(CONTENT_DISPOSITION, attachment(&output.filename));
-    headers.insert(ETAG, super::header(&format!("\"{}\"", output.sha256)));
+    headers.insert(
+        ETAG,
+        super::reply::header(&format!("\"{}\"", output.sha256)),
+    );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("none"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -75,7 +78,7 @@ fn attachment(filename: &str) -> HeaderValue {
         })
         .collect();
     let whole = percent_encoding::utf8_percent_encode(filename, NOT_ATTR_CHAR);
-    super::header(&format!(
+    super::reply::header(&format!(
         "attachment; filename=\"{plain}\"; filename*=UTF-8''{whole}"
     ))
 }

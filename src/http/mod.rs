@@ -6,47 +6,41 @@ mod download;
 mod guard;
 mod pace;
 mod params;
+mod prefer;
 mod problem;
+mod query;
+mod reply;
 mod route;
 mod server;
+mod submit;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LINK, LOCATION, RETRY_AFTER,
-};
+use http::header::LOCATION;
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::config::Config;
-use crate::engine::{Engine, Submission, Until, View};
-
-use crate::job::{Job, Version};
+use crate::engine::{Engine, Until, View};
+use crate::job::Job;
 pub use body::Body;
 use dialects::native;
 use dialects::onedrive::{self, Monitor};
 use guard::Guard;
+use params::Bounds;
 use problem::Problem;
+use reply::{add_version, header, json, not_modified, options, seen_version};
 use route::{Miss, Route};
 pub use server::Server;
-
-/// The longest that a request waits for a job.
-const WAIT_AT_MOST: Duration = Duration::from_secs(55);
-
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
 
 /// What answers requests.
 pub struct App {
     engine: Arc<Engine>,
     guard: Guard,
-    params_bytes: usize,
-    body_idle_time: Duration,
+    bounds: Bounds,
 }
 
 impl App {
@@ -58,8 +52,11 @@ impl App {
         Self {
             engine,
             guard,
-            params_bytes: config.limits.params_bytes,
-            body_idle_time: config.limits.body_idle_time,
+            bounds: Bounds {
+                params: config.limits.params_bytes,
+                upload: config.limits.upload_bytes,
+                patience: config.limits.body_idle_time,
+            },
         }
     }
 
@@ -103,26 +100,9 @@ impl App {
                     "There is no operation named {name:?}."
                 ))),
             },
-            Route::Submit(operation) => {
-                let params = params::read(
-                    &request.headers,
-                    body,
-                    self.params_bytes,
-                    self.body_idle_time,
-                )
-                .await?;
-                let view = self
-                    .engine
-                    .submit(Submission {
-                        token: None,
-                        operation,
-                        params,
-                    })
-                    .await?;
-                self.accepted(&view, &base).await
-            }
+            Route::Submit(operation) => self.submit(request, body, &operation, &base).await,
             Route::Job(id) => {
-                let view = match patience(request)? {
+                let view = match query::patience(request)? {
                     Some(patience) => {
                         let until = seen_version(request).map_or(Until::Ended, Until::Not);
                         self.engine.wait(id, until, patience).await?
@@ -157,7 +137,7 @@ impl App {
                 download::whole(&self.engine, &view.job)
             }
             Route::Download(id) => {
-                let view = match patience(request)? {
+                let view = match query::patience(request)? {
                     Some(patience) => self.engine.wait(id, Until::Ended, patience).await?,
                     None => self.engine.get(id).await?,
                 };
@@ -193,7 +173,7 @@ impl App {
         Ok(match onedrive::monitor(&view.job) {
             Monitor::Pending(value) => {
                 let mut response = reply(StatusCode::ACCEPTED, value);
-                response.headers_mut().insert(RETRY_AFTER, 1.into());
+                reply::retry_after(response.headers_mut());
                 response
             }
             Monitor::Completed(value) => {
@@ -204,23 +184,6 @@ impl App {
             }
             Monitor::Failed(value) => reply(StatusCode::OK, value),
         })
-    }
-
-    async fn accepted(&self, view: &View, base: &str) -> Result<Response<Body>, Problem> {
-        let mut response = self.job(StatusCode::ACCEPTED, view, base).await?;
-        let links = self.links(&view.job, base);
-        let url = links.job(&view.job);
-        let monitor = links.monitor();
-        let link = header(&format!(
-            "<{url}>; rel=\"status\", <{monitor}>; rel=\"monitor\""
-        ));
-        let url = header(&url);
-        let headers = response.headers_mut();
-        headers.insert(LOCATION, url.clone());
-        headers.insert(OPERATION_LOCATION, url);
-        headers.insert(LINK, link);
-        headers.insert(RETRY_AFTER, 1.into());
-        Ok(response)
     }
 
     /// A job, from the bytes that were made for its version if there are any.
@@ -240,71 +203,4 @@ impl App {
         add_version(&mut response, view);
         Ok(response)
     }
-}
-
-/// How long a request is willing to wait. HEAD never waits.
-fn patience(request: &Parts) -> Result<Option<Duration>, Problem> {
-    let Some(text) = params::query(request, "wait") else {
-        return Ok(None);
-    };
-    let patience = humantime::parse_duration(text).map_err(|e| {
-        let detail = format!("wait={text} is not a duration like 20s: {e}.");
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_query", detail)
-    })?;
-    Ok((request.method != Method::HEAD).then(|| patience.min(WAIT_AT_MOST)))
-}
-
-/// A JSON reply.
-fn json(status: StatusCode, bytes: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body::Full(bytes));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, JSON);
-    headers.insert(CACHE_CONTROL, NO_STORE);
-    response
-}
-
-fn options(allowed: &'static str) -> Response<Body> {
-    let mut response = Response::new(Body::Full(Bytes::new()));
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(allowed));
-    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
-    response
-}
-
-fn not_modified(view: &View) -> Response<Body> {
-    let mut response = Response::new(Body::Full(Bytes::new()));
-    *response.status_mut() = StatusCode::NOT_MODIFIED;
-    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
-    add_version(&mut response, view);
-    response
-}
-
-fn add_version(response: &mut Response<Body>, view: &View) {
-    let headers = response.headers_mut();
-    headers.insert(ETAG, header(&format!("W/\"{:x}\"", view.job.version.0)));
-    if !view.job.is_terminal() {
-        headers.insert(RETRY_AFTER, 1.into());
-    }
-}
-
-/// The version that the client has, if it says so and it is one of ours.
-fn seen_version(request: &Parts) -> Option<Version> {
-    let tag = request
-        .headers
-        .get(http::header::IF_NONE_MATCH)?
-        .to_str()
-        .ok()?;
-    let hex = tag
-        .strip_prefix("W/")
-        .unwrap_or(tag)
-        .strip_prefix('"')?
-        .strip_suffix('"')?;
-    i64::from_str_radix(hex, 16).ok().map(Version)
-}
-
-fn header(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).expect("made of URLs and identifiers, which are visible ASCII")
 }

@@ -3,6 +3,7 @@
 use http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::body::Body;
 use crate::engine::SubmitError;
@@ -19,6 +20,7 @@ struct Inner {
     code: &'static str,
     detail: String,
     faults: Vec<Fault>,
+    error: Option<Value>,
     header: Option<(HeaderName, HeaderValue)>,
 }
 
@@ -32,6 +34,8 @@ struct Wire<'a> {
     instance: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<WireFault<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a Value>,
 }
 
 #[derive(Serialize)]
@@ -48,6 +52,7 @@ impl Problem {
             code,
             detail: detail.into(),
             faults: Vec::new(),
+            error: None,
             header: None,
         }))
     }
@@ -76,6 +81,20 @@ impl Problem {
         self
     }
 
+    /// The same, with everything that is wrong.
+    #[must_use]
+    pub(crate) fn with_faults(mut self, faults: Vec<Fault>) -> Self {
+        self.0.faults = faults;
+        self
+    }
+
+    /// The same, with a job's error.
+    #[must_use]
+    pub(crate) fn with_error(mut self, error: Value) -> Self {
+        self.0.error = Some(error);
+        self
+    }
+
     /// The same, to be tried again after some seconds.
     #[must_use]
     pub(super) fn retry_after(self, seconds: u32) -> Self {
@@ -100,9 +119,10 @@ impl Problem {
                     detail: &f.detail,
                 })
                 .collect(),
+            error: self.0.error.as_ref(),
         };
         let json = serde_json::to_vec(&wire).expect("plain structs always serialise");
-        let mut response = super::json(self.0.status, json.into());
+        let mut response = super::reply::json(self.0.status, json.into());
         let headers = response.headers_mut();
         headers.insert(
             http::header::CONTENT_TYPE,
@@ -129,6 +149,14 @@ impl From<store::Error> for Problem {
                 &format!("{jobs} jobs are waiting, which is as many as may. Try again later."),
             )
             .retry_after(5),
+            Error::KeyTaken => {
+                let detail = "Another request was submitted under this Idempotency-Key.";
+                Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "idempotency_key_reused",
+                    detail,
+                )
+            }
             Error::StorageFull => {
                 let detail = "The server's disk is full. Nothing was stored.";
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", detail).retry_after(60)
@@ -167,10 +195,8 @@ impl From<SubmitError> for Problem {
             }
             SubmitError::Invalid(faults) => {
                 let detail = "The params are not valid; errors says where.";
-                let mut problem =
-                    Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_params", detail);
-                problem.0.faults = faults;
-                problem
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_params", detail)
+                    .with_faults(faults)
             }
             SubmitError::Store(error) => error.into(),
         }

@@ -83,6 +83,11 @@ impl Context {
         &self.roots
     }
 
+    /// Where uploads are.
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Call it often: an attempt that was asked to stop should do so within a second.
     ///
     /// # Errors

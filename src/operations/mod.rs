@@ -3,7 +3,9 @@
 //! An operation blocks on a thread of its own and knows nothing of HTTP, tickets or other jobs. It is handed a
 //! [`Context`] to read its params, report progress, notice a cancel and stream its result.
 
+mod coerce;
 mod context;
+mod document;
 mod zip;
 
 use std::collections::BTreeMap;
@@ -12,13 +14,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jsonschema::Validator;
+use jsonschema::error::ValidationErrorKind;
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use crate::job::Failure;
+use crate::job::{BlobId, Failure};
 use crate::plan::{Policy, Restart};
 use crate::roots::Roots;
+pub use coerce::coerce;
 pub use context::{Context, Product, ProgressSink, ResultWriter, Signal};
+pub use document::Document;
+
+/// The query parameters that every submission may have; no operation's own params may be called so.
+pub const RESERVED: [&str; 4] = ["callback", "callback-method", "output", "keep"];
+
+/// A param that is a document, and may be sent along.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Input {
+    /// It must be there.
+    pub required: bool,
+    /// It may be several.
+    pub list: bool,
+    /// What it may be; anything if there are none. `image/*` is every image.
+    pub media_types: Vec<String>,
+}
 
 /// How an operation presents itself.
 #[derive(Debug, Clone)]
@@ -29,6 +48,8 @@ pub struct Description {
     pub title: String,
     /// The JSON Schema of its params, an object.
     pub params: Value,
+    /// Which of its params are documents, by name.
+    pub inputs: BTreeMap<String, Input>,
     /// The media type that its results have as a rule.
     pub output: String,
     /// What becomes of a job that was running when the server died.
@@ -48,6 +69,7 @@ impl Description {
             name: name.into(),
             title: title.into(),
             params: schemars::schema_for!(P).into(),
+            inputs: BTreeMap::new(),
             output: "application/octet-stream".into(),
             restart: Restart::Requeue,
             max_attempts: 3,
@@ -136,20 +158,78 @@ impl Registered {
     ///
     /// # Errors
     /// Every fault.
-    pub fn check(&self, params: &Value, roots: &Roots) -> Result<(), Vec<Fault>> {
+    pub fn check(
+        &self,
+        params: &Value,
+        uploads: &[BlobId],
+        roots: &Roots,
+    ) -> Result<(), Vec<Fault>> {
+        let forged = document::forged_uploads(params, uploads);
+        if !forged.is_empty() {
+            return Err(forged);
+        }
         let faults: Vec<_> = self
             .validator
             .iter_errors(params)
-            .map(|error| Fault {
-                pointer: format!("#{}", error.instance_path()),
-                detail: error.to_string(),
-            })
+            .flat_map(|error| faults(&error))
             .collect();
-        if faults.is_empty() {
-            self.operation.check(params, roots)
+        let faults = if faults.is_empty() {
+            self.operation
+                .check(params, roots)
+                .err()
+                .unwrap_or_default()
         } else {
-            Err(faults)
+            faults
+        };
+        let shorten = |fault: Fault| Fault {
+            detail: shortened(&fault.detail),
+            ..fault
+        };
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(faults.into_iter().map(shorten).collect())
         }
+    }
+}
+
+/// As much of a message as a person reads; it may quote what was sent.
+fn shortened(message: &str) -> String {
+    const CHARS: usize = 300;
+    match message.char_indices().nth(CHARS) {
+        Some((end, _)) => format!("{}...", &message[..end]),
+        None => message.to_owned(),
+    }
+}
+
+/// A schema's complaint as one fault or several, each pointing at what is wrong.
+fn faults(error: &jsonschema::ValidationError<'_>) -> Vec<Fault> {
+    let at = |name: &str| {
+        format!(
+            "#{}/{}",
+            error.instance_path(),
+            name.replace('~', "~0").replace('/', "~1")
+        )
+    };
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let unknown = |name: &String| Fault {
+                pointer: at(name),
+                detail: "There is no such param.".into(),
+            };
+            unexpected.iter().map(unknown).collect()
+        }
+        ValidationErrorKind::Required { property } => {
+            let name = property.as_str().unwrap_or_default();
+            vec![Fault {
+                pointer: at(name),
+                detail: "It is required.".into(),
+            }]
+        }
+        _ => vec![Fault {
+            pointer: format!("#{}", error.instance_path()),
+            detail: error.to_string(),
+        }],
     }
 }
 
@@ -164,6 +244,9 @@ pub enum RegisterError {
     /// The name is taken.
     #[error("there are two operations named {0:?}")]
     Twice(String),
+    /// One of its params has a name that means something else.
+    #[error("the param {1:?} of operation {0:?} has a name that is reserved")]
+    Reserved(String, String),
     /// Its params are not described by a schema that can be used.
     #[error("the params schema of operation {0:?} is not valid: {1}")]
     Schema(String, String),
@@ -198,6 +281,10 @@ impl Registry {
         }
         if self.0.contains_key(name.as_str()) {
             return Err(RegisterError::Twice(name));
+        }
+        let reserved = |name: &&&str| !description.params["properties"][**name].is_null();
+        if let Some(param) = RESERVED.iter().find(reserved) {
+            return Err(RegisterError::Reserved(name, (*param).to_owned()));
         }
         let validator = jsonschema::validator_for(&description.params)
             .map_err(|e| RegisterError::Schema(name.clone(), e.to_string()))?;

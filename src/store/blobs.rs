@@ -73,14 +73,62 @@ impl BlobWriter {
     /// What the disk said to the bytes under way.
     pub fn finish(mut self) -> Result<WholeBlob, Error> {
         self.wait()?;
+        Ok(self.whole())
+    }
+
+    /// As writing, for a task that must not block.
+    ///
+    /// # Errors
+    /// What the disk said to earlier bytes.
+    pub async fn append(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+        while !bytes.is_empty() {
+            if self.buffer.len() == CHUNK_BYTES {
+                self.wait_async().await?;
+                self.send()?;
+            }
+            let taken = self.take(bytes);
+            bytes = &bytes[taken..];
+        }
+        Ok(())
+    }
+
+    /// As [`BlobWriter::finish`], for a task that must not block.
+    ///
+    /// # Errors
+    /// What the disk said to the bytes under way.
+    pub async fn finish_async(mut self) -> Result<WholeBlob, Error> {
+        self.wait_async().await?;
+        Ok(self.whole())
+    }
+
+    async fn wait_async(&mut self) -> Result<(), Error> {
+        match self.under_way.take() {
+            Some(answer) => answer.await.unwrap_or(Err(Error::Stopped)),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes as many bytes as the chunk at hand has room for.
+    fn take(&mut self, bytes: &[u8]) -> usize {
+        if self.buffer.is_empty() && bytes.len() >= CHUNK_BYTES / 4 {
+            self.buffer.reserve(CHUNK_BYTES);
+        }
+        let taken = bytes.len().min(CHUNK_BYTES - self.buffer.len());
+        self.buffer.extend_from_slice(&bytes[..taken]);
+        self.digest.update(&bytes[..taken]);
+        self.size += taken as u64;
+        taken
+    }
+
+    fn whole(mut self) -> WholeBlob {
         self.finished = true;
-        Ok(WholeBlob {
+        WholeBlob {
             blob: self.blob,
             size: self.size,
             sha256: self.digest.clone().finalize().into(),
             tail_number: self.number,
             tail: self.buffer.split().freeze(),
-        })
+        }
     }
 
     fn wait(&mut self) -> Result<(), Error> {
@@ -119,13 +167,7 @@ impl Write for BlobWriter {
         if self.buffer.len() == CHUNK_BYTES {
             self.send().map_err(io::Error::from)?;
         }
-        if self.buffer.is_empty() && bytes.len() >= CHUNK_BYTES / 4 {
-            self.buffer.reserve(CHUNK_BYTES);
-        }
-        let taken = bytes.len().min(CHUNK_BYTES - self.buffer.len());
-        self.buffer.extend_from_slice(&bytes[..taken]);
-        self.digest.update(&bytes[..taken]);
-        self.size += taken as u64;
+        let taken = self.take(bytes);
         Ok(taken)
     }
 

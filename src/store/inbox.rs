@@ -142,6 +142,13 @@ impl Inbox {
         }
     }
 
+    /// Hands in blobs that nobody wants.
+    pub(super) fn abandon(&self, blobs: impl IntoIterator<Item = BlobId>) {
+        for blob in blobs {
+            self.push(Command::Abandon { blob });
+        }
+    }
+
     /// Hands in a chunk.
     pub(super) fn push_chunk(&self, chunk: Chunk) {
         let mut waiting = self.waiting.lock();

@@ -157,6 +157,15 @@ impl Jobs {
         new: &NewJob,
         params: NewParams,
     ) -> Result<Arc<Job>, Error> {
+        if let Some(key) = &new.key
+            && let Some((seq, print)) = rows::select_key(connection, key)?
+        {
+            return if print == key.print {
+                self.find(connection, seq)
+            } else {
+                Err(Error::KeyTaken)
+            };
+        }
         let starts = self.claims.may_start(&new.operation);
         if !starts && self.claims.waiting() >= self.options.queue {
             return Err(Error::QueueFull(self.options.queue));
@@ -182,6 +191,7 @@ impl Jobs {
             token: new.token.clone(),
             operation: Arc::clone(&new.operation),
             params,
+            uploads: new.uploads.iter().map(|whole| whole.blob).collect(),
             attempt: 0,
             strikes: 0,
             version: Version::first_of(self.boot),
@@ -195,6 +205,13 @@ impl Jobs {
             job = *claimed;
         }
         rows::insert(connection, &job)?;
+        for whole in &new.uploads {
+            self.blob.reserve(connection, whole.blob.0)?;
+            blobs::insert_tail(connection, whole, seq)?;
+        }
+        if let Some(key) = &new.key {
+            rows::insert_key(connection, key, seq)?;
+        }
         self.seq.next += 1;
         self.newest_id = id_time;
         let job = Arc::new(job);
@@ -215,12 +232,7 @@ impl Jobs {
         event: &Event,
         attempt: Option<&Attempt>,
     ) -> Result<Arc<Job>, Error> {
-        let mut job = match self.active.get(&seq) {
-            Some(job) => Arc::clone(job),
-            None => rows::select(connection, seq)?
-                .map(Arc::new)
-                .ok_or(Error::NotFound)?,
-        };
+        let mut job = self.find(connection, seq)?;
         if let Some(attempt) = attempt {
             if job.attempt != attempt.number || job.is_terminal() {
                 return Err(Error::Superseded);
@@ -255,6 +267,7 @@ impl Jobs {
                     self.disowned.push(blob);
                 }
             }
+            rows::delete_keys(connection, *seq)?;
             self.staged.push(Committed::Forgotten(*seq));
         }
         faults::point("in-sweep");
@@ -270,6 +283,15 @@ impl Jobs {
     /// Notes that this life ends in order.
     pub(super) fn end_life(&self, connection: &Connection) -> Result<(), Error> {
         Ok(schema::end_life(connection, self.clock.now())?)
+    }
+
+    fn find(&self, connection: &Connection, seq: Seq) -> Result<Arc<Job>, Error> {
+        match self.active.get(&seq) {
+            Some(job) => Ok(Arc::clone(job)),
+            None => rows::select(connection, seq)?
+                .map(Arc::new)
+                .ok_or(Error::NotFound),
+        }
     }
 
     /// Claims every job that may start. A crash just after the commit finds them claimed: orphans, which recovery
@@ -316,17 +338,11 @@ impl Jobs {
                 Ok(new)
             }
             Change::Forget => {
-                let params = match job.params {
-                    Params::Blob(blob) => Some(blob),
-                    Params::Inline(_) => None,
-                };
-                for blob in params
-                    .into_iter()
-                    .chain(job.output().map(|output| output.blob))
-                {
+                for blob in job.blobs() {
                     blobs::disown(connection, blob)?;
                     self.disowned.push(blob);
                 }
+                rows::delete_keys(connection, job.seq)?;
                 self.disowned.extend(result.map(|whole| whole.blob));
                 rows::delete(connection, job)?;
                 self.replace(job.seq, None);

@@ -89,6 +89,27 @@ pub struct NewJob {
     pub operation: Arc<str>,
     /// A JSON object.
     pub params: Arc<str>,
+    /// What was sent along; becomes the job's in the same commit, or nobody's.
+    pub uploads: Vec<WholeBlob>,
+    /// What the client calls the submission.
+    pub key: Option<Key>,
+}
+
+/// A client's own name for a submission: the same one again makes no second job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Whose.
+    pub token: Option<Arc<str>>,
+    /// The name.
+    pub key: String,
+    /// A digest of what is submitted under it.
+    pub print: [u8; 32],
+}
+
+impl Key {
+    fn token_or_none(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
+    }
 }
 
 /// Why the store did not do what it was asked.
@@ -97,6 +118,9 @@ pub enum Error {
     /// As many jobs wait as may.
     #[error("{0} jobs are waiting already")]
     QueueFull(usize),
+    /// Something else was submitted under the same key.
+    #[error("the key belongs to another submission")]
+    KeyTaken,
     /// The job is not there.
     #[error("there is no such job")]
     NotFound,
@@ -131,7 +155,11 @@ impl Error {
     fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::QueueFull(_) | Self::NotFound | Self::Illegal(_) | Self::Superseded
+            Self::KeyTaken
+                | Self::QueueFull(_)
+                | Self::NotFound
+                | Self::Illegal(_)
+                | Self::Superseded
         )
     }
 
@@ -210,6 +238,37 @@ pub struct Due {
     pub operation: String,
     /// Since when.
     pub due: IdleMs,
+}
+
+/// Blobs that came with a submission which is not stored yet. Dropped, they are freed.
+#[derive(Debug)]
+pub struct Uploads {
+    inbox: Arc<Inbox>,
+    whole: Vec<WholeBlob>,
+}
+
+impl Uploads {
+    /// Adds one.
+    pub fn push(&mut self, whole: WholeBlob) {
+        self.whole.push(whole);
+    }
+
+    /// Which they are.
+    pub fn blobs(&self) -> Vec<BlobId> {
+        self.whole.iter().map(|whole| whole.blob).collect()
+    }
+
+    /// All of them, to be submitted.
+    pub fn take(&mut self) -> Vec<WholeBlob> {
+        std::mem::take(&mut self.whole)
+    }
+}
+
+impl Drop for Uploads {
+    fn drop(&mut self) {
+        self.inbox
+            .abandon(self.whole.drain(..).map(|whole| whole.blob));
+    }
 }
 
 /// A handle on the open file.
@@ -292,14 +351,20 @@ impl Store {
         } else {
             NewParams::Blob(self.inbox.new_blob())
         };
+        let uploads: Vec<_> = job.uploads.iter().map(|whole| whole.blob).collect();
         let has_room = self.disk.has_room();
         let answer =
             has_room.then(|| self.ask(move |reply| Command::Submit { job, params, reply }));
-        async {
-            match answer {
+        let inbox = Arc::clone(&self.inbox);
+        async move {
+            let result = match answer {
                 Some(answer) => answer.await,
                 None => Err(Error::StorageFull),
+            };
+            if result.as_ref().map_or(true, |job| *job.uploads != *uploads) {
+                inbox.abandon(uploads);
             }
+            result
         }
     }
 
@@ -409,6 +474,14 @@ impl Store {
                 let text = String::from_utf8(bytes).map_err(|e| Error::Database(e.to_string()))?;
                 Ok(text.into())
             }
+        }
+    }
+
+    /// Whole blobs that become a job's when one is submitted with them, and are freed otherwise.
+    pub fn uploads(&self) -> Uploads {
+        Uploads {
+            inbox: Arc::clone(&self.inbox),
+            whole: Vec::new(),
         }
     }
 

@@ -1,20 +1,22 @@
 //! A job as a row and back.
 
-use rusqlite::{Connection, Row, named_params, params};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Due, Error};
+use super::{Due, Error, Key};
 use crate::job::{
     BlobId, Failure, IdleMs, Job, JobId, Outcome, Output, Params, Progress, Seq, State, Status,
     Version, WallMs,
 };
 
 const COLUMNS: &str = "seq, id, token, operation, state, attempt, strikes, version, cancel_requested, doomed, \
-     created_ms, started_ms, finished_ms, due, params, params_blob, progress, outcome";
+     created_ms, started_ms, finished_ms, due, params, params_blob, uploads, progress, outcome";
 
 const INSERT: &str = "insert into job (seq, id, token, operation, state, attempt, strikes, version, created_ms, \
-     started_ms, params, params_blob) values (:seq, :id, :token, :operation, :state, :attempt, :strikes, :version, \
-     :created_ms, :started_ms, :params, :params_blob)";
+     started_ms, params, params_blob, uploads) values (:seq, :id, :token, :operation, :state, :attempt, :strikes, :version, \
+     :created_ms, :started_ms, :params, :params_blob, :uploads)";
 
 const UPDATE: &str = "update job set state = :state, attempt = :attempt, strikes = :strikes, version = :version, \
      cancel_requested = :cancel_requested, doomed = :doomed, started_ms = :started_ms, finished_ms = :finished_ms, \
@@ -112,6 +114,7 @@ pub(super) fn insert(connection: &Connection, job: &Job) -> Result<(), Error> {
         ":started_ms": ending.started.map(|ms| ms.0),
         ":params": text,
         ":params_blob": blob,
+        ":uploads": (!job.uploads.is_empty()).then(|| to_json(&*job.uploads)),
     })?;
     Ok(())
 }
@@ -205,7 +208,7 @@ pub(super) fn rearm(connection: &Connection, seq: Seq, due: IdleMs) -> Result<()
 /// Removes an ended job; gives the blobs that it owned.
 pub(super) fn expire(connection: &Connection, seq: Seq) -> Result<Vec<BlobId>, Error> {
     let mut statement = connection.prepare_cached(
-        "delete from job where seq = ? and due is not null returning params_blob, result_blob",
+        "delete from job where seq = ? and due is not null returning params_blob, result_blob, uploads",
     )?;
     let mut rows = statement.query([seq.0])?;
     let mut blobs = Vec::new();
@@ -214,8 +217,38 @@ pub(super) fn expire(connection: &Connection, seq: Seq) -> Result<Vec<BlobId>, E
         for column in 0..2 {
             blobs.extend(row.get::<_, Option<i64>>(column)?.map(BlobId));
         }
+        blobs.extend(read_uploads(row.get(2)?).iter());
     }
     Ok(blobs)
+}
+
+/// The job that was submitted under a key, and what the submission looked like.
+pub(super) fn select_key(
+    connection: &Connection,
+    key: &Key,
+) -> Result<Option<(Seq, [u8; 32])>, Error> {
+    let query = "select seq, print from idempotency where token = ? and key = ?";
+    let mut statement = connection.prepare_cached(query)?;
+    let found = statement.query_row(params![key.token_or_none(), key.key], |row| {
+        Ok((Seq(row.get(0)?), row.get(1)?))
+    });
+    Ok(found.optional()?)
+}
+
+/// Remembers what a job was submitted under.
+pub(super) fn insert_key(connection: &Connection, key: &Key, seq: Seq) -> Result<(), Error> {
+    connection
+        .prepare_cached("insert into idempotency (token, key, seq, print) values (?, ?, ?, ?)")?
+        .execute(params![key.token_or_none(), key.key, seq.0, key.print])?;
+    Ok(())
+}
+
+/// Forgets what a job was submitted under.
+pub(super) fn delete_keys(connection: &Connection, seq: Seq) -> Result<(), Error> {
+    connection
+        .prepare_cached("delete from idempotency where seq = ?")?
+        .execute([seq.0])?;
+    Ok(())
 }
 
 /// The job at `seq`.
@@ -262,6 +295,7 @@ fn read(row: &Row<'_>) -> Result<Job, Error> {
         token: row.get::<_, Option<String>>("token")?.map(Into::into),
         operation: row.get::<_, String>("operation")?.into(),
         params,
+        uploads: read_uploads(row.get("uploads")?),
         attempt: row.get("attempt")?,
         strikes: row.get("strikes")?,
         version: Version(row.get("version")?),
@@ -300,6 +334,11 @@ fn read_end(row: &Row<'_>, status: Status, started: Option<WallMs>) -> Result<St
     })
 }
 
+fn read_uploads(json: Option<String>) -> Arc<[BlobId]> {
+    let blobs: Option<Vec<BlobId>> = json.and_then(|json| serde_json::from_str(&json).ok());
+    blobs.unwrap_or_default().into()
+}
+
 fn damaged(row: &Row<'_>, what: &str) -> Error {
     let seq = row.get::<_, i64>("seq").unwrap_or_default();
     Error::Database(format!("the row of job {seq} is damaged: {what}"))
@@ -315,6 +354,6 @@ fn exactly_one(rows: usize) -> Result<(), Error> {
     }
 }
 
-fn to_json<T: Serialize>(value: &T) -> String {
+fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).expect("plain structs with string keys always serialise")
 }

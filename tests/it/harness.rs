@@ -67,6 +67,19 @@ impl Site {
         command
     }
 
+    /// A server of `examples/custom_operation.rs`, whose `digest` takes a document.
+    pub(crate) fn serve_example(&self) -> Server {
+        let tests = std::env::current_exe().expect("this program has a path");
+        let example = tests
+            .ancestors()
+            .nth(2)
+            .expect("a target folder")
+            .join("examples/custom_operation");
+        let mut command = Command::new(example);
+        command.arg(self.data()).arg("127.0.0.1:0");
+        self.serve_with(command)
+    }
+
     pub(crate) fn serve(&self) -> Server {
         self.serve_with(self.command())
     }
@@ -116,16 +129,16 @@ impl Server {
         BufReader::new(child.stdout.take().expect("it is piped"))
             .read_line(&mut line)
             .expect("a line");
-        let Ok(announced) = serde_json::from_str::<Value>(&line) else {
+        // The server's own announcement, or a line that is the address.
+        let announced = serde_json::from_str::<Value>(&line).unwrap_or_default();
+        let url = announced["urls"][0].as_str().unwrap_or(line.trim());
+        let Some(address) = url
+            .strip_prefix("http://")
+            .and_then(|address| address.parse().ok())
+        else {
             child.wait().expect("it ends");
             return Err(line);
         };
-        let url = announced["urls"][0].as_str().expect("a URL");
-        let address = url
-            .strip_prefix("http://")
-            .expect("http")
-            .parse()
-            .expect("an address");
         Ok(Self {
             child,
             address,
@@ -435,7 +448,8 @@ fn check_tables(database: &Path) {
     none(
         "an owner is there and names the blob",
         "blob where owner is not null and not exists
-         (select 1 from job where seq = owner and blob.id in (result_blob, params_blob))",
+         (select 1 from job where seq = owner and
+          (blob.id in (result_blob, params_blob) or blob.id in (select value from json_each(uploads))))",
     );
     none(
         "a chunk has a blob",

@@ -21,6 +21,7 @@ fn queued() -> Job {
         token: None,
         operation: "zip".into(),
         params: Params::Inline(Arc::from("{}")),
+        uploads: Arc::new([]),
         attempt: 0,
         strikes: 0,
         version: Version::first_of(1),

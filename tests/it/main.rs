@@ -13,4 +13,6 @@ mod plan;
 mod power;
 mod run;
 mod slow;
+mod submit;
+mod upload;
 mod zip;

@@ -10,6 +10,7 @@ fn orphan(strikes: u32) -> Job {
         token: None,
         operation: "zip".into(),
         params: Params::Inline("{}".into()),
+        uploads: std::sync::Arc::new([]),
         attempt: strikes,
         strikes,
         version: Version::default(),

@@ -18,6 +18,7 @@ use crate::harness::GENEROUS;
 
 const LIMITS: Limits = Limits {
     params_bytes: 1 << 20,
+    upload_bytes: 1 << 30,
     free_disk_bytes: None,
     queue: 100,
     connections: 4,
@@ -74,6 +75,8 @@ fn serve<F: Future<Output = ()>>(test: impl FnOnce(SocketAddr, String) -> F) {
             token: None,
             operation: "large".into(),
             params: json!({}),
+            uploads: None,
+            key: None,
         };
         let job = engine.submit(submission).await.expect("it is taken").job;
         let server = Server::bind(&["127.0.0.1:0".parse().expect("an address")])

@@ -1,10 +1,11 @@
 //! The native API's words: jobs and operations as JSON.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use crate::job::{Failure, Job, Outcome, Stage, State, WallMs};
 use crate::operations::Description;
@@ -21,13 +22,13 @@ struct JobJson<'a> {
     phase: Option<&'a str>,
     stage: Option<&'a Stage>,
     attempt: u32,
-    params: &'a RawValue,
+    params: Cow<'a, RawValue>,
     created_at: String,
     started_at: Option<String>,
     finished_at: Option<String>,
     expires_at: Option<String>,
     output: Option<OutputJson<'a>>,
-    error: Option<ErrorJson<'a>>,
+    error: Option<Value>,
     callback: Option<()>,
     links: LinksJson,
 }
@@ -41,14 +42,6 @@ struct OutputJson<'a> {
     media_type: &'a str,
     filename: &'a str,
     sha256: &'a str,
-}
-
-#[derive(Serialize)]
-struct ErrorJson<'a> {
-    code: &'a str,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    innererror: Option<&'a Value>,
 }
 
 #[derive(Serialize)]
@@ -138,7 +131,7 @@ impl<'a> JobJson<'a> {
             phase: job.progress.phase.as_deref(),
             stage: job.progress.stage.as_ref(),
             attempt: job.attempt,
-            params: serde_json::from_str(params).expect("params were serialised by us"),
+            params: shown_params(job, params),
             created_at: time(job.created),
             started_at: started.map(time),
             finished_at: ended.map(|(finished, _, _)| time(finished)),
@@ -158,11 +151,41 @@ impl<'a> JobJson<'a> {
     }
 }
 
-fn error(failure: &Failure) -> ErrorJson<'_> {
-    ErrorJson {
-        code: &failure.code,
-        message: &failure.message,
-        innererror: failure.inner.as_ref(),
+/// Params as they were sent, which most are shown as without being parsed.
+fn shown_params<'a>(job: &Job, params: &'a str) -> Cow<'a, RawValue> {
+    const OURS: &str = "params were serialised by us";
+    if job.uploads.is_empty() {
+        return Cow::Borrowed(serde_json::from_str(params).expect(OURS));
+    }
+    let params: Value = serde_json::from_str(params).expect(OURS);
+    Cow::Owned(RawValue::from_string(without_blobs(&params).to_string()).expect(OURS))
+}
+
+/// Why a job failed.
+pub(crate) fn error(failure: &Failure) -> Value {
+    let mut error = json!({ "code": failure.code, "message": failure.message });
+    if let Some(inner) = &failure.inner {
+        error["innererror"] = inner.clone();
+    }
+    error
+}
+
+/// Params as they are shown: uploads without where their bytes are.
+pub(crate) fn without_blobs(params: &Value) -> Value {
+    match params {
+        Value::Object(members) => {
+            let is_upload = members.get("type").is_some_and(|kind| kind == "upload");
+            let shown = members
+                .iter()
+                .filter(|(name, _)| !is_upload || *name != "blob");
+            Value::Object(
+                shown
+                    .map(|(name, value)| (name.clone(), without_blobs(value)))
+                    .collect(),
+            )
+        }
+        Value::Array(items) => items.iter().map(without_blobs).collect(),
+        other => other.clone(),
     }
 }
 
@@ -177,19 +200,26 @@ struct OperationJson<'a> {
     links: Value,
 }
 
+fn inputs(description: &Description) -> Value {
+    let inputs = description.inputs.iter().map(|(name, input)| {
+        (name.clone(), json!({ "required": input.required, "list": input.list, "mediaTypes": input.media_types }))
+    });
+    Value::Object(inputs.collect())
+}
+
 /// An operation.
 pub(crate) fn operation(description: &Description, base: &str) -> Value {
     let json = OperationJson {
         name: &description.name,
         title: &description.title,
         params: &description.params,
-        inputs: serde_json::json!({}),
-        output: serde_json::json!({ "mediaType": description.output }),
+        inputs: inputs(description),
+        output: json!({ "mediaType": description.output }),
         restart: match description.restart {
             Restart::Requeue => "requeue",
             Restart::Fail => "fail",
         },
-        links: serde_json::json!({ "self": format!("{base}/v1/operations/{}", description.name) }),
+        links: json!({ "self": format!("{base}/v1/operations/{}", description.name) }),
     };
     serde_json::to_value(&json).expect("plain structs always serialise")
 }

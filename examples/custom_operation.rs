@@ -1,0 +1,98 @@
+//! A server with an operation of your own: `digest` tells the SHA-256 of a document.
+//!
+//! ```sh
+//! cargo run --example custom_operation -- ./data 127.0.0.1:7070
+//! curl -F document=@README.md 'localhost:7070/v1/operations/digest'
+//! curl --data-binary @README.md -H 'Content-Type: text/markdown' 'localhost:7070/v1/operations/digest'
+//! ```
+
+use std::error::Error;
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom::config::Config;
+use cloakroom::engine::Engine;
+use cloakroom::http::{App, Server};
+use cloakroom::operations::{
+    Context, Description, Document, Input, Operation, Product, Registry, Stop,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
+
+/// What to digest.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    /// The document.
+    document: Document,
+}
+
+struct Digest;
+
+impl Operation for Digest {
+    fn describe(&self) -> Description {
+        let input = Input {
+            required: true,
+            ..Input::default()
+        };
+        Description {
+            inputs: [("document".to_owned(), input)].into(),
+            output: "text/plain".to_owned(),
+            ..Description::new::<Params>("digest", "Tell the SHA-256 of a document")
+        }
+    }
+
+    fn run(&self, context: &Context) -> Result<Product, Stop> {
+        let params: Params = context.params()?;
+        let mut document = params.document.open(context)?;
+        let (mut digest, mut buffer) = (Sha256::new(), vec![0; 64 * 1024]);
+        loop {
+            context.check()?;
+            let read = document.read(&mut buffer)?;
+            if read == 0 {
+                break;
+            }
+            digest.update(&buffer[..read]);
+        }
+        let mut result = context.result("text/plain", "digest.txt");
+        writeln!(result, "{}", hex::encode(digest.finalize()))?;
+        result.finish()
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let data = arguments
+        .next()
+        .unwrap_or_else(|| "cloakroom-data".to_owned());
+    let listen = arguments
+        .next()
+        .unwrap_or_else(|| "127.0.0.1:7070".to_owned());
+    let config = Config {
+        data: data.into(),
+        listen: vec![listen.parse()?],
+        ..Config::default()
+    };
+
+    let mut registry = Registry::built_in();
+    registry.register(Arc::new(Digest))?;
+    let engine = Arc::new(Engine::start(&config, registry).await?);
+    let server = Server::bind(&config.listen)
+        .await
+        .map_err(|(address, error)| format!("{address}: {error}"))?;
+    println!("http://{}", server.addresses()?[0]);
+
+    let (stop, stopped) = watch::channel(false);
+    let app = Arc::new(App::new(Arc::clone(&engine), &config));
+    let limits = config.limits.clone();
+    let serving = tokio::spawn(async move { server.serve(app, &limits, stopped).await });
+    tokio::signal::ctrl_c().await?;
+    stop.send_replace(true);
+    serving.await?;
+    engine.drain(Duration::from_secs(10)).await;
+    Ok(())
+}

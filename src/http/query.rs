@@ -1,0 +1,52 @@
+//! Query strings. Pure.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::StatusCode;
+use http::request::Parts;
+
+use super::problem::Problem;
+use crate::operations::Fault;
+
+/// The longest that a request waits for a job.
+const WAIT_AT_MOST: Duration = Duration::from_secs(55);
+
+/// A query's names and values, decoded, in order.
+pub(super) fn pairs(request: &Parts) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    form_urlencoded::parse(request.uri.query().unwrap_or_default().as_bytes())
+}
+
+/// The first value under a name.
+pub(super) fn value<'a>(request: &'a Parts, name: &str) -> Option<Cow<'a, str>> {
+    pairs(request)
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value)
+}
+
+/// How long a request is willing to wait: `wait=20s`, at most 55 s. HEAD never waits.
+pub(super) fn patience(request: &Parts) -> Result<Option<Duration>, Problem> {
+    if request.uri.query().is_none() {
+        return Ok(None);
+    }
+    let Some(text) = value(request, "wait") else {
+        return Ok(None);
+    };
+    let patience = humantime::parse_duration(&text)
+        .map_err(|e| fault("wait", format!("{text:?} is not a duration like 20s: {e}.")))?;
+    Ok((request.method != http::Method::HEAD).then(|| patience.min(WAIT_AT_MOST)))
+}
+
+/// Something is wrong with one query parameter.
+pub(super) fn fault(name: &str, detail: impl Into<String>) -> Problem {
+    faults(vec![Fault {
+        pointer: format!("?{name}"),
+        detail: detail.into(),
+    }])
+}
+
+/// Something is wrong with query parameters.
+pub(super) fn faults(faults: Vec<Fault>) -> Problem {
+    let detail = "The query is not valid; errors says where.";
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_query", detail).with_faults(faults)
+}

@@ -1,0 +1,80 @@
+//! What replies have in common.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, RETRY_AFTER};
+use http::request::Parts;
+use http::{Response, StatusCode};
+
+use super::body::Body;
+use crate::engine::View;
+use crate::job::Version;
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A JSON reply.
+pub(super) fn json(status: StatusCode, bytes: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::Full(bytes));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    response
+}
+
+/// What OPTIONS is answered.
+pub(super) fn options(allowed: &'static str) -> Response<Body> {
+    let mut response = empty(StatusCode::NO_CONTENT);
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+/// The client has this version of a job.
+pub(super) fn not_modified(view: &View) -> Response<Body> {
+    let mut response = empty(StatusCode::NOT_MODIFIED);
+    add_version(&mut response, view);
+    response
+}
+
+/// Says which version of a job a reply shows, and when to ask for the next.
+pub(super) fn add_version(response: &mut Response<Body>, view: &View) {
+    let headers = response.headers_mut();
+    headers.insert(ETAG, header(&format!("W/\"{:x}\"", view.job.version.0)));
+    if !view.job.is_terminal() {
+        retry_after(headers);
+    }
+}
+
+/// Asks for a little patience.
+pub(super) fn retry_after(headers: &mut HeaderMap) {
+    headers.insert(RETRY_AFTER, 1.into());
+}
+
+/// The version that the client has, if it says so and it is one of ours.
+pub(super) fn seen_version(request: &Parts) -> Option<Version> {
+    let tag = request
+        .headers
+        .get(http::header::IF_NONE_MATCH)?
+        .to_str()
+        .ok()?;
+    let hex = tag
+        .strip_prefix("W/")
+        .unwrap_or(tag)
+        .strip_prefix('"')?
+        .strip_suffix('"')?;
+    i64::from_str_radix(hex, 16).ok().map(Version)
+}
+
+/// A header that we made.
+pub(super) fn header(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("made of URLs and identifiers, which are visible ASCII")
+}
+
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::Full(Bytes::new()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    response
+}

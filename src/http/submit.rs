@@ -1,0 +1,220 @@
+//! Submissions on the native API: options and preferences of a request, and the ticket or the result.
+
+use std::time::Duration;
+
+use http::header::{CONTENT_LOCATION, HeaderName, HeaderValue, LINK, LOCATION, VARY};
+use http::request::Parts;
+use http::{Response, StatusCode};
+use hyper::body::Incoming;
+use sha2::{Digest, Sha256};
+
+use super::body::Body;
+use super::dialects::native;
+use super::params::{self, Decoded};
+use super::prefer::{PREFER, PREFERENCE_APPLIED, Preferences};
+use super::problem::Problem;
+use super::reply::{self, header};
+use super::{App, download, query};
+use crate::engine::{Submission, Until, View};
+use crate::job::{Outcome, State};
+use crate::operations::{Description, Fault, RESERVED};
+use crate::store::Key;
+
+const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The longest key, in characters.
+const KEY_CHARS: usize = 255;
+
+impl App {
+    /// Takes a job on, and answers as the request prefers.
+    pub(super) async fn submit(
+        &self,
+        request: &Parts,
+        body: Incoming,
+        name: &str,
+        base: &str,
+    ) -> Result<Response<Body>, Problem> {
+        let Some((_, operation)) = self.engine.registry().get(name) else {
+            return Err(Problem::not_found(format!(
+                "There is no operation named {name:?}."
+            )));
+        };
+        let preferences = Preferences::of(&request.headers);
+        let key = idempotency_key(request)?;
+        let (options, scalars) = split_query(request, &operation.description)?;
+        // Short bodies are told apart by the store; an upload may take hours.
+        let storing = match &key {
+            Some(key) if params::may_be_long(&request.headers) => {
+                Some(self.engine.begin_key(None, key).ok_or_else(being_stored)?)
+            }
+            _ => None,
+        };
+        let store = self.engine.store();
+        let read = params::read(
+            &request.headers,
+            body,
+            scalars,
+            &operation.description,
+            store,
+            self.bounds,
+        );
+        let Decoded { params, uploads } = read.await?;
+        drop(storing);
+        let key = key.map(|key| Key {
+            token: None,
+            key,
+            print: print(name, &params, &options),
+        });
+        let submission = Submission {
+            token: None,
+            operation: name.to_owned(),
+            params,
+            uploads: Some(uploads),
+            key,
+        };
+        let view = self.engine.submit(submission).await?;
+        let mut response = match preferences.wait {
+            Some(patience) => self.result_or_ticket(view, patience, base).await?,
+            None => self.ticket(&view, base).await?,
+        };
+        let headers = response.headers_mut();
+        headers.insert(VARY, HeaderValue::from_name(PREFER));
+        if let Some(applied) = preferences.applied() {
+            headers.insert(PREFERENCE_APPLIED, header(&applied));
+        }
+        Ok(response)
+    }
+
+    /// The result if it comes in time; nothing is lost or restarted if not.
+    async fn result_or_ticket(
+        &self,
+        view: View,
+        patience: Duration,
+        base: &str,
+    ) -> Result<Response<Body>, Problem> {
+        let view = if view.job.is_terminal() {
+            view
+        } else {
+            self.engine
+                .wait(view.job.id, Until::Ended, patience)
+                .await?
+        };
+        match &view.job.state {
+            State::Ended {
+                outcome: Outcome::Succeeded(_),
+                ..
+            } => {
+                let mut response = download::whole(&self.engine, &view.job)?;
+                let url = native::download_url(base, &view.job);
+                response
+                    .headers_mut()
+                    .insert(CONTENT_LOCATION, header(&url));
+                Ok(response)
+            }
+            State::Ended {
+                outcome: Outcome::Failed(failure),
+                ..
+            } => {
+                let detail = format!("The job failed: {}", failure.message);
+                let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "job_failed", detail);
+                Err(problem.with_error(native::error(failure)))
+            }
+            State::Ended {
+                outcome: Outcome::Canceled,
+                ..
+            } => Err(Problem::new(
+                StatusCode::CONFLICT,
+                "job_canceled",
+                "The job was canceled meanwhile.",
+            )),
+            _ => self.ticket(&view, base).await,
+        }
+    }
+
+    async fn ticket(&self, view: &View, base: &str) -> Result<Response<Body>, Problem> {
+        let mut response = self.job(StatusCode::ACCEPTED, view, base).await?;
+        let links = self.links(&view.job, base);
+        let (url, monitor) = (links.job(&view.job), links.monitor());
+        let link = header(&format!(
+            "<{url}>; rel=\"status\", <{monitor}>; rel=\"monitor\""
+        ));
+        let url = header(&url);
+        let headers = response.headers_mut();
+        headers.insert(LOCATION, url.clone());
+        headers.insert(OPERATION_LOCATION, url);
+        headers.insert(LINK, link);
+        reply::retry_after(headers);
+        Ok(response)
+    }
+}
+
+/// The options of a request, and the other query parameters, which only a raw body or none may have.
+#[expect(clippy::type_complexity, reason = "names and values, twice")]
+fn split_query(
+    request: &Parts,
+    operation: &Description,
+) -> Result<(Vec<(String, String)>, Vec<(String, String)>), Problem> {
+    let pairs = query::pairs(request).map(|(name, value)| (name.into_owned(), value.into_owned()));
+    let (options, scalars): (Vec<_>, Vec<_>) =
+        pairs.partition(|(name, _)| RESERVED.contains(&name.as_str()));
+    let mut faults = Vec::new();
+    for (name, _) in &options {
+        let detail = "This server does not know this option yet.".into();
+        faults.push(Fault {
+            pointer: format!("?{name}"),
+            detail,
+        });
+    }
+    for (name, _) in &scalars {
+        if operation.params["properties"][name].is_null() {
+            faults.push(Fault {
+                pointer: format!("?{name}"),
+                detail: "There is no such parameter.".into(),
+            });
+        }
+    }
+    if faults.is_empty() {
+        Ok((options, scalars))
+    } else {
+        Err(query::faults(faults))
+    }
+}
+
+/// The key, quoted or bare, if there is one.
+fn idempotency_key(request: &Parts) -> Result<Option<String>, Problem> {
+    let mut values = request.headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let text = value.to_str().unwrap_or_default().trim();
+    let quoted = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
+    let key = quoted.unwrap_or(text);
+    if values.next().is_some()
+        || key.is_empty()
+        || key.contains('"')
+        || key.chars().count() > KEY_CHARS
+    {
+        let detail = format!("An Idempotency-Key is one string of 1 to {KEY_CHARS} characters.");
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_idempotency_key",
+            detail,
+        ));
+    }
+    Ok(Some(key.to_owned()))
+}
+
+fn being_stored() -> Problem {
+    let detail = "A request with this Idempotency-Key is being stored. Ask again when it is.";
+    Problem::new(StatusCode::CONFLICT, "idempotency_key_in_use", detail).retry_after(1)
+}
+
+/// A digest of what is submitted. Uploads are in the params by their own digests, and by blobs that differ each time.
+fn print(operation: &str, params: &serde_json::Value, options: &[(String, String)]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    digest
+        .update(serde_json::json!([operation, native::without_blobs(params), options]).to_string());
+    digest.finalize().into()
+}

@@ -1,0 +1,80 @@
+//! Text from a form, a query or a command line becomes what a param's schema wants.
+
+use serde_json::{Map, Value};
+
+/// `pairs` as an object: numbers, booleans and objects where the schema wants some and the text is one, a list where
+/// the schema wants one or a name comes twice, else strings. What does not fit stays text, for the schema to refuse.
+pub fn coerce<'a>(pairs: impl IntoIterator<Item = (&'a str, Value)>, schema: &Value) -> Value {
+    let mut params = Map::new();
+    for (name, value) in pairs {
+        let property = &schema["properties"][name];
+        let value = match value {
+            Value::String(text) => convert(text, property),
+            other => other,
+        };
+        match params.get_mut(name) {
+            Some(Value::Array(list)) => list.push(value),
+            Some(first) => *first = Value::Array(vec![first.take(), value]),
+            None => {
+                let value = if property["type"] == "array" {
+                    Value::Array(vec![value])
+                } else {
+                    value
+                };
+                params.insert(name.to_owned(), value);
+            }
+        }
+    }
+    Value::Object(params)
+}
+
+fn convert(text: String, property: &Value) -> Value {
+    let wants = |name: &str| match &property["type"] {
+        Value::Array(types) => types.iter().any(|one| one == name),
+        one => one == name,
+    };
+    let is_json = ["integer", "number", "boolean", "object"]
+        .iter()
+        .any(|name| wants(name));
+    match serde_json::from_str(&text) {
+        Ok(value) if is_json => value,
+        _ => Value::String(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_are_what_the_schema_wants() {
+        let schema = json!({ "properties": {
+            "width": { "type": "integer" },
+            "name": { "type": "string" },
+            "deep": { "type": ["boolean", "null"] },
+            "exclude": { "type": "array", "items": { "type": "string" } },
+        }});
+        let check = |pairs: &[(&str, &str)], expected: Value| {
+            let pairs = pairs
+                .iter()
+                .map(|(name, text)| (*name, Value::String((*text).to_owned())));
+            assert_eq!(coerce(pairs, &schema), expected);
+        };
+        check(&[], json!({}));
+        check(
+            &[("width", "12"), ("name", "12"), ("deep", "true")],
+            json!({ "width": 12, "name": "12", "deep": true }),
+        );
+        check(
+            &[("width", "wide"), ("other", "a=b")],
+            json!({ "width": "wide", "other": "a=b" }),
+        );
+        check(&[("exclude", "*.o")], json!({ "exclude": ["*.o"] }));
+        check(
+            &[("name", "a"), ("name", "b")],
+            json!({ "name": ["a", "b"] }),
+        );
+    }
+}
