@@ -4,6 +4,10 @@
 //! [`Context`] to read its params, report progress, notice a cancel and stream its result.
 
 mod context;
+mod cores;
+mod params;
+mod source;
+mod walk;
 mod zip;
 
 use std::collections::BTreeMap;
@@ -19,6 +23,7 @@ use crate::job::Failure;
 use crate::plan::{Policy, Restart};
 use crate::roots::Roots;
 pub use context::{Context, Product, ProgressSink, ResultWriter, Signal};
+pub use cores::Cores;
 
 /// How an operation presents itself.
 #[derive(Debug, Clone)]
