@@ -9,7 +9,8 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File, OpenOptions};
+use cap_std::fs::{Dir, Metadata};
+use parking_lot::RwLock;
 
 /// The longest path on the wire, in bytes.
 const PATH_BYTES: usize = 4096;
@@ -97,7 +98,7 @@ impl fmt::Display for Root {
     }
 }
 
-/// A folder, told from all others whatever its path.
+/// A file or folder, told from all others whatever its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     device: u64,
@@ -106,7 +107,7 @@ pub struct Identity {
 
 impl Identity {
     #[cfg(unix)]
-    fn of(metadata: &cap_std::fs::Metadata) -> Self {
+    fn of(metadata: &Metadata) -> Self {
         use cap_std::fs::MetadataExt;
         Self {
             device: metadata.dev(),
@@ -115,7 +116,7 @@ impl Identity {
     }
 
     #[cfg(not(unix))]
-    fn of(_: &cap_std::fs::Metadata) -> Self {
+    fn of(_: &Metadata) -> Self {
         Self {
             device: 0,
             inode: 0,
@@ -127,7 +128,8 @@ impl Identity {
 #[derive(Debug)]
 pub struct Roots {
     roots: Vec<Root>,
-    data: Option<Identity>,
+    /// The data folder, and once the store is open its files.
+    own: RwLock<Vec<Identity>>,
 }
 
 /// Something below a root. It may not be there.
@@ -161,7 +163,7 @@ impl Roots {
             Dir::open_ambient_dir(data, ambient_authority()).and_then(|dir| dir.dir_metadata());
         Ok(Self {
             roots,
-            data: data.ok().map(|metadata| Identity::of(&metadata)),
+            own: RwLock::new(data.iter().map(Identity::of).collect()),
         })
     }
 
@@ -207,9 +209,25 @@ impl Roots {
         })
     }
 
-    /// Whether a folder is the server's own.
-    pub fn is_data(&self, metadata: &cap_std::fs::Metadata) -> bool {
-        self.data == Some(Identity::of(metadata))
+    /// Takes the server's own files out of every job's reach, whatever links lead to them. They are looked at, not
+    /// opened: closing the database again would drop the locks that SQLite holds on it, which belong to the process.
+    /// A file that is not there is passed over.
+    pub fn protect(&self, files: &[PathBuf]) {
+        for file in files {
+            let at = file
+                .parent()
+                .map(|dir| Dir::open_ambient_dir(dir, ambient_authority()));
+            if let (Some(Ok(dir)), Some(name)) = (at, file.file_name())
+                && let Ok(metadata) = dir.symlink_metadata(name)
+            {
+                self.own.write().push(Identity::of(&metadata));
+            }
+        }
+    }
+
+    /// Whether a file or folder is the server's own. Ask before opening it.
+    pub fn is_own(&self, metadata: &Metadata) -> bool {
+        self.own.read().contains(&Identity::of(metadata))
     }
 
     fn describe(&self) -> String {
@@ -232,28 +250,6 @@ impl Place<'_> {
     /// The path below it; `.` is the root itself.
     pub fn rest(&self) -> &Path {
         &self.rest
-    }
-
-    /// Opens the file there for reading, never waiting for the other end of a FIFO.
-    ///
-    /// # Errors
-    /// What the system says; also if it is anything else than a regular file.
-    pub fn open(&self) -> io::Result<File> {
-        let mut options = OpenOptions::new();
-        options.read(true);
-        #[cfg(unix)]
-        {
-            use cap_std::fs::OpenOptionsExt;
-            options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
-        }
-        let file = self.root.dir.open_with(&self.rest, &options)?;
-        if file.metadata()?.is_file() {
-            return Ok(file);
-        }
-        Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is not a regular file",
-        ))
     }
 
     /// The last part of the path; a root's own name or folder where there is none.

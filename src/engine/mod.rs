@@ -198,6 +198,7 @@ impl Engine {
             options,
             Arc::clone(&desk) as Arc<dyn Observer>,
         )?;
+        roots.protect(&store::own_files(&config.data));
         let default_timeout_ms = config.idle_timeout.as_millis() as i64;
         let idle = Idle::new(
             Arc::clone(store.clock()),

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, watch};
 use super::live::Live;
 use crate::faults;
 use crate::job::{Event, Failure, Job, Output, Seq};
-use crate::operations::{Context, Product, ProgressSink, Registry, Signal, Stop};
+use crate::operations::{Context, Cores, Product, ProgressSink, Registry, Signal, Stop};
 use crate::plan;
 use crate::roots::Roots;
 use crate::store::{self, Attempt, Store, WholeBlob};
@@ -41,6 +41,7 @@ pub(super) struct Runner {
     registry: Arc<Registry>,
     roots: Arc<Roots>,
     live: Arc<Live>,
+    cores: Arc<Cores>,
     /// Set once the store is open; nothing is dispatched before.
     store: OnceLock<Arc<Store>>,
     work: Mutex<Work>,
@@ -67,6 +68,7 @@ impl Runner {
             registry,
             roots,
             live,
+            cores: Arc::default(),
             store: OnceLock::new(),
             work: Mutex::default(),
             has_work: Condvar::new(),
@@ -268,6 +270,7 @@ impl Runner {
                 params,
                 Arc::clone(&self.roots),
                 Arc::clone(self.store()),
+                Arc::clone(&self.cores),
                 Arc::clone(&running.signal),
                 Box::new(Wake(Arc::clone(&self.progress))),
             ));

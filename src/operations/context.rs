@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 
-use super::Stop;
+use super::{Cores, Stop};
 use crate::job::{Failure, Progress, Stage};
 use crate::roots::Roots;
 use crate::store::{BlobWriter, Store, WholeBlob};
@@ -45,6 +45,7 @@ pub struct Context {
     params: Arc<str>,
     roots: Arc<Roots>,
     store: Arc<Store>,
+    cores: Arc<Cores>,
     signal: Arc<Signal>,
     meter: Mutex<Meter>,
     sink: Box<dyn ProgressSink>,
@@ -56,6 +57,7 @@ impl Context {
         params: Arc<str>,
         roots: Arc<Roots>,
         store: Arc<Store>,
+        cores: Arc<Cores>,
         signal: Arc<Signal>,
         sink: Box<dyn ProgressSink>,
     ) -> Self {
@@ -63,6 +65,7 @@ impl Context {
             params,
             roots,
             store,
+            cores,
             signal,
             meter: Mutex::default(),
             sink,
@@ -86,6 +89,11 @@ impl Context {
     /// Where uploads are.
     pub(super) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The cores that all jobs share.
+    pub fn cores(&self) -> &Cores {
+        &self.cores
     }
 
     /// Call it often: an attempt that was asked to stop should do so within a second.

@@ -1,6 +1,7 @@
 //! A param that is a document: where its bytes come from.
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::io::{self, Cursor, Read};
 
 use bytes::{Buf, Bytes};
@@ -8,7 +9,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Context, Fault, Stop};
+use super::source::Source;
+use super::{Context, Fault, Stop, walk};
 use crate::job::{BlobId, Failure};
 use crate::store::BlobReader;
 
@@ -93,7 +95,7 @@ pub enum Opened {
     /// In memory.
     Inline(Cursor<Vec<u8>>),
     /// A file below a root.
-    File(cap_std::fs::File),
+    File(File),
     /// In the store, a chunk at a time.
     Blob(BlobBytes),
 }
@@ -134,20 +136,20 @@ impl Document {
     /// Opens it for reading.
     ///
     /// # Errors
-    /// `source_not_found` where there is no such file.
+    /// `source_not_found` or `source_unreadable` where it is a file.
     pub fn open(&self, context: &Context) -> Result<Opened, Stop> {
         match self {
             Self::Path(path) | Self::Tagged(Tagged::File { path }) => {
-                let missing = |why: String| {
+                let missing = |why: &str| {
                     Failure::new("source_not_found", format!("{path} cannot be read: {why}."))
                 };
-                let place = context
-                    .roots()
-                    .locate(path)
-                    .map_err(|e| missing(e.to_string()))?;
-                Ok(Opened::File(
-                    place.open().map_err(|e| missing(e.to_string()))?,
-                ))
+                let source = Source::open(context.roots(), path)?;
+                let name = source
+                    .file
+                    .as_ref()
+                    .ok_or_else(|| missing("it is a folder"))?;
+                let opened = walk::open_file(context.roots(), &source.dir, name)?;
+                Ok(Opened::File(opened.ok_or_else(|| missing("it is gone"))?.0))
             }
             Self::Tagged(Tagged::Inline { value }) => {
                 Ok(Opened::Inline(Cursor::new(value.clone().into_bytes())))

@@ -5,7 +5,11 @@
 
 mod coerce;
 mod context;
+mod cores;
 mod document;
+mod params;
+mod source;
+mod walk;
 mod zip;
 
 use std::collections::BTreeMap;
@@ -23,6 +27,7 @@ use crate::plan::{Policy, Restart};
 use crate::roots::Roots;
 pub use coerce::coerce;
 pub use context::{Context, Product, ProgressSink, ResultWriter, Signal};
+pub use cores::Cores;
 pub use document::Document;
 
 /// The query parameters that every submission may have; no operation's own params may be called so.

@@ -7,11 +7,19 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::schema::OpenError;
+use super::schema::{DATABASE_FILE, OpenError};
 
 const LOCK_FILE: &str = "lock";
+
+/// The files below `data` that hold the locks and the database: whoever opens and closes one of the latter in this
+/// process drops SQLite's locks. They are all there once the store is open.
+pub(crate) fn own_files(data: &Path) -> Vec<PathBuf> {
+    let suffixes = ["", "-wal", "-shm"];
+    let database = suffixes.map(|suffix| data.join(format!("{DATABASE_FILE}{suffix}")));
+    database.into_iter().chain([data.join(LOCK_FILE)]).collect()
+}
 
 /// Held for as long as the server lives.
 #[derive(Debug)]

@@ -35,6 +35,7 @@ pub use blobs::{BlobReader, BlobWriter, CHUNK_BYTES, WholeBlob};
 pub use clock::{IdleClock, TICK};
 use disk::Disk;
 use inbox::{Command, Inbox, NewParams};
+pub(crate) use lock::own_files;
 pub use schema::OpenError;
 pub(crate) use schema::create_private_dir;
 

@@ -1,12 +1,17 @@
 //! Zipping through HTTP.
 
+mod changes;
+mod params;
+mod race;
+mod special;
+
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::harness::Site;
+use crate::harness::{Client, Site};
 
 /// Every file below a folder, as an archive of the folder names it.
 pub(crate) fn files_below(folder: &Path, name: &str) -> BTreeMap<String, Vec<u8>> {
@@ -38,6 +43,32 @@ pub(crate) fn files_in(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
         }
     }
     files
+}
+
+/// Runs a zip job that must succeed; gives it as it ended, and the archive.
+fn zipped(client: &Client, params: &Value) -> (Value, Vec<u8>) {
+    let job = zip_ended(client, params);
+    assert_eq!(job["status"], "succeeded", "{params}: {job}");
+    let id = job["id"].as_str().expect("an id");
+    let archive = client.get(&format!("/v1/downloads/{id}"), 200).body;
+    (job, archive)
+}
+
+/// Runs a zip job; gives it as it ended.
+fn zip_ended(client: &Client, params: &Value) -> Value {
+    let accepted = client.post("/v1/operations/zip", params, 202).json();
+    client.ended(accepted["id"].as_str().expect("an id"))
+}
+
+/// The names of all entries, folders' with a `/` at the end.
+fn names_in(archive: &[u8]) -> Vec<String> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(archive)).expect("an archive");
+    let mut names = Vec::new();
+    for index in 0..archive.len() {
+        let entry = archive.by_index(index).expect("an entry");
+        names.push(entry.name().expect("a name in UTF-8").into_owned());
+    }
+    names
 }
 
 #[test]

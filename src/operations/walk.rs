@@ -1,0 +1,382 @@
+//! Walks what is below a source, each folder before what is in it, in the order of names.
+//!
+//! Every entry is looked at before it is opened, and opened relative to its folder's own handle without following
+//! links, so that neither a swap nor a loop leads out. What is no file, folder or harmless link is counted, never
+//! opened; the server's own files are passed over in silence.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use cap_fs_ext::{DirExt, FileTypeExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
+use cap_std::fs::{Dir, Metadata, OpenOptions, ReadDir};
+
+use super::source::Source;
+use super::{Context, Stop};
+use crate::job::Failure;
+use crate::roots::Roots;
+
+/// Folders inside each other; more is a loop or a mistake, and every level costs a descriptor.
+pub(super) const DEPTH: usize = 256;
+/// Names of a folder that are in memory at once, and in order among themselves.
+const NAMES: usize = 65_536;
+
+/// Something below a source, or the source itself.
+pub(super) struct Found {
+    /// Below the source; empty for the source itself.
+    pub(super) path: PathBuf,
+    /// As it was looked at, links not followed.
+    pub(super) metadata: Metadata,
+    /// What it is.
+    pub(super) kind: Kind,
+    name: OsString,
+}
+
+/// What a walk hands out.
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// What is in it comes next.
+    Folder,
+    /// To be opened with [`Walker::open`].
+    File,
+    /// A link that stays inside the root, and what it says.
+    Link(PathBuf),
+}
+
+/// How many entries were left out, by kind.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Skipped {
+    links: u64,
+    fifos: u64,
+    sockets: u64,
+    devices: u64,
+    vanished: u64,
+}
+
+impl Skipped {
+    pub(super) fn add(&mut self, other: Self) {
+        self.links += other.links;
+        self.fifos += other.fifos;
+        self.sockets += other.sockets;
+        self.devices += other.devices;
+        self.vanished += other.vanished;
+    }
+
+    /// `2 links and 1 device skipped`, or nothing.
+    pub(super) fn describe(self) -> Option<String> {
+        let counts = [
+            (self.links, "link"),
+            (self.fifos, "FIFO"),
+            (self.sockets, "socket"),
+            (self.devices, "device"),
+            (self.vanished, "vanished file"),
+        ];
+        let mut words: Vec<_> = counts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, name)| format!("{count} {name}{}", if *count == 1 { "" } else { "s" }))
+            .collect();
+        let last = words.pop()?;
+        if words.is_empty() {
+            return Some(format!("{last} skipped"));
+        }
+        Some(format!("{} and {last} skipped", words.join(", ")))
+    }
+}
+
+/// A folder on the way down, and what is still to be seen in it.
+struct Level {
+    dir: Dir,
+    path: PathBuf,
+    /// Last first.
+    names: Vec<OsString>,
+    /// Where more names come from.
+    unread: Option<ReadDir>,
+}
+
+impl Level {
+    fn next_name(&mut self) -> io::Result<Option<OsString>> {
+        if let (true, Some(entries)) = (self.names.is_empty(), &mut self.unread) {
+            for entry in entries.take(NAMES) {
+                self.names.push(entry?.file_name());
+            }
+            self.names.sort_unstable_by(|a, b| b.cmp(a));
+            // Most folders are read at once; their second descriptor is given back before the walk goes deeper.
+            if self.names.len() < NAMES {
+                self.unread = None;
+            }
+        }
+        Ok(self.names.pop())
+    }
+}
+
+/// A walk under way.
+pub(super) struct Walker<'a> {
+    context: &'a Context,
+    /// What to leave out, by its path below the source.
+    prune: &'a dyn Fn(&Path) -> bool,
+    source: Option<Source>,
+    source_depth: usize,
+    levels: Vec<Level>,
+    skipped: Skipped,
+}
+
+impl<'a> Walker<'a> {
+    /// Begins a walk.
+    pub(super) fn new(
+        context: &'a Context,
+        source: Source,
+        prune: &'a dyn Fn(&Path) -> bool,
+    ) -> Self {
+        Self {
+            context,
+            prune,
+            source_depth: source.depth,
+            source: Some(source),
+            levels: Vec::new(),
+            skipped: Skipped::default(),
+        }
+    }
+
+    /// What was left out so far.
+    pub(super) fn skipped(&self) -> Skipped {
+        self.skipped
+    }
+
+    /// The next entry, or none at the end.
+    ///
+    /// # Errors
+    /// A cancel, `source_unreadable`, or `over_limit` for folders that are nested too deep.
+    pub(super) fn next(&mut self) -> Result<Option<Found>, Stop> {
+        if let Some(source) = self.source.take() {
+            return self.begin(source).map(Some);
+        }
+        while let Some(level) = self.levels.last_mut() {
+            self.context.check()?;
+            let name = level.next_name().map_err(|e| unreadable(&level.path, &e))?;
+            let Some(name) = name else {
+                self.levels.pop();
+                continue;
+            };
+            if let Some(found) = self.look(&name)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Opens a file that was found last, and says what it is by now; none if it is gone or something else.
+    ///
+    /// # Errors
+    /// `source_unreadable`.
+    pub(super) fn open(&mut self, found: &Found) -> Result<Option<(File, Metadata)>, Stop> {
+        let level = self.levels.last().expect("its folder is open");
+        match open_file(self.context.roots(), &level.dir, &found.name) {
+            Ok(opened) => {
+                self.skipped.vanished += u64::from(opened.is_none());
+                Ok(opened)
+            }
+            Err(error) => Err(unreadable(&found.path, &error)),
+        }
+    }
+
+    fn begin(&mut self, source: Source) -> Result<Found, Stop> {
+        let (kind, name, unread) = if let Some(name) = source.file {
+            (Kind::File, name, None)
+        } else {
+            let entries = source.dir.entries();
+            let entries = entries.map_err(|e| unreadable(Path::new(&source.name), &e))?;
+            (Kind::Folder, OsString::new(), Some(entries))
+        };
+        self.levels.push(Level {
+            dir: source.dir,
+            path: PathBuf::new(),
+            names: Vec::new(),
+            unread,
+        });
+        Ok(Found {
+            path: PathBuf::new(),
+            metadata: source.metadata,
+            kind,
+            name,
+        })
+    }
+
+    fn look(&mut self, name: &OsStr) -> Result<Option<Found>, Stop> {
+        let level = self.levels.last().expect("the name is from there");
+        let path = level.path.join(name);
+        if (self.prune)(&path) {
+            return Ok(None);
+        }
+        let metadata = match level.dir.symlink_metadata(name) {
+            Ok(metadata) => metadata,
+            Err(error) if has_changed(&error) => {
+                self.skipped.vanished += 1;
+                return Ok(None);
+            }
+            Err(error) => return Err(unreadable(&path, &error)),
+        };
+        if self.context.roots().is_own(&metadata) {
+            return Ok(None);
+        }
+        let found = |metadata, kind| {
+            Some(Found {
+                path: path.clone(),
+                metadata,
+                kind,
+                name: name.to_owned(),
+            })
+        };
+        let kind = metadata.file_type();
+        if kind.is_file() {
+            return Ok(found(metadata, Kind::File));
+        }
+        if kind.is_dir() {
+            let metadata = self.descend(name, &path)?;
+            return Ok(metadata.and_then(|metadata| found(metadata, Kind::Folder)));
+        }
+        if kind.is_symlink() {
+            let depth = self.source_depth + self.levels.len() - 1;
+            let target = level.dir.read_link_contents(name).ok();
+            if let Some(target) = target.filter(|target| stays_inside(target, depth)) {
+                return Ok(found(metadata, Kind::Link(target)));
+            }
+            self.skipped.links += 1;
+        } else if kind.is_fifo() {
+            self.skipped.fifos += 1;
+        } else if kind.is_socket() {
+            self.skipped.sockets += 1;
+        } else {
+            self.skipped.devices += 1;
+        }
+        Ok(None)
+    }
+
+    fn descend(&mut self, name: &OsStr, path: &Path) -> Result<Option<Metadata>, Stop> {
+        let level = self.levels.last().expect("the folder is in it");
+        let opened = level
+            .dir
+            .open_dir_nofollow(name)
+            .and_then(|dir| read(&dir).map(|(metadata, entries)| (dir, metadata, entries)));
+        let (dir, metadata, entries) = match opened {
+            Ok(opened) => opened,
+            Err(error) if has_changed(&error) => {
+                self.skipped.vanished += 1;
+                return Ok(None);
+            }
+            Err(error) => return Err(unreadable(path, &error)),
+        };
+        if self.context.roots().is_own(&metadata) {
+            return Ok(None);
+        }
+        if self.levels.len() == DEPTH {
+            let message = format!(
+                "Folders are nested more than {DEPTH} deep at {}.",
+                path.display()
+            );
+            return Err(Failure::new("over_limit", message).into());
+        }
+        self.levels.push(Level {
+            dir,
+            path: path.to_owned(),
+            names: Vec::new(),
+            unread: Some(entries),
+        });
+        Ok(Some(metadata))
+    }
+}
+
+fn read(dir: &Dir) -> io::Result<(Metadata, ReadDir)> {
+    Ok((dir.dir_metadata()?, dir.entries()?))
+}
+
+/// Opens a regular file for reading, never waiting for the other end of a FIFO; none if it is not one any more.
+pub(super) fn open_file(
+    roots: &Roots,
+    dir: &Dir,
+    name: &OsStr,
+) -> io::Result<Option<(File, Metadata)>> {
+    let mut options = OpenOptions::new();
+    options.read(true).nonblock(true).follow(FollowSymlinks::No);
+    let file = match dir.open_with(name, &options) {
+        Ok(file) => file,
+        Err(error) if has_changed(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let metadata = file.metadata()?;
+    if roots.is_own(&metadata) {
+        // It was put there between the look and the opening. Closing it would drop the locks that SQLite holds on
+        // the database, all of which belong to the process: it stays open for good.
+        std::mem::forget(file);
+        return Ok(None);
+    }
+    Ok(metadata.is_file().then(|| (file.into_std(), metadata)))
+}
+
+/// Whether an entry could not be opened because it is not what it was when it was looked at.
+fn has_changed(error: &io::Error) -> bool {
+    let kinds = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+    if kinds.contains(&error.kind()) {
+        return true;
+    }
+    // A link now, or a socket.
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        let errno = Errno::from_io_error(error);
+        matches!(errno, Some(Errno::LOOP | Errno::MLINK | Errno::NXIO))
+    }
+    #[cfg(not(unix))]
+    false
+}
+
+/// Whether a link that is `depth` folders below the root points below it, going by names alone.
+fn stays_inside(target: &Path, mut depth: usize) -> bool {
+    for part in target.components() {
+        match part {
+            Component::Normal(_) => depth += 1,
+            Component::CurDir => {}
+            Component::ParentDir if depth > 0 => depth -= 1,
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return false,
+        }
+    }
+    true
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Stop {
+    let message = format!("{} cannot be read: {error}.", path.display());
+    Failure::new("source_unreadable", message).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_judged_by_names_alone() {
+        let check = |target: &str, depth, expected| {
+            assert_eq!(stays_inside(Path::new(target), depth), expected, "{target}");
+        };
+        check("a", 0, true);
+        check("./a/../b", 0, true);
+        check("..", 0, false);
+        check("..", 1, true);
+        check("../../a", 1, false);
+        check("a/../../b", 0, false);
+        check("../../a/../..", 2, false);
+        check("/a", 5, false);
+    }
+
+    #[test]
+    fn what_was_skipped_is_said_in_words() {
+        let mut skipped = Skipped::default();
+        assert_eq!(skipped.describe(), None);
+        skipped.links = 2;
+        assert_eq!(skipped.describe().as_deref(), Some("2 links skipped"));
+        skipped.fifos = 1;
+        skipped.devices = 1;
+        let words = "2 links, 1 FIFO and 1 device skipped";
+        assert_eq!(skipped.describe().as_deref(), Some(words));
+    }
+}

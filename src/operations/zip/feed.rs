@@ -1,0 +1,173 @@
+//! Walks the sources and reads them into units. Shows progress as it goes.
+
+use std::fs::File;
+use std::path::Path;
+
+use super::Top;
+use super::unit::{Head, Part, Unit};
+use crate::job::Failure;
+use crate::operations::source::Source;
+use crate::operations::walk::{Found, Kind, Skipped, Walker};
+use crate::operations::{Context, Stop};
+
+/// How much there is.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Tally {
+    pub(super) entries: u64,
+    pub(super) bytes: u64,
+}
+
+/// A file that is being read.
+struct Reading {
+    file: File,
+    name: String,
+    /// Until its first piece has taken it along.
+    head: Option<Head>,
+    /// The end of the piece before.
+    dictionary: Vec<u8>,
+}
+
+/// The reader.
+pub(super) struct Feed<'a> {
+    context: &'a Context,
+    prune: &'a dyn Fn(&Path) -> bool,
+    tops: std::slice::Iter<'a, Top>,
+    walk: Option<(Walker<'a>, &'a str)>,
+    reading: Option<Reading>,
+    done: Tally,
+    total: Tally,
+    skipped: Skipped,
+}
+
+impl<'a> Feed<'a> {
+    /// Will read `total` below `tops`, but for what changes meanwhile.
+    pub(super) fn new(
+        context: &'a Context,
+        prune: &'a dyn Fn(&Path) -> bool,
+        tops: &'a [Top],
+        total: Tally,
+    ) -> Self {
+        Self {
+            context,
+            prune,
+            tops: tops.iter(),
+            walk: None,
+            reading: None,
+            done: Tally::default(),
+            total,
+            skipped: Skipped::default(),
+        }
+    }
+
+    /// What was left out.
+    pub(super) fn skipped(&self) -> Skipped {
+        self.skipped
+    }
+
+    /// Fills a unit that is clear. It stays empty at the end.
+    ///
+    /// # Errors
+    /// A cancel, or what is wrong with a source.
+    pub(super) fn fill(&mut self, unit: &mut Unit) -> Result<(), Stop> {
+        if let Some(reading) = &self.reading {
+            unit.set_dictionary(&reading.dictionary);
+        }
+        loop {
+            self.context.check()?;
+            if self.reading.is_some() {
+                self.read(unit)?;
+            }
+            if unit.is_full() {
+                return Ok(());
+            }
+            let Some((found, name)) = self.next()? else {
+                return Ok(());
+            };
+            self.done.entries += 1;
+            let total = self.total.entries.max(self.done.entries);
+            self.context.stage(&name, self.done.entries, total);
+            let metadata = found.metadata.clone();
+            match &found.kind {
+                Kind::Folder => unit.parts.push_back(Part::Folder(Head { name, metadata })),
+                Kind::Link(target) => {
+                    let target = target.as_os_str().as_encoded_bytes().to_owned();
+                    unit.parts
+                        .push_back(Part::Link(Head { name, metadata }, target));
+                }
+                Kind::File => {
+                    self.open(&found, name)?;
+                    // A file that fits one block is not cut; one that does not wastes no room of this one.
+                    if !unit.is_empty() && metadata.len() > unit.room() as u64 {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, found: &Found, name: String) -> Result<(), Stop> {
+        let (walker, _) = self.walk.as_mut().expect("the file was found by it");
+        if let Some((file, metadata)) = walker.open(found)? {
+            self.reading = Some(Reading {
+                file,
+                head: Some(Head {
+                    name: name.clone(),
+                    metadata,
+                }),
+                name,
+                dictionary: Vec::new(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Reads on in the current file.
+    fn read(&mut self, unit: &mut Unit) -> Result<(), Stop> {
+        let Some(reading) = &mut self.reading else {
+            return Ok(());
+        };
+        let head = reading.head.take();
+        let piece = unit.read(head, &mut reading.file, &mut reading.dictionary);
+        let (read, last) = piece.map_err(|error| {
+            let message = format!("{} cannot be read: {error}.", reading.name);
+            Failure::new("source_unreadable", message)
+        })?;
+        if last {
+            self.reading = None;
+        }
+        self.done.bytes += read;
+        self.context.done(self.done.bytes, self.total.bytes);
+        Ok(())
+    }
+
+    /// The next entry and its name in the archive.
+    fn next(&mut self) -> Result<Option<(Found, String)>, Stop> {
+        loop {
+            if let Some((walker, top)) = &mut self.walk {
+                if let Some(found) = walker.next()? {
+                    let name = entry_name(top, &found.path);
+                    return Ok(Some((found, name)));
+                }
+                self.skipped.add(walker.skipped());
+                self.walk = None;
+            }
+            let Some(top) = self.tops.next() else {
+                return Ok(None);
+            };
+            let source = Source::open(self.context.roots(), &top.path)?;
+            let walker = Walker::new(self.context, source, self.prune);
+            self.walk = Some((walker, &top.name));
+        }
+    }
+}
+
+/// Names in archives are UTF-8 with `/` between the parts. A backslash would be taken for another `/` by many readers,
+/// and could lead them anywhere.
+fn entry_name(top: &str, path: &Path) -> String {
+    let mut name = top.replace('\\', "_");
+    for part in path {
+        name.push('/');
+        name.push_str(&part.to_string_lossy().replace('\\', "_"));
+    }
+    name
+}

@@ -1,0 +1,101 @@
+//! `zip`: files and folders become an archive.
+//!
+//! ```text
+//!   feed: walks and reads ──units──► crew: helpers deflate ──in order──► archive: writes
+//!   └──────────────────── the attempt's own thread but for the helpers ─────────────────┘
+//! ```
+//!
+//! Streams: one file is open at a time, and a fixed number of blocks is in memory. The tree is walked twice, first to
+//! count, so that percent means bytes really read.
+
+mod archive;
+mod crew;
+mod exclude;
+mod feed;
+mod params;
+mod unit;
+
+use std::path::Path;
+use std::thread;
+
+use serde_json::Value;
+
+use super::source::Source;
+use super::walk::{Kind, Walker};
+use super::{Context, Description, Fault, Operation, Product, Stop};
+use crate::job::Failure;
+use crate::roots::Roots;
+use exclude::Exclude;
+use feed::{Feed, Tally};
+use params::{Names, ZipParams};
+
+pub(super) struct Zip;
+
+impl Operation for Zip {
+    fn describe(&self) -> Description {
+        Description {
+            output: "application/zip".into(),
+            ..Description::new::<ZipParams>("zip", "Zip files and folders")
+        }
+    }
+
+    fn check(&self, params: &Value, roots: &Roots) -> Result<(), Vec<Fault>> {
+        params::check(params, roots)
+    }
+
+    fn run(&self, context: &Context) -> Result<Product, Stop> {
+        let params: ZipParams = context.params()?;
+        let exclude = Exclude::new(&params.exclude)
+            .map_err(|(_, error)| Failure::new("invalid_params", format!("{error}.")))?;
+
+        context.phase("Counting");
+        let prune = |path: &Path| exclude.matches(path);
+        let (tops, total) = count(context, &params, &prune)?;
+
+        context.phase("Zipping");
+        let name = params.filename(&tops);
+        let mut result = context.result("application/zip", &name);
+        let shared = crew::Shared::default();
+        let skipped = thread::scope(|scope| {
+            let feed = Feed::new(context, &prune, &tops, total);
+            let mut crew = crew::Crew::new(scope, &shared, context, feed, params.level);
+            archive::write(&mut result, &mut crew)?;
+            Ok::<_, Stop>(crew.skipped())
+        })?;
+        let words = skipped.describe();
+        context.phase(&words.map_or_else(|| "Zipped".into(), |words| format!("Zipped, {words}")));
+        result.finish()
+    }
+}
+
+/// A source and the name that it has in the archive.
+struct Top {
+    path: String,
+    name: String,
+}
+
+/// Names every source and finds out how much there is below all of them.
+fn count(
+    context: &Context,
+    params: &ZipParams,
+    prune: &dyn Fn(&Path) -> bool,
+) -> Result<(Vec<Top>, Tally), Stop> {
+    let mut total = Tally::default();
+    let mut names = Names::default();
+    let mut tops = Vec::new();
+    for path in params.paths() {
+        let source = Source::open(context.roots(), path)?;
+        tops.push(Top {
+            path: path.to_owned(),
+            name: names.distinct(&source.name, source.file.is_none()),
+        });
+        let mut walker = Walker::new(context, source, prune);
+        while let Some(found) = walker.next()? {
+            total.entries += 1;
+            if let Kind::File = found.kind {
+                total.bytes += found.metadata.len();
+            }
+        }
+    }
+    Ok((tops, total))
+}

@@ -1,0 +1,182 @@
+//! What a zip job may be asked, and the names that come of it.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Top;
+use super::exclude::Exclude;
+use crate::operations::Fault;
+use crate::operations::params::WirePath;
+use crate::roots::Roots;
+
+/// What file systems allow a name, in bytes.
+const NAME_BYTES: usize = 255;
+const SUFFIX: &str = ".zip";
+
+/// What to put into the archive.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ZipParams {
+    /// A file or a folder below a root, or a list of them.
+    path: Paths,
+    /// The archive's name; `.zip` is added where it is missing. Without one it is the source's, or `archive.zip`.
+    #[schemars(length(min = 1, max = 255))]
+    name: Option<String>,
+    /// From 0, which only stores, to 9, which takes longest.
+    #[serde(default = "default_level")]
+    #[schemars(range(min = 0, max = 9))]
+    pub(super) level: u8,
+    /// Globs of what to leave out, folders with all that is in them. One without `/` is matched against names at any
+    /// depth, one with `/` against paths below the source.
+    #[serde(default)]
+    #[schemars(length(max = 256), inner(length(min = 1, max = 1024)))]
+    pub(super) exclude: Vec<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+enum Paths {
+    One(WirePath),
+    Many(#[schemars(length(min = 1, max = 1000))] Vec<WirePath>),
+}
+
+fn default_level() -> u8 {
+    6
+}
+
+impl ZipParams {
+    /// Every source.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+        let paths = match &self.path {
+            Paths::One(path) => std::slice::from_ref(path),
+            Paths::Many(paths) => paths,
+        };
+        paths.iter().map(|path| path.0.as_str())
+    }
+
+    /// The archive's name.
+    pub(super) fn filename(&self, tops: &[Top]) -> String {
+        match (&self.name, &self.path, tops) {
+            (Some(name), ..) => with_suffix(name),
+            (None, Paths::One(_), [top]) => format!("{}{SUFFIX}", top.name),
+            (None, ..) => format!("archive{SUFFIX}"),
+        }
+    }
+}
+
+fn with_suffix(name: &str) -> String {
+    let end = name.len().saturating_sub(SUFFIX.len());
+    match name.get(end..) {
+        Some(end) if end.eq_ignore_ascii_case(SUFFIX) => name.to_owned(),
+        _ => format!("{name}{SUFFIX}"),
+    }
+}
+
+/// Finds what is wrong with params that fit the schema.
+pub(super) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<Fault>> {
+    let fault = |pointer: &str, detail: String| Fault {
+        pointer: pointer.to_owned(),
+        detail,
+    };
+    let params: ZipParams =
+        serde_json::from_value(params.clone()).map_err(|e| vec![fault("#", e.to_string())])?;
+    let mut faults = Vec::new();
+    for (number, path) in params.paths().enumerate() {
+        if let Err(refusal) = roots.locate(path) {
+            let pointer = match params.path {
+                Paths::One(_) => "#/path".to_owned(),
+                Paths::Many(_) => format!("#/path/{number}"),
+            };
+            faults.push(fault(&pointer, refusal.to_string()));
+        }
+    }
+    if let Some(why) = params.name.as_deref().and_then(wrong_name) {
+        faults.push(fault("#/name", why));
+    }
+    if let Err((number, error)) = Exclude::new(&params.exclude) {
+        faults.push(fault(&format!("#/exclude/{number}"), error.to_string()));
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
+    }
+}
+
+fn wrong_name(name: &str) -> Option<String> {
+    let why = if name.contains(['/', '\\']) || name.chars().any(char::is_control) {
+        "it holds a slash or a control character"
+    } else if matches!(name, "." | "..") {
+        "it is a folder's"
+    } else if with_suffix(name).len() > NAME_BYTES {
+        "it is longer than 255 bytes"
+    } else {
+        return None;
+    };
+    Some(format!("{name:?} cannot be an archive's name: {why}"))
+}
+
+/// The names that are taken at the top of an archive.
+#[derive(Default)]
+pub(super) struct Names(HashSet<String>);
+
+impl Names {
+    /// The name, with a number where it is taken: behind a folder's name, before a file's extension.
+    pub(super) fn distinct(&mut self, name: &str, folder: bool) -> String {
+        let path = Path::new(name);
+        let (stem, extension) = match (path.file_stem(), path.extension()) {
+            (Some(stem), Some(extension)) if !folder => (
+                stem.to_string_lossy(),
+                format!(".{}", extension.to_string_lossy()),
+            ),
+            _ => (name.into(), String::new()),
+        };
+        let numbered = (1..).map(|number| format!("{stem} ({number}){extension}"));
+        let free = std::iter::once(name.to_owned())
+            .chain(numbered)
+            .find(|name| !self.0.contains(name))
+            .expect("there are more numbers than names");
+        self.0.insert(free.clone());
+        free
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_taken_gets_a_number() {
+        let mut names = Names::default();
+        let mut check = |name: &str, folder, expected: &str| {
+            assert_eq!(names.distinct(name, folder), expected);
+        };
+        check("a", true, "a");
+        check("a", false, "a (1)");
+        check("a (1)", false, "a (1) (1)");
+        check("a", true, "a (2)");
+        check("a.txt", false, "a.txt");
+        check("a.txt", false, "a (1).txt");
+        check("a.txt", true, "a.txt (1)");
+        check(".profile", false, ".profile");
+        check(".profile", false, ".profile (1)");
+    }
+
+    #[test]
+    fn the_suffix_is_added_where_it_is_missing() {
+        for (name, expected) in [
+            ("a", "a.zip"),
+            ("a.zip", "a.zip"),
+            ("a.ZIP", "a.ZIP"),
+            ("ü", "ü.zip"),
+            ("azip", "azip.zip"),
+        ] {
+            assert_eq!(with_suffix(name), expected);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What can be asked of a zip job.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{files_in, names_in, zip_ended, zipped};
+use crate::harness::{Site, incompressible};
+
+#[test]
+fn a_list_becomes_one_archive_with_distinct_names_at_the_top() {
+    let site = Site::new();
+    for (path, bytes) in [
+        ("a/x.txt", "1"),
+        ("b/x.txt", "2"),
+        ("c/deep/y", "3"),
+        ("d/c", "4"),
+    ] {
+        site.write(path, bytes.as_bytes());
+    }
+    let server = site.serve();
+    let paths = ["a/x.txt", "b/x.txt", "c", "d/c", "a/x.txt"].map(|path| format!("/docs/{path}"));
+    let (job, archive) = zipped(&server.client(), &json!({ "path": paths }));
+    assert_eq!(job["output"]["filename"], "archive.zip");
+    let expected = [
+        ("x.txt", "1"),
+        ("x (1).txt", "2"),
+        ("c/deep/y", "3"),
+        ("c (1)", "4"),
+        ("x (2).txt", "1"),
+    ];
+    let expected = expected.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()));
+    assert_eq!(files_in(&archive), BTreeMap::from(expected));
+    let missing = json!({ "path": ["/docs/a", "/docs/nothing"] });
+    let job = zip_ended(&server.client(), &missing);
+    assert_eq!(job["error"]["code"], "source_not_found");
+    server.stop();
+}
+
+#[test]
+fn the_archive_is_named_as_asked() {
+    let site = Site::new();
+    site.write("folder/a", b"a");
+    let server = site.serve();
+    let check = |params: Value, expected: &str| {
+        let (job, _) = zipped(&server.client(), &params);
+        assert_eq!(job["output"]["filename"], expected, "{params}");
+    };
+    check(json!({ "path": "/docs/folder" }), "folder.zip");
+    check(json!({ "path": "/docs" }), "docs.zip");
+    check(json!({ "path": ["/docs/folder"] }), "archive.zip");
+    check(
+        json!({ "path": "/docs", "name": "Sicherung ä" }),
+        "Sicherung ä.zip",
+    );
+    check(json!({ "path": "/docs", "name": "x.Zip" }), "x.Zip");
+    server.stop();
+}
+
+#[test]
+fn every_fault_is_named_by_its_place() {
+    let site = Site::new();
+    let server = site.serve();
+    let check = |params: Value, expected: &[&str]| {
+        let problem = server.client().post("/v1/operations/zip", &params, 422);
+        let problem = problem.json();
+        let errors = problem["errors"].as_array().expect("errors");
+        let pointers: Vec<_> = errors.iter().map(|error| &error["pointer"]).collect();
+        assert_eq!(pointers, expected, "{params}: {problem}");
+    };
+    check(json!({ "path": "/etc" }), &["#/path"]);
+    check(
+        json!({ "path": ["/docs", "/etc", "/docs", "x"] }),
+        &["#/path/1", "#/path/3"],
+    );
+    check(json!({ "path": [] }), &["#/path"]);
+    check(json!({ "path": vec!["/docs"; 1001] }), &["#/path"]);
+    check(json!({ "path": "/docs", "level": 10 }), &["#/level"]);
+    check(json!({ "path": "/docs", "colour": 1 }), &["#/colour"]);
+    for name in ["", "a/b", "a\nb", "..", "a\\b", &"ä".repeat(126)] {
+        check(json!({ "path": "/docs", "name": name }), &["#/name"]);
+    }
+    check(
+        json!({ "path": "/docs", "exclude": ["*.o", "{a"] }),
+        &["#/exclude/1"],
+    );
+    check(
+        json!({ "path": "/x", "name": "/", "exclude": ["["] }),
+        &["#/path", "#/name", "#/exclude/0"],
+    );
+    server.stop();
+}
+
+#[test]
+fn paths_are_marked_as_such_in_the_schema() {
+    use cloakroom::operations::Registry;
+    let registry = Registry::built_in();
+    let (_, zip) = registry.get("zip").expect("it is built in");
+    let path = &zip.description.params["properties"]["path"]["anyOf"];
+    assert_eq!(path[0]["format"], "path", "{path}");
+    assert_eq!(path[1]["items"]["format"], "path", "{path}");
+    assert_eq!(path[1]["maxItems"], 1000, "{path}");
+}
+
+#[test]
+fn a_level_of_nought_stores_and_nine_packs_tightest() {
+    let site = Site::new();
+    let words: Vec<_> = (0..200_000_u64)
+        .map(|i| (i * i % 9973).to_string())
+        .collect();
+    let text = words.join(" ");
+    site.write("folder/text", text.as_bytes());
+    site.write("folder/noise", &incompressible(700_000));
+    let server = site.serve();
+    let sizes = [0, 1, 6, 9].map(|level| {
+        let params = json!({ "path": "/docs/folder", "level": level });
+        let (_, archive) = zipped(&server.client(), &params);
+        let files = files_in(&archive);
+        assert!(files["folder/text"] == text.as_bytes(), "level {level}");
+        assert!(
+            files["folder/noise"] == incompressible(700_000),
+            "level {level}"
+        );
+        archive.len()
+    });
+    assert!(sizes[0] > text.len() + 700_000, "{sizes:?}");
+    assert!(sizes.is_sorted_by(|a, b| a > b), "{sizes:?}");
+    // Noise costs a few bytes a block, not more.
+    assert!(sizes[3] < text.len() / 2 + 701_000, "{sizes:?}");
+    server.stop();
+}
+
+#[test]
+fn what_is_excluded_is_left_out_with_all_that_is_in_it() {
+    let site = Site::new();
+    for path in [
+        "a.o",
+        "a.c",
+        "target/deep/b.c",
+        "sub/target/c.c",
+        "sub/d.o",
+        "gen/e.c",
+        "sub/gen/f.c",
+    ] {
+        site.write(&format!("folder/{path}"), b"x");
+    }
+    let server = site.serve();
+    let params = json!({ "path": "/docs/folder", "exclude": ["*.o", "target", "/gen/*.c"] });
+    let (job, archive) = zipped(&server.client(), &params);
+    let expected =
+        ["", "a.c", "gen/", "sub/", "sub/gen/", "sub/gen/f.c"].map(|path| format!("folder/{path}"));
+    assert_eq!(names_in(&archive), expected);
+    assert_eq!(job["stage"]["total"], 6, "{job}");
+    server.stop();
+}
