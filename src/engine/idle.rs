@@ -94,6 +94,21 @@ impl Idle {
         self.enter(job.seq, &job.operation, due, |_| {})
     }
 
+    /// Whether an ended job has expired; looking is no use of it.
+    pub(super) fn has_expired(&self, job: &Job) -> bool {
+        let State::Ended { due, .. } = job.state else {
+            return false;
+        };
+        let entry = self
+            .shard(job.seq)
+            .lock()
+            .get(&job.seq)
+            .copied()
+            .unwrap_or_default();
+        entry.expired
+            || (entry.holds == 0 && self.due(entry, &job.operation, due) <= self.clock.now())
+    }
+
     /// Holds an ended job; none if it has expired.
     pub(super) fn hold(self: &Arc<Self>, job: &Job) -> Option<Hold> {
         let State::Ended { due, .. } = job.state else {

@@ -99,6 +99,20 @@ impl Live {
         Some((live, job))
     }
 
+    /// Every job that has not ended, in order of submission.
+    pub(super) fn active(&self) -> Vec<(Arc<LiveJob>, Arc<Job>)> {
+        let mut active = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.read();
+            let jobs = shard
+                .values()
+                .filter_map(|live| Some((Arc::clone(live), live.job()?)));
+            active.extend(jobs.filter(|(_, job)| !job.is_terminal()));
+        }
+        active.sort_unstable_by_key(|(_, job)| job.seq);
+        active
+    }
+
     /// Takes over what a commit made of a job. Versions that progress gave out meanwhile stay behind.
     pub(super) fn publish(&self, job: &Arc<Job>) {
         if job.doomed {

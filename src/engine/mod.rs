@@ -2,6 +2,7 @@
 //!
 //! Puts the store, the live table and the runner together. Knows no HTTP.
 
+mod feed;
 mod idle;
 mod keys;
 mod live;
@@ -25,8 +26,11 @@ use crate::job::{Event, Job, JobId, Seq, Version};
 use crate::operations::{Fault, Registry};
 use crate::roots::Roots;
 use crate::store::{
-    self, BlobReader, Committed, Key, Limits, NewJob, Observer, OpenError, Options, Store, Uploads,
+    self, BlobReader, Committed, Filter, Key, Limits, NewJob, Observer, OpenError, Options, Store,
+    Uploads,
 };
+use feed::Feed;
+pub use feed::Follower;
 pub use idle::Hold;
 use idle::Idle;
 pub use keys::KeyInUse;
@@ -97,6 +101,15 @@ pub struct View {
     pub live: Option<Arc<LiveJob>>,
 }
 
+/// A page of a list.
+#[derive(Debug)]
+pub struct Page {
+    /// The jobs, newest first.
+    pub jobs: Vec<View>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<Seq>,
+}
+
 /// What a waiting reader has seen already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
@@ -118,6 +131,7 @@ pub struct Engine {
     idle: Arc<Idle>,
     sweeper: Arc<Sweeper>,
     keys: Arc<Keys>,
+    feed: Arc<Feed>,
     /// True once the server stops: nobody waits any longer.
     stopping: watch::Sender<bool>,
     duties: Vec<JoinHandle<()>>,
@@ -127,6 +141,7 @@ pub struct Engine {
 struct Desk {
     live: Arc<Live>,
     idle: OnceLock<Arc<Idle>>,
+    feed: Arc<Feed>,
     ended: Arc<Notify>,
     runner: Arc<Runner>,
     fatal: watch::Sender<Option<String>>,
@@ -136,22 +151,27 @@ impl Observer for Desk {
     fn committed(&self, change: Committed) {
         match change {
             Committed::Saved(job) => {
+                let seq = job.seq;
                 self.live.publish(&job);
                 if job.is_terminal() {
                     self.ended.notify_one();
                 } else if job.cancel_requested {
                     self.runner.stop(job.seq);
                 }
+                self.feed.changed(seq);
             }
             Committed::Claimed(job) => {
+                let seq = job.seq;
                 self.live.publish(&job);
                 self.runner.dispatch(job);
+                self.feed.changed(seq);
             }
             Committed::Forgotten(seq) => {
                 self.live.forget(seq);
                 if let Some(idle) = self.idle.get() {
                     idle.forget(seq);
                 }
+                self.feed.changed(seq);
             }
         }
     }
@@ -178,11 +198,17 @@ impl Engine {
         let roots = Roots::open(&config.roots, &config.data)
             .map_err(|(path, source)| StartError::Root { path, source })?;
         let roots = Arc::new(roots);
-        let runner = Runner::new(Arc::clone(&registry), Arc::clone(&roots), Arc::clone(&live));
-        let ended = Arc::new(Notify::new());
+        let (ended, feed) = (Arc::new(Notify::new()), Arc::new(Feed::default()));
+        let runner = Runner::new(
+            Arc::clone(&registry),
+            Arc::clone(&roots),
+            Arc::clone(&live),
+            Arc::clone(&feed),
+        );
         let desk = Arc::new(Desk {
             live: Arc::clone(&live),
             idle: OnceLock::new(),
+            feed: Arc::clone(&feed),
             ended: Arc::clone(&ended),
             runner: Arc::clone(&runner),
             fatal,
@@ -250,6 +276,7 @@ impl Engine {
             idle,
             sweeper,
             keys: Arc::default(),
+            feed,
             stopping: watch::Sender::new(false),
             duties,
         })
@@ -310,6 +337,7 @@ impl Engine {
             params,
             uploads,
             key: submission.key,
+            again: None,
         };
         let job = self.store.submit(new.clone()).await?;
         // The job that a key stands for may have expired, though it was not swept yet.
@@ -418,6 +446,106 @@ impl Engine {
         let view = self.get(id).await?;
         self.store.record(id.seq(), Event::Delete).await?;
         Ok(view.job)
+    }
+
+    /// A page of jobs, newest first; counts as no use of them.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub async fn list(&self, filter: Filter, limit: usize) -> Result<Page, store::Error> {
+        let statuses = filter.statuses.clone();
+        let rows = self.store.list(filter, limit + 1).await?;
+        let next = rows
+            .get(limit)
+            .and_then(|_| rows.get(limit - 1))
+            .map(|job| job.seq);
+        let jobs = rows
+            .into_iter()
+            .take(limit)
+            .map(|row| match self.live.get(row.seq) {
+                Some((live, job)) => View {
+                    job,
+                    live: Some(live),
+                },
+                None => View {
+                    job: Arc::new(row),
+                    live: None,
+                },
+            });
+        let fits = |view: &View| {
+            let status = statuses.is_empty() || statuses.contains(&view.job.status());
+            status && !self.idle.has_expired(&view.job)
+        };
+        Ok(Page {
+            jobs: jobs.filter(fits).collect(),
+            next,
+        })
+    }
+
+    /// Every job that has not ended, in order of submission.
+    pub fn active(&self) -> Vec<View> {
+        let active = self.live.active();
+        active
+            .into_iter()
+            .map(|(live, job)| View {
+                job,
+                live: Some(live),
+            })
+            .collect()
+    }
+
+    /// Follows the changes of all jobs from now on.
+    pub fn follow(&self) -> Follower {
+        self.feed.follow()
+    }
+
+    /// A job as it is, which counts as no use of it; none if it is gone.
+    pub async fn look(&self, seq: Seq) -> Option<View> {
+        let view = match self.live.get(seq) {
+            Some((live, job)) => View {
+                job,
+                live: Some(live),
+            },
+            None => View {
+                job: self.store.job(seq).await.ok()??,
+                live: None,
+            },
+        };
+        (!self.idle.has_expired(&view.job)).then_some(view)
+    }
+
+    /// Keeps an ended job from expiry.
+    pub fn hold(&self, job: &Job) -> Option<Hold> {
+        self.idle.hold(job)
+    }
+
+    /// Ends when the server stops.
+    pub async fn stopping(&self) {
+        // The sender lives as long as we do.
+        let _ = self
+            .stopping
+            .subscribe()
+            .wait_for(|stopping| *stopping)
+            .await;
+    }
+
+    /// A new job that asks what this one asked, of the same uploads.
+    ///
+    /// # Errors
+    /// [`store::Error::NotEnded`] while it has not ended.
+    pub async fn retry(&self, id: JobId) -> Result<View, SubmitError> {
+        let view = self.get(id).await?;
+        if !view.job.is_terminal() {
+            return Err(store::Error::NotEnded.into());
+        }
+        if self.registry.get(&view.job.operation).is_none() {
+            return Err(SubmitError::UnknownOperation(
+                view.job.operation.to_string(),
+            ));
+        }
+        let params = self.params(&view.job).await?;
+        let job = self.store.submit_again(&view.job, params).await?;
+        self.submitted(job)
     }
 
     /// The params of a job as JSON.

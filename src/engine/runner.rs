@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::{Notify, watch};
 
+use super::feed::Feed;
 use super::live::Live;
 use crate::faults;
 use crate::job::{Event, Failure, Job, Output, Seq};
@@ -41,6 +42,7 @@ pub(super) struct Runner {
     registry: Arc<Registry>,
     roots: Arc<Roots>,
     live: Arc<Live>,
+    feed: Arc<Feed>,
     cores: Arc<Cores>,
     /// Set once the store is open; nothing is dispatched before.
     store: OnceLock<Arc<Store>>,
@@ -63,11 +65,17 @@ impl ProgressSink for Wake {
 }
 
 impl Runner {
-    pub(super) fn new(registry: Arc<Registry>, roots: Arc<Roots>, live: Arc<Live>) -> Arc<Self> {
+    pub(super) fn new(
+        registry: Arc<Registry>,
+        roots: Arc<Roots>,
+        live: Arc<Live>,
+        feed: Arc<Feed>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             registry,
             roots,
             live,
+            feed,
             cores: Arc::default(),
             store: OnceLock::new(),
             work: Mutex::default(),
@@ -172,6 +180,7 @@ impl Runner {
                     .progress(*seq, running.attempt, &progress)
                     .is_some()
                 {
+                    self.feed.changed(*seq);
                     self.store().leave_progress(*seq, running.attempt, progress);
                 }
             }

@@ -1,15 +1,21 @@
-//! What replies are made of: nothing, some bytes, or a result streamed from the store.
+//! What replies are made of: nothing, some bytes, a result streamed from the store, or events.
 
 use std::io;
+use std::ops::Range;
 use std::pin::Pin;
+use std::sync::LazyLock;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use hyper::body::{Frame, SizeHint};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::engine::Hold;
-use crate::store::{self, BlobReader};
+use crate::store::{self, BlobReader, CHUNK_BYTES};
+
+/// Chunks that all downloads together read ahead, 8 MiB: without one of them a download waits for its disk.
+static READ_AHEAD: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(32));
 
 /// A reply's body.
 #[derive(Debug)]
@@ -18,35 +24,87 @@ pub enum Body {
     Full(Bytes),
     /// A blob.
     Blob(BlobStream),
+    /// Pieces as they come, until the sender is gone.
+    Events(mpsc::Receiver<Bytes>),
 }
 
-/// A blob on its way out: one chunk is read ahead while the last is sent.
+impl Body {
+    /// No bytes.
+    pub(super) fn empty() -> Self {
+        Self::Full(Bytes::new())
+    }
+}
+
+/// A blob, or a part of one, on its way out: a chunk is read ahead while the last is sent.
 #[derive(Debug)]
 pub struct BlobStream {
     reader: BlobReader,
     number: u32,
+    /// Bytes of the next chunk that are not wanted.
+    skip: usize,
     remaining: u64,
     /// Kept from expiry until the last byte is on its way.
     _hold: Hold,
-    next: JoinHandle<Result<Option<Bytes>, store::Error>>,
+    next: Option<Read>,
 }
 
-impl BlobStream {
-    /// The whole blob, which is `size` bytes long. Needs a tokio runtime.
-    pub fn new(reader: BlobReader, size: u64, hold: Hold) -> Self {
-        let next = read(reader.clone(), 0);
+/// A chunk that is being read.
+#[derive(Debug)]
+struct Read {
+    chunk: JoinHandle<Result<Option<Bytes>, store::Error>>,
+    _permit: Option<SemaphorePermit<'static>>,
+}
+
+impl Read {
+    fn start(reader: BlobReader, number: u32, permit: Option<SemaphorePermit<'static>>) -> Self {
         Self {
-            reader,
-            number: 0,
-            remaining: size,
-            _hold: hold,
-            next,
+            chunk: tokio::task::spawn_blocking(move || reader.chunk(number)),
+            _permit: permit,
         }
     }
 }
 
-fn read(reader: BlobReader, number: u32) -> JoinHandle<Result<Option<Bytes>, store::Error>> {
-    tokio::task::spawn_blocking(move || reader.chunk(number))
+impl BlobStream {
+    /// These bytes of a blob. Nothing is read before the first is asked for.
+    pub(super) fn new(reader: BlobReader, range: Range<u64>, hold: Hold) -> Self {
+        let chunk = CHUNK_BYTES as u64;
+        Self {
+            reader,
+            number: u32::try_from(range.start / chunk).unwrap_or(u32::MAX),
+            skip: (range.start % chunk) as usize,
+            remaining: range.end - range.start,
+            _hold: hold,
+            next: None,
+        }
+    }
+
+    /// An error ends the connection short of its Content-Length, which is how the client knows.
+    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        if self.remaining == 0 {
+            return Poll::Ready(None);
+        }
+        let next = self
+            .next
+            .get_or_insert_with(|| Read::start(self.reader.clone(), self.number, None));
+        let chunk = match ready!(Pin::new(&mut next.chunk).poll(context)) {
+            Ok(Ok(Some(chunk))) if chunk.len() > self.skip => chunk,
+            Ok(Ok(_)) => return Poll::Ready(Some(Err(io::Error::other("the result is gone")))),
+            Ok(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+            Err(error) => return Poll::Ready(Some(Err(io::Error::other(error)))),
+        };
+        self.next = None;
+        let mut chunk = chunk;
+        chunk.advance(std::mem::take(&mut self.skip));
+        chunk.truncate(usize::try_from(self.remaining).unwrap_or(usize::MAX));
+        self.remaining -= chunk.len() as u64;
+        self.number += 1;
+        if self.remaining > 0
+            && let Ok(permit) = READ_AHEAD.try_acquire()
+        {
+            self.next = Some(Read::start(self.reader.clone(), self.number, Some(permit)));
+        }
+        Poll::Ready(Some(Ok(chunk)))
+    }
 }
 
 impl hyper::body::Body for Body {
@@ -63,6 +121,9 @@ impl hyper::body::Body for Body {
             Self::Blob(stream) => stream
                 .poll_chunk(context)
                 .map(|chunk| chunk.map(|chunk| chunk.map(Frame::data))),
+            Self::Events(pieces) => pieces
+                .poll_recv(context)
+                .map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
         }
     }
 
@@ -70,34 +131,15 @@ impl hyper::body::Body for Body {
         match self {
             Self::Full(bytes) => bytes.is_empty(),
             Self::Blob(stream) => stream.remaining == 0,
+            Self::Events(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(match self {
-            Self::Full(bytes) => bytes.len() as u64,
-            Self::Blob(stream) => stream.remaining,
-        })
-    }
-}
-
-impl BlobStream {
-    /// An error ends the connection short of its Content-Length, which is how the client knows.
-    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        if self.remaining == 0 {
-            return Poll::Ready(None);
+        match self {
+            Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Blob(stream) => SizeHint::with_exact(stream.remaining),
+            Self::Events(_) => SizeHint::default(),
         }
-        let chunk = match ready!(Pin::new(&mut self.next).poll(context)) {
-            Ok(Ok(Some(chunk))) if chunk.len() as u64 <= self.remaining => chunk,
-            Ok(Ok(_)) => return Poll::Ready(Some(Err(io::Error::other("the result is gone")))),
-            Ok(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
-            Err(error) => return Poll::Ready(Some(Err(io::Error::other(error)))),
-        };
-        self.remaining -= chunk.len() as u64;
-        if self.remaining > 0 {
-            self.number += 1;
-            self.next = read(self.reader.clone(), self.number);
-        }
-        Poll::Ready(Some(Ok(chunk)))
     }
 }

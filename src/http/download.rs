@@ -1,17 +1,24 @@
-//! Results on their way out.
+//! Results on their way out: whole or a range, under conditions (RFC 9110, section 13).
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    HeaderValue, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, IF_RANGE,
+    RANGE, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
 use super::body::{BlobStream, Body};
 use super::problem::Problem;
+use super::range::{Wanted, wanted};
+use super::reply::header;
 use crate::engine::Engine;
-use crate::job::Job;
+use crate::job::{Job, Output};
 use crate::store;
+
+const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 
 /// What RFC 8187 does not allow to stand for itself.
 const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
@@ -30,27 +37,98 @@ const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
 
 /// The whole result of a job.
 pub(super) fn whole(engine: &Engine, job: &Job) -> Result<Response<Body>, Problem> {
+    result(engine, job, &Method::GET, &HeaderMap::new())
+}
+
+/// As much of a job's result as the request's headers ask for.
+pub(super) fn result(
+    engine: &Engine,
+    job: &Job,
+    method: &Method,
+    request: &HeaderMap,
+) -> Result<Response<Body>, Problem> {
     let Some(output) = job.output() else {
         return Err(without_result(job));
     };
+    let text = |name: HeaderName| request.get(name).and_then(|value| value.to_str().ok());
+    let tag = format!("\"{}\"", output.sha256);
+    if text(IF_MATCH).is_some_and(|tags| !names(tags, &tag, false)) {
+        let detail = "The result is another than the one that If-Match names.";
+        return Err(Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "precondition_failed",
+            detail,
+        ));
+    }
+    if text(IF_NONE_MATCH).is_some_and(|tags| names(tags, &tag, true)) {
+        return Ok(reply(StatusCode::NOT_MODIFIED, Body::empty(), output, &tag));
+    }
+    // A range of something else than the client has begun with would not fit: then it gets all of it.
+    let range = text(RANGE)
+        .filter(|_| *method == Method::GET && text(IF_RANGE).is_none_or(|range| range == tag));
     let (reader, hold) = engine.result(job).ok_or(store::Error::NotFound)?;
-    let mut response = Response::new(Body::Blob(BlobStream::new(reader, output.size, hold)));
+    let (status, range) = match wanted(range, output.size) {
+        Wanted::Whole => (StatusCode::OK, 0..output.size),
+        Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+        Wanted::Nothing => {
+            let detail = format!("The result has {} bytes.", output.size);
+            let problem = Problem::new(
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "range_not_satisfiable",
+                detail,
+            );
+            return Err(problem.with(CONTENT_RANGE, header(&format!("bytes */{}", output.size))));
+        }
+    };
+    let content_range = format!(
+        "bytes {}-{}/{}",
+        range.start,
+        range.end.saturating_sub(1),
+        output.size
+    );
+    let body = Body::Blob(BlobStream::new(reader, range, hold));
+    let mut response = reply(status, body, output, &tag);
+    if status == StatusCode::PARTIAL_CONTENT {
+        response
+            .headers_mut()
+            .insert(CONTENT_RANGE, header(&content_range));
+    }
+    Ok(response)
+}
+
+fn reply(status: StatusCode, body: Body, output: &Output, tag: &str) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
     let headers = response.headers_mut();
+    headers.insert(ETAG, header(tag));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    if status == StatusCode::NOT_MODIFIED {
+        return response;
+    }
     let media_type = HeaderValue::from_str(&output.media_type);
     headers.insert(
         CONTENT_TYPE,
         media_type.unwrap_or(HeaderValue::from_static("application/octet-stream")),
     );
     headers.insert(CONTENT_DISPOSITION, attachment(&output.filename));
-    headers.insert(
-        ETAG,
-        super::reply::header(&format!("\"{}\"", output.sha256)),
-    );
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("none"));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
-    Ok(response)
+    if let Ok(digest) = hex::decode(&output.sha256) {
+        headers.insert(
+            REPR_DIGEST,
+            header(&format!("sha-256=:{}:", BASE64_STANDARD.encode(digest))),
+        );
+    }
+    response
+}
+
+/// Whether a list of entity tags names `tag`; weak ones do where the comparison is weak.
+fn names(tags: &str, tag: &str, weakly: bool) -> bool {
+    tags.split(',').map(str::trim).any(|one| {
+        let strong = one.strip_prefix("W/").filter(|_| weakly).unwrap_or(one);
+        one == "*" || strong == tag
+    })
 }
 
 fn without_result(job: &Job) -> Problem {
@@ -67,28 +145,24 @@ fn without_result(job: &Job) -> Problem {
 
 /// The name to save under: in plain ASCII for old clients, and whole (RFC 8187).
 fn attachment(filename: &str) -> HeaderValue {
+    let is_plain = |c: char| c.is_ascii_graphic() && !"\"\\%".contains(c) || c == ' ';
     let plain: String = filename
         .chars()
-        .map(|c| {
-            if c.is_ascii_graphic() && !"\"\\%".contains(c) || c == ' ' {
-                c
-            } else {
-                '_'
-            }
-        })
+        .map(|c| if is_plain(c) { c } else { '_' })
         .collect();
     let whole = percent_encoding::utf8_percent_encode(filename, NOT_ATTR_CHAR);
-    super::reply::header(&format!(
+    header(&format!(
         "attachment; filename=\"{plain}\"; filename*=UTF-8''{whole}"
     ))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn a_name_is_given_twice() {
-        let check =
-            |name: &str, expected: &str| assert_eq!(super::attachment(name), expected, "{name}");
+        let check = |name: &str, expected: &str| assert_eq!(attachment(name), expected, "{name}");
         check(
             "a b.zip",
             "attachment; filename=\"a b.zip\"; filename*=UTF-8''a%20b.zip",
@@ -100,6 +174,20 @@ mod tests {
         check(
             "a\r\nb",
             "attachment; filename=\"a__b\"; filename*=UTF-8''a%0D%0Ab",
+        );
+    }
+
+    #[test]
+    fn tags_are_compared_as_their_header_wants() {
+        assert!(
+            names("\"a\"", "\"a\"", false)
+                && names("\"x\", \"a\"", "\"a\"", false)
+                && names("*", "\"a\"", false)
+        );
+        assert!(
+            !names("W/\"a\"", "\"a\"", false)
+                && names("W/\"a\"", "\"a\"", true)
+                && !names("\"b\"", "\"a\"", true)
         );
     }
 }

@@ -3,12 +3,15 @@
 mod body;
 mod dialects;
 mod download;
+mod events;
 mod guard;
+mod list;
 mod pace;
 mod params;
 mod prefer;
 mod problem;
 mod query;
+mod range;
 mod reply;
 mod route;
 mod server;
@@ -61,7 +64,11 @@ impl App {
     }
 
     /// Answers a request that came in on the address `local`.
-    pub async fn answer(&self, request: Request<Incoming>, local: IpAddr) -> Response<Body> {
+    pub async fn answer(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        local: IpAddr,
+    ) -> Response<Body> {
         let (request, body) = request.into_parts();
         match self.try_answer(&request, body, local).await {
             Ok(response) => response,
@@ -70,7 +77,7 @@ impl App {
     }
 
     async fn try_answer(
-        &self,
+        self: &Arc<Self>,
         request: &Parts,
         body: Incoming,
         local: IpAddr,
@@ -114,6 +121,13 @@ impl App {
                 }
                 self.job(StatusCode::OK, &view, &base).await
             }
+            Route::Jobs => self.list(request, &base).await,
+            Route::Events => Ok(self.all_events(&base)),
+            Route::JobEvents(id) => self.job_events(request, id, &base).await,
+            Route::Retry(id) => {
+                let view = self.engine.retry(id).await?;
+                self.ticket(&view, &base).await
+            }
             Route::Cancel(id) => {
                 let view = self.engine.cancel(id).await?;
                 let status = if view.job.is_terminal() {
@@ -134,14 +148,14 @@ impl App {
             Route::Monitor(token) => self.monitor(&token, &base).await,
             Route::MonitorResult(token) => {
                 let view = self.engine.monitored(&token).await?;
-                download::whole(&self.engine, &view.job)
+                download::result(&self.engine, &view.job, &request.method, &request.headers)
             }
             Route::Download(id) => {
                 let view = match query::patience(request)? {
                     Some(patience) => self.engine.wait(id, Until::Ended, patience).await?,
                     None => self.engine.get(id).await?,
                 };
-                download::whole(&self.engine, &view.job)
+                download::result(&self.engine, &view.job, &request.method, &request.headers)
             }
         }
     }
@@ -186,21 +200,25 @@ impl App {
         })
     }
 
-    /// A job, from the bytes that were made for its version if there are any.
+    /// A job, with its version.
     async fn job(
         &self,
         status: StatusCode,
         view: &View,
         base: &str,
     ) -> Result<Response<Body>, Problem> {
-        let params = self.engine.params(&view.job).await?;
-        let make = || native::job(&view.job, &params, &self.links(&view.job, base)).into();
-        let bytes = match &view.live {
-            Some(live) => live.rendered(view.job.version, base, make),
-            None => make(),
-        };
-        let mut response = json(status, bytes);
+        let mut response = json(status, self.job_bytes(view, base).await?);
         add_version(&mut response, view);
         Ok(response)
+    }
+
+    /// A job as JSON, from the bytes that were made for its version if there are any.
+    async fn job_bytes(&self, view: &View, base: &str) -> Result<Bytes, Problem> {
+        let params = self.engine.params(&view.job).await?;
+        let make = || native::job(&view.job, &params, &self.links(&view.job, base)).into();
+        Ok(match &view.live {
+            Some(live) => live.rendered(view.job.version, base, make),
+            None => make(),
+        })
     }
 }

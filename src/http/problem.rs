@@ -149,6 +149,10 @@ impl From<store::Error> for Problem {
                 &format!("{jobs} jobs are waiting, which is as many as may. Try again later."),
             )
             .retry_after(5),
+            Error::NotEnded => {
+                let detail = "The job has not ended: it can be retried when it has.";
+                Self::new(StatusCode::CONFLICT, "not_ended", detail)
+            }
             Error::KeyTaken => {
                 let detail = "Another request was submitted under this Idempotency-Key.";
                 Self::new(

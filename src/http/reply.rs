@@ -31,6 +31,11 @@ pub(super) fn options(allowed: &'static str) -> Response<Body> {
     response
 }
 
+/// Nothing to say.
+pub(super) fn no_content() -> Response<Body> {
+    empty(StatusCode::NO_CONTENT)
+}
+
 /// The client has this version of a job.
 pub(super) fn not_modified(view: &View) -> Response<Body> {
     let mut response = empty(StatusCode::NOT_MODIFIED);

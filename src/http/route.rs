@@ -17,6 +17,14 @@ pub(super) enum Route {
     Submit(String),
     /// A job.
     Job(JobId),
+    /// All jobs.
+    Jobs,
+    /// The changes of all jobs.
+    Events,
+    /// The changes of a job.
+    JobEvents(JobId),
+    /// A job is to be done once more.
+    Retry(JobId),
     /// A job is to be forgotten.
     Delete(JobId),
     /// A job is to stop.
@@ -70,6 +78,15 @@ pub(super) fn route(method: &Method, path: &str) -> Result<Route, Miss> {
             Method::GET | Method::HEAD => Ok(Route::Job(id(job)?)),
             Method::DELETE => Ok(Route::Delete(id(job)?)),
             _ => Err(refused(method, "GET, HEAD, DELETE, OPTIONS")),
+        },
+        [Some("v1"), Some("jobs"), None, _] => get(method, Route::Jobs),
+        [Some("v1"), Some("events"), None, _] => get(method, Route::Events),
+        [Some("v1"), Some("jobs"), Some(job), Some("events")] => {
+            get(method, Route::JobEvents(id(job)?))
+        }
+        [Some("v1"), Some("jobs"), Some(job), Some("retry")] => match *method {
+            Method::POST => Ok(Route::Retry(id(job)?)),
+            _ => Err(refused(method, "POST, OPTIONS")),
         },
         [Some("v1"), Some("jobs"), Some(job), Some("cancel")] => match *method {
             Method::POST => Ok(Route::Cancel(id(job)?)),
@@ -144,7 +161,6 @@ mod tests {
             "/",
             "",
             "/v1",
-            "/v1/jobs",
             "/v1/jobs/x",
             "/v1/jobs//",
             "/v1/operations/zip/x",

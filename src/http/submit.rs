@@ -131,7 +131,8 @@ impl App {
         }
     }
 
-    async fn ticket(&self, view: &View, base: &str) -> Result<Response<Body>, Problem> {
+    /// The ticket.
+    pub(super) async fn ticket(&self, view: &View, base: &str) -> Result<Response<Body>, Problem> {
         let mut response = self.job(StatusCode::ACCEPTED, view, base).await?;
         let links = self.links(&view.job, base);
         let (url, monitor) = (links.job(&view.job), links.monitor());

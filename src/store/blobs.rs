@@ -291,11 +291,19 @@ fn insert_data(
     Ok(())
 }
 
-/// Takes a blob from its owner.
-pub(super) fn disown(connection: &Connection, blob: BlobId) -> Result<(), Error> {
+/// Takes a blob from its owner; false if that is another one.
+pub(super) fn disown(connection: &Connection, blob: BlobId, owner: Seq) -> Result<bool, Error> {
+    let rows = connection
+        .prepare_cached("update blob set owner = null where id = ? and owner = ?")?
+        .execute([blob.0, owner.0])?;
+    Ok(rows == 1)
+}
+
+/// Gives an owned blob to another owner.
+pub(super) fn hand_over(connection: &Connection, blob: BlobId, owner: Seq) -> Result<(), Error> {
     connection
-        .prepare_cached("update blob set owner = null where id = ?")?
-        .execute([blob.0])?;
+        .prepare_cached("update blob set owner = ?2 where id = ?1 and owner is not null")?
+        .execute([blob.0, owner.0])?;
     Ok(())
 }
 

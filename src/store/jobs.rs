@@ -191,7 +191,10 @@ impl Jobs {
             token: new.token.clone(),
             operation: Arc::clone(&new.operation),
             params,
-            uploads: new.uploads.iter().map(|whole| whole.blob).collect(),
+            uploads: match new.again {
+                Some(old) => Arc::clone(&self.find(connection, old)?.uploads),
+                None => new.uploads.iter().map(|whole| whole.blob).collect(),
+            },
             attempt: 0,
             strikes: 0,
             version: Version::first_of(self.boot),
@@ -205,6 +208,11 @@ impl Jobs {
             job = *claimed;
         }
         rows::insert(connection, &job)?;
+        if new.again.is_some() {
+            for blob in &*job.uploads {
+                blobs::hand_over(connection, *blob, seq)?;
+            }
+        }
         for whole in &new.uploads {
             self.blob.reserve(connection, whole.blob.0)?;
             blobs::insert_tail(connection, whole, seq)?;
@@ -260,10 +268,10 @@ impl Jobs {
     pub(super) fn sweep(&mut self, connection: &Connection, sweep: &Sweep) -> Result<(), Error> {
         for seq in &sweep.expired {
             for blob in rows::expire(connection, *seq)? {
-                // Most are short and go at once; the others are freed bit by bit.
-                let (_, is_gone) = blobs::free(connection, blob, FREED_AT_ONCE)?;
-                if !is_gone {
-                    blobs::disown(connection, blob)?;
+                // An upload may be another job's by now; what is short goes at once, the rest is freed bit by bit.
+                if blobs::disown(connection, blob, *seq)?
+                    && !blobs::free(connection, blob, FREED_AT_ONCE)?.1
+                {
                     self.disowned.push(blob);
                 }
             }
@@ -339,8 +347,9 @@ impl Jobs {
             }
             Change::Forget => {
                 for blob in job.blobs() {
-                    blobs::disown(connection, blob)?;
-                    self.disowned.push(blob);
+                    if blobs::disown(connection, blob, job.seq)? {
+                        self.disowned.push(blob);
+                    }
                 }
                 rows::delete_keys(connection, job.seq)?;
                 self.disowned.extend(result.map(|whole| whole.blob));

@@ -29,7 +29,8 @@ use rusqlite::{Connection, ErrorCode, ffi};
 use tokio::sync::oneshot;
 
 use crate::job::{
-    BlobId, Event, INLINE_PARAMS_BYTES, IdleMs, IllegalEvent, Job, Params, Progress, Seq, Version,
+    BlobId, Event, INLINE_PARAMS_BYTES, IdleMs, IllegalEvent, Job, Params, Progress, Seq, Status,
+    Version,
 };
 pub use blobs::{BlobReader, BlobWriter, CHUNK_BYTES, WholeBlob};
 pub use clock::{IdleClock, TICK};
@@ -94,6 +95,8 @@ pub struct NewJob {
     pub uploads: Vec<WholeBlob>,
     /// What the client calls the submission.
     pub key: Option<Key>,
+    /// The job whose uploads it takes over.
+    pub again: Option<Seq>,
 }
 
 /// A client's own name for a submission: the same one again makes no second job.
@@ -122,6 +125,9 @@ pub enum Error {
     /// Something else was submitted under the same key.
     #[error("the key belongs to another submission")]
     KeyTaken,
+    /// The job has not ended.
+    #[error("the job has not ended")]
+    NotEnded,
     /// The job is not there.
     #[error("there is no such job")]
     NotFound,
@@ -228,6 +234,17 @@ impl Sweep {
     pub fn is_empty(&self) -> bool {
         self.expired.is_empty() && self.rearmed.is_empty() && self.clock.is_none()
     }
+}
+
+/// Which jobs a list is of.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// In one of these states; in any if there are none.
+    pub statuses: Vec<Status>,
+    /// Of this operation.
+    pub operation: Option<String>,
+    /// Submitted before this one.
+    pub before: Option<Seq>,
 }
 
 /// An ended job that is due by what its row says.
@@ -369,6 +386,26 @@ impl Store {
         }
     }
 
+    /// Stores a job that asks what `old` asked; what was uploaded for that one is the new one's too.
+    ///
+    /// # Errors
+    /// As [`Store::submit`].
+    pub fn submit_again(
+        &self,
+        old: &Job,
+        params: Arc<str>,
+    ) -> impl Future<Output = Result<Arc<Job>, Error>> + use<> {
+        let (token, operation) = (old.token.clone(), Arc::clone(&old.operation));
+        self.submit(NewJob {
+            token,
+            operation,
+            params,
+            uploads: Vec::new(),
+            key: None,
+            again: Some(old.seq),
+        })
+    }
+
     /// Records what happened to a job, as [`crate::job::apply`] decides; gives the job as it is then, or as it
     /// last was if the event made it go.
     ///
@@ -427,6 +464,15 @@ impl Store {
     /// What the disk may say.
     pub async fn due(&self, now: IdleMs, most: usize) -> Result<Vec<Due>, Error> {
         self.read(move |connection| rows::select_due(connection, now, most))
+            .await
+    }
+
+    /// Up to `most` jobs that fit, newest first, as the rows have them.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub async fn list(&self, filter: Filter, most: usize) -> Result<Vec<Job>, Error> {
+        self.read(move |connection| rows::select_page(connection, &filter, most))
             .await
     }
 

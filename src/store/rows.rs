@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Due, Error, Key};
+use super::{Due, Error, Filter, Key};
 use crate::job::{
     BlobId, Failure, IdleMs, Job, JobId, Outcome, Output, Params, Progress, Seq, State, Status,
     Version, WallMs,
@@ -186,6 +186,40 @@ pub(super) fn select_due(
         })
     })?;
     Ok(due.collect::<Result<_, _>>()?)
+}
+
+/// Up to `most` jobs that fit, newest first.
+pub(super) fn select_page(
+    connection: &Connection,
+    filter: &Filter,
+    most: usize,
+) -> Result<Vec<Job>, Error> {
+    let mut query = format!("select {COLUMNS} from job where doomed = 0 and seq < :before");
+    if filter.operation.is_some() {
+        query.push_str(" and operation = :operation");
+    }
+    if !filter.statuses.is_empty() {
+        let words: Vec<_> = filter
+            .statuses
+            .iter()
+            .map(|status| format!("'{}'", status.as_str()))
+            .collect();
+        query.push_str(&format!(" and state in ({})", words.join(", ")));
+    }
+    query.push_str(" order by seq desc limit :most");
+    let mut statement = connection.prepare_cached(&query)?;
+    let before = filter.before.map_or(i64::MAX, |seq| seq.0);
+    let most = most as i64;
+    let mut rows = match &filter.operation {
+        Some(operation) => statement
+            .query(named_params! { ":before": before, ":most": most, ":operation": operation })?,
+        None => statement.query(named_params! { ":before": before, ":most": most })?,
+    };
+    let mut jobs = Vec::new();
+    while let Some(row) = rows.next()? {
+        jobs.push(read(row)?);
+    }
+    Ok(jobs)
 }
 
 /// When the next ended job is due.

@@ -196,6 +196,34 @@ impl Drop for Server {
     }
 }
 
+/// An event stream.
+pub(crate) struct Events {
+    pub(crate) head: String,
+    lines: BufReader<TcpStream>,
+}
+
+impl Events {
+    /// The next event: its name, its id, its data; none at the stream's end.
+    pub(crate) fn next(&mut self) -> Option<(String, String, Value)> {
+        let (mut name, mut id) = (String::new(), String::new());
+        loop {
+            let mut line = String::new();
+            if self.lines.read_line(&mut line).expect("a line") == 0 {
+                return None;
+            }
+            // Lines of the chunked coding are no fields.
+            match line.trim_end().split_once(": ") {
+                Some(("event", text)) => text.clone_into(&mut name),
+                Some(("id", text)) => text.clone_into(&mut id),
+                Some(("data", text)) => {
+                    return Some((name, id, serde_json::from_str(text).expect("JSON")));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
 /// Asks one server.
 #[derive(Clone, Copy)]
 pub(crate) struct Client {
@@ -236,6 +264,23 @@ impl Client {
             json.to_string().as_bytes(),
             expected,
         )
+    }
+
+    /// Opens an event stream.
+    pub(crate) fn events(&self, path: &str, headers: &str) -> Events {
+        let mut stream = TcpStream::connect(self.address).expect("a connection");
+        stream.set_read_timeout(Some(GENEROUS)).expect("a socket");
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{headers}\r\n",
+            self.address
+        );
+        stream.write_all(request.as_bytes()).expect("it is sent");
+        let mut lines = BufReader::new(stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(lines.read_line(&mut head).expect("a head"), 0, "{head}");
+        }
+        Events { head, lines }
     }
 
     /// Submits a zip job and gives its id.

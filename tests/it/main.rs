@@ -15,4 +15,5 @@ mod run;
 mod slow;
 mod submit;
 mod upload;
+mod watch;
 mod zip;

@@ -50,6 +50,9 @@ struct LinksJson {
     own: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     cancel: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry: Option<String>,
+    events: String,
     monitor: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<String>,
@@ -93,6 +96,7 @@ pub(crate) fn deleted_job(job: &Job, params: &str, links: &Links<'_>) -> Vec<u8>
         ..JobJson::of(job, params, links)
     };
     json.links.cancel = None;
+    json.links.retry = None;
     json.links.result = None;
     serde_json::to_vec(&json).expect("plain structs always serialise")
 }
@@ -141,6 +145,10 @@ impl<'a> JobJson<'a> {
                 cancel: job
                     .can_be_canceled()
                     .then(|| format!("{}/cancel", links.job(job))),
+                retry: job
+                    .is_terminal()
+                    .then(|| format!("{}/retry", links.job(job))),
+                events: format!("{}/events", links.job(job)),
                 monitor: links.monitor(),
                 result: output.as_ref().map(|output| output.uri.clone()),
             },

@@ -1,0 +1,104 @@
+//! `GET /v1/jobs`: own jobs, newest first.
+
+use http::header::LINK;
+use http::request::Parts;
+use http::{Response, StatusCode};
+use serde_json::value::RawValue;
+
+use super::body::Body;
+use super::problem::Problem;
+use super::reply::{header, json};
+use super::{App, query};
+use crate::job::{Seq, Status};
+use crate::operations::Fault;
+use crate::store::Filter;
+
+const LIMIT: usize = 100;
+const LIMIT_AT_MOST: usize = 1000;
+
+impl App {
+    /// A page of the list.
+    pub(super) async fn list(
+        &self,
+        request: &Parts,
+        base: &str,
+    ) -> Result<Response<Body>, Problem> {
+        let (filter, limit) = filter(request)?;
+        let page = self.engine.list(filter, limit).await?;
+        let mut jobs = Vec::new();
+        for view in &page.jobs {
+            let bytes = self.job_bytes(view, base).await?;
+            let text = String::from_utf8(bytes.to_vec()).expect("JSON is UTF-8");
+            jobs.push(RawValue::from_string(text).expect("it was serialised by us"));
+        }
+        let next = page.next.map(|seq| seq.0.to_string());
+        let wire = Page {
+            jobs,
+            next: next.as_deref(),
+        };
+        let bytes = serde_json::to_vec(&wire).expect("plain structs always serialise");
+        let mut response = json(StatusCode::OK, bytes.into());
+        if let Some(next) = next {
+            let link = format!(
+                "<{base}/v1/jobs?{}>; rel=\"next\"",
+                with_after(request, &next)
+            );
+            response.headers_mut().insert(LINK, header(&link));
+        }
+        Ok(response)
+    }
+}
+
+#[derive(serde::Serialize)]
+struct Page<'a> {
+    jobs: Vec<Box<RawValue>>,
+    next: Option<&'a str>,
+}
+
+/// The same query, but after another job.
+fn with_after(request: &Parts, after: &str) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(query::pairs(request).filter(|(name, _)| name != "after"));
+    query.append_pair("after", after).finish()
+}
+
+fn filter(request: &Parts) -> Result<(Filter, usize), Problem> {
+    let (mut filter, mut limit, mut faults) = (Filter::default(), LIMIT, Vec::new());
+    for (name, value) in query::pairs(request) {
+        let mut fault = |detail: String| {
+            faults.push(Fault {
+                pointer: format!("?{name}"),
+                detail,
+            });
+        };
+        match name.as_ref() {
+            "status" => {
+                for word in value.split(',') {
+                    match Status::ALL
+                        .into_iter()
+                        .find(|status| status.as_str() == word)
+                    {
+                        Some(status) => filter.statuses.push(status),
+                        None => fault(format!("{word:?} is not a status.")),
+                    }
+                }
+            }
+            "operation" => filter.operation = Some(value.into_owned()),
+            "limit" => match value.parse() {
+                Ok(number @ 1..=LIMIT_AT_MOST) => limit = number,
+                _ => fault(format!("It is a number from 1 to {LIMIT_AT_MOST}.")),
+            },
+            "after" => match value.parse() {
+                Ok(seq) => filter.before = Some(Seq(seq)),
+                Err(_) => fault("It is what `next` was.".into()),
+            },
+            // Unknown names are for others.
+            _ => {}
+        }
+    }
+    if faults.is_empty() {
+        Ok((filter, limit))
+    } else {
+        Err(query::faults(faults))
+    }
+}
