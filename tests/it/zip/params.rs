@@ -105,17 +105,16 @@ fn paths_are_marked_as_such_in_the_schema() {
 #[test]
 fn a_level_of_nought_stores_and_nine_packs_tightest() {
     let site = Site::new();
-    let text: String = (0..200_000_u64)
-        .map(|i| format!("{} ", i * i % 9973))
-        .collect();
-    site.write("folder/text", text.as_bytes());
+    let words = (0..200_000_u64).flat_map(|i| format!("{} ", i * i % 9973).into_bytes());
+    let text: Vec<u8> = words.collect();
+    site.write("folder/text", &text);
     site.write("folder/noise", &incompressible(700_000));
     let server = site.serve();
     let sizes = [0, 1, 6, 9].map(|level| {
         let params = json!({ "path": "/docs/folder", "level": level });
         let (_, archive) = zipped(&server.client(), &params);
         let files = files_in(&archive);
-        assert!(files["folder/text"] == text.as_bytes(), "level {level}");
+        assert!(files["folder/text"] == text, "level {level}");
         assert!(
             files["folder/noise"] == incompressible(700_000),
             "level {level}"
