@@ -1,10 +1,11 @@
 //! What can be asked of a zip job.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{files_in, names_in, zip_ended, zipped};
+use super::{files_below, files_in, names_in, zip_ended, zipped};
 use crate::harness::{Site, incompressible};
 
 #[test]
@@ -105,8 +106,9 @@ fn paths_are_marked_as_such_in_the_schema() {
 #[test]
 fn a_level_of_nought_stores_and_nine_packs_tightest() {
     let site = Site::new();
-    let words = (0..200_000_u64).flat_map(|i| format!("{} ", i * i % 9973).into_bytes());
-    let text: Vec<u8> = words.collect();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let text = files_below(&sources, "src").into_values().flatten();
+    let text: Vec<u8> = text.collect();
     site.write("folder/text", &text);
     site.write("folder/noise", &incompressible(700_000));
     let server = site.serve();
