@@ -54,7 +54,7 @@ fn a_folder_is_zipped_with_nothing_else_set_up() {
     let saved = output(&site, &["zip", "path=docs/sources", "-o", "out.zip"], 0);
     assert_eq!(text(&saved.stdout), "out.zip\n");
     assert!(
-        text(&saved.stderr).contains("Zipping"),
+        text(&saved.stderr).contains("Zipp"),
         "progress in plain lines: {}",
         text(&saved.stderr)
     );

@@ -158,9 +158,18 @@ impl Drop for Alarm<'_> {
     }
 }
 
+/// What zlib-rs calls what others call `level`. Its 6 makes archives of object files 2.4 % larger than zlib's 6 does,
+/// its 7 1.8 % larger, for a fifth more time, which is still less than zlib's.
+fn effort(level: u8) -> Compression {
+    Compression::new(match level {
+        6 => 7,
+        level => level.into(),
+    })
+}
+
 fn help(shared: &Shared, cores: &Cores, level: u8) {
     let _alarm = Alarm(shared);
-    let mut compress = Compress::new(Compression::new(level.into()), false);
+    let mut compress = Compress::new(effort(level), false);
     loop {
         let mut state = shared.state.lock();
         state.waiting += 1;

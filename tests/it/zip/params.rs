@@ -1,10 +1,11 @@
 //! What can be asked of a zip job.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{files_in, names_in, zip_ended, zipped};
+use super::{files_below, files_in, names_in, zip_ended, zipped};
 use crate::harness::{Site, incompressible};
 
 #[test]
@@ -105,18 +106,17 @@ fn paths_are_marked_as_such_in_the_schema() {
 #[test]
 fn a_level_of_nought_stores_and_nine_packs_tightest() {
     let site = Site::new();
-    let words: Vec<_> = (0..200_000_u64)
-        .map(|i| (i * i % 9973).to_string())
-        .collect();
-    let text = words.join(" ");
-    site.write("folder/text", text.as_bytes());
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let text = files_below(&sources, "src").into_values().flatten();
+    let text: Vec<u8> = text.collect();
+    site.write("folder/text", &text);
     site.write("folder/noise", &incompressible(700_000));
     let server = site.serve();
     let sizes = [0, 1, 6, 9].map(|level| {
         let params = json!({ "path": "/docs/folder", "level": level });
         let (_, archive) = zipped(&server.client(), &params);
         let files = files_in(&archive);
-        assert!(files["folder/text"] == text.as_bytes(), "level {level}");
+        assert!(files["folder/text"] == text, "level {level}");
         assert!(
             files["folder/noise"] == incompressible(700_000),
             "level {level}"

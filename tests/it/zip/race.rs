@@ -36,6 +36,7 @@ fn no_byte_from_outside_gets_in_while_folders_become_links_and_back() {
         .ok()
         .map(|n| n.parse::<u64>().expect("a number"));
     let swaps = AtomicU64::new(0);
+    let archives = AtomicU64::new(0);
     let until = Instant::now() + TIME;
     let over = || match wanted {
         Some(wanted) => swaps.load(Ordering::Relaxed) >= wanted,
@@ -72,6 +73,7 @@ fn no_byte_from_outside_gets_in_while_folders_become_links_and_back() {
                         }
                         let id = job["id"].as_str().expect("an id");
                         let archive = client.get(&format!("/v1/downloads/{id}"), 200).body;
+                        archives.fetch_add(1, Ordering::Relaxed);
                         for (name, bytes) in files_in(&archive) {
                             assert_eq!(bytes, b"inside", "{name}");
                         }
@@ -80,6 +82,11 @@ fn no_byte_from_outside_gets_in_while_folders_become_links_and_back() {
             });
         }
     });
-    assert!(swaps.into_inner() > 100, "somebody swapped");
+    let (swaps, archives) = (swaps.into_inner(), archives.into_inner());
+    assert!(
+        swaps > 100 && archives > 5,
+        "{swaps} swaps, {archives} archives"
+    );
+    println!("{swaps} swaps, {archives} archives");
     server.stop();
 }

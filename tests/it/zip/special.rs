@@ -212,7 +212,7 @@ fn a_file_that_may_not_be_read_fails_the_job_and_is_named() {
     site.write("folder/a", b"a");
     site.write("folder/private", b"b");
     let private = site.docs().join("folder/private");
-    fs::set_permissions(&private, fs::Permissions::from_mode(0o000)).expect("a mode");
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o0)).expect("a mode");
     let mut command = site.command();
     if fs::read(&private).is_ok() {
         // Root may read everything, so the server runs as somebody else.
