@@ -7,7 +7,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -35,13 +35,31 @@ pub(super) struct Times {
 }
 
 /// What the socket is told of the requests on it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pace {
+    begun: Instant,
     answering: AtomicBool,
     requests: AtomicU32,
+    /// When the last request was answered, in milliseconds from the connection's begin.
+    answered_ms: AtomicU64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            begun: Instant::now(),
+            answering: AtomicBool::new(false),
+            requests: AtomicU32::new(0),
+            answered_ms: AtomicU64::new(0),
+        }
+    }
 }
 
 impl Pace {
+    fn answered(&self) -> Instant {
+        self.begun + Duration::from_millis(self.answered_ms.load(Ordering::Relaxed))
+    }
+
     /// A request has begun to be answered; it is until the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Answering {
         self.answering.store(true, Ordering::Relaxed);
@@ -56,6 +74,8 @@ pub(super) struct Answering(Arc<Pace>);
 
 impl Drop for Answering {
     fn drop(&mut self) {
+        let answered_ms = self.0.begun.elapsed().as_millis() as u64;
+        self.0.answered_ms.store(answered_ms, Ordering::Relaxed);
         self.0.answering.store(false, Ordering::Relaxed);
     }
 }
@@ -92,11 +112,8 @@ pub(super) struct Paced<S> {
     socket: S,
     pace: Arc<Pace>,
     times: Times,
-    begun: Instant,
     /// When the first bytes after so many requests came.
     head: Option<(u32, Instant)>,
-    /// Since when nothing comes after so many requests.
-    idle: Option<(u32, Instant)>,
     reading: Option<Pin<Box<Sleep>>>,
     stalled: Option<Instant>,
     writing: Option<Pin<Box<Sleep>>>,
@@ -108,31 +125,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
             socket,
             pace,
             times,
-            begun: Instant::now(),
             head: None,
-            idle: None,
             reading: None,
             stalled: None,
             writing: None,
         }
     }
 
-    /// Until when the next bytes of a head must come; none while a request is being answered.
-    fn read_deadline(&mut self) -> Option<Instant> {
+    /// Until when the next bytes of a head must come.
+    fn read_deadline(&self) -> Instant {
         if self.pace.answering.load(Ordering::Relaxed) {
-            return None;
+            // Nothing wakes us when the answer is out: look again when the connection could be idle for too long.
+            return Instant::now() + self.times.idle;
         }
         let requests = self.pace.requests.load(Ordering::Relaxed);
         if let Some((_, since)) = self.head.filter(|(after, _)| *after == requests) {
-            return Some(since + self.times.header);
+            return since + self.times.header;
         }
         if requests == 0 {
-            return Some(self.begun + self.times.header);
+            self.pace.begun + self.times.header
+        } else {
+            self.pace.answered() + self.times.idle
         }
-        if self.idle.is_none_or(|(after, _)| after != requests) {
-            self.idle = Some((requests, Instant::now()));
-        }
-        self.idle.map(|(_, since)| since + self.times.idle)
     }
 
     /// A head that came in part is answered before the connection is cut.
@@ -196,9 +210,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Paced<S> {
             }
             return Poll::Ready(result);
         }
-        if let Some(deadline) = this.read_deadline()
-            && is_over(&mut this.reading, deadline, context)
-        {
+        let deadline = this.read_deadline();
+        if is_over(&mut this.reading, deadline, context) {
             this.say_too_slow(context);
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
