@@ -4,6 +4,7 @@ mod body;
 mod dialects;
 mod download;
 mod guard;
+mod openapi;
 mod pace;
 mod params;
 mod prefer;
@@ -41,6 +42,7 @@ pub struct App {
     engine: Arc<Engine>,
     guard: Guard,
     bounds: Bounds,
+    openapi: Bytes,
 }
 
 impl App {
@@ -49,9 +51,11 @@ impl App {
         let guard = Guard {
             hosts: config.hosts.clone(),
         };
+        let openapi = openapi::bytes(engine.registry());
         Self {
             engine,
             guard,
+            openapi,
             bounds: Bounds {
                 params: config.limits.params_bytes,
                 upload: config.limits.upload_bytes,
@@ -90,6 +94,7 @@ impl App {
                 StatusCode::OK,
                 Bytes::from_static(br#"{"status":"ok"}"#),
             )),
+            Route::OpenApi => Ok(json(StatusCode::OK, self.openapi.clone())),
             Route::Operations => Ok(self.operations(&base)),
             Route::Operation(name) => match self.engine.registry().get(&name) {
                 Some((_, operation)) => {

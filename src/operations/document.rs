@@ -72,7 +72,9 @@ impl JsonSchema for Document {
                     "required": ["type", "value"],
                     "additionalProperties": false,
                 },
+                // Only the server says this: what a part of a form or a raw body became.
                 {
+                    "readOnly": true,
                     "type": "object",
                     "properties": {
                         "type": { "const": "upload" },
