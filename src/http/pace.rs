@@ -19,7 +19,7 @@ use super::body::Body;
 
 /// What a client that is too slow is told before it is cut, when nothing else is under way.
 const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\n\
-    cache-control: no-store\r\nconnection: close\r\ncontent-length: 173\r\n\r\n\
+    cache-control: no-store\r\nconnection: close\r\ncontent-length: 171\r\n\r\n\
     {\"type\":\"about:blank\",\"title\":\"Request Timeout\",\"status\":408,\
     \"detail\":\"The head of the request took too long to arrive.\",\"code\":\"request_timeout\",\"instance\":\"about:blank\"}";
 

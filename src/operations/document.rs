@@ -62,7 +62,7 @@ impl JsonSchema for Document {
                 { "type": "string", "format": "path" },
                 {
                     "type": "object",
-                    "properties": { "type": { "const": "file" }, "path": { "type": "string" } },
+                    "properties": { "type": { "const": "file" }, "path": { "type": "string", "format": "path" } },
                     "required": ["type", "path"],
                     "additionalProperties": false,
                 },

@@ -258,7 +258,7 @@ pub(super) fn parameters() -> Map<String, Value> {
             "Prefer",
             "`wait=N`: the result itself if it comes within N seconds, at most 55; the ticket if not. \
              `respond-async`, the ticket at once, is what happens anyway. Anything else is passed over.",
-            text,
+            json!({ "type": "string", "examples": ["wait=10", "respond-async"] }),
         ),
         one(
             "header",

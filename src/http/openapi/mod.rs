@@ -112,3 +112,57 @@ fn replies(own: &[(&str, Value)], problems: &[u16]) -> Value {
     }
     Value::Object(replies)
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::super::route::{Route, route};
+    use super::document;
+    use crate::operations::Registry;
+
+    /// Where a route is described. No arm for the rest: a new route does not compile until it is here.
+    fn place(route: &Route) -> (&'static str, &'static str) {
+        match route {
+            Route::Health => ("get", "/healthz"),
+            Route::OpenApi => ("get", "/openapi.json"),
+            Route::Operations => ("get", "/v1/operations"),
+            Route::Operation(_) => ("get", "/v1/operations/zip"),
+            Route::Submit(_) => ("post", "/v1/operations/zip"),
+            Route::Job(_) => ("get", "/v1/jobs/{id}"),
+            Route::Delete(_) => ("delete", "/v1/jobs/{id}"),
+            Route::Cancel(_) => ("post", "/v1/jobs/{id}/cancel"),
+            Route::Download(_) => ("get", "/v1/downloads/{id}"),
+            Route::Monitor(_) => ("get", "/monitor/{token}"),
+            Route::MonitorResult(_) => ("get", "/monitor/{token}/result"),
+        }
+    }
+
+    #[test]
+    fn every_description_is_of_the_route_at_its_address() {
+        let document = document(&Registry::built_in());
+        let mut described = 0;
+        for (path, item) in document["paths"].as_object().expect("paths") {
+            let address = path
+                .replace("{id}", "01JD3QXYZ0000000000000000A")
+                .replace("{token}", "x");
+            for method in [
+                Method::GET,
+                Method::POST,
+                Method::DELETE,
+                Method::PUT,
+                Method::PATCH,
+            ] {
+                let name = method.as_str().to_ascii_lowercase();
+                let route = route(&method, &address).ok();
+                let expected = route.as_ref().map(place);
+                let found = item[&name]
+                    .is_object()
+                    .then_some((name.as_str(), path.as_str()));
+                assert_eq!(found, expected, "{method} {path}");
+                described += usize::from(found.is_some());
+            }
+        }
+        assert_eq!(described, 11);
+    }
+}

@@ -87,7 +87,7 @@ fn body(operation: &Description) -> Value {
         "application/x-www-form-urlencoded",
         json!({ "schema": form(&path) }),
     );
-    add("multipart/form-data", multipart(operation, form(&file)));
+    add("multipart/form-data", multipart(operation, &form(&file)));
     let mut description = "The params. No body is `{}`.".to_owned();
     if let [(name, input)] = operation.inputs.iter().collect::<Vec<_>>()[..] {
         for media_type in media_types(input) {
@@ -115,6 +115,10 @@ fn media_types(input: &Input) -> Vec<String> {
 /// The params as the fields of a form: a document is what `document` says.
 fn form(operation: &Description, document: &dyn Fn(&Input) -> Value) -> Value {
     let mut form = params(operation);
+    // What is left of the references leads to the operation's own schema.
+    if let Some(members) = form.as_object_mut() {
+        members.remove("$defs");
+    }
     for (name, input) in &operation.inputs {
         let one = document(input);
         form["properties"][name] = if input.list {
@@ -126,7 +130,7 @@ fn form(operation: &Description, document: &dyn Fn(&Input) -> Value) -> Value {
     form
 }
 
-fn multipart(operation: &Description, form: Value) -> Value {
+fn multipart(operation: &Description, form: &Value) -> Value {
     let encoding: Map<_, _> = operation
         .inputs
         .iter()
