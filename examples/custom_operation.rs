@@ -1,7 +1,7 @@
 //! A server with an operation of your own: `digest` tells the SHA-256 of a document.
 //!
 //! ```sh
-//! cargo run --example custom_operation -- ./data 127.0.0.1:7070
+//! cargo run --example custom_operation -- ./data 127.0.0.1:7070 docs=./docs
 //! curl -F document=@README.md 'localhost:7070/v1/operations/digest'
 //! curl --data-binary @README.md -H 'Content-Type: text/markdown' 'localhost:7070/v1/operations/digest'
 //! ```
@@ -75,6 +75,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = Config {
         data: data.into(),
         listen: vec![listen.parse()?],
+        roots: arguments
+            .map(|root| root.parse())
+            .collect::<Result<_, _>>()?,
         ..Config::default()
     };
 

@@ -6,6 +6,7 @@ mod download;
 mod events;
 mod guard;
 mod list;
+mod openapi;
 mod pace;
 mod params;
 mod prefer;
@@ -44,6 +45,7 @@ pub struct App {
     engine: Arc<Engine>,
     guard: Guard,
     bounds: Bounds,
+    openapi: Bytes,
 }
 
 impl App {
@@ -52,9 +54,11 @@ impl App {
         let guard = Guard {
             hosts: config.hosts.clone(),
         };
+        let openapi = openapi::bytes(engine.registry());
         Self {
             engine,
             guard,
+            openapi,
             bounds: Bounds {
                 params: config.limits.params_bytes,
                 upload: config.limits.upload_bytes,
@@ -97,6 +101,7 @@ impl App {
                 StatusCode::OK,
                 Bytes::from_static(br#"{"status":"ok"}"#),
             )),
+            Route::OpenApi => Ok(json(StatusCode::OK, self.openapi.clone())),
             Route::Operations => Ok(self.operations(&base)),
             Route::Operation(name) => match self.engine.registry().get(&name) {
                 Some((_, operation)) => {

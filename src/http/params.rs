@@ -108,11 +108,24 @@ pub(super) async fn read(
                 uploads,
             })
         }
-        _ if body.is_end_stream() => Ok(Decoded {
-            params: coerce(texts(&scalars), &operation.params),
-            uploads,
-        }),
+        _ if body.is_end_stream() && !is_empty_document(&essence, &scalars, operation) => {
+            Ok(Decoded {
+                params: coerce(texts(&scalars), &operation.params),
+                uploads,
+            })
+        }
         _ => raw(&essence, body, &scalars, operation, store, bounds).await,
+    }
+}
+
+/// Whether a body without a byte is a document all the same: it has a type, and nothing else says what the document is.
+fn is_empty_document(essence: &str, scalars: &[(String, String)], operation: &Description) -> bool {
+    let mut names = operation.inputs.keys();
+    match (names.next(), names.next()) {
+        (Some(input), None) => {
+            !essence.is_empty() && !scalars.iter().any(|(name, _)| name == input)
+        }
+        _ => false,
     }
 }
 

@@ -10,6 +10,40 @@ use crate::engine::SubmitError;
 use crate::operations::Fault;
 use crate::store;
 
+/// Every code that a problem may have, under its status. Clients rely on them: none is renamed or taken away.
+pub(super) const CODES: &[(StatusCode, &str)] = &[
+    (StatusCode::BAD_REQUEST, "malformed_request"),
+    (StatusCode::BAD_REQUEST, "malformed_json"),
+    (StatusCode::BAD_REQUEST, "malformed_form"),
+    (StatusCode::BAD_REQUEST, "invalid_idempotency_key"),
+    (StatusCode::FORBIDDEN, "cross_site"),
+    (StatusCode::FORBIDDEN, "token_required_behind_proxy"),
+    (StatusCode::NOT_FOUND, "not_found"),
+    (StatusCode::NOT_FOUND, "no_result"),
+    (StatusCode::NOT_FOUND, "result_not_ready"),
+    (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+    (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
+    (StatusCode::CONFLICT, "already_ended"),
+    (StatusCode::CONFLICT, "not_ended"),
+    (StatusCode::CONFLICT, "idempotency_key_in_use"),
+    (StatusCode::CONFLICT, "job_canceled"),
+    (StatusCode::PRECONDITION_FAILED, "precondition_failed"),
+    (StatusCode::PAYLOAD_TOO_LARGE, "params_too_large"),
+    (StatusCode::PAYLOAD_TOO_LARGE, "upload_too_large"),
+    (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+    (StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable"),
+    (StatusCode::MISDIRECTED_REQUEST, "wrong_host"),
+    (StatusCode::UNPROCESSABLE_ENTITY, "invalid_params"),
+    (StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),
+    (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
+    (StatusCode::UNPROCESSABLE_ENTITY, "job_failed"),
+    (StatusCode::SERVICE_UNAVAILABLE, "queue_full"),
+    (StatusCode::SERVICE_UNAVAILABLE, "database_busy"),
+    (StatusCode::SERVICE_UNAVAILABLE, "storage_readonly"),
+    (StatusCode::SERVICE_UNAVAILABLE, "store_failed"),
+    (StatusCode::INSUFFICIENT_STORAGE, "storage_full"),
+];
+
 /// An error that a client is told of.
 #[derive(Debug, Clone)]
 pub(super) struct Problem(Box<Inner>);
@@ -45,8 +79,9 @@ struct WireFault<'a> {
 }
 
 impl Problem {
-    /// A problem of one sentence.
+    /// A problem of one sentence; its code is one of [`CODES`].
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        debug_assert!(CODES.contains(&(status, code)), "{status} {code} is new");
         Self(Box::new(Inner {
             status,
             code,

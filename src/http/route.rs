@@ -9,6 +9,8 @@ use crate::job::JobId;
 pub(super) enum Route {
     /// Whether the process lives.
     Health,
+    /// The description of the API.
+    OpenApi,
     /// Every operation.
     Operations,
     /// One operation.
@@ -67,8 +69,9 @@ pub(super) fn route(method: &Method, path: &str) -> Result<Route, Miss> {
     }
     let id = |text: &str| text.parse::<JobId>().map_err(|_| Miss::NotFound);
     match parts {
-        [Some("healthz"), None, ..] => get(method, Route::Health),
-        [Some("v1"), Some("operations"), None, _] => get(method, Route::Operations),
+        [Some("healthz"), None, ..] => get(method, || Ok(Route::Health)),
+        [Some("openapi.json"), None, ..] => get(method, || Ok(Route::OpenApi)),
+        [Some("v1"), Some("operations"), None, _] => get(method, || Ok(Route::Operations)),
         [Some("v1"), Some("operations"), Some(name), None] => match *method {
             Method::GET | Method::HEAD => Ok(Route::Operation(name.to_owned())),
             Method::POST => Ok(Route::Submit(name.to_owned())),
@@ -79,10 +82,10 @@ pub(super) fn route(method: &Method, path: &str) -> Result<Route, Miss> {
             Method::DELETE => Ok(Route::Delete(id(job)?)),
             _ => Err(refused(method, "GET, HEAD, DELETE, OPTIONS")),
         },
-        [Some("v1"), Some("jobs"), None, _] => get(method, Route::Jobs),
-        [Some("v1"), Some("events"), None, _] => get(method, Route::Events),
+        [Some("v1"), Some("jobs"), None, _] => get(method, || Ok(Route::Jobs)),
+        [Some("v1"), Some("events"), None, _] => get(method, || Ok(Route::Events)),
         [Some("v1"), Some("jobs"), Some(job), Some("events")] => {
-            get(method, Route::JobEvents(id(job)?))
+            get(method, || Ok(Route::JobEvents(id(job)?)))
         }
         [Some("v1"), Some("jobs"), Some(job), Some("retry")] => match *method {
             Method::POST => Ok(Route::Retry(id(job)?)),
@@ -92,18 +95,23 @@ pub(super) fn route(method: &Method, path: &str) -> Result<Route, Miss> {
             Method::POST => Ok(Route::Cancel(id(job)?)),
             _ => Err(refused(method, "POST, OPTIONS")),
         },
-        [Some("v1"), Some("downloads"), Some(job), None] => get(method, Route::Download(id(job)?)),
-        [Some("monitor"), Some(token), None, _] => get(method, Route::Monitor(token.to_owned())),
+        [Some("v1"), Some("downloads"), Some(job), None] => {
+            get(method, || Ok(Route::Download(id(job)?)))
+        }
+        [Some("monitor"), Some(token), None, _] => {
+            get(method, || Ok(Route::Monitor(token.to_owned())))
+        }
         [Some("monitor"), Some(token), Some("result"), None] => {
-            get(method, Route::MonitorResult(token.to_owned()))
+            get(method, || Ok(Route::MonitorResult(token.to_owned())))
         }
         _ => Err(Miss::NotFound),
     }
 }
 
-fn get(method: &Method, route: Route) -> Result<Route, Miss> {
+/// `found` is asked for these methods only: a wrong one is 405 whatever the rest of the path is.
+fn get(method: &Method, found: impl FnOnce() -> Result<Route, Miss>) -> Result<Route, Miss> {
     match *method {
-        Method::GET | Method::HEAD => Ok(route),
+        Method::GET | Method::HEAD => found(),
         _ => Err(refused(method, "GET, HEAD, OPTIONS")),
     }
 }
@@ -130,6 +138,7 @@ mod tests {
             assert_eq!(route(&method, path), expected, "{method} {path}");
         };
         check(Method::GET, "/healthz", Ok(Route::Health));
+        check(Method::GET, "/openapi.json", Ok(Route::OpenApi));
         check(Method::GET, "/v1/operations", Ok(Route::Operations));
         check(
             Method::GET,
@@ -156,6 +165,11 @@ mod tests {
             Method::OPTIONS,
             "/v1/operations/zip",
             Err(Miss::Options("GET, HEAD, POST, OPTIONS")),
+        );
+        check(
+            Method::POST,
+            "/v1/downloads/x",
+            Err(Miss::Method("GET, HEAD, OPTIONS")),
         );
         for nothing in [
             "/",

@@ -194,7 +194,7 @@ fn idempotency_key(request: &Parts) -> Result<Option<String>, Problem> {
     let key = quoted.unwrap_or(text);
     if values.next().is_some()
         || key.is_empty()
-        || key.contains('"')
+        || key.contains(['"', '\t'])
         || key.chars().count() > KEY_CHARS
     {
         let detail = format!("An Idempotency-Key is one string of 1 to {KEY_CHARS} characters.");

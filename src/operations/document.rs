@@ -64,7 +64,7 @@ impl JsonSchema for Document {
                 { "type": "string", "format": "path" },
                 {
                     "type": "object",
-                    "properties": { "type": { "const": "file" }, "path": { "type": "string" } },
+                    "properties": { "type": { "const": "file" }, "path": { "type": "string", "format": "path" } },
                     "required": ["type", "path"],
                     "additionalProperties": false,
                 },
@@ -74,7 +74,9 @@ impl JsonSchema for Document {
                     "required": ["type", "value"],
                     "additionalProperties": false,
                 },
+                // Only the server says this: what a part of a form or a raw body became.
                 {
+                    "readOnly": true,
                     "type": "object",
                     "properties": {
                         "type": { "const": "upload" },

@@ -69,6 +69,17 @@ impl Site {
 
     /// A server of `examples/custom_operation.rs`, whose `digest` takes a document.
     pub(crate) fn serve_example(&self) -> Server {
+        self.serve_with(self.example())
+    }
+
+    /// The same, and it may read the root.
+    pub(crate) fn serve_example_with_docs(&self) -> Server {
+        let mut command = self.example();
+        command.arg(format!("docs={}", self.docs().display()));
+        self.serve_with(command)
+    }
+
+    fn example(&self) -> Command {
         let tests = std::env::current_exe().expect("this program has a path");
         let example = tests
             .ancestors()
@@ -77,7 +88,7 @@ impl Site {
             .join("examples/custom_operation");
         let mut command = Command::new(example);
         command.arg(self.data()).arg("127.0.0.1:0");
-        self.serve_with(command)
+        command
     }
 
     pub(crate) fn serve(&self) -> Server {

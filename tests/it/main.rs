@@ -9,6 +9,7 @@ mod job;
 mod jobs;
 mod life;
 mod lock;
+mod openapi;
 mod plan;
 mod power;
 mod run;

@@ -1,0 +1,172 @@
+//! The API's description of itself, OpenAPI 3.1: `GET /openapi.json`.
+//!
+//! Made once at start-up from the operations on offer, and served as bytes. Describes what the routes answer and
+//! decides nothing. A new route gets its entry in [`routes`]; a new submission option, in [`submit`]; what several
+//! of them share is in [`components`].
+
+mod components;
+mod routes;
+mod submit;
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use crate::operations::Registry;
+
+const ABOUT: &str = "\
+Hand in slow work, get `202` and a ticket at once, come back for the result.
+
+HEAD works wherever GET does, and never waits. OPTIONS is answered `204` with `Allow`. One trailing slash is ignored. \
+Query parameters that are not described are refused with `422` by submissions, and ignored elsewhere. \
+Everything but results is sent with `Cache-Control: no-store`.
+
+What is not HTTP/1.1 is answered `400`, a head that is too long `431` or `414`, each without a body.";
+
+/// The description, as it is sent.
+pub(super) fn bytes(registry: &Registry) -> Bytes {
+    document(registry).to_string().into()
+}
+
+fn document(registry: &Registry) -> Value {
+    let mut paths = routes::paths();
+    let mut schemas = components::schemas();
+    for (name, registered) in registry.iter() {
+        let description = &registered.description;
+        schemas.insert(submit::schema_name(name), submit::params(description));
+        paths.insert(format!("/v1/operations/{name}"), submit::path(description));
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Cloakroom",
+            "summary": env!("CARGO_PKG_DESCRIPTION"),
+            "description": ABOUT,
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": { "name": "MIT OR Apache-2.0", "identifier": env!("CARGO_PKG_LICENSE") },
+        },
+        "servers": [{ "url": "/" }],
+        "tags": [
+            { "name": "operations", "description": "What a job can do, and the way to submit one." },
+            { "name": "jobs", "description": "What became of a job." },
+            { "name": "monitor", "description": "The same for whoever was given a job's link." },
+            { "name": "server", "description": "The server itself." },
+        ],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "responses": components::problems(),
+            "parameters": components::parameters(),
+            "headers": components::headers(),
+        },
+    })
+}
+
+/// A reference to `#/components/<kind>/<name>`.
+fn component(kind: &str, name: &str) -> Value {
+    json!({ "$ref": format!("#/components/{kind}/{name}") })
+}
+
+fn schema(name: &str) -> Value {
+    component("schemas", name)
+}
+
+fn parameter(name: &str) -> Value {
+    component("parameters", name)
+}
+
+/// A reply and its headers. The first are always there, the others sometimes.
+fn reply(description: &str, always: &[&str], sometimes: &[&str]) -> Value {
+    let mut headers = Map::new();
+    for name in sometimes {
+        headers.insert((*name).to_owned(), component("headers", name));
+    }
+    for name in always {
+        // A reference cannot say `required`, so these point at the schema behind the header.
+        let behind = component("headers", &format!("{name}/schema"));
+        headers.insert(
+            (*name).to_owned(),
+            json!({ "required": true, "schema": behind }),
+        );
+    }
+    json!({ "description": description, "headers": headers })
+}
+
+/// The same, with a JSON body of this schema.
+fn json_reply(mut reply: Value, schema: &Value) -> Value {
+    reply["content"] = json!({ "application/json": { "schema": schema } });
+    reply
+}
+
+/// The replies of one route: its own, and these problems besides those that every request may meet.
+fn replies(own: &[(&str, Value)], problems: &[u16]) -> Value {
+    const EVERYWHERE: [u16; 4] = [400, 403, 405, 421];
+    let mut replies = Map::new();
+    for (status, reply) in own {
+        replies.insert((*status).to_owned(), reply.clone());
+    }
+    for status in EVERYWHERE.iter().chain(problems) {
+        replies.insert(
+            status.to_string(),
+            component("responses", &status.to_string()),
+        );
+    }
+    Value::Object(replies)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::super::route::{Route, route};
+    use super::document;
+    use crate::operations::Registry;
+
+    /// Where a route is described. No arm for the rest: a new route does not compile until it is here.
+    fn place(route: &Route) -> (&'static str, &'static str) {
+        match route {
+            Route::Health => ("get", "/healthz"),
+            Route::OpenApi => ("get", "/openapi.json"),
+            Route::Operations => ("get", "/v1/operations"),
+            Route::Operation(_) => ("get", "/v1/operations/zip"),
+            Route::Submit(_) => ("post", "/v1/operations/zip"),
+            Route::Jobs => ("get", "/v1/jobs"),
+            Route::Events => ("get", "/v1/events"),
+            Route::JobEvents(_) => ("get", "/v1/jobs/{id}/events"),
+            Route::Retry(_) => ("post", "/v1/jobs/{id}/retry"),
+            Route::Job(_) => ("get", "/v1/jobs/{id}"),
+            Route::Delete(_) => ("delete", "/v1/jobs/{id}"),
+            Route::Cancel(_) => ("post", "/v1/jobs/{id}/cancel"),
+            Route::Download(_) => ("get", "/v1/downloads/{id}"),
+            Route::Monitor(_) => ("get", "/monitor/{token}"),
+            Route::MonitorResult(_) => ("get", "/monitor/{token}/result"),
+        }
+    }
+
+    #[test]
+    fn every_description_is_of_the_route_at_its_address() {
+        let document = document(&Registry::built_in());
+        let mut described = 0;
+        for (path, item) in document["paths"].as_object().expect("paths") {
+            let address = path
+                .replace("{id}", "01JD3QXYZ0000000000000000A")
+                .replace("{token}", "x");
+            for method in [
+                Method::GET,
+                Method::POST,
+                Method::DELETE,
+                Method::PUT,
+                Method::PATCH,
+            ] {
+                let name = method.as_str().to_ascii_lowercase();
+                let route = route(&method, &address).ok();
+                let expected = route.as_ref().map(place);
+                let found = item[&name]
+                    .is_object()
+                    .then_some((name.as_str(), path.as_str()));
+                assert_eq!(found, expected, "{method} {path}");
+                described += usize::from(found.is_some());
+            }
+        }
+        assert_eq!(described, 15);
+    }
+}

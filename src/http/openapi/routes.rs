@@ -1,0 +1,289 @@
+//! The routes that are the same whatever the operations are.
+
+use serde_json::{Map, Value, json};
+
+use super::{json_reply, parameter, replies, reply, schema};
+
+/// What a route that looks at the store may meet.
+const STORE: u16 = 503;
+
+pub(super) fn paths() -> Map<String, Value> {
+    [
+        ("/healthz", health()),
+        ("/openapi.json", openapi()),
+        ("/v1/operations", operations()),
+        ("/v1/jobs", list()),
+        ("/v1/events", events()),
+        ("/v1/jobs/{id}", job()),
+        ("/v1/jobs/{id}/events", job_events()),
+        ("/v1/jobs/{id}/retry", retry()),
+        ("/v1/jobs/{id}/cancel", cancel()),
+        ("/v1/downloads/{id}", download()),
+        ("/monitor/{token}", monitor()),
+        ("/monitor/{token}/result", monitor_result()),
+    ]
+    .map(|(path, item)| (path.to_owned(), item))
+    .into_iter()
+    .collect()
+}
+
+fn parameters(names: &[&str]) -> Value {
+    names.iter().map(|name| parameter(name)).collect()
+}
+
+fn health() -> Value {
+    let up = json!({
+        "type": "object",
+        "properties": { "status": { "const": "ok" } },
+        "required": ["status"],
+    });
+    json!({ "get": {
+        "operationId": "health",
+        "tags": ["server"],
+        "summary": "Whether the server lives",
+        "responses": replies(&[("200", json_reply(reply("It does.", &[], &[]), &up))], &[]),
+    }})
+}
+
+fn openapi() -> Value {
+    let document = json!({ "type": "object", "required": ["openapi", "info", "paths"] });
+    json!({ "get": {
+        "operationId": "describe",
+        "tags": ["server"],
+        "summary": "This description",
+        "responses": replies(&[("200", json_reply(reply("OpenAPI 3.1.", &[], &[]), &document))], &[]),
+    }})
+}
+
+fn operations() -> Value {
+    let list = json!({
+        "type": "object",
+        "properties": { "operations": { "type": "array", "items": schema("Operation") } },
+        "required": ["operations"],
+    });
+    json!({ "get": {
+        "operationId": "listOperations",
+        "tags": ["operations"],
+        "summary": "Every operation",
+        "responses": replies(&[("200", json_reply(reply("They, by name.", &[], &[]), &list))], &[]),
+    }})
+}
+
+fn job() -> Value {
+    let as_it_is = json_reply(
+        reply("The job as it is now.", &["ETag"], &["Retry-After"]),
+        &schema("Job"),
+    );
+    let unchanged = reply(
+        "The job is what `If-None-Match` names, and was until the wait was over.",
+        &["ETag"],
+        &["Retry-After"],
+    );
+    let deleted = json_reply(
+        reply("The job as it was; its `status` is `deleted`.", &[], &[]),
+        &schema("Job"),
+    );
+    json!({
+        "parameters": [parameter("id")],
+        "get": {
+            "operationId": "getJob",
+            "tags": ["jobs"],
+            "summary": "Look at a job, or wait for it",
+            "description": "With `wait` the answer comes when the job has ended or the time is up; with `If-None-Match` \
+                            too, as soon as the job differs from the version that it names.",
+            "parameters": [parameter("wait"), parameter("If-None-Match")],
+            "responses": replies(&[("200", as_it_is), ("304", unchanged)], &[404, 422, STORE]),
+        },
+        "delete": {
+            "operationId": "deleteJob",
+            "tags": ["jobs"],
+            "summary": "Forget a job and its result",
+            "description": "It is canceled first if need be. From then on its addresses are `404`.",
+            "responses": replies(&[("200", deleted)], &[404, STORE, 507]),
+        },
+    })
+}
+
+fn cancel() -> Value {
+    let canceled = reply("The job, which is canceled.", &["ETag"], &[]);
+    let stopping = reply(
+        "The job, which is about to stop.",
+        &["ETag", "Retry-After"],
+        &[],
+    );
+    let own = [
+        ("200", json_reply(canceled, &schema("Job"))),
+        ("202", json_reply(stopping, &schema("Job"))),
+    ];
+    json!({
+        "parameters": [parameter("id")],
+        "post": {
+            "operationId": "cancelJob",
+            "tags": ["jobs"],
+            "summary": "Stop a job and keep its record",
+            "responses": replies(&own, &[404, 409, STORE, 507]),
+        },
+    })
+}
+
+fn list() -> Value {
+    let page = json!({
+        "type": "object",
+        "properties": {
+            "jobs": { "type": "array", "items": schema("Job") },
+            "next": { "description": "For `after`; null on the last page.", "type": ["string", "null"] },
+        },
+        "required": ["jobs", "next"],
+    });
+    let page = json_reply(
+        reply("A page; `Link` leads to the next.", &[], &["Link"]),
+        &page,
+    );
+    json!({ "get": {
+        "operationId": "listJobs",
+        "tags": ["jobs"],
+        "summary": "Jobs, newest first",
+        "parameters": parameters(&["status", "operation", "limit", "after"]),
+        "responses": replies(&[("200", page)], &[422, STORE]),
+    }})
+}
+
+fn stream(description: &str) -> Value {
+    let mut stream = reply(description, &[], &[]);
+    stream["content"] = json!({ "text/event-stream": {} });
+    stream
+}
+
+fn events() -> Value {
+    let stream = stream("Events `job`, each with a job, and `deleted`, without end.");
+    json!({ "get": {
+        "operationId": "followJobs",
+        "tags": ["jobs"],
+        "summary": "What happens to any job, as it happens",
+        "responses": replies(&[("200", stream)], &[]),
+    }})
+}
+
+fn job_events() -> Value {
+    let stream =
+        stream("Events `job`, the present state first, until the job has ended or is `deleted`.");
+    let over = reply("The end was seen already.", &[], &[]);
+    json!({
+        "parameters": [parameter("id")],
+        "get": {
+            "operationId": "followJob",
+            "tags": ["jobs"],
+            "summary": "What happens to a job, as it happens",
+            "parameters": [parameter("Last-Event-ID")],
+            "responses": replies(&[("200", stream), ("204", over)], &[404, STORE]),
+        },
+    })
+}
+
+fn retry() -> Value {
+    json!({
+        "parameters": [parameter("id")],
+        "post": {
+            "operationId": "retryJob",
+            "tags": ["jobs"],
+            "summary": "Do once more what an ended job did",
+            "description": "A new job with the same params and uploads.",
+            "responses": replies(&[("202", super::submit::ticket())], &[404, 409, 422, STORE, 507]),
+        },
+    })
+}
+
+/// A result on its way out; `always` are headers besides those that every result has.
+pub(super) fn result(description: &str, media_type: &str, always: &[&str]) -> Value {
+    let headers = [
+        &[
+            "Content-Disposition",
+            "ETag",
+            "Accept-Ranges",
+            "Repr-Digest",
+            "X-Content-Type-Options",
+            "Content-Security-Policy",
+        ],
+        always,
+    ]
+    .concat();
+    let mut reply = reply(description, &headers, &[]);
+    reply["content"] = json!({ media_type: {} });
+    reply
+}
+
+fn download() -> Value {
+    let own = by_range();
+    json!({
+        "parameters": [parameter("id")],
+        "get": {
+            "operationId": "download",
+            "tags": ["jobs"],
+            "summary": "The result of a job",
+            "description": "With `wait` the answer comes when the job has ended or the time is up.",
+            "parameters": parameters(&["wait", "Range", "If-Range", "If-Match", "If-None-Match"]),
+            "responses": replies(&own, &[404, 412, 416, 422, STORE]),
+        },
+    })
+}
+
+/// A result under the conditions of RFC 9110.
+fn by_range() -> [(&'static str, Value); 3] {
+    [
+        ("200", result("The whole result.", "*/*", &[])),
+        ("206", result("A part of it.", "*/*", &["Content-Range"])),
+        (
+            "304",
+            reply("It is what `If-None-Match` names.", &["ETag"], &[]),
+        ),
+    ]
+}
+
+fn monitor() -> Value {
+    let own = [
+        (
+            "200",
+            json_reply(
+                reply("The job ended without a result.", &[], &[]),
+                &schema("Monitor"),
+            ),
+        ),
+        (
+            "202",
+            json_reply(
+                reply("The job has not ended.", &["Retry-After"], &[]),
+                &schema("Monitor"),
+            ),
+        ),
+        (
+            "303",
+            json_reply(
+                reply("The job has a result, which is there.", &["Location"], &[]),
+                &schema("Monitor"),
+            ),
+        ),
+    ];
+    json!({
+        "parameters": [parameter("token")],
+        "get": {
+            "operationId": "getMonitor",
+            "tags": ["monitor"],
+            "summary": "Look at a job by its link",
+            "responses": replies(&own, &[404, STORE]),
+        },
+    })
+}
+
+fn monitor_result() -> Value {
+    let own = by_range();
+    json!({
+        "parameters": [parameter("token")],
+        "get": {
+            "operationId": "getMonitorResult",
+            "tags": ["monitor"],
+            "summary": "The result of a job by its link",
+            "parameters": parameters(&["Range", "If-Range", "If-Match", "If-None-Match"]),
+            "responses": replies(&own, &[404, 412, 416, STORE]),
+        },
+    })
+}
