@@ -1,4 +1,4 @@
-"""What the description cannot tell: which paths are below the server's root, and that a key belongs to one request."""
+"""What the description cannot tell: paths below the server's root, tags of results, one key for one request."""
 
 import hashlib
 
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 PATHS = ["/docs/a.txt", "/docs/deep/b.txt", "/docs/long.bin"]
 
 schemathesis.openapi.format("path", st.sampled_from(PATHS))
+schemathesis.openapi.format("glob", st.sampled_from(["*.o", "deep/*", "[ab].txt", "{a,b}.*"]))
 
 
 @schemathesis.hook
@@ -23,8 +24,17 @@ def before_load_schema(context, raw_schema):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Give each valid request that has a key one of its own: under the same key another request is refused, rightly."""
+    """Give each valid request that has a key one of its own: under the same key another request is refused, rightly.
+
+    And let conditions and ranges be such as every result meets.
+    """
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    # What is right of a result is known to whoever has it: its tag, and which bytes it has.
+    for header, value in (("If-Match", "*"), ("Range", "bytes=0-0")):
+        if header in (case.headers or {}):
+            case.headers[header] = value
     key = (case.headers or {}).get("Idempotency-Key")
-    if key and case.meta is not None and case.meta.generation.mode.is_positive:
+    if key:
         request = repr((case.path, case.query, case.body, case.media_type))
         case.headers["Idempotency-Key"] = hashlib.sha256(request.encode()).hexdigest()

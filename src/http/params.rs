@@ -16,7 +16,7 @@ use crate::operations::{Description, coerce};
 use crate::store::{Store, Uploads};
 
 /// Parts of a form, at most.
-const PARTS: usize = 1000;
+const PARTS: usize = 10_000;
 
 /// Bounds of one body.
 #[derive(Debug, Clone, Copy)]

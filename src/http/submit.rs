@@ -144,6 +144,7 @@ impl App {
         headers.insert(LOCATION, url.clone());
         headers.insert(OPERATION_LOCATION, url);
         headers.insert(LINK, link);
+        headers.insert(VARY, HeaderValue::from_name(PREFER));
         reply::retry_after(headers);
         Ok(response)
     }

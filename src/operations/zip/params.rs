@@ -24,7 +24,7 @@ pub(super) struct ZipParams {
     /// A file or a folder below a root, or a list of them.
     path: Paths,
     /// The archive's name; `.zip` is added where it is missing. Without one it is the source's, or `archive.zip`.
-    #[schemars(length(min = 1, max = 255))]
+    #[schemars(length(min = 1, max = 251))]
     name: Option<String>,
     /// From 0, which only stores, to 9, which takes longest.
     #[serde(default = "default_level")]
@@ -33,7 +33,7 @@ pub(super) struct ZipParams {
     /// Globs of what to leave out, folders with all that is in them. One without `/` is matched against names at any
     /// depth, one with `/` against paths below the source.
     #[serde(default)]
-    #[schemars(length(max = 256), inner(length(min = 1, max = 1024)))]
+    #[schemars(length(max = 256), extend("items" = { "type": "string", "format": "glob", "minLength": 1, "maxLength": 1024 }))]
     pub(super) exclude: Vec<String>,
 }
 
