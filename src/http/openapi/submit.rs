@@ -75,8 +75,8 @@ pub(super) fn path(operation: &Description) -> Value {
 fn body(operation: &Description) -> Value {
     let form = |document: &dyn Fn(&Input) -> Value| form(operation, document);
     let path = |_: &Input| json!({ "type": "string", "format": "path" });
-    let file =
-        |_: &Input| json!({ "type": "string", "contentMediaType": "application/octet-stream" });
+    // OpenAPI 3.1 would do without the format; the tools know a file by it.
+    let file = |_: &Input| json!({ "type": "string", "format": "binary" });
     let mut content = Map::new();
     let mut add = |media_type: &str, value| content.insert(media_type.to_owned(), value);
     add(
