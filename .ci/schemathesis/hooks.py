@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 PATHS = ["/docs/a.txt", "/docs/deep/b.txt", "/docs/long.bin"]
 
 schemathesis.openapi.format("path", st.sampled_from(PATHS))
+schemathesis.openapi.format("filename", st.sampled_from(["a", "archive.zip", "Zürich", "x" * 251]))
+schemathesis.openapi.format("humantime", st.sampled_from(["0s", "250ms", "1s", "1m 30s", "2h"]))
 schemathesis.openapi.format("glob", st.sampled_from(["*.o", "deep/*", "[ab].txt", "{a,b}.*"]))
 
 

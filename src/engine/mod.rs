@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::job::{Event, Job, JobId, Seq, Version};
-use crate::operations::{Fault, Registry};
+use crate::operations::{Fault, Registry, make_whole};
 use crate::roots::Roots;
 use crate::store::{
     self, BlobReader, Committed, Filter, Key, Limits, NewJob, Observer, OpenError, Options, Store,
@@ -320,7 +320,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`SubmitError`].
-    pub async fn submit(&self, submission: Submission) -> Result<View, SubmitError> {
+    pub async fn submit(&self, mut submission: Submission) -> Result<View, SubmitError> {
+        make_whole(&mut submission.params);
         let Some((operation, registered)) = self.registry.get(&submission.operation) else {
             return Err(SubmitError::UnknownOperation(submission.operation));
         };

@@ -28,6 +28,25 @@ pub fn coerce<'a>(pairs: impl IntoIterator<Item = (&'a str, Value)>, schema: &Va
     Value::Object(params)
 }
 
+/// Makes integers of numbers that are whole, as JSON Schema takes them for: `9.0` is an integer to it.
+pub(crate) fn make_whole(value: &mut Value) {
+    // Beyond this a float does not tell neighbouring integers apart.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) => {
+            let whole = number
+                .as_f64()
+                .filter(|f| number.is_f64() && f.fract() == 0.0 && f.abs() < EXACT);
+            if let Some(whole) = whole {
+                *number = (whole as i64).into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(make_whole),
+        Value::Object(members) => members.values_mut().for_each(make_whole),
+        _ => {}
+    }
+}
+
 fn convert(text: String, property: &Value) -> Value {
     let wants = |name: &str| match &property["type"] {
         Value::Array(types) => types.iter().any(|one| one == name),
@@ -47,6 +66,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn whole_numbers_are_integers() {
+        let mut value = json!({ "a": [9.0, -0.0, 1.5, 1e300, 7], "b": { "c": 1e3 } });
+        make_whole(&mut value);
+        assert_eq!(
+            value,
+            json!({ "a": [9, 0, 1.5, 1e300, 7], "b": { "c": 1000 } })
+        );
+    }
 
     #[test]
     fn values_are_what_the_schema_wants() {

@@ -26,6 +26,7 @@ use crate::job::{BlobId, Failure};
 use crate::plan::{Policy, Restart};
 use crate::roots::Roots;
 pub use coerce::coerce;
+pub(crate) use coerce::make_whole;
 pub use context::{Context, Product, ProgressSink, ResultWriter, Signal};
 pub use cores::Cores;
 pub use document::Document;

@@ -239,7 +239,7 @@ pub(super) fn parameters() -> Map<String, Value> {
     };
     let text = json!({ "type": "string" });
     let duration =
-        json!({ "type": "string", "pattern": "^[0-9]{1,9}(ms|s|m|h)$", "examples": ["20s"] });
+        json!({ "type": "string", "format": "humantime", "examples": ["20s", "1m 30s"] });
     let key = json!({
         "type": "string",
         "pattern": r#"^([!#-~]([ !#-~]{0,253}[!#-~])?|"[ !#-~]{1,255}")$"#,

@@ -24,7 +24,7 @@ pub(super) struct ZipParams {
     /// A file or a folder below a root, or a list of them.
     path: Paths,
     /// The archive's name; `.zip` is added where it is missing. Without one it is the source's, or `archive.zip`.
-    #[schemars(length(min = 1, max = 251))]
+    #[schemars(length(min = 1, max = 251), extend("format" = "filename"))]
     name: Option<String>,
     /// From 0, which only stores, to 9, which takes longest.
     #[serde(default = "default_level")]
