@@ -9,26 +9,20 @@ mod live;
 mod monitor;
 mod recovery;
 mod runner;
+mod start;
 mod sweeper;
+mod types;
 
-use std::collections::HashMap;
-use std::io;
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::config::Config;
-use crate::job::{Event, Job, JobId, Seq, Version};
-use crate::operations::{Fault, Registry, make_whole};
+use crate::job::{Event, Job, JobId, Seq};
+use crate::operations::{Registry, make_whole};
 use crate::roots::Roots;
-use crate::store::{
-    self, BlobReader, Committed, Filter, Key, Limits, NewJob, Observer, OpenError, Options, Store,
-    Uploads,
-};
+use crate::store::{self, BlobReader, Filter, NewJob, Store, Uploads};
 use feed::Feed;
 pub use feed::Follower;
 pub use idle::Hold;
@@ -40,84 +34,7 @@ pub use live::LiveJob;
 use monitor::Monitor;
 use runner::Runner;
 use sweeper::Sweeper;
-
-/// Memory for ended jobs that may be asked for again, in bytes.
-const ENDED_BYTES: usize = 4 << 20;
-
-/// Why the engine did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The data is in use or unusable.
-    #[error(transparent)]
-    Data(#[from] OpenError),
-    /// Recovery could not write.
-    #[error("recovery failed: {0}")]
-    Recovery(#[from] store::Error),
-    /// A root is not there.
-    #[error("the root {} cannot be used: {source}", path.display())]
-    Root {
-        /// As the operator wrote it.
-        path: PathBuf,
-        /// The system's word.
-        source: io::Error,
-    },
-}
-
-/// Why a submission is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SubmitError {
-    /// There is no such operation.
-    #[error("there is no operation named {0:?}")]
-    UnknownOperation(String),
-    /// The params do not fit.
-    #[error("the params are not valid")]
-    Invalid(Vec<Fault>),
-    /// The store says no.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-}
-
-/// What is asked of an operation.
-#[derive(Debug)]
-pub struct Submission {
-    /// The name of the token that asks.
-    pub token: Option<Arc<str>>,
-    /// The operation's name.
-    pub operation: String,
-    /// Its params, a JSON object.
-    pub params: Value,
-    /// What was sent along.
-    pub uploads: Option<Uploads>,
-    /// What the client calls it.
-    pub key: Option<Key>,
-}
-
-/// A job at one moment, and its place in memory if it has one.
-#[derive(Debug, Clone)]
-pub struct View {
-    /// The job.
-    pub job: Arc<Job>,
-    /// Where its rendered form is kept.
-    pub live: Option<Arc<LiveJob>>,
-}
-
-/// A page of a list.
-#[derive(Debug)]
-pub struct Page {
-    /// The jobs, newest first.
-    pub jobs: Vec<View>,
-    /// Where the next page begins, if there is one.
-    pub next: Option<Seq>,
-}
-
-/// What a waiting reader has seen already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Until {
-    /// Wait for the end.
-    Ended,
-    /// Wait for a version other than this one.
-    Not(Version),
-}
+pub use types::{Page, StartError, Submission, SubmitError, Until, View};
 
 /// A running engine.
 pub struct Engine {
@@ -137,151 +54,7 @@ pub struct Engine {
     duties: Vec<JoinHandle<()>>,
 }
 
-/// Hears of commits, on the store's thread.
-struct Desk {
-    live: Arc<Live>,
-    idle: OnceLock<Arc<Idle>>,
-    feed: Arc<Feed>,
-    ended: Arc<Notify>,
-    runner: Arc<Runner>,
-    fatal: watch::Sender<Option<String>>,
-}
-
-impl Observer for Desk {
-    fn committed(&self, change: Committed) {
-        match change {
-            Committed::Saved(job) => {
-                let seq = job.seq;
-                self.live.publish(&job);
-                if job.is_terminal() {
-                    self.ended.notify_one();
-                } else if job.cancel_requested {
-                    self.runner.stop(job.seq);
-                }
-                self.feed.changed(seq);
-            }
-            Committed::Claimed(job) => {
-                let seq = job.seq;
-                self.live.publish(&job);
-                self.runner.dispatch(job);
-                self.feed.changed(seq);
-            }
-            Committed::Forgotten(seq) => {
-                self.live.forget(seq);
-                if let Some(idle) = self.idle.get() {
-                    idle.forget(seq);
-                }
-                self.feed.changed(seq);
-            }
-        }
-    }
-
-    fn fatal(&self, reason: &str) {
-        self.fatal.send_replace(Some(reason.to_owned()));
-    }
-}
-
 impl Engine {
-    /// Opens the data, recovers what was interrupted, and begins to run jobs. Needs a tokio runtime.
-    ///
-    /// # Errors
-    /// [`StartError`]; nothing runs then.
-    pub async fn start(config: &Config, registry: Registry) -> Result<Self, StartError> {
-        let live = Arc::new(Live::new(ENDED_BYTES));
-        let registry = Arc::new(registry);
-        let (fatal, fatal_seen) = watch::channel(None);
-        // The data folder is left out of walks by its identity, so it must be there before the roots are opened.
-        store::create_private_dir(&config.data).map_err(|source| OpenError::Io {
-            path: config.data.clone(),
-            source,
-        })?;
-        let roots = Roots::open(&config.roots, &config.data)
-            .map_err(|(path, source)| StartError::Root { path, source })?;
-        let roots = Arc::new(roots);
-        let (ended, feed) = (Arc::new(Notify::new()), Arc::new(Feed::default()));
-        let runner = Runner::new(
-            Arc::clone(&registry),
-            Arc::clone(&roots),
-            Arc::clone(&live),
-            Arc::clone(&feed),
-        );
-        let desk = Arc::new(Desk {
-            live: Arc::clone(&live),
-            idle: OnceLock::new(),
-            feed: Arc::clone(&feed),
-            ended: Arc::clone(&ended),
-            runner: Arc::clone(&runner),
-            fatal,
-        });
-        let options = options(config, &registry);
-        let timeouts = options
-            .operations
-            .iter()
-            .map(|(name, l)| (Arc::clone(name), l.idle_timeout_ms))
-            .collect();
-        let (store, found) = Store::open(
-            &config.data,
-            options,
-            Arc::clone(&desk) as Arc<dyn Observer>,
-        )?;
-        roots.protect(&store::own_files(&config.data));
-        let default_timeout_ms = config.idle_timeout.as_millis() as i64;
-        let idle = Idle::new(
-            Arc::clone(store.clock()),
-            timeouts,
-            default_timeout_ms,
-            found.crashed_at,
-        );
-        let idle = desk.idle.get_or_init(|| Arc::new(idle)).clone();
-        runner.set_store(Arc::clone(&store));
-        for job in &found.active {
-            live.publish(job);
-        }
-        let report = recovery::recover(&store, &registry, &found).await?;
-        tracing::info!(
-            boot = found.boot,
-            in_order = found.crashed_at.is_none(),
-            waiting = report.waiting,
-            requeued = report.requeued,
-            failed = report.failed,
-            canceled = report.canceled,
-            "the store is open"
-        );
-        let sweeper = Arc::new(Sweeper {
-            store: Arc::clone(&store),
-            idle: Arc::clone(&idle),
-            live: Arc::clone(&live),
-            ended,
-        });
-        let duties = vec![
-            tokio::spawn({
-                let runner = Arc::clone(&runner);
-                async move { runner.show_progress().await }
-            }),
-            tokio::spawn({
-                let sweeper = Arc::clone(&sweeper);
-                async move { sweeper.run().await }
-            }),
-            tokio::spawn(tick(Arc::clone(&store))),
-        ];
-        store.set_slots(config.workers).await?;
-        Ok(Self {
-            store,
-            live,
-            runner,
-            registry,
-            roots,
-            monitor: Monitor::new(&found.monitor_key),
-            fatal: fatal_seen,
-            idle,
-            sweeper,
-            keys: Arc::default(),
-            feed,
-            stopping: watch::Sender::new(false),
-            duties,
-        })
-    }
-
     /// Where the jobs are.
     pub fn store(&self) -> &Store {
         &self.store
@@ -600,34 +373,5 @@ impl Engine {
         if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
             tracing::error!(%error, "the store did not close");
         }
-    }
-}
-
-/// Keeps the idle clock going.
-async fn tick(store: Arc<Store>) {
-    let mut ticks = tokio::time::interval(store::TICK);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        store.tick();
-    }
-}
-
-fn options(config: &Config, registry: &Registry) -> Options {
-    let limits = |description: &crate::operations::Description| Limits {
-        concurrency: description.concurrency.unwrap_or(config.workers),
-        idle_timeout_ms: description
-            .idle_timeout
-            .unwrap_or(config.idle_timeout)
-            .as_millis() as i64,
-    };
-    let operations: HashMap<_, _> = registry
-        .iter()
-        .map(|(name, registered)| (Arc::clone(name), limits(&registered.description)))
-        .collect();
-    Options {
-        queue: config.limits.queue,
-        free_disk_bytes: config.limits.free_disk_bytes,
-        operations,
     }
 }
