@@ -12,6 +12,7 @@ mod lock;
 mod openapi;
 mod plan;
 mod power;
+mod raw;
 mod run;
 mod slow;
 mod submit;

@@ -1,0 +1,189 @@
+//! Requests that are framed oddly, byte by byte, each followed by another one: nothing is smuggled behind them.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+use crate::harness::Site;
+
+/// What is sent behind each request; answered once at most, and never as a part of it.
+const MARKER: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+fn post(headers: &str, body: &str) -> String {
+    let head =
+        "POST /v1/operations/zip HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+    format!("{head}{headers}\r\n{body}")
+}
+
+#[test]
+fn no_odd_framing_smuggles_a_request() {
+    let site = Site::new();
+    let server = site.serve();
+    let chunked = "Transfer-Encoding: chunked\r\n";
+    // The request, and what its first answer may be.
+    let table: Vec<(String, &[u16])> = vec![
+        (post("Content-Length: 2\r\n", "{}"), &[422]),
+        (
+            post("Content-Length: 2\r\nContent-Length: 2\r\n", "{}"),
+            &[400, 422],
+        ),
+        (
+            post("Content-Length: 2\r\nContent-Length: 9\r\n", "{}"),
+            &[400],
+        ),
+        (post("Content-Length: 2, 2\r\n", "{}"), &[400]),
+        (post("Content-Length: +2\r\n", "{}"), &[400]),
+        (post("Content-Length: -2\r\n", "{}"), &[400]),
+        (post("Content-Length: 0x2\r\n", "{}"), &[400]),
+        (
+            post("Content-Length: 99999999999999999999\r\n", "{}"),
+            &[400, 413],
+        ),
+        (post("Content-Length : 2\r\n", "{}"), &[400]),
+        (
+            post(
+                &format!("{chunked}Content-Length: 9\r\n"),
+                "2\r\n{}\r\n0\r\n\r\n",
+            ),
+            &[400, 422],
+        ),
+        (
+            post(
+                &format!("Content-Length: 9\r\n{chunked}"),
+                "2\r\n{}\r\n0\r\n\r\n",
+            ),
+            &[400, 422],
+        ),
+        (post(chunked, "2\r\n{}\r\n0\r\n\r\n"), &[422]),
+        (post(chunked, "2;a=b\r\n{}\r\n0\r\n\r\n"), &[400, 422]),
+        (
+            post(
+                chunked,
+                &format!("2;{}\r\n{{}}\r\n0\r\n\r\n", "a".repeat(1 << 20)),
+            ),
+            &[400, 422],
+        ),
+        (
+            post(chunked, "2\r\n{}\r\n0\r\nTrailer: x\r\n\r\n"),
+            &[400, 422],
+        ),
+        (post(chunked, "g\r\n{}\r\n0\r\n\r\n"), &[400]),
+        (post(chunked, "-2\r\n{}\r\n0\r\n\r\n"), &[400]),
+        (
+            post(chunked, "ffffffffffffffffff\r\n{}\r\n0\r\n\r\n"),
+            &[400],
+        ),
+        (post(chunked, "2\r\n{}0\r\n\r\n"), &[400]),
+        (post("Transfer-Encoding: identity\r\n", ""), &[400, 422]),
+        (
+            post("Transfer-Encoding: xchunked\r\n", "2\r\n{}\r\n0\r\n\r\n"),
+            &[400],
+        ),
+        (
+            post(
+                "Transfer-Encoding: chunked, identity\r\n",
+                "2\r\n{}\r\n0\r\n\r\n",
+            ),
+            &[400],
+        ),
+        (
+            post("Transfer-Encoding : chunked\r\n", "2\r\n{}\r\n0\r\n\r\n"),
+            &[400],
+        ),
+        (
+            post("X: a\r\n b\r\nContent-Length: 2\r\n", "{}"),
+            &[400, 422],
+        ),
+        (post("X: a\0b\r\nContent-Length: 2\r\n", "{}"), &[400]),
+        (post("X: a\rb\r\nContent-Length: 2\r\n", "{}"), &[400]),
+        (
+            post("Expect: 100-continue\r\nContent-Length: 2\r\n", "{}"),
+            &[100, 422],
+        ),
+        (
+            post("Expect: nothing\r\nContent-Length: 2\r\n", "{}"),
+            &[417, 422],
+        ),
+        (
+            "GET /healthz HTTP/1.1\nHost: localhost\n\n".into(),
+            &[200, 400],
+        ),
+        ("GET /healthz HTTP/1.1\r\n\r\n".into(), &[400]),
+        (
+            "GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n".into(),
+            &[400],
+        ),
+        (
+            "GET http://evil.test/ HTTP/1.1\r\nHost: localhost\r\n\r\n".into(),
+            &[400],
+        ),
+        (
+            "GET  /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".into(),
+            &[400],
+        ),
+        (
+            "GET /healthz HTTP/9.9\r\nHost: localhost\r\n\r\n".into(),
+            &[400, 505],
+        ),
+        ("GET /healthz\r\n\r\n".into(), &[400]),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), &[400, 505]),
+        ("\0\u{1}\u{2}\r\n\r\n".into(), &[400]),
+        (
+            format!(
+                "GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                "a".repeat(1 << 20)
+            ),
+            &[400, 414, 431],
+        ),
+        (
+            format!(
+                "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n",
+                "a".repeat(1 << 20)
+            ),
+            &[400, 431],
+        ),
+        (
+            format!(
+                "GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n",
+                "X: y\r\n".repeat(1000)
+            ),
+            &[400, 431],
+        ),
+    ];
+    for (request, expected) in table {
+        let shown: String = request.chars().take(200).collect();
+        let mut stream = TcpStream::connect(server.address()).expect("a connection");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .expect("a socket");
+        // A server that has seen enough may close before all of it is sent.
+        let _ = stream.write_all(format!("{request}{MARKER}").as_bytes());
+        let _ = stream.shutdown(Shutdown::Write);
+        let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+        while let Ok(read @ 1..) = stream.read(&mut buffer) {
+            bytes.extend_from_slice(&buffer[..read]);
+        }
+        let said = String::from_utf8_lossy(&bytes).into_owned();
+        let statuses: Vec<u16> = said
+            .split("HTTP/1.1 ")
+            .skip(1)
+            .map(|reply| reply[..3].parse().expect("a status"))
+            .collect();
+        // Where bytes that nobody read were left, the answer may be lost with the connection.
+        if let Some(first) = statuses.first() {
+            assert!(expected.contains(first), "{shown:?}: {said}");
+        }
+        assert!(
+            statuses
+                .iter()
+                .all(|status| *status < 500 || *status == 505),
+            "{shown:?}: {said}"
+        );
+        let healthy = usize::from(request.starts_with("GET /healthz"));
+        assert!(
+            said.matches("{\"status\":\"ok\"}").count() <= 1 + healthy,
+            "{shown:?}: {said}"
+        );
+    }
+    server.stop();
+}
