@@ -5,8 +5,12 @@ use serde_json::Value;
 use super::{EXIT_USAGE, Failure};
 use crate::operations::coerce;
 
-/// `name=value` pairs as the schema has them, paths made absolute.
-pub(super) fn params(pairs: &[String], schema: &Value) -> Result<Value, Failure> {
+/// `name=value` pairs as the schema has them, paths made absolute; `inputs` are documents, by path.
+pub(super) fn params(
+    pairs: &[String],
+    inputs: &[String],
+    schema: &Value,
+) -> Result<Value, Failure> {
     let mut named = Vec::new();
     for pair in pairs {
         let Some((name, text)) = pair.split_once('=') else {
@@ -21,6 +25,15 @@ pub(super) fn params(pairs: &[String], schema: &Value) -> Result<Value, Failure>
             text.to_owned()
         };
         named.push((name, Value::String(text)));
+    }
+    for pair in inputs {
+        let Some((name, path)) = pair.split_once('=') else {
+            return Err(Failure::new(
+                EXIT_USAGE,
+                format!("{pair:?} is not NAME=FILE"),
+            ));
+        };
+        named.push((name, Value::String(absolute(path)?)));
     }
     Ok(coerce(named, schema))
 }
@@ -61,7 +74,7 @@ mod tests {
         let check = |pairs: &[&str], expected: Value| {
             let pairs: Vec<_> = pairs.iter().map(ToString::to_string).collect();
             assert_eq!(
-                params(&pairs, &schema).map_err(|f| f.message),
+                params(&pairs, &[], &schema).map_err(|f| f.message),
                 Ok(expected),
                 "{pairs:?}"
             );
@@ -76,8 +89,10 @@ mod tests {
             .canonicalize()
             .expect("its real path");
         check(&["path=."], json!({ "path": here }));
+        let input = params(&[], &["document=.".into()], &schema).map_err(|f| f.message);
+        assert_eq!(input, Ok(json!({ "document": here })));
         assert_eq!(
-            params(&["width".into()], &schema).map_err(|f| f.code),
+            params(&["width".into()], &[], &schema).map_err(|f| f.code),
             Err(EXIT_USAGE)
         );
     }

@@ -33,6 +33,9 @@ pub(super) struct Run {
     /// The operation's params. A name that comes twice is a list.
     #[arg(value_name = "NAME=VALUE")]
     params: Vec<String>,
+    /// A document for the operation. Repeatable.
+    #[arg(short, long, value_name = "NAME=FILE")]
+    input: Vec<String>,
     /// Where to save the result; "-" for stdout [default: the result's own name, here].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -93,7 +96,7 @@ impl Run {
             }
             found => found?,
         };
-        let params = params(&self.params, &operation["params"])?;
+        let params = params(&self.params, &self.input, &operation["params"])?;
         let (mut job, mut tag) = client.json(Method::POST, &path, &[], Some(&params)).await?;
         let path = format!("/v1/jobs/{}", job["id"].as_str().unwrap_or_default());
         let mut show = Show::new(self.quiet);
