@@ -135,6 +135,18 @@ pub struct Progress {
     /// The step at hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
+    /// The bytes that are through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<Bytes>,
+}
+
+/// How many of a number of bytes are through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bytes {
+    /// So many.
+    pub current: u64,
+    /// Of so many, where that is known.
+    pub total: Option<u64>,
 }
 
 /// One of a counted row of steps.

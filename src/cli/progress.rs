@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-/// On a terminal the bar is this fine.
+/// Of work that is not counted in bytes the bar is this fine.
 const PER_MILLE: u64 = 1000;
 /// Elsewhere a line is written for every so many percent.
 const PERCENT_A_LINE: f64 = 10.0;
@@ -13,11 +13,53 @@ const PERCENT_A_LINE: f64 = 10.0;
 /// Shows one job.
 pub(super) enum Show {
     /// As a bar.
-    Bar(ProgressBar),
+    Bar(Bar),
     /// As lines; what the last one said.
     Lines { phase: String, percent: f64 },
     /// Not at all.
     Nothing,
+}
+
+/// A bar, and what it counts now.
+pub(super) struct Bar {
+    bar: ProgressBar,
+    unit: Option<Unit>,
+}
+
+/// What a bar counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    PerMille,
+    Bytes,
+    BytesWithoutEnd,
+}
+
+impl Unit {
+    fn template(self) -> &'static str {
+        match self {
+            Self::PerMille => {
+                "{prefix} [{bar:25}] {percent_precise} %, {elapsed} gone, {eta} left  {wide_msg}"
+            }
+            Self::Bytes => {
+                "{prefix} [{bar:25}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left  {wide_msg}"
+            }
+            Self::BytesWithoutEnd => {
+                "{prefix} {bytes}, {bytes_per_sec}, {elapsed} gone  {wide_msg}"
+            }
+        }
+    }
+}
+
+impl Bar {
+    fn count(&mut self, unit: Unit, position: u64, length: u64) {
+        if self.unit != Some(unit) {
+            self.bar.set_style(style(unit.template()));
+            self.bar.reset();
+            self.unit = Some(unit);
+        }
+        self.bar.set_length(length);
+        self.bar.set_position(position);
+    }
 }
 
 impl Show {
@@ -26,17 +68,16 @@ impl Show {
         if quiet {
             return Self::Nothing;
         }
-        if !std::io::stderr().is_terminal() {
-            return Self::Lines {
-                phase: String::new(),
-                percent: 0.0,
-            };
+        if std::io::stderr().is_terminal() {
+            let bar = ProgressBar::new(PER_MILLE);
+            // Until it is known what to count.
+            bar.set_style(style("{prefix}"));
+            return Self::Bar(Bar { bar, unit: None });
         }
-        let bar = ProgressBar::new(PER_MILLE);
-        bar.set_style(style(
-            "{msg} [{bar:30}] {percent_precise} %  {elapsed_precise}, {eta} left  {prefix}",
-        ));
-        Self::Bar(bar)
+        Self::Lines {
+            phase: String::new(),
+            percent: 0.0,
+        }
     }
 
     /// The job as it is now.
@@ -46,18 +87,16 @@ impl Show {
             .or(job["status"].as_str())
             .unwrap_or_default();
         let percent = job["percentComplete"].as_f64().unwrap_or_default();
-        let stage = &job["stage"];
         match self {
             Self::Bar(bar) => {
-                bar.set_message(phase.to_owned());
-                if stage.is_object() {
-                    let name = stage["name"].as_str().unwrap_or_default();
-                    bar.set_prefix(format!(
-                        "{} of {}  {name}",
-                        stage["current"], stage["total"]
-                    ));
+                bar.bar.set_prefix(phase.to_owned());
+                bar.bar.set_message(stage(&job["stage"]));
+                let bytes = &job["bytes"];
+                match (bytes["current"].as_u64(), bytes["total"].as_u64()) {
+                    (Some(current), Some(total)) => bar.count(Unit::Bytes, current, total),
+                    (Some(current), None) => bar.count(Unit::BytesWithoutEnd, current, 0),
+                    (None, _) => bar.count(Unit::PerMille, (percent * 10.0) as u64, PER_MILLE),
                 }
-                bar.set_position((percent * 10.0) as u64);
             }
             Self::Lines {
                 phase: said,
@@ -76,26 +115,24 @@ impl Show {
     /// From now on it is a download of so many bytes.
     pub(super) fn begin_download(&mut self, bytes: u64) {
         if let Self::Bar(bar) = self {
-            bar.reset();
-            bar.set_length(bytes);
-            bar.set_style(style(
-                "{msg} [{bar:30}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
-            ));
-            bar.set_message("Saving");
+            bar.bar.set_prefix("Saving");
+            bar.bar.set_message("");
+            bar.unit = None;
+            bar.count(Unit::Bytes, 0, bytes);
         }
     }
 
     /// So many bytes of the download are there.
     pub(super) fn downloaded(&mut self, bytes: u64) {
         if let Self::Bar(bar) = self {
-            bar.set_position(bytes);
+            bar.bar.set_position(bytes);
         }
     }
 
     /// Leaves the terminal as it was.
     pub(super) fn end(&mut self) {
         if let Self::Bar(bar) = self {
-            bar.finish_and_clear();
+            bar.bar.finish_and_clear();
         }
     }
 }
@@ -104,4 +141,12 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .expect("the template is a constant")
         .progress_chars("=> ")
+}
+
+/// Which of how many steps is at hand.
+fn stage(stage: &Value) -> String {
+    let Some(name) = stage["name"].as_str() else {
+        return String::new();
+    };
+    format!("{} of {}  {name}", stage["current"], stage["total"])
 }

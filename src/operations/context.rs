@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 
 use super::{Cores, Stop};
-use crate::job::{Failure, Progress, Stage};
+use crate::job::{Bytes, Failure, Progress, Stage};
 use crate::roots::Roots;
 use crate::store::{BlobWriter, Store, WholeBlob};
 
@@ -133,6 +133,14 @@ impl Context {
         };
         let percent = ((percent * 10.0).floor() / 10.0).clamp(0.0, 99.9);
         self.update(|progress| progress.percent = Some(percent));
+    }
+
+    /// Says how many bytes of the work are through, which is how much of it is done where their number is known.
+    pub fn bytes(&self, current: u64, total: Option<u64>) {
+        self.update(|progress| progress.bytes = Some(Bytes { current, total }));
+        if let Some(total) = total {
+            self.done(current, total);
+        }
     }
 
     /// The latest progress if nobody has asked for it yet; for the engine.

@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{Site, wait_for};
+use crate::harness::{Site, incompressible, skipped, wait_for};
 use crate::zip::{files_below, files_in};
 
 /// The command in a folder of its own, with a temporary folder that is looked at afterwards.
@@ -119,4 +119,29 @@ fn an_interrupt_cancels_and_leaves_nothing() {
             .count(),
         0
     );
+}
+
+#[test]
+fn a_terminal_sees_phase_bytes_rate_and_time_left() {
+    let site = Site::new();
+    site.write("noise.bin", &incompressible(24 << 20));
+    let program = env!("CARGO_BIN_EXE_cloakroom");
+    let command = format!("{program} run zip path=docs -o out.zip");
+    let terminal = Command::new("script")
+        .args(["-qefc", &command, "/dev/null"])
+        .current_dir(site.path())
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .output();
+    let Ok(terminal) = terminal else {
+        return skipped("there is no script(1)");
+    };
+    let seen = text(&terminal.stdout);
+    assert!(terminal.status.success(), "{seen}");
+    let is_bar = |line: &&str| {
+        line.contains("Zipping [") && line.contains("MiB of 24.00 MiB, ") && line.contains("/s, ")
+    };
+    let bar = seen.split(['\r', '\n']).find(is_bar);
+    assert!(bar.is_some_and(|bar| bar.contains(" left")), "{seen}");
+    assert!(seen.contains("Saving ["), "{seen}");
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::job::{Failure, Job, Outcome, Stage, State, WallMs};
+use crate::job::{Bytes, Failure, Job, Outcome, Stage, State, WallMs};
 use crate::operations::Description;
 use crate::plan::Restart;
 
@@ -21,6 +21,7 @@ struct JobJson<'a> {
     percent_complete: Option<f64>,
     phase: Option<&'a str>,
     stage: Option<&'a Stage>,
+    bytes: Option<Bytes>,
     attempt: u32,
     params: Cow<'a, RawValue>,
     created_at: String,
@@ -134,6 +135,7 @@ impl<'a> JobJson<'a> {
             percent_complete: job.progress.percent,
             phase: job.progress.phase.as_deref(),
             stage: job.progress.stage.as_ref(),
+            bytes: job.progress.bytes,
             attempt: job.attempt,
             params: shown_params(job, params),
             created_at: time(job.created),

@@ -57,6 +57,13 @@ fn job() -> Value {
             "total": { "type": "integer", "minimum": 0 },
         }),
     );
+    let bytes = object(
+        "The bytes of the work that are through.",
+        &json!({
+            "current": { "type": "integer", "minimum": 0 },
+            "total": { "type": ["integer", "null"], "minimum": 0 },
+        }),
+    );
     let links = object(
         "Where else to go. What is not there cannot be done now.",
         &json!({ "self": uri(), "monitor": uri(), "events": uri(), "cancel?": uri(), "retry?": uri(), "result?": uri() }),
@@ -74,6 +81,7 @@ fn job() -> Value {
             "percentComplete": { "type": ["number", "null"], "minimum": 0, "maximum": 100 },
             "phase": { "type": ["string", "null"] },
             "stage": nullable(&stage),
+            "bytes": nullable(&bytes),
             "attempt": { "description": "How often it was started.", "type": "integer", "minimum": 0 },
             "params": {
                 "description": "The params as they were sent; documents that came with them by name, size, type and digest.",

@@ -136,7 +136,7 @@ impl<'a> Feed<'a> {
             self.reading = None;
         }
         self.done.bytes += read;
-        self.context.done(self.done.bytes, self.total.bytes);
+        self.context.bytes(self.done.bytes, Some(self.total.bytes));
         Ok(())
     }
 
