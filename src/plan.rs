@@ -1,10 +1,13 @@
 //! What to do about jobs that were running when the server died. Pure: the engine makes the plan from
 //! what the store found and then executes it.
 
+use serde::Deserialize;
+
 use crate::job::{Event, Failure, Job};
 
 /// What an operation wants done with a job whose attempt was cut short by the server's death.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Restart {
     /// Run it again.
     Requeue,

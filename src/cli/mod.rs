@@ -12,7 +12,7 @@ use std::fmt::Display;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 /// The job or the command failed.
@@ -34,9 +34,34 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Take jobs over HTTP, run them, keep their results.
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// Do one job and save its result.
     Run(run::Run),
+}
+
+impl Arguments {
+    /// The command line, and for a server what the environment and its configuration file add.
+    fn layered() -> Result<Self, Failure> {
+        let mut command = Self::command().mut_subcommand("serve", serve::with_variables);
+        let mut matches = command.clone().get_matches();
+        let mut file = serve::File::default();
+        if let Some(given) = matches.subcommand_matches("serve") {
+            let flags = command
+                .find_subcommand("serve")
+                .cloned()
+                .expect("it is declared above");
+            let (layered, found) = serve::layered(flags, given)
+                .map_err(|message| Failure::new(EXIT_USAGE, message))?;
+            file = found;
+            command = command.mut_subcommand("serve", |_| layered);
+            matches = command.get_matches();
+        }
+        let mut arguments = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        if let Command::Serve(serve) = &mut arguments.command {
+            serve.file = file;
+        }
+        Ok(arguments)
+    }
 }
 
 /// Why a command ends, and with which exit code.
@@ -57,7 +82,10 @@ impl Failure {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::layered() {
+        Ok(arguments) => arguments,
+        Err(failure) => return end(Err(failure)),
+    };
     // A server says what it does; a tool speaks when something is wrong.
     let level = if matches!(arguments.command, Command::Serve(_)) {
         "info"

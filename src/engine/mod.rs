@@ -2,6 +2,7 @@
 //!
 //! Puts the store, the live table and the runner together. Knows no HTTP.
 
+mod deadline;
 mod feed;
 mod idle;
 mod keys;

@@ -4,19 +4,20 @@
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
+use super::deadline::{self, Deadline};
 use super::feed::Feed;
 use super::live::Live;
 use crate::faults;
 use crate::job::{Event, Failure, Job, Output, Seq};
-use crate::operations::{Context, Cores, Product, ProgressSink, Registry, Signal, Stop};
+use crate::operations::{Context, Cores, Product, ProgressSink, Reason, Registry, Signal, Stop};
 use crate::plan;
 use crate::roots::Roots;
 use crate::store::{self, Attempt, Store, WholeBlob};
@@ -44,6 +45,10 @@ pub(super) struct Runner {
     live: Arc<Live>,
     feed: Arc<Feed>,
     cores: Arc<Cores>,
+    /// The longest result.
+    result_bytes: u64,
+    /// Where deadlines of attempts are waited for.
+    runtime: Handle,
     /// Set once the store is open; nothing is dispatched before.
     store: OnceLock<Arc<Store>>,
     work: Mutex<Work>,
@@ -51,7 +56,6 @@ pub(super) struct Runner {
     running: Mutex<HashMap<Seq, Running>>,
     /// How many attempts are under way.
     under_way: watch::Sender<usize>,
-    draining: AtomicBool,
     progress: Arc<Notify>,
 }
 
@@ -65,11 +69,13 @@ impl ProgressSink for Wake {
 }
 
 impl Runner {
+    /// Needs a tokio runtime.
     pub(super) fn new(
         registry: Arc<Registry>,
         roots: Arc<Roots>,
         live: Arc<Live>,
         feed: Arc<Feed>,
+        result_bytes: u64,
     ) -> Arc<Self> {
         Arc::new(Self {
             registry,
@@ -77,12 +83,13 @@ impl Runner {
             live,
             feed,
             cores: Arc::default(),
+            result_bytes,
+            runtime: Handle::current(),
             store: OnceLock::new(),
             work: Mutex::default(),
             has_work: Condvar::new(),
             running: Mutex::default(),
             under_way: watch::Sender::new(0),
-            draining: AtomicBool::new(false),
             progress: Arc::default(),
         })
     }
@@ -122,7 +129,7 @@ impl Runner {
     /// Asks a job's attempt to stop, if there is one.
     pub(super) fn stop(&self, seq: Seq) {
         if let Some(running) = self.running.lock().get(&seq) {
-            running.signal.raise();
+            running.signal.raise(Reason::Canceled);
         }
     }
 
@@ -138,9 +145,8 @@ impl Runner {
         if ended(patience).await {
             return;
         }
-        self.draining.store(true, Ordering::Relaxed);
         for running in self.running.lock().values() {
-            running.signal.raise();
+            running.signal.raise(Reason::Draining);
         }
         if ended(Duration::from_secs(1)).await {
             return;
@@ -270,7 +276,7 @@ impl Runner {
                 );
             }
         };
-        let context = {
+        let (context, signal) = {
             let mut running = self.running.lock();
             let Some(running) = running.get_mut(&job.seq) else {
                 return (Event::Stop, None);
@@ -281,21 +287,21 @@ impl Runner {
                 Arc::clone(self.store()),
                 Arc::clone(&self.cores),
                 Arc::clone(&running.signal),
+                self.result_bytes,
                 Box::new(Wake(Arc::clone(&self.progress))),
             ));
             running.context = Some(Arc::clone(&context));
-            context
+            (context, Arc::clone(&running.signal))
         };
+        let timeout = registered.description.timeout;
+        let _deadline = timeout.map(|timeout| Deadline::start(&self.runtime, timeout, &signal));
         faults::point("in-attempt");
         match catch_unwind(AssertUnwindSafe(|| registered.operation.run(&context))) {
             Ok(Ok(product)) => {
                 let (output, whole) = split(product);
                 (Event::Succeed(output), Some(whole))
             }
-            Ok(Err(Stop::Canceled)) if self.draining.load(Ordering::Relaxed) => {
-                (Event::Release, None)
-            }
-            Ok(Err(Stop::Canceled)) => (Event::Stop, None),
+            Ok(Err(Stop::Canceled)) => (deadline::stopped(signal.reason(), timeout), None),
             Ok(Err(Stop::Failed(failure))) => (Event::Fail(failure), None),
             Err(panic) => {
                 let message = format!("The operation panicked: {}", panic_message(&*panic));

@@ -87,6 +87,7 @@ impl Engine {
             Arc::clone(&roots),
             Arc::clone(&live),
             Arc::clone(&feed),
+            config.limits.result_bytes,
         );
         let desk = Arc::new(Desk {
             live: Arc::clone(&live),
@@ -191,6 +192,7 @@ fn options(config: &Config, registry: &Registry) -> Options {
     Options {
         queue: config.limits.queue,
         free_disk_bytes: config.limits.free_disk_bytes,
+        database_bytes: config.limits.database_bytes,
         operations,
     }
 }

@@ -197,7 +197,7 @@ impl From<store::Error> for Problem {
                 )
             }
             Error::StorageFull => {
-                let detail = "The server's disk is full. Nothing was stored.";
+                let detail = "The server has no room for more. Nothing was stored.";
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", detail).retry_after(60)
             }
             Error::Busy => {

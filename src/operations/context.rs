@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
@@ -12,19 +12,35 @@ use crate::job::{Bytes, Failure, Progress, Stage};
 use crate::roots::Roots;
 use crate::store::{BlobWriter, Store, WholeBlob};
 
+/// Why an attempt is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Reason {
+    /// Nobody wants the result any more.
+    Canceled = 1,
+    /// It took longer than it may.
+    TimedOut,
+    /// The server stops; the job is run again later.
+    Draining,
+}
+
 /// The wish that an attempt stop.
 #[derive(Debug, Default)]
-pub struct Signal(AtomicBool);
+pub struct Signal(AtomicU8);
 
 impl Signal {
-    /// Asks for it.
-    pub fn raise(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// Asks for it. The first reason counts.
+    pub fn raise(&self, reason: Reason) {
+        let _ = self
+            .0
+            .compare_exchange(0, reason as u8, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// Whether it was asked for.
-    pub fn is_raised(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    /// Why it was asked for, if it was.
+    pub fn reason(&self) -> Option<Reason> {
+        let reasons = [Reason::Canceled, Reason::TimedOut, Reason::Draining];
+        let raised = self.0.load(Ordering::Relaxed);
+        reasons.into_iter().find(|reason| *reason as u8 == raised)
     }
 }
 
@@ -47,6 +63,7 @@ pub struct Context {
     store: Arc<Store>,
     cores: Arc<Cores>,
     signal: Arc<Signal>,
+    result_bytes: u64,
     meter: Mutex<Meter>,
     sink: Box<dyn ProgressSink>,
 }
@@ -59,6 +76,7 @@ impl Context {
         store: Arc<Store>,
         cores: Arc<Cores>,
         signal: Arc<Signal>,
+        result_bytes: u64,
         sink: Box<dyn ProgressSink>,
     ) -> Self {
         Self {
@@ -67,6 +85,7 @@ impl Context {
             store,
             cores,
             signal,
+            result_bytes,
             meter: Mutex::default(),
             sink,
         }
@@ -101,10 +120,9 @@ impl Context {
     /// # Errors
     /// [`Stop::Canceled`] once it was asked to.
     pub fn check(&self) -> Result<(), Stop> {
-        if self.signal.is_raised() {
-            Err(Stop::Canceled)
-        } else {
-            Ok(())
+        match self.signal.reason() {
+            Some(_) => Err(Stop::Canceled),
+            None => Ok(()),
         }
     }
 
@@ -158,6 +176,7 @@ impl Context {
     pub fn result(&self, media_type: &str, filename: &str) -> ResultWriter {
         ResultWriter {
             blob: self.store.write_blob(),
+            most_bytes: self.result_bytes,
             media_type: media_type.to_owned(),
             filename: filename.to_owned(),
         }
@@ -176,6 +195,7 @@ impl Context {
 #[derive(Debug)]
 pub struct ResultWriter {
     blob: BlobWriter,
+    most_bytes: u64,
     media_type: String,
     filename: String,
 }
@@ -197,6 +217,12 @@ impl ResultWriter {
 
 impl Write for ResultWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.blob.size() + bytes.len() as u64 > self.most_bytes {
+            // The kind says it to whoever passes the error on in one of its own.
+            let most = self.most_bytes;
+            let message = format!("The result is longer than the {most} bytes that it may have.");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+        }
         self.blob.write(bytes)
     }
 

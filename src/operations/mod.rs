@@ -22,12 +22,13 @@ use jsonschema::error::ValidationErrorKind;
 use schemars::JsonSchema;
 use serde_json::Value;
 
+use crate::config::{Config, Tuning};
 use crate::job::{BlobId, Failure};
 use crate::plan::{Policy, Restart};
 use crate::roots::Roots;
 pub use coerce::coerce;
 pub(crate) use coerce::make_whole;
-pub use context::{Context, Product, ProgressSink, ResultWriter, Signal};
+pub use context::{Context, Product, ProgressSink, Reason, ResultWriter, Signal};
 pub use cores::Cores;
 pub use document::Document;
 
@@ -62,6 +63,8 @@ pub struct Description {
     pub restart: Restart,
     /// How often a job may be running when the server dies; at least 1.
     pub max_attempts: u32,
+    /// How long one attempt may take; none for as long as it likes.
+    pub timeout: Option<Duration>,
     /// How many of its jobs may run at once; none for as many as there are workers.
     pub concurrency: Option<usize>,
     /// How long its ended jobs stay untouched before they are forgotten; none for the server's own time.
@@ -79,6 +82,7 @@ impl Description {
             output: "application/octet-stream".into(),
             restart: Restart::Requeue,
             max_attempts: 3,
+            timeout: None,
             concurrency: None,
             idle_timeout: None,
         }
@@ -111,14 +115,12 @@ impl From<Failure> for Stop {
 
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
-        let full = matches!(
-            error.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-        );
-        Self::Failed(Failure::new(
-            if full { "storage_full" } else { "io_error" },
-            error.to_string(),
-        ))
+        let code = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "storage_full",
+            io::ErrorKind::FileTooLarge => "result_too_large",
+            _ => "io_error",
+        };
+        Self::Failed(Failure::new(code, error.to_string()))
     }
 }
 
@@ -247,6 +249,9 @@ pub enum RegisterError {
         "{0:?} is not an operation's name: lower-case letters, digits and '-' are, and a letter first"
     )]
     Name(String),
+    /// Nothing is called so.
+    #[error("there is no operation {0:?}")]
+    Unknown(String),
     /// The name is taken.
     #[error("there are two operations named {0:?}")]
     Twice(String),
@@ -270,6 +275,35 @@ impl Registry {
             .register(Arc::new(zip::Zip))
             .expect("the built-in operations are well described");
         registry
+    }
+
+    /// The built-in operations as a server's settings have them.
+    ///
+    /// # Errors
+    /// What is wrong with the settings.
+    pub fn configured(config: &Config) -> Result<Self, RegisterError> {
+        let mut registry = Self::built_in();
+        for (name, tuning) in &config.operations {
+            registry.tune(name, tuning)?;
+        }
+        Ok(registry)
+    }
+
+    /// Changes an operation's habits.
+    ///
+    /// # Errors
+    /// [`RegisterError::Unknown`].
+    pub fn tune(&mut self, name: &str, tuning: &Tuning) -> Result<(), RegisterError> {
+        let registered = self.0.get_mut(name).and_then(Arc::get_mut);
+        let description = &mut registered
+            .ok_or_else(|| RegisterError::Unknown(name.to_owned()))?
+            .description;
+        description.timeout = tuning.timeout.or(description.timeout);
+        description.concurrency = tuning.concurrency.or(description.concurrency);
+        description.restart = tuning.on_restart.unwrap_or(description.restart);
+        description.max_attempts = tuning.max_attempts.unwrap_or(description.max_attempts);
+        description.idle_timeout = tuning.idle_timeout.or(description.idle_timeout);
+        Ok(())
     }
 
     /// Offers one more.

@@ -23,10 +23,13 @@ const BALLAST_BYTES: RangeInclusive<u64> = 256 << 10..=8 << 20;
 pub(super) struct Disk {
     data: PathBuf,
     mark: u64,
+    quota: Option<u64>,
     ballast: PathBuf,
     ballast_bytes: u64,
     wal_step: u64,
     low: AtomicBool,
+    /// Bytes in pages of the database that hold something; kept only where there is a quota.
+    filled: AtomicU64,
     /// Bytes in the WAL: the database may have to grow by as much.
     wal: AtomicU64,
     /// Bytes in free pages inside the database.
@@ -34,18 +37,21 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    /// Measures the file system of `data`, and puts the ballast there. `mark` is in bytes.
-    pub(super) fn new(data: &Path, mark: Option<u64>) -> io::Result<Self> {
+    /// Measures the file system of `data`, and puts the ballast there. `mark` is bytes that stay free, `quota` those
+    /// that the database may fill.
+    pub(super) fn new(data: &Path, mark: Option<u64>, quota: Option<u64>) -> io::Result<Self> {
         let (_, total) = room(data)?;
         let mark = mark.unwrap_or_else(|| (total / MARK_PART).min(MARK_AT_MOST));
         let disk = Self {
             data: data.to_owned(),
             mark,
+            quota,
             ballast: data.join("ballast"),
             ballast_bytes: (mark / BALLAST_PART)
                 .clamp(*BALLAST_BYTES.start(), *BALLAST_BYTES.end()),
             wal_step: (total / WAL_STEP_PART).clamp(*WAL_STEP_BYTES.start(), *WAL_STEP_BYTES.end()),
             low: AtomicBool::new(false),
+            filled: AtomicU64::new(0),
             wal: AtomicU64::new(0),
             inside: AtomicU64::new(0),
         };
@@ -55,6 +61,10 @@ impl Disk {
 
     /// Whether something new may be stored.
     pub(super) fn has_room(&self) -> bool {
+        let filled = self.filled.load(Ordering::Relaxed);
+        if self.quota.is_some_and(|quota| filled >= quota) {
+            return false;
+        }
         !self.is_low() || self.inside.load(Ordering::Relaxed) >= self.mark.max(self.ballast_bytes)
     }
 
@@ -82,6 +92,16 @@ impl Disk {
     /// Notes how many bytes are free inside the database.
     pub(super) fn set_inside(&self, bytes: u64) {
         self.inside.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether it wants to know how much of the database is filled.
+    pub(super) fn has_quota(&self) -> bool {
+        self.quota.is_some()
+    }
+
+    /// Notes how many bytes of the database hold something.
+    pub(super) fn set_filled(&self, bytes: u64) {
+        self.filled.store(bytes, Ordering::Relaxed);
     }
 
     /// Looks how much is free, and puts the ballast back once there is room for it beyond the mark.

@@ -59,6 +59,8 @@ pub struct Options {
     pub queue: usize,
     /// Bytes that stay free on the disk; none for a twentieth of it and at most 1 GiB.
     pub free_disk_bytes: Option<u64>,
+    /// Bytes that the database may fill; none for as many as the disk has.
+    pub database_bytes: Option<u64>,
     /// By operation name. A job of an operation that is not here is never claimed.
     pub operations: HashMap<Arc<str>, Limits>,
 }
@@ -314,7 +316,8 @@ impl Store {
     ) -> Result<(Arc<Self>, Found), OpenError> {
         let opened = schema::open(data)?;
         let clock = Arc::new(IdleClock::new(opened.idle));
-        let disk = Disk::new(data, options.free_disk_bytes).map_err(|source| OpenError::Io {
+        let disk = Disk::new(data, options.free_disk_bytes, options.database_bytes);
+        let disk = disk.map_err(|source| OpenError::Io {
             path: data.to_owned(),
             source,
         })?;

@@ -89,7 +89,7 @@ impl Writer {
                 work.answer();
             }
         });
-        Ok(Self {
+        let writer = Self {
             connection,
             jobs,
             observer,
@@ -98,7 +98,9 @@ impl Writer {
             has_free_pages: true,
             has_shrunk: false,
             answers,
-        })
+        };
+        writer.measure()?;
+        Ok(writer)
     }
 
     /// Starts the writer's thread and the checkpointer's.
@@ -219,10 +221,7 @@ impl Writer {
             Ok(freed) => {
                 self.has_free_pages |= freed.chunks > 0 || work.batch.forgets();
                 self.garbage.drain(..freed.blobs);
-                if self.disk.is_low() {
-                    self.disk
-                        .set_inside(self.free_pages()?.unsigned_abs() * PAGE_BYTES);
-                }
+                self.measure()?;
                 self.garbage.extend(self.jobs.disowned.drain(..));
                 for change in self.jobs.staged.drain(..) {
                     self.observer.committed(change);
@@ -322,6 +321,22 @@ impl Writer {
             .prepare(&format!("pragma incremental_vacuum({pages})"))?;
         let mut rows = statement.query([])?;
         while rows.next()?.is_some() {}
+        Ok(())
+    }
+
+    /// Tells the disk how full the database is, where that matters.
+    fn measure(&self) -> Result<(), Error> {
+        let (is_low, has_quota) = (self.disk.is_low(), self.disk.has_quota());
+        if is_low || has_quota {
+            let free = self.free_pages()?.unsigned_abs();
+            self.disk.set_inside(free * PAGE_BYTES);
+            if has_quota {
+                let mut statement = self.connection.prepare_cached("pragma page_count")?;
+                let pages: i64 = statement.query_row([], |row| row.get(0))?;
+                self.disk
+                    .set_filled(pages.unsigned_abs().saturating_sub(free) * PAGE_BYTES);
+            }
+        }
         Ok(())
     }
 

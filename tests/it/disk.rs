@@ -155,3 +155,31 @@ fn a_result_that_does_not_fit_fails_its_job_and_no_other() {
     }
     server.stop();
 }
+
+#[test]
+fn a_database_that_is_as_large_as_it_may_be_takes_no_more_until_something_goes() {
+    let site = Site::new();
+    site.write("huge", &incompressible(8 << 20));
+    site.write("big", &incompressible(1 << 20));
+    let server = site.serve_configured("[limits]\ndatabase-bytes = '4 MiB'\n");
+    let client = server.client();
+    let job = client.ended(&client.zip("/docs/huge"));
+    assert_eq!(job["error"]["code"], "storage_full", "{job}");
+
+    let mut ids = vec![accepted_in_the_end(client, "/docs/big")];
+    let refused = wait_for("a refusal", || {
+        let reply = submit(client, "/docs/big");
+        if reply.status == 202 {
+            ids.push(id_of(&reply.json()));
+            client.ended(&id_of(&reply.json()));
+            return None;
+        }
+        Some(reply)
+    });
+    assert_is_full(&refused);
+    for id in ids {
+        client.ask("DELETE", &format!("/v1/jobs/{id}"), &[], b"", 200);
+    }
+    accepted_in_the_end(client, "/docs/big");
+    server.stop();
+}

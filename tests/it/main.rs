@@ -1,6 +1,7 @@
 //! Cloakroom's tests: pure ones, ones against a real server, ones that kill it.
 
 mod clock;
+mod config;
 mod crash;
 mod disk;
 mod guard;

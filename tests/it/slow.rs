@@ -19,6 +19,9 @@ use crate::harness::GENEROUS;
 const LIMITS: Limits = Limits {
     params_bytes: 1 << 20,
     upload_bytes: 1 << 30,
+    result_bytes: 1 << 30,
+    document_bytes: 1 << 20,
+    database_bytes: None,
     free_disk_bytes: None,
     queue: 100,
     connections: 4,

@@ -1,10 +1,22 @@
-//! Every setting, as plain values with their defaults. Knows neither files nor flags; `cli` fills it in.
+//! Every setting, as plain values with their defaults and what they are called. Knows neither files nor flags; `cli`
+//! fills it in.
 
+mod callbacks;
+mod limits;
+mod operation;
+mod route;
+mod values;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::roots::RootSpec;
+pub use callbacks::{Allow, Callbacks, Secret};
+pub use limits::Limits;
+pub use operation::Tuning;
+pub use route::{Route, Words};
 
 /// What a server is started with.
 #[derive(Debug, Clone)]
@@ -27,6 +39,12 @@ pub struct Config {
     pub insecure_no_token: bool,
     /// What is bounded, and by how much.
     pub limits: Limits,
+    /// Who is told of a job's end, and how.
+    pub callbacks: Callbacks,
+    /// What is said of operations that are built in, by name.
+    pub operations: BTreeMap<String, Tuning>,
+    /// Addresses of the operator's own.
+    pub routes: Vec<Route>,
 }
 
 impl Default for Config {
@@ -41,42 +59,9 @@ impl Default for Config {
             hosts: Vec::new(),
             insecure_no_token: false,
             limits: Limits::default(),
-        }
-    }
-}
-
-/// Bounds; each names its unit.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// The params of one submission, in bytes.
-    pub params_bytes: usize,
-    /// One upload, in bytes.
-    pub upload_bytes: u64,
-    /// Bytes that stay free on the disk of the data folder; none for a twentieth of it and at most 1 GiB.
-    pub free_disk_bytes: Option<u64>,
-    /// Jobs that may wait.
-    pub queue: usize,
-    /// Connections at once, over all listeners.
-    pub connections: usize,
-    /// For the head of a request to arrive, from its first byte.
-    pub header_time: Duration,
-    /// For a connection without a request.
-    pub idle_time: Duration,
-    /// For some bytes of a body to pass, either way; not while the client awaits us.
-    pub body_idle_time: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            params_bytes: 1 << 20,
-            upload_bytes: 4 << 30,
-            free_disk_bytes: None,
-            queue: 10_000,
-            connections: 1024,
-            header_time: Duration::from_secs(10),
-            idle_time: Duration::from_secs(75),
-            body_idle_time: Duration::from_secs(30),
+            callbacks: Callbacks::default(),
+            operations: BTreeMap::new(),
+            routes: Vec::new(),
         }
     }
 }

@@ -1,0 +1,80 @@
+//! The flags of `serve`. Each is declared once, here; [`super::layers`] makes it a variable of the environment and a
+//! key of the configuration file as well.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::config::Config;
+use crate::roots::RootSpec;
+
+#[derive(Args)]
+pub(super) struct Flags {
+    /// The folder of everything that the server writes.
+    #[arg(long, value_name = "DIR", default_value = "cloakroom-data")]
+    data: PathBuf,
+    /// Where to listen; port 0 for any. Repeatable.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7070")]
+    listen: Vec<SocketAddr>,
+    /// A folder that jobs may use; ":ro" for reading only. Repeatable.
+    #[arg(long, value_name = "[NAME=]PATH[:ro]")]
+    root: Vec<RootSpec>,
+    /// Jobs in flight at once [default: four per core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    workers: Option<u16>,
+    /// How an ended job is forgotten when nobody has touched it for so long.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
+    idle_timeout: Duration,
+    /// How long running jobs get at a stop.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    drain_timeout: Duration,
+    /// How to say on stdout where the server listens.
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub(super) announce: Announce,
+    /// A name that clients call this server by, besides localhost. Repeatable.
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+    /// Listen beyond loopback although anybody there may then use the server.
+    #[arg(long)]
+    insecure_no_token: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Announce {
+    Text,
+    Json,
+}
+
+impl Flags {
+    /// Puts the flags into the settings that they are about.
+    ///
+    /// # Errors
+    /// What does not go together, as a sentence.
+    pub(super) fn fill(self, config: &mut Config) -> Result<(), String> {
+        let beyond = self
+            .listen
+            .iter()
+            .find(|address| !address.ip().is_loopback());
+        if let Some(address) = beyond
+            && !self.insecure_no_token
+        {
+            return Err(format!(
+                "{address} can be reached from other machines, and there are no tokens: anybody could use the server. \
+                 Listen on loopback, or say --insecure-no-token."
+            ));
+        }
+        config.data = self.data;
+        config.listen = self.listen;
+        config.roots = self.root;
+        if let Some(workers) = self.workers {
+            config.workers = workers.into();
+        }
+        config.idle_timeout = self.idle_timeout;
+        config.drain_timeout = self.drain_timeout;
+        config.hosts = self.host;
+        config.insecure_no_token = self.insecure_no_token;
+        Ok(())
+    }
+}

@@ -1,0 +1,266 @@
+//! The configuration file, the environment and the flags.
+
+use std::process::{Command, Output};
+
+use crate::harness::{Server, Site, incompressible};
+
+impl Site {
+    /// Writes a configuration file and gives the command line of a server that reads it, and says nothing else.
+    fn configured(&self, text: &str) -> Command {
+        let path = self.path().join("cloakroom.toml");
+        std::fs::write(&path, text).expect("a file");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
+        command.arg("serve").current_dir(self.path());
+        command.args(["--config", "cloakroom.toml"]);
+        command
+    }
+
+    /// A server with a few usual flags and this file.
+    pub(crate) fn serve_configured(&self, text: &str) -> Server {
+        let path = self.path().join("cloakroom.toml");
+        std::fs::write(&path, text).expect("a file");
+        let mut command = self.command();
+        command.arg("--config").arg(path);
+        self.serve_with(command)
+    }
+}
+
+fn said(output: &Output) -> &str {
+    str::from_utf8(&output.stderr).expect("UTF-8")
+}
+
+#[track_caller]
+fn check_refused(command: &mut Command, parts: &[&str]) {
+    let output = command.arg("--check-config").output().expect("it runs");
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(output.stdout.is_empty());
+    for part in parts {
+        assert!(
+            said(&output).contains(part),
+            "no {part:?} in {:?}",
+            said(&output)
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_told_by_line() {
+    let site = Site::new();
+    let cases: &[(&str, &[&str])] = &[
+        (
+            "\n\nlisen = 1",
+            &[
+                "cloakroom.toml:3: unknown key \"lisen\", expected one of \"data\", \"listen\"",
+                "\"limits\"",
+                "did you mean \"listen\"?",
+            ],
+        ),
+        ("data = [", &["cloakroom.toml:1: "]),
+        ("config = 'x'", &["1: unknown key \"config\""]),
+        (
+            "listen = [\"127.0.0.1:0\",\n \"nowhere\"]",
+            &[
+                "1: listen: \"nowhere\" does not do: invalid socket address",
+                "expected IP:PORT",
+            ],
+        ),
+        (
+            "idle-timeout = 90",
+            &["1: idle-timeout: \"90\"", "expected TIME"],
+        ),
+        ("workers = 0", &["1: workers: \"0\"", "1..=65535"]),
+        (
+            "announce = 'xml'",
+            &["1: announce: \"xml\"", "expected one of text, json"],
+        ),
+        (
+            "insecure-no-token = 'no'",
+            &["1: insecure-no-token: string", "expected true or false"],
+        ),
+        ("data = ['a']", &["1: data: array", "expected a text"]),
+        ("listen = '0.0.0.0:7070'", &["--insecure-no-token"]),
+        (
+            "[roots]\ndocs = 'x'\n'a b' = 'x'",
+            &["3: ", "not a root's name"],
+        ),
+        ("[roots]\ndocs = '/there-is-none'", &["/there-is-none"]),
+        (
+            "[limits]\nqueue = 1\nresult-byte = 1",
+            &[
+                "3: unknown key \"result-byte\", expected one of \"params-bytes\"",
+                "did you mean \"result-bytes\"?",
+            ],
+        ),
+        (
+            "[limits]\nresult-bytes = '1 barrel'",
+            &[
+                "2: ",
+                "\"1 barrel\"",
+                "expected bytes as a number or with a unit",
+            ],
+        ),
+        (
+            "[limits]\nresult-bytes = -1",
+            &["2: ", "-1", "expected bytes"],
+        ),
+        ("[limits]\nqueue = 0", &["2: ", "at least 1"]),
+        (
+            "[limits]\nheader-time = '0s'",
+            &["2: ", "expected a duration"],
+        ),
+        (
+            "[callbacks]\nallow = ['10.0.0.0/99']",
+            &["2: ", "neither a host's name nor a network"],
+        ),
+        ("[callbacks]\nsecrets = ['s3cr3t']", &["2: ", "whsec_"]),
+        (
+            "[callbacks]\nschedule = ['5s', 'soon']",
+            &["2: ", "expected a duration"],
+        ),
+        (
+            "[operations]\nzap.timeout = '1s'",
+            &["2: there is no operation \"zap\""],
+        ),
+        (
+            "[operations.zip]\nenv = ['A']",
+            &["2: unknown key \"env\", expected one of \"timeout\""],
+        ),
+        (
+            "[operations.zip]\non-restart = 'retry'",
+            &["2: unknown word \"retry\", expected \"requeue\" or \"fail\""],
+        ),
+        (
+            "[[route]]\noperation = 'zip'",
+            &["1: missing key \"submit\""],
+        ),
+        (
+            "[[route]]\noperation = 'zip'\nsubmit = '/a'\nstatus = '/b'\nresult = '/c/{id}'",
+            &["4: ", "with one {id} in it"],
+        ),
+    ];
+    for (text, parts) in cases {
+        check_refused(&mut site.configured(text), parts);
+    }
+    let secret = "[callbacks]\nsecrets = ['s3cr3t']";
+    let output = site.configured(secret).output().expect("it runs");
+    assert!(
+        !said(&output).contains("s3cr3t"),
+        "a secret is not repeated"
+    );
+}
+
+#[test]
+fn a_wrong_variable_or_flag_names_itself() {
+    let site = Site::new();
+    let mut command = site.configured("");
+    command.env("CLOAKROOM_WORKERS", "many");
+    check_refused(&mut command, &["CLOAKROOM_WORKERS: \"many\""]);
+    let mut command = site.configured("");
+    command.env("CLOAKROOM_INSECURE_NO_TOKEN", "perhaps");
+    check_refused(&mut command, &["CLOAKROOM_INSECURE_NO_TOKEN: \"perhaps\""]);
+    let mut command = site.configured("");
+    check_refused(
+        command.args(["--workers", "many"]),
+        &["'many'", "--workers"],
+    );
+    let mut command = site.configured("");
+    command.env("CLOAKROOM_CONFIG", "elsewhere.toml");
+    assert!(
+        command
+            .arg("--check-config")
+            .status()
+            .expect("it runs")
+            .success(),
+        "the flag counts"
+    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
+    command
+        .arg("serve")
+        .env("CLOAKROOM_CONFIG", "elsewhere.toml");
+    check_refused(&mut command, &["elsewhere.toml cannot be read"]);
+}
+
+#[test]
+fn a_file_that_is_in_order_is_only_looked_at() {
+    let site = Site::new();
+    let text = format!(
+        "data = 'fresh'\nlisten = ['127.0.0.1:0', '[::1]:0']\nroot = ['{0}:ro']\nworkers = 3\nhost = 'a.test'\n\
+         idle-timeout = '1h 30m'\ndrain-timeout = '1s'\nannounce = 'json'\ninsecure-no-token = false\n\
+         [roots]\nmore = '{0}'\n\
+         [limits]\nparams-bytes = 1000\nupload-bytes = '1 GiB'\nresult-bytes = '1.5 GiB'\ndocument-bytes = 9\n\
+         database-bytes = '10 GiB'\nfree-disk-bytes = 0\nqueue = 5\nconnections = 6\nheader-time = '1s'\n\
+         idle-time = '2s'\nbody-idle-time = '3s'\n\
+         [callbacks]\nallow = ['hooks.test', '10.0.0.0/8']\nschedule = ['1s']\nper-host = 1\n\
+         secrets = ['whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3']\n\
+         [operations.zip]\ntimeout = '1m'\nconcurrency = 1\non-restart = 'fail'\nmax-attempts = 1\nidle-timeout = '1s'",
+        site.docs().display()
+    );
+    let output = site
+        .configured(&text)
+        .arg("--check-config")
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(
+        !site.path().join("fresh").exists(),
+        "the data is not touched"
+    );
+}
+
+#[test]
+fn flag_beats_environment_beats_file() {
+    let site = Site::new();
+    let port = |command: &mut Command| {
+        let server = site.try_serve_with(std::mem::replace(command, Command::new("true")));
+        server.expect("the server starts").address().port()
+    };
+    // Three ports that nobody has, as far as can be known.
+    let taken: Vec<_> = (0..3)
+        .map(|_| std::net::TcpListener::bind("127.0.0.1:0").expect("a port"))
+        .collect();
+    let ports: Vec<_> = taken
+        .iter()
+        .map(|listener| listener.local_addr().expect("its address").port())
+        .collect();
+    drop(taken);
+    let text = format!(
+        "announce = 'json'\ndata = 'data'\nlisten = '127.0.0.1:{}'",
+        ports[0]
+    );
+    let mut command = site.configured(&text);
+    assert_eq!(port(&mut command), ports[0]);
+    let mut command = site.configured(&text);
+    command.env("CLOAKROOM_LISTEN", format!("127.0.0.1:{}", ports[1]));
+    assert_eq!(port(&mut command), ports[1]);
+    let mut command = site.configured(&text);
+    command.env("CLOAKROOM_LISTEN", format!("127.0.0.1:{}", ports[1]));
+    command.args(["--listen", &format!("127.0.0.1:{}", ports[2])]);
+    assert_eq!(port(&mut command), ports[2]);
+}
+
+#[test]
+fn a_built_in_operation_takes_its_habits_from_the_file() {
+    let site = Site::new();
+    let server = site.serve_configured("[operations.zip]\ntimeout = '1ms'\non-restart = 'fail'\n");
+    let zip = server.client().get("/v1/operations/zip", 200).json();
+    assert_eq!(zip["restart"], "fail");
+    // Longer than a millisecond, however fast the machine.
+    site.write_zeros("zeros", 1 << 30);
+    let job = server.client().ended(&server.client().zip("/docs/zeros"));
+    assert_eq!(job["status"], "failed");
+    assert_eq!(job["error"]["code"], "timed_out", "{job}");
+    server.stop();
+}
+
+#[test]
+fn a_result_that_is_too_large_fails_its_job() {
+    let site = Site::new();
+    site.write("a.txt", &incompressible(100_000));
+    let server = site.serve_configured("[limits]\nresult-bytes = '64 KiB'\n");
+    let job = server.client().ended(&server.client().zip("/docs/a.txt"));
+    assert_eq!(job["error"]["code"], "result_too_large", "{job}");
+    site.write("a.txt", &incompressible(10_000));
+    let job = server.client().ended(&server.client().zip("/docs/a.txt"));
+    assert_eq!(job["status"], "succeeded");
+    server.stop();
+}
