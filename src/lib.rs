@@ -15,14 +15,16 @@
 //! | 4 | [`http`] | addresses, guards, errors, dialects: the only place that knows a status code |
 //! | 3 | [`engine`] | submit, look, wait, cancel, delete; the live table, the runner, recovery |
 //! | 2 | [`operations`] | what a job can do |
-//! | 1 | [`store`], [`roots`] | the file of jobs and results; folders that jobs may touch |
-//! | 0 | [`job`], [`plan`], [`config`] | pure: states and transitions, recovery, settings |
+//! | 1 | [`store`], [`roots`], [`outbound`] | the file of jobs and results; folders that jobs may touch; the one client of other servers |
+//! | 0 | [`job`], [`plan`], [`address`], [`config`] | pure: states and transitions, recovery, whom we may call, settings |
 //!
 //! - **Invariant**: an answer to a submission follows its commit with `synchronous=FULL`, and the job can be polled by then.
 //! - **Invariant**: [`job::apply`] alone decides what happens to a job, on the store's one writing thread.
 //! - **Invariant**: only [`store`] holds SQL; only [`http`] knows HTTP.
+//! - **Invariant**: only [`outbound`] connects to anybody, and only to an address that [`address::Policy`] has allowed.
 //! - **Invariant**: [`job`] and [`plan`] know no clock, socket, file, database or runtime.
 
+pub mod address;
 pub mod cli;
 pub mod config;
 pub mod engine;
@@ -30,6 +32,7 @@ mod faults;
 pub mod http;
 pub mod job;
 pub mod operations;
+pub mod outbound;
 pub mod plan;
 pub mod roots;
 pub mod store;

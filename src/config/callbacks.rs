@@ -1,8 +1,6 @@
 //! Who is told of a job's end, how often it is tried, and what the messages are signed with.
 
 use std::fmt;
-use std::net::IpAddr;
-use std::str::FromStr;
 use std::time::Duration;
 
 use base64::Engine;
@@ -10,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 
 use super::values;
+use crate::address::Allow;
 
 /// Settings of callbacks, and of every other request that the server makes on a job's behalf.
 #[derive(Debug, Clone, Deserialize)]
@@ -38,70 +37,6 @@ impl Default for Callbacks {
                 .into(),
             per_host: 2,
         }
-    }
-}
-
-/// A host by its name, or every address of a network.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum Allow {
-    /// A name, in lower case.
-    Host(String),
-    /// Addresses that begin alike; a single address is a network of its own.
-    Network {
-        /// One of them.
-        address: IpAddr,
-        /// How many leading bits they share.
-        prefix: u8,
-    },
-}
-
-impl FromStr for Allow {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let expected = || {
-            format!("{text:?} is neither a host's name nor a network like 10.0.0.0/8 or fd00::/8")
-        };
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        if let Ok(address) = address.parse::<IpAddr>() {
-            let bits = if address.is_ipv4() { 32 } else { 128 };
-            let prefix = match prefix {
-                Some(prefix) => prefix.parse().map_err(|_| expected())?,
-                None => bits,
-            };
-            return (prefix <= bits)
-                .then_some(Self::Network { address, prefix })
-                .ok_or_else(expected);
-        }
-        let plain = |label: &str| {
-            let letters = label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-');
-            letters && !label.is_empty()
-        };
-        // A last label of digits alone would be an address in one of its disguises.
-        let is_name = text.split('.').all(plain)
-            && !text
-                .rsplit('.')
-                .next()
-                .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
-        if prefix.is_none() && is_name {
-            Ok(Self::Host(text.to_ascii_lowercase()))
-        } else {
-            Err(expected())
-        }
-    }
-}
-
-impl TryFrom<String> for Allow {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
     }
 }
 
@@ -139,36 +74,6 @@ impl TryFrom<String> for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_may_be_called_is_a_host_or_a_network() {
-        let network = |address: &str, prefix| Allow::Network {
-            address: address.parse().expect("an address"),
-            prefix,
-        };
-        let good = [
-            ("Hooks.example.org", Allow::Host("hooks.example.org".into())),
-            ("127.0.0.1", network("127.0.0.1", 32)),
-            ("10.0.0.0/8", network("10.0.0.0", 8)),
-            ("fd00::/8", network("fd00::", 8)),
-        ];
-        for (text, expected) in good {
-            assert_eq!(text.parse(), Ok(expected), "{text}");
-        }
-        for bad in [
-            "",
-            "a b",
-            "10.0.0.0/33",
-            "10.0.0/8",
-            "example.org/8",
-            "0x7f.1",
-            "http://x",
-            "a..b",
-            "127.1",
-        ] {
-            assert!(bad.parse::<Allow>().is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn a_secret_is_long_enough_and_is_not_shown() {

@@ -12,8 +12,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::address::{self, Policy};
 use crate::roots::RootSpec;
-pub use callbacks::{Allow, Callbacks, Secret};
+pub use callbacks::{Callbacks, Secret};
 pub use limits::Limits;
 pub use operation::Tuning;
 pub use route::{Route, Words};
@@ -62,6 +63,16 @@ impl Default for Config {
             callbacks: Callbacks::default(),
             operations: BTreeMap::new(),
             routes: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Whom jobs and callbacks may call.
+    pub fn outbound(&self) -> Policy {
+        Policy {
+            private: address::may_reach_private(&self.listen, false),
+            allow: self.callbacks.allow.clone(),
         }
     }
 }

@@ -11,6 +11,8 @@ mod jobs;
 mod life;
 mod lock;
 mod openapi;
+mod origin;
+mod outbound;
 mod plan;
 mod power;
 mod raw;

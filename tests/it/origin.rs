@@ -1,0 +1,105 @@
+//! A server of somebody else's, which answers as a test wants and remembers what it was asked.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+/// What it was asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Ask {
+    pub method: String,
+    pub path: String,
+    pub headers: HashMap<String, String>,
+    /// How often somebody had asked before.
+    pub before: usize,
+}
+
+/// The server. Lives as long as the test's process, on a port of its own.
+pub(crate) struct Origin {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<Ask>>>,
+}
+
+impl Origin {
+    /// Starts one that gives each request to `answer`, on a thread per connection, which closes when that returns.
+    pub(crate) fn new(answer: impl Fn(&Ask, &mut TcpStream) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let answer = Arc::new(answer);
+        std::thread::spawn({
+            let asked = Arc::clone(&asked);
+            move || {
+                for stream in listener.incoming() {
+                    let (asked, answer) = (Arc::clone(&asked), Arc::clone(&answer));
+                    std::thread::spawn(move || {
+                        let mut stream = stream.expect("a connection");
+                        if let Some(ask) = read(&mut stream, &asked) {
+                            answer(&ask, &mut stream);
+                        }
+                    });
+                }
+            }
+        });
+        Self { address, asked }
+    }
+
+    /// One that says the same to everybody.
+    pub(crate) fn saying(reply: impl Into<Vec<u8>>) -> Self {
+        let reply = reply.into();
+        Self::new(move |_, stream| write(stream, &reply))
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Everything that it was asked so far.
+    pub(crate) fn asked(&self) -> Vec<Ask> {
+        self.asked.lock().expect("no panic").clone()
+    }
+}
+
+/// Writes as much as the other side takes.
+pub(crate) fn write(stream: &mut TcpStream, bytes: &[u8]) {
+    // Whoever has heard enough may hang up.
+    let _ = stream.write_all(bytes);
+}
+
+/// A reply with a body and its length.
+pub(crate) fn reply(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\n{headers}\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+fn read(stream: &mut TcpStream, asked: &Mutex<Vec<Ask>>) -> Option<Ask> {
+    let mut lines = BufReader::new(stream).lines();
+    let first = lines.next()?.ok()?;
+    let (method, rest) = first.split_once(' ')?;
+    let path = rest.strip_suffix(" HTTP/1.1")?;
+    let mut headers = HashMap::new();
+    for line in lines {
+        let line = line.ok()?;
+        let Some((name, value)) = line.split_once(": ") else {
+            break;
+        };
+        headers.insert(name.to_ascii_lowercase(), value.to_owned());
+    }
+    let mut asked = asked.lock().expect("no panic");
+    let ask = Ask {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        headers,
+        before: asked.len(),
+    };
+    asked.push(ask.clone());
+    Some(ask)
+}
