@@ -32,6 +32,7 @@ create table job (
     uploads          text,               -- JSON: the blobs that came with the submission, if any did
     result_blob      integer,
     progress         text,               -- JSON: how far it is, or came; may lag behind
+    intent           text,               -- JSON: what an attempt was about to do outside of this file, written before it did
     outcome          text,               -- JSON: how it ended
 
     constraint params_are_in_one_place check ((params is null) <> (params_blob is null)),

@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata};
 use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
 
 /// The longest path on the wire, in bytes.
 const PATH_BYTES: usize = 4096;
@@ -66,6 +67,14 @@ pub enum Refusal {
     /// It is no path at all.
     #[error("{0:?} is not a path: {1}")]
     Malformed(String, &'static str),
+    /// Nothing is written there.
+    #[error("{path:?} is below a root that is read-only; {roots}")]
+    ReadOnly {
+        /// The path.
+        path: String,
+        /// What there is.
+        roots: String,
+    },
     /// It is below none of the roots.
     #[error("{path:?} is below none of the roots; {roots}")]
     Outside {
@@ -99,15 +108,16 @@ impl fmt::Display for Root {
 }
 
 /// A file or folder, told from all others whatever its path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     device: u64,
     inode: u64,
 }
 
 impl Identity {
+    /// The identity of what was looked at.
     #[cfg(unix)]
-    fn of(metadata: &Metadata) -> Self {
+    pub fn of(metadata: &Metadata) -> Self {
         use cap_std::fs::MetadataExt;
         Self {
             device: metadata.dev(),
@@ -115,8 +125,9 @@ impl Identity {
         }
     }
 
+    /// Where files have none that is cheap to learn they all have the same.
     #[cfg(not(unix))]
-    fn of(_: &Metadata) -> Self {
+    pub fn of(_: &Metadata) -> Self {
         Self {
             device: 0,
             inode: 0,
@@ -130,6 +141,8 @@ pub struct Roots {
     roots: Vec<Root>,
     /// The data folder, and once the store is open its files.
     own: RwLock<Vec<Identity>>,
+    /// The roots, the data folder and every folder above one of them.
+    fixed: Vec<Identity>,
 }
 
 /// Something below a root. It may not be there.
@@ -159,11 +172,24 @@ impl Roots {
             };
             roots.push(open().map_err(|e| (spec.path.clone(), e))?);
         }
+        let mut fixed = Vec::new();
+        let paths = roots.iter().map(|root| root.path.clone());
+        for path in paths.chain(std::fs::canonicalize(data)) {
+            for folder in path.ancestors() {
+                let dir = Dir::open_ambient_dir(folder, ambient_authority());
+                fixed.extend(
+                    dir.and_then(|dir| dir.dir_metadata())
+                        .iter()
+                        .map(Identity::of),
+                );
+            }
+        }
         let data =
             Dir::open_ambient_dir(data, ambient_authority()).and_then(|dir| dir.dir_metadata());
         Ok(Self {
             roots,
             own: RwLock::new(data.iter().map(Identity::of).collect()),
+            fixed,
         })
     }
 
@@ -209,6 +235,21 @@ impl Roots {
         })
     }
 
+    /// As [`Roots::locate`], for something that is to be written.
+    ///
+    /// # Errors
+    /// As there; also where the root is read-only.
+    pub fn locate_target(&self, path: &str) -> Result<Place<'_>, Refusal> {
+        let place = self.locate(path)?;
+        if place.root.read_only {
+            return Err(Refusal::ReadOnly {
+                path: path.to_owned(),
+                roots: self.describe(),
+            });
+        }
+        Ok(place)
+    }
+
     /// Takes the server's own files out of every job's reach, whatever links lead to them. They are looked at, not
     /// opened: closing the database again would drop the locks that SQLite holds on it, which belong to the process.
     /// A file that is not there is passed over.
@@ -230,6 +271,12 @@ impl Roots {
         self.own.read().contains(&Identity::of(metadata))
     }
 
+    /// Whether a folder may be neither replaced nor removed: it is a root or the data folder, or holds one, or is the
+    /// server's own.
+    pub fn must_stay(&self, metadata: &Metadata) -> bool {
+        self.is_own(metadata) || self.fixed.contains(&Identity::of(metadata))
+    }
+
     fn describe(&self) -> String {
         match self.roots.as_slice() {
             [] => "this server has none (see --root)".into(),
@@ -241,7 +288,28 @@ impl Roots {
     }
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// The folder that it is in, and its name there; none for a root itself.
+    pub fn parent(&self) -> Option<(Place<'a>, String)> {
+        let name = self.rest.file_name()?.to_str()?.to_owned();
+        let rest = match self.rest.parent() {
+            Some(rest) if !rest.as_os_str().is_empty() => rest.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        Some((
+            Place {
+                root: self.root,
+                rest,
+            },
+            name,
+        ))
+    }
+
+    /// Where it is by names alone, for comparison with other places.
+    pub fn path(&self) -> PathBuf {
+        self.root.path.join(&self.rest).components().collect()
+    }
+
     /// The root's handle.
     pub fn dir(&self) -> &Dir {
         &self.root.dir

@@ -282,6 +282,7 @@ impl Runner {
                 return (Event::Stop, None);
             };
             let context = Arc::new(Context::new(
+                job,
                 params,
                 Arc::clone(&self.roots),
                 Arc::clone(self.store()),

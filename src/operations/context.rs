@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use parking_lot::Mutex;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Cores, Stop};
-use crate::job::{Bytes, Failure, Progress, Stage};
+use crate::job::{Bytes, Failure, Job, JobId, Progress, Seq, Stage};
 use crate::roots::Roots;
 use crate::store::{BlobWriter, Store, WholeBlob};
 
@@ -58,6 +59,9 @@ struct Meter {
 
 /// One attempt's surroundings.
 pub struct Context {
+    seq: Seq,
+    id: JobId,
+    attempt: u32,
     params: Arc<str>,
     roots: Arc<Roots>,
     store: Arc<Store>,
@@ -71,6 +75,7 @@ pub struct Context {
 impl Context {
     /// Puts one together; for the engine.
     pub fn new(
+        job: &Job,
         params: Arc<str>,
         roots: Arc<Roots>,
         store: Arc<Store>,
@@ -80,6 +85,9 @@ impl Context {
         sink: Box<dyn ProgressSink>,
     ) -> Self {
         Self {
+            seq: job.seq,
+            id: job.id,
+            attempt: job.attempt,
             params,
             roots,
             store,
@@ -98,6 +106,35 @@ impl Context {
     pub fn params<P: DeserializeOwned>(&self) -> Result<P, Failure> {
         serde_json::from_str(&self.params)
             .map_err(|e| Failure::new("invalid_params", format!("The params do not fit: {e}")))
+    }
+
+    /// The job's name, the same in every attempt.
+    pub fn job(&self) -> JobId {
+        self.id
+    }
+
+    /// Says what is about to be done outside the database, for the next attempt if this one does not live to see the
+    /// end. Once this returns it is on the disk.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub fn intend(&self, intent: &impl Serialize) -> Result<(), Stop> {
+        let intent = serde_json::to_string(intent).map_err(io::Error::from)?;
+        let stored = self.store.intend(self.seq, self.attempt, intent);
+        Ok(stored.map_err(io::Error::from)?)
+    }
+
+    /// What an attempt before this one said that it was about to do; it may have done it.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub fn intent<T: DeserializeOwned>(&self) -> Result<Option<T>, Stop> {
+        if self.attempt == 1 {
+            return Ok(None);
+        }
+        let intent = self.store.intent(self.seq).map_err(io::Error::from)?;
+        // What cannot be read was said by another release; the work begins anew.
+        Ok(intent.and_then(|json| serde_json::from_str(&json).ok()))
     }
 
     /// The folders that the work may touch.
@@ -124,6 +161,11 @@ impl Context {
             Some(_) => Err(Stop::Canceled),
             None => Ok(()),
         }
+    }
+
+    /// Whether the attempt was asked to stop, and another one will follow: what helps that one may stay.
+    pub fn runs_again(&self) -> bool {
+        self.signal.reason() == Some(Reason::Draining)
     }
 
     /// Says what is being done, for people.

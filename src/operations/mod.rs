@@ -5,10 +5,12 @@
 
 mod coerce;
 mod context;
+mod copy;
 mod cores;
 mod document;
 mod params;
 mod source;
+mod target;
 mod walk;
 mod zip;
 
@@ -271,9 +273,12 @@ impl Registry {
     /// The built-in operations.
     pub fn built_in() -> Self {
         let mut registry = Self::default();
-        registry
-            .register(Arc::new(zip::Zip))
-            .expect("the built-in operations are well described");
+        let operations: [Arc<dyn Operation>; 2] = [Arc::new(zip::Zip), Arc::new(copy::Copy)];
+        for operation in operations {
+            registry
+                .register(operation)
+                .expect("the built-in operations are well described");
+        }
         registry
     }
 

@@ -13,7 +13,7 @@ use cap_std::fs::{Dir, Metadata};
 use super::Stop;
 use super::walk::DEPTH;
 use crate::job::Failure;
-use crate::roots::{Place, Roots};
+use crate::roots::{Identity, Place, Roots};
 
 /// Links that a path may lead through, as many as Linux allows (`path_resolution(7)`).
 const LINKS: usize = 40;
@@ -22,6 +22,8 @@ const LINKS: usize = 40;
 pub(super) struct Source {
     /// Its name; of a link that leads to it, the link's.
     pub(super) name: String,
+    /// Every folder from the root down to `dir`.
+    pub(super) above: Vec<Identity>,
     /// How many folders deep below the root `dir` is.
     pub(super) depth: usize,
     /// The folder itself, or the one that the file is in.
@@ -41,7 +43,12 @@ impl Source {
         let place = roots
             .locate(path)
             .map_err(|refusal| Failure::new("source_not_found", format!("{refusal}.")))?;
-        Finder { roots, path }.find(&place)
+        Self::find(roots, &place, path)
+    }
+
+    /// As [`Source::open`], for a place; `path` is what messages call it.
+    pub(super) fn find(roots: &Roots, place: &Place<'_>, path: &str) -> Result<Self, Stop> {
+        Finder { roots, path }.find(place)
     }
 }
 
@@ -54,7 +61,7 @@ impl Finder<'_> {
     fn find(&self, place: &Place<'_>) -> Result<Source, Stop> {
         let name = place.name();
         let root = place.dir().try_clone().map_err(|e| self.failed(&e))?;
-        self.refuse_own(&root.dir_metadata().map_err(|e| self.failed(&e))?)?;
+        let mut above = vec![self.look(&root)?];
         let mut folders = vec![root];
         let mut rest = Vec::new();
         push(&mut rest, place.rest());
@@ -62,6 +69,7 @@ impl Finder<'_> {
         while let Some(part) = rest.pop() {
             if part == ".." {
                 folders.pop();
+                above.pop();
             }
             let Some(dir) = folders.last() else {
                 return Err(self.missing("a link on the way leads out of the root"));
@@ -81,16 +89,18 @@ impl Finder<'_> {
                 }
             } else if metadata.is_dir() {
                 let folder = dir.open_dir_nofollow(&part).map_err(|e| self.failed(&e))?;
-                self.refuse_own(&folder.dir_metadata().map_err(|e| self.failed(&e))?)?;
+                let identity = self.look(&folder)?;
                 if folders.len() > DEPTH {
                     return Err(self.missing("it is too deep"));
                 }
+                above.push(identity);
                 folders.push(folder);
             } else if metadata.is_file() && rest.is_empty() {
                 let depth = folders.len() - 1;
                 let dir = folders.pop().expect("the file is in one of them");
                 return Ok(Source {
                     name,
+                    above,
                     depth,
                     dir,
                     file: Some(part),
@@ -105,11 +115,19 @@ impl Finder<'_> {
         let metadata = dir.dir_metadata().map_err(|e| self.failed(&e))?;
         Ok(Source {
             name,
+            above,
             depth,
             dir,
             file: None,
             metadata,
         })
+    }
+
+    /// Looks at a folder that was opened.
+    fn look(&self, folder: &Dir) -> Result<Identity, Stop> {
+        let metadata = folder.dir_metadata().map_err(|e| self.failed(&e))?;
+        self.refuse_own(&metadata)?;
+        Ok(Identity::of(&metadata))
     }
 
     fn refuse_own(&self, metadata: &Metadata) -> Result<(), Stop> {

@@ -2,7 +2,7 @@
 //!
 //! Every entry is looked at before it is opened, and opened relative to its folder's own handle without following
 //! links, so that neither a swap nor a loop leads out. What is no file, folder or harmless link is counted, never
-//! opened; the server's own files are passed over in silence.
+//! opened; the server's own files and what jobs have under temporary names are passed over in silence.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -11,8 +11,10 @@ use std::path::{Component, Path, PathBuf};
 
 use cap_fs_ext::{DirExt, FileTypeExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::fs::{Dir, Metadata, OpenOptions, ReadDir};
+use serde::{Deserialize, Serialize};
 
 use super::source::Source;
+use super::target::is_temporary;
 use super::{Context, Stop};
 use crate::job::Failure;
 use crate::roots::Roots;
@@ -45,9 +47,9 @@ pub(super) enum Kind {
 }
 
 /// How many entries were left out, by kind.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Skipped {
-    links: u64,
+    pub(super) links: u64,
     fifos: u64,
     sockets: u64,
     devices: u64,
@@ -206,7 +208,7 @@ impl<'a> Walker<'a> {
     fn look(&mut self, name: &OsStr) -> Result<Option<Found>, Stop> {
         let level = self.levels.last().expect("the name is from there");
         let path = level.path.join(name);
-        if (self.prune)(&path) {
+        if is_temporary(name) || (self.prune)(&path) {
             return Ok(None);
         }
         let metadata = match level.dir.symlink_metadata(name) {
@@ -332,7 +334,7 @@ fn has_changed(error: &io::Error) -> bool {
 }
 
 /// Whether a link that is `depth` folders below the root points below it, going by names alone.
-fn stays_inside(target: &Path, mut depth: usize) -> bool {
+pub(super) fn stays_inside(target: &Path, mut depth: usize) -> bool {
     for part in target.components() {
         match part {
             Component::Normal(_) => depth += 1,

@@ -39,6 +39,12 @@ pub(super) enum Command {
         attempt: Option<Box<Attempt>>,
         reply: Reply<Arc<Job>>,
     },
+    Intend {
+        seq: Seq,
+        attempt: u32,
+        intent: String,
+        reply: Reply<()>,
+    },
     SetSlots {
         slots: usize,
         reply: Reply<()>,

@@ -447,6 +447,30 @@ impl Store {
         answer.blocking_recv().unwrap_or(Err(Error::Stopped))
     }
 
+    /// Stores what a running attempt is about to do outside the database; once this returns it is on the disk.
+    ///
+    /// # Errors
+    /// [`Error::Superseded`] if the attempt is over; else what the disk may say.
+    pub fn intend(&self, seq: Seq, attempt: u32, intent: String) -> Result<(), Error> {
+        let (reply, answer) = oneshot::channel();
+        self.inbox.push(Command::Intend {
+            seq,
+            attempt,
+            intent,
+            reply,
+        });
+        answer.blocking_recv().unwrap_or(Err(Error::Stopped))
+    }
+
+    /// What the latest attempt of a job was about to do. Blocks on the disk.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub fn intent(&self, seq: Seq) -> Result<Option<String>, Error> {
+        let connection = self.pool.get().map_err(|_| Error::Busy)?;
+        rows::select_intent(&connection, seq)
+    }
+
     /// Leaves how far an attempt is, for when there is a commit to put it into.
     pub fn leave_progress(&self, seq: Seq, attempt: u32, progress: Progress) {
         self.inbox.leave_progress(seq, attempt, progress);

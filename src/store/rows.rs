@@ -25,6 +25,9 @@ const UPDATE: &str = "update job set state = :state, attempt = :attempt, strikes
 
 const UPDATE_PROGRESS: &str = "update job set progress = :progress where seq = :seq and state = 'running' and attempt = :attempt";
 
+const UPDATE_INTENT: &str =
+    "update job set intent = :intent where seq = :seq and state = 'running' and attempt = :attempt";
+
 const DELETE: &str = "delete from job where seq = :seq and state = :state and attempt = :attempt";
 
 /// The `outcome` column.
@@ -158,6 +161,34 @@ pub(super) fn update_progress(
             ":progress": to_json(progress),
         })?;
     Ok(())
+}
+
+/// Writes what an attempt is about to do. A crash just after this finds it said, whether it was done or not.
+pub(super) fn update_intent(
+    connection: &Connection,
+    seq: Seq,
+    attempt: u32,
+    intent: &str,
+) -> Result<(), Error> {
+    let rows = connection
+        .prepare_cached(UPDATE_INTENT)?
+        .execute(named_params! {
+            ":seq": seq.0,
+            ":attempt": attempt,
+            ":intent": intent,
+        })?;
+    if rows == 1 {
+        Ok(())
+    } else {
+        Err(Error::Superseded)
+    }
+}
+
+/// What an attempt said that it was about to do.
+pub(super) fn select_intent(connection: &Connection, seq: Seq) -> Result<Option<String>, Error> {
+    let mut statement = connection.prepare_cached("select intent from job where seq = ?")?;
+    let intent = statement.query_row([seq.0], |row| row.get(0)).optional()?;
+    Ok(intent.flatten())
 }
 
 /// Removes a job. Fenced as [`update`].

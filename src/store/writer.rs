@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use super::disk::Disk;
 use super::inbox::{Batch, Chunk, Command, Inbox};
 use super::jobs::Jobs;
-use super::{Error, Observer, OpenError, blobs};
+use super::{Error, Observer, OpenError, blobs, rows};
 use crate::faults;
 use crate::job::{BlobId, Job};
 
@@ -264,6 +264,12 @@ impl Writer {
                     .jobs
                     .record(connection, *seq, event, attempt.as_deref())
                     .map(Some),
+                Command::Intend {
+                    seq,
+                    attempt,
+                    intent,
+                    ..
+                } => rows::update_intent(connection, *seq, *attempt, intent).map(|()| None),
                 Command::SetSlots { .. } => Ok(None),
                 Command::Sweep { sweep, .. } => self.jobs.sweep(connection, sweep).map(|()| None),
                 Command::EndLife { .. } => self.jobs.end_life(connection).map(|()| None),
@@ -360,6 +366,9 @@ impl Work {
                 (Command::Submit { reply, .. } | Command::Record { reply, .. }, Err(error)) => {
                     let _ = reply.send(Err(error));
                 }
+                (Command::Intend { reply, .. }, answer) => {
+                    let _ = reply.send(answer.map(|_| ()));
+                }
                 (
                     Command::SetSlots { reply, .. }
                     | Command::Sweep { reply, .. }
@@ -382,7 +391,8 @@ impl Work {
                 Command::Submit { reply, .. } | Command::Record { reply, .. } => {
                     let _ = reply.send(Err(error.clone()));
                 }
-                Command::SetSlots { reply, .. }
+                Command::Intend { reply, .. }
+                | Command::SetSlots { reply, .. }
                 | Command::Sweep { reply, .. }
                 | Command::EndLife { reply } => {
                     let _ = reply.send(Err(error.clone()));

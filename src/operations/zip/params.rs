@@ -1,7 +1,6 @@
 //! What a zip job may be asked, and the names that come of it.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -11,6 +10,7 @@ use super::Top;
 use super::exclude::Exclude;
 use crate::operations::Fault;
 use crate::operations::params::WirePath;
+use crate::operations::target::numbered;
 use crate::roots::Roots;
 
 /// What file systems allow a name, in bytes.
@@ -126,19 +126,10 @@ fn wrong_name(name: &str) -> Option<String> {
 pub(super) struct Names(HashSet<String>);
 
 impl Names {
-    /// The name, with a number where it is taken: behind a folder's name, before a file's extension.
+    /// The name, with a number where it is taken.
     pub(super) fn distinct(&mut self, name: &str, folder: bool) -> String {
-        let path = Path::new(name);
-        let (stem, extension) = match (path.file_stem(), path.extension()) {
-            (Some(stem), Some(extension)) if !folder => (
-                stem.to_string_lossy(),
-                format!(".{}", extension.to_string_lossy()),
-            ),
-            _ => (name.into(), String::new()),
-        };
-        let numbered = (1..).map(|number| format!("{stem} ({number}){extension}"));
         let free = std::iter::once(name.to_owned())
-            .chain(numbered)
+            .chain(numbered(name, folder))
             .find(|name| !self.0.contains(name))
             .expect("there are more numbers than names");
         self.0.insert(free.clone());

@@ -1,0 +1,235 @@
+//! `copy`: a file or a folder becomes another one.
+//!
+//! The copy is made under a temporary name beside its target, synced, and gets its name at once when it is whole, so
+//! that nobody ever sees half of it. What a stop or a failure leaves is removed, and the error says what had been done;
+//! what a crash leaves is taken up by the next attempt, which copies only what is not whole yet.
+//!
+//! Modes and times are kept, owners are not: the copy is the server's own. Links are kept where they stay inside the
+//! root, and FIFOs, sockets and devices are left out; the report counts what was. A file that may not be read fails the
+//! copy, which would else lack it unnoticed.
+
+mod epoch;
+mod file;
+mod flush;
+mod params;
+mod tally;
+mod tree;
+
+use std::io::{self, Write};
+
+use cap_std::fs::Dir;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::source::Source;
+use super::target::{Conflict, Draft, Target, make_folder, open_folder};
+use super::walk::{Kind, Walker, open_file};
+use super::{Context, Description, Fault, Operation, Product, Stop};
+use crate::job::Failure;
+use crate::roots::{Identity, Roots};
+use epoch::epoch;
+use file::{FileCopier, finish};
+use flush::{flush_file, flush_tree};
+use params::CopyParams;
+use tally::Tally;
+use tree::{Earlier, Tree, stopped};
+
+pub(super) struct Copy;
+
+/// Said before anything is made, so that a later attempt knows what to think of it.
+#[derive(Serialize, Deserialize)]
+struct Begun {
+    epoch: Option<String>,
+}
+
+impl Operation for Copy {
+    fn describe(&self) -> Description {
+        Description {
+            output: "application/json".into(),
+            ..Description::new::<CopyParams>("copy", "Copy a file or a folder")
+        }
+    }
+
+    fn check(&self, params: &Value, roots: &Roots) -> Result<(), Vec<Fault>> {
+        params::check(params, roots)
+    }
+
+    fn run(&self, context: &Context) -> Result<Product, Stop> {
+        let params: CopyParams = context.params()?;
+        let target = Target::open(context.roots(), &params.to.0)?;
+        let mut draft = Draft::new(&target, context);
+        let (path, tally) = match draft.placed::<Tally>()? {
+            Some(placed) => placed,
+            None => copy(context, &params, &target, draft)?,
+        };
+        let skipped = tally.skipped.describe();
+        context.phase(&skipped.map_or_else(|| "Copied".into(), |words| format!("Copied, {words}")));
+        let mut report = context.result("application/json", "copy.json");
+        report.write_all(tally.report(&path).as_bytes())?;
+        report.finish()
+    }
+}
+
+fn copy(
+    context: &Context,
+    params: &CopyParams,
+    target: &Target,
+    mut draft: Draft<'_>,
+) -> Result<(String, Tally), Stop> {
+    context.phase("Counting");
+    let total = prepare(context, params, target)?;
+    context.phase("Copying");
+    let mut done = Tally::default();
+    match make(context, params, target, &draft, total, &mut done) {
+        Ok(()) => {
+            context.phase("Placing");
+            let path = draft.place(params.conflict, &done)?;
+            Ok((path, done))
+        }
+        Err(Stop::Canceled) if context.runs_again() => {
+            draft.keep();
+            Err(Stop::Canceled)
+        }
+        Err(stop) => Err(give_up(context, &mut draft, &done, stop)),
+    }
+}
+
+/// Removes what was made, and says so.
+fn give_up(context: &Context, draft: &mut Draft<'_>, done: &Tally, stop: Stop) -> Stop {
+    let left = match draft.discard() {
+        Ok(()) => "none of it is left".to_owned(),
+        Err(error) => format!(
+            "it is still there, in part, at {}, since it cannot be removed: {error}",
+            draft.path()
+        ),
+    };
+    let left = format!("had been copied ({}), {left}", done.describe());
+    match stop {
+        Stop::Canceled => {
+            context.phase(&format!("Canceled: what {left}"));
+            Stop::Canceled
+        }
+        Stop::Failed(failure) => Stop::Failed(Failure {
+            message: format!("{} What {left}.", failure.message),
+            ..failure
+        }),
+    }
+}
+
+/// Finds out how much there is to copy, and what would stand in the way at the end.
+fn prepare(context: &Context, params: &CopyParams, target: &Target) -> Result<Tally, Stop> {
+    let source = Source::open(context.roots(), &params.from.0)?;
+    let from = Identity::of(&source.metadata);
+    let there = target.look();
+    let (from_path, to_path) = (&params.from.0, &params.to.0);
+    let refused = |why: String| Err(Failure::new("into_itself", why).into());
+    if source.file.is_none() && target.above().contains(&from) {
+        return refused(format!(
+            "{to_path} is inside of {from_path}, which cannot be copied into itself."
+        ));
+    }
+    if let Some(there) = there {
+        match params.conflict {
+            Conflict::Fail => return Err(target.taken().into()),
+            Conflict::Replace if there == from || source.above.contains(&there) => {
+                return refused(format!(
+                    "{to_path} is or holds {from_path}, which would be replaced by its copy."
+                ));
+            }
+            Conflict::Replace | Conflict::Rename => {}
+        }
+    }
+    let mut total = Tally::default();
+    let mut walker = Walker::new(context, source, &|_| false);
+    while let Some(found) = walker.next()? {
+        total.expect(&found);
+    }
+    Ok(total)
+}
+
+/// Makes the copy under its temporary name and gets it onto the disk; `done` is how far it came.
+fn make(
+    context: &Context,
+    params: &CopyParams,
+    target: &Target,
+    draft: &Draft<'_>,
+    total: Tally,
+    done: &mut Tally,
+) -> Result<(), Stop> {
+    let source = Source::open(context.roots(), &params.from.0)?;
+    if source.file.is_some() {
+        return make_file(context, &source, target, draft, total, done);
+    }
+    let (top, earlier) = begin(context, target, draft)?;
+    let mut tree = Tree::new(context, &params.to.0, target.above().len(), earlier, total);
+    let copied = tree.copy(&mut Walker::new(context, source, &|_| false), &top);
+    *done = tree.done;
+    copied?;
+    context.phase("Writing to the disk");
+    flush_tree(context, &top)?.map_err(|e| target.failed(&e).into())
+}
+
+/// The folder that the copy is made in, and what an earlier attempt may have left there.
+fn begin(context: &Context, target: &Target, draft: &Draft<'_>) -> Result<(Dir, Earlier), Stop> {
+    let now = epoch(target.dir());
+    let begun: Option<Begun> = context.intent()?;
+    let earlier = match begun {
+        None => Earlier::Nothing,
+        Some(begun) if begun.epoch.is_some() && begun.epoch == now => Earlier::Kept,
+        Some(_) => Earlier::Doubtful,
+    };
+    if earlier == Earlier::Nothing {
+        context.intend(&Begun { epoch: now })?;
+    }
+    let open = || {
+        match make_folder(target.dir(), draft.name()) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
+        open_folder(target.dir(), draft.name())
+    };
+    let top = open().map_err(|e| target.failed(&e))?;
+    Ok((top, earlier))
+}
+
+/// A single file begins anew with every attempt.
+fn make_file(
+    context: &Context,
+    source: &Source,
+    target: &Target,
+    draft: &Draft<'_>,
+    total: Tally,
+    done: &mut Tally,
+) -> Result<(), Stop> {
+    let name = source.file.as_ref().expect("it is a file");
+    let opened = open_file(context.roots(), &source.dir, name);
+    let missing = |why: String| {
+        let message = format!("{} cannot be read: {why}.", source.name);
+        Failure::new("source_not_found", message)
+    };
+    let (mut from, metadata) = opened
+        .map_err(|e| {
+            Failure::new(
+                "source_unreadable",
+                format!("{} cannot be read: {e}.", source.name),
+            )
+        })?
+        .ok_or_else(|| missing("it is gone".into()))?;
+    context.stage(&source.name, 1, 1);
+    let mut to = draft.create_file()?;
+    let mut copy = || {
+        let mut on_bytes = |bytes| {
+            done.bytes += bytes;
+            done.show(context, &total);
+            stopped(context)
+        };
+        FileCopier::new().fill(&mut from, &metadata, &mut to, &mut on_bytes)?;
+        finish(&to, &metadata)
+    };
+    let copied = copy();
+    context.check()?;
+    copied.map_err(|e| target.failed(&e))?;
+    done.count(&Kind::File);
+    context.phase("Writing to the disk");
+    flush_file(context, to)?.map_err(|e| target.failed(&e).into())
+}

@@ -1,0 +1,59 @@
+//! What a copy job may be asked.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::operations::Fault;
+use crate::operations::params::WirePath;
+use crate::operations::target::{self, Conflict};
+use crate::roots::Roots;
+
+/// What to copy where.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CopyParams {
+    /// The file or folder to copy, below a root.
+    pub(super) from: WirePath,
+    /// The copy itself, not the folder around it, which must be there.
+    pub(super) to: WirePath,
+    /// What to do if there is something already: `fail`, `replace` it, or `rename` the copy to the first free of
+    /// `name (1).ext`, `name (2).ext` and so on.
+    #[serde(default)]
+    pub(super) conflict: Conflict,
+}
+
+/// Finds what is wrong with params that fit the schema.
+pub(super) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<Fault>> {
+    let fault = |pointer: &str, detail: String| Fault {
+        pointer: pointer.to_owned(),
+        detail,
+    };
+    let params: CopyParams =
+        serde_json::from_value(params.clone()).map_err(|e| vec![fault("#", e.to_string())])?;
+    let (from, to) = (&params.from.0, &params.to.0);
+    let mut faults = Vec::new();
+    let source = roots.locate(from);
+    if let Err(refusal) = &source {
+        faults.push(fault("#/from", refusal.to_string()));
+    }
+    faults.extend(target::check(roots, "#/to", to));
+    if let (Ok(source), Ok(target)) = (source, roots.locate(to)) {
+        let (source, target) = (source.path(), target.path());
+        let replaces = params.conflict == Conflict::Replace;
+        if target != source && target.starts_with(&source) {
+            let detail =
+                format!("{to:?} is inside of {from:?}, which cannot be copied into itself");
+            faults.push(fault("#/to", detail));
+        } else if replaces && source.starts_with(&target) {
+            let detail =
+                format!("{to:?} is or holds {from:?}, which would be replaced by its copy");
+            faults.push(fault("#/to", detail));
+        }
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
+    }
+}

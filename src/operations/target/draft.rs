@@ -1,0 +1,213 @@
+//! What a job makes, under a temporary name beside its target until it is whole: made, synced, renamed.
+//!
+//! The temporary name is the job's own, so that the next attempt finds what the last one left. Before the renaming the
+//! store learns of the intent, with the identity of what was made; an attempt that begins after a crash finds by it
+//! what is in its place already, and does not make it twice. A draft that is dropped is removed.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
+use cap_std::fs::{Metadata, OpenOptions};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::names::{new_name, numbered, old_name};
+use super::remove::remove;
+use super::{Conflict, Target, sys};
+use crate::operations::{Context, Stop};
+use crate::roots::Identity;
+
+/// What the store is told before something gets its name.
+#[derive(Serialize, Deserialize)]
+struct Intent<T> {
+    name: String,
+    identity: Identity,
+    about: T,
+}
+
+/// Something that is being made for a target.
+pub(in crate::operations) struct Draft<'a> {
+    target: &'a Target,
+    context: &'a Context,
+    new: OsString,
+    old: OsString,
+    /// Nothing of it is left under its temporary names, or what is left shall stay.
+    is_settled: bool,
+}
+
+impl<'a> Draft<'a> {
+    /// Makes nothing yet. There may be what an earlier attempt made.
+    pub(in crate::operations) fn new(target: &'a Target, context: &'a Context) -> Self {
+        Self {
+            target,
+            context,
+            new: new_name(context.job()),
+            old: old_name(context.job()),
+            is_settled: false,
+        }
+    }
+
+    /// What an earlier attempt has put in its place: its path on the wire, and what it said about it.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub(in crate::operations) fn placed<T: DeserializeOwned>(
+        &mut self,
+    ) -> Result<Option<(String, T)>, Stop> {
+        let Some(intent) = self.context.intent::<Intent<T>>()? else {
+            return Ok(None);
+        };
+        let there = self.target.dir.symlink_metadata(&intent.name);
+        if !there.is_ok_and(|metadata| Identity::of(&metadata) == intent.identity) {
+            return Ok(None);
+        }
+        sys::sync_folder(&self.target.dir).map_err(|e| self.target.failed(&e))?;
+        self.discard_replaced();
+        Ok(Some((self.target.path_of(&intent.name), intent.about)))
+    }
+
+    /// The name that it goes by until it is placed.
+    pub(in crate::operations) fn name(&self) -> &OsStr {
+        &self.new
+    }
+
+    /// Where that is, on the wire.
+    pub(in crate::operations) fn path(&self) -> String {
+        self.target.path_of(&self.new.to_string_lossy())
+    }
+
+    /// A new, empty file; what an earlier attempt made is removed.
+    ///
+    /// # Errors
+    /// `storage_full` or `target_unwritable`.
+    pub(in crate::operations) fn create_file(&self) -> Result<File, Stop> {
+        let create = || {
+            remove(&self.target.dir, &self.new)?;
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create_new(true);
+            options.follow(FollowSymlinks::No);
+            self.target.dir.open_with(&self.new, &options)
+        };
+        let file = create().map_err(|e| self.target.failed(&e))?;
+        Ok(file.into_std())
+    }
+
+    /// Gives what was made its final name, at once and for good; it must have been synced. Gives its path on the wire.
+    /// `about` is what a later attempt learns of it, see [`Draft::placed`].
+    ///
+    /// # Errors
+    /// `name_exists`, or what the file system says; nothing of the draft is left then.
+    pub(in crate::operations) fn place(
+        mut self,
+        conflict: Conflict,
+        about: &impl Serialize,
+    ) -> Result<String, Stop> {
+        let made = self.target.dir.symlink_metadata(&self.new);
+        let made = made.map_err(|e| self.target.failed(&e))?;
+        let name = self.settle(conflict, &made, about)?;
+        sys::sync_folder(&self.target.dir).map_err(|e| self.target.failed(&e))?;
+        self.discard_replaced();
+        Ok(self.target.path_of(&name))
+    }
+
+    /// Removes it. What it was to replace is back in its place.
+    ///
+    /// # Errors
+    /// What the file system says; some of it is left then, under the temporary name.
+    pub(in crate::operations) fn discard(&mut self) -> io::Result<()> {
+        self.is_settled = true;
+        let dir = &self.target.dir;
+        match sys::rename_to_free(dir, &self.old, OsStr::new(&self.target.name)) {
+            // As a rule there is none.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        remove(dir, &self.new)
+    }
+
+    /// Leaves what is made for the attempt that follows.
+    pub(in crate::operations) fn keep(mut self) {
+        self.is_settled = true;
+    }
+
+    fn settle(
+        &self,
+        conflict: Conflict,
+        made: &Metadata,
+        about: &impl Serialize,
+    ) -> Result<String, Stop> {
+        let wanted = &self.target.name;
+        let names = std::iter::once(wanted.clone());
+        let names: Box<dyn Iterator<Item = String>> = match conflict {
+            Conflict::Rename => Box::new(names.chain(numbered(wanted, made.is_dir()))),
+            Conflict::Fail | Conflict::Replace => Box::new(names),
+        };
+        for name in names {
+            self.context.check()?;
+            let there = self.target.dir.symlink_metadata(&name).ok();
+            if there.is_some() && conflict != Conflict::Replace {
+                continue;
+            }
+            self.context.intend(&Intent {
+                name: name.clone(),
+                identity: Identity::of(made),
+                about,
+            })?;
+            let renamed = match there {
+                Some(there) => self.replace(&there, made, &name),
+                None => sys::rename_to_free(&self.target.dir, &self.new, name.as_ref()),
+            };
+            match renamed {
+                // Somebody was quicker.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(self.target.failed(&error).into()),
+                Ok(()) => return Ok(name),
+            }
+        }
+        Err(self.target.taken().into())
+    }
+
+    /// Puts what was made in the place of something else. A crash leaves one of them there, whole; where the file
+    /// system cannot exchange names it can leave neither, and the next attempt goes on.
+    fn replace(&self, there: &Metadata, made: &Metadata, name: &str) -> io::Result<()> {
+        let dir = &self.target.dir;
+        if self.context.roots().must_stay(there) {
+            let why = "a root or the server's own data is there, which nothing replaces";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+        }
+        if !there.is_dir() && !made.is_dir() {
+            return dir.rename(&self.new, dir, name);
+        }
+        if sys::exchange(dir, &self.new, name.as_ref())? {
+            return Ok(());
+        }
+        dir.rename(name, dir, &self.old)?;
+        sys::rename_to_free(dir, &self.new, name.as_ref()).inspect_err(|_| {
+            // If this fails too, the old one is found under its temporary name.
+            let _ = dir.rename(&self.old, dir, name);
+        })
+    }
+
+    /// Removes what the new one has replaced. It is nobody's concern any more if that fails, but for the room it takes.
+    fn discard_replaced(&mut self) {
+        self.is_settled = true;
+        for name in [&self.new, &self.old] {
+            if let Err(error) = remove(&self.target.dir, name) {
+                tracing::warn!(job.id = %self.context.job(), %error, "what was replaced is still there, in part");
+            }
+        }
+    }
+}
+
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        if !self.is_settled
+            && !self.context.runs_again()
+            && let Err(error) = self.discard()
+        {
+            tracing::warn!(job.id = %self.context.job(), %error, "what was made is still there, in part");
+        }
+    }
+}
