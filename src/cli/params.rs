@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{EXIT_USAGE, Failure};
-use crate::operations::coerce;
+use crate::operations::{coerce, is_url};
 
-/// `name=value` pairs as the schema has them, paths made absolute; `inputs` are documents, by path.
+/// `name=value` pairs as the schema has them, paths made absolute and URLs left alone; `inputs` are documents, by path.
 pub(super) fn params(
     pairs: &[String],
     inputs: &[String],
@@ -39,6 +39,9 @@ pub(super) fn params(
 }
 
 fn absolute(path: &str) -> Result<String, Failure> {
+    if is_url(path) {
+        return Ok(path.to_owned());
+    }
     let absolute = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
     let absolute =
         absolute.map_err(|e| Failure::new(EXIT_USAGE, format!("{path:?} is not a path: {e}")))?;
@@ -91,6 +94,9 @@ mod tests {
         check(&["path=."], json!({ "path": here }));
         let input = params(&[], &["document=.".into()], &schema).map_err(|f| f.message);
         assert_eq!(input, Ok(json!({ "document": here })));
+        let input = params(&[], &["document=https://a.test/b".into()], &schema);
+        let url = json!({ "document": "https://a.test/b" });
+        assert_eq!(input.map_err(|f| f.message), Ok(url));
         assert_eq!(
             params(&["width".into()], &[], &schema).map_err(|f| f.code),
             Err(EXIT_USAGE)

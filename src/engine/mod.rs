@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::job::{Event, Job, JobId, Seq};
-use crate::operations::{Registry, make_whole};
+use crate::operations::{Outside, Registry, make_whole};
 use crate::roots::Roots;
 use crate::store::{self, BlobReader, Filter, NewJob, Store, Uploads};
 use feed::Feed;
@@ -44,6 +44,7 @@ pub struct Engine {
     runner: Arc<Runner>,
     registry: Arc<Registry>,
     roots: Arc<Roots>,
+    outside: Arc<Outside>,
     monitor: Monitor,
     fatal: watch::Receiver<Option<String>>,
     idle: Arc<Idle>,
@@ -102,7 +103,7 @@ impl Engine {
         let mut uploads = submission.uploads;
         let blobs = uploads.as_ref().map(Uploads::blobs).unwrap_or_default();
         registered
-            .check(&submission.params, &blobs, &self.roots)
+            .check(&submission.params, &blobs, &self.roots, &self.outside)
             .map_err(SubmitError::Invalid)?;
         let params = submission.params.to_string().into();
         let uploads = uploads.as_mut().map(Uploads::take).unwrap_or_default();

@@ -17,7 +17,9 @@ use super::feed::Feed;
 use super::live::Live;
 use crate::faults;
 use crate::job::{Event, Failure, Job, Output, Seq};
-use crate::operations::{Context, Cores, Product, ProgressSink, Reason, Registry, Signal, Stop};
+use crate::operations::{
+    Context, Cores, Outside, Product, ProgressSink, Reason, Registry, Shared, Signal, Stop,
+};
 use crate::plan;
 use crate::roots::Roots;
 use crate::store::{self, Attempt, Store, WholeBlob};
@@ -42,6 +44,7 @@ struct Work {
 pub(super) struct Runner {
     registry: Arc<Registry>,
     roots: Arc<Roots>,
+    outside: Arc<Outside>,
     live: Arc<Live>,
     feed: Arc<Feed>,
     cores: Arc<Cores>,
@@ -73,6 +76,7 @@ impl Runner {
     pub(super) fn new(
         registry: Arc<Registry>,
         roots: Arc<Roots>,
+        outside: Arc<Outside>,
         live: Arc<Live>,
         feed: Arc<Feed>,
         result_bytes: u64,
@@ -80,6 +84,7 @@ impl Runner {
         Arc::new(Self {
             registry,
             roots,
+            outside,
             live,
             feed,
             cores: Arc::default(),
@@ -284,11 +289,14 @@ impl Runner {
             let context = Arc::new(Context::new(
                 job,
                 params,
-                Arc::clone(&self.roots),
-                Arc::clone(self.store()),
-                Arc::clone(&self.cores),
+                Shared {
+                    roots: Arc::clone(&self.roots),
+                    store: Arc::clone(self.store()),
+                    cores: Arc::clone(&self.cores),
+                    outside: Arc::clone(&self.outside),
+                    result_bytes: self.result_bytes,
+                },
                 Arc::clone(&running.signal),
-                self.result_bytes,
                 Box::new(Wake(Arc::clone(&self.progress))),
             ));
             running.context = Some(Arc::clone(&context));

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
 use super::feed::Feed;
@@ -13,7 +14,8 @@ use super::runner::Runner;
 use super::sweeper::Sweeper;
 use super::{Engine, StartError, recovery};
 use crate::config::Config;
-use crate::operations::{Description, Registry};
+use crate::operations::{Description, Outside, Registry};
+use crate::outbound::Client;
 use crate::roots::Roots;
 use crate::store::{self, Committed, Limits, Observer, OpenError, Options, Store};
 
@@ -82,9 +84,15 @@ impl Engine {
             .map_err(|(path, source)| StartError::Root { path, source })?;
         let roots = Arc::new(roots);
         let (ended, feed) = (Arc::new(Notify::new()), Arc::new(Feed::default()));
+        let outside = Arc::new(Outside {
+            client: Client::new(config.outbound()),
+            runtime: Handle::current(),
+            input_bytes: config.limits.upload_bytes,
+        });
         let runner = Runner::new(
             Arc::clone(&registry),
             Arc::clone(&roots),
+            Arc::clone(&outside),
             Arc::clone(&live),
             Arc::clone(&feed),
             config.limits.result_bytes,
@@ -155,6 +163,7 @@ impl Engine {
             runner,
             registry,
             roots,
+            outside,
             monitor: Monitor::new(&found.monitor_key),
             fatal: fatal_seen,
             idle,

@@ -3,12 +3,14 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
 
-use super::{Cores, Stop};
+use super::{Cores, Outside, Stop};
 use crate::job::{Bytes, Failure, Job, JobId, Progress, Seq, Stage};
 use crate::roots::Roots;
 use crate::store::{BlobWriter, Store, WholeBlob};
@@ -27,21 +29,36 @@ pub enum Reason {
 
 /// The wish that an attempt stop.
 #[derive(Debug, Default)]
-pub struct Signal(AtomicU8);
+pub struct Signal {
+    reason: AtomicU8,
+    raised: Notify,
+}
 
 impl Signal {
     /// Asks for it. The first reason counts.
     pub fn raise(&self, reason: Reason) {
         let _ = self
-            .0
+            .reason
             .compare_exchange(0, reason as u8, Ordering::Relaxed, Ordering::Relaxed);
+        self.raised.notify_waiters();
     }
 
     /// Why it was asked for, if it was.
     pub fn reason(&self) -> Option<Reason> {
         let reasons = [Reason::Canceled, Reason::TimedOut, Reason::Draining];
-        let raised = self.0.load(Ordering::Relaxed);
+        let raised = self.reason.load(Ordering::Relaxed);
         reasons.into_iter().find(|reason| *reason as u8 == raised)
+    }
+
+    /// Ends once it was asked for.
+    async fn raised(&self) {
+        let raised = self.raised.notified();
+        tokio::pin!(raised);
+        // Who registers first and then looks misses nothing.
+        raised.as_mut().enable();
+        if self.reason().is_none() {
+            raised.await;
+        }
     }
 }
 
@@ -57,17 +74,29 @@ struct Meter {
     fresh: bool,
 }
 
+/// What all attempts share.
+#[derive(Clone)]
+pub struct Shared {
+    /// The folders that the work may touch.
+    pub roots: Arc<Roots>,
+    /// Where uploads are and results go.
+    pub store: Arc<Store>,
+    /// The cores.
+    pub cores: Arc<Cores>,
+    /// The way to other servers.
+    pub outside: Arc<Outside>,
+    /// The longest result, in bytes.
+    pub result_bytes: u64,
+}
+
 /// One attempt's surroundings.
 pub struct Context {
     seq: Seq,
     id: JobId,
     attempt: u32,
     params: Arc<str>,
-    roots: Arc<Roots>,
-    store: Arc<Store>,
-    cores: Arc<Cores>,
+    shared: Shared,
     signal: Arc<Signal>,
-    result_bytes: u64,
     meter: Mutex<Meter>,
     sink: Box<dyn ProgressSink>,
 }
@@ -77,11 +106,8 @@ impl Context {
     pub fn new(
         job: &Job,
         params: Arc<str>,
-        roots: Arc<Roots>,
-        store: Arc<Store>,
-        cores: Arc<Cores>,
+        shared: Shared,
         signal: Arc<Signal>,
-        result_bytes: u64,
         sink: Box<dyn ProgressSink>,
     ) -> Self {
         Self {
@@ -89,11 +115,8 @@ impl Context {
             id: job.id,
             attempt: job.attempt,
             params,
-            roots,
-            store,
-            cores,
+            shared,
             signal,
-            result_bytes,
             meter: Mutex::default(),
             sink,
         }
@@ -120,7 +143,7 @@ impl Context {
     /// What the disk may say.
     pub fn intend(&self, intent: &impl Serialize) -> Result<(), Stop> {
         let intent = serde_json::to_string(intent).map_err(io::Error::from)?;
-        let stored = self.store.intend(self.seq, self.attempt, intent);
+        let stored = self.shared.store.intend(self.seq, self.attempt, intent);
         Ok(stored.map_err(io::Error::from)?)
     }
 
@@ -132,24 +155,55 @@ impl Context {
         if self.attempt == 1 {
             return Ok(None);
         }
-        let intent = self.store.intent(self.seq).map_err(io::Error::from)?;
+        let intent = self
+            .shared
+            .store
+            .intent(self.seq)
+            .map_err(io::Error::from)?;
         // What cannot be read was said by another release; the work begins anew.
         Ok(intent.and_then(|json| serde_json::from_str(&json).ok()))
     }
 
     /// The folders that the work may touch.
     pub fn roots(&self) -> &Roots {
-        &self.roots
+        &self.shared.roots
     }
 
     /// Where uploads are.
     pub(super) fn store(&self) -> &Store {
-        &self.store
+        &self.shared.store
     }
 
     /// The cores that all jobs share.
     pub fn cores(&self) -> &Cores {
-        &self.cores
+        &self.shared.cores
+    }
+
+    /// The way to other servers.
+    pub(super) fn outside(&self) -> &Outside {
+        &self.shared.outside
+    }
+
+    /// Waits for asynchronous work, but no longer than until the attempt is asked to stop.
+    ///
+    /// # Errors
+    /// [`Stop::Canceled`] once it was asked to; the work is dropped then.
+    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
+        self.shared.outside.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = self.signal.raised() => Err(Stop::Canceled),
+                done = work => Ok(done),
+            }
+        })
+    }
+
+    /// Waits, but no longer than until the attempt is asked to stop.
+    ///
+    /// # Errors
+    /// [`Stop::Canceled`] once it was asked to.
+    pub fn pause(&self, pause: Duration) -> Result<(), Stop> {
+        self.block_on(async { tokio::time::sleep(pause).await })
     }
 
     /// Call it often: an attempt that was asked to stop should do so within a second.
@@ -217,8 +271,8 @@ impl Context {
     /// Begins the result, which is streamed into the store and becomes the job's when the work ends well.
     pub fn result(&self, media_type: &str, filename: &str) -> ResultWriter {
         ResultWriter {
-            blob: self.store.write_blob(),
-            most_bytes: self.result_bytes,
+            blob: self.shared.store.write_blob(),
+            most_bytes: self.shared.result_bytes,
             media_type: media_type.to_owned(),
             filename: filename.to_owned(),
         }

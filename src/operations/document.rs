@@ -9,16 +9,17 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::remote::RemoteDocument;
 use super::source::Source;
 use super::{Context, Fault, Stop, walk};
 use crate::job::{BlobId, Failure};
 use crate::store::BlobReader;
 
-/// A document, as params have it: a path, or an object that says where it is.
+/// A document, as params have it: a path or a URL, or an object that says where it is.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum Document {
-    /// A file below a root.
+    /// A file below a root, or something at an `http://` or `https://` URL.
     Path(String),
     /// By its `type`.
     Tagged(Tagged),
@@ -32,6 +33,13 @@ pub enum Tagged {
     File {
         /// Its path.
         path: String,
+    },
+    /// At a URL, whence the job gets it.
+    Http {
+        /// The URL.
+        uri: String,
+        /// What to say in the `Authorization` header; to nobody but who is named by the URL, and never shown.
+        authorization: Option<String>,
     },
     /// The text itself.
     Inline {
@@ -59,13 +67,23 @@ impl JsonSchema for Document {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A document: a path below a root, or an object that says where it is; or a part of the form.",
+            "description": "A document: a path below a root, an http:// or https:// URL, or an object that says where it is; or a part of the form.",
             "anyOf": [
                 { "type": "string", "format": "path" },
                 {
                     "type": "object",
                     "properties": { "type": { "const": "file" }, "path": { "type": "string", "format": "path" } },
                     "required": ["type", "path"],
+                    "additionalProperties": false,
+                },
+                {
+                    "type": "object",
+                    "properties": {
+                        "type": { "const": "http" },
+                        "uri": { "type": "string", "format": "uri", "maxLength": 8192 },
+                        "authorization": { "type": "string", "maxLength": 8192, "writeOnly": true },
+                    },
+                    "required": ["type", "uri"],
                     "additionalProperties": false,
                 },
                 {
@@ -92,14 +110,17 @@ impl JsonSchema for Document {
     }
 }
 
-/// A document's bytes, one after the other.
-pub enum Opened {
+/// A document's bytes, one after the other. What goes wrong on the way is an [`io::Error`] that becomes the [`Stop`] that
+/// it was.
+pub enum Opened<'a> {
     /// In memory.
     Inline(Cursor<Vec<u8>>),
     /// A file below a root.
     File(File),
     /// In the store, a chunk at a time.
     Blob(BlobBytes),
+    /// On another server.
+    Remote(Box<RemoteDocument<'a>>),
 }
 
 /// A blob's bytes in order.
@@ -124,12 +145,13 @@ impl Read for BlobBytes {
     }
 }
 
-impl Read for Opened {
+impl Read for Opened<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Inline(text) => text.read(buffer),
             Self::File(file) => file.read(buffer),
             Self::Blob(blob) => blob.read(buffer),
+            Self::Remote(remote) => remote.read(buffer),
         }
     }
 }
@@ -138,9 +160,17 @@ impl Document {
     /// Opens it for reading.
     ///
     /// # Errors
-    /// `source_not_found` or `source_unreadable` where it is a file.
-    pub fn open(&self, context: &Context) -> Result<Opened, Stop> {
+    /// `source_not_found` or `source_unreadable` where it is a file, `fetch_failed` where it is elsewhere.
+    pub fn open<'a>(&self, context: &'a Context) -> Result<Opened<'a>, Stop> {
+        let remote = |uri: &str, authorization| {
+            let remote = RemoteDocument::open(context, uri, authorization)?;
+            Ok(Opened::Remote(Box::new(remote)))
+        };
         match self {
+            Self::Path(url) if is_url(url) => remote(url, None),
+            Self::Tagged(Tagged::Http { uri, authorization }) => {
+                remote(uri, authorization.as_deref())
+            }
             Self::Path(path) | Self::Tagged(Tagged::File { path }) => {
                 let missing = |why: &str| {
                     Failure::new("source_not_found", format!("{path} cannot be read: {why}."))
@@ -166,6 +196,15 @@ impl Document {
             }
         }
     }
+}
+
+/// Whether a text is meant as a URL: no path begins so.
+pub(crate) fn is_url(text: &str) -> bool {
+    let begins = |scheme: &str| {
+        let start = text.as_bytes().get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme.as_bytes()))
+    };
+    begins("http://") || begins("https://")
 }
 
 /// Finds uploads in params that did not come with the submission: their bytes would be somebody else's.

@@ -8,7 +8,9 @@ mod context;
 mod copy;
 mod cores;
 mod document;
+mod outside;
 mod params;
+mod remote;
 mod source;
 mod target;
 mod walk;
@@ -30,9 +32,11 @@ use crate::plan::{Policy, Restart};
 use crate::roots::Roots;
 pub use coerce::coerce;
 pub(crate) use coerce::make_whole;
-pub use context::{Context, Product, ProgressSink, Reason, ResultWriter, Signal};
+pub use context::{Context, Product, ProgressSink, Reason, ResultWriter, Shared, Signal};
 pub use cores::Cores;
 pub use document::Document;
+pub(crate) use document::is_url;
+pub use outside::Outside;
 
 /// The query parameters that every submission may have; no operation's own params may be called so.
 pub const RESERVED: [&str; 4] = ["callback", "callback-method", "output", "keep"];
@@ -115,8 +119,23 @@ impl From<Failure> for Stop {
     }
 }
 
+/// A stop on its way through code that knows of I/O errors alone.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", match .0 { Stop::Canceled => "canceled", Stop::Failed(failure) => &failure.message })]
+struct Stopped(Stop);
+
+impl From<Stop> for io::Error {
+    fn from(stop: Stop) -> Self {
+        Self::other(Stopped(stop))
+    }
+}
+
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
+        let error = match error.downcast::<Stopped>() {
+            Ok(stopped) => return stopped.0,
+            Err(error) => error,
+        };
         let code = match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "storage_full",
             io::ErrorKind::FileTooLarge => "result_too_large",
@@ -173,6 +192,7 @@ impl Registered {
         params: &Value,
         uploads: &[BlobId],
         roots: &Roots,
+        outside: &Outside,
     ) -> Result<(), Vec<Fault>> {
         let forged = document::forged_uploads(params, uploads);
         if !forged.is_empty() {
@@ -184,10 +204,14 @@ impl Registered {
             .flat_map(|error| faults(&error))
             .collect();
         let faults = if faults.is_empty() {
-            self.operation
-                .check(params, roots)
-                .err()
-                .unwrap_or_default()
+            let mut faults = outside.check(params, &self.description);
+            faults.extend(
+                self.operation
+                    .check(params, roots)
+                    .err()
+                    .unwrap_or_default(),
+            );
+            faults
         } else {
             faults
         };

@@ -16,6 +16,7 @@ mod outbound;
 mod plan;
 mod power;
 mod raw;
+mod remote;
 mod run;
 mod slow;
 mod submit;

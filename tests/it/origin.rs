@@ -15,6 +15,24 @@ pub(crate) struct Ask {
     pub before: usize,
 }
 
+impl Ask {
+    /// What a header says; nothing where there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    /// Where the wanted range begins, if a range is wanted of what has this tag.
+    pub(crate) fn range(&self, tag: &str) -> Option<usize> {
+        let condition = self.header("if-range");
+        let first = self
+            .header("range")
+            .strip_prefix("bytes=")?
+            .strip_suffix('-')?;
+        let first = first.parse().expect("a number");
+        (condition.is_empty() || condition == tag).then_some(first)
+    }
+}
+
 /// The server. Lives as long as the test's process, on a port of its own.
 pub(crate) struct Origin {
     address: SocketAddr,
@@ -78,6 +96,23 @@ pub(crate) fn reply(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
         body.len()
     );
     [head.as_bytes(), body].concat()
+}
+
+/// Serves some bytes with their tag, and ranges of them; hangs up `cut` bytes after the first one asked for.
+pub(crate) fn serve(ask: &Ask, stream: &mut TcpStream, bytes: &[u8], tag: &str, cut: usize) {
+    let length = bytes.len();
+    let (from, head) = match ask.range(tag) {
+        Some(first) => {
+            let last = length - 1;
+            let range = format!("content-range: bytes {first}-{last}/{length}");
+            (first, format!("206 Partial Content\r\n{range}"))
+        }
+        None => (0, "200 OK".to_owned()),
+    };
+    let left = length - from;
+    let head = format!("HTTP/1.1 {head}\r\ncontent-length: {left}\r\netag: {tag}\r\n\r\n");
+    write(stream, head.as_bytes());
+    write(stream, &bytes[from..][..left.min(cut)]);
 }
 
 fn read(stream: &mut TcpStream, asked: &Mutex<Vec<Ask>>) -> Option<Ask> {

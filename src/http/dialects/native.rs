@@ -161,14 +161,15 @@ impl<'a> JobJson<'a> {
     }
 }
 
-/// Params as they were sent, which most are shown as without being parsed.
+/// Params as they were sent, which most are shown as without being parsed; without what nobody else is to see.
 fn shown_params<'a>(job: &Job, params: &'a str) -> Cow<'a, RawValue> {
     const OURS: &str = "params were serialised by us";
-    if job.uploads.is_empty() {
+    if job.uploads.is_empty() && !params.contains("\"authorization\"") {
         return Cow::Borrowed(serde_json::from_str(params).expect(OURS));
     }
     let params: Value = serde_json::from_str(params).expect(OURS);
-    Cow::Owned(RawValue::from_string(without_blobs(&params).to_string()).expect(OURS))
+    let shown = without(&params, &[("upload", "blob"), ("http", "authorization")]);
+    Cow::Owned(RawValue::from_string(shown.to_string()).expect(OURS))
 }
 
 /// Why a job failed.
@@ -180,21 +181,28 @@ pub(crate) fn error(failure: &Failure) -> Value {
     error
 }
 
-/// Params as they are shown: uploads without where their bytes are.
+/// Params by which a request is known again: uploads without where their bytes are.
 pub(crate) fn without_blobs(params: &Value) -> Value {
+    without(params, &[("upload", "blob")])
+}
+
+/// Params with a member less in every document of a type.
+fn without(params: &Value, hidden: &[(&str, &str)]) -> Value {
     match params {
         Value::Object(members) => {
-            let is_upload = members.get("type").is_some_and(|kind| kind == "upload");
-            let shown = members
-                .iter()
-                .filter(|(name, _)| !is_upload || *name != "blob");
+            let is_hidden = |name: &str| {
+                let kind = members.get("type").and_then(Value::as_str);
+                let mut hidden = hidden.iter();
+                hidden.any(|(of, member)| kind == Some(of) && name == *member)
+            };
+            let shown = members.iter().filter(|(name, _)| !is_hidden(name));
             Value::Object(
                 shown
-                    .map(|(name, value)| (name.clone(), without_blobs(value)))
+                    .map(|(name, value)| (name.clone(), without(value, hidden)))
                     .collect(),
             )
         }
-        Value::Array(items) => items.iter().map(without_blobs).collect(),
+        Value::Array(items) => items.iter().map(|item| without(item, hidden)).collect(),
         other => other.clone(),
     }
 }

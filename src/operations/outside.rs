@@ -1,0 +1,70 @@
+//! What attempts reach other servers with, and what is to be said of a URL before there is an attempt.
+
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::runtime::Handle;
+
+use super::document::{self, Tagged};
+use super::{Description, Fault};
+use crate::outbound::Client;
+
+/// The way out of this machine.
+pub struct Outside {
+    /// Whom to call, and how.
+    pub client: Client,
+    /// Where calls are waited for.
+    pub runtime: Handle,
+    /// The longest document from elsewhere, in bytes.
+    pub input_bytes: u64,
+}
+
+impl Outside {
+    /// Finds URLs in params that will never be called: in documents, and in params whose format is `uri`.
+    pub(super) fn check(&self, params: &Value, description: &Description) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for (name, value) in params.as_object().into_iter().flatten() {
+            if description.params["properties"][name]["format"] == "uri" {
+                faults.extend(self.check_url(&format!("#/{name}"), value.as_str()));
+            }
+            if !description.inputs.contains_key(name) {
+                continue;
+            }
+            match value {
+                Value::Array(items) => {
+                    for (number, item) in items.iter().enumerate() {
+                        faults.extend(self.check_document(&format!("#/{name}/{number}"), item));
+                    }
+                }
+                one => faults.extend(self.check_document(&format!("#/{name}"), one)),
+            }
+        }
+        faults
+    }
+
+    fn check_document(&self, pointer: &str, document: &Value) -> Vec<Fault> {
+        if let Some(text) = document.as_str() {
+            let url = document::is_url(text).then_some(text);
+            return self.check_url(pointer, url);
+        }
+        let Ok(Tagged::Http { uri, authorization }) = Tagged::deserialize(document) else {
+            return Vec::new();
+        };
+        let mut faults = self.check_url(&format!("{pointer}/uri"), Some(&uri));
+        if authorization.is_some_and(|text| http::HeaderValue::from_str(&text).is_err()) {
+            faults.push(Fault {
+                pointer: format!("{pointer}/authorization"),
+                detail: "It cannot stand in a header.".into(),
+            });
+        }
+        faults
+    }
+
+    fn check_url(&self, pointer: &str, url: Option<&str>) -> Vec<Fault> {
+        let refusal = url.and_then(|url| self.client.judge(url).err());
+        let fault = |refusal| Fault {
+            pointer: pointer.to_owned(),
+            detail: format!("The URL is refused: {refusal}."),
+        };
+        refusal.map(fault).into_iter().collect()
+    }
+}

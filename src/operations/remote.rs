@@ -1,0 +1,358 @@
+//! What is read from another server, across breaks of the connection.
+//!
+//! After a break the rest is asked for, under the condition that it is still the same (`Range` and `If-Range`, RFC 9110),
+//! which needs a strong entity tag. Where the other server has none, or has something else by now, or does not know
+//! ranges, reading starts again from the beginning, for which the reader has to be prepared. A break is forgiven again
+//! and again as long as something comes in between.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue,
+    IF_RANGE, RANGE,
+};
+use http::{HeaderName, StatusCode};
+
+use super::{Context, Stop};
+use crate::job::Failure;
+use crate::outbound::{Error, Patience, Reply, Request, Target};
+
+/// Breaks in a row.
+const TRIES: u32 = 6;
+/// What has to come in between for a break to be the first in a row again, in bytes.
+const HEADWAY: u64 = 1 << 20;
+/// Before the second try; doubled with each.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// How often reading starts again from the beginning.
+const RESTARTS: u32 = 3;
+
+/// What comes next.
+pub(super) enum Piece {
+    /// Bytes.
+    Bytes(Bytes),
+    /// What came so far is worth nothing: it starts again from the beginning.
+    Again,
+    /// It is whole.
+    End,
+}
+
+/// Something at a URL, being read.
+pub(super) struct Remote<'a> {
+    context: &'a Context,
+    request: Request,
+    /// Who replied in the end.
+    target: Target,
+    reply: Reply,
+    /// Bytes given out.
+    received: u64,
+    /// Bytes to pass over, which were given out before.
+    skip: u64,
+    total: Option<u64>,
+    tag: Option<HeaderValue>,
+    tries: u32,
+    /// Where the latest break was.
+    broke_at: u64,
+    restarts: u32,
+}
+
+impl<'a> Remote<'a> {
+    /// Asks for it. Redirects are followed.
+    ///
+    /// # Errors
+    /// `fetch_failed`, at once: who does not reply the first time may be somebody else altogether.
+    pub(super) fn open(
+        context: &'a Context,
+        url: &str,
+        authorization: Option<&str>,
+    ) -> Result<Self, Stop> {
+        let client = &context.outside().client;
+        let target = client
+            .judge(url)
+            .map_err(|refusal| failed(&refusal.into()))?;
+        let mut request = Request::get(target);
+        if let Some(text) = authorization {
+            let mut value = HeaderValue::from_str(text)
+                .map_err(|_| Failure::new("invalid_params", "The authorization is no header."))?;
+            value.set_sensitive(true);
+            request.headers.insert(AUTHORIZATION, value);
+        }
+        let sent = context.block_on(client.follow(request.clone(), Patience::STREAM))?;
+        let (target, reply) = sent.map_err(|error| failed(&error))?;
+        if !reply.status.is_success() || reply.status == StatusCode::PARTIAL_CONTENT {
+            return Err(refused(&target, reply.status).into());
+        }
+        let (total, tag) = (length(&reply.headers), strong_tag(&reply.headers));
+        Ok(Self {
+            context,
+            request,
+            target,
+            reply,
+            received: 0,
+            skip: 0,
+            total,
+            tag,
+            tries: 0,
+            broke_at: 0,
+            restarts: 0,
+        })
+    }
+
+    /// What the latest reply says.
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.reply.headers
+    }
+
+    /// Who replied in the end.
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// How long it is, where that was said.
+    pub(super) fn total(&self) -> Option<u64> {
+        self.total
+    }
+
+    /// The next piece.
+    ///
+    /// # Errors
+    /// `fetch_failed` once it has broken too often; [`Stop::Canceled`].
+    pub(super) fn next(&mut self) -> Result<Piece, Stop> {
+        loop {
+            match self.context.block_on(self.reply.chunk())? {
+                Ok(Some(mut bytes)) => {
+                    let passed = self.skip.min(bytes.len() as u64);
+                    self.skip -= passed;
+                    bytes.advance(passed as usize);
+                    self.received += bytes.len() as u64;
+                    if !bytes.is_empty() {
+                        return Ok(Piece::Bytes(bytes));
+                    }
+                }
+                Ok(None) if self.skip > 0 => return self.restart(),
+                Ok(None) => return Ok(Piece::End),
+                Err(error) => {
+                    if let Some(piece) = self.resume(error)? {
+                        return Ok(piece);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Goes on after a break; gives a piece only if that means to start again.
+    fn resume(&mut self, mut error: Error) -> Result<Option<Piece>, Stop> {
+        if self.received - self.broke_at >= HEADWAY {
+            self.tries = 0;
+        }
+        self.broke_at = self.received;
+        loop {
+            self.tries += 1;
+            if self.tries > TRIES || !error.may_pass() {
+                return Err(failed(&error).into());
+            }
+            self.context
+                .pause(FIRST_PAUSE * 2_u32.pow(self.tries - 1))?;
+            match self.ask_for_rest()? {
+                Err(next) => error = next,
+                Ok((target, reply)) => {
+                    (self.target, self.reply) = (target, reply);
+                    return self.join();
+                }
+            }
+        }
+    }
+
+    fn ask_for_rest(&self) -> Result<Result<(Target, Reply), Error>, Stop> {
+        let mut request = self.request.clone();
+        if let Some(tag) = self.tag.as_ref().filter(|_| self.received > 0) {
+            let range = format!("bytes={}-", self.received);
+            let range = HeaderValue::from_str(&range).expect("digits are a header");
+            request.headers.insert(RANGE, range);
+            request.headers.insert(IF_RANGE, tag.clone());
+        }
+        let client = &self.context.outside().client;
+        let sent = self
+            .context
+            .block_on(client.follow(request, Patience::STREAM))?;
+        Ok(match sent {
+            // Busy now, and maybe not later.
+            Ok((target, reply)) if matches!(reply.status.as_u16(), 408 | 429 | 500 | 502..=504) => {
+                Err(Error::Broken(refused(&target, reply.status).message))
+            }
+            other => other,
+        })
+    }
+
+    /// Finds out where in the whole the new reply begins.
+    fn join(&mut self) -> Result<Option<Piece>, Stop> {
+        let status = self.reply.status;
+        let is_same = self.tag.is_some() && self.tag == strong_tag(&self.reply.headers);
+        if status == StatusCode::PARTIAL_CONTENT && self.continues() {
+            self.skip = 0;
+            return Ok(None);
+        }
+        if status == StatusCode::RANGE_NOT_SATISFIABLE || status == StatusCode::PARTIAL_CONTENT {
+            // It is another one, or shorter than before. Asking anew tells.
+            self.tag = None;
+            return match self.ask_for_rest()? {
+                Ok((target, reply)) if reply.status.is_success() => {
+                    (self.target, self.reply) = (target, reply);
+                    self.restart()
+                }
+                Ok((target, reply)) => Err(refused(&target, reply.status).into()),
+                Err(error) => Err(failed(&error).into()),
+            }
+            .map(Some);
+        }
+        if !status.is_success() {
+            return Err(refused(&self.target, status).into());
+        }
+        // The whole once more. What is the same is passed over.
+        if is_same {
+            self.skip = self.received;
+            return Ok(None);
+        }
+        self.restart().map(Some)
+    }
+
+    /// Whether a partial reply goes on where the last one ended.
+    fn continues(&self) -> bool {
+        let Some((first, whole)) = content_range(&self.reply.headers) else {
+            return false;
+        };
+        let is_length = |whole| self.total.is_none_or(|total| total == whole);
+        let tag = self.reply.headers.get(ETAG);
+        first == self.received
+            && whole.is_none_or(is_length)
+            && tag.is_none_or(|tag| Some(tag) == self.tag.as_ref())
+    }
+
+    /// Begins again with the reply at hand.
+    fn restart(&mut self) -> Result<Piece, Stop> {
+        self.restarts += 1;
+        if self.restarts > RESTARTS {
+            let why = format!(
+                "{} breaks off, and cannot go on where it broke off",
+                self.target
+            );
+            return Err(Failure::new("fetch_failed", format!("{why}.")).into());
+        }
+        (self.received, self.broke_at, self.skip) = (0, 0, 0);
+        self.total = length(&self.reply.headers);
+        self.tag = strong_tag(&self.reply.headers);
+        Ok(Piece::Again)
+    }
+}
+
+fn failed(error: &Error) -> Failure {
+    let mut text = format!("It cannot be fetched: {error}");
+    if !text.ends_with('.') {
+        text.push('.');
+    }
+    Failure::new("fetch_failed", text)
+}
+
+fn refused(target: &Target, status: StatusCode) -> Failure {
+    Failure::new("fetch_failed", format!("{target} answered {status}."))
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn length(headers: &HeaderMap) -> Option<u64> {
+    text(headers, CONTENT_LENGTH)?.parse().ok()
+}
+
+/// A tag that no two different things have.
+fn strong_tag(headers: &HeaderMap) -> Option<HeaderValue> {
+    let tag = headers.get(ETAG)?;
+    tag.as_bytes().starts_with(b"\"").then(|| tag.clone())
+}
+
+/// The first byte of a partial reply, and the length of the whole where it is known.
+fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+    let (range, whole) = text(headers, CONTENT_RANGE)?
+        .strip_prefix("bytes ")?
+        .split_once('/')?;
+    let (first, _) = range.split_once('-')?;
+    Some((first.parse().ok()?, whole.parse().ok()))
+}
+
+/// A document from elsewhere, one byte after the other. Its errors become what they were on the way to a [`Stop`].
+pub struct RemoteDocument<'a> {
+    remote: Remote<'a>,
+    piece: Bytes,
+    left: u64,
+    is_over: bool,
+}
+
+impl<'a> RemoteDocument<'a> {
+    /// Asks for it.
+    ///
+    /// # Errors
+    /// As [`Remote::open`]; also where it is encoded, which nobody asked for; `over_limit` where it is too long.
+    pub(super) fn open(
+        context: &'a Context,
+        url: &str,
+        authorization: Option<&str>,
+    ) -> Result<Self, Stop> {
+        let remote = Remote::open(context, url, authorization)?;
+        let encoding = text(remote.headers(), CONTENT_ENCODING).unwrap_or("identity");
+        if !encoding.eq_ignore_ascii_case("identity") {
+            let message = format!(
+                "{} sends it encoded, though it was asked not to.",
+                remote.target()
+            );
+            return Err(Failure::new("fetch_failed", message).into());
+        }
+        let left = context.outside().input_bytes;
+        if remote.total().is_some_and(|total| total > left) {
+            return Err(too_long(left).into());
+        }
+        Ok(Self {
+            remote,
+            piece: Bytes::new(),
+            left,
+            is_over: false,
+        })
+    }
+
+    fn next(&mut self) -> Result<Bytes, Stop> {
+        match self.remote.next()? {
+            Piece::Bytes(bytes) => {
+                let left = self.left.checked_sub(bytes.len() as u64);
+                self.left =
+                    left.ok_or_else(|| too_long(self.remote.context.outside().input_bytes))?;
+                Ok(bytes)
+            }
+            Piece::End => Ok(Bytes::new()),
+            Piece::Again => {
+                let message = format!(
+                    "{} broke off, and has changed meanwhile or cannot go on where it broke off.",
+                    self.remote.target()
+                );
+                Err(Failure::new("fetch_failed", message).into())
+            }
+        }
+    }
+}
+
+fn too_long(most: u64) -> Failure {
+    let message = format!("A document from elsewhere may be {most} bytes long.");
+    Failure::new("over_limit", message)
+}
+
+impl Read for RemoteDocument<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.piece.is_empty() && !self.is_over {
+            self.piece = self.next()?;
+            self.is_over = self.piece.is_empty();
+        }
+        let taken = self.piece.len().min(buffer.len());
+        self.piece.copy_to_slice(&mut buffer[..taken]);
+        Ok(taken)
+    }
+}
