@@ -30,7 +30,11 @@ create table job (
     params           text,               -- JSON; longer ones are a blob
     params_blob      integer,
     uploads          text,               -- JSON: the blobs that came with the submission, if any did
+    wishes           text,               -- JSON: what the submission wanted besides the work, if anything
     result_blob      integer,
+    log_blob         integer,            -- what the last attempt wrote
+    delivery         text,               -- JSON: how far the telling of the end has come
+    delivery_due     integer,            -- idle clock; when it is to be tried again
     progress         text,               -- JSON: how far it is, or came; may lag behind
     intent           text,               -- JSON: what an attempt was about to do outside of this file, written before it did
     outcome          text,               -- JSON: how it ended
@@ -41,14 +45,18 @@ create table job (
         = (finished_ms is not null and due is not null and outcome is not null)),
     constraint queued_has_not_started check (state <> 'queued' or started_ms is null),
     constraint running_has_started check (state <> 'running' or (started_ms is not null and attempt > 0)),
-    constraint only_success_has_a_result check ((state = 'succeeded') = (result_blob is not null)),
+    constraint only_success_has_a_result check (result_blob is null or state = 'succeeded'),
+    constraint only_an_end_is_told check (
+        (delivery_due is null or delivery is not null) and (delivery is null or finished_ms is not null)),
     constraint doomed_is_canceled check (doomed <= cancel_requested)
 ) strict;
 
 -- What the live table is filled with at start-up.
 create index job_active on job (seq) where finished_ms is null;
 -- What the sweeper asks for.
-create index job_due on job (due) where due is not null;
+create index job_due on job (due) where due is not null and delivery_due is null;
+-- Whom to tell next.
+create index job_delivery on job (delivery_due) where delivery_due is not null;
 -- What filtered lists ask for.
 create index job_ended on job (operation, state, seq) where finished_ms is not null;
 -- What a token's own lists ask for.

@@ -50,6 +50,7 @@ fn hello() -> Submission {
         operation: "hello".into(),
         params: serde_json::json!({}),
         uploads: None,
+        wishes: cloakroom::job::Wishes::default(),
         key: None,
     }
 }

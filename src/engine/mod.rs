@@ -17,11 +17,12 @@ mod types;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::job::{Event, Job, JobId, Seq};
-use crate::operations::{Outside, Registry, make_whole};
+use crate::operations::{LogReader, Outside, Registry, check_wishes, make_whole};
 use crate::roots::Roots;
 use crate::store::{self, BlobReader, Filter, NewJob, Store, Uploads};
 use feed::Feed;
@@ -102,9 +103,12 @@ impl Engine {
         };
         let mut uploads = submission.uploads;
         let blobs = uploads.as_ref().map(Uploads::blobs).unwrap_or_default();
-        registered
-            .check(&submission.params, &blobs, &self.roots, &self.outside)
-            .map_err(SubmitError::Invalid)?;
+        let params = registered.check(&submission.params, &blobs, &self.roots, &self.outside);
+        let mut faults = check_wishes(&submission.wishes, &self.roots, &self.outside);
+        faults.extend(params.err().unwrap_or_default());
+        if !faults.is_empty() {
+            return Err(SubmitError::Invalid(faults));
+        }
         let params = submission.params.to_string().into();
         let uploads = uploads.as_mut().map(Uploads::take).unwrap_or_default();
         let new = NewJob {
@@ -112,6 +116,7 @@ impl Engine {
             operation: Arc::clone(operation),
             params,
             uploads,
+            wishes: Arc::new(submission.wishes),
             key: submission.key,
             again: None,
         };
@@ -337,10 +342,32 @@ impl Engine {
         read.map_err(|e| store::Error::Database(e.to_string()))?
     }
 
+    /// What the work at a job wrote last, as far as it is kept.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub async fn log(&self, job: &Job) -> Result<Bytes, store::Error> {
+        if let Some(log) = self.runner.log(job.seq) {
+            return Ok(log.to_vec().into());
+        }
+        let Some(blob) = job.log else {
+            return Ok(Bytes::new());
+        };
+        let reader = self.store.read_blob(blob);
+        let read = tokio::task::spawn_blocking(move || reader.read_all()).await;
+        let read = read.map_err(|e| store::Error::Database(e.to_string()))?;
+        read.map(Bytes::from)
+    }
+
+    /// Reads along what the attempt at a job writes, if one is under way.
+    pub fn follow_log(&self, seq: Seq) -> Option<LogReader> {
+        self.runner.log(seq).map(LogReader::new)
+    }
+
     /// The bytes of a result, and what keeps the job while they are read.
     pub fn result(&self, job: &Job) -> Option<(BlobReader, Hold)> {
-        let output = job.output()?;
-        Some((self.store.read_blob(output.blob), self.idle.hold(job)?))
+        let blob = job.output()?.blob()?;
+        Some((self.store.read_blob(blob), self.idle.hold(job)?))
     }
 
     /// Becomes some text if the store fails beyond repair: time to end the process.

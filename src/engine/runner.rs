@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -16,9 +17,9 @@ use super::deadline::{self, Deadline};
 use super::feed::Feed;
 use super::live::Live;
 use crate::faults;
-use crate::job::{Event, Failure, Job, Output, Seq};
+use crate::job::{Event, Failure, Job, Output, Place, Seq};
 use crate::operations::{
-    Context, Cores, Outside, Product, ProgressSink, Reason, Registry, Shared, Signal, Stop,
+    Context, Cores, Log, Outside, Product, ProgressSink, Reason, Registry, Shared, Signal, Stop,
 };
 use crate::plan;
 use crate::roots::Roots;
@@ -57,6 +58,8 @@ pub(super) struct Runner {
     work: Mutex<Work>,
     has_work: Condvar,
     running: Mutex<HashMap<Seq, Running>>,
+    /// Of every attempt until it is known how it ended.
+    logs: Mutex<HashMap<Seq, Arc<Log>>>,
     /// How many attempts are under way.
     under_way: watch::Sender<usize>,
     progress: Arc<Notify>,
@@ -94,6 +97,7 @@ impl Runner {
             work: Mutex::default(),
             has_work: Condvar::new(),
             running: Mutex::default(),
+            logs: Mutex::default(),
             under_way: watch::Sender::new(0),
             progress: Arc::default(),
         })
@@ -105,15 +109,20 @@ impl Runner {
         let _ = self.store.set(store);
     }
 
-    /// Runs a job that was claimed. Does not block.
-    pub(super) fn dispatch(self: &Arc<Self>, job: Arc<Job>) {
+    /// Takes note of a job that was claimed.
+    pub(super) fn admit(&self, job: &Job) {
         let running = Running {
             attempt: job.attempt,
             signal: Arc::default(),
             context: None,
         };
         self.running.lock().insert(job.seq, running);
+        self.logs.lock().insert(job.seq, Arc::default());
         self.under_way.send_modify(|n| *n += 1);
+    }
+
+    /// Runs a job that was admitted. Does not block.
+    pub(super) fn dispatch(self: &Arc<Self>, job: Arc<Job>) {
         let mut work = self.work.lock();
         work.queue.push_back(job);
         if work.idle_threads >= work.queue.len() {
@@ -234,11 +243,14 @@ impl Runner {
             .and_then(|running| running.context)
             .map(|context| context.progress())
             .unwrap_or_default();
+        let written = self.log(job.seq).unwrap_or_default();
+        let log = self.store_log(&written);
         let attempt = |result| Attempt {
             number: job.attempt,
             progress: progress.clone(),
             version: shown,
             result,
+            log: log.clone(),
         };
         let recorded = match self
             .store()
@@ -254,6 +266,17 @@ impl Runner {
             }
             recorded => recorded,
         };
+        let mut logs = self.logs.lock();
+        // Another attempt may have begun.
+        if logs
+            .get(&job.seq)
+            .is_some_and(|log| Arc::ptr_eq(log, &written))
+        {
+            logs.remove(&job.seq);
+        }
+        drop(logs);
+        // Whoever reads along finds the job as it has ended.
+        written.close();
         let duration_ms = began.elapsed().as_millis() as u64;
         match recorded {
             Ok(ended) => {
@@ -266,6 +289,24 @@ impl Runner {
             }
         }
         self.under_way.send_modify(|n| *n -= 1);
+    }
+
+    /// What the attempt wrote, for the commit that ends it.
+    fn store_log(&self, log: &Log) -> Option<WholeBlob> {
+        let log = log.to_vec();
+        if log.is_empty() {
+            return None;
+        }
+        let mut blob = self.store().write_blob();
+        let written = blob.write_all(&log).and_then(|()| Ok(blob.finish()?));
+        written
+            .inspect_err(|error| tracing::warn!(%error, "the log of an attempt is not kept"))
+            .ok()
+    }
+
+    /// The log of the attempt at a job that is under way.
+    pub(super) fn log(&self, seq: Seq) -> Option<Arc<Log>> {
+        self.logs.lock().get(&seq).cloned()
     }
 
     fn attempt(&self, job: &Job) -> (Event, Option<WholeBlob>) {
@@ -297,6 +338,7 @@ impl Runner {
                     result_bytes: self.result_bytes,
                 },
                 Arc::clone(&running.signal),
+                self.log(job.seq).unwrap_or_default(),
                 Box::new(Wake(Arc::clone(&self.progress))),
             ));
             running.context = Some(Arc::clone(&context));
@@ -330,7 +372,7 @@ fn split(product: Product) -> (Output, WholeBlob) {
     let sha256 = hex::encode(whole.sha256);
     (
         Output {
-            blob: whole.blob,
+            place: Place::Blob(whole.blob),
             size: whole.size,
             sha256,
             media_type,

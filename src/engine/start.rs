@@ -47,6 +47,8 @@ impl Observer for Desk {
             }
             Committed::Claimed(job) => {
                 let seq = job.seq;
+                // Whoever finds it running finds its log too.
+                self.runner.admit(&job);
                 self.live.publish(&job);
                 self.runner.dispatch(job);
                 self.feed.changed(seq);

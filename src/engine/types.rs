@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::live::LiveJob;
-use crate::job::{Job, Seq, Version};
+use crate::job::{Job, Seq, Version, Wishes};
 use crate::operations::Fault;
 use crate::store::{self, Key, OpenError, Uploads};
 
@@ -55,6 +55,8 @@ pub struct Submission {
     pub params: Value,
     /// What was sent along.
     pub uploads: Option<Uploads>,
+    /// What it wants besides the work.
+    pub wishes: Wishes,
     /// What the client calls it.
     pub key: Option<Key>,
 }

@@ -6,7 +6,9 @@ mod download;
 mod events;
 mod guard;
 mod list;
+mod log;
 mod openapi;
+mod options;
 mod pace;
 mod params;
 mod prefer;
@@ -129,6 +131,7 @@ impl App {
             Route::Jobs => self.list(request, &base).await,
             Route::Events => Ok(self.all_events(&base)),
             Route::JobEvents(id) => self.job_events(request, id, &base).await,
+            Route::Log(id) => self.log(request, id).await,
             Route::Retry(id) => {
                 let view = self.engine.retry(id).await?;
                 self.ticket(&view, &base).await

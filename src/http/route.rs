@@ -25,6 +25,8 @@ pub(super) enum Route {
     Events,
     /// The changes of a job.
     JobEvents(JobId),
+    /// What a job's work wrote.
+    Log(JobId),
     /// A job is to be done once more.
     Retry(JobId),
     /// A job is to be forgotten.
@@ -86,6 +88,9 @@ pub(super) fn route(method: &Method, path: &str) -> Result<Route, Miss> {
         [Some("v1"), Some("events"), None, _] => get(method, || Ok(Route::Events)),
         [Some("v1"), Some("jobs"), Some(job), Some("events")] => {
             get(method, || Ok(Route::JobEvents(id(job)?)))
+        }
+        [Some("v1"), Some("jobs"), Some(job), Some("log")] => {
+            get(method, || Ok(Route::Log(id(job)?)))
         }
         [Some("v1"), Some("jobs"), Some(job), Some("retry")] => match *method {
             Method::POST => Ok(Route::Retry(id(job)?)),

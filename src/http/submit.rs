@@ -6,6 +6,7 @@ use http::header::{CONTENT_LOCATION, HeaderName, HeaderValue, LINK, LOCATION, VA
 use http::request::Parts;
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::body::Body;
@@ -14,10 +15,9 @@ use super::params::{self, Decoded};
 use super::prefer::{PREFER, PREFERENCE_APPLIED, Preferences};
 use super::problem::Problem;
 use super::reply::{self, header};
-use super::{App, download, query};
+use super::{App, download, options};
 use crate::engine::{Submission, Until, View};
-use crate::job::{Outcome, State};
-use crate::operations::{Description, Fault, RESERVED};
+use crate::job::{Outcome, State, Wishes};
 use crate::store::Key;
 
 const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
@@ -41,7 +41,7 @@ impl App {
         };
         let preferences = Preferences::of(&request.headers);
         let key = idempotency_key(request)?;
-        let (options, scalars) = split_query(request, &operation.description)?;
+        let (wishes, scalars) = options::split(request, &operation.description, base)?;
         // Short bodies are told apart by the store; an upload may take hours.
         let storing = match &key {
             Some(key) if params::may_be_long(&request.headers) => {
@@ -63,13 +63,14 @@ impl App {
         let key = key.map(|key| Key {
             token: None,
             key,
-            print: print(name, &params, &options),
+            print: print(name, &params, &wishes),
         });
         let submission = Submission {
             token: None,
             operation: name.to_owned(),
             params,
             uploads: Some(uploads),
+            wishes,
             key,
         };
         let view = self.engine.submit(submission).await?;
@@ -150,38 +151,6 @@ impl App {
     }
 }
 
-/// The options of a request, and the other query parameters, which only a raw body or none may have.
-#[expect(clippy::type_complexity, reason = "names and values, twice")]
-fn split_query(
-    request: &Parts,
-    operation: &Description,
-) -> Result<(Vec<(String, String)>, Vec<(String, String)>), Problem> {
-    let pairs = query::pairs(request).map(|(name, value)| (name.into_owned(), value.into_owned()));
-    let (options, scalars): (Vec<_>, Vec<_>) =
-        pairs.partition(|(name, _)| RESERVED.contains(&name.as_str()));
-    let mut faults = Vec::new();
-    for (name, _) in &options {
-        let detail = "This server does not know this option yet.".into();
-        faults.push(Fault {
-            pointer: format!("?{name}"),
-            detail,
-        });
-    }
-    for (name, _) in &scalars {
-        if operation.params["properties"][name].is_null() {
-            faults.push(Fault {
-                pointer: format!("?{name}"),
-                detail: "There is no such parameter.".into(),
-            });
-        }
-    }
-    if faults.is_empty() {
-        Ok((options, scalars))
-    } else {
-        Err(query::faults(faults))
-    }
-}
-
 /// The key, quoted or bare, if there is one.
 fn idempotency_key(request: &Parts) -> Result<Option<String>, Problem> {
     let mut values = request.headers.get_all(IDEMPOTENCY_KEY).iter();
@@ -214,9 +183,12 @@ fn being_stored() -> Problem {
 }
 
 /// A digest of what is submitted. Uploads are in the params by their own digests, and by blobs that differ each time.
-fn print(operation: &str, params: &serde_json::Value, options: &[(String, String)]) -> [u8; 32] {
-    let mut digest = Sha256::new();
-    digest
-        .update(serde_json::json!([operation, native::without_blobs(params), options]).to_string());
-    digest.finalize().into()
+fn print(operation: &str, params: &Value, wishes: &Wishes) -> [u8; 32] {
+    let mut wishes = json!(wishes);
+    // The same server may be asked by another of its names.
+    if let Some(callback) = wishes["callback"].as_object_mut() {
+        callback.remove("base");
+    }
+    let all = json!([operation, native::without_blobs(params), wishes]);
+    Sha256::digest(all.to_string()).into()
 }

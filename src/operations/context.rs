@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
-use super::{Cores, Outside, Stop};
+use super::{Cores, Log, Outside, Stop};
 use crate::job::{Bytes, Failure, Job, JobId, Progress, Seq, Stage};
 use crate::roots::Roots;
 use crate::store::{BlobWriter, Store, WholeBlob};
@@ -98,6 +98,7 @@ pub struct Context {
     shared: Shared,
     signal: Arc<Signal>,
     meter: Mutex<Meter>,
+    log: Arc<Log>,
     sink: Box<dyn ProgressSink>,
 }
 
@@ -108,6 +109,7 @@ impl Context {
         params: Arc<str>,
         shared: Shared,
         signal: Arc<Signal>,
+        log: Arc<Log>,
         sink: Box<dyn ProgressSink>,
     ) -> Self {
         Self {
@@ -118,6 +120,7 @@ impl Context {
             shared,
             signal,
             meter: Mutex::default(),
+            log,
             sink,
         }
     }
@@ -220,6 +223,11 @@ impl Context {
     /// Whether the attempt was asked to stop, and another one will follow: what helps that one may stay.
     pub fn runs_again(&self) -> bool {
         self.signal.reason() == Some(Reason::Draining)
+    }
+
+    /// Where to write what people may want to read of the work; its last 256 KiB are kept.
+    pub fn log(&self) -> &Arc<Log> {
+        &self.log
     }
 
     /// Says what is being done, for people.

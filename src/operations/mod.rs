@@ -8,12 +8,14 @@ mod context;
 mod copy;
 mod cores;
 mod document;
+mod log;
 mod outside;
 mod params;
 mod remote;
 mod source;
 mod target;
 mod walk;
+mod wishes;
 mod zip;
 
 use std::collections::BTreeMap;
@@ -36,7 +38,9 @@ pub use context::{Context, Product, ProgressSink, Reason, ResultWriter, Shared, 
 pub use cores::Cores;
 pub use document::Document;
 pub(crate) use document::is_url;
+pub use log::{LOG_BYTES, Log, LogReader};
 pub use outside::Outside;
+pub(crate) use wishes::check_wishes;
 
 /// The query parameters that every submission may have; no operation's own params may be called so.
 pub const RESERVED: [&str; 4] = ["callback", "callback-method", "output", "keep"];

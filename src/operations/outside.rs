@@ -59,7 +59,7 @@ impl Outside {
         faults
     }
 
-    fn check_url(&self, pointer: &str, url: Option<&str>) -> Vec<Fault> {
+    pub(super) fn check_url(&self, pointer: &str, url: Option<&str>) -> Vec<Fault> {
         let refusal = url.and_then(|url| self.client.judge(url).err());
         let fault = |refusal| Fault {
             pointer: pointer.to_owned(),

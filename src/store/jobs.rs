@@ -13,13 +13,12 @@ use rusqlite::Connection;
 use super::claims::Claims;
 use super::inbox::{Chunk, NewParams};
 use super::{
-    Attempt, Committed, Error, IdleClock, NewJob, OpenError, Options, Sweep, WholeBlob, blobs,
-    rows, schema,
+    Attempt, Committed, Error, IdleClock, NewJob, OpenError, Options, Sweep, blobs, rows, schema,
 };
 use crate::faults;
 use crate::job::{
-    self, BlobId, Change, Event, Job, JobId, Now, Params, Progress, SEQ_MAX, Seq, State, Version,
-    WallMs,
+    self, BlobId, Change, Event, Job, JobId, Now, Output, Params, Progress, SEQ_MAX, Seq, State,
+    Version, WallMs,
 };
 
 /// Chunks of a blob that are freed together with its job.
@@ -200,6 +199,9 @@ impl Jobs {
             version: Version::first_of(self.boot),
             cancel_requested: false,
             doomed: false,
+            wishes: Arc::clone(&new.wishes),
+            delivery: None,
+            log: None,
             created: now.wall,
             state: State::Queued,
             progress: Progress::default(),
@@ -248,9 +250,9 @@ impl Jobs {
             let job = Arc::make_mut(&mut job);
             job.progress = attempt.progress.clone();
             job.version = job.version.max(attempt.version);
+            job.log = attempt.log.as_ref().map(|log| log.blob);
         }
-        let result = attempt.and_then(|attempt| attempt.result.as_ref());
-        self.change(connection, &job, event.clone(), result)
+        self.change(connection, &job, event.clone(), attempt)
     }
 
     /// Writes how far attempts are; those that are over are left alone.
@@ -321,8 +323,10 @@ impl Jobs {
         connection: &Connection,
         job: &Arc<Job>,
         event: Event,
-        result: Option<&WholeBlob>,
+        attempt: Option<&Attempt>,
     ) -> Result<Arc<Job>, Error> {
+        let result = attempt.and_then(|attempt| attempt.result.as_ref());
+        let log = attempt.and_then(|attempt| attempt.log.as_ref());
         let committed = if event == Event::Claim {
             Committed::Claimed
         } else {
@@ -330,14 +334,31 @@ impl Jobs {
         };
         match job::apply(job, event, self.now(&job.operation))? {
             Change::Nothing => Ok(Arc::clone(job)),
-            Change::Save(new) => {
-                match (result, new.output()) {
-                    (Some(whole), Some(_)) => {
-                        self.blob.reserve(connection, whole.blob.0)?;
-                        blobs::insert_tail(connection, whole, job.seq)?;
+            Change::Save(mut new) => {
+                if !new.is_terminal() {
+                    new.log = None;
+                }
+                let wanted = [
+                    (result, new.output().and_then(Output::blob)),
+                    (log, new.log),
+                ];
+                for (made, wanted) in wanted {
+                    match made {
+                        Some(whole) if wanted == Some(whole.blob) => {
+                            self.blob.reserve(connection, whole.blob.0)?;
+                            blobs::insert_tail(connection, whole, job.seq)?;
+                        }
+                        Some(unwanted) => self.disowned.push(unwanted.blob),
+                        None => {}
                     }
-                    (Some(unwanted), None) => self.disowned.push(unwanted.blob),
-                    (None, _) => {}
+                }
+                for blob in job
+                    .blobs()
+                    .filter(|blob| !new.blobs().any(|kept| kept == *blob))
+                {
+                    if blobs::disown(connection, blob, job.seq)? {
+                        self.disowned.push(blob);
+                    }
                 }
                 rows::update(connection, job, &new)?;
                 let new = Arc::<Job>::from(new);
@@ -352,7 +373,8 @@ impl Jobs {
                     }
                 }
                 rows::delete_keys(connection, job.seq)?;
-                self.disowned.extend(result.map(|whole| whole.blob));
+                self.disowned
+                    .extend(result.into_iter().chain(log).map(|whole| whole.blob));
                 rows::delete(connection, job)?;
                 self.replace(job.seq, None);
                 self.staged.push(Committed::Forgotten(job.seq));

@@ -30,7 +30,7 @@ use tokio::sync::oneshot;
 
 use crate::job::{
     BlobId, Event, INLINE_PARAMS_BYTES, IdleMs, IllegalEvent, Job, Params, Progress, Seq, Status,
-    Version,
+    Version, Wishes,
 };
 pub use blobs::{BlobReader, BlobWriter, CHUNK_BYTES, WholeBlob};
 pub use clock::{IdleClock, TICK};
@@ -95,6 +95,8 @@ pub struct NewJob {
     pub params: Arc<str>,
     /// What was sent along; becomes the job's in the same commit, or nobody's.
     pub uploads: Vec<WholeBlob>,
+    /// What it wants besides the work; if anything.
+    pub wishes: Arc<Wishes>,
     /// What the client calls the submission.
     pub key: Option<Key>,
     /// The job whose uploads it takes over.
@@ -404,6 +406,7 @@ impl Store {
             operation,
             params,
             uploads: Vec::new(),
+            wishes: Arc::clone(&old.wishes),
             key: None,
             again: Some(old.seq),
         })
@@ -615,4 +618,6 @@ pub struct Attempt {
     pub version: Version,
     /// The result, if it made one; becomes the job's in the same transaction.
     pub result: Option<WholeBlob>,
+    /// What it wrote, if anything; becomes the job's too.
+    pub log: Option<WholeBlob>,
 }

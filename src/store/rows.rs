@@ -1,6 +1,6 @@
 //! A job as a row and back.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use serde::{Deserialize, Serialize};
@@ -8,19 +8,24 @@ use serde::{Deserialize, Serialize};
 use super::{Due, Error, Filter, Key};
 use crate::job::{
     BlobId, Failure, IdleMs, Job, JobId, Outcome, Output, Params, Progress, Seq, State, Status,
-    Version, WallMs,
+    Version, WallMs, Wishes,
 };
 
+/// What most submissions want, shared by their jobs.
+pub(super) static NO_WISHES: LazyLock<Arc<Wishes>> = LazyLock::new(Arc::default);
+
 const COLUMNS: &str = "seq, id, token, operation, state, attempt, strikes, version, cancel_requested, doomed, \
-     created_ms, started_ms, finished_ms, due, params, params_blob, uploads, progress, outcome";
+     created_ms, started_ms, finished_ms, due, params, params_blob, uploads, wishes, log_blob, delivery, \
+     progress, outcome";
 
 const INSERT: &str = "insert into job (seq, id, token, operation, state, attempt, strikes, version, created_ms, \
-     started_ms, params, params_blob, uploads) values (:seq, :id, :token, :operation, :state, :attempt, :strikes, :version, \
-     :created_ms, :started_ms, :params, :params_blob, :uploads)";
+     started_ms, params, params_blob, uploads, wishes) values (:seq, :id, :token, :operation, :state, :attempt, :strikes, :version, \
+     :created_ms, :started_ms, :params, :params_blob, :uploads, :wishes)";
 
 const UPDATE: &str = "update job set state = :state, attempt = :attempt, strikes = :strikes, version = :version, \
      cancel_requested = :cancel_requested, doomed = :doomed, started_ms = :started_ms, finished_ms = :finished_ms, \
-     due = :due, result_blob = :result_blob, progress = :progress, outcome = :outcome \
+     due = :due, result_blob = :result_blob, log_blob = :log_blob, delivery = :delivery, delivery_due = :delivery_due, \
+     progress = :progress, outcome = :outcome \
      where seq = :seq and state = :old_state and attempt = :old_attempt";
 
 const UPDATE_PROGRESS: &str = "update job set progress = :progress where seq = :seq and state = 'running' and attempt = :attempt";
@@ -79,7 +84,7 @@ impl Ending {
                     Outcome::Failed(failure) => (None, Some(failure.clone())),
                     Outcome::Canceled => (None, None),
                 };
-                let result = output.as_ref().map(|output| output.blob);
+                let result = output.as_ref().and_then(Output::blob);
                 let json = to_json(&OutcomeJson {
                     expires_ms: *expires,
                     output,
@@ -118,6 +123,7 @@ pub(super) fn insert(connection: &Connection, job: &Job) -> Result<(), Error> {
         ":params": text,
         ":params_blob": blob,
         ":uploads": (!job.uploads.is_empty()).then(|| to_json(&*job.uploads)),
+        ":wishes": (*job.wishes != Wishes::default()).then(|| to_json(&*job.wishes)),
     })?;
     Ok(())
 }
@@ -140,6 +146,9 @@ pub(super) fn update(connection: &Connection, old: &Job, new: &Job) -> Result<()
         ":finished_ms": ending.finished.map(|ms| ms.0),
         ":due": ending.due.map(|ms| ms.0),
         ":result_blob": ending.result.map(|blob| blob.0),
+        ":log_blob": new.log.map(|blob| blob.0),
+        ":delivery": new.delivery.as_ref().map(to_json),
+        ":delivery_due": new.delivery_due().map(|due| due.0),
         ":progress": progress,
         ":outcome": ending.outcome,
     })?;
@@ -207,7 +216,7 @@ pub(super) fn select_due(
     now: IdleMs,
     most: usize,
 ) -> Result<Vec<Due>, Error> {
-    let query = "select seq, operation, due from job where due <= ? order by due, seq limit ?";
+    let query = "select seq, operation, due from job where due <= ? and delivery_due is null order by due, seq limit ?";
     let mut statement = connection.prepare_cached(query)?;
     let due = statement.query_map(params![now.0, most as i64], |row| {
         Ok(Due {
@@ -255,8 +264,9 @@ pub(super) fn select_page(
 
 /// When the next ended job is due.
 pub(super) fn select_next_due(connection: &Connection) -> Result<Option<IdleMs>, Error> {
-    let mut statement =
-        connection.prepare_cached("select min(due) from job where due is not null")?;
+    let mut statement = connection.prepare_cached(
+        "select min(due) from job where due is not null and delivery_due is null",
+    )?;
     Ok(statement
         .query_row([], |row| row.get::<_, Option<i64>>(0))?
         .map(IdleMs))
@@ -273,16 +283,16 @@ pub(super) fn rearm(connection: &Connection, seq: Seq, due: IdleMs) -> Result<()
 /// Removes an ended job; gives the blobs that it owned.
 pub(super) fn expire(connection: &Connection, seq: Seq) -> Result<Vec<BlobId>, Error> {
     let mut statement = connection.prepare_cached(
-        "delete from job where seq = ? and due is not null returning params_blob, result_blob, uploads",
+        "delete from job where seq = ? and due is not null returning params_blob, result_blob, log_blob, uploads",
     )?;
     let mut rows = statement.query([seq.0])?;
     let mut blobs = Vec::new();
     // Stepping to the end is what makes the deletion.
     while let Some(row) = rows.next()? {
-        for column in 0..2 {
+        for column in 0..3 {
             blobs.extend(row.get::<_, Option<i64>>(column)?.map(BlobId));
         }
-        blobs.extend(read_uploads(row.get(2)?).iter());
+        blobs.extend(read_uploads(row.get(3)?).iter());
     }
     Ok(blobs)
 }
@@ -361,6 +371,20 @@ fn read(row: &Row<'_>) -> Result<Job, Error> {
         operation: row.get::<_, String>("operation")?.into(),
         params,
         uploads: read_uploads(row.get("uploads")?),
+        wishes: match row.get::<_, Option<String>>("wishes")? {
+            Some(json) => serde_json::from_str(&json)
+                .map(Arc::new)
+                .map_err(|_| damaged(row, "what it wants is not readable"))?,
+            None => Arc::clone(&NO_WISHES),
+        },
+        delivery: match row.get::<_, Option<String>>("delivery")? {
+            Some(json) => Some(
+                serde_json::from_str(&json)
+                    .map_err(|_| damaged(row, "its delivery is not readable"))?,
+            ),
+            None => None,
+        },
+        log: row.get::<_, Option<i64>>("log_blob")?.map(BlobId),
         attempt: row.get("attempt")?,
         strikes: row.get("strikes")?,
         version: Version(row.get("version")?),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use cloakroom::job::{
-    BlobId, Change, Event, Failure, IdleMs, Job, JobId, Now, Outcome, Output, Params, Progress,
-    SEQ_MAX, Seq, State, Status, Version, WallMs, apply,
+    BlobId, Change, Event, Failure, IdleMs, Job, JobId, Now, Outcome, Output, Params, Place,
+    Progress, SEQ_MAX, Seq, State, Status, Version, WallMs, apply,
 };
 use proptest::prelude::*;
 
@@ -22,6 +22,9 @@ fn queued() -> Job {
         operation: "zip".into(),
         params: Params::Inline(Arc::from("{}")),
         uploads: Arc::new([]),
+        wishes: Arc::default(),
+        delivery: None,
+        log: None,
         attempt: 0,
         strikes: 0,
         version: Version::first_of(1),
@@ -35,7 +38,7 @@ fn queued() -> Job {
 
 fn output() -> Output {
     Output {
-        blob: BlobId(1),
+        place: Place::Blob(BlobId(1)),
         size: 3,
         sha256: "00".repeat(32),
         media_type: "text/plain".into(),

@@ -79,6 +79,7 @@ fn serve<F: Future<Output = ()>>(test: impl FnOnce(SocketAddr, String) -> F) {
             operation: "large".into(),
             params: json!({}),
             uploads: None,
+            wishes: cloakroom::job::Wishes::default(),
             key: None,
         };
         let job = engine.submit(submission).await.expect("it is taken").job;

@@ -54,6 +54,7 @@ struct LinksJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     retry: Option<String>,
     events: String,
+    log: String,
     monitor: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<String>,
@@ -151,6 +152,7 @@ impl<'a> JobJson<'a> {
                     .is_terminal()
                     .then(|| format!("{}/retry", links.job(job))),
                 events: format!("{}/events", links.job(job)),
+                log: format!("{}/log", links.job(job)),
                 monitor: links.monitor(),
                 result: output.as_ref().map(|output| output.uri.clone()),
             },

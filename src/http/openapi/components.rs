@@ -66,7 +66,7 @@ fn job() -> Value {
     );
     let links = object(
         "Where else to go. What is not there cannot be done now.",
-        &json!({ "self": uri(), "monitor": uri(), "events": uri(), "cancel?": uri(), "retry?": uri(), "result?": uri() }),
+        &json!({ "self": uri(), "monitor": uri(), "events": uri(), "log": uri(), "cancel?": uri(), "retry?": uri(), "result?": uri() }),
     );
     object(
         "A job. Every member is always there; what is not known is null.",
@@ -265,6 +265,11 @@ pub(super) fn parameters() -> Map<String, Value> {
         })),
         one("query", "after", "What `next` was.", json!({ "type": "string", "pattern": "^[0-9]{1,12}$" })),
         one("header", "Last-Event-ID", "The `id` of the last event that was seen.", text.clone()),
+        one("query", "follow", "Go on until the job has ended.", json!({ "type": "boolean", "default": false })),
+        one("query", "keep", "Whether the result stays after it was downloaded whole.", json!({ "type": "boolean", "default": true })),
+        one("query", "output", "The file below a root that the result becomes.", json!({ "type": "string", "format": "path" })),
+        one("query", "callback", "Who is called when the job has ended.", uri()),
+        one("query", "callback-method", "How: GET with `jobId`, or POST as Standard Webhooks 1.0.", json!({ "enum": ["GET", "POST"], "default": "GET" })),
         one("header", "Range", "Which bytes; of several ranges the whole is sent.", text.clone()),
         one("header", "If-Range", "The range is of the result with this `ETag`, or the whole is wanted.", text.clone()),
         one("header", "If-Match", "Only the result with this `ETag` is wanted.", text.clone()),

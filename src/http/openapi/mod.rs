@@ -132,6 +132,7 @@ mod tests {
             Route::Jobs => ("get", "/v1/jobs"),
             Route::Events => ("get", "/v1/events"),
             Route::JobEvents(_) => ("get", "/v1/jobs/{id}/events"),
+            Route::Log(_) => ("get", "/v1/jobs/{id}/log"),
             Route::Retry(_) => ("post", "/v1/jobs/{id}/retry"),
             Route::Job(_) => ("get", "/v1/jobs/{id}"),
             Route::Delete(_) => ("delete", "/v1/jobs/{id}"),
@@ -167,6 +168,6 @@ mod tests {
                 described += usize::from(found.is_some());
             }
         }
-        assert_eq!(described, 15);
+        assert_eq!(described, 16);
     }
 }

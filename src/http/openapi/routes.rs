@@ -16,6 +16,7 @@ pub(super) fn paths() -> Map<String, Value> {
         ("/v1/events", events()),
         ("/v1/jobs/{id}", job()),
         ("/v1/jobs/{id}/events", job_events()),
+        ("/v1/jobs/{id}/log", log()),
         ("/v1/jobs/{id}/retry", retry()),
         ("/v1/jobs/{id}/cancel", cancel()),
         ("/v1/downloads/{id}", download()),
@@ -176,6 +177,21 @@ fn job_events() -> Value {
             "summary": "What happens to a job, as it happens",
             "parameters": [parameter("Last-Event-ID")],
             "responses": replies(&[("200", stream), ("204", over)], &[404, STORE]),
+        },
+    })
+}
+
+fn log() -> Value {
+    let mut text = reply("The last 256 KiB of it.", &[], &[]);
+    text["content"] = json!({ "text/plain": {} });
+    json!({
+        "parameters": [parameter("id")],
+        "get": {
+            "operationId": "getLog",
+            "tags": ["jobs"],
+            "summary": "What a job's work wrote",
+            "parameters": [parameter("follow")],
+            "responses": replies(&[("200", text)], &[404, STORE]),
         },
     })
 }

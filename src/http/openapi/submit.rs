@@ -8,6 +8,16 @@ use crate::operations::{Description, Input};
 /// What stands between a schema and another that it refers to.
 const DEFINITIONS: &str = "#/components/schemas/";
 
+/// What every submission may have besides its params.
+const SUBMISSION: [&str; 6] = [
+    "Prefer",
+    "Idempotency-Key",
+    "keep",
+    "output",
+    "callback",
+    "callback-method",
+];
+
 /// The name of an operation's params among the schemas.
 pub(super) fn schema_name(operation: &str) -> String {
     format!("{operation}.params")
@@ -62,7 +72,7 @@ pub(super) fn path(operation: &Description) -> Value {
             "tags": ["operations"],
             "summary": operation.title,
             "description": "The job is on the disk, and can be polled, before the answer leaves.",
-            "parameters": [parameter("Prefer"), parameter("Idempotency-Key")],
+            "parameters": SUBMISSION.map(parameter),
             "requestBody": body(operation),
             "responses": replies(
                 &[("200", result(operation)), ("202", ticket())],

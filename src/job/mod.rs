@@ -1,16 +1,21 @@
 //! What a job is and what may happen to it.
 //!
-//! Owns the identifiers, the states, the events and the one function that decides, [`apply`].
+//! Owns the identifiers, the states, the events and the one function that decides, [`apply()`].
 //! It knows no clock, socket, file, database or runtime: time and randomness are arguments.
-//! The store calls [`apply`] at run time and at recovery alike; nobody else changes a job.
+//! The store calls [`apply()`] at run time and at recovery alike; nobody else changes a job.
 
-use std::fmt;
-use std::str::FromStr;
+mod apply;
+mod id;
+mod wishes;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use ulid::Ulid;
+
+pub use apply::{Change, Event, IllegalEvent, Now, apply};
+pub use id::{JobId, NotAnId, SEQ_MAX, Seq};
+pub use wishes::{Callback, Delivery, DeliveryState, Method, Name, When, Wishes};
 
 /// Milliseconds of wall-clock time since the Unix epoch. Shown to people, never used to order or to expire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -19,75 +24,6 @@ pub struct WallMs(pub i64);
 /// Milliseconds on the idle clock, which runs only while the server is up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct IdleMs(pub i64);
-
-/// The place of a job in the order of submission: its row, never reused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Seq(pub i64);
-
-/// The highest sequence number that fits into an identifier.
-pub const SEQ_MAX: i64 = (1 << 40) - 1;
-
-/// A job's public name: a ULID of 48 bits of time, 40 of [`Seq`] and 40 random ones.
-///
-/// The sequence inside leads straight to the row; the stored id is then compared, so a guess finds nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct JobId(u128);
-
-impl JobId {
-    /// Puts an identifier together; `random` contributes its 40 low bits.
-    pub fn new(time: WallMs, seq: Seq, random: u64) -> Self {
-        let time = (time.0.max(0) as u128) & ((1 << 48) - 1);
-        let seq = (seq.0 as u128) & SEQ_MAX as u128;
-        Self(time << 80 | seq << 40 | (u128::from(random) & ((1 << 40) - 1)))
-    }
-
-    /// The sequence number that the identifier claims to have.
-    pub fn seq(self) -> Seq {
-        Seq(((self.0 >> 40) as i64) & SEQ_MAX)
-    }
-
-    /// The 16 bytes, most significant first.
-    pub fn to_bytes(self) -> [u8; 16] {
-        self.0.to_be_bytes()
-    }
-
-    /// The identifier with these bytes.
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(u128::from_be_bytes(bytes))
-    }
-
-    /// The time inside, which never goes back from one identifier to the next of the same store.
-    pub fn time(self) -> WallMs {
-        WallMs((self.0 >> 80) as i64)
-    }
-}
-
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Ulid(self.0).array_to_str(&mut [0; ulid::ULID_LEN]))
-    }
-}
-
-impl fmt::Debug for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// The text is not a ULID.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a job id: 26 characters of Crockford's base 32 are expected")]
-pub struct NotAnId;
-
-impl FromStr for JobId {
-    type Err = NotAnId;
-
-    fn from_str(text: &str) -> Result<Self, NotAnId> {
-        Ulid::from_string(text)
-            .map(|u| Self(u.0))
-            .map_err(|_| NotAnId)
-    }
-}
 
 /// One state of a job's record as clients see it: `boot << 32 | n`, so that none comes back after a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -164,8 +100,8 @@ pub struct Stage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Output {
-    /// The bytes.
-    pub blob: BlobId,
+    /// Where the bytes are.
+    pub place: Place,
     /// How many.
     pub size: u64,
     /// Their SHA-256, in lower-case hexadecimal.
@@ -174,6 +110,33 @@ pub struct Output {
     pub media_type: String,
     /// The name to save them under.
     pub filename: String,
+}
+
+impl Output {
+    /// The blob that it is, if it is one.
+    pub fn blob(&self) -> Option<BlobId> {
+        match self.place {
+            Place::Blob(blob) => Some(blob),
+            Place::File { .. } | Place::Gone => None,
+        }
+    }
+}
+
+/// Where the bytes of a result are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Place {
+    /// In the store.
+    Blob(BlobId),
+    /// In a file below a root.
+    File {
+        /// Its path on the wire.
+        path: String,
+        /// When it was last modified, as the file system says, in nanoseconds since the Unix epoch.
+        modified_ns: i64,
+    },
+    /// Nowhere any more: it was not to be kept.
+    Gone,
 }
 
 /// Why a job failed, for whoever submitted it.
@@ -297,6 +260,12 @@ pub struct Job {
     pub cancel_requested: bool,
     /// Somebody deleted it while it ran: it is gone for every reader and goes when its attempt stops.
     pub doomed: bool,
+    /// What its submission wanted besides the work.
+    pub wishes: Arc<Wishes>,
+    /// How far the telling of its end has come; none before it has ended, or if nobody is to be told.
+    pub delivery: Option<Delivery>,
+    /// What its last attempt wrote, if that has ended and it wrote anything.
+    pub log: Option<BlobId>,
     /// When it was submitted.
     pub created: WallMs,
     /// Where it is in its life.
@@ -336,15 +305,20 @@ impl Job {
         !self.is_terminal() && !self.cancel_requested
     }
 
-    /// Its result, once it has one.
+    /// Its result, once it has one, and while it has.
     pub fn output(&self) -> Option<&Output> {
         match &self.state {
             State::Ended {
                 outcome: Outcome::Succeeded(output),
                 ..
-            } => Some(output),
+            } if output.place != Place::Gone => Some(output),
             _ => None,
         }
+    }
+
+    /// When the next attempt to tell of its end is due; it is not forgotten before that is over.
+    pub fn delivery_due(&self) -> Option<IdleMs> {
+        self.delivery.as_ref().and_then(Delivery::due)
     }
 
     /// Every blob that belongs to it.
@@ -353,10 +327,11 @@ impl Job {
             Params::Blob(blob) => Some(blob),
             Params::Inline(_) => None,
         };
-        let result = self.output().map(|output| output.blob);
+        let result = self.output().and_then(Output::blob);
         params
             .into_iter()
             .chain(result)
+            .chain(self.log)
             .chain(self.uploads.iter().copied())
     }
 
@@ -379,147 +354,4 @@ impl Job {
         };
         size_of::<Self>() + params + outcome
     }
-}
-
-/// Both clocks at the moment of an event.
-#[derive(Debug, Clone, Copy)]
-pub struct Now {
-    /// The wall clock.
-    pub wall: WallMs,
-    /// The idle clock.
-    pub idle: IdleMs,
-    /// How long a job of this operation stays untouched before it is forgotten, in milliseconds.
-    pub idle_timeout_ms: i64,
-}
-
-/// What can happen to a job.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Event {
-    /// A worker takes it.
-    Claim,
-    /// The attempt made a result.
-    Succeed(Output),
-    /// The attempt failed.
-    Fail(Failure),
-    /// The attempt stopped because it was asked to.
-    Stop,
-    /// Somebody asks to stop it.
-    Cancel,
-    /// Somebody asks to forget it.
-    Delete,
-    /// The server stops in order: back to the queue, and the strike is given back.
-    Release,
-    /// The server had died meanwhile: back to the queue, and the strike counts.
-    Requeue,
-}
-
-/// What an event does to a job.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Change {
-    /// It becomes this.
-    Save(Box<Job>),
-    /// It and its result go.
-    Forget,
-    /// It is as the event wants it already.
-    Nothing,
-}
-
-/// The event cannot happen to a job in this state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a {} job does not take this event", status.as_str())]
-pub struct IllegalEvent {
-    /// The state that refused.
-    pub status: Status,
-}
-
-/// Decides what `event` does to `job`. A terminal state never changes; only [`Event::Delete`] ends one.
-///
-/// # Errors
-/// [`IllegalEvent`] where the event has no meaning in this state.
-pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> {
-    let end = |started, outcome| {
-        let mut job = next(job);
-        if matches!(outcome, Outcome::Succeeded(_)) {
-            job.progress.percent = Some(100.0);
-        }
-        job.state = State::Ended {
-            started,
-            finished: now.wall,
-            expires: WallMs(now.wall.0.saturating_add(now.idle_timeout_ms)),
-            due: IdleMs(now.idle.0.saturating_add(now.idle_timeout_ms)),
-            outcome,
-        };
-        Ok(Change::Save(Box::new(job)))
-    };
-    match (&job.state, event) {
-        (State::Queued, Event::Claim) => {
-            let mut job = next(job);
-            job.attempt += 1;
-            job.strikes += 1;
-            job.progress = Progress::default();
-            job.state = State::Running { started: now.wall };
-            Ok(Change::Save(Box::new(job)))
-        }
-        (State::Queued, Event::Cancel) => end(None, Outcome::Canceled),
-        (State::Queued, Event::Fail(failure)) => end(None, Outcome::Failed(failure)),
-
-        // Whoever was deleted goes as soon as the attempt is over, however it ended.
-        (
-            State::Running { .. },
-            Event::Succeed(_) | Event::Fail(_) | Event::Stop | Event::Release | Event::Requeue,
-        ) if job.doomed => Ok(Change::Forget),
-        // Whoever was told that the job is stopping finds it canceled, never with a result after all.
-        (
-            State::Running { started },
-            Event::Succeed(_) | Event::Stop | Event::Release | Event::Requeue,
-        ) if job.cancel_requested => end(Some(*started), Outcome::Canceled),
-        (State::Running { started }, Event::Succeed(output)) => {
-            end(Some(*started), Outcome::Succeeded(output))
-        }
-        (State::Running { started }, Event::Fail(failure)) => {
-            end(Some(*started), Outcome::Failed(failure))
-        }
-        (State::Running { .. }, Event::Release) => Ok(Change::Save(Box::new(requeued(job, 1)))),
-        (State::Running { .. }, Event::Requeue) => Ok(Change::Save(Box::new(requeued(job, 0)))),
-        (State::Running { .. }, Event::Cancel) if job.cancel_requested => Ok(Change::Nothing),
-        (State::Running { .. }, Event::Cancel) => {
-            let mut job = next(job);
-            job.cancel_requested = true;
-            Ok(Change::Save(Box::new(job)))
-        }
-        (State::Running { .. }, Event::Delete) if job.doomed => Ok(Change::Nothing),
-        (State::Running { .. }, Event::Delete) => {
-            let mut job = next(job);
-            job.cancel_requested = true;
-            job.doomed = true;
-            Ok(Change::Save(Box::new(job)))
-        }
-
-        (
-            State::Ended {
-                outcome: Outcome::Canceled,
-                ..
-            },
-            Event::Cancel,
-        ) => Ok(Change::Nothing),
-        (State::Queued | State::Ended { .. }, Event::Delete) => Ok(Change::Forget),
-        _ => Err(IllegalEvent {
-            status: job.status(),
-        }),
-    }
-}
-
-fn next(job: &Job) -> Job {
-    Job {
-        version: job.version.next(),
-        ..job.clone()
-    }
-}
-
-fn requeued(job: &Job, strikes_given_back: u32) -> Job {
-    let mut job = next(job);
-    job.strikes = job.strikes.saturating_sub(strikes_given_back);
-    job.progress = Progress::default();
-    job.state = State::Queued;
-    job
 }

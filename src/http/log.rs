@@ -1,0 +1,92 @@
+//! What the work wrote, for people: as far as it is kept, or on and on as it is written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use http::request::Parts;
+use http::{Method, Response};
+use tokio::sync::mpsc;
+
+use super::body::Body;
+use super::events::X_ACCEL_BUFFERING;
+use super::problem::Problem;
+use super::{App, query};
+use crate::engine::{Until, View};
+use crate::job::{JobId, State};
+use crate::store;
+
+/// Between two looks at a job that waits, if it does not change.
+const PATIENCE: Duration = Duration::from_secs(55);
+
+impl App {
+    /// The log of a job; with `?follow`, until the job has ended.
+    pub(super) async fn log(
+        self: &Arc<Self>,
+        request: &Parts,
+        id: JobId,
+    ) -> Result<Response<Body>, Problem> {
+        let view = self.engine.get(id).await?;
+        let follows =
+            query::pairs(request).any(|(name, value)| name == "follow" && value != "false");
+        if !follows || view.job.is_terminal() || request.method == Method::HEAD {
+            return Ok(text(Body::Full(self.engine.log(&view.job).await?)));
+        }
+        let (sender, body) = mpsc::channel(1);
+        let app = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::select! {
+                // However it ends, there is nobody left to tell.
+                _ = app.follow_log(view, &sender) => {}
+                () = sender.closed() => {}
+                () = app.engine.stopping() => {}
+            }
+        });
+        Ok(text(Body::Events(body)))
+    }
+
+    async fn follow_log(
+        &self,
+        mut view: View,
+        sender: &mpsc::Sender<Bytes>,
+    ) -> Result<(), store::Error> {
+        let mut has_followed = false;
+        loop {
+            match &view.job.state {
+                State::Ended { .. } => {
+                    let log = self.engine.log(&view.job).await?;
+                    if !has_followed && !log.is_empty() {
+                        // Whoever hung up needs no log.
+                        let _ = sender.send(log).await;
+                    }
+                    return Ok(());
+                }
+                State::Running { .. } => {
+                    if let Some(mut reader) = self.engine.follow_log(view.job.seq) {
+                        has_followed = true;
+                        while let Some(piece) = reader.next().await {
+                            if sender.send(piece).await.is_err() {
+                                return Ok(());
+                            }
+                        }
+                    }
+                }
+                State::Queued => {}
+            }
+            let news = Until::Not(view.job.version);
+            view = self.engine.wait(view.job.id, news, PATIENCE).await?;
+        }
+    }
+}
+
+fn text(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    headers.insert(CONTENT_TYPE, plain);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    response
+}

@@ -1,0 +1,215 @@
+//! What may happen to a job, and the one function that decides.
+
+use super::{
+    Delivery, DeliveryState, Failure, IdleMs, Job, Outcome, Output, Place, Progress, State, Status,
+    WallMs, When,
+};
+
+/// Both clocks at the moment of an event.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// The wall clock.
+    pub wall: WallMs,
+    /// The idle clock.
+    pub idle: IdleMs,
+    /// How long a job of this operation stays untouched before it is forgotten, in milliseconds.
+    pub idle_timeout_ms: i64,
+}
+
+/// What can happen to a job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A worker takes it.
+    Claim,
+    /// The attempt made a result.
+    Succeed(Output),
+    /// The attempt failed.
+    Fail(Failure),
+    /// The attempt stopped because it was asked to.
+    Stop,
+    /// Somebody asks to stop it.
+    Cancel,
+    /// Somebody asks to forget it.
+    Delete,
+    /// The server stops in order: back to the queue, and the strike is given back.
+    Release,
+    /// The server had died meanwhile: back to the queue, and the strike counts.
+    Requeue,
+    /// The result was downloaded whole, and is not to be kept.
+    Taken,
+    /// Whoever was to be told of the end has said so.
+    Told,
+    /// Nobody could be told, for this reason.
+    NotTold {
+        /// Why.
+        error: String,
+        /// When to try again, or never.
+        again: Option<IdleMs>,
+    },
+}
+
+/// What an event does to a job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// It becomes this.
+    Save(Box<Job>),
+    /// It and its result go.
+    Forget,
+    /// It is as the event wants it already.
+    Nothing,
+}
+
+/// The event cannot happen to a job in this state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a {} job does not take this event", status.as_str())]
+pub struct IllegalEvent {
+    /// The state that refused.
+    pub status: Status,
+}
+
+/// Decides what `event` does to `job`. A terminal state never changes; only [`Event::Delete`] ends one.
+///
+/// # Errors
+/// [`IllegalEvent`] where the event has no meaning in this state.
+pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> {
+    let end = |started, outcome| {
+        let mut job = next(job);
+        if matches!(outcome, Outcome::Succeeded(_)) {
+            job.progress.percent = Some(100.0);
+        }
+        job.delivery = job.wishes.callback.as_ref().map(|callback| {
+            let wanted = callback.when == When::Ended || matches!(outcome, Outcome::Succeeded(_));
+            Delivery {
+                state: if wanted {
+                    DeliveryState::Pending { due: now.idle }
+                } else {
+                    DeliveryState::Skipped
+                },
+                attempts: 0,
+                last_error: None,
+            }
+        });
+        job.state = State::Ended {
+            started,
+            finished: now.wall,
+            expires: WallMs(now.wall.0.saturating_add(now.idle_timeout_ms)),
+            due: IdleMs(now.idle.0.saturating_add(now.idle_timeout_ms)),
+            outcome,
+        };
+        Ok(Change::Save(Box::new(job)))
+    };
+    match (&job.state, event) {
+        (State::Queued, Event::Claim) => {
+            let mut job = next(job);
+            job.attempt += 1;
+            job.strikes += 1;
+            job.progress = Progress::default();
+            job.state = State::Running { started: now.wall };
+            Ok(Change::Save(Box::new(job)))
+        }
+        (State::Queued, Event::Cancel) => end(None, Outcome::Canceled),
+        (State::Queued, Event::Fail(failure)) => end(None, Outcome::Failed(failure)),
+
+        // Whoever was deleted goes as soon as the attempt is over, however it ended.
+        (
+            State::Running { .. },
+            Event::Succeed(_) | Event::Fail(_) | Event::Stop | Event::Release | Event::Requeue,
+        ) if job.doomed => Ok(Change::Forget),
+        // Whoever was told that the job is stopping finds it canceled, never with a result after all.
+        (
+            State::Running { started },
+            Event::Succeed(_) | Event::Stop | Event::Release | Event::Requeue,
+        ) if job.cancel_requested => end(Some(*started), Outcome::Canceled),
+        (State::Running { started }, Event::Succeed(output)) => {
+            end(Some(*started), Outcome::Succeeded(output))
+        }
+        (State::Running { started }, Event::Fail(failure)) => {
+            end(Some(*started), Outcome::Failed(failure))
+        }
+        (State::Running { .. }, Event::Release) => Ok(Change::Save(Box::new(requeued(job, 1)))),
+        (State::Running { .. }, Event::Requeue) => Ok(Change::Save(Box::new(requeued(job, 0)))),
+        (State::Running { .. }, Event::Cancel) if job.cancel_requested => Ok(Change::Nothing),
+        (State::Running { .. }, Event::Cancel) => {
+            let mut job = next(job);
+            job.cancel_requested = true;
+            Ok(Change::Save(Box::new(job)))
+        }
+        (State::Running { .. }, Event::Delete) if job.doomed => Ok(Change::Nothing),
+        (State::Running { .. }, Event::Delete) => {
+            let mut job = next(job);
+            job.cancel_requested = true;
+            job.doomed = true;
+            Ok(Change::Save(Box::new(job)))
+        }
+
+        (
+            State::Ended {
+                outcome: Outcome::Canceled,
+                ..
+            },
+            Event::Cancel,
+        ) => Ok(Change::Nothing),
+        (State::Queued | State::Ended { .. }, Event::Delete) => Ok(Change::Forget),
+        (State::Ended { .. }, Event::Taken) if !job.wishes.keep => Ok(taken(job)),
+        (State::Ended { .. }, event @ (Event::Told | Event::NotTold { .. }))
+            if job.delivery_due().is_some() =>
+        {
+            Ok(told(job, event, now))
+        }
+        _ => Err(IllegalEvent {
+            status: job.status(),
+        }),
+    }
+}
+
+fn next(job: &Job) -> Job {
+    Job {
+        version: job.version.next(),
+        ..job.clone()
+    }
+}
+
+fn requeued(job: &Job, strikes_given_back: u32) -> Job {
+    let mut job = next(job);
+    job.strikes = job.strikes.saturating_sub(strikes_given_back);
+    job.progress = Progress::default();
+    job.state = State::Queued;
+    job
+}
+
+/// The job without its bytes. What was written to a file stays the file.
+fn taken(job: &Job) -> Change {
+    let mut job = next(job);
+    if let State::Ended {
+        outcome: Outcome::Succeeded(output),
+        ..
+    } = &mut job.state
+        && output.blob().is_some()
+    {
+        output.place = Place::Gone;
+        return Change::Save(Box::new(job));
+    }
+    Change::Nothing
+}
+
+/// The job after an attempt to tell of its end. Once that is over its idle time begins anew.
+fn told(job: &Job, event: Event, now: Now) -> Change {
+    let mut job = next(job);
+    let Some(delivery) = &mut job.delivery else {
+        return Change::Nothing;
+    };
+    delivery.attempts += 1;
+    (delivery.state, delivery.last_error) = match event {
+        Event::NotTold { error, again } => (
+            again.map_or(DeliveryState::Failed, |due| DeliveryState::Pending { due }),
+            Some(error),
+        ),
+        _ => (DeliveryState::Delivered, None),
+    };
+    if delivery.due().is_none()
+        && let State::Ended { due, .. } = &mut job.state
+    {
+        *due = IdleMs(now.idle.0.saturating_add(now.idle_timeout_ms)).max(*due);
+    }
+    Change::Save(Box::new(job))
+}

@@ -1,0 +1,102 @@
+//! What a job is called.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+use super::WallMs;
+
+/// The place of a job in the order of submission: its row, never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Seq(pub i64);
+
+/// The highest sequence number that fits into an identifier.
+pub const SEQ_MAX: i64 = (1 << 40) - 1;
+
+/// A job's public name: a ULID of 48 bits of time, 40 of [`Seq`] and 40 random ones.
+///
+/// The sequence inside leads straight to the row; the stored id is then compared, so a guess finds nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct JobId(u128);
+
+impl JobId {
+    /// Puts an identifier together; `random` contributes its 40 low bits.
+    pub fn new(time: WallMs, seq: Seq, random: u64) -> Self {
+        let time = (time.0.max(0) as u128) & ((1 << 48) - 1);
+        let seq = (seq.0 as u128) & SEQ_MAX as u128;
+        Self(time << 80 | seq << 40 | (u128::from(random) & ((1 << 40) - 1)))
+    }
+
+    /// The sequence number that the identifier claims to have.
+    pub fn seq(self) -> Seq {
+        Seq(((self.0 >> 40) as i64) & SEQ_MAX)
+    }
+
+    /// The 16 bytes, most significant first.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+
+    /// The identifier with these bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(bytes))
+    }
+
+    /// The same 128 bits as a UUID, in lower case.
+    pub fn to_uuid(self) -> String {
+        let hex = format!("{:032x}", self.0);
+        let parts = [
+            &hex[..8],
+            &hex[8..12],
+            &hex[12..16],
+            &hex[16..20],
+            &hex[20..],
+        ];
+        parts.join("-")
+    }
+
+    /// The identifier with these 128 bits.
+    pub fn from_uuid(text: &str) -> Option<Self> {
+        let dashes_fit = text.len() == 36
+            && [8, 13, 18, 23]
+                .iter()
+                .all(|at| text.as_bytes()[*at] == b'-');
+        let hex: String = text.chars().filter(|c| *c != '-').collect();
+        let is_hex = hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit());
+        (dashes_fit && is_hex).then(|| u128::from_str_radix(&hex, 16).ok().map(Self))?
+    }
+
+    /// The time inside, which never goes back from one identifier to the next of the same store.
+    pub fn time(self) -> WallMs {
+        WallMs((self.0 >> 80) as i64)
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Ulid(self.0).array_to_str(&mut [0; ulid::ULID_LEN]))
+    }
+}
+
+impl fmt::Debug for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The text is not a ULID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a job id: 26 characters of Crockford's base 32 are expected")]
+pub struct NotAnId;
+
+impl FromStr for JobId {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        Ulid::from_string(text)
+            .map(|u| Self(u.0))
+            .map_err(|_| NotAnId)
+    }
+}

@@ -1,0 +1,138 @@
+//! What a submission wants besides the work itself: where the result goes, how long it stays, who is told.
+
+use serde::{Deserialize, Serialize};
+
+use super::{IdleMs, JobId, Seq};
+
+/// What becomes of the result, and who hears of the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wishes {
+    /// The result stays after it was downloaded whole.
+    pub keep: bool,
+    /// The file below a root that the result becomes, as a path on the wire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// Who is told when the job has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<Callback>,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self {
+            keep: true,
+            output: None,
+            callback: None,
+        }
+    }
+}
+
+/// Who is told of a job's end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callback {
+    /// The address that is called.
+    pub url: String,
+    /// How.
+    pub method: Method,
+    /// After which ends.
+    pub when: When,
+    /// Which of its names the job is given.
+    pub name: Name,
+    /// What links in the message begin with.
+    pub base: String,
+}
+
+/// How a callback is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// The job's name is added to the address.
+    Get,
+    /// The job itself is sent, as Standard Webhooks 1.0 has it.
+    Post,
+}
+
+/// The ends that are worth a callback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// All of them.
+    Ended,
+    /// Only a result.
+    Succeeded,
+}
+
+/// One of the names that a job goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Name {
+    /// Its identifier.
+    Id,
+    /// The same 128 bits as a UUID.
+    Uuid,
+    /// Its number.
+    Seq,
+}
+
+impl Name {
+    /// The name as text.
+    pub fn of(self, id: JobId, seq: Seq) -> String {
+        match self {
+            Self::Id => id.to_string(),
+            Self::Uuid => id.to_uuid(),
+            Self::Seq => seq.0.to_string(),
+        }
+    }
+}
+
+/// How far the telling of a job's end has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Delivery {
+    /// Where it is.
+    pub state: DeliveryState,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What went wrong the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+}
+
+impl Delivery {
+    /// When the next attempt is due, if there is to be one.
+    pub fn due(&self) -> Option<IdleMs> {
+        match self.state {
+            DeliveryState::Pending { due } => Some(due),
+            _ => None,
+        }
+    }
+}
+
+/// Where the telling of a job's end is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// Another attempt follows.
+    Pending {
+        /// Not before this reading of the idle clock.
+        due: IdleMs,
+    },
+    /// Whoever was to be told has said so.
+    Delivered,
+    /// It was given up.
+    Failed,
+    /// An end that nobody was to be told of.
+    Skipped,
+}
+
+impl DeliveryState {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending { .. } => "pending",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
