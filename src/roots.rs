@@ -138,7 +138,7 @@ impl Identity {
 /// Every root, open.
 #[derive(Debug)]
 pub struct Roots {
-    roots: Vec<Root>,
+    all: Vec<Root>,
     /// The data folder, and once the store is open its files.
     own: RwLock<Vec<Identity>>,
     /// The roots, the data folder and every folder above one of them.
@@ -187,7 +187,7 @@ impl Roots {
         let data =
             Dir::open_ambient_dir(data, ambient_authority()).and_then(|dir| dir.dir_metadata());
         Ok(Self {
-            roots,
+            all: roots,
             own: RwLock::new(data.iter().map(Identity::of).collect()),
             fixed,
         })
@@ -212,7 +212,7 @@ impl Roots {
         if parts.clone().any(|part| part == Component::ParentDir) {
             return malformed("it holds '..'");
         }
-        for root in &self.roots {
+        for root in &self.all {
             let rest = match &root.name {
                 Some(name) => Path::new(path).strip_prefix(Path::new("/").join(name)),
                 None => Path::new(path).strip_prefix(&root.path),
@@ -278,7 +278,7 @@ impl Roots {
     }
 
     fn describe(&self) -> String {
-        match self.roots.as_slice() {
+        match self.all.as_slice() {
             [] => "this server has none (see --root)".into(),
             roots => {
                 let names: Vec<_> = roots.iter().map(Root::to_string).collect();

@@ -1,6 +1,9 @@
 //! Makes good what the last death of the server left behind: the plan of [`crate::plan`], executed.
 
-use crate::job::{Event, State};
+use std::sync::Arc;
+
+use super::runner::Runner;
+use crate::job::{Event, State, Status};
 use crate::operations::Registry;
 use crate::plan;
 use crate::store::{self, Found, Store};
@@ -18,10 +21,11 @@ pub(super) struct Report {
 pub(super) async fn recover(
     store: &Store,
     registry: &Registry,
+    runner: &Arc<Runner>,
     found: &Found,
 ) -> Result<Report, store::Error> {
     let mut report = Report::default();
-    let mut answers = Vec::new();
+    let (mut answers, mut over) = (Vec::new(), Vec::new());
     for job in &found.active {
         let policy = registry
             .get(&job.operation)
@@ -39,11 +43,17 @@ pub(super) async fn recover(
             Event::Fail(_) => report.failed += 1,
             _ => report.canceled += 1,
         }
+        if event != Event::Requeue && job.status() == Status::Running {
+            over.push(job);
+        }
         // All of them are handed in before the first answer is awaited: one commit for many.
         answers.push(store.record(job.seq, event));
     }
     for answer in answers {
         answer.await?;
+    }
+    for job in over {
+        runner.abandon(Arc::clone(job));
     }
     Ok(report)
 }

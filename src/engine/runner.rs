@@ -309,6 +309,45 @@ impl Runner {
         self.logs.lock().get(&seq).cloned()
     }
 
+    fn context(&self, job: &Job, params: Arc<str>, signal: Arc<Signal>) -> Context {
+        Context::new(
+            job,
+            params,
+            Shared {
+                roots: Arc::clone(&self.roots),
+                store: Arc::clone(self.store()),
+                cores: Arc::clone(&self.cores),
+                outside: Arc::clone(&self.outside),
+                result_bytes: self.result_bytes,
+            },
+            signal,
+            self.log(job.seq).unwrap_or_default(),
+            Box::new(Wake(Arc::clone(&self.progress))),
+        )
+    }
+
+    /// Has removed what attempts of a job left that will have no other one. Does not block. There are never many: the
+    /// jobs that ran when a server stopped.
+    pub(super) fn abandon(self: &Arc<Self>, job: Arc<Job>) {
+        let runner = Arc::clone(self);
+        let abandon = move || {
+            let Some((_, registered)) = runner.registry.get(&job.operation) else {
+                return;
+            };
+            let Ok(params) = runner.store().params(&job.params) else {
+                return;
+            };
+            let context = runner.context(&job, params, Arc::default());
+            let abandon = AssertUnwindSafe(|| registered.operation.abandon(&context));
+            if let Ok(Err(Stop::Failed(failure))) = catch_unwind(abandon) {
+                tracing::warn!(job.id = %job.id, error = failure.message, "what a job left could not be removed");
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("abandon".into()).spawn(abandon) {
+            tracing::warn!(%error, "no thread to remove what a job left");
+        }
+    }
+
     fn attempt(&self, job: &Job) -> (Event, Option<WholeBlob>) {
         let Some((_, registered)) = self.registry.get(&job.operation) else {
             return (Event::Fail(plan::unknown_operation(&job.operation)), None);
@@ -327,20 +366,7 @@ impl Runner {
             let Some(running) = running.get_mut(&job.seq) else {
                 return (Event::Stop, None);
             };
-            let context = Arc::new(Context::new(
-                job,
-                params,
-                Shared {
-                    roots: Arc::clone(&self.roots),
-                    store: Arc::clone(self.store()),
-                    cores: Arc::clone(&self.cores),
-                    outside: Arc::clone(&self.outside),
-                    result_bytes: self.result_bytes,
-                },
-                Arc::clone(&running.signal),
-                self.log(job.seq).unwrap_or_default(),
-                Box::new(Wake(Arc::clone(&self.progress))),
-            ));
+            let context = Arc::new(self.context(job, params, Arc::clone(&running.signal)));
             running.context = Some(Arc::clone(&context));
             (context, Arc::clone(&running.signal))
         };

@@ -14,6 +14,7 @@ use super::runner::Runner;
 use super::sweeper::Sweeper;
 use super::{Engine, StartError, recovery};
 use crate::config::Config;
+use crate::job::{Seq, Status};
 use crate::operations::{Description, Outside, Registry};
 use crate::outbound::Client;
 use crate::roots::Roots;
@@ -32,11 +33,26 @@ struct Desk {
     fatal: watch::Sender<Option<String>>,
 }
 
+impl Desk {
+    /// Before a job that waits for another attempt goes, what its earlier ones left is removed.
+    fn abandon(&self, seq: Seq) {
+        if let Some((_, job)) = self.live.get(seq)
+            && job.attempt > 0
+            && job.status() == Status::Queued
+        {
+            self.runner.abandon(job);
+        }
+    }
+}
+
 impl Observer for Desk {
     fn committed(&self, change: Committed) {
         match change {
             Committed::Saved(job) => {
                 let seq = job.seq;
+                if job.is_terminal() {
+                    self.abandon(seq);
+                }
                 self.live.publish(&job);
                 if job.is_terminal() {
                     self.ended.notify_one();
@@ -54,6 +70,7 @@ impl Observer for Desk {
                 self.feed.changed(seq);
             }
             Committed::Forgotten(seq) => {
+                self.abandon(seq);
                 self.live.forget(seq);
                 if let Some(idle) = self.idle.get() {
                     idle.forget(seq);
@@ -131,7 +148,7 @@ impl Engine {
         for job in &found.active {
             live.publish(job);
         }
-        let report = recovery::recover(&store, &registry, &found).await?;
+        let report = recovery::recover(&store, &registry, &runner, &found).await?;
         tracing::info!(
             boot = found.boot,
             in_order = found.crashed_at.is_none(),

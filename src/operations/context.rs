@@ -155,9 +155,6 @@ impl Context {
     /// # Errors
     /// What the disk may say.
     pub fn intent<T: DeserializeOwned>(&self) -> Result<Option<T>, Stop> {
-        if self.attempt == 1 {
-            return Ok(None);
-        }
         let intent = self
             .shared
             .store

@@ -167,6 +167,15 @@ pub trait Operation: Send + Sync + 'static {
     /// # Errors
     /// [`Stop::Canceled`] soon after the context says so, else why there is no result.
     fn run(&self, context: &Context) -> Result<Product, Stop>;
+
+    /// Removes what earlier attempts left outside the database for one that will not come: the job was canceled while
+    /// it waited for it, or the server died too often. Says only what could not be removed.
+    ///
+    /// # Errors
+    /// What was in the way.
+    fn abandon(&self, _context: &Context) -> Result<(), Stop> {
+        Ok(())
+    }
 }
 
 /// An operation that is offered.

@@ -2,6 +2,7 @@
 
 mod clock;
 mod config;
+mod copy;
 mod crash;
 mod disk;
 mod guard;

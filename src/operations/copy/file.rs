@@ -228,9 +228,17 @@ fn is_sparse(metadata: &Metadata) -> bool {
 #[cfg(unix)]
 pub(super) fn finish(made: impl std::os::fd::AsFd, metadata: &Metadata) -> io::Result<()> {
     use cap_std::fs::MetadataExt;
-    use rustix::fs::{Mode, Timespec, Timestamps};
-    rustix::fs::fchmod(&made, Mode::from_raw_mode(metadata.mode() & 0o777))?;
-    let times = Timestamps {
+    let bits = rustix::fs::Mode::from_raw_mode(metadata.mode() & 0o777);
+    rustix::fs::fchmod(&made, bits)?;
+    Ok(rustix::fs::futimens(&made, &times(metadata))?)
+}
+
+/// When something was last read and changed.
+#[cfg(unix)]
+pub(super) fn times(metadata: &Metadata) -> rustix::fs::Timestamps {
+    use cap_std::fs::MetadataExt;
+    use rustix::fs::{Timespec, Timestamps};
+    Timestamps {
         last_access: Timespec {
             tv_sec: metadata.atime(),
             tv_nsec: metadata.atime_nsec(),
@@ -239,8 +247,7 @@ pub(super) fn finish(made: impl std::os::fd::AsFd, metadata: &Metadata) -> io::R
             tv_sec: metadata.mtime(),
             tv_nsec: metadata.mtime_nsec(),
         },
-    };
-    Ok(rustix::fs::futimens(&made, &times)?)
+    }
 }
 
 /// Elsewhere they are left as they come.
@@ -265,16 +272,16 @@ pub(super) fn looks_whole(_: &Metadata, _: &Metadata) -> bool {
 
 /// Whether two files have the same bytes.
 pub(super) fn is_same(one: &mut File, other: &mut File, on_bytes: OnBytes<'_>) -> io::Result<bool> {
-    let (mut one_bytes, mut other_bytes) = (Vec::new(), Vec::new());
+    let (mut some, mut more) = (Vec::new(), Vec::new());
     loop {
-        one_bytes.clear();
-        other_bytes.clear();
-        one.take(BUFFER as u64).read_to_end(&mut one_bytes)?;
-        other.take(BUFFER as u64).read_to_end(&mut other_bytes)?;
-        if one_bytes != other_bytes {
+        some.clear();
+        more.clear();
+        one.take(BUFFER as u64).read_to_end(&mut some)?;
+        other.take(BUFFER as u64).read_to_end(&mut more)?;
+        if some != more {
             return Ok(false);
         }
-        if one_bytes.is_empty() {
+        if some.is_empty() {
             return Ok(true);
         }
         on_bytes(0)?;

@@ -62,7 +62,7 @@ fn wait(
     loop {
         context.check()?;
         match is_done.recv_timeout(PATIENCE) {
-            Ok(flushed) => return Ok(flushed),
+            Ok(answer) => return Ok(answer),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
                 return Ok(Err(io::Error::other("the flusher stopped")));

@@ -8,6 +8,7 @@
 //! root, and FIFOs, sockets and devices are left out; the report counts what was. A file that may not be read fails the
 //! copy, which would else lack it unnoticed.
 
+mod crew;
 mod epoch;
 mod file;
 mod flush;
@@ -23,16 +24,19 @@ use serde_json::Value;
 
 use super::source::Source;
 use super::target::{Conflict, Draft, Target, make_folder, open_folder};
-use super::walk::{Kind, Walker, open_file};
+use super::walk::{Walker, open_file};
 use super::{Context, Description, Fault, Operation, Product, Stop};
 use crate::job::Failure;
 use crate::roots::{Identity, Roots};
+use crew::{Earlier, Shared, stopped};
 use epoch::epoch;
 use file::{FileCopier, finish};
 use flush::{flush_file, flush_tree};
 use params::CopyParams;
 use tally::Tally;
-use tree::{Earlier, Tree, stopped};
+
+/// More than others get, since each attempt goes on where the last one was.
+const MAX_ATTEMPTS: u32 = 10;
 
 pub(super) struct Copy;
 
@@ -46,6 +50,7 @@ impl Operation for Copy {
     fn describe(&self) -> Description {
         Description {
             output: "application/json".into(),
+            max_attempts: MAX_ATTEMPTS,
             ..Description::new::<CopyParams>("copy", "Copy a file or a folder")
         }
     }
@@ -67,6 +72,16 @@ impl Operation for Copy {
         let mut report = context.result("application/json", "copy.json");
         report.write_all(tally.report(&path).as_bytes())?;
         report.finish()
+    }
+
+    fn abandon(&self, context: &Context) -> Result<(), Stop> {
+        let params: CopyParams = context.params()?;
+        let target = Target::open(context.roots(), &params.to.0)?;
+        let mut draft = Draft::new(&target, context);
+        if draft.placed::<Tally>()?.is_none() {
+            draft.discard()?;
+        }
+        Ok(())
     }
 }
 
@@ -142,7 +157,7 @@ fn prepare(context: &Context, params: &CopyParams, target: &Target) -> Result<Ta
     let mut total = Tally::default();
     let mut walker = Walker::new(context, source, &|_| false);
     while let Some(found) = walker.next()? {
-        total.expect(&found);
+        total.count(&found);
     }
     Ok(total)
 }
@@ -161,9 +176,10 @@ fn make(
         return make_file(context, &source, target, draft, total, done);
     }
     let (top, earlier) = begin(context, target, draft)?;
-    let mut tree = Tree::new(context, &params.to.0, target.above().len(), earlier, total);
-    let copied = tree.copy(&mut Walker::new(context, source, &|_| false), &top);
-    *done = tree.done;
+    let shared = Shared::new(context, &params.to.0, earlier, total);
+    let mut walker = Walker::new(context, source, &|_| false);
+    let copied = tree::copy(&shared, &mut walker, &top, target.above().len());
+    *done = *shared.done.lock();
     copied?;
     context.phase("Writing to the disk");
     flush_tree(context, &top)?.map_err(|e| target.failed(&e).into())
@@ -229,7 +245,7 @@ fn make_file(
     let copied = copy();
     context.check()?;
     copied.map_err(|e| target.failed(&e))?;
-    done.count(&Kind::File);
+    done.files += 1;
     context.phase("Writing to the disk");
     flush_file(context, to)?.map_err(|e| target.failed(&e).into())
 }

@@ -23,20 +23,15 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// One more.
-    pub(super) fn count(&mut self, kind: &Kind) {
-        match kind {
-            Kind::Folder => self.folders += 1,
-            Kind::File => self.files += 1,
-            Kind::Link(_) => self.links += 1,
-        }
-    }
-
     /// One more, with the length that it has.
-    pub(super) fn expect(&mut self, found: &Found) {
-        self.count(&found.kind);
-        if let Kind::File = found.kind {
-            self.bytes += found.metadata.len();
+    pub(super) fn count(&mut self, found: &Found) {
+        match found.kind {
+            Kind::Folder => self.folders += 1,
+            Kind::Link(_) => self.links += 1,
+            Kind::File => {
+                self.files += 1;
+                self.bytes += found.metadata.len();
+            }
         }
     }
 

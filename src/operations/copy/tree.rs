@@ -1,127 +1,111 @@
 //! A folder's copy, made aside. What an earlier attempt left there and is whole stays.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::thread;
 
 use cap_std::fs::{Dir, Metadata};
 
-use super::file::{FileCopier, finish, is_same, looks_whole};
-use super::tally::Tally;
-use crate::job::Failure;
-use crate::operations::target::{make_folder, open_folder, remove, writing_failed};
+use super::crew::{self, Earlier, Folder, Shared, Task};
+use crate::operations::Stop;
+use crate::operations::target::{make_folder, open_folder, remove};
 use crate::operations::walk::{Found, Kind, Walker, stays_inside};
-use crate::operations::{Context, Stop};
 
-/// What of an earlier attempt's work may be there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Earlier {
-    /// Nothing.
-    Nothing,
-    /// It is as it was left: what looks whole is.
-    Kept,
-    /// The machine was down meanwhile: what looks whole is compared.
-    Doubtful,
-}
-
-/// A folder on the way down. Its mode and times are set when all that is in it is there.
-struct Level {
-    dir: Dir,
-    path: PathBuf,
-    metadata: Metadata,
-}
-
-/// A copy under way.
-pub(super) struct Tree<'a> {
-    context: &'a Context,
-    /// Where it will be, for messages.
-    path: &'a str,
-    /// How many folders deep below the root that is.
+/// Copies all that is walked into `top`, which is empty or what an earlier attempt left, and which will be `depth`
+/// folders deep below its root.
+///
+/// # Errors
+/// What the walk says, or why something cannot be written.
+pub(super) fn copy(
+    shared: &Shared<'_>,
+    walker: &mut Walker<'_>,
+    top: &Dir,
     depth: usize,
-    earlier: Earlier,
-    total: Tally,
-    copier: FileCopier,
-    levels: Vec<Level>,
-    led_out: u64,
-    pub(super) done: Tally,
+) -> Result<(), Stop> {
+    let result = thread::scope(|scope| {
+        let tree = Tree {
+            shared,
+            top,
+            depth,
+            levels: Vec::new(),
+            tasks: crew::start(scope, shared),
+        };
+        tree.copy(walker)
+    });
+    let skipped = walker.skipped();
+    shared.count(|done| done.skipped.add(skipped));
+    shared.result().and(result)
+}
+
+/// The walk's side of it: folders and links are made as they are found, files are handed to the crew.
+struct Tree<'a> {
+    shared: &'a Shared<'a>,
+    top: &'a Dir,
+    depth: usize,
+    levels: Vec<Arc<Folder<'a>>>,
+    tasks: SyncSender<Task<'a>>,
 }
 
 impl<'a> Tree<'a> {
-    pub(super) fn new(
-        context: &'a Context,
-        path: &'a str,
-        depth: usize,
-        earlier: Earlier,
-        total: Tally,
-    ) -> Self {
-        Self {
-            context,
-            path,
-            depth,
-            earlier,
-            total,
-            copier: FileCopier::new(),
-            levels: Vec::new(),
-            led_out: 0,
-            done: Tally::default(),
-        }
-    }
-
-    /// Copies all that is walked into `top`, which is empty or what an earlier attempt left.
-    pub(super) fn copy(&mut self, walker: &mut Walker<'_>, top: &Dir) -> Result<(), Stop> {
+    fn copy(mut self, walker: &mut Walker<'_>) -> Result<(), Stop> {
+        let mut number = 0;
         while let Some(found) = walker.next()? {
-            self.done.count(&found.kind);
-            self.show(&found);
+            number += 1;
+            self.show(&found, number);
             if let Some(parent) = found.path.parent() {
-                self.leave(|level| level.path != parent)?;
+                while self.levels.pop_if(|level| level.path != parent).is_some() {}
             }
-            match &found.kind {
-                Kind::Folder => self.enter(top, found)?,
-                Kind::Link(said) => self.link(&found, said)?,
-                Kind::File => self.file(walker, &found)?,
+            let made = match &found.kind {
+                Kind::Folder => self.enter(&found),
+                Kind::Link(said) => self.link(&found, said),
+                Kind::File => {
+                    self.file(walker, &found)?;
+                    Ok(())
+                }
+            };
+            if let Err(error) = made {
+                self.shared.fail(&found.path, &error);
             }
-        }
-        self.done.skipped = walker.skipped();
-        self.done.skipped.links += self.led_out;
-        self.leave(|_| true)
-    }
-
-    fn show(&self, found: &Found) {
-        let name = match found.path.to_str() {
-            Some("") => self.path.into(),
-            _ => found.path.to_string_lossy(),
-        };
-        let total = self.total.entries().max(self.done.entries());
-        self.context.stage(&name, self.done.entries(), total);
-        self.done.show(self.context, &self.total);
-    }
-
-    /// Finishes folders from the lowest up, for as long as they are left.
-    fn leave(&mut self, is_left: impl Fn(&Level) -> bool) -> Result<(), Stop> {
-        while let Some(level) = self.levels.pop_if(|level| is_left(level)) {
-            finish(&level.dir, &level.metadata).map_err(|e| self.failed(&level.path, &e))?;
+            if self.shared.has_failed() {
+                return Ok(());
+            }
         }
         Ok(())
     }
 
-    fn enter(&mut self, top: &Dir, found: Found) -> Result<(), Stop> {
-        let enter = || match (self.levels.last(), found.path.file_name()) {
-            (Some(level), Some(name)) => self.folder(&level.dir, name),
-            _ => top.try_clone(),
+    fn show(&self, found: &Found, number: u64) {
+        let name = match found.path.to_str() {
+            Some("") => self.shared.path.into(),
+            _ => found.path.to_string_lossy(),
         };
-        let dir = enter().map_err(|e| self.failed(&found.path, &e))?;
-        self.levels.push(Level {
+        let total = self.shared.total.entries().max(number);
+        self.shared.context.stage(&name, number, total);
+    }
+
+    fn enter(&mut self, found: &Found) -> io::Result<()> {
+        let parent = self.levels.last();
+        let dir = match (parent, found.path.file_name()) {
+            (Some(parent), Some(name)) => self.folder(&parent.dir, name)?,
+            _ => self.top.try_clone()?,
+        };
+        let folder = Folder {
+            shared: self.shared,
             dir,
-            path: found.path,
-            metadata: found.metadata,
-        });
+            path: found.path.clone(),
+            metadata: found.metadata.clone(),
+            _parent: parent.cloned(),
+        };
+        self.levels.push(Arc::new(folder));
+        self.shared.count(|done| done.folders += 1);
         Ok(())
     }
 
     /// Makes a folder, or takes the one that is there.
     fn folder(&self, dir: &Dir, name: &OsStr) -> io::Result<Dir> {
-        if self.earlier != Earlier::Nothing
+        if self.shared.earlier != Earlier::Nothing
             && let Ok(there) = dir.symlink_metadata(name)
         {
             if there.is_dir() {
@@ -138,120 +122,52 @@ impl<'a> Tree<'a> {
     }
 
     /// A link that stays inside where it was may lead out from where the copy is, which is skipped.
-    fn link(&mut self, found: &Found, said: &Path) -> Result<(), Stop> {
+    fn link(&self, found: &Found, said: &Path) -> io::Result<()> {
         if !stays_inside(said, self.depth + self.levels.len() - 1) {
-            self.done.links -= 1;
-            self.led_out += 1;
+            self.shared.count(|done| done.skipped.links += 1);
             return Ok(());
         }
-        let (dir, name) = self.place_of(found);
-        let link = || {
-            if self.earlier != Earlier::Nothing {
-                remove(dir, name)?;
-            }
-            make_link(dir, name, said, &found.metadata)
-        };
-        link().map_err(|e| self.failed(&found.path, &e))
+        let (parent, name) = self.place_of(found);
+        if self.shared.earlier != Earlier::Nothing {
+            remove(&parent.dir, name)?;
+        }
+        make_link(&parent.dir, name, said, &found.metadata)?;
+        self.shared.count(|done| done.links += 1);
+        Ok(())
     }
 
-    fn file(&mut self, walker: &mut Walker<'_>, found: &Found) -> Result<(), Stop> {
-        let Some((mut from, metadata)) = walker.open(found)? else {
-            // Counted there.
-            self.done.files -= 1;
+    fn file(&self, walker: &mut Walker<'_>, found: &Found) -> Result<(), Stop> {
+        let (folder, name) = self.place_of(found);
+        let Some((from, metadata)) = walker.open(found)? else {
             return Ok(());
         };
-        if self.is_whole(found, &mut from, &metadata)? {
-            self.done.bytes += metadata.len();
-            self.done.resumed += 1;
-            return Ok(());
-        }
-        let (context, total, done) = (self.context, &self.total, &mut self.done);
-        let level = self.levels.last().expect("its folder came before it");
-        let name = found.path.file_name().expect("it is in a folder");
-        let mut on_bytes = |bytes| {
-            done.bytes += bytes;
-            done.show(context, total);
-            stopped(context)
+        let task = Task {
+            folder: Arc::clone(folder),
+            name: name.to_owned(),
+            from,
+            metadata,
         };
-        let copied = self
-            .copier
-            .copy(&mut from, &metadata, &level.dir, name, &mut on_bytes);
-        copied.map_err(|e| self.failed(&found.path, &e))
+        // Nobody takes it if all have panicked, which ends the attempt when they are waited for.
+        let _ = self.tasks.send(task);
+        Ok(())
     }
 
-    /// Whether an earlier attempt has copied it. What it left of it otherwise is removed.
-    fn is_whole(&self, found: &Found, from: &mut File, metadata: &Metadata) -> Result<bool, Stop> {
-        if self.earlier == Earlier::Nothing {
-            return Ok(false);
-        }
-        let (dir, name) = self.place_of(found);
-        let mut look = || {
-            let Ok(there) = dir.symlink_metadata(name) else {
-                return Ok(false);
-            };
-            if looks_whole(&there, metadata)
-                && (self.earlier == Earlier::Kept || self.is_same(dir, name, from)?)
-            {
-                return Ok(true);
-            }
-            remove(dir, name)?;
-            Ok(false)
-        };
-        look().map_err(|e| self.failed(&found.path, &e))
+    fn place_of<'f>(&self, found: &'f Found) -> (&Arc<Folder<'a>>, &'f OsStr) {
+        let parent = self.levels.last();
+        let parent = parent.expect("its folder came before it");
+        (parent, found.path.file_name().expect("it is in a folder"))
     }
-
-    fn is_same(&self, dir: &Dir, name: &OsStr, from: &mut File) -> io::Result<bool> {
-        use std::io::Seek;
-        let mut there = dir.open(name)?.into_std();
-        let is_same = is_same(from, &mut there, &mut |_| stopped(self.context))?;
-        from.rewind()?;
-        Ok(is_same)
-    }
-
-    fn place_of<'f>(&self, found: &'f Found) -> (&Dir, &'f OsStr) {
-        let level = self.levels.last().expect("its folder came before it");
-        (
-            &level.dir,
-            found.path.file_name().expect("it is in a folder"),
-        )
-    }
-
-    fn failed(&self, path: &Path, error: &io::Error) -> Stop {
-        if self.context.check().is_err() {
-            return Stop::Canceled;
-        }
-        let path = Path::new(self.path).join(path);
-        let failure: Failure = writing_failed(&path.to_string_lossy(), error);
-        failure.into()
-    }
-}
-
-/// Turns the wish to stop into an error that ends a file's copying.
-pub(super) fn stopped(context: &Context) -> io::Result<()> {
-    context
-        .check()
-        .map_err(|_| io::Error::other("it was stopped"))
 }
 
 /// Makes a link with the times of another.
 fn make_link(dir: &Dir, name: &OsStr, said: &Path, metadata: &Metadata) -> io::Result<()> {
     #[cfg(unix)]
     {
-        use cap_std::fs::MetadataExt;
-        use rustix::fs::{AtFlags, Timespec, Timestamps, utimensat};
-        // As it is said: whether it leads inside was judged by the walk.
-        rustix::fs::symlinkat(said, dir, name)?;
-        let times = Timestamps {
-            last_access: Timespec {
-                tv_sec: metadata.atime(),
-                tv_nsec: metadata.atime_nsec(),
-            },
-            last_modification: Timespec {
-                tv_sec: metadata.mtime(),
-                tv_nsec: metadata.mtime_nsec(),
-            },
-        };
+        use rustix::fs::{AtFlags, symlinkat, utimensat};
+        // As it is said: whether it leads inside has been judged.
+        symlinkat(said, dir, name)?;
         // Not every file system keeps a link's times.
+        let times = super::file::times(metadata);
         let _ = utimensat(dir, name, &times, AtFlags::SYMLINK_NOFOLLOW);
         Ok(())
     }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::names::{new_name, numbered, old_name};
 use super::remove::remove;
 use super::{Conflict, Target, sys};
+use crate::faults;
 use crate::operations::{Context, Stop};
 use crate::roots::Identity;
 
@@ -163,7 +164,10 @@ impl<'a> Draft<'a> {
                 // Somebody was quicker.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(self.target.failed(&error).into()),
-                Ok(()) => return Ok(name),
+                Ok(()) => {
+                    faults::point("renamed");
+                    return Ok(name);
+                }
             }
         }
         Err(self.target.taken().into())

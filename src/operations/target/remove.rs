@@ -54,7 +54,7 @@ fn remove_folder(dir: &Dir, name: &OsStr) -> io::Result<()> {
 impl Level {
     /// Removes what is no folder, up to the next folder that is not empty, which it enters.
     fn empty(&mut self) -> io::Result<Option<Self>> {
-        while let Some(entry) = self.entries.next() {
+        for entry in self.entries.by_ref() {
             let entry = entry?;
             let name = entry.file_name();
             self.has_changed = true;

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{files_in, names_in, zip_ended, zipped};
 use crate::harness::{Site, skipped};
 
-fn make_fifo(path: &Path) {
+pub(crate) fn make_fifo(path: &Path) {
     let mode = rustix::fs::Mode::from_raw_mode(0o600);
     let fifo = rustix::fs::FileType::Fifo;
     rustix::fs::mknodat(rustix::fs::CWD, path, fifo, mode, 0).expect("a FIFO");

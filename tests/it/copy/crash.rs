@@ -1,0 +1,208 @@
+//! Copies that the server did not live to see the end of.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use super::{assert_same, names, report, submit};
+use crate::harness::{Site, incompressible, noise, wait_for};
+
+/// A tree of that many files, from none to some kilobytes long.
+fn plant(site: &Site, files: usize) {
+    let bytes = noise(20_000);
+    for number in 0..files {
+        let length = number * 7919 % 9000;
+        let path = format!("tree/{}/{}/{number}", number % 13, number % 7);
+        site.write(&path, &bytes[number % 10_000..][..length]);
+    }
+}
+
+/// Where a copy is made.
+fn aside(site: &Site) -> PathBuf {
+    let entries = fs::read_dir(site.docs()).expect("a folder");
+    let mut paths = entries.map(|entry| entry.expect("an entry").path());
+    let is_aside = |path: &PathBuf| path.extension().is_some_and(|e| e == "part");
+    paths.find(is_aside).expect("a copy under way")
+}
+
+/// A server that dies at a planned place while it copies.
+fn die(site: &Site, fault: &str, conflict: &str) -> String {
+    let mut command = site.command();
+    command.env("CLOAKROOM_FAULT", fault);
+    let mut server = site.serve_with(command);
+    let params = json!({ "from": "/docs/tree", "to": "/docs/copy", "conflict": conflict });
+    let id = submit(&server.client(), &params);
+    assert!(!server.wait().success());
+    id
+}
+
+/// The copy as the next server ends it.
+fn finish(site: &Site, id: &str) -> Value {
+    let server = site.serve();
+    let client = server.client();
+    let job = client.ended(id);
+    assert_eq!(job["status"], "succeeded", "{job}");
+    let report = report(&client, &job);
+    server.stop();
+    report
+}
+
+#[test]
+fn a_copy_that_is_killed_goes_on_without_copying_again_what_is_whole() {
+    let files =
+        std::env::var("CLOAKROOM_TEST_FILES").map_or(3000, |n| n.parse().expect("a number"));
+    let site = Site::new();
+    plant(&site, files);
+    let mut id = None;
+    let mut jitter = incompressible(3).into_iter();
+    for _ in 0..3 {
+        let server = site.serve();
+        let client = server.client();
+        let id = id.get_or_insert_with(|| {
+            submit(
+                &client,
+                &json!({ "from": "/docs/tree", "to": "/docs/copy" }),
+            )
+        });
+        wait_for("the copying", || {
+            let job = client.get(&format!("/v1/jobs/{id}"), 200).json();
+            assert_eq!(job["finishedAt"], Value::Null, "it was too quick: {job}");
+            (job["phase"] == "Copying").then_some(())
+        });
+        thread::sleep(Duration::from_millis(
+            u64::from(jitter.next().unwrap_or(0)) / 4,
+        ));
+        server.kill();
+        assert_eq!(names(&site.docs()).len(), 2, "{:?}", names(&site.docs()));
+    }
+    let report = finish(&site, &id.expect("it was submitted"));
+    assert_eq!(report["files"], files, "{report}");
+    assert!(report["resumed"].as_u64() > Some(0), "{report}");
+    assert_same(&site.docs().join("tree"), &site.docs().join("copy"));
+    assert_eq!(names(&site.docs()), ["copy", "tree"]);
+}
+
+#[test]
+fn half_a_file_is_copied_again_and_so_is_one_that_has_changed() {
+    let site = Site::new();
+    plant(&site, 60);
+    let id = die(&site, "copied-file:50", "fail");
+    let (tree, copy) = (site.docs().join("tree"), aside(&site));
+    let change = |path: &Path, bytes: &[u8]| fs::write(path, bytes).expect("a file");
+    // Files 1 and 2 were copied long ago: the folders are walked in the order of their names.
+    let [half, changed] = ["1/1/1", "0/0/0"].map(|path| (tree.join(path), copy.join(path)));
+    change(&half.1, b"ha");
+    change(&changed.0, b"something else");
+    let report = finish(&site, &id);
+    assert_eq!(report["files"], 60, "{report}");
+    // Another file may have been under way.
+    let resumed = report["resumed"].as_u64();
+    assert!(resumed == Some(48) || resumed == Some(49), "{report}");
+    assert_same(&tree, &site.docs().join("copy"));
+}
+
+#[test]
+fn after_a_power_cut_nothing_is_taken_for_whole_that_only_looks_so() {
+    let site = Site::new();
+    plant(&site, 60);
+    let id = die(&site, "copied-file:50", "fail");
+    let (tree, copy) = (site.docs().join("tree"), aside(&site));
+    // As long and as old as it should be, but the disk never saw the bytes.
+    let lost = copy.join("1/1/1");
+    let time = fs::metadata(&lost)
+        .and_then(|m| m.modified())
+        .expect("a time");
+    let length = fs::metadata(&lost).expect("a length").len();
+    assert!(length > 0);
+    File::create(&lost)
+        .and_then(|file| {
+            file.set_len(length)?;
+            file.set_modified(time)
+        })
+        .expect("a file of zeros");
+    let database = Connection::open(site.data().join("cloakroom.db")).expect("a database");
+    let changed = database
+        .execute("update job set intent = ?", [r#"{"epoch":"another time"}"#])
+        .expect("the machine was started anew");
+    assert_eq!(changed, 1);
+    drop(database);
+    let report = finish(&site, &id);
+    let resumed = report["resumed"].as_u64();
+    assert!(resumed == Some(49) || resumed == Some(50), "{report}");
+    assert_same(&tree, &site.docs().join("copy"));
+}
+
+#[test]
+fn a_copy_that_has_its_name_already_is_not_made_twice() {
+    for conflict in ["fail", "replace", "rename"] {
+        let site = Site::new();
+        plant(&site, 20);
+        if conflict != "fail" {
+            site.write("copy/old", b"old");
+        }
+        let id = die(&site, "renamed", conflict);
+        let report = finish(&site, &id);
+        let name = if conflict == "rename" {
+            "copy (1)"
+        } else {
+            "copy"
+        };
+        assert_eq!(report["path"], format!("/docs/{name}"), "{report}");
+        assert_eq!(report["files"], 20, "{report}");
+        assert_same(&site.docs().join("tree"), &site.docs().join(name));
+        let expected: &[&str] = match conflict {
+            "rename" => &["copy", "copy (1)", "tree"],
+            _ => &["copy", "tree"],
+        };
+        assert_eq!(names(&site.docs()), expected, "{conflict}");
+    }
+}
+
+#[test]
+fn what_is_left_of_a_copy_that_ends_without_another_attempt_is_removed() {
+    for (column, status) in [("cancel_requested", "canceled"), ("strikes", "failed")] {
+        let site = Site::new();
+        plant(&site, 20);
+        let id = die(&site, "copied-file:10", "fail");
+        assert_eq!(names(&site.docs()).len(), 2);
+        let database = Connection::open(site.data().join("cloakroom.db")).expect("a database");
+        let value = if column == "strikes" { 99 } else { 1 };
+        let update = format!("update job set attempt = 99, {column} = {value}");
+        database.execute(&update, []).expect("as if it had been so");
+        drop(database);
+        let server = site.serve();
+        let job = server.client().ended(&id);
+        assert_eq!(job["status"], status, "{job}");
+        wait_for("the removal", || {
+            (names(&site.docs()) == ["tree"]).then_some(())
+        });
+        server.stop();
+    }
+}
+
+#[test]
+fn an_orderly_stop_keeps_what_is_copied_for_the_next_attempt() {
+    let site = Site::new();
+    plant(&site, 3000);
+    let mut command = site.command();
+    command.args(["--drain-timeout", "0s"]);
+    let server = site.serve_with(command);
+    let client = server.client();
+    let id = submit(
+        &client,
+        &json!({ "from": "/docs/tree", "to": "/docs/copy" }),
+    );
+    wait_for("the copying", || {
+        let job = client.get(&format!("/v1/jobs/{id}"), 200).json();
+        assert_eq!(job["finishedAt"], Value::Null, "it was too quick: {job}");
+        (job["phase"] == "Copying" && job["stage"]["current"].as_u64() > Some(100)).then_some(())
+    });
+    server.stop();
+    let report = finish(&site, &id);
+    assert!(report["resumed"].as_u64() > Some(50), "{report}");
+    assert_same(&site.docs().join("tree"), &site.docs().join("copy"));
+}
