@@ -14,6 +14,7 @@ use cloakroom::config::{Config, Limits};
 use cloakroom::engine::Engine;
 use cloakroom::http::{App, Server};
 use cloakroom::operations::{Context, Description, Operation, Product, Registry, Stop};
+use cloakroom::tokens::Tokens;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -149,10 +150,18 @@ async fn serve_cloakroom() {
     let server = Server::bind(&["127.0.0.1:0".parse().expect("an address")])
         .await
         .expect("it listens");
-    announce(server.addresses().expect("its address")[0]);
+    announce(
+        server.addresses().expect("its address")[0]
+            .tcp()
+            .expect("it is one"),
+    );
     let (_stop, stopped) = tokio::sync::watch::channel(false);
     server
-        .serve(Arc::new(App::new(engine, &config)), &config.limits, stopped)
+        .serve(
+            Arc::new(App::new(engine, &config, Arc::new(Tokens::none()))),
+            &config.limits,
+            stopped,
+        )
         .await;
 }
 

@@ -10,6 +10,7 @@ use cloakroom::config::{Config, Limits};
 use cloakroom::engine::{Engine, Submission};
 use cloakroom::http::{App, Server};
 use cloakroom::operations::{Context, Description, Operation, Product, Registry, Stop};
+use cloakroom::tokens::Tokens;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -109,9 +110,15 @@ async fn main() {
     let server = Server::bind(&["127.0.0.1:0".parse().expect("an address")])
         .await
         .expect("it listens");
-    let address = server.addresses().expect("its address")[0];
+    let address = server.addresses().expect("its address")[0]
+        .tcp()
+        .expect("it is one");
     let (_stop, stopped) = tokio::sync::watch::channel(false);
-    let app = Arc::new(App::new(Arc::clone(&engine), &config));
+    let app = Arc::new(App::new(
+        Arc::clone(&engine),
+        &config,
+        Arc::new(Tokens::none()),
+    ));
     let limits = config.limits.clone();
     tokio::spawn(async move { server.serve(app, &limits, stopped).await });
 

@@ -17,6 +17,7 @@ use cloakroom::http::{App, Server};
 use cloakroom::operations::{
     Context, Description, Document, Input, Operation, Product, Registry, Stop,
 };
+use cloakroom::tokens::Tokens;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -90,7 +91,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("http://{}", server.addresses()?[0]);
 
     let (stop, stopped) = watch::channel(false);
-    let app = Arc::new(App::new(Arc::clone(&engine), &config));
+    let app = Arc::new(App::new(
+        Arc::clone(&engine),
+        &config,
+        Arc::new(Tokens::none()),
+    ));
     let limits = config.limits.clone();
     let serving = tokio::spawn(async move { server.serve(app, &limits, stopped).await });
     tokio::signal::ctrl_c().await?;

@@ -15,7 +15,7 @@
 //! | 4 | [`http`] | addresses, guards, errors, dialects: the only place that knows a status code |
 //! | 3 | [`engine`] | submit, look, wait, cancel, delete; the live table, the runner, recovery |
 //! | 2 | [`operations`] | what a job can do |
-//! | 1 | [`store`], [`roots`], [`outbound`] | the file of jobs and results; folders that jobs may touch; the one client of other servers |
+//! | 1 | [`store`], [`roots`], [`tokens`], [`outbound`] | the file of jobs and results; folders that jobs may touch; who may ask; the one client of other servers |
 //! | 0 | [`job`], [`plan`], [`address`], [`config`] | pure: states and transitions, recovery, whom we may call, settings |
 //!
 //! - **Invariant**: an answer to a submission follows its commit with `synchronous=FULL`, and the job can be polled by then.
@@ -34,5 +34,7 @@ pub mod job;
 pub mod operations;
 pub mod outbound;
 pub mod plan;
+mod private;
 pub mod roots;
 pub mod store;
+pub mod tokens;

@@ -7,6 +7,7 @@ mod progress;
 mod run;
 mod serve;
 mod signals;
+mod token;
 
 use std::fmt::Display;
 use std::io::IsTerminal;
@@ -37,6 +38,8 @@ enum Command {
     Serve(Box<serve::Serve>),
     /// Do one job and save its result.
     Run(run::Run),
+    /// Say who may use the server.
+    Token(token::Token),
 }
 
 impl Arguments {
@@ -115,6 +118,7 @@ pub fn main() -> ExitCode {
         match arguments.command {
             Command::Serve(serve) => serve.run().await,
             Command::Run(run) => run.run().await,
+            Command::Token(token) => token.run(),
         }
     });
     // Reads that a slow disk holds up are not waited for: the store is closed already.

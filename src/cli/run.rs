@@ -22,6 +22,7 @@ use super::{EXIT_FAILED, EXIT_USAGE, Failure, serve};
 use crate::config::Config;
 use crate::http::App;
 use crate::roots::RootSpec;
+use crate::tokens::Tokens;
 
 /// How long a job that was canceled gets to stop.
 const STOP_TIME: Duration = Duration::from_secs(5);
@@ -65,7 +66,7 @@ impl Run {
         };
         let config = Config {
             data,
-            listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
             // Ordinary paths: the whole file system is the one root.
             roots: vec![RootSpec {
                 name: None,
@@ -76,10 +77,14 @@ impl Run {
         };
         let engine = serve::start(&config).await?;
         let server = serve::bind(&config, &engine).await?;
-        let address = server.addresses().ok().and_then(|all| all.first().copied());
+        let address = server.addresses().ok().and_then(|all| all.first()?.tcp());
         let address = address.ok_or_else(|| failed("it has no address"))?;
         let (_stop, stopped) = watch::channel(false);
-        let app = Arc::new(App::new(Arc::clone(&engine), &config));
+        let app = Arc::new(App::new(
+            Arc::clone(&engine),
+            &config,
+            Arc::new(Tokens::none()),
+        ));
         let limits = config.limits.clone();
         let serving = tokio::spawn(async move { server.serve(app, &limits, stopped).await });
         let result = self.one_job(&Client::new(address), signals).await;

@@ -4,6 +4,7 @@
 mod callbacks;
 mod limits;
 mod operation;
+mod place;
 mod route;
 mod values;
 
@@ -17,6 +18,7 @@ use crate::roots::RootSpec;
 pub use callbacks::{Callbacks, Secret};
 pub use limits::Limits;
 pub use operation::Tuning;
+pub use place::{Listen, Origin, PublicUrl};
 pub use route::{Route, Words};
 
 /// What a server is started with.
@@ -25,7 +27,7 @@ pub struct Config {
     /// The folder of everything that the server writes.
     pub data: PathBuf,
     /// Where it listens.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Listen>,
     /// What jobs may read and write.
     pub roots: Vec<RootSpec>,
     /// How many jobs may be in flight.
@@ -36,6 +38,10 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// Names that the server goes by, besides `localhost` and its addresses.
     pub hosts: Vec<String>,
+    /// What it is called from outside; links begin with it.
+    pub public_url: Option<PublicUrl>,
+    /// Whose pages may use it in a browser, besides its own.
+    pub allow_origins: Vec<Origin>,
     /// Serve beyond loopback without tokens all the same.
     pub insecure_no_token: bool,
     /// What is bounded, and by how much.
@@ -52,12 +58,14 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data: "cloakroom-data".into(),
-            listen: vec![SocketAddr::from(([127, 0, 0, 1], 7070))],
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 7070)).into()],
             roots: Vec::new(),
             workers: 4 * std::thread::available_parallelism().map_or(1, usize::from),
             idle_timeout: Duration::from_hours(1),
             drain_timeout: Duration::from_secs(10),
             hosts: Vec::new(),
+            public_url: None,
+            allow_origins: Vec::new(),
             insecure_no_token: false,
             limits: Limits::default(),
             callbacks: Callbacks::default(),
@@ -70,8 +78,9 @@ impl Default for Config {
 impl Config {
     /// Whom jobs and callbacks may call.
     pub fn outbound(&self) -> Policy {
+        let listen: Vec<_> = self.listen.iter().filter_map(Listen::tcp).collect();
         Policy {
-            private: address::may_reach_private(&self.listen, false),
+            private: address::may_reach_private(&listen, self.public_url.is_some()),
             allow: self.callbacks.allow.clone(),
         }
     }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::caller::Caller;
 use crate::job::Seq;
 
 /// Jobs that changed and were not asked for yet; with more the follower is let go.
@@ -19,8 +20,9 @@ struct Waiting {
     overflown: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Mailbox {
+    whose: Caller,
     waiting: Mutex<Waiting>,
     news: Notify,
 }
@@ -54,19 +56,26 @@ impl Follower {
 pub(super) struct Feed(Mutex<Vec<Weak<Mailbox>>>);
 
 impl Feed {
-    pub(super) fn follow(&self) -> Follower {
-        let mailbox = Arc::new(Mailbox::default());
+    pub(super) fn follow(&self, caller: &Caller) -> Follower {
+        let mailbox = Arc::new(Mailbox {
+            whose: caller.clone(),
+            waiting: Mutex::default(),
+            news: Notify::new(),
+        });
         self.0.lock().push(Arc::downgrade(&mailbox));
         Follower(mailbox)
     }
 
-    /// A job has changed.
-    pub(super) fn changed(&self, seq: Seq) {
+    /// A job has changed that belongs to the token with this name.
+    pub(super) fn changed(&self, seq: Seq, token: Option<&str>) {
         let mut mailboxes = self.0.lock();
         mailboxes.retain(|mailbox| {
             let Some(mailbox) = mailbox.upgrade() else {
                 return false;
             };
+            if !mailbox.whose.sees_jobs_of(token) {
+                return true;
+            }
             let mut waiting = mailbox.waiting.lock();
             if waiting.jobs.len() >= WAITING {
                 waiting.overflown = true;

@@ -2,6 +2,7 @@
 //!
 //! Puts the store, the live table and the runner together. Knows no HTTP.
 
+mod caller;
 mod deadline;
 mod feed;
 mod idle;
@@ -25,6 +26,7 @@ use crate::job::{Event, Job, JobId, Seq};
 use crate::operations::{LogReader, Outside, Registry, check_wishes, make_whole};
 use crate::roots::Roots;
 use crate::store::{self, BlobReader, Filter, NewJob, Store, Uploads};
+pub use caller::Caller;
 use feed::Feed;
 pub use feed::Follower;
 pub use idle::Hold;
@@ -84,9 +86,9 @@ impl Engine {
     /// As [`Engine::get`].
     pub async fn monitored(&self, token: &str) -> Result<View, store::Error> {
         let seq = Monitor::seq(token).ok_or(store::Error::NotFound)?;
-        let view = self.at(seq).await?;
+        let view = self.find(seq).await?;
         if self.monitor.is_for(token, view.job.id) {
-            Ok(view)
+            self.touched(view)
         } else {
             Err(store::Error::NotFound)
         }
@@ -144,18 +146,18 @@ impl Engine {
     ///
     /// # Errors
     /// [`store::Error::NotFound`], and what the disk may say.
-    pub async fn get(&self, id: JobId) -> Result<View, store::Error> {
-        let view = self.at(id.seq()).await?;
-        if view.job.id == id {
-            Ok(view)
+    pub async fn get(&self, caller: &Caller, id: JobId) -> Result<View, store::Error> {
+        let view = self.find(id.seq()).await?;
+        if view.job.id == id && caller.sees(&view.job) {
+            self.touched(view)
         } else {
             Err(store::Error::NotFound)
         }
     }
 
-    /// The job in this place, from memory or from the disk. Counts as a use of it.
-    async fn at(&self, seq: Seq) -> Result<View, store::Error> {
-        let view = match self.live.get(seq) {
+    /// The job in this place, from memory or from the disk, whosever it is.
+    async fn find(&self, seq: Seq) -> Result<View, store::Error> {
+        Ok(match self.live.get(seq) {
             Some((live, job)) => View {
                 job,
                 live: Some(live),
@@ -164,7 +166,11 @@ impl Engine {
                 job: self.store.job(seq).await?.ok_or(store::Error::NotFound)?,
                 live: None,
             },
-        };
+        })
+    }
+
+    /// The same job, which counts as a use of it, unless it has expired.
+    fn touched(&self, view: View) -> Result<View, store::Error> {
         if self.idle.touch(&view.job) {
             Ok(view)
         } else {
@@ -178,11 +184,12 @@ impl Engine {
     /// As [`Engine::get`]; also if the job is forgotten meanwhile.
     pub async fn wait(
         &self,
+        caller: &Caller,
         id: JobId,
         until: Until,
         patience: Duration,
     ) -> Result<View, store::Error> {
-        let view = self.get(id).await?;
+        let view = self.get(caller, id).await?;
         let Some(live) = view.live else {
             return Ok(view);
         };
@@ -200,15 +207,15 @@ impl Engine {
             _ = stopping.wait_for(|stopping| *stopping) => {}
             () = tokio::time::sleep(patience) => {}
         }
-        self.at(id.seq()).await
+        self.touched(self.find(id.seq()).await?)
     }
 
     /// Asks a job to stop. It is canceled at once if it waits; if it runs, when its attempt has stopped.
     ///
     /// # Errors
     /// [`store::Error::Illegal`] if it has ended otherwise; [`store::Error::NotFound`].
-    pub async fn cancel(&self, id: JobId) -> Result<View, store::Error> {
-        self.get(id).await?;
+    pub async fn cancel(&self, caller: &Caller, id: JobId) -> Result<View, store::Error> {
+        self.get(caller, id).await?;
         let job = self.store.record(id.seq(), Event::Cancel).await?;
         Ok(self
             .live
@@ -223,17 +230,26 @@ impl Engine {
     ///
     /// # Errors
     /// [`store::Error::NotFound`], and what the disk may say.
-    pub async fn delete(&self, id: JobId) -> Result<Arc<Job>, store::Error> {
-        let view = self.get(id).await?;
+    pub async fn delete(&self, caller: &Caller, id: JobId) -> Result<Arc<Job>, store::Error> {
+        let view = self.get(caller, id).await?;
         self.store.record(id.seq(), Event::Delete).await?;
         Ok(view.job)
     }
 
-    /// A page of jobs, newest first; counts as no use of them.
+    /// A page of the caller's jobs, newest first; counts as no use of them.
     ///
     /// # Errors
     /// What the disk may say.
-    pub async fn list(&self, filter: Filter, limit: usize) -> Result<Page, store::Error> {
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        filter: Filter,
+        limit: usize,
+    ) -> Result<Page, store::Error> {
+        let Some(owner) = caller.owner() else {
+            return Ok(Page::default());
+        };
+        let filter = Filter { owner, ..filter };
         let statuses = filter.statuses.clone();
         let rows = self.store.list(filter, limit + 1).await?;
         let next = rows
@@ -263,11 +279,11 @@ impl Engine {
         })
     }
 
-    /// Every job that has not ended, in order of submission.
-    pub fn active(&self) -> Vec<View> {
-        let active = self.live.active();
+    /// Every job of the caller's that has not ended, in order of submission.
+    pub fn active(&self, caller: &Caller) -> Vec<View> {
+        let active = self.live.active().into_iter();
         active
-            .into_iter()
+            .filter(|(_, job)| caller.sees(job))
             .map(|(live, job)| View {
                 job,
                 live: Some(live),
@@ -275,24 +291,15 @@ impl Engine {
             .collect()
     }
 
-    /// Follows the changes of all jobs from now on.
-    pub fn follow(&self) -> Follower {
-        self.feed.follow()
+    /// Follows the changes of all jobs of the caller's from now on.
+    pub fn follow(&self, caller: &Caller) -> Follower {
+        self.feed.follow(caller)
     }
 
     /// A job as it is, which counts as no use of it; none if it is gone.
-    pub async fn look(&self, seq: Seq) -> Option<View> {
-        let view = match self.live.get(seq) {
-            Some((live, job)) => View {
-                job,
-                live: Some(live),
-            },
-            None => View {
-                job: self.store.job(seq).await.ok()??,
-                live: None,
-            },
-        };
-        (!self.idle.has_expired(&view.job)).then_some(view)
+    pub async fn look(&self, caller: &Caller, seq: Seq) -> Option<View> {
+        let view = self.find(seq).await.ok()?;
+        (caller.sees(&view.job) && !self.idle.has_expired(&view.job)).then_some(view)
     }
 
     /// Keeps an ended job from expiry.
@@ -314,8 +321,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`store::Error::NotEnded`] while it has not ended.
-    pub async fn retry(&self, id: JobId) -> Result<View, SubmitError> {
-        let view = self.get(id).await?;
+    pub async fn retry(&self, caller: &Caller, id: JobId) -> Result<View, SubmitError> {
+        let view = self.get(caller, id).await?;
         if !view.job.is_terminal() {
             return Err(store::Error::NotEnded.into());
         }

@@ -31,6 +31,7 @@ const THREAD_PATIENCE: Duration = Duration::from_secs(10);
 const PROGRESS_PERIOD: Duration = Duration::from_millis(100);
 
 struct Running {
+    token: Option<Arc<str>>,
     attempt: u32,
     signal: Arc<Signal>,
     context: Option<Arc<Context>>,
@@ -112,6 +113,7 @@ impl Runner {
     /// Takes note of a job that was claimed.
     pub(super) fn admit(&self, job: &Job) {
         let running = Running {
+            token: job.token.clone(),
             attempt: job.attempt,
             signal: Arc::default(),
             context: None,
@@ -200,7 +202,7 @@ impl Runner {
                     .progress(*seq, running.attempt, &progress)
                     .is_some()
                 {
-                    self.feed.changed(*seq);
+                    self.feed.changed(*seq, running.token.as_deref());
                     self.store().leave_progress(*seq, running.attempt, progress);
                 }
             }

@@ -49,9 +49,8 @@ impl Observer for Desk {
     fn committed(&self, change: Committed) {
         match change {
             Committed::Saved(job) => {
-                let seq = job.seq;
                 if job.is_terminal() {
-                    self.abandon(seq);
+                    self.abandon(job.seq);
                 }
                 self.live.publish(&job);
                 if job.is_terminal() {
@@ -59,23 +58,22 @@ impl Observer for Desk {
                 } else if job.cancel_requested {
                     self.runner.stop(job.seq);
                 }
-                self.feed.changed(seq);
+                self.feed.changed(job.seq, job.token.as_deref());
             }
             Committed::Claimed(job) => {
-                let seq = job.seq;
                 // Whoever finds it running finds its log too.
                 self.runner.admit(&job);
                 self.live.publish(&job);
+                self.feed.changed(job.seq, job.token.as_deref());
                 self.runner.dispatch(job);
-                self.feed.changed(seq);
             }
-            Committed::Forgotten(seq) => {
+            Committed::Forgotten { seq, token } => {
                 self.abandon(seq);
                 self.live.forget(seq);
                 if let Some(idle) = self.idle.get() {
                     idle.forget(seq);
                 }
-                self.feed.changed(seq);
+                self.feed.changed(seq, token.as_deref());
             }
         }
     }

@@ -71,7 +71,7 @@ pub struct View {
 }
 
 /// A page of a list.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Page {
     /// The jobs, newest first.
     pub jobs: Vec<View>,

@@ -11,35 +11,37 @@ use http::{Response, StatusCode};
 use tokio::sync::mpsc;
 
 use super::body::Body;
-use super::dialects::native;
-use super::problem::Problem;
-use super::{App, reply};
-use crate::engine::View;
-use crate::job::{Job, JobId};
+use super::dialects::{native, onedrive};
+use super::{App, Asker, reply};
+use crate::engine::{Caller, View};
+use crate::job::Job;
 
 /// Sent when nothing else is, so that neither side takes the other for dead.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// What the client waits before it asks again, in milliseconds.
 const RETRY: &str = "retry: 2000\n\n";
 
+/// What a monitor says of a job that was forgotten.
+const DELETED: &str = "event: deleted\ndata: {\"status\":\"deleted\"}\n\n";
+
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 pub(super) const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 impl App {
     /// The events of one job, until it has ended or is gone.
-    pub(super) async fn job_events(
+    pub(super) fn job_events(
         self: &Arc<Self>,
         request: &Parts,
-        id: JobId,
+        view: View,
         base: &str,
-    ) -> Result<Response<Body>, Problem> {
-        let view = self.engine.get(id).await?;
+        form: Form,
+    ) -> Response<Body> {
         let seen = request
             .headers
             .get(LAST_EVENT_ID)
             .and_then(|value| value.to_str().ok());
         if view.job.is_terminal() && seen == Some(&version(&view.job)) {
-            return Ok(reply::no_content());
+            return reply::no_content();
         }
         let (sender, body) = mpsc::channel(1);
         let (app, base) = (Arc::clone(self), base.to_owned());
@@ -47,26 +49,29 @@ impl App {
             let stream = Stream {
                 app: &app,
                 base: &base,
+                form,
                 sender,
             };
             // Whoever hung up needs no reason.
             let _ = stream.one_job(view).await;
         });
-        Ok(stream(body))
+        stream(body)
     }
 
-    /// The events of all jobs.
-    pub(super) fn all_events(self: &Arc<Self>, base: &str) -> Response<Body> {
+    /// The events of all of the caller's jobs.
+    pub(super) fn all_events(self: &Arc<Self>, asker: &Asker) -> Response<Body> {
         let (sender, body) = mpsc::channel(1);
-        let (app, base) = (Arc::clone(self), base.to_owned());
+        let app = Arc::clone(self);
+        let (caller, base) = (asker.caller.clone(), asker.base.clone());
         tokio::spawn(async move {
             let stream = Stream {
                 app: &app,
                 base: &base,
+                form: Form::Native,
                 sender,
             };
             // Whoever hung up needs no reason.
-            let _ = stream.all_jobs().await;
+            let _ = stream.all_jobs(&caller).await;
         });
         stream(body)
     }
@@ -75,9 +80,19 @@ impl App {
 /// The reader has gone.
 struct Gone;
 
+/// How a stream shows a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As `GET /v1/jobs/{id}` does.
+    Native,
+    /// As its monitor does, to whoever was given the link.
+    Monitor,
+}
+
 struct Stream<'a> {
     app: &'a App,
     base: &'a str,
+    form: Form,
     sender: mpsc::Sender<Bytes>,
 }
 
@@ -107,11 +122,11 @@ impl Stream<'_> {
         Ok(())
     }
 
-    async fn all_jobs(&self) -> Result<(), Gone> {
+    async fn all_jobs(&self, caller: &Caller) -> Result<(), Gone> {
         self.send(RETRY.into()).await?;
         // Registered before the present state is looked at, so that no change is between the two.
-        let follower = self.app.engine.follow();
-        for view in self.app.engine.active() {
+        let follower = self.app.engine.follow(caller);
+        for view in self.app.engine.active(caller) {
             self.send(self.event(&view, false).await).await?;
         }
         loop {
@@ -126,7 +141,7 @@ impl Stream<'_> {
                 }
             };
             let Some(seq) = seq else { return Ok(()) };
-            let event = match self.app.engine.look(seq).await {
+            let event = match self.app.engine.look(caller, seq).await {
                 Some(view) => self.event(&view, false).await,
                 None => format!(
                     "event: deleted
@@ -161,7 +176,11 @@ data: {{\"seq\":{},\"status\":\"deleted\"}}
         } else {
             String::new()
         };
-        match self.app.job_bytes(view, self.base).await {
+        let json = match self.form {
+            Form::Native => self.app.job_bytes(view, self.base).await,
+            Form::Monitor => Ok(onedrive::monitor(&view.job).into_value().to_string().into()),
+        };
+        match json {
             Ok(json) => format!(
                 "event: job\n{id}data: {}\n\n",
                 String::from_utf8_lossy(&json)
@@ -173,6 +192,9 @@ data: {{\"seq\":{},\"status\":\"deleted\"}}
     }
 
     async fn deleted(&self, last: &View) -> Bytes {
+        if self.form == Form::Monitor {
+            return DELETED.into();
+        }
         let params = self
             .app
             .engine

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::body::Body;
 use super::problem::Problem;
 use super::reply::{header, json};
-use super::{App, query};
+use super::{App, Asker, query};
 use crate::job::{Seq, Status};
 use crate::operations::Fault;
 use crate::store::Filter;
@@ -21,10 +21,11 @@ impl App {
     pub(super) async fn list(
         &self,
         request: &Parts,
-        base: &str,
+        asker: &Asker,
     ) -> Result<Response<Body>, Problem> {
         let (filter, limit) = filter(request)?;
-        let page = self.engine.list(filter, limit).await?;
+        let (caller, base) = (&asker.caller, &asker.base);
+        let page = self.engine.list(caller, filter, limit).await?;
         let mut jobs = Vec::new();
         for view in &page.jobs {
             let bytes = self.job_bytes(view, base).await?;

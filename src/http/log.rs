@@ -13,8 +13,8 @@ use super::body::Body;
 use super::events::X_ACCEL_BUFFERING;
 use super::problem::Problem;
 use super::{App, query};
-use crate::engine::{Until, View};
-use crate::job::{JobId, State};
+use crate::engine::{Caller, Until, View};
+use crate::job::State;
 use crate::store;
 
 /// Between two looks at a job that waits, if it does not change.
@@ -25,20 +25,20 @@ impl App {
     pub(super) async fn log(
         self: &Arc<Self>,
         request: &Parts,
-        id: JobId,
+        caller: &Caller,
+        view: View,
     ) -> Result<Response<Body>, Problem> {
-        let view = self.engine.get(id).await?;
         let follows =
             query::pairs(request).any(|(name, value)| name == "follow" && value != "false");
         if !follows || view.job.is_terminal() || request.method == Method::HEAD {
             return Ok(text(Body::Full(self.engine.log(&view.job).await?)));
         }
         let (sender, body) = mpsc::channel(1);
-        let app = Arc::clone(self);
+        let (app, caller) = (Arc::clone(self), caller.clone());
         tokio::spawn(async move {
             tokio::select! {
                 // However it ends, there is nobody left to tell.
-                _ = app.follow_log(view, &sender) => {}
+                _ = app.follow_log(&caller, view, &sender) => {}
                 () = sender.closed() => {}
                 () = app.engine.stopping() => {}
             }
@@ -48,6 +48,7 @@ impl App {
 
     async fn follow_log(
         &self,
+        caller: &Caller,
         mut view: View,
         sender: &mpsc::Sender<Bytes>,
     ) -> Result<(), store::Error> {
@@ -75,7 +76,10 @@ impl App {
                 State::Queued => {}
             }
             let news = Until::Not(view.job.version);
-            view = self.engine.wait(view.job.id, news, PATIENCE).await?;
+            view = self
+                .engine
+                .wait(caller, view.job.id, news, PATIENCE)
+                .await?;
         }
     }
 }

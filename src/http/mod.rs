@@ -1,11 +1,14 @@
 //! HTTP/1.1: the accept loop with its limits, and one function that answers a request.
 
+mod access;
 mod body;
+mod cors;
 mod dialects;
 mod download;
 mod events;
 mod guard;
 mod list;
+mod listener;
 mod log;
 mod openapi;
 mod options;
@@ -18,6 +21,7 @@ mod range;
 mod reply;
 mod route;
 mod server;
+mod session;
 mod submit;
 
 use std::net::IpAddr;
@@ -30,36 +34,49 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::config::Config;
-use crate::engine::{Engine, Until, View};
+use crate::engine::{Caller, Engine, Until, View};
 use crate::job::Job;
+use crate::tokens::Tokens;
+use access::Access;
 pub use body::Body;
 use dialects::native;
 use dialects::onedrive::{self, Monitor};
-use guard::Guard;
+use guard::{Facts, Guard, Pass};
 use params::Bounds;
 use problem::Problem;
 use reply::{add_version, header, json, not_modified, options, seen_version};
 use route::{Miss, Route};
 pub use server::Server;
 
+/// Who asks for something, as the handlers see it.
+struct Asker {
+    /// On whose behalf.
+    caller: Caller,
+    /// What links in the answer begin with.
+    base: String,
+    /// Whether the request may start or end something; see [`Pass::may_act`].
+    #[expect(dead_code, reason = "asked by whatever a GET can start or end")]
+    may_act: bool,
+}
+
 /// What answers requests.
 pub struct App {
     engine: Arc<Engine>,
     guard: Guard,
+    access: Access,
     bounds: Bounds,
     openapi: Bytes,
 }
 
 impl App {
-    /// Puts one together.
-    pub fn new(engine: Arc<Engine>, config: &Config) -> Self {
-        let guard = Guard {
-            hosts: config.hosts.clone(),
-        };
-        let openapi = openapi::bytes(engine.registry());
+    /// Puts one together, for whoever shows one of `tokens`; for anybody if there are none.
+    pub fn new(engine: Arc<Engine>, config: &Config, tokens: Arc<Tokens>) -> Self {
+        let base = config.public_url.as_ref().map(ToString::to_string);
+        let openapi = openapi::bytes(engine.registry(), base.as_deref().unwrap_or("/"));
         Self {
             engine,
-            guard,
+            guard: Guard::new(config),
+            access: Access::new(tokens),
             openapi,
             bounds: Bounds {
                 params: config.limits.params_bytes,
@@ -69,16 +86,54 @@ impl App {
         }
     }
 
-    /// Answers a request that came in on the address `local`.
+    /// Answers a request that came in on the address `local`, or through a Unix socket.
     pub async fn answer(
         self: &Arc<Self>,
         request: Request<Incoming>,
-        local: IpAddr,
+        local: Option<IpAddr>,
     ) -> Response<Body> {
         let (request, body) = request.into_parts();
-        match self.try_answer(&request, body, local).await {
-            Ok(response) => response,
-            Err(problem) => problem.response(request.uri.path()),
+        let facts = Facts {
+            request: &request,
+            local,
+            has_tokens: self.access.has_tokens(),
+        };
+        let mut origin = None;
+        let answer = match self.guard.check(&facts) {
+            Ok(pass) => {
+                origin = pass.origin;
+                self.let_in(&request, body, &pass).await
+            }
+            Err(problem) => Err(problem),
+        };
+        let mut response = answer.unwrap_or_else(|problem| problem.response(request.uri.path()));
+        if self.guard.allows_origins() {
+            cors::add(&mut response, origin);
+        }
+        response
+    }
+
+    /// Finds out who asks for what.
+    async fn let_in(
+        self: &Arc<Self>,
+        request: &Parts,
+        body: Incoming,
+        pass: &Pass<'_>,
+    ) -> Result<Response<Body>, Problem> {
+        let route = route::route(&request.method, request.uri.path());
+        if let (true, Err(Miss::Options(allowed))) = (pass.is_preflight, &route) {
+            return Ok(cors::preflight(allowed));
+        }
+        let asker = Asker {
+            caller: self.access.caller(request, pass)?,
+            base: self.guard.base(pass.host),
+            may_act: pass.may_act,
+        };
+        match route {
+            Ok(route) => self.try_answer(request, body, route, &asker).await,
+            Err(Miss::NotFound) => Err(Problem::not_found("There is nothing at this address.")),
+            Err(Miss::Method(allowed)) => Err(Problem::method(allowed)),
+            Err(Miss::Options(allowed)) => Ok(options(allowed)),
         }
     }
 
@@ -86,82 +141,85 @@ impl App {
         self: &Arc<Self>,
         request: &Parts,
         body: Incoming,
-        local: IpAddr,
+        route: Route,
+        asker: &Asker,
     ) -> Result<Response<Body>, Problem> {
-        let host = self.guard.check(request, local)?;
-        let base = format!("http://{host}");
-        let route = match route::route(&request.method, request.uri.path()) {
-            Ok(route) => route,
-            Err(Miss::NotFound) => {
-                return Err(Problem::not_found("There is nothing at this address."));
-            }
-            Err(Miss::Method(allowed)) => return Err(Problem::method(allowed)),
-            Err(Miss::Options(allowed)) => return Ok(options(allowed)),
-        };
+        let Asker { caller, base, .. } = asker;
         match route {
             Route::Health => Ok(json(
                 StatusCode::OK,
                 Bytes::from_static(br#"{"status":"ok"}"#),
             )),
             Route::OpenApi => Ok(json(StatusCode::OK, self.openapi.clone())),
-            Route::Operations => Ok(self.operations(&base)),
+            Route::Operations => Ok(self.operations(base)),
             Route::Operation(name) => match self.engine.registry().get(&name) {
                 Some((_, operation)) => {
-                    let value = native::operation(&operation.description, &base);
+                    let value = native::operation(&operation.description, base);
                     Ok(json(StatusCode::OK, value.to_string().into()))
                 }
                 None => Err(Problem::not_found(format!(
                     "There is no operation named {name:?}."
                 ))),
             },
-            Route::Submit(operation) => self.submit(request, body, &operation, &base).await,
+            Route::Submit(operation) => self.submit(request, body, &operation, asker).await,
             Route::Job(id) => {
                 let view = match query::patience(request)? {
                     Some(patience) => {
                         let until = seen_version(request).map_or(Until::Ended, Until::Not);
-                        self.engine.wait(id, until, patience).await?
+                        self.engine.wait(caller, id, until, patience).await?
                     }
-                    None => self.engine.get(id).await?,
+                    None => self.engine.get(caller, id).await?,
                 };
                 if seen_version(request) == Some(view.job.version) {
                     return Ok(not_modified(&view));
                 }
-                self.job(StatusCode::OK, &view, &base).await
+                self.job(StatusCode::OK, &view, base).await
             }
-            Route::Jobs => self.list(request, &base).await,
-            Route::Events => Ok(self.all_events(&base)),
-            Route::JobEvents(id) => self.job_events(request, id, &base).await,
-            Route::Log(id) => self.log(request, id).await,
+            Route::Jobs => self.list(request, asker).await,
+            Route::Events => Ok(self.all_events(asker)),
+            Route::JobEvents(id) => {
+                let view = self.engine.get(caller, id).await?;
+                Ok(self.job_events(request, view, base, events::Form::Native))
+            }
+            Route::Log(id) => {
+                let view = self.engine.get(caller, id).await?;
+                self.log(request, caller, view).await
+            }
             Route::Retry(id) => {
-                let view = self.engine.retry(id).await?;
-                self.ticket(&view, &base).await
+                let view = self.engine.retry(caller, id).await?;
+                self.ticket(&view, base).await
             }
             Route::Cancel(id) => {
-                let view = self.engine.cancel(id).await?;
+                let view = self.engine.cancel(caller, id).await?;
                 let status = if view.job.is_terminal() {
                     StatusCode::OK
                 } else {
                     StatusCode::ACCEPTED
                 };
-                self.job(status, &view, &base).await
+                self.job(status, &view, base).await
             }
             Route::Delete(id) => {
                 // Its params may be gone with it.
-                let job = self.engine.get(id).await?.job;
+                let job = self.engine.get(caller, id).await?.job;
                 let params = self.engine.params(&job).await?;
-                let job = self.engine.delete(id).await?;
-                let bytes = native::deleted_job(&job, &params, &self.links(&job, &base));
+                let job = self.engine.delete(caller, id).await?;
+                let bytes = native::deleted_job(&job, &params, &self.links(&job, base));
                 Ok(json(StatusCode::OK, bytes.into()))
             }
-            Route::Monitor(token) => self.monitor(&token, &base).await,
+            Route::Monitor(token) => self.monitor(&token, base).await,
+            Route::MonitorEvents(token) => {
+                let view = self.engine.monitored(&token).await?;
+                Ok(self.job_events(request, view, base, events::Form::Monitor))
+            }
             Route::MonitorResult(token) => {
                 let view = self.engine.monitored(&token).await?;
                 download::result(&self.engine, &view.job, &request.method, &request.headers)
             }
+            Route::Session => self.access.session(request, &self.guard),
             Route::Download(id) => {
                 let view = match query::patience(request)? {
-                    Some(patience) => self.engine.wait(id, Until::Ended, patience).await?,
-                    None => self.engine.get(id).await?,
+                    Some(patience) => self.engine.wait(caller, id, Until::Ended, patience).await?,
+                    None => self.engine.get(caller, id).await?,
                 };
                 download::result(&self.engine, &view.job, &request.method, &request.headers)
             }

@@ -37,8 +37,12 @@ pub(super) enum Route {
     Download(JobId),
     /// The job that this token names.
     Monitor(String),
+    /// The changes of the job that this token names.
+    MonitorEvents(String),
     /// The result of the job that this token names.
     MonitorResult(String),
+    /// A session for whoever shows a token.
+    Session,
 }
 
 /// Why there is no route.
@@ -106,11 +110,31 @@ pub(super) fn route(method: &Method, path: &str) -> Result<Route, Miss> {
         [Some("monitor"), Some(token), None, _] => {
             get(method, || Ok(Route::Monitor(token.to_owned())))
         }
+        [Some("monitor"), Some(token), Some("events"), None] => {
+            get(method, || Ok(Route::MonitorEvents(token.to_owned())))
+        }
         [Some("monitor"), Some(token), Some("result"), None] => {
             get(method, || Ok(Route::MonitorResult(token.to_owned())))
         }
+        [Some("session"), None, ..] => match *method {
+            Method::POST => Ok(Route::Session),
+            _ => Err(refused(method, "POST, OPTIONS")),
+        },
         _ => Err(Miss::NotFound),
     }
+}
+
+/// Whether an address wants no token: the dashboard's page, health, and what a monitor link leads to.
+pub(super) fn is_open(path: &str) -> bool {
+    let plain = path.strip_suffix('/').unwrap_or(path);
+    matches!(plain, "" | "/healthz" | "/readyz")
+        || path.starts_with("/monitor/")
+        || path.starts_with("/v1.0/monitor/")
+}
+
+/// Whether a link on any page may lead to an address: to the dashboard and to downloads.
+pub(super) fn is_page(path: &str) -> bool {
+    path == "/" || path.starts_with("/v1/downloads/")
 }
 
 /// `found` is asked for these methods only: a wrong one is 405 whatever the rest of the path is.
@@ -189,5 +213,32 @@ mod tests {
             check(Method::GET, nothing, Err(Miss::NotFound));
         }
         check(Method::GET, &format!("{job}//"), Err(Miss::NotFound));
+    }
+
+    #[test]
+    fn few_addresses_want_no_token() {
+        for open in [
+            "/",
+            "/healthz",
+            "/readyz/",
+            "/monitor/x",
+            "/monitor/x/events",
+            "/v1.0/monitor/x",
+        ] {
+            assert!(is_open(open), "{open}");
+        }
+        for closed in [
+            "/v1/jobs",
+            "/metrics",
+            "/openapi.json",
+            "/healthz/x",
+            "//healthz",
+            "/monitor",
+            "/session",
+            "/x/monitor/x",
+            "/v1/../healthz",
+        ] {
+            assert!(!is_open(closed), "{closed}");
+        }
     }
 }

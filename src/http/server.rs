@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,13 +9,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::App;
+use super::listener::Listener;
 use super::pace::{Pace, Paced, Reply, Times};
-use crate::config::Limits;
+use crate::config::{Limits, Listen};
 
 /// How long connections get to take their last bytes at a stop.
 const LAST_BYTES: Duration = Duration::from_secs(2);
@@ -27,22 +26,20 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Listeners that are open and not served yet.
 pub struct Server {
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
 }
 
 impl Server {
-    /// Opens every listener.
+    /// Opens every listener. A Unix socket that nobody listens on any more is replaced, so this wants the lock of the
+    /// data to be held.
     ///
     /// # Errors
-    /// The first address that cannot be listened on.
-    pub async fn bind(addresses: &[SocketAddr]) -> Result<Self, (SocketAddr, io::Error)> {
+    /// The first one that cannot be listened on.
+    pub async fn bind(addresses: &[Listen]) -> Result<Self, (Listen, io::Error)> {
         let mut listeners = Vec::new();
         for address in addresses {
-            listeners.push(
-                TcpListener::bind(address)
-                    .await
-                    .map_err(|e| (*address, e))?,
-            );
+            let listener = Listener::bind(address).await;
+            listeners.push(listener.map_err(|e| (address.clone(), e))?);
         }
         Ok(Self { listeners })
     }
@@ -51,8 +48,8 @@ impl Server {
     ///
     /// # Errors
     /// What the system says to the question.
-    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        self.listeners.iter().map(TcpListener::local_addr).collect()
+    pub fn addresses(&self) -> io::Result<Vec<Listen>> {
+        self.listeners.iter().map(Listener::address).collect()
     }
 
     /// Serves until `stop` becomes true; then takes no more connections and ends those that are open.
@@ -88,7 +85,7 @@ impl Server {
 }
 
 async fn accept(
-    listener: TcpListener,
+    listener: Listener,
     app: Arc<App>,
     http: http1::Builder,
     times: Times,
@@ -101,7 +98,7 @@ async fn accept(
             .acquire_owned()
             .await
             .expect("the semaphore is never closed");
-        let (stream, local) = match listener.accept().await.and_then(prepare) {
+        let (stream, local) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 if !is_about_one_connection(&error) {
@@ -117,7 +114,7 @@ async fn accept(
             move |request| {
                 let (app, answering) = (Arc::clone(&app), pace.begin());
                 async move {
-                    let response = app.answer(request, local.ip()).await;
+                    let response = app.answer(request, local).await;
                     Ok::<_, Infallible>(response.map(|body| Reply {
                         body,
                         _answering: answering,
@@ -134,13 +131,6 @@ async fn accept(
             drop(permit);
         });
     }
-}
-
-fn prepare((stream, _): (TcpStream, SocketAddr)) -> io::Result<(TcpStream, SocketAddr)> {
-    // Small replies must not wait for the acknowledgement of the one before.
-    stream.set_nodelay(true)?;
-    let local = stream.local_addr()?;
-    Ok((stream, local))
 }
 
 fn is_about_one_connection(error: &io::Error) -> bool {

@@ -15,7 +15,7 @@ use super::params::{self, Decoded};
 use super::prefer::{PREFER, PREFERENCE_APPLIED, Preferences};
 use super::problem::Problem;
 use super::reply::{self, header};
-use super::{App, download, options};
+use super::{App, Asker, download, options};
 use crate::engine::{Submission, Until, View};
 use crate::job::{Outcome, State, Wishes};
 use crate::store::Key;
@@ -32,20 +32,22 @@ impl App {
         request: &Parts,
         body: Incoming,
         name: &str,
-        base: &str,
+        asker: &Asker,
     ) -> Result<Response<Body>, Problem> {
         let Some((_, operation)) = self.engine.registry().get(name) else {
             return Err(Problem::not_found(format!(
                 "There is no operation named {name:?}."
             )));
         };
+        let (token, base) = (asker.caller.name().cloned(), &asker.base);
         let preferences = Preferences::of(&request.headers);
         let key = idempotency_key(request)?;
         let (wishes, scalars) = options::split(request, &operation.description, base)?;
         // Short bodies are told apart by the store; an upload may take hours.
         let storing = match &key {
             Some(key) if params::may_be_long(&request.headers) => {
-                Some(self.engine.begin_key(None, key).ok_or_else(being_stored)?)
+                let begun = self.engine.begin_key(token.as_deref(), key);
+                Some(begun.ok_or_else(being_stored)?)
             }
             _ => None,
         };
@@ -61,12 +63,12 @@ impl App {
         let Decoded { params, uploads } = read.await?;
         drop(storing);
         let key = key.map(|key| Key {
-            token: None,
+            token: token.clone(),
             key,
             print: print(name, &params, &wishes),
         });
         let submission = Submission {
-            token: None,
+            token,
             operation: name.to_owned(),
             params,
             uploads: Some(uploads),
@@ -75,7 +77,7 @@ impl App {
         };
         let view = self.engine.submit(submission).await?;
         let mut response = match preferences.wait {
-            Some(patience) => self.result_or_ticket(view, patience, base).await?,
+            Some(patience) => self.result_or_ticket(view, patience, asker).await?,
             None => self.ticket(&view, base).await?,
         };
         let headers = response.headers_mut();
@@ -91,13 +93,14 @@ impl App {
         &self,
         view: View,
         patience: Duration,
-        base: &str,
+        asker: &Asker,
     ) -> Result<Response<Body>, Problem> {
+        let base = &asker.base;
         let view = if view.job.is_terminal() {
             view
         } else {
             self.engine
-                .wait(view.job.id, Until::Ended, patience)
+                .wait(&asker.caller, view.job.id, Until::Ended, patience)
                 .await?
         };
         match &view.job.state {

@@ -269,7 +269,8 @@ impl Jobs {
     /// Executes what the sweeper decided. A crash in the middle leaves all of it or nothing.
     pub(super) fn sweep(&mut self, connection: &Connection, sweep: &Sweep) -> Result<(), Error> {
         for seq in &sweep.expired {
-            for blob in rows::expire(connection, *seq)? {
+            let (token, blobs) = rows::expire(connection, *seq)?;
+            for blob in blobs {
                 // An upload may be another job's by now; what is short goes at once, the rest is freed bit by bit.
                 if blobs::disown(connection, blob, *seq)?
                     && !blobs::free(connection, blob, FREED_AT_ONCE)?.1
@@ -278,7 +279,7 @@ impl Jobs {
                 }
             }
             rows::delete_keys(connection, *seq)?;
-            self.staged.push(Committed::Forgotten(*seq));
+            self.staged.push(Committed::Forgotten { seq: *seq, token });
         }
         faults::point("in-sweep");
         for (seq, due) in &sweep.rearmed {
@@ -377,7 +378,10 @@ impl Jobs {
                     .extend(result.into_iter().chain(log).map(|whole| whole.blob));
                 rows::delete(connection, job)?;
                 self.replace(job.seq, None);
-                self.staged.push(Committed::Forgotten(job.seq));
+                self.staged.push(Committed::Forgotten {
+                    seq: job.seq,
+                    token: job.token.clone(),
+                });
                 Ok(Arc::clone(job))
             }
         }

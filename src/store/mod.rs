@@ -73,7 +73,12 @@ pub enum Committed {
     /// The job was claimed: run it.
     Claimed(Arc<Job>),
     /// The job is gone.
-    Forgotten(Seq),
+    Forgotten {
+        /// Which.
+        seq: Seq,
+        /// The name of the token that it belonged to.
+        token: Option<Arc<str>>,
+    },
 }
 
 /// Whoever keeps a view of the jobs that are alive. Called on the writer's thread: must not block.
@@ -249,6 +254,20 @@ pub struct Filter {
     pub operation: Option<String>,
     /// Submitted before this one.
     pub before: Option<Seq>,
+    /// Of this owner.
+    pub owner: Owner,
+}
+
+/// Whose jobs a list is of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Owner {
+    /// All of them.
+    #[default]
+    Any,
+    /// Those that were submitted without a token.
+    Without,
+    /// Those of the token with this name.
+    Token(Arc<str>),
 }
 
 /// An ended job that is due by what its row says.

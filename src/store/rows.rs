@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, named_params, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Due, Error, Filter, Key};
+use super::{Due, Error, Filter, Key, Owner};
 use crate::job::{
     BlobId, Failure, IdleMs, Job, JobId, Outcome, Output, Params, Progress, Seq, State, Status,
     Version, WallMs, Wishes,
@@ -235,8 +235,20 @@ pub(super) fn select_page(
     most: usize,
 ) -> Result<Vec<Job>, Error> {
     let mut query = format!("select {COLUMNS} from job where doomed = 0 and seq < :before");
-    if filter.operation.is_some() {
+    let before = filter.before.map_or(i64::MAX, |seq| seq.0);
+    let most = most as i64;
+    let mut values: Vec<(&str, &dyn ToSql)> = vec![(":before", &before), (":most", &most)];
+    if let Some(operation) = &filter.operation {
         query.push_str(" and operation = :operation");
+        values.push((":operation", operation));
+    }
+    match &filter.owner {
+        Owner::Any => {}
+        Owner::Without => query.push_str(" and token is null"),
+        Owner::Token(name) => {
+            query.push_str(" and token = :token");
+            values.push((":token", name));
+        }
     }
     if !filter.statuses.is_empty() {
         let words: Vec<_> = filter
@@ -248,13 +260,7 @@ pub(super) fn select_page(
     }
     query.push_str(" order by seq desc limit :most");
     let mut statement = connection.prepare_cached(&query)?;
-    let before = filter.before.map_or(i64::MAX, |seq| seq.0);
-    let most = most as i64;
-    let mut rows = match &filter.operation {
-        Some(operation) => statement
-            .query(named_params! { ":before": before, ":most": most, ":operation": operation })?,
-        None => statement.query(named_params! { ":before": before, ":most": most })?,
-    };
+    let mut rows = statement.query(&*values)?;
     let mut jobs = Vec::new();
     while let Some(row) = rows.next()? {
         jobs.push(read(row)?);
@@ -280,21 +286,25 @@ pub(super) fn rearm(connection: &Connection, seq: Seq, due: IdleMs) -> Result<()
     Ok(())
 }
 
-/// Removes an ended job; gives the blobs that it owned.
-pub(super) fn expire(connection: &Connection, seq: Seq) -> Result<Vec<BlobId>, Error> {
+/// Removes an ended job; gives the name of its token and the blobs that it owned.
+pub(super) fn expire(
+    connection: &Connection,
+    seq: Seq,
+) -> Result<(Option<Arc<str>>, Vec<BlobId>), Error> {
     let mut statement = connection.prepare_cached(
-        "delete from job where seq = ? and due is not null returning params_blob, result_blob, log_blob, uploads",
+        "delete from job where seq = ? and due is not null returning params_blob, result_blob, log_blob, uploads, token",
     )?;
     let mut rows = statement.query([seq.0])?;
-    let mut blobs = Vec::new();
+    let (mut token, mut blobs) = (None, Vec::new());
     // Stepping to the end is what makes the deletion.
     while let Some(row) = rows.next()? {
         for column in 0..3 {
             blobs.extend(row.get::<_, Option<i64>>(column)?.map(BlobId));
         }
         blobs.extend(read_uploads(row.get(3)?).iter());
+        token = row.get::<_, Option<String>>(4)?.map(Into::into);
     }
-    Ok(blobs)
+    Ok((token, blobs))
 }
 
 /// The job that was submitted under a key, and what the submission looked like.

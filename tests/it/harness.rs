@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -65,6 +65,17 @@ impl Site {
             .args(["--listen", "127.0.0.1:0", "--announce", "json"])
             .env("CLOAKROOM_LOG", "warn");
         command
+    }
+
+    /// Makes a token and gives the header that shows it.
+    pub(crate) fn token(&self, name: &str, flags: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
+        command.args(["token", "add", name]).args(flags);
+        let output = command.arg("--data").arg(self.data()).output();
+        let output = output.expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).expect("text");
+        format!("Bearer {}", text.trim())
     }
 
     /// A server of `examples/custom_operation.rs`, whose `digest` takes a document.
@@ -162,9 +173,12 @@ impl Server {
     }
 
     pub(crate) fn client(&self) -> Client {
-        Client {
-            address: self.address,
-        }
+        Client::new(self.address)
+    }
+
+    /// The other end of its standard input.
+    pub(crate) fn take_stdin(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
     }
 
     /// Ends it as a power cut would, except for what the kernel still holds.
@@ -263,6 +277,10 @@ impl Reply {
 }
 
 impl Client {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self { address }
+    }
+
     pub(crate) fn get(&self, path: &str, expected: u16) -> Reply {
         self.ask("GET", path, &[], b"", expected)
     }
@@ -302,6 +320,17 @@ impl Client {
             202,
         );
         reply.json()["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// The same with a token; gives the whole job.
+    pub(crate) fn zip_as(&self, token: &str, path: &str) -> Value {
+        let headers = [
+            ("authorization", token),
+            ("content-type", "application/json"),
+        ];
+        let body = serde_json::json!({ "path": path }).to_string();
+        let reply = self.ask("POST", "/v1/operations/zip", &headers, body.as_bytes(), 202);
+        reply.json()
     }
 
     /// Waits for a job's end and gives it as it is then.

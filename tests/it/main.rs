@@ -1,5 +1,6 @@
 //! Cloakroom's tests: pure ones, ones against a real server, ones that kill it.
 
+mod access;
 mod clock;
 mod config;
 mod copy;
@@ -11,6 +12,7 @@ mod job;
 mod jobs;
 mod life;
 mod lock;
+mod monitor;
 mod openapi;
 mod origin;
 mod outbound;
@@ -19,6 +21,7 @@ mod power;
 mod raw;
 mod remote;
 mod run;
+mod sidecar;
 mod slow;
 mod submit;
 mod upload;

@@ -39,7 +39,9 @@ fn every_route_that_answers_is_described() {
         ("POST", "/v1/jobs/{id}/cancel", 409),
         ("GET", "/v1/downloads/{id}", 200),
         ("GET", "/monitor/{token}", 303),
+        ("GET", "/monitor/{token}/events", 200),
         ("GET", "/monitor/{token}/result", 200),
+        ("POST", "/session", 204),
         ("DELETE", "/v1/jobs/{id}", 200),
     ];
     for (method, path, status) in routes {

@@ -9,6 +9,7 @@ use cloakroom::config::{Config, Limits};
 use cloakroom::engine::{Engine, Submission};
 use cloakroom::http::{App, Server};
 use cloakroom::operations::{Context, Description, Operation, Product, Registry, Stop};
+use cloakroom::tokens::Tokens;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -86,9 +87,15 @@ fn serve<F: Future<Output = ()>>(test: impl FnOnce(SocketAddr, String) -> F) {
         let server = Server::bind(&["127.0.0.1:0".parse().expect("an address")])
             .await
             .expect("it listens");
-        let address = server.addresses().expect("its address")[0];
+        let address = server.addresses().expect("its address")[0]
+            .tcp()
+            .expect("it is one");
         let (stop, stopped) = watch::channel(false);
-        let app = Arc::new(App::new(Arc::clone(&engine), &config));
+        let app = Arc::new(App::new(
+            Arc::clone(&engine),
+            &config,
+            Arc::new(Tokens::none()),
+        ));
         let serving = tokio::spawn(async move { server.serve(app, &LIMITS, stopped).await });
         tokio::time::timeout(GENEROUS, test(address, job.id.to_string()))
             .await

@@ -1,35 +1,80 @@
-//! The one thing that `serve` writes to stdout.
+//! Where the server listens, for whoever wants to talk to it: the one thing that `serve` writes to stdout, and a file
+//! in the data folder.
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
 
 use super::flags::Announce;
+use crate::config::Listen;
 use crate::http::Server;
+use crate::private;
+use crate::tokens::Tokens;
 
-impl Announce {
-    /// Says where the server listens.
-    pub(super) fn say(self, server: &Server) -> std::io::Result<()> {
-        let urls: Vec<_> = server
-            .addresses()?
-            .iter()
-            .map(|address| format!("http://{address}"))
-            .collect();
-        let line = match self {
-            Self::Text => format!(
+/// The file's name in the data folder.
+pub(in crate::cli) const SERVER_FILE: &str = "server.json";
+
+/// What is said.
+#[derive(Serialize)]
+pub(super) struct Announcement {
+    event: &'static str,
+    urls: Vec<String>,
+    pid: u32,
+    version: &'static str,
+    token: Option<String>,
+}
+
+impl Announcement {
+    /// About a server that is about to serve.
+    pub(super) fn new(server: &Server, tokens: &Tokens) -> io::Result<Self> {
+        Ok(Self {
+            event: "listening",
+            urls: server.addresses()?.iter().map(Listen::url).collect(),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION"),
+            token: tokens.run_token().map(str::to_owned),
+        })
+    }
+
+    /// Says it on stdout. People are not shown a token.
+    pub(super) fn say(&self, form: Announce) -> io::Result<()> {
+        let line = match form {
+            Announce::Text => format!(
                 "cloakroom {} listens on {}",
-                env!("CARGO_PKG_VERSION"),
-                urls.join(" ")
+                self.version,
+                self.urls.join(" ")
             ),
-            Self::Json => serde_json::json!({
-                "event": "listening",
-                "urls": urls,
-                "pid": std::process::id(),
-                "version": env!("CARGO_PKG_VERSION"),
-                "token": null,
-            })
-            .to_string(),
+            Announce::Json => self.json(),
         };
-        let mut stdout = std::io::stdout().lock();
+        let mut stdout = io::stdout().lock();
         writeln!(stdout, "{line}")?;
         stdout.flush()
+    }
+
+    fn json(&self) -> String {
+        serde_json::to_string(self).expect("plain structs always serialise")
+    }
+}
+
+/// The file, which goes with this. The data folder's lock must be held meanwhile.
+pub(super) struct ServerFile(PathBuf);
+
+impl ServerFile {
+    /// Writes it; one that a crash left behind is replaced.
+    pub(super) fn write(data: &Path, announcement: &Announcement) -> Result<Self, String> {
+        let path = data.join(SERVER_FILE);
+        let line = announcement.json() + "\n";
+        private::write_file(&path, line.as_bytes())
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for ServerFile {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            tracing::warn!(path = %self.0.display(), %error, "clients will look for a server that is gone");
+        }
     }
 }

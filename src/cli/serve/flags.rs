@@ -1,13 +1,12 @@
 //! The flags of `serve`. Each is declared once, here; [`super::layers`] makes it a variable of the environment and a
 //! key of the configuration file as well.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::config::Config;
+use crate::config::{Config, Listen, Origin, PublicUrl};
 use crate::roots::RootSpec;
 
 #[derive(Args)]
@@ -15,9 +14,13 @@ pub(super) struct Flags {
     /// The folder of everything that the server writes.
     #[arg(long, value_name = "DIR", default_value = "cloakroom-data")]
     data: PathBuf,
-    /// Where to listen; port 0 for any. Repeatable.
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7070")]
-    listen: Vec<SocketAddr>,
+    /// Where to listen; port 0 for any, a Unix socket for its owner only. Repeatable.
+    #[arg(
+        long,
+        value_name = "IP:PORT|unix:PATH",
+        default_value = "127.0.0.1:7070"
+    )]
+    listen: Vec<Listen>,
     /// A folder that jobs may use; ":ro" for reading only. Repeatable.
     #[arg(long, value_name = "[NAME=]PATH[:ro]")]
     root: Vec<RootSpec>,
@@ -36,6 +39,19 @@ pub(super) struct Flags {
     /// A name that clients call this server by, besides localhost. Repeatable.
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
+    /// What the server is called from outside, where a proxy stands before it; links begin with it. A path in it is
+    /// one that the proxy takes off.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<PublicUrl>,
+    /// An origin whose pages may use this server in a browser; "null" where there are tokens. Repeatable.
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<Origin>,
+    /// Make a token for this run, given in the announcement and in the data folder's server.json only.
+    #[arg(long)]
+    pub(super) token_per_run: bool,
+    /// Stop when standard input ends, as it does when the program that started this one dies.
+    #[arg(long)]
+    pub(super) exit_with_parent: bool,
     /// Listen beyond loopback although anybody there may then use the server.
     #[arg(long)]
     insecure_no_token: bool,
@@ -49,22 +65,7 @@ pub(super) enum Announce {
 
 impl Flags {
     /// Puts the flags into the settings that they are about.
-    ///
-    /// # Errors
-    /// What does not go together, as a sentence.
-    pub(super) fn fill(self, config: &mut Config) -> Result<(), String> {
-        let beyond = self
-            .listen
-            .iter()
-            .find(|address| !address.ip().is_loopback());
-        if let Some(address) = beyond
-            && !self.insecure_no_token
-        {
-            return Err(format!(
-                "{address} can be reached from other machines, and there are no tokens: anybody could use the server. \
-                 Listen on loopback, or say --insecure-no-token."
-            ));
-        }
+    pub(super) fn fill(self, config: &mut Config) {
         config.data = self.data;
         config.listen = self.listen;
         config.roots = self.root;
@@ -74,7 +75,8 @@ impl Flags {
         config.idle_timeout = self.idle_timeout;
         config.drain_timeout = self.drain_timeout;
         config.hosts = self.host;
+        config.public_url = self.public_url;
+        config.allow_origins = self.allow_origin;
         config.insecure_no_token = self.insecure_no_token;
-        Ok(())
     }
 }

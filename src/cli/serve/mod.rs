@@ -1,9 +1,11 @@
 //! `cloakroom serve`.
 
 mod announce;
+mod exposure;
 mod file;
 mod flags;
 mod layers;
+mod parent;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,9 +20,12 @@ use crate::engine::{Engine, StartError};
 use crate::http::{App, Server};
 use crate::operations::Registry;
 use crate::roots::Roots;
+use crate::tokens::Tokens;
+use announce::{Announcement, ServerFile};
 pub(super) use file::File;
 use flags::Flags;
 pub(super) use layers::{layered, with_variables};
+use parent::Parent;
 
 #[derive(clap::Args)]
 pub(super) struct Serve {
@@ -39,28 +44,42 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let (announce, only_check) = (self.flags.announce, self.check_config);
+        let flags = &self.flags;
+        let (announce, only_check) = (flags.announce, self.check_config);
+        let (token_per_run, exit_with_parent) = (flags.token_per_run, flags.exit_with_parent);
         let usage = |message| Failure::new(EXIT_USAGE, message);
-        let config = self.settings().map_err(usage)?;
+        let config = self.settings();
+        let tokens = tokens(&config, token_per_run).map_err(usage)?;
+        exposure::check(&config, tokens.are_required()).map_err(usage)?;
         if only_check {
             return check(&config).map_err(usage);
         }
         let mut signals = Signals::new().map_err(|error| {
             Failure::new(EXIT_FAILED, format!("cannot handle signals: {error}"))
         })?;
+        let mut parent = if exit_with_parent {
+            Parent::watch().map_err(usage)?
+        } else {
+            Parent::immortal()
+        };
         // The data first: an address that is taken on data that is in use is the latter's fault.
         let engine = start(&config).await?;
         let server = bind(&config, &engine).await?;
-        if let Err(error) = announce.say(&server) {
+        let announcement = Announcement::new(&server, &tokens)
+            .map_err(|error| Failure::new(EXIT_LISTEN, error))?;
+        let file = ServerFile::write(&config.data, &announcement)
+            .map_err(|error| Failure::new(EXIT_DATA, error))?;
+        if let Err(error) = announcement.say(announce) {
             tracing::warn!(%error, "nobody reads the announcement");
         }
         let mut fatal = engine.fatal();
         let (stop, stopped) = watch::channel(false);
-        let app = Arc::new(App::new(Arc::clone(&engine), &config));
+        let app = Arc::new(App::new(Arc::clone(&engine), &config, Arc::new(tokens)));
         let limits = config.limits.clone();
         let serving = tokio::spawn(async move { server.serve(app, &limits, stopped).await });
         tokio::select! {
             () = signals.next() => {}
+            () = parent.gone() => tracing::info!("standard input has ended"),
             reason = fatal.wait_for(Option::is_some) => {
                 let reason = reason.ok().and_then(|reason| reason.clone()).unwrap_or_default();
                 return Err(Failure::new(EXIT_DATA, format!("the database failed: {reason}")));
@@ -68,6 +87,8 @@ impl Serve {
         }
         tracing::info!("stopping; a second signal stops at once");
         stop.send_replace(true);
+        // While the data is still ours.
+        drop(file);
         tokio::select! {
             () = async {
                 // A panic there has been reported; the jobs still want their end.
@@ -81,12 +102,23 @@ impl Serve {
         }
     }
 
-    fn settings(self) -> Result<Config, String> {
+    fn settings(self) -> Config {
         let mut config = Config::default();
         self.file.fill(&mut config);
-        self.flags.fill(&mut config)?;
-        Ok(config)
+        self.flags.fill(&mut config);
+        config
     }
+}
+
+/// Who may ask. Touches nothing.
+fn tokens(config: &Config, per_run: bool) -> Result<Tokens, String> {
+    let tokens = Tokens::open(&config.data);
+    let tokens = if per_run {
+        tokens.and_then(Tokens::with_run_token)
+    } else {
+        tokens
+    };
+    tokens.map_err(|error| error.to_string())
 }
 
 /// Finds out whether a server would start with these settings, as far as that can be known without its data.

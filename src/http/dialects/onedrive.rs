@@ -15,6 +15,15 @@ pub(crate) enum Monitor {
     Failed(Value),
 }
 
+impl Monitor {
+    /// What it says, whatever the status is.
+    pub(crate) fn into_value(self) -> Value {
+        match self {
+            Self::Pending(value) | Self::Completed(value) | Self::Failed(value) => value,
+        }
+    }
+}
+
 /// A job as its monitor URL shows it.
 pub(crate) fn monitor(job: &Job) -> Monitor {
     let percent = job.progress.percent.unwrap_or(0.0);

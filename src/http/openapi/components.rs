@@ -209,6 +209,7 @@ pub(super) fn problems() -> Map<String, Value> {
             .collect();
         let headers = match *status {
             StatusCode::METHOD_NOT_ALLOWED => super::reply("", &["Allow"], &[]),
+            StatusCode::UNAUTHORIZED => super::reply("", &["WWW-Authenticate"], &[]),
             StatusCode::RANGE_NOT_SATISFIABLE => super::reply("", &["Content-Range"], &[]),
             StatusCode::NOT_FOUND
             | StatusCode::CONFLICT
@@ -232,6 +233,14 @@ pub(super) fn problems() -> Map<String, Value> {
         );
     }
     problems
+}
+
+/// How to say who asks.
+pub(super) fn security() -> Value {
+    json!({
+        "token": { "type": "http", "scheme": "bearer" },
+        "password": { "type": "http", "scheme": "basic", "description": "The token as the password." },
+    })
 }
 
 pub(super) fn parameters() -> Map<String, Value> {
@@ -331,7 +340,7 @@ pub(super) fn headers() -> Map<String, Value> {
         one(
             "Vary",
             "What else the answer depends on.",
-            json!({ "const": "prefer" }),
+            json!({ "type": "string", "pattern": "^(prefer|origin)(, (prefer|origin))*$" }),
         ),
         one(
             "Preference-Applied",
@@ -339,6 +348,12 @@ pub(super) fn headers() -> Map<String, Value> {
             text(),
         ),
         one("Allow", "The methods that this address takes.", text()),
+        one(
+            "WWW-Authenticate",
+            "How to show a token.",
+            json!({ "const": "Bearer" }),
+        ),
+        one("Set-Cookie", "A session.", text()),
         one(
             "Content-Disposition",
             "The name to save the result under, in ASCII and whole (RFC 8187).",

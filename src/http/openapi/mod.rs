@@ -22,12 +22,12 @@ Everything but results is sent with `Cache-Control: no-store`.
 
 What is not HTTP/1.1 is answered `400`, a head that is too long `431` or `414`, each without a body.";
 
-/// The description, as it is sent.
-pub(super) fn bytes(registry: &Registry) -> Bytes {
-    document(registry).to_string().into()
+/// The description, as it is sent; `base` is what every address begins with.
+pub(super) fn bytes(registry: &Registry, base: &str) -> Bytes {
+    document(registry, base).to_string().into()
 }
 
-fn document(registry: &Registry) -> Value {
+fn document(registry: &Registry, base: &str) -> Value {
     let mut paths = routes::paths();
     let mut schemas = components::schemas();
     for (name, registered) in registry.iter() {
@@ -44,19 +44,22 @@ fn document(registry: &Registry) -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "license": { "name": "MIT OR Apache-2.0", "identifier": env!("CARGO_PKG_LICENSE") },
         },
-        "servers": [{ "url": "/" }],
+        "servers": [{ "url": base }],
         "tags": [
             { "name": "operations", "description": "What a job can do, and the way to submit one." },
             { "name": "jobs", "description": "What became of a job." },
             { "name": "monitor", "description": "The same for whoever was given a job's link." },
             { "name": "server", "description": "The server itself." },
         ],
+        // Where there are no tokens, none is wanted.
+        "security": [{}, { "token": [] }, { "password": [] }],
         "paths": paths,
         "components": {
             "schemas": schemas,
             "responses": components::problems(),
             "parameters": components::parameters(),
             "headers": components::headers(),
+            "securitySchemes": components::security(),
         },
     })
 }
@@ -99,7 +102,7 @@ fn json_reply(mut reply: Value, schema: &Value) -> Value {
 
 /// The replies of one route: its own, and these problems besides those that every request may meet.
 fn replies(own: &[(&str, Value)], problems: &[u16]) -> Value {
-    const EVERYWHERE: [u16; 4] = [400, 403, 405, 421];
+    const EVERYWHERE: [u16; 5] = [400, 401, 403, 405, 421];
     let mut replies = Map::new();
     for (status, reply) in own {
         replies.insert((*status).to_owned(), reply.clone());
@@ -139,13 +142,15 @@ mod tests {
             Route::Cancel(_) => ("post", "/v1/jobs/{id}/cancel"),
             Route::Download(_) => ("get", "/v1/downloads/{id}"),
             Route::Monitor(_) => ("get", "/monitor/{token}"),
+            Route::MonitorEvents(_) => ("get", "/monitor/{token}/events"),
             Route::MonitorResult(_) => ("get", "/monitor/{token}/result"),
+            Route::Session => ("post", "/session"),
         }
     }
 
     #[test]
     fn every_description_is_of_the_route_at_its_address() {
-        let document = document(&Registry::built_in());
+        let document = document(&Registry::built_in(), "/");
         let mut described = 0;
         for (path, item) in document["paths"].as_object().expect("paths") {
             let address = path
@@ -168,6 +173,6 @@ mod tests {
                 described += usize::from(found.is_some());
             }
         }
-        assert_eq!(described, 16);
+        assert_eq!(described, 18);
     }
 }

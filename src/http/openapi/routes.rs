@@ -21,7 +21,9 @@ pub(super) fn paths() -> Map<String, Value> {
         ("/v1/jobs/{id}/cancel", cancel()),
         ("/v1/downloads/{id}", download()),
         ("/monitor/{token}", monitor()),
+        ("/monitor/{token}/events", monitor_events()),
         ("/monitor/{token}/result", monitor_result()),
+        ("/session", session()),
     ]
     .map(|(path, item)| (path.to_owned(), item))
     .into_iter()
@@ -288,6 +290,37 @@ fn monitor() -> Value {
             "responses": replies(&own, &[404, STORE]),
         },
     })
+}
+
+fn monitor_events() -> Value {
+    let stream = stream(
+        "Events `job`, each with what the monitor says, until the job has ended or is `deleted`.",
+    );
+    let over = reply("The end was seen already.", &[], &[]);
+    json!({
+        "parameters": [parameter("token")],
+        "get": {
+            "operationId": "followMonitor",
+            "tags": ["monitor"],
+            "summary": "What happens to a job, by its link",
+            "parameters": [parameter("Last-Event-ID")],
+            "responses": replies(&[("200", stream), ("204", over)], &[404, STORE]),
+        },
+    })
+}
+
+fn session() -> Value {
+    let begun = reply(
+        "The cookie of a session; none where there are no tokens.",
+        &[],
+        &["Set-Cookie"],
+    );
+    json!({ "post": {
+        "operationId": "beginSession",
+        "tags": ["server"],
+        "summary": "A cookie for a page of this server's, in exchange for a token",
+        "responses": replies(&[("204", begun)], &[]),
+    }})
 }
 
 fn monitor_result() -> Value {

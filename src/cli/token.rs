@@ -1,0 +1,69 @@
+//! `cloakroom token`: who may use the server. A running one hears of it by itself.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::{EXIT_FAILED, EXIT_USAGE, Failure};
+use crate::tokens::{self, Error};
+
+#[derive(clap::Args)]
+pub(super) struct Token {
+    /// The folder of the server's data.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "CLOAKROOM_DATA",
+        default_value = "cloakroom-data",
+        global = true
+    )]
+    data: PathBuf,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Make a token and print it, this once.
+    Add {
+        /// What it is called; jobs belong to this name.
+        name: String,
+        /// It sees the jobs of everybody.
+        #[arg(long)]
+        admin: bool,
+    },
+    /// Print the names, and which are admins.
+    List,
+    /// Remove a token; its jobs stay until they expire.
+    Remove {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl Token {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        match self.action {
+            Action::Add { name, admin } => {
+                let text = tokens::add(&self.data, &name, admin).map_err(failure)?;
+                println!("{text}");
+            }
+            Action::List => {
+                for token in tokens::list(&self.data).map_err(failure)? {
+                    let admin = if token.admin { " admin" } else { "" };
+                    println!("{}{admin}", token.name);
+                }
+            }
+            Action::Remove { name } => tokens::remove(&self.data, &name).map_err(failure)?,
+        }
+        Ok(())
+    }
+}
+
+fn failure(error: Error) -> Failure {
+    let code = match error {
+        Error::Name(_) | Error::Taken(_) | Error::Line { .. } => EXIT_USAGE,
+        Error::Unknown(_) | Error::Io { .. } | Error::Random(_) => EXIT_FAILED,
+    };
+    Failure::new(code, error)
+}

@@ -1,0 +1,257 @@
+//! Where a server is found: what it listens on, what it is called from outside, and whose pages may use it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use http::Uri;
+
+/// Something to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// An address and a port; 0 for any.
+    Tcp(SocketAddr),
+    /// A Unix domain socket, for its owner only.
+    Unix(PathBuf),
+}
+
+impl Listen {
+    /// How clients are told of it.
+    pub fn url(&self) -> String {
+        match self {
+            Self::Tcp(address) => format!("http://{address}"),
+            Self::Unix(_) => self.to_string(),
+        }
+    }
+
+    /// The address, if it is one.
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(address) => Some(*address),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// Whether other machines can reach it.
+    pub fn is_beyond_loopback(&self) -> bool {
+        match self {
+            Self::Tcp(address) => !address.ip().to_canonical().is_loopback(),
+            Self::Unix(_) => false,
+        }
+    }
+}
+
+impl From<SocketAddr> for Listen {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp(address)
+    }
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("unix:") {
+            Some("") => Err("unix: wants a path".to_owned()),
+            Some(path) => Ok(Self::Unix(path.into())),
+            None => text
+                .parse()
+                .map(Self::Tcp)
+                .map_err(|error: std::net::AddrParseError| error.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// What a server is called from outside, where a proxy stands before it. It may have a path, which the proxy takes off
+/// before it passes a request on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl {
+    origin: Origin,
+    host: String,
+    path: String,
+}
+
+impl PublicUrl {
+    /// Its scheme, host and port.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Its host, without the port.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Its path, without a slash at the end; often empty.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether it is reached through TLS.
+    pub fn is_https(&self) -> bool {
+        self.origin.0.starts_with("https:")
+    }
+}
+
+impl FromStr for PublicUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || "a public URL is http(s)://HOST[:PORT][/PATH]".to_owned();
+        let uri: Uri = text.parse().map_err(|_| expected())?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(expected());
+        };
+        // The parser drops a fragment without a word.
+        if uri.query().is_some() || text.contains('#') {
+            return Err(expected());
+        }
+        Ok(Self {
+            origin: format!("{scheme}://{authority}").parse()?,
+            host: authority.host().to_ascii_lowercase(),
+            path: uri.path().trim_end_matches('/').to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin, self.path)
+    }
+}
+
+/// The origin of a page, as browsers write it: scheme, host, and port unless it is the scheme's own; or `null`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    /// That of pages that browsers give none: sandboxed ones, and those from files.
+    pub const NULL: &'static str = "null";
+
+    /// As browsers write it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is that of pages without one.
+    pub fn is_null(&self) -> bool {
+        self.0 == Self::NULL
+    }
+}
+
+impl FromStr for Origin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || "an origin is http(s)://HOST[:PORT], or null".to_owned();
+        if text == Self::NULL {
+            return Ok(Self(text.to_owned()));
+        }
+        let lower = text.to_ascii_lowercase();
+        let (scheme, authority) = lower.split_once("://").ok_or_else(expected)?;
+        let port = match scheme {
+            "http" => ":80",
+            "https" => ":443",
+            _ => return Err(expected()),
+        };
+        let authority = authority.strip_suffix(port).unwrap_or(authority);
+        let parsed: Uri = authority.parse().map_err(|_| expected())?;
+        let is_plain = parsed.authority().is_some_and(|found| {
+            found.as_str() == authority && !found.host().is_empty() && !authority.contains('@')
+        });
+        if is_plain {
+            Ok(Self(format!("{scheme}://{authority}")))
+        } else {
+            Err(expected())
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_is_an_address_or_a_path() {
+        let check = |text: &str, beyond: bool| {
+            let listen: Listen = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert_eq!(listen.to_string(), text);
+            assert_eq!(listen.is_beyond_loopback(), beyond, "{text}");
+        };
+        check("127.0.0.1:0", false);
+        check("127.9.9.9:80", false);
+        check("[::1]:7070", false);
+        check("[::ffff:127.0.0.1]:7070", false);
+        check("unix:/run/cloakroom.sock", false);
+        check("0.0.0.0:7070", true);
+        check("[::]:7070", true);
+        check("192.168.1.2:7070", true);
+        for bad in ["localhost:7070", "127.0.0.1", ":7070", "unix:", ""] {
+            assert!(bad.parse::<Listen>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_public_url_has_an_origin_a_host_and_a_path() {
+        let check = |text: &str, shown: &str, host: &str| {
+            let url: PublicUrl = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert_eq!((url.to_string().as_str(), url.host()), (shown, host));
+        };
+        check("https://a.example", "https://a.example", "a.example");
+        check(
+            "https://A.example:443/jobs/",
+            "https://a.example/jobs",
+            "a.example",
+        );
+        check("http://[::1]:81/x/y", "http://[::1]:81/x/y", "[::1]");
+        for bad in [
+            "a.example",
+            "/jobs",
+            "ftp://a.example",
+            "https://a.example/?x",
+            "https://a.example/#x",
+            "https://u@a.example/",
+            "https:///x",
+        ] {
+            assert!(bad.parse::<PublicUrl>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_as_browsers_write_it() {
+        let check = |text: &str, shown: &str| {
+            let origin: Result<Origin, _> = text.parse();
+            assert_eq!(origin.expect(text).as_str(), shown);
+        };
+        check("http://a.example:80", "http://a.example");
+        check("https://a.example:80", "https://a.example:80");
+        check("HTTPS://A.example", "https://a.example");
+        check("null", "null");
+        for bad in [
+            "a.example",
+            "http://a.example/",
+            "http://",
+            "*",
+            "file://x",
+            "http://u@a",
+        ] {
+            assert!(bad.parse::<Origin>().is_err(), "{bad}");
+        }
+    }
+}

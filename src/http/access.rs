@@ -1,0 +1,156 @@
+//! Whom a request comes from: the token that it shows, or a session's cookie that stands for one.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, SET_COOKIE, WWW_AUTHENTICATE};
+use http::request::Parts;
+use http::{Response, StatusCode};
+
+use super::body::Body;
+use super::guard::{Guard, Pass};
+use super::problem::Problem;
+use super::session::Sessions;
+use super::{reply, route};
+use crate::engine::Caller;
+use crate::faults;
+use crate::tokens::{Hash, Token, Tokens};
+
+/// Knows who may ask.
+pub(super) struct Access {
+    tokens: Arc<Tokens>,
+    sessions: Sessions,
+}
+
+impl Access {
+    /// Asks for these tokens, if there are any.
+    pub(super) fn new(tokens: Arc<Tokens>) -> Self {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key)
+            .expect("the system has randomness, or ids could not be made either");
+        Self {
+            tokens,
+            sessions: Sessions::new(&key),
+        }
+    }
+
+    /// Whether there are tokens.
+    pub(super) fn has_tokens(&self) -> bool {
+        self.tokens.are_required()
+    }
+
+    /// Who asks.
+    ///
+    /// # Errors
+    /// 401 where a token is wanted.
+    pub(super) fn caller(&self, request: &Parts, pass: &Pass<'_>) -> Result<Caller, Problem> {
+        if !self.has_tokens() || faults::is_planned("token-check-off") {
+            return Ok(Caller::Anyone);
+        }
+        if route::is_open(request.uri.path()) {
+            return Ok(Caller::Nobody);
+        }
+        let token = if request.headers.contains_key(AUTHORIZATION) {
+            self.shown(&request.headers).map(|(_, token)| token)
+        } else if pass.is_own_page {
+            let session = self.sessions.token(&request.headers);
+            session.and_then(|hash| self.tokens.with_hash(&hash))
+        } else {
+            None
+        };
+        match token {
+            Some(Token { name, admin: true }) => Ok(Caller::Admin(name)),
+            Some(Token { name, admin: false }) => Ok(Caller::Named(name)),
+            None => Err(refusal()),
+        }
+    }
+
+    /// A session for whoever shows a token; where there are none, nobody needs one.
+    ///
+    /// # Errors
+    /// 401.
+    pub(super) fn session(
+        &self,
+        request: &Parts,
+        guard: &Guard,
+    ) -> Result<Response<Body>, Problem> {
+        let mut response = reply::no_content();
+        if self.has_tokens() {
+            // A session does not prolong itself.
+            let (hash, _) = self.shown(&request.headers).ok_or_else(refusal)?;
+            let url = guard.public_url();
+            let (path, https) = url.map_or(("", false), |url| (url.path(), url.is_https()));
+            let cookie = self.sessions.cookie(&hash, path, https);
+            response
+                .headers_mut()
+                .insert(SET_COOKIE, reply::header(&cookie));
+        }
+        Ok(response)
+    }
+
+    fn shown(&self, headers: &HeaderMap) -> Option<(Hash, Token)> {
+        self.tokens.find(&shown(headers)?)
+    }
+}
+
+fn refusal() -> Problem {
+    let detail =
+        "A token is wanted, as `Authorization: Bearer TOKEN`: `cloakroom token add` makes one.";
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+        .with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+}
+
+/// The token that a request shows: a bearer's, or as the password of whomever.
+fn shown(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let (scheme, text) = value.to_str().ok()?.split_once(' ')?;
+    let text = text.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(text.into());
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let pair = String::from_utf8(BASE64_STANDARD.decode(text).ok()?).ok()?;
+    let (_, password) = pair.split_once(':')?;
+    Some(password.to_owned().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_shown_in_two_ways() {
+        let check = |values: &[&str], expected: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(AUTHORIZATION, value.parse().expect("a header"));
+            }
+            assert_eq!(shown(&headers).as_deref(), expected, "{values:?}");
+        };
+        check(&["Bearer abc"], Some("abc"));
+        check(&["bearer  abc"], Some("abc"));
+        // "anna:abc", ":abc" and "anna:a:c".
+        check(&["Basic YW5uYTphYmM="], Some("abc"));
+        check(&["basic OmFiYw=="], Some("abc"));
+        check(&["Basic YW5uYTphOmM="], Some("a:c"));
+        for bad in [
+            "",
+            "abc",
+            "Bearer",
+            "Basic abc",
+            "Basic YW5uYQ==",
+            "Digest abc",
+        ] {
+            check(&[bad], None);
+        }
+        check(&[], None);
+        check(&["Bearer abc", "Bearer abc"], None);
+    }
+}

@@ -1,0 +1,169 @@
+//! Who may ask, as far as a request says so itself: Host, proxies, browsers. Pure: facts in, verdict out.
+//!
+//! A server without tokens trusts whoever reaches it on loopback, and a browser there runs strangers' pages: so the
+//! Host must be one of ours (or the page's own name was pointed at us), and a page of another origin is refused. With
+//! tokens a page has none to show, but a session's cookie is sent along: so the latter holds there as well.
+
+mod host;
+mod site;
+
+use std::net::IpAddr;
+
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderName};
+use http::request::Parts;
+use http::{Method, StatusCode};
+
+use super::problem::Problem;
+use crate::config::{Config, Origin, PublicUrl};
+use crate::faults;
+use site::Site;
+
+/// The rules of one server.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Guard {
+    /// Names besides `localhost` and the connection's own address.
+    names: Vec<String>,
+    public_url: Option<PublicUrl>,
+    origins: Vec<Origin>,
+    off: Option<Check>,
+}
+
+/// What is looked at. Tests show of each that it is needed, by leaving it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Check {
+    Host,
+    Proxy,
+    Site,
+    Prefetch,
+}
+
+/// What a verdict is made of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts<'a> {
+    /// What was sent.
+    pub(super) request: &'a Parts,
+    /// The address that the connection came in on; none for a Unix socket.
+    pub(super) local: Option<IpAddr>,
+    /// Whether there are tokens.
+    pub(super) has_tokens: bool,
+}
+
+/// A request that may be answered, as far as the guard is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pass<'a> {
+    /// The Host that it named.
+    pub(super) host: &'a str,
+    /// The origin of the page that asks and is allowed to, though it is not ours.
+    pub(super) origin: Option<&'a str>,
+    /// It asks only whether it may ask.
+    pub(super) is_preflight: bool,
+    /// The cookie of a session counts.
+    pub(super) is_own_page: bool,
+    /// It may start or end something: it is not fetched in advance, and no stranger's page leads here.
+    pub(super) may_act: bool,
+}
+
+impl Guard {
+    /// The rules that a server was started with.
+    pub(super) fn new(config: &Config) -> Self {
+        let public = config.public_url.iter().map(|url| url.host().to_owned());
+        Self {
+            names: config.hosts.iter().cloned().chain(public).collect(),
+            public_url: config.public_url.clone(),
+            origins: config.allow_origins.clone(),
+            off: Check::planned(),
+        }
+    }
+
+    /// What links begin with.
+    pub(super) fn base(&self, host: &str) -> String {
+        match &self.public_url {
+            Some(url) => url.to_string(),
+            None => format!("http://{host}"),
+        }
+    }
+
+    /// What it is called from outside.
+    pub(super) fn public_url(&self) -> Option<&PublicUrl> {
+        self.public_url.as_ref()
+    }
+
+    /// Whether replies depend on whose page asks.
+    pub(super) fn allows_origins(&self) -> bool {
+        !self.origins.is_empty()
+    }
+
+    /// Lets a request pass.
+    ///
+    /// # Errors
+    /// 400, 403 or 421.
+    pub(super) fn check<'a>(&self, facts: &Facts<'a>) -> Result<Pass<'a>, Problem> {
+        let request = facts.request;
+        let host = host::single(request)?;
+        let name = host::name(host)?;
+        let headers = &request.headers;
+        if !facts.has_tokens {
+            if self.looks_at(Check::Host) && !host::is_ours(name, facts.local, &self.names) {
+                return Err(host::wrong(host));
+            }
+            if self.looks_at(Check::Proxy) && headers.keys().any(is_from_a_proxy) {
+                return Err(behind_a_proxy());
+            }
+        }
+        let site = if self.looks_at(Check::Site) {
+            site::site(self, facts, host)?
+        } else {
+            Site::Own
+        };
+        let origin = match site {
+            Site::Allowed(origin) => Some(origin),
+            Site::Own | Site::Led => None,
+        };
+        let is_prefetch = self.looks_at(Check::Prefetch) && site::is_prefetch(headers);
+        if is_prefetch && !matches!(request.method, Method::GET | Method::HEAD) {
+            let detail = "What a browser fetches in advance starts and ends nothing.";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "prefetch", detail));
+        }
+        Ok(Pass {
+            host,
+            origin,
+            is_preflight: request.method == Method::OPTIONS
+                && origin.is_some()
+                && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD),
+            is_own_page: site::is_own_page(headers),
+            may_act: !is_prefetch && site != Site::Led,
+        })
+    }
+
+    fn looks_at(&self, check: Check) -> bool {
+        self.off != Some(check)
+    }
+}
+
+impl Check {
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Host, "host-check-off"),
+        (Self::Proxy, "proxy-check-off"),
+        (Self::Site, "site-check-off"),
+        (Self::Prefetch, "prefetch-check-off"),
+    ];
+
+    /// The check that a test leaves out, to see that it is missed.
+    fn planned() -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find_map(|(check, fault)| faults::is_planned(fault).then_some(check))
+    }
+}
+
+fn is_from_a_proxy(header: &HeaderName) -> bool {
+    let name = header.as_str();
+    name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip" | "via")
+}
+
+fn behind_a_proxy() -> Problem {
+    let detail = "The request came through a proxy, and this server has no tokens: see `cloakroom token add`.";
+    Problem::new(StatusCode::FORBIDDEN, "token_required_behind_proxy", detail)
+}
+
+#[cfg(test)]
+mod tests;

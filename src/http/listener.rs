@@ -1,0 +1,207 @@
+//! What a server listens on, and the connections that come in there: TCP and Unix domain sockets alike.
+
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+#[cfg(unix)]
+use tokio::net::UnixStream;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::config::Listen;
+
+#[cfg(unix)]
+use unix::OwnListener;
+
+/// One open listener.
+pub(super) enum Listener {
+    /// An address.
+    Tcp(TcpListener),
+    /// A path.
+    #[cfg(unix)]
+    Unix(OwnListener),
+}
+
+impl Listener {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// What the system says; `AddrInUse` for a Unix socket that somebody listens on.
+    pub(super) async fn bind(address: &Listen) -> io::Result<Self> {
+        match address {
+            Listen::Tcp(address) => TcpListener::bind(address).await.map(Self::Tcp),
+            #[cfg(unix)]
+            Listen::Unix(path) => OwnListener::bind(path).await.map(Self::Unix),
+            #[cfg(not(unix))]
+            Listen::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Where it is.
+    pub(super) fn address(&self) -> io::Result<Listen> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map(Listen::Tcp),
+            #[cfg(unix)]
+            Self::Unix(listener) => Ok(Listen::Unix(listener.path().to_owned())),
+        }
+    }
+
+    /// The next connection, and the address that it came in on if it has one.
+    pub(super) async fn accept(&self) -> io::Result<(Stream, Option<IpAddr>)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                // Small replies must not wait for the acknowledgement of the one before.
+                stream.set_nodelay(true)?;
+                let local = stream.local_addr()?.ip().to_canonical();
+                Ok((Stream::Tcp(stream), Some(local)))
+            }
+            #[cfg(unix)]
+            Self::Unix(listener) => Ok((Stream::Unix(listener.accept().await?), None)),
+        }
+    }
+}
+
+/// One connection.
+pub(super) enum Stream {
+    /// Through the network.
+    Tcp(TcpStream),
+    /// On this machine.
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+/// The same for every kind of connection.
+macro_rules! either {
+    ($stream:expr, $inner:ident => $call:expr) => {
+        match $stream.get_mut() {
+            Stream::Tcp($inner) => $call,
+            #[cfg(unix)]
+            Stream::Unix($inner) => $call,
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        either!(self, stream => Pin::new(stream).poll_read(context, buffer))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, stream => Pin::new(stream).poll_write(context, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, stream => Pin::new(stream).poll_write_vectored(context, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => Pin::new(stream).poll_flush(context))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => Pin::new(stream).poll_shutdown(context))
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    //! Unix domain sockets that only their owner can connect to.
+
+    use std::fs;
+    use std::io;
+    use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+    use std::path::{Path, PathBuf};
+
+    use rustix::fs::Mode;
+    use tokio::net::{UnixListener, UnixSocket, UnixStream};
+
+    /// Connections that wait to be accepted.
+    const BACKLOG: u32 = 1024;
+    const OWNER_ONLY: u32 = 0o600;
+
+    /// A listener whose socket goes with it.
+    pub(in super::super) struct OwnListener {
+        listener: UnixListener,
+        path: PathBuf,
+        /// Device and inode: the path may be another's by the time it is removed.
+        identity: (u64, u64),
+    }
+
+    impl OwnListener {
+        pub(super) async fn bind(path: &Path) -> io::Result<Self> {
+            make_way(path).await?;
+            let socket = UnixSocket::new_stream()?;
+            // Before it has a name: nobody else can connect at any moment. Where sockets without a name have no mode,
+            // the folder's has to do for an instant.
+            let _ = rustix::fs::fchmod(&socket, Mode::from_raw_mode(OWNER_ONLY));
+            socket.bind(path)?;
+            fs::set_permissions(path, fs::Permissions::from_mode(OWNER_ONLY))?;
+            let metadata = fs::symlink_metadata(path)?;
+            Ok(Self {
+                listener: socket.listen(BACKLOG)?,
+                path: path.to_owned(),
+                identity: (metadata.dev(), metadata.ino()),
+            })
+        }
+
+        pub(super) fn path(&self) -> &Path {
+            &self.path
+        }
+
+        pub(super) async fn accept(&self) -> io::Result<UnixStream> {
+            self.listener.accept().await.map(|(stream, _)| stream)
+        }
+    }
+
+    impl Drop for OwnListener {
+        fn drop(&mut self) {
+            let is_ours = fs::symlink_metadata(&self.path)
+                .is_ok_and(|found| (found.dev(), found.ino()) == self.identity);
+            if is_ours {
+                // A socket that stays is replaced at the next start.
+                let _ = fs::remove_file(&self.path);
+            }
+        }
+    }
+
+    /// Removes a socket that a server left behind that died; anything else stays.
+    async fn make_way(path: &Path) -> io::Result<()> {
+        match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+            Ok(found) if !found.file_type().is_socket() => {
+                return Err(io::Error::new(
+                    io::ErrorKind::AlreadyExists,
+                    "something else than a socket has this name",
+                ));
+            }
+            Ok(_) => {}
+        }
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+            Err(error) => Err(error),
+            Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
+        }
+    }
+}
