@@ -302,6 +302,11 @@ pub struct ResultWriter {
 }
 
 impl ResultWriter {
+    /// The digest of all that was written so far.
+    pub fn sha256(&self) -> [u8; 32] {
+        self.blob.sha256()
+    }
+
     /// The result is whole.
     ///
     /// # Errors

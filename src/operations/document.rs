@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::remote::RemoteDocument;
+use super::remote::RemoteReader;
 use super::source::Source;
 use super::{Context, Fault, Stop, walk};
 use crate::job::{BlobId, Failure};
@@ -120,7 +120,7 @@ pub enum Opened<'a> {
     /// In the store, a chunk at a time.
     Blob(BlobBytes),
     /// On another server.
-    Remote(Box<RemoteDocument<'a>>),
+    Remote(Box<RemoteReader<'a>>),
 }
 
 /// A blob's bytes in order.
@@ -163,7 +163,7 @@ impl Document {
     /// `source_not_found` or `source_unreadable` where it is a file, `fetch_failed` where it is elsewhere.
     pub fn open<'a>(&self, context: &'a Context) -> Result<Opened<'a>, Stop> {
         let remote = |uri: &str, authorization| {
-            let remote = RemoteDocument::open(context, uri, authorization)?;
+            let remote = RemoteReader::open(context, uri, authorization)?;
             Ok(Opened::Remote(Box::new(remote)))
         };
         match self {

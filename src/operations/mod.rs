@@ -8,6 +8,7 @@ mod context;
 mod copy;
 mod cores;
 mod document;
+mod fetch;
 mod log;
 mod outside;
 mod params;
@@ -310,7 +311,11 @@ impl Registry {
     /// The built-in operations.
     pub fn built_in() -> Self {
         let mut registry = Self::default();
-        let operations: [Arc<dyn Operation>; 2] = [Arc::new(zip::Zip), Arc::new(copy::Copy)];
+        let operations: [Arc<dyn Operation>; 3] = [
+            Arc::new(zip::Zip),
+            Arc::new(copy::Copy),
+            Arc::new(fetch::Fetch),
+        ];
         for operation in operations {
             registry
                 .register(operation)

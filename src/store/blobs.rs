@@ -67,6 +67,11 @@ impl BlobWriter {
         self.size
     }
 
+    /// The digest of all that was written so far.
+    pub fn sha256(&self) -> [u8; 32] {
+        self.digest.clone().finalize().into()
+    }
+
     /// All bytes are there. Waits for those under way.
     ///
     /// # Errors
@@ -125,7 +130,7 @@ impl BlobWriter {
         WholeBlob {
             blob: self.blob,
             size: self.size,
-            sha256: self.digest.clone().finalize().into(),
+            sha256: self.sha256(),
             tail_number: self.number,
             tail: self.buffer.split().freeze(),
         }

@@ -6,6 +6,7 @@ mod config;
 mod copy;
 mod crash;
 mod disk;
+mod fetch;
 mod guard;
 mod harness;
 mod job;

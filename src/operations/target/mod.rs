@@ -40,6 +40,13 @@ pub(super) enum Conflict {
     Rename,
 }
 
+impl Conflict {
+    /// Whether a name that is taken is the end.
+    pub(super) fn is_fail(self) -> bool {
+        self == Self::Fail
+    }
+}
+
 /// A name in a folder that is there.
 #[derive(Debug)]
 pub(super) struct Target {

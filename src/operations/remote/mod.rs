@@ -5,26 +5,26 @@
 //! ranges, reading starts again from the beginning, for which the reader has to be prepared. A break is forgiven again
 //! and again as long as something comes in between.
 
-use std::io::{self, Read};
+mod reader;
+
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue,
-    IF_RANGE, RANGE,
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, RANGE,
 };
 use http::{HeaderName, StatusCode};
 
 use super::{Context, Stop};
 use crate::job::Failure;
 use crate::outbound::{Error, Patience, Reply, Request, Target};
+pub(super) use reader::RemoteReader;
 
-/// Breaks in a row.
-const TRIES: u32 = 6;
+/// Before each try after a break, in milliseconds; then it is given up. Together half a minute, which most machines
+/// between here and there need to be themselves again.
+const PAUSES_MS: [u64; 7] = [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000];
 /// What has to come in between for a break to be the first in a row again, in bytes.
 const HEADWAY: u64 = 1 << 20;
-/// Before the second try; doubled with each.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// How often reading starts again from the beginning.
 const RESTARTS: u32 = 3;
 
@@ -51,7 +51,8 @@ pub(super) struct Remote<'a> {
     skip: u64,
     total: Option<u64>,
     tag: Option<HeaderValue>,
-    tries: u32,
+    /// After the latest break.
+    tries: usize,
     /// Where the latest break was.
     broke_at: u64,
     restarts: u32,
@@ -148,12 +149,12 @@ impl<'a> Remote<'a> {
         }
         self.broke_at = self.received;
         loop {
-            self.tries += 1;
-            if self.tries > TRIES || !error.may_pass() {
+            let pause = PAUSES_MS.get(self.tries).filter(|_| error.may_pass());
+            let Some(pause) = pause else {
                 return Err(failed(&error).into());
-            }
-            self.context
-                .pause(FIRST_PAUSE * 2_u32.pow(self.tries - 1))?;
+            };
+            self.tries += 1;
+            self.context.pause(Duration::from_millis(*pause))?;
             match self.ask_for_rest()? {
                 Err(next) => error = next,
                 Ok((target, reply)) => {
@@ -279,80 +280,4 @@ fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
         .split_once('/')?;
     let (first, _) = range.split_once('-')?;
     Some((first.parse().ok()?, whole.parse().ok()))
-}
-
-/// A document from elsewhere, one byte after the other. Its errors become what they were on the way to a [`Stop`].
-pub struct RemoteDocument<'a> {
-    remote: Remote<'a>,
-    piece: Bytes,
-    left: u64,
-    is_over: bool,
-}
-
-impl<'a> RemoteDocument<'a> {
-    /// Asks for it.
-    ///
-    /// # Errors
-    /// As [`Remote::open`]; also where it is encoded, which nobody asked for; `over_limit` where it is too long.
-    pub(super) fn open(
-        context: &'a Context,
-        url: &str,
-        authorization: Option<&str>,
-    ) -> Result<Self, Stop> {
-        let remote = Remote::open(context, url, authorization)?;
-        let encoding = text(remote.headers(), CONTENT_ENCODING).unwrap_or("identity");
-        if !encoding.eq_ignore_ascii_case("identity") {
-            let message = format!(
-                "{} sends it encoded, though it was asked not to.",
-                remote.target()
-            );
-            return Err(Failure::new("fetch_failed", message).into());
-        }
-        let left = context.outside().input_bytes;
-        if remote.total().is_some_and(|total| total > left) {
-            return Err(too_long(left).into());
-        }
-        Ok(Self {
-            remote,
-            piece: Bytes::new(),
-            left,
-            is_over: false,
-        })
-    }
-
-    fn next(&mut self) -> Result<Bytes, Stop> {
-        match self.remote.next()? {
-            Piece::Bytes(bytes) => {
-                let left = self.left.checked_sub(bytes.len() as u64);
-                self.left =
-                    left.ok_or_else(|| too_long(self.remote.context.outside().input_bytes))?;
-                Ok(bytes)
-            }
-            Piece::End => Ok(Bytes::new()),
-            Piece::Again => {
-                let message = format!(
-                    "{} broke off, and has changed meanwhile or cannot go on where it broke off.",
-                    self.remote.target()
-                );
-                Err(Failure::new("fetch_failed", message).into())
-            }
-        }
-    }
-}
-
-fn too_long(most: u64) -> Failure {
-    let message = format!("A document from elsewhere may be {most} bytes long.");
-    Failure::new("over_limit", message)
-}
-
-impl Read for RemoteDocument<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.piece.is_empty() && !self.is_over {
-            self.piece = self.next()?;
-            self.is_over = self.piece.is_empty();
-        }
-        let taken = self.piece.len().min(buffer.len());
-        self.piece.copy_to_slice(&mut buffer[..taken]);
-        Ok(taken)
-    }
 }

@@ -1,0 +1,210 @@
+//! What a server says of what it sends: its media type and its name.
+
+use http::HeaderMap;
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use percent_encoding::percent_decode_str;
+
+use crate::operations::remote::Remote;
+
+/// What file systems allow a name, in bytes.
+const NAME_BYTES: usize = 255;
+/// The longest media type that is worth keeping, in bytes.
+const TYPE_BYTES: usize = 255;
+
+/// A media type, and a name to save it under.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Label {
+    pub(super) media_type: String,
+    pub(super) filename: String,
+}
+
+impl Label {
+    pub(super) fn of(remote: &Remote<'_>) -> Self {
+        Self::from_parts(remote.headers(), remote.target().url().path())
+    }
+
+    /// The name is what Content-Disposition says, or else the last part of the URL's path.
+    fn from_parts(headers: &HeaderMap, path: &str) -> Self {
+        let said = headers.get(CONTENT_DISPOSITION).and_then(|value| {
+            let text = String::from_utf8_lossy(value.as_bytes());
+            filename(&text).and_then(|name| plain(&name))
+        });
+        let last = || {
+            let part = path.rsplit('/').find(|part| !part.is_empty())?;
+            plain(&percent_decode_str(part).decode_utf8_lossy())
+        };
+        Self {
+            media_type: media_type(headers),
+            filename: said.or_else(last).unwrap_or_else(|| "download".into()),
+        }
+    }
+}
+
+fn media_type(headers: &HeaderMap) -> String {
+    let said = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let is_token = |text: &str| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        !text.is_empty() && text.bytes().all(plain)
+    };
+    let is_type = |text: &&str| {
+        let name = text.split(';').next().unwrap_or_default().trim_end();
+        let parts = name.split_once('/');
+        text.len() <= TYPE_BYTES && parts.is_some_and(|(kind, sub)| is_token(kind) && is_token(sub))
+    };
+    said.map(str::trim)
+        .filter(is_type)
+        .unwrap_or("application/octet-stream")
+        .to_owned()
+}
+
+/// A name that is no path and has nothing in it that does not show; none if nothing is left.
+fn plain(name: &str) -> Option<String> {
+    let last = name.rsplit(['/', '\\']).next()?;
+    let shown: String = last.chars().filter(|c| !c.is_control()).collect();
+    let mut shown = shown.trim();
+    while shown.len() > NAME_BYTES {
+        let (end, _) = shown.char_indices().next_back()?;
+        shown = &shown[..end];
+    }
+    let is_name = !shown.is_empty() && !shown.chars().all(|c| c == '.');
+    is_name.then(|| shown.to_owned())
+}
+
+/// The name in a Content-Disposition (RFC 6266): `filename*` before `filename`.
+fn filename(text: &str) -> Option<String> {
+    let (_, mut rest) = text.split_once(';')?;
+    let mut simple = None;
+    loop {
+        let (name, after) = rest.split_once('=')?;
+        let (value, after) = value(after.trim_start());
+        let name = name.trim().to_ascii_lowercase();
+        if name == "filename*"
+            && let Some(extended) = extended(&value)
+        {
+            return Some(extended);
+        }
+        if name == "filename" && simple.is_none() {
+            simple = Some(value);
+        }
+        match after.split_once(';') {
+            Some((_, next)) if next.contains('=') => rest = next,
+            _ => return simple,
+        }
+    }
+}
+
+/// A token or a quoted string, and what comes after it.
+fn value(text: &str) -> (String, &str) {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find(';').unwrap_or(text.len());
+        return (text[..end].trim().to_owned(), &text[end..]);
+    };
+    let mut value = String::new();
+    let mut letters = quoted.char_indices();
+    while let Some((at, letter)) = letters.next() {
+        match letter {
+            '"' => return (value, &quoted[at + 1..]),
+            '\\' => value.extend(letters.next().map(|(_, letter)| letter)),
+            _ => value.push(letter),
+        }
+    }
+    (value, "")
+}
+
+/// `UTF-8''na%C3%AFve.txt` (RFC 8187).
+fn extended(value: &str) -> Option<String> {
+    let mut parts = value.splitn(3, '\'');
+    let (charset, _, text) = (parts.next()?, parts.next()?, parts.next()?);
+    let bytes: Vec<u8> = percent_decode_str(text).collect();
+    if charset.eq_ignore_ascii_case("utf-8") {
+        return String::from_utf8(bytes).ok();
+    }
+    // Its first 256 characters are those of Unicode.
+    charset
+        .eq_ignore_ascii_case("iso-8859-1")
+        .then(|| bytes.into_iter().map(char::from).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn label(disposition: &[u8], media_type: &[u8], path: &str) -> Label {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            (CONTENT_DISPOSITION, disposition),
+            (CONTENT_TYPE, media_type),
+        ] {
+            if !value.is_empty() {
+                headers.insert(name, HeaderValue::from_bytes(value).expect("a header"));
+            }
+        }
+        Label::from_parts(&headers, path)
+    }
+
+    #[test]
+    fn a_name_is_what_the_server_says_or_the_end_of_the_path() {
+        let check = |disposition: &str, path: &str, expected: &str| {
+            let found = label(disposition.as_bytes(), b"", path).filename;
+            assert_eq!(found, expected, "{disposition} {path}");
+        };
+        check("", "/a/b.txt", "b.txt");
+        check("", "/a/b/", "b");
+        check("", "/", "download");
+        check("", "/a%20b%2Fc.txt", "c.txt");
+        check("", "/na%C3%AFve.txt", "naïve.txt");
+        check("", "/..%2f..", "download");
+        check("attachment", "/x", "x");
+        check("attachment; filename=a.txt", "/x", "a.txt");
+        check(
+            "attachment; filename=\"a; b=\\\"c\\\".txt\"",
+            "/x",
+            "a; b=\"c\".txt",
+        );
+        check("inline;FILENAME = a.txt ; size=3", "/x", "a.txt");
+        check(
+            "attachment; filename=\"plain.txt\"; filename*=UTF-8''na%C3%AFve.txt",
+            "/x",
+            "naïve.txt",
+        );
+        check("attachment; filename*=utf-8'en'a%20b", "/x", "a b");
+        check("attachment; filename*=ISO-8859-1''na%EFve", "/x", "naïve");
+        check("attachment; filename*=KOI8-R''a; filename=b", "/x", "b");
+        check("attachment; filename*=UTF-8''%FF; filename=b", "/x", "b");
+        check("attachment; filename=\"../../etc/passwd\"", "/x", "passwd");
+        check("attachment; filename=\"C:\\\\a\\\\b.txt\"", "/x", "b.txt");
+        check("attachment; filename*=UTF-8''%2e%2e%2fa%00b", "/x", "ab");
+        check("attachment; filename=\"\"", "/x", "x");
+        check("attachment; filename=\"..\"", "/x", "x");
+        check("attachment; filename=\"open", "/x", "open");
+        check("attachment; filename", "/x", "x");
+        check(";;;=;;", "/x", "x");
+        let long = format!("attachment; filename={}", "ü".repeat(200));
+        check(&long, "/x", &"ü".repeat(127));
+    }
+
+    #[test]
+    fn a_media_type_is_one_or_is_unknown() {
+        let check = |said: &[u8], expected: &str| {
+            assert_eq!(label(b"", said, "/").media_type, expected);
+        };
+        check(b"text/html; charset=utf-8", "text/html; charset=utf-8");
+        check(b" image/svg+xml ", "image/svg+xml");
+        for bad in [
+            &b""[..],
+            b"text",
+            b"text/",
+            b"/html",
+            b"a b/c",
+            b"text/\xFF",
+            b"text/html\xC3\xBC",
+            &[b'a'; 300],
+        ] {
+            check(bad, "application/octet-stream");
+        }
+    }
+}

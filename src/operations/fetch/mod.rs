@@ -1,0 +1,161 @@
+//! `fetch`: what is at a URL becomes the result, or a file below a root.
+//!
+//! Streams, across breaks of the connection (see [`Remote`]), so that a few chunks are in memory however long it is. A
+//! file is made under a temporary name beside its target, synced, and gets its name when it is whole and has the digest
+//! that was asked for.
+
+mod label;
+mod params;
+mod sink;
+
+use std::io::{self, Write};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::remote::{Piece, Remote};
+use super::target::{Draft, Target};
+use super::{Context, Description, Fault, Operation, Product, Stop};
+use crate::job::Failure;
+use crate::roots::Roots;
+use label::Label;
+use params::FetchParams;
+use sink::{FileSink, ResultSink, Sink};
+
+pub(super) struct Fetch;
+
+/// What was fetched.
+#[derive(Debug, Serialize, Deserialize)]
+struct Fetched {
+    bytes: u64,
+    sha256: String,
+    media_type: String,
+}
+
+impl Operation for Fetch {
+    fn describe(&self) -> Description {
+        Description::new::<FetchParams>("fetch", "Fetch what is at a URL")
+    }
+
+    fn check(&self, params: &Value, roots: &Roots) -> Result<(), Vec<Fault>> {
+        params::check(params, roots)
+    }
+
+    fn run(&self, context: &Context) -> Result<Product, Stop> {
+        let params: FetchParams = context.params()?;
+        match &params.to {
+            Some(to) => fetch_file(context, &params, &to.0),
+            None => fetch_result(context, &params),
+        }
+    }
+}
+
+fn fetch_result(context: &Context, params: &FetchParams) -> Result<Product, Stop> {
+    let mut remote = open(context, params)?;
+    let mut sink = ResultSink::new(context, &Label::of(&remote));
+    pump(context, params, &mut remote, &mut sink)?;
+    context.phase("Fetched");
+    sink.finish()
+}
+
+fn fetch_file(context: &Context, params: &FetchParams, to: &str) -> Result<Product, Stop> {
+    let target = Target::open(context.roots(), to)?;
+    let mut draft = Draft::new(&target, context);
+    let (path, fetched) = match draft.placed::<Fetched>()? {
+        Some(placed) => placed,
+        None => make_file(context, params, &target, draft)?,
+    };
+    context.phase("Fetched");
+    let Fetched {
+        bytes,
+        sha256,
+        media_type,
+    } = fetched;
+    let report = json!({ "path": path, "bytes": bytes, "sha256": sha256, "mediaType": media_type });
+    let mut result = context.result("application/json", "fetch.json");
+    writeln!(result, "{report}")?;
+    result.finish()
+}
+
+/// Fetches it under its temporary name, and puts it in its place.
+fn make_file(
+    context: &Context,
+    params: &FetchParams,
+    target: &Target,
+    draft: Draft<'_>,
+) -> Result<(String, Fetched), Stop> {
+    // Nobody should learn after an hour that the name is taken.
+    if params.conflict.is_fail() && target.look().is_some() {
+        return Err(target.taken().into());
+    }
+    let mut remote = open(context, params)?;
+    let mut sink = FileSink::new(draft.create_file()?, target);
+    let fetched = pump(context, params, &mut remote, &mut sink)?;
+    context.phase("Writing to the disk");
+    sink.flush_to_disk(context)?;
+    context.phase("Placing");
+    let path = draft.place(params.conflict, &fetched)?;
+    Ok((path, fetched))
+}
+
+fn open<'a>(context: &'a Context, params: &FetchParams) -> Result<Remote<'a>, Stop> {
+    context.phase("Connecting");
+    let remote = Remote::open(context, &params.uri, None)?;
+    context.phase("Fetching");
+    context.stage(&Label::of(&remote).filename, 1, 1);
+    Ok(remote)
+}
+
+/// Moves everything from there to here; what is here in the end is what was asked for.
+fn pump(
+    context: &Context,
+    params: &FetchParams,
+    remote: &mut Remote<'_>,
+    sink: &mut impl Sink,
+) -> Result<Fetched, Stop> {
+    check_size(params, remote.total().unwrap_or(0))?;
+    let mut bytes = 0;
+    context.bytes(bytes, remote.total());
+    loop {
+        match remote.next()? {
+            Piece::Bytes(piece) => {
+                bytes += piece.len() as u64;
+                check_size(params, bytes)?;
+                sink.take(&piece)?;
+            }
+            Piece::Again => {
+                check_size(params, remote.total().unwrap_or(0))?;
+                bytes = 0;
+                sink.restart(&Label::of(remote))?;
+            }
+            Piece::End => break,
+        }
+        context.bytes(bytes, remote.total());
+    }
+    let sha256 = hex::encode(sink.sha256());
+    params.check_digest(&sha256)?;
+    Ok(Fetched {
+        bytes,
+        sha256,
+        media_type: Label::of(remote).media_type,
+    })
+}
+
+fn check_size(params: &FetchParams, bytes: u64) -> Result<(), Failure> {
+    match params.max_bytes {
+        Some(most) if bytes > most => {
+            let message = format!("It is longer than the {most} bytes that max-bytes allows.");
+            Err(Failure::new("result_too_large", message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes to the disk on a thread that may take its time, which is left alone when the attempt is to stop.
+fn wait_for_disk(
+    context: &Context,
+    work: impl FnOnce() -> io::Result<()> + Send + 'static,
+) -> Result<io::Result<()>, Stop> {
+    let done = context.block_on(async { tokio::task::spawn_blocking(work).await })?;
+    Ok(done.unwrap_or_else(|error| Err(io::Error::other(error))))
+}

@@ -1,0 +1,103 @@
+//! Where fetched bytes go.
+
+use std::fs::File;
+use std::io::{Seek, Write};
+
+use sha2::{Digest, Sha256};
+
+use super::label::Label;
+use super::wait_for_disk;
+use crate::operations::target::Target;
+use crate::operations::{Context, Product, ResultWriter, Stop};
+
+/// Takes bytes in order, and may be told to forget them all.
+pub(super) trait Sink {
+    /// The next bytes.
+    ///
+    /// # Errors
+    /// What the disk says.
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Stop>;
+
+    /// Everything comes once more, and may be called something else.
+    ///
+    /// # Errors
+    /// What the disk says.
+    fn restart(&mut self, label: &Label) -> Result<(), Stop>;
+
+    /// The digest of all that was taken.
+    fn sha256(&self) -> [u8; 32];
+}
+
+/// Into the store.
+pub(super) struct ResultSink<'a> {
+    context: &'a Context,
+    writer: ResultWriter,
+}
+
+impl<'a> ResultSink<'a> {
+    pub(super) fn new(context: &'a Context, label: &Label) -> Self {
+        let writer = context.result(&label.media_type, &label.filename);
+        Self { context, writer }
+    }
+
+    pub(super) fn finish(self) -> Result<Product, Stop> {
+        self.writer.finish()
+    }
+}
+
+impl Sink for ResultSink<'_> {
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        Ok(self.writer.write_all(bytes)?)
+    }
+
+    fn restart(&mut self, label: &Label) -> Result<(), Stop> {
+        // What was stored of the last one is freed.
+        *self = Self::new(self.context, label);
+        Ok(())
+    }
+
+    fn sha256(&self) -> [u8; 32] {
+        self.writer.sha256()
+    }
+}
+
+/// Into a file that has no name of its own yet.
+pub(super) struct FileSink<'a> {
+    file: File,
+    target: &'a Target,
+    digest: Sha256,
+}
+
+impl<'a> FileSink<'a> {
+    pub(super) fn new(file: File, target: &'a Target) -> Self {
+        Self {
+            file,
+            target,
+            digest: Sha256::new(),
+        }
+    }
+
+    pub(super) fn flush_to_disk(self, context: &Context) -> Result<(), Stop> {
+        let Self { file, target, .. } = self;
+        let flushed = wait_for_disk(context, move || file.sync_all())?;
+        flushed.map_err(|e| target.failed(&e).into())
+    }
+}
+
+impl Sink for FileSink<'_> {
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        self.digest.update(bytes);
+        let written = self.file.write_all(bytes);
+        written.map_err(|e| self.target.failed(&e).into())
+    }
+
+    fn restart(&mut self, _: &Label) -> Result<(), Stop> {
+        self.digest.reset();
+        let emptied = self.file.set_len(0).and_then(|()| self.file.rewind());
+        emptied.map_err(|e| self.target.failed(&e).into())
+    }
+
+    fn sha256(&self) -> [u8; 32] {
+        self.digest.clone().finalize().into()
+    }
+}

@@ -1,0 +1,122 @@
+//! `https`: whom we believe to be who they say they are.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use serde_json::json;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::{failure, fetched};
+use crate::harness::{Server, Site};
+use crate::origin::Origin;
+
+type Authority = CertifiedIssuer<'static, KeyPair>;
+
+fn authority() -> Authority {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    CertifiedIssuer::self_signed(params, key).expect("a certificate")
+}
+
+/// A server with a certificate for these names, which says hello by https to whoever believes it. Gives its port.
+fn hello(authority: &Authority, names: &[&str], lifetime: (i32, i32)) -> u16 {
+    let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+    let mut params = CertificateParams::new(names).expect("names");
+    params.not_before = rcgen::date_time_ymd(lifetime.0, 1, 1);
+    params.not_after = rcgen::date_time_ymd(lifetime.1, 1, 1);
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params.signed_by(&key, authority).expect("a certificate");
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+        )
+        .expect("a key for the certificate");
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let connection = ServerConnection::new(Arc::clone(&config)).expect("a connection");
+            let mut stream = StreamOwned::new(connection, stream.expect("a connection"));
+            answer(&mut stream);
+        }
+    });
+    port
+}
+
+/// Says hello to a request, if there is one: whoever does not believe us makes none.
+fn answer(stream: &mut (impl std::io::Read + std::io::Write)) {
+    let mut request = Vec::new();
+    let mut byte = [0];
+    while !request.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1) => request.push(byte[0]),
+            _ => return,
+        }
+    }
+    let reply = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+    stream.write_all(reply).expect("it is taken");
+    stream.flush().expect("it is taken");
+}
+
+/// A server of ours that trusts what is in this file.
+fn serve(site: &Site, roots: &str) -> Server {
+    let file = site.path().join("roots.pem");
+    std::fs::write(&file, roots).expect("a file");
+    let mut command = site.command();
+    command
+        .env("SSL_CERT_FILE", file)
+        .env_remove("SSL_CERT_DIR");
+    site.serve_with(command)
+}
+
+#[test]
+fn only_who_proves_to_be_the_host_is_believed() {
+    let (ours, theirs) = (authority(), authority());
+    let valid = (2020, 2999);
+    let site = Site::new();
+    let server = serve(&site, &ours.pem());
+    let client = server.client();
+    let url = |host: &str, port| json!({ "uri": format!("https://{host}:{port}/") });
+
+    let good = hello(&ours, &["localhost", "127.0.0.1"], valid);
+    for host in ["localhost", "127.0.0.1", "LOCALHOST", "0x7f.1"] {
+        assert_eq!(fetched(client, &url(host, good)).1.body, b"hello", "{host}");
+    }
+    let plain = Origin::saying("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
+    for (what, port) in [
+        ("another authority's", hello(&theirs, &["localhost"], valid)),
+        ("another name's", hello(&ours, &["example.org"], valid)),
+        ("an address's", hello(&ours, &["127.0.0.1"], valid)),
+        ("an old one", hello(&ours, &["localhost"], (2020, 2021))),
+        ("a future one", hello(&ours, &["localhost"], (2998, 2999))),
+        ("none at all", plain.address().port()),
+    ] {
+        let (code, message) = failure(client, &url("localhost", port));
+        assert_eq!(code, "fetch_failed", "{what}: {message}");
+        assert!(message.contains("encrypted"), "{what}: {message}");
+    }
+    server.stop();
+}
+
+#[test]
+fn a_machine_that_trusts_nobody_says_so() {
+    let port = hello(&authority(), &["localhost"], (2020, 2999));
+    let site = Site::new();
+    let server = serve(&site, "");
+    let (code, message) = failure(
+        server.client(),
+        &json!({ "uri": format!("https://localhost:{port}/") }),
+    );
+    assert_eq!(code, "fetch_failed");
+    assert!(message.contains("SSL_CERT_FILE"), "{message}");
+    server.stop();
+}
