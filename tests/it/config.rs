@@ -110,7 +110,7 @@ fn what_is_wrong_with_a_file_is_told_by_line() {
         ),
         (
             "[callbacks]\nallow = ['10.0.0.0/99']",
-            &["2: ", "neither a host's name nor a network"],
+            &["2: ", "neither a host's name, an address, nor a network"],
         ),
         ("[callbacks]\nsecrets = ['s3cr3t']", &["2: ", "whsec_"]),
         (

@@ -30,7 +30,11 @@ fn every_route_that_answers_is_described() {
         ("GET", "/v1/operations", 200),
         ("GET", "/v1/operations/zip", 200),
         ("GET", "/v1/operations/digest", 200),
+        ("GET", "/v1/operations/copy", 200),
+        ("GET", "/v1/operations/fetch", 200),
         ("POST", "/v1/operations/zip", 422),
+        ("POST", "/v1/operations/copy", 422),
+        ("POST", "/v1/operations/fetch", 422),
         ("POST", "/v1/operations/digest", 422),
         ("GET", "/v1/jobs", 200),
         ("GET", "/v1/jobs/{id}", 200),
@@ -137,7 +141,7 @@ fn params_are_described_as_the_operations_are() {
     let description = description(&client);
     let operations = client.get("/v1/operations", 200).json();
     let operations = operations["operations"].as_array().expect("operations");
-    assert_eq!(operations.len(), 2);
+    assert_eq!(operations.len(), 4);
     for operation in operations {
         let name = operation["name"].as_str().expect("a name");
         let mut expected = operation["params"].clone();
@@ -153,7 +157,7 @@ fn params_are_described_as_the_operations_are() {
         if let Some(document) = expected.pointer_mut("/$defs/Document/anyOf") {
             let alternatives = document.as_array_mut().expect("alternatives");
             alternatives.retain(|alternative| alternative["readOnly"] != true);
-            assert_eq!(alternatives.len(), 3);
+            assert_eq!(alternatives.len(), 4);
         }
         assert_eq!(described, expected, "{name}");
 
