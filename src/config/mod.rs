@@ -2,6 +2,7 @@
 //! fills it in.
 
 mod callbacks;
+mod command;
 mod limits;
 mod operation;
 mod place;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use crate::address::{self, Policy};
 use crate::roots::RootSpec;
 pub use callbacks::{Callbacks, Secret};
+pub use command::{CommandSpec, InputSpec, OutputSpec};
 pub use limits::Limits;
 pub use operation::Tuning;
 pub use place::{Listen, Origin, PublicUrl};
@@ -50,6 +52,8 @@ pub struct Config {
     pub callbacks: Callbacks,
     /// What is said of operations that are built in, by name.
     pub operations: BTreeMap<String, Tuning>,
+    /// Programs that are offered as operations, by name.
+    pub commands: BTreeMap<String, CommandSpec>,
     /// Addresses of the operator's own.
     pub routes: Vec<Route>,
 }
@@ -70,6 +74,7 @@ impl Default for Config {
             limits: Limits::default(),
             callbacks: Callbacks::default(),
             operations: BTreeMap::new(),
+            commands: BTreeMap::new(),
             routes: Vec::new(),
         }
     }

@@ -32,6 +32,7 @@ const PROGRESS_PERIOD: Duration = Duration::from_millis(100);
 
 struct Running {
     token: Option<Arc<str>>,
+    operation: Arc<str>,
     attempt: u32,
     signal: Arc<Signal>,
     context: Option<Arc<Context>>,
@@ -114,6 +115,7 @@ impl Runner {
     pub(super) fn admit(&self, job: &Job) {
         let running = Running {
             token: job.token.clone(),
+            operation: Arc::clone(&job.operation),
             attempt: job.attempt,
             signal: Arc::default(),
             context: None,
@@ -164,7 +166,7 @@ impl Runner {
         for running in self.running.lock().values() {
             running.signal.raise(Reason::Draining);
         }
-        if ended(Duration::from_secs(1)).await {
+        if ended(self.stop_time()).await {
             return;
         }
         let left: Vec<_> = self
@@ -183,6 +185,15 @@ impl Runner {
                 tracing::error!(job.seq = seq.0, %error, "the job could not be put back");
             }
         }
+    }
+
+    /// How long the operations may take to stop that run.
+    fn stop_time(&self) -> Duration {
+        let running = self.running.lock();
+        let operations = running.values().map(|running| &running.operation);
+        let times =
+            operations.filter_map(|name| Some(self.registry.get(name)?.1.description.stop_time));
+        times.max().unwrap_or_default()
     }
 
     /// Shows progress whenever there is some. Runs until it is dropped.

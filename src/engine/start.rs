@@ -15,7 +15,7 @@ use super::sweeper::Sweeper;
 use super::{Engine, StartError, recovery};
 use crate::config::Config;
 use crate::job::{Seq, Status};
-use crate::operations::{Description, Outside, Registry};
+use crate::operations::{Description, Outside, Registry, command};
 use crate::outbound::Client;
 use crate::roots::Roots;
 use crate::store::{self, Committed, Limits, Observer, OpenError, Options, Store};
@@ -133,6 +133,7 @@ impl Engine {
             options,
             Arc::clone(&desk) as Arc<dyn Observer>,
         )?;
+        command::clear(&config.data);
         roots.protect(&store::own_files(&config.data));
         let default_timeout_ms = config.idle_timeout.as_millis() as i64;
         let idle = Idle::new(

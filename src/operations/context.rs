@@ -227,6 +227,28 @@ impl Context {
         &self.log
     }
 
+    /// Call it now and then while something grows on the disk.
+    ///
+    /// # Errors
+    /// `storage_full` where there is less room than must stay free.
+    pub(super) fn check_room(&self) -> Result<(), Stop> {
+        if self.store().has_room() {
+            return Ok(());
+        }
+        let message = "There is no room on the server's disk.";
+        Err(Failure::new("storage_full", message).into())
+    }
+
+    /// Whether a result may not have so many bytes.
+    pub(super) fn is_too_large(&self, bytes: u64) -> bool {
+        bytes > self.shared.result_bytes
+    }
+
+    /// What is said of such a result.
+    pub(super) fn too_large(&self) -> Failure {
+        Failure::new("result_too_large", too_large(self.shared.result_bytes))
+    }
+
     /// Says what is being done, for people.
     pub fn phase(&self, phase: &str) {
         self.update(|progress| progress.phase = Some(phase.to_owned()));
@@ -325,8 +347,7 @@ impl Write for ResultWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.blob.size() + bytes.len() as u64 > self.most_bytes {
             // The kind says it to whoever passes the error on in one of its own.
-            let most = self.most_bytes;
-            let message = format!("The result is longer than the {most} bytes that it may have.");
+            let message = too_large(self.most_bytes);
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
         }
         self.blob.write(bytes)
@@ -335,6 +356,10 @@ impl Write for ResultWriter {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+fn too_large(most_bytes: u64) -> String {
+    format!("The result is longer than the {most_bytes} bytes that it may have.")
 }
 
 /// A result that is whole, and how to hand it out.

@@ -4,6 +4,7 @@
 //! [`Context`] to read its params, report progress, notice a cancel and stream its result.
 
 mod coerce;
+pub(crate) mod command;
 mod context;
 mod copy;
 mod cores;
@@ -35,6 +36,7 @@ use crate::plan::{Policy, Restart};
 use crate::roots::Roots;
 pub use coerce::coerce;
 pub(crate) use coerce::make_whole;
+pub use command::{Command, SpecError};
 pub use context::{Context, Product, ProgressSink, Reason, ResultWriter, Shared, Signal};
 pub use cores::Cores;
 pub use document::Document;
@@ -76,6 +78,8 @@ pub struct Description {
     pub max_attempts: u32,
     /// How long one attempt may take; none for as long as it likes.
     pub timeout: Option<Duration>,
+    /// How long an attempt may take to stop when it is asked to.
+    pub stop_time: Duration,
     /// How many of its jobs may run at once; none for as many as there are workers.
     pub concurrency: Option<usize>,
     /// How long its ended jobs stay untouched before they are forgotten; none for the server's own time.
@@ -94,6 +98,7 @@ impl Description {
             restart: Restart::Requeue,
             max_attempts: 3,
             timeout: None,
+            stop_time: Duration::from_secs(1),
             concurrency: None,
             idle_timeout: None,
         }
@@ -289,6 +294,9 @@ pub enum RegisterError {
         "{0:?} is not an operation's name: lower-case letters, digits and '-' are, and a letter first"
     )]
     Name(String),
+    /// A command is not declared as it should be.
+    #[error("the command {0:?}: {1}")]
+    Command(String, SpecError),
     /// Nothing is called so.
     #[error("there is no operation {0:?}")]
     Unknown(String),
@@ -332,6 +340,12 @@ impl Registry {
         let mut registry = Self::built_in();
         for (name, tuning) in &config.operations {
             registry.tune(name, tuning)?;
+        }
+        for (name, spec) in &config.commands {
+            let command = Command::new(name, spec, &config.data)
+                .map_err(|error| RegisterError::Command(name.clone(), error))?;
+            registry.register(Arc::new(command))?;
+            registry.tune(name, &spec.tuning())?;
         }
         Ok(registry)
     }

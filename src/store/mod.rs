@@ -383,6 +383,11 @@ impl Store {
         self.disk.look();
     }
 
+    /// Whether there is room for more. Looks at the disk.
+    pub fn has_room(&self) -> bool {
+        self.disk.has_room_now()
+    }
+
     /// Stores a job; once this returns it is on the disk.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use crate::harness::{Server, Site, incompressible};
 
 impl Site {
     /// Writes a configuration file and gives the command line of a server that reads it, and says nothing else.
-    fn configured(&self, text: &str) -> Command {
+    pub(crate) fn configured(&self, text: &str) -> Command {
         let path = self.path().join("cloakroom.toml");
         std::fs::write(&path, text).expect("a file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
@@ -30,7 +30,7 @@ fn said(output: &Output) -> &str {
 }
 
 #[track_caller]
-fn check_refused(command: &mut Command, parts: &[&str]) {
+pub(crate) fn check_refused(command: &mut Command, parts: &[&str]) {
     let output = command.arg("--check-config").output().expect("it runs");
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(output.stdout.is_empty());
@@ -119,7 +119,7 @@ fn what_is_wrong_with_a_file_is_told_by_line() {
         ),
         (
             "[operations]\nzap.timeout = '1s'",
-            &["2: there is no operation \"zap\""],
+            &["2: \"zap\" is no operation that is built in"],
         ),
         (
             "[operations.zip]\nenv = ['A']",

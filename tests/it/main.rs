@@ -2,6 +2,7 @@
 
 mod access;
 mod clock;
+mod command;
 mod config;
 mod copy;
 mod crash;

@@ -18,7 +18,7 @@ use super::{EXIT_DATA, EXIT_FAILED, EXIT_LISTEN, EXIT_USAGE, Failure};
 use crate::config::Config;
 use crate::engine::{Engine, StartError};
 use crate::http::{App, Server};
-use crate::operations::Registry;
+use crate::operations::{Registry, command};
 use crate::roots::Roots;
 use crate::tokens::Tokens;
 use announce::{Announcement, ServerFile};
@@ -62,6 +62,8 @@ impl Serve {
         } else {
             Parent::immortal()
         };
+        // This process has no children but commands.
+        command::become_reaper();
         // The data first: an address that is taken on data that is in use is the latter's fault.
         let engine = start(&config).await?;
         let server = bind(&config, &engine).await?;
@@ -89,7 +91,7 @@ impl Serve {
         stop.send_replace(true);
         // While the data is still ours.
         drop(file);
-        tokio::select! {
+        let stopped = tokio::select! {
             () = async {
                 // A panic there has been reported; the jobs still want their end.
                 let _ = serving.await;
@@ -99,7 +101,9 @@ impl Serve {
                 let message = "stopped at once; what ran runs again at the next start";
                 Err(Failure::new(EXIT_FAILED, message))
             }
-        }
+        };
+        command::kill_all();
+        stopped
     }
 
     fn settings(self) -> Config {

@@ -9,6 +9,7 @@ use crate::job::Failure;
 use crate::operations::source::Source;
 use crate::operations::walk::{Found, Kind, Skipped, Walker};
 use crate::operations::{Context, Stop};
+use crate::roots::Roots;
 
 /// How much there is.
 #[derive(Debug, Default, Clone, Copy)]
@@ -30,25 +31,29 @@ struct Reading {
 /// The reader.
 pub(super) struct Feed<'a> {
     context: &'a Context,
+    roots: &'a Roots,
     prune: &'a dyn Fn(&Path) -> bool,
     tops: std::slice::Iter<'a, Top>,
     walk: Option<(Walker<'a>, &'a str)>,
     reading: Option<Reading>,
     done: Tally,
-    total: Tally,
+    total: Option<Tally>,
     skipped: Skipped,
 }
 
 impl<'a> Feed<'a> {
-    /// Will read `total` below `tops`, but for what changes meanwhile.
+    /// Will read `total` below `tops`, but for what changes meanwhile. Without a total no progress is shown. What is
+    /// in a top without a name is at the top itself.
     pub(super) fn new(
         context: &'a Context,
+        roots: &'a Roots,
         prune: &'a dyn Fn(&Path) -> bool,
         tops: &'a [Top],
-        total: Tally,
+        total: Option<Tally>,
     ) -> Self {
         Self {
             context,
+            roots,
             prune,
             tops: tops.iter(),
             walk: None,
@@ -84,8 +89,10 @@ impl<'a> Feed<'a> {
                 return Ok(());
             };
             self.done.entries += 1;
-            let total = self.total.entries.max(self.done.entries);
-            self.context.stage(&name, self.done.entries, total);
+            if let Some(total) = self.total {
+                let total = total.entries.max(self.done.entries);
+                self.context.stage(&name, self.done.entries, total);
+            }
             let metadata = found.metadata.clone();
             match &found.kind {
                 Kind::Folder => unit.parts.push_back(Part::Folder(Head { name, metadata })),
@@ -136,7 +143,9 @@ impl<'a> Feed<'a> {
             self.reading = None;
         }
         self.done.bytes += read;
-        self.context.bytes(self.done.bytes, Some(self.total.bytes));
+        if let Some(total) = self.total {
+            self.context.bytes(self.done.bytes, Some(total.bytes));
+        }
         Ok(())
     }
 
@@ -145,6 +154,9 @@ impl<'a> Feed<'a> {
         loop {
             if let Some((walker, top)) = &mut self.walk {
                 if let Some(found) = walker.next()? {
+                    if top.is_empty() && found.path.as_os_str().is_empty() {
+                        continue;
+                    }
                     let name = entry_name(top, &found.path);
                     return Ok(Some((found, name)));
                 }
@@ -154,7 +166,7 @@ impl<'a> Feed<'a> {
             let Some(top) = self.tops.next() else {
                 return Ok(None);
             };
-            let source = Source::open(self.context.roots(), &top.path)?;
+            let source = Source::open(self.roots, &top.path)?;
             let walker = Walker::new(self.context, source, self.prune);
             self.walk = Some((walker, &top.name));
         }
@@ -166,7 +178,9 @@ impl<'a> Feed<'a> {
 fn entry_name(top: &str, path: &Path) -> String {
     let mut name = top.replace('\\', "_");
     for part in path {
-        name.push('/');
+        if !name.is_empty() {
+            name.push('/');
+        }
         name.push_str(&part.to_string_lossy().replace('\\', "_"));
     }
     name

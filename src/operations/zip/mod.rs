@@ -21,10 +21,10 @@ use std::thread;
 use serde_json::Value;
 
 use super::source::Source;
-use super::walk::{Kind, Walker};
-use super::{Context, Description, Fault, Operation, Product, Stop};
+use super::walk::{Kind, Skipped, Walker};
+use super::{Context, Description, Fault, Operation, Product, ResultWriter, Stop};
 use crate::job::Failure;
-use crate::roots::Roots;
+use crate::roots::{RootSpec, Roots};
 use exclude::Exclude;
 use feed::{Feed, Tally};
 use params::{Names, ZipParams};
@@ -55,17 +55,50 @@ impl Operation for Zip {
         context.phase("Zipping");
         let name = params.filename(&tops);
         let mut result = context.result("application/zip", &name);
-        let shared = crew::Shared::default();
-        let skipped = thread::scope(|scope| {
-            let feed = Feed::new(context, &prune, &tops, total);
-            let mut crew = crew::Crew::new(scope, &shared, context, feed, params.level);
-            archive::write(&mut result, &mut crew)?;
-            Ok::<_, Stop>(crew.skipped())
-        })?;
+        let feed = Feed::new(context, context.roots(), &prune, &tops, Some(total));
+        let skipped = write(context, &mut result, feed, params.level)?;
         let words = skipped.describe();
         context.phase(&words.map_or_else(|| "Zipped".into(), |words| format!("Zipped, {words}")));
         result.finish()
     }
+}
+
+/// Archives what is in a folder of our own, under its names there. Shows no progress.
+pub(super) fn folder(context: &Context, folder: &Path, name: &str) -> Result<Product, Stop> {
+    let root = RootSpec {
+        name: Some("folder".to_owned()),
+        path: folder.to_owned(),
+        read_only: true,
+    };
+    let roots = Roots::open(&[root], Path::new("")).map_err(|(_, error)| error)?;
+    let top = Top {
+        path: "/folder".to_owned(),
+        name: String::new(),
+    };
+    let mut result = context.result("application/zip", name);
+    let feed = Feed::new(
+        context,
+        &roots,
+        &|_| false,
+        std::slice::from_ref(&top),
+        None,
+    );
+    write(context, &mut result, feed, params::LEVEL)?;
+    result.finish()
+}
+
+fn write<'a>(
+    context: &'a Context,
+    result: &mut ResultWriter,
+    feed: Feed<'a>,
+    level: u8,
+) -> Result<Skipped, Stop> {
+    let shared = crew::Shared::default();
+    thread::scope(|scope| {
+        let mut crew = crew::Crew::new(scope, &shared, context, feed, level);
+        archive::write(result, &mut crew)?;
+        Ok(crew.skipped())
+    })
 }
 
 /// A source and the name that it has in the archive.

@@ -15,6 +15,8 @@ use crate::roots::Roots;
 
 /// What file systems allow a name, in bytes.
 const NAME_BYTES: usize = 255;
+/// How hard it is compressed where nothing else was said: zlib's own default.
+pub(super) const LEVEL: u8 = 6;
 const SUFFIX: &str = ".zip";
 
 /// What to put into the archive.
@@ -46,7 +48,7 @@ enum Paths {
 }
 
 fn default_level() -> u8 {
-    6
+    LEVEL
 }
 
 impl ZipParams {

@@ -5,16 +5,17 @@
 mod fault;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
-use clap::Command;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::layers::{self, Values};
-use crate::config::{Callbacks, Config, Limits, Route, Tuning};
-use crate::operations::Registry;
+use crate::config::{Callbacks, CommandSpec, Config, Limits, Route, Tuning};
+use crate::operations::{Command, Registry};
 use fault::Fault;
 
 type Value<'a> = Spanned<DeValue<'a>>;
@@ -27,18 +28,19 @@ pub(in crate::cli) struct File {
     limits: Limits,
     callbacks: Callbacks,
     operations: BTreeMap<String, Tuning>,
+    commands: BTreeMap<String, CommandSpec>,
     routes: Vec<Route>,
 }
 
 impl File {
-    /// Reads a file: its sections, and what it says of the flags of `command`.
+    /// Reads a file: its sections, and what it says of the `flags`.
     ///
     /// # Errors
     /// The first thing that is wrong, and where.
-    pub(super) fn read(path: &Path, command: &Command) -> Result<(Self, Values), String> {
+    pub(super) fn read(path: &Path, flags: &clap::Command) -> Result<(Self, Values), String> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-        parse(&text, command).map_err(|fault| fault.show(path, &text))
+        parse(&text, flags).map_err(|fault| fault.show(path, &text))
     }
 
     /// Puts the sections into the settings.
@@ -46,11 +48,12 @@ impl File {
         config.limits = self.limits;
         config.callbacks = self.callbacks;
         config.operations = self.operations;
+        config.commands = self.commands;
         config.routes = self.routes;
     }
 }
 
-fn parse(text: &str, command: &Command) -> Result<(File, Values), Fault> {
+fn parse(text: &str, flags: &clap::Command) -> Result<(File, Values), Fault> {
     let document = DeTable::parse(text)?;
     let (mut file, mut values) = (File::default(), Values::new());
     for (key, value) in document.into_inner() {
@@ -61,19 +64,19 @@ fn parse(text: &str, command: &Command) -> Result<(File, Values), Fault> {
                 .extend(roots(value)?),
             "limits" => file.limits = section(value)?,
             "callbacks" => file.callbacks = section(value)?,
-            "operations" => file.operations = operations(value)?,
+            "operations" => operations(value, &mut file)?,
             "route" => file.routes = routes(value)?,
             name => {
-                let flag = layers::keys(command)
+                let flag = layers::keys(flags)
                     .find(|key| *key == name)
-                    .and_then(|name| layers::flag(command, name));
+                    .and_then(|name| layers::flag(flags, name));
                 let flag = flag.ok_or_else(|| {
-                    let known = layers::keys(command).chain(SECTIONS);
+                    let known = layers::keys(flags).chain(SECTIONS);
                     Fault::unknown_key(key.span(), name, known)
                 })?;
                 let at = value.span();
                 let texts = texts(flag, &value)?;
-                layers::check(command, flag, &texts)
+                layers::check(flags, flag, &texts)
                     .map_err(|reason| Fault::new(at, format!("{name}: {reason}")))?;
                 values.entry(name.to_owned()).or_default().extend(texts);
             }
@@ -135,18 +138,62 @@ fn roots(value: Value<'_>) -> Result<Vec<String>, Fault> {
     roots.into_iter().map(root).collect()
 }
 
-fn operations(value: Value<'_>) -> Result<BTreeMap<String, Tuning>, Fault> {
+/// Operations that are built in and those that are commands, as the key `command` tells.
+fn operations(value: Value<'_>, file: &mut File) -> Result<(), Fault> {
     let registry = Registry::built_in();
-    let mut operations = BTreeMap::new();
     for (key, value) in tables(value)? {
         let name = key.get_ref().as_ref();
-        if registry.get(name).is_none() {
-            let message = format!("there is no operation {name:?}");
-            return Err(Fault::new(key.span(), message));
+        let is_command = value.get_ref().get("command").is_some();
+        let is_built_in = registry.get(name).is_some();
+        match (is_command, is_built_in) {
+            (true, true) => {
+                let message = format!("{name:?} is built in and takes no \"command\"");
+                return Err(Fault::new(key.span(), message));
+            }
+            (false, false) => {
+                let message =
+                    format!("{name:?} is no operation that is built in, and has no \"command\"");
+                return Err(Fault::new(key.span(), message));
+            }
+            (false, true) => {
+                let tuning = section(value)?;
+                file.operations.insert(name.to_owned(), tuning);
+            }
+            (true, false) => {
+                let spec = command(key.span(), name, value)?;
+                file.commands.insert(name.to_owned(), spec);
+            }
         }
-        operations.insert(name.to_owned(), section(value)?);
     }
-    Ok(operations)
+    Ok(())
+}
+
+/// A command, which is checked here, where it is known what stands where.
+fn command(at: Range<usize>, name: &str, value: Value<'_>) -> Result<CommandSpec, Fault> {
+    let declared = value.clone();
+    let spec = section(value)?;
+    let command = Command::new(name, &spec, Path::new("")).map_err(|error| {
+        let at = place(&declared, &error.key, error.item).unwrap_or(at.clone());
+        Fault::new(at, format!("{}: {error}", error.key.join(".")))
+    })?;
+    let registered = Registry::default().register(Arc::new(command));
+    registered.map_err(|error| Fault::new(at, error.to_string()))?;
+    Ok(spec)
+}
+
+/// Where a key's value is, or one item of it; of the innermost key that is there.
+fn place(value: &Value<'_>, key: &[String], item: Option<usize>) -> Option<Range<usize>> {
+    let mut place = value;
+    for key in key {
+        let Some(next) = place.get_ref().get(key.as_str()) else {
+            return Some(place.span());
+        };
+        place = next;
+    }
+    Some(match item {
+        Some(item) => place.get_ref().get(item)?.span(),
+        None => place.span(),
+    })
 }
 
 /// The tables of a section that has one for each name.

@@ -1,0 +1,160 @@
+//! Watches a command while it runs: takes what it says, stops it when it has to, and waits for its end.
+
+use std::io::Write;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::declaration::{Output, Plan};
+use super::process::{Event, Process, Stream};
+use super::progress::{Latch, Lines};
+use super::tail::Tail;
+use crate::job::Failure;
+use crate::operations::{Context, ResultWriter, Stop};
+
+/// Between two looks whether it is to stop.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long what is left in the streams may take to come out, once everybody is dead who wrote it.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How much of the end of stderr a failure tells, in bytes.
+const ERROR_BYTES: usize = 4 * 1024;
+
+/// One command under way.
+pub(super) struct Attempt<'a> {
+    plan: &'a Plan,
+    context: &'a Context,
+    /// Where stdout goes, if that is the result.
+    result: Option<ResultWriter>,
+    stdout: Lines,
+    stderr: Lines,
+    progress: Lines,
+    latch: Latch,
+    errors: Tail,
+    /// Why it is to stop, and until when it may do so by itself.
+    stopping: Option<(Stop, Instant)>,
+    killed: bool,
+    looked: Instant,
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new(plan: &'a Plan, context: &'a Context, filename: &str) -> Self {
+        let is_result = plan.output == Output::Stdout;
+        Self {
+            plan,
+            context,
+            result: is_result.then(|| context.result(&plan.media_type, filename)),
+            stdout: Lines::default(),
+            stderr: Lines::default(),
+            progress: Lines::default(),
+            latch: Latch::default(),
+            errors: Tail::new(ERROR_BYTES),
+            stopping: None,
+            killed: false,
+            looked: Instant::now(),
+        }
+    }
+
+    /// Waits for the end; then nothing is left of the command but its files. Gives its stdout if that is the result.
+    ///
+    /// # Errors
+    /// A cancel or a time-out; a result that does not fit; a command that failed.
+    pub(super) fn watch(
+        mut self,
+        mut process: Process,
+        is_too_large: impl Fn() -> bool,
+    ) -> Result<Option<ResultWriter>, Stop> {
+        let mut exited = false;
+        loop {
+            match process.events.recv_timeout(LOOK) {
+                Ok(Event::Bytes(stream, bytes)) => self.take(stream, &bytes, &mut process),
+                Ok(Event::Closed) => process.open -= 1,
+                Ok(Event::Exited) => exited = true,
+                Err(_) => exited |= process.has_exited(),
+            }
+            self.look(&mut process, &is_too_large);
+            // Who is asked to stop may have others that take their time.
+            if exited && (self.stopping.is_none() || process.open == 0 || self.killed) {
+                break;
+            }
+        }
+        let status = process.end()?;
+        while process.open > 0 {
+            match process.events.recv_timeout(LAST_WORDS) {
+                Ok(Event::Bytes(stream, bytes)) => self.take(stream, &bytes, &mut process),
+                Ok(Event::Closed) => process.open -= 1,
+                Ok(Event::Exited) => {}
+                Err(_) => break,
+            }
+        }
+        match self.stopping {
+            Some((stop, _)) => Err(stop),
+            None if status.success() => Ok(self.result),
+            None => Err(failure(status, &self.errors.text()).into()),
+        }
+    }
+
+    fn take(&mut self, stream: Stream, bytes: &[u8], process: &mut Process) {
+        let Self { latch, plan, .. } = self;
+        let mut news = false;
+        let mut find = |line: std::borrow::Cow<'_, str>| news |= latch.find(&line, &plan.progress);
+        match stream {
+            Stream::Stdout if let Some(result) = &mut self.result => {
+                // What stops is listened to, but not kept.
+                if self.stopping.is_none()
+                    && let Err(error) = result.write_all(bytes)
+                {
+                    self.stop(error.into(), process);
+                }
+                return;
+            }
+            Stream::Stdout => self.stdout.push(bytes, find),
+            Stream::Stderr => {
+                self.errors.push(bytes);
+                self.stderr.push(bytes, &mut find);
+            }
+            Stream::Progress => self.progress.push(bytes, |line| news |= latch.read(&line)),
+        }
+        if news {
+            self.latch.show(self.context);
+        }
+    }
+
+    fn look(&mut self, process: &mut Process, is_too_large: impl Fn() -> bool) {
+        if let Some((_, until)) = self.stopping {
+            if !self.killed && Instant::now() >= until {
+                process.kill();
+                self.killed = true;
+            }
+            return;
+        }
+        if let Err(stop) = self.context.check() {
+            self.stop(stop, process);
+        } else if self.looked.elapsed() >= LOOK {
+            self.looked = Instant::now();
+            if let Err(stop) = self.context.check_room() {
+                self.stop(stop, process);
+            } else if is_too_large() {
+                self.stop(self.context.too_large().into(), process);
+            }
+        }
+    }
+
+    fn stop(&mut self, stop: Stop, process: &mut Process) {
+        process.ask();
+        self.stopping = Some((stop, Instant::now() + self.plan.spec.grace));
+    }
+}
+
+fn failure(status: ExitStatus, stderr: &str) -> Failure {
+    // `exit status: 1`, or `signal: 9 (SIGKILL)`.
+    let words = status.to_string();
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+    #[cfg(not(unix))]
+    let signal = None::<i32>;
+    Failure {
+        inner: Some(json!({ "exitStatus": status.code(), "signal": signal, "stderr": stderr })),
+        ..Failure::new("exit_status", format!("The command ended with {words}."))
+    }
+}

@@ -1,0 +1,259 @@
+//! A declaration becomes a command that can be run, or is refused with what is wrong in it. Pure.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+use schemars::schema_for;
+use serde_json::{Map, Value, json};
+
+use super::progress;
+use super::template::{Place, Template, is_name};
+use crate::config::CommandSpec;
+use crate::operations::{Description, Document, Input, RESERVED};
+
+/// What is wrong with a declaration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SpecError {
+    /// The key, and those inside it, from the outermost.
+    pub key: Vec<String>,
+    /// Which item of the list there, if it is one.
+    pub item: Option<usize>,
+    /// A sentence.
+    pub message: String,
+}
+
+impl SpecError {
+    fn new(key: &[&str], item: Option<usize>, message: impl Into<String>) -> Self {
+        let key = key.iter().map(|&key| key.to_owned()).collect();
+        Self {
+            key,
+            item,
+            message: message.into(),
+        }
+    }
+}
+
+/// What every attempt of a command needs.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) spec: CommandSpec,
+    /// The program; as the operator wrote it, or its own path where that is relative.
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<Template>,
+    pub(super) filename: Template,
+    pub(super) media_type: String,
+    pub(super) output: Output,
+    pub(super) progress: Vec<Regex>,
+}
+
+/// Where a command leaves its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    /// In the file that it is told.
+    File,
+    /// In the folder that it is told: a file, or several.
+    Folder,
+    /// On stdout.
+    Stdout,
+}
+
+impl Plan {
+    /// Checks a declaration.
+    pub(super) fn new(name: &str, spec: &CommandSpec) -> Result<Self, SpecError> {
+        check_names(spec)?;
+        check_params(spec)?;
+        let Some((program, arguments)) = spec.command.split_first() else {
+            return Err(SpecError::new(&["command"], None, "there is no program"));
+        };
+        let wrong = |item| move |message: String| SpecError::new(&["command"], Some(item), message);
+        let fixed = Template::parse(program, spec).map_err(wrong(0))?;
+        if program.is_empty() || program.contains('\0') || fixed.places().next().is_some() {
+            let message = format!("{program:?} is not a program: it has a name of its own");
+            return Err(SpecError::new(&["command"], Some(0), message));
+        }
+        let arguments = arguments
+            .iter()
+            .enumerate()
+            .map(|(at, text)| Template::parse(text, spec).map_err(wrong(at + 1)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let expressions = spec.progress.iter().enumerate().map(|(at, text)| {
+            let expression = progress::expression(text);
+            expression.map_err(|message| SpecError::new(&["progress"], Some(at), message))
+        });
+        let progress = expressions.collect::<Result<_, _>>()?;
+        for (at, variable) in spec.env.iter().enumerate() {
+            if variable.is_empty() || variable.contains(['=', '\0']) {
+                let message = format!("{variable:?} is not a variable's name");
+                return Err(SpecError::new(&["env"], Some(at), message));
+            }
+        }
+        Ok(Self {
+            program: own_path(program),
+            output: output(&arguments)?,
+            arguments,
+            filename: filename(name, spec)?,
+            media_type: media_type(spec)?,
+            progress,
+            spec: spec.clone(),
+        })
+    }
+
+    /// How the operation presents itself.
+    pub(super) fn describe(&self, name: &str) -> Description {
+        let spec = &self.spec;
+        let input = |(name, input): (&String, &crate::config::InputSpec)| {
+            let input = Input {
+                required: input.required,
+                list: input.list,
+                media_types: input.media_types.clone(),
+            };
+            (name.clone(), input)
+        };
+        Description {
+            name: name.to_owned(),
+            title: spec.title.clone().unwrap_or_else(|| name.to_owned()),
+            params: schema(spec),
+            inputs: spec.inputs.iter().map(input).collect(),
+            output: self.media_type.clone(),
+            stop_time: spec.grace + super::KILL_TIME,
+            ..Description::new::<()>(name, name)
+        }
+    }
+}
+
+/// The JSON Schema of all params. One without a default has to be given.
+fn schema(spec: &CommandSpec) -> Value {
+    let mut document: Value = schema_for!(Document).into();
+    if let Some(members) = document.as_object_mut() {
+        members.remove("$schema");
+        members.remove("title");
+    }
+    let mut properties = Map::new();
+    for (name, input) in &spec.inputs {
+        let schema = if input.list {
+            json!({ "type": "array", "items": document, "minItems": u8::from(input.required) })
+        } else {
+            document.clone()
+        };
+        properties.insert(name.clone(), schema);
+    }
+    properties.extend(spec.params.clone());
+    let inputs = spec.inputs.iter().filter(|(_, input)| input.required);
+    let params = spec
+        .params
+        .iter()
+        .filter(|(_, schema)| schema["default"].is_null());
+    let required: Vec<_> = inputs
+        .map(|(name, _)| name)
+        .chain(params.map(|(name, _)| name))
+        .collect();
+    let mut schema = json!({
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    });
+    if let Some(description) = &spec.description {
+        schema["description"] = description.clone().into();
+    }
+    schema
+}
+
+fn check_names(spec: &CommandSpec) -> Result<(), SpecError> {
+    let inputs = spec.inputs.keys().map(|name| ("inputs", name));
+    let params = spec.params.keys().map(|name| ("params", name));
+    let mut seen = BTreeMap::new();
+    for (section, name) in inputs.chain(params) {
+        let wrong = |message: String| SpecError::new(&[section, name], None, message);
+        if !is_name(name) || name.contains('.') {
+            return Err(wrong(format!(
+                "{name:?} is not a name: a letter, then letters, digits, '_' and '-' are"
+            )));
+        }
+        if RESERVED.contains(&name.as_str()) || name == "work" {
+            return Err(wrong(format!("the name {name:?} means something else")));
+        }
+        if seen.insert(name, section).is_some() {
+            return Err(wrong(format!("{name:?} is an input already")));
+        }
+    }
+    Ok(())
+}
+
+fn check_params(spec: &CommandSpec) -> Result<(), SpecError> {
+    for (name, schema) in &spec.params {
+        let wrong = |message: String| SpecError::new(&["params", name], None, message);
+        if !schema.is_object() {
+            return Err(wrong("expected a table, the JSON Schema of a param".into()));
+        }
+        let validator = jsonschema::validator_for(schema)
+            .map_err(|error| wrong(format!("this is not a JSON Schema: {error}")))?;
+        if let Some(default) = schema.get("default") {
+            validator
+                .validate(default)
+                .map_err(|error| wrong(format!("the default does not fit: {error}")))?;
+        }
+    }
+    Ok(())
+}
+
+fn output(arguments: &[Template]) -> Result<Output, SpecError> {
+    let holds = |place| {
+        arguments
+            .iter()
+            .any(|argument| argument.places().any(|one| *one == place))
+    };
+    match (holds(Place::Output), holds(Place::OutputDir)) {
+        (true, true) => {
+            let message = "the result is either in {output} or in {output.dir}";
+            Err(SpecError::new(&["command"], None, message))
+        }
+        (true, false) => Ok(Output::File),
+        (false, true) => Ok(Output::Folder),
+        (false, false) => Ok(Output::Stdout),
+    }
+}
+
+fn filename(name: &str, spec: &CommandSpec) -> Result<Template, SpecError> {
+    let wrong = |message: String| SpecError::new(&["output", "filename"], None, message);
+    let text = spec.output.filename.as_deref().unwrap_or(name);
+    let template = Template::parse(text, spec).map_err(wrong)?;
+    let path = template
+        .places()
+        .find(|place| !matches!(place, Place::Param(_) | Place::Stem(_)));
+    if text.is_empty() || text.contains(['/', '\\', '\0']) || path.is_some() {
+        return Err(wrong(format!(
+            "{text:?} is not a file's name: it is empty or holds a path"
+        )));
+    }
+    Ok(template)
+}
+
+fn media_type(spec: &CommandSpec) -> Result<String, SpecError> {
+    let Some(text) = spec.output.media_type.as_deref() else {
+        return Ok("application/octet-stream".to_owned());
+    };
+    let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_graphic());
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    let has_parts = essence
+        .split_once('/')
+        .is_some_and(|(a, b)| plain(a) && plain(b));
+    if has_parts && text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+        Ok(text.to_owned())
+    } else {
+        let message = format!("{text:?} is not a media type like \"video/mp4\"");
+        Err(SpecError::new(&["output", "media-type"], None, message))
+    }
+}
+
+/// A relative path is meant from where the server was started, not from where the command runs.
+fn own_path(program: &str) -> PathBuf {
+    let path = Path::new(program);
+    if path.components().count() > 1 {
+        std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+    } else {
+        path.to_owned()
+    }
+}

@@ -1,0 +1,217 @@
+//! Documents become files in the work folder, with the ends of their names kept.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, copy};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::declaration::Plan;
+use super::work::{Work, make_private};
+use crate::operations::{Context, Document, Fault, Stop, is_url};
+use crate::roots::Roots;
+
+/// Between two looks whether to stop, in bytes.
+const PIECE_BYTES: u64 = 8 << 20;
+/// The longest name that a file gets, in bytes; file systems take 255.
+const NAME_BYTES: usize = 200;
+
+/// A document as a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Input {
+    pub(super) path: PathBuf,
+    /// Its name without the extension.
+    pub(super) stem: String,
+}
+
+/// The documents of one input: one, or those of a list.
+fn documents(value: &Value) -> &[Value] {
+    match value {
+        Value::Null => &[],
+        Value::Array(items) => items,
+        one => std::slice::from_ref(one),
+    }
+}
+
+/// Finds what is wrong with documents before anything is read.
+pub(super) fn check(plan: &Plan, params: &Value, roots: &Roots) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (name, input) in &plan.spec.inputs {
+        let value = &params[name];
+        for (at, document) in documents(value).iter().enumerate() {
+            let pointer = match value {
+                Value::Array(_) => format!("#/{name}/{at}"),
+                _ => format!("#/{name}"),
+            };
+            let path = document.as_str().filter(|text| !is_url(text)).or_else(|| {
+                let is_file = document["type"] == "file";
+                document["path"].as_str().filter(|_| is_file)
+            });
+            if let Some(Err(refusal)) = path.map(|path| roots.locate(path)) {
+                faults.push(Fault {
+                    pointer,
+                    detail: refusal.to_string(),
+                });
+            } else if let Some(media_type) = document["mediaType"].as_str()
+                && !takes(&input.media_types, media_type)
+            {
+                let detail = format!(
+                    "It is {media_type}, and one of {} is expected.",
+                    input.media_types.join(", ")
+                );
+                faults.push(Fault { pointer, detail });
+            }
+        }
+    }
+    faults
+}
+
+/// Whether a document of this type may be there. One that nobody has said anything of may.
+fn takes(media_types: &[String], found: &str) -> bool {
+    let found = found.split(';').next().unwrap_or_default().trim();
+    let fits = |wanted: &String| match wanted.strip_suffix('*') {
+        Some(start) => found
+            .get(..start.len())
+            .is_some_and(|found| found.eq_ignore_ascii_case(start)),
+        None => wanted.eq_ignore_ascii_case(found) || wanted == "*/*",
+    };
+    media_types.is_empty()
+        || found.is_empty()
+        || found.eq_ignore_ascii_case("application/octet-stream")
+        || media_types.iter().any(fits)
+}
+
+/// Writes every document into a file.
+///
+/// # Errors
+/// A cancel, a document that cannot be read, a full disk.
+pub(super) fn write(
+    plan: &Plan,
+    params: &Value,
+    work: &Work,
+    context: &Context,
+) -> Result<BTreeMap<String, Vec<Input>>, Stop> {
+    let mut inputs = BTreeMap::new();
+    for name in plan.spec.inputs.keys() {
+        let mut files = Vec::new();
+        for (at, document) in documents(&params[name]).iter().enumerate() {
+            // A folder for each: names may be alike.
+            let folder = work.inputs().join(format!("{name}-{}", at + 1));
+            make_private(&folder, false)?;
+            files.push(write_one(document, &folder, context)?);
+        }
+        inputs.insert(name.clone(), files);
+    }
+    Ok(inputs)
+}
+
+fn write_one(value: &Value, folder: &Path, context: &Context) -> Result<Input, Stop> {
+    let name = plain_name(name(value));
+    let document: Document = serde_json::from_value(value.clone()).map_err(|error| {
+        crate::job::Failure::new("invalid_params", format!("The params do not fit: {error}"))
+    })?;
+    let mut from = document.open(context)?;
+    let path = folder.join(&name);
+    let mut to = File::create_new(&path)?;
+    loop {
+        context.check()?;
+        context.check_room()?;
+        if copy(&mut from.by_ref().take(PIECE_BYTES), &mut to)? == 0 {
+            break;
+        }
+    }
+    let stem = Path::new(&name).file_stem().unwrap_or_default();
+    Ok(Input {
+        stem: stem.to_string_lossy().into_owned(),
+        path,
+    })
+}
+
+/// What a document is called, whatever kind it is of: the last part of its path, of its name or of its address.
+fn name(document: &Value) -> &str {
+    let text = document.as_str().or_else(|| {
+        let members = ["name", "path", "uri"];
+        members.iter().find_map(|member| document[member].as_str())
+    });
+    let text = text.unwrap_or_default();
+    let path = if is_url(text) {
+        text.split(['?', '#']).next().unwrap_or_default()
+    } else {
+        text
+    };
+    path.trim_end_matches('/')
+        .rsplit(['/', '\\'])
+        .next()
+        .unwrap_or_default()
+}
+
+/// A name that is a plain file's, and no option, hidden or special one. The end is kept where it is too long.
+pub(super) fn plain_name(name: &str) -> String {
+    let mut plain: String = name
+        .chars()
+        .map(|c| {
+            if c.is_control() || "/\\:".contains(c) {
+                '_'
+            } else {
+                c
+            }
+        })
+        .collect();
+    if plain.starts_with(['-', '.']) {
+        plain.replace_range(..1, "_");
+    }
+    if plain.is_empty() {
+        plain.push_str("document");
+    }
+    let surplus = plain.len().saturating_sub(NAME_BYTES);
+    plain.split_off(plain.ceil_char_boundary(surplus))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_document_has_a_name_whatever_kind_it_is_of() {
+        let check = |document: Value, expected: &str| {
+            assert_eq!(plain_name(name(&document)), expected, "{document}");
+        };
+        check(json!("/docs/a b/c.tar.gz"), "c.tar.gz");
+        check(json!({ "type": "file", "path": "/docs/x.xml" }), "x.xml");
+        check(
+            json!({ "type": "upload", "name": "..\\..\\evil.mp4" }),
+            "evil.mp4",
+        );
+        check(json!({ "type": "upload", "name": "../.." }), "_.");
+        check(json!({ "type": "upload", "name": "-rf.txt" }), "_rf.txt");
+        check(json!({ "type": "upload", "name": "" }), "document");
+        check(
+            json!({ "type": "http", "uri": "https://a.test/b/c.xml?d=/e#f" }),
+            "c.xml",
+        );
+        check(json!({ "type": "inline", "value": "x" }), "document");
+        let long = plain_name(&format!("{}.mp4", "ü".repeat(300)));
+        assert!(long.len() <= NAME_BYTES && long.ends_with("ü.mp4"));
+    }
+
+    #[test]
+    fn an_upload_is_of_a_type_that_is_expected() {
+        let types = ["video/*".to_owned(), "image/gif".to_owned()];
+        for fits in [
+            "video/mp4",
+            "VIDEO/MP4; codecs=x",
+            "image/gif",
+            "application/octet-stream",
+            "",
+        ] {
+            assert!(takes(&types, fits), "{fits}");
+        }
+        for other in ["image/png", "text/plain", "video"] {
+            assert!(!takes(&types, other), "{other}");
+        }
+        assert!(takes(&[], "text/plain"));
+    }
+}

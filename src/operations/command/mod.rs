@@ -1,0 +1,140 @@
+//! Programs that the operator offers as operations, as the configuration declares them.
+//!
+//! ```text
+//!   declaration ──► plan: arguments with placeholders, expressions         at the server's start
+//!   params ──► inputs: documents as files ──► process ──► result           in an attempt
+//!                                              └─ attempt: listens, stops it
+//! ```
+//!
+//! No shell has a say. An attempt has a folder of its own, of which nothing is left when it ends, and processes of its
+//! own, of which nothing is left either.
+
+mod attempt;
+mod declaration;
+mod inputs;
+mod output;
+mod process;
+mod progress;
+mod tail;
+mod template;
+mod values;
+mod work;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Context, Description, Fault, Operation, Product, Stop};
+use crate::config::CommandSpec;
+use crate::job::Failure;
+use crate::roots::Roots;
+use attempt::Attempt;
+pub use declaration::SpecError;
+use declaration::{Output, Plan};
+use process::Process;
+pub(crate) use process::{become_reaper, kill_all};
+use values::Given;
+use work::Work;
+
+/// How long it takes at most until what is killed is gone.
+const KILL_TIME: Duration = Duration::from_secs(2);
+
+/// A program as an operation.
+#[derive(Debug)]
+pub struct Command {
+    name: String,
+    plan: Plan,
+    data: PathBuf,
+}
+
+impl Command {
+    /// Makes an operation of a declaration; its attempts work below the folder `data`.
+    ///
+    /// # Errors
+    /// What is wrong with the declaration.
+    pub fn new(name: &str, spec: &CommandSpec, data: &Path) -> Result<Self, SpecError> {
+        Ok(Self {
+            name: name.to_owned(),
+            plan: Plan::new(name, spec)?,
+            data: data.to_owned(),
+        })
+    }
+
+    fn start(&self, given: &Given<'_>) -> Result<Process, Stop> {
+        let mut command = std::process::Command::new(&self.plan.program);
+        for argument in &self.plan.arguments {
+            command.args(argument.render(given));
+        }
+        command.current_dir(&given.home).env_clear();
+        let passed = std::iter::once("PATH").chain(self.plan.spec.env.iter().map(String::as_str));
+        command.envs(passed.filter_map(|name| Some((name, std::env::var_os(name)?))));
+        command.envs(["HOME", "TMPDIR"].map(|name| (name, &given.home)));
+        Process::start(command, &self.data).map_err(|error| {
+            let program = self.plan.program.display();
+            Failure::new(
+                "not_started",
+                format!("{program} cannot be started: {error}."),
+            )
+            .into()
+        })
+    }
+}
+
+impl Operation for Command {
+    fn describe(&self) -> Description {
+        self.plan.describe(&self.name)
+    }
+
+    fn check(&self, params: &Value, roots: &Roots) -> Result<(), Vec<Fault>> {
+        let mut faults = inputs::check(&self.plan, params, roots);
+        faults.extend(values::check(&self.plan, params));
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(faults)
+        }
+    }
+
+    fn run(&self, context: &Context) -> Result<Product, Stop> {
+        let params: Value = context.params()?;
+        let work = Work::new(&self.data)?;
+        context.phase("Preparing");
+        let mut given = Given {
+            plan: &self.plan,
+            params: &params,
+            inputs: inputs::write(&self.plan, &params, &work, context)?,
+            home: work.home(),
+            folder: work.output(),
+            filename: String::new(),
+        };
+        given.name_result();
+        let file = given.folder.join(&given.filename);
+        context.check()?;
+        context.phase("Running");
+        let process = self.start(&given)?;
+        let attempt = Attempt::new(&self.plan, context, &given.filename);
+        let is_too_large =
+            || std::fs::symlink_metadata(&file).is_ok_and(|f| context.is_too_large(f.len()));
+        let stdout = attempt.watch(process, is_too_large)?;
+        match (self.plan.output, stdout) {
+            (Output::File, _) => output::file(&self.plan, context, &file, &given.filename),
+            (Output::Folder, _) => {
+                output::folder(&self.plan, context, &given.folder, &given.filename)
+            }
+            (Output::Stdout, Some(result)) => result.finish(),
+            (Output::Stdout, None) => unreachable!("its stdout is taken from the start"),
+        }
+    }
+}
+
+/// Ends what earlier servers on this data have left: commands that still run, and their folders. The caller has the
+/// data to itself.
+pub(crate) fn clear(data: &Path) {
+    if work::is_there(data) {
+        process::kill_leftovers(data);
+        if let Err(error) = work::sweep(data) {
+            tracing::warn!(%error, "work folders of an earlier server cannot be removed");
+        }
+    }
+}

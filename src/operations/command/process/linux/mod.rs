@@ -1,0 +1,192 @@
+//! What Linux adds: children that die with their parent, orphans that come to us, and `/proc`, where those are found
+//! that left their group.
+
+mod proc;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, pidfd_send_signal,
+    set_child_subreaper, set_parent_process_death_signal, waitpid,
+};
+
+use super::CHILDREN;
+use proc::Entry;
+
+/// The variable that all that a command starts inherits.
+pub(super) const TAG: &str = "CLOAKROOM_ATTEMPT";
+/// How long it is tried to kill what starts more of itself meanwhile.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Whether orphans come to us.
+static IS_REAPER: AtomicBool = AtomicBool::new(false);
+
+/// Lets orphans of commands come to this process, which has no other children: they can then be found whatever they
+/// have become, and leave nothing behind. For a program that is nothing but a server.
+pub(crate) fn become_reaper() {
+    match set_child_subreaper(Some(rustix::process::getpid())) {
+        Ok(()) => IS_REAPER.store(true, Ordering::Relaxed),
+        Err(error) => tracing::warn!(%error, "orphans of commands go to another process"),
+    }
+}
+
+/// A tag that no other attempt has: it tells the data, the server and the attempt.
+pub(super) fn new_tag(data: &Path) -> io::Result<String> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let own = proc::entry(std::process::id()).ok_or_else(|| io::Error::other("no /proc"))?;
+    let Entry { pid, started, .. } = own;
+    Ok(format!("{}:{pid}:{started}:{number}", data_tag(data)?))
+}
+
+/// What tags of all servers on this data begin with, whatever path leads there.
+fn data_tag(data: &Path) -> io::Result<String> {
+    let metadata = std::fs::metadata(data)?;
+    Ok(format!("{:x}:{:x}", metadata.dev(), metadata.ino()))
+}
+
+/// Between fork and exec: this process is to die when the thread that spawned it does.
+pub(super) fn end_with(server: Pid) -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    if rustix::process::getppid() == Some(server) {
+        Ok(())
+    } else {
+        // It died before that was known to be wished.
+        Err(Errno::SRCH.into())
+    }
+}
+
+/// Between fork and exec: of what this process has inherited from those before it, only the streams stay open.
+pub(super) fn close_others() {
+    const FIRST: libc::c_uint = 4;
+    #[allow(unsafe_code, reason = "the C library has no safe function for it")]
+    // SAFETY: numbers alone are passed, and nothing is closed before this process becomes another program.
+    unsafe {
+        let flags = libc::CLOSE_RANGE_CLOEXEC;
+        // A kernel before 5.11 does not know it, and leaves them open.
+        libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, flags);
+    }
+}
+
+/// Kills all that was started by the attempt with this tag, and takes the status of orphans.
+pub(super) fn kill_strays(tag: &str) {
+    let is_stray = |entry: &Entry| {
+        if let Some(found) = entry.tag() {
+            return found == tag;
+        }
+        // Who has put off the tag is known by having come to us, if nobody else's orphan can be meant.
+        let children = CHILDREN.lock();
+        children.len() <= 1 && is_orphan(entry, &children)
+    };
+    if !kill_all(is_stray) {
+        tracing::error!("what a command has started does not go away");
+    }
+    reap();
+}
+
+/// Kills what earlier servers on this data have left. The caller has the data to itself.
+pub(crate) fn kill_leftovers(data: &Path) {
+    let Ok(data_tag) = data_tag(data) else {
+        return;
+    };
+    let is_leftover = |entry: &Entry| {
+        entry
+            .tag()
+            .and_then(|tag| server_of(&tag, &data_tag))
+            .is_some_and(|(pid, started)| {
+                proc::entry(pid).is_none_or(|server| server.started != started)
+            })
+    };
+    if !proc::entries().any(|entry| is_leftover(&entry)) {
+        return;
+    }
+    tracing::warn!("commands of a server that was killed are still there, and are killed too");
+    if !kill_all(is_leftover) {
+        tracing::error!("what an earlier server has started does not go away");
+    }
+}
+
+/// The server's pid and start in a tag of this data.
+fn server_of(tag: &str, data_tag: &str) -> Option<(u32, u64)> {
+    let mut parts = tag.strip_prefix(data_tag)?.strip_prefix(':')?.split(':');
+    let server = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    Some(server)
+}
+
+/// Kills every process of a kind, and those that it starts meanwhile; false if some are left.
+fn kill_all(is_meant: impl Fn(&Entry) -> bool) -> bool {
+    let until = Instant::now() + PATIENCE;
+    while Instant::now() < until {
+        let meant: Vec<_> = proc::entries()
+            .filter(|entry| !entry.is_zombie && entry.pid != std::process::id())
+            .filter(&is_meant)
+            .collect();
+        if meant.is_empty() {
+            return true;
+        }
+        let killed: Vec<_> = meant
+            .iter()
+            .filter_map(|entry| kill(entry, &is_meant))
+            .collect();
+        // Their ends, or time for one more look.
+        let mut ends: Vec<_> = killed
+            .iter()
+            .map(|killed| PollFd::new(killed, PollFlags::IN))
+            .collect();
+        let look = Timespec {
+            tv_sec: 0,
+            tv_nsec: 20_000_000,
+        };
+        let _ = poll(&mut ends, Some(&look));
+    }
+    false
+}
+
+/// Kills one process, and never another that has its number by now.
+fn kill(entry: &Entry, is_meant: impl Fn(&Entry) -> bool) -> Option<OwnedFd> {
+    let pid = Pid::from_raw(entry.pid.cast_signed())?;
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(process) => {
+            // From here on it is this one or none. Is it the one that was meant?
+            let again = proc::entry(entry.pid)?;
+            if again.started == entry.started && is_meant(&again) {
+                let _ = pidfd_send_signal(&process, Signal::KILL);
+            }
+            Some(process)
+        }
+        // A kernel before 5.3.
+        Err(Errno::NOSYS) => {
+            let _ = kill_process(pid, Signal::KILL);
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// Takes the status of orphans that have ended.
+fn reap() {
+    if !IS_REAPER.load(Ordering::Relaxed) {
+        return;
+    }
+    // Held, so that no child is taken for an orphan before it is known.
+    let children = CHILDREN.lock();
+    for entry in proc::entries() {
+        if entry.is_zombie && is_orphan(&entry, &children) {
+            let _ = waitpid(Pid::from_raw(entry.pid.cast_signed()), WaitOptions::NOHANG);
+        }
+    }
+}
+
+/// Whether it was nobody's child and has come to us.
+fn is_orphan(entry: &Entry, children: &BTreeSet<u32>) -> bool {
+    let is_ours = IS_REAPER.load(Ordering::Relaxed) && entry.parent == std::process::id();
+    is_ours && !children.contains(&entry.pid)
+}

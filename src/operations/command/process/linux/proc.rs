@@ -1,0 +1,59 @@
+//! Processes as `/proc` has them (`proc_pid_stat(5)`).
+
+use std::fs::{self, File};
+use std::io::Read;
+
+use super::TAG;
+
+/// The most of an environment that is looked through, in bytes; Linux allows more to nobody by default.
+const ENVIRONMENT_BYTES: u64 = 6 << 20;
+
+/// One process at one moment.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) pid: u32,
+    pub(super) parent: u32,
+    /// In ticks since the machine's start: with the pid it names one process for ever.
+    pub(super) started: u64,
+    /// It has ended and was not waited for.
+    pub(super) is_zombie: bool,
+}
+
+impl Entry {
+    /// The tag that it has inherited, if it may be looked at and has one.
+    pub(super) fn tag(&self) -> Option<String> {
+        let mut environment = Vec::new();
+        File::open(format!("/proc/{}/environ", self.pid))
+            .ok()?
+            .take(ENVIRONMENT_BYTES)
+            .read_to_end(&mut environment)
+            .ok()?;
+        let tag = environment
+            .split(|byte| *byte == 0)
+            .find_map(|variable| variable.strip_prefix(TAG.as_bytes())?.strip_prefix(b"="))?;
+        String::from_utf8(tag.to_vec()).ok()
+    }
+}
+
+/// Every process that there is.
+pub(super) fn entries() -> impl Iterator<Item = Entry> {
+    let folders = fs::read_dir("/proc").into_iter().flatten().flatten();
+    folders.filter_map(|folder| entry(folder.file_name().to_str()?.parse().ok()?))
+}
+
+/// The process with this number.
+pub(super) fn entry(pid: u32) -> Option<Entry> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything.
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    let rest = String::from_utf8_lossy(stat.get(end + 2..)?);
+    let fields: Vec<_> = rest.split(' ').collect();
+    Some(Entry {
+        pid,
+        is_zombie: fields
+            .first()
+            .is_some_and(|state| matches!(*state, "Z" | "X")),
+        parent: fields.get(1)?.parse().ok()?,
+        started: fields.get(19)?.parse().ok()?,
+    })
+}

@@ -1,0 +1,209 @@
+//! A running command and everything that it has started: nothing of it is left when its attempt ends, nor when the
+//! server does.
+//!
+//! - The process leads a group of its own, which is asked to stop (SIGTERM) or made to (SIGKILL).
+//! - What left the group is recognised by a tag in its environment, which it has inherited (`linux`).
+//! - When the server dies, the kernel kills the process itself; what that had started is found by its tag and killed
+//!   when the server starts again on the same data.
+//!
+//! The kernel takes the end of the *thread* that spawned a child for its parent's death, so all are spawned on one
+//! that lives as long as the server does (`nursery`).
+
+#[cfg(target_os = "linux")]
+#[path = "linux/mod.rs"]
+mod system;
+#[cfg(not(target_os = "linux"))]
+#[path = "portable.rs"]
+mod system;
+
+mod nursery;
+#[cfg(unix)]
+mod unix;
+
+use std::collections::BTreeSet;
+use std::io::{self, PipeReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use parking_lot::Mutex;
+pub(crate) use system::{become_reaper, kill_leftovers};
+
+/// Read at once, in bytes.
+const READ_BYTES: usize = 64 * 1024;
+/// Events that wait to be handled; a command that prints faster than that waits.
+const EVENTS: usize = 4;
+
+/// Every child that was not waited for, and the lock to be held by whoever spawns or waits.
+static CHILDREN: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// What a command says on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stream {
+    Stdout,
+    Stderr,
+    /// Descriptor 3.
+    Progress,
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// It said something.
+    Bytes(Stream, Vec<u8>),
+    /// Nobody can say anything there any more.
+    Closed,
+    /// It ended; what it had started may be there still.
+    Exited,
+}
+
+/// A command that was started. Dropped, it is killed with all that it has started.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Child,
+    tag: String,
+    waited_for: bool,
+    /// What it says and does.
+    pub(super) events: Receiver<Event>,
+    /// Streams that somebody can write to.
+    pub(super) open: usize,
+    /// Held, so that listening ends by the clock alone.
+    _events: SyncSender<Event>,
+}
+
+impl Process {
+    /// Starts a command whose jobs are in `data`. Its stdin is empty, its other streams are read.
+    pub(super) fn start(mut command: Command, data: &Path) -> io::Result<Self> {
+        let tag = system::new_tag(data)?;
+        command.env(system::TAG, &tag);
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let progress = progress_pipe(&mut command)?;
+        let child = nursery::run(move || {
+            let mut children = CHILDREN.lock();
+            let child = command.spawn()?;
+            children.insert(child.id());
+            Ok(child)
+        })?;
+        let (to, events) = sync_channel(EVENTS);
+        let mut process = Self {
+            child,
+            tag,
+            waited_for: false,
+            events,
+            open: 0,
+            _events: to.clone(),
+        };
+        process.listen(progress, &to)?;
+        Ok(process)
+    }
+
+    fn listen(&mut self, progress: Option<PipeReader>, to: &SyncSender<Event>) -> io::Result<()> {
+        if let Some(stdout) = self.child.stdout.take() {
+            self.read(stdout, Stream::Stdout, to.clone())?;
+        }
+        if let Some(stderr) = self.child.stderr.take() {
+            self.read(stderr, Stream::Stderr, to.clone())?;
+        }
+        if let Some(progress) = progress {
+            self.read(progress, Stream::Progress, to.clone())?;
+        }
+        #[cfg(unix)]
+        unix::tell_exit(&self.child, to.clone())?;
+        Ok(())
+    }
+
+    /// Reads on a thread of its own. Whoever holds the other end open for ever keeps that thread, not the attempt.
+    fn read(
+        &mut self,
+        mut from: impl Read + Send + 'static,
+        stream: Stream,
+        to: SyncSender<Event>,
+    ) -> io::Result<()> {
+        let read = move || {
+            let mut buffer = vec![0; READ_BYTES];
+            // What cannot be read is over, and so is what nobody listens to.
+            while let Ok(length @ 1..) = from.read(&mut buffer) {
+                let bytes = buffer[..length].to_vec();
+                if to.send(Event::Bytes(stream, bytes)).is_err() {
+                    return;
+                }
+            }
+            let _ = to.send(Event::Closed);
+        };
+        thread::Builder::new()
+            .name("command-output".into())
+            .stack_size(128 * 1024)
+            .spawn(read)?;
+        self.open += 1;
+        Ok(())
+    }
+
+    /// Whether it has ended, where [`Event::Exited`] does not tell.
+    pub(super) fn has_exited(&mut self) -> bool {
+        cfg!(not(unix)) && self.child.try_wait().is_ok_and(|status| status.is_some())
+    }
+
+    /// Asks it and its group to end.
+    pub(super) fn ask(&mut self) {
+        #[cfg(unix)]
+        unix::signal(&self.child, rustix::process::Signal::TERM);
+        #[cfg(not(unix))]
+        self.kill();
+    }
+
+    /// Kills it and its group.
+    pub(super) fn kill(&mut self) {
+        #[cfg(unix)]
+        unix::signal(&self.child, rustix::process::Signal::KILL);
+        #[cfg(not(unix))]
+        // It has ended already.
+        let _ = self.child.kill();
+    }
+
+    /// Kills it with all that it has started, and says how it ended.
+    pub(super) fn end(&mut self) -> io::Result<ExitStatus> {
+        // Until it is waited for, its number is nobody else's: neither as a process nor as a group.
+        self.kill();
+        system::kill_strays(&self.tag);
+        let mut children = CHILDREN.lock();
+        let status = self.child.wait();
+        children.remove(&self.child.id());
+        self.waited_for = true;
+        status
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if !self.waited_for
+            && let Err(error) = self.end()
+        {
+            tracing::error!(%error, "a command could not be waited for");
+        }
+    }
+}
+
+/// Kills every command that runs, without waiting: for a server that ends at once.
+pub(crate) fn kill_all() {
+    #[cfg(unix)]
+    for child in CHILDREN.lock().iter() {
+        unix::signal_group(*child, rustix::process::Signal::KILL);
+    }
+}
+
+/// Makes the pipe that is descriptor 3 of the command, where there are such.
+fn progress_pipe(command: &mut Command) -> io::Result<Option<PipeReader>> {
+    #[cfg(unix)]
+    {
+        let (reader, writer) = io::pipe()?;
+        unix::prepare(command, writer);
+        Ok(Some(reader))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = command;
+        Ok(None)
+    }
+}

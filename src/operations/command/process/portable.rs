@@ -1,0 +1,30 @@
+//! Where there is neither a signal at a parent's death nor `/proc`: what leaves its group, and what outlives a server
+//! that was killed, is not found.
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(super) const TAG: &str = "CLOAKROOM_ATTEMPT";
+
+pub(super) fn new_tag(_data: &Path) -> io::Result<String> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    Ok(format!("{}-{number}", std::process::id()))
+}
+
+#[cfg(unix)]
+pub(super) fn end_with(_server: rustix::process::Pid) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+pub(super) fn close_others() {}
+
+pub(super) fn kill_strays(_tag: &str) {}
+
+/// Does nothing here.
+pub(crate) fn become_reaper() {}
+
+/// Does nothing here.
+pub(crate) fn kill_leftovers(_data: &Path) {}

@@ -1,0 +1,188 @@
+//! What a command says of its progress: text that expressions find it in, or lines of JSON.
+
+use std::borrow::Cow;
+
+use regex::Regex;
+use serde::Deserialize;
+
+use crate::operations::Context;
+
+/// The most of a line that is looked at, in bytes. What follows up to the line's end is passed over.
+const LINE_BYTES: usize = 8 * 1024;
+/// The longest phase or stage that is shown, in characters.
+const WORDS: usize = 200;
+/// The groups that say something.
+const GROUPS: [&str; 5] = ["percent", "current", "total", "phase", "stage"];
+
+/// Reads one expression.
+///
+/// # Errors
+/// Why it says nothing, as a sentence.
+pub(super) fn expression(text: &str) -> Result<Regex, String> {
+    let regex = Regex::new(text).map_err(|error| {
+        let reason = error.to_string();
+        let last = reason.lines().last().unwrap_or_default();
+        format!("{text:?} is not a regular expression: {last}")
+    })?;
+    let named: Vec<_> = regex.capture_names().flatten().collect();
+    let expected = GROUPS.join(", ");
+    match named.iter().find(|name| !GROUPS.contains(name)) {
+        Some(name) => Err(format!(
+            "unknown group {name:?} in {text:?}, expected one of {expected}"
+        )),
+        None if named.is_empty() => Err(format!(
+            "{text:?} has no named group, expected one of {expected}"
+        )),
+        None => Ok(regex),
+    }
+}
+
+/// What was said so far. A value stays until another one comes.
+#[derive(Debug, Default, Clone, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Latch {
+    percent: Option<f64>,
+    current: Option<f64>,
+    total: Option<f64>,
+    phase: Option<String>,
+    stage: Option<String>,
+}
+
+impl Latch {
+    /// Takes what expressions find in a line; true if that was something.
+    pub(super) fn find(&mut self, line: &str, expressions: &[Regex]) -> bool {
+        let mut found = Self::default();
+        for captures in expressions.iter().filter_map(|one| one.captures(line)) {
+            let text = |name| captures.name(name).map(|group| group.as_str());
+            found.take(Self {
+                percent: text("percent").and_then(number),
+                current: text("current").and_then(number),
+                total: text("total").and_then(number),
+                phase: text("phase").map(str::to_owned),
+                stage: text("stage").map(str::to_owned),
+            });
+        }
+        self.take(found)
+    }
+
+    /// Takes what a line of JSON says; true if that was something.
+    pub(super) fn read(&mut self, line: &str) -> bool {
+        // A list would do for serde too.
+        line.trim_start().starts_with('{')
+            && serde_json::from_str(line).is_ok_and(|said| self.take(said))
+    }
+
+    fn take(&mut self, new: Self) -> bool {
+        let is_something = new != Self::default();
+        self.percent = new.percent.or(self.percent);
+        self.current = new.current.or(self.current);
+        self.total = new.total.or(self.total);
+        self.phase = new.phase.or(self.phase.take());
+        self.stage = new.stage.or(self.stage.take());
+        is_something
+    }
+
+    /// Shows it as the job's progress.
+    pub(super) fn show(&self, context: &Context) {
+        let counts = self.current.zip(self.total);
+        let percent = self
+            .percent
+            .or_else(|| counts.map(|(current, total)| current * 100.0 / total));
+        // Nothing of nothing is no number, and is not shown.
+        if let Some(percent) = percent.filter(|percent| percent.is_finite()) {
+            context.done((percent.clamp(0.0, 100.0) * 1000.0) as u64, 100_000);
+        }
+        if let Some(phase) = &self.phase {
+            context.phase(&shortened(phase));
+        }
+        if let Some(stage) = &self.stage {
+            let (current, total) = counts.unwrap_or((1.0, 1.0));
+            context.stage(&shortened(stage), current as u64, total as u64);
+        }
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.trim().chars().take(WORDS).collect()
+}
+
+/// `12.5`, or `1:02:03.5` in seconds.
+fn number(text: &str) -> Option<f64> {
+    let add = |sum: f64, part: &str| Some(sum * 60.0 + part.trim().parse::<f64>().ok()?);
+    let number = text.split(':').try_fold(0.0, add)?;
+    number.is_finite().then_some(number)
+}
+
+/// Cuts a stream into lines, which end with `\n` or `\r`.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    line: Vec<u8>,
+}
+
+impl Lines {
+    /// Takes some bytes and hands out each line that they end.
+    pub(super) fn push(&mut self, bytes: &[u8], mut line: impl FnMut(Cow<'_, str>)) {
+        for part in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
+            let (text, ends) = match part {
+                [text @ .., b'\n' | b'\r'] => (text, true),
+                text => (text, false),
+            };
+            let room = LINE_BYTES - self.line.len();
+            self.line.extend_from_slice(&text[..text.len().min(room)]);
+            if ends {
+                if !self.line.is_empty() {
+                    line(String::from_utf8_lossy(&self.line));
+                }
+                self.line.clear();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_latch_and_times_are_numbers() {
+        let expressions = [
+            r"Duration: (?<total>[\d:.]+)",
+            r"time=(?<current>[\d:.]+)",
+            r"(?<percent>\d+)%",
+        ]
+        .map(|text| expression(text).expect("an expression"));
+        let mut latch = Latch::default();
+        assert!(latch.find("  Duration: 00:01:40.00, start", &expressions));
+        assert!(!latch.find("nothing", &expressions));
+        assert!(latch.find("frame=1 time=00:00:25.5 x", &expressions));
+        assert_eq!((latch.current, latch.total), (Some(25.5), Some(100.0)));
+        assert!(latch.find("time=00:00:30 40%", &expressions));
+        assert_eq!((latch.current, latch.percent), (Some(30.0), Some(40.0)));
+        assert!(latch.read(r#"{"percent":50,"stage":"b","more":[]}"#));
+        assert!(!latch.read("not JSON") && !latch.read("[1]") && !latch.read("{}"));
+        assert_eq!(
+            (latch.percent, latch.stage.as_deref()),
+            (Some(50.0), Some("b"))
+        );
+    }
+
+    #[test]
+    fn an_expression_without_a_group_that_is_known_is_refused() {
+        for bad in ["(", r"\d+", r"(?<speed>\d+)", r"(\d+)"] {
+            assert!(expression(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn lines_are_bounded_and_end_with_either_sign() {
+        let mut lines = Lines::default();
+        let mut seen = Vec::new();
+        let mut push = |bytes: &[u8]| lines.push(bytes, |line| seen.push(line.into_owned()));
+        push(b"a\r\nb");
+        push(b"c\rd\xff\n\n");
+        push(&vec![b'x'; 3 * LINE_BYTES]);
+        push(b"\nend\n");
+        let long = "x".repeat(LINE_BYTES);
+        assert_eq!(seen, ["a", "bc", "d\u{fffd}", &long, "end"]);
+    }
+}

@@ -1,0 +1,56 @@
+//! The end of a stream.
+
+use std::collections::VecDeque;
+
+/// The last bytes of what was pushed.
+#[derive(Debug)]
+pub(super) struct Tail {
+    bytes: VecDeque<u8>,
+    most: usize,
+}
+
+impl Tail {
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            bytes: VecDeque::new(),
+            most,
+        }
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        let bytes = &bytes[bytes.len().saturating_sub(self.most)..];
+        let surplus = (self.bytes.len() + bytes.len()).saturating_sub(self.most);
+        self.bytes.drain(..surplus);
+        self.bytes.extend(bytes);
+    }
+
+    /// As text; what is cut begins with a whole line where it has one.
+    pub(super) fn text(mut self) -> String {
+        let is_cut = self.bytes.len() == self.most;
+        let bytes: &[u8] = self.bytes.make_contiguous();
+        let line = bytes.iter().position(|byte| *byte == b'\n');
+        let from = line.filter(|_| is_cut).map_or(0, |line| line + 1);
+        String::from_utf8_lossy(&bytes[from..])
+            .trim_end()
+            .to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tail_keeps_the_last_whole_lines() {
+        let mut tail = Tail::new(10);
+        tail.push(b"one\n");
+        tail.push(b"two\nthree\n");
+        assert_eq!(tail.text(), "three");
+        let mut tail = Tail::new(10);
+        tail.push(&[b'x'; 100]);
+        assert_eq!(tail.text(), "x".repeat(10));
+        let mut tail = Tail::new(10);
+        tail.push(b"one\n");
+        assert_eq!(tail.text(), "one");
+    }
+}

@@ -1,0 +1,184 @@
+//! The private folder of an attempt: what it is given, what it makes, and its home.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Below the data folder.
+const WORK_FOLDER: &str = "work";
+
+/// A folder that goes when it is dropped.
+#[derive(Debug)]
+pub(super) struct Work {
+    path: PathBuf,
+}
+
+impl Work {
+    /// Makes one below the data folder.
+    pub(super) fn new(data: &Path) -> io::Result<Self> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let parent = std::path::absolute(data)?.join(WORK_FOLDER);
+        make_private(&parent, true)?;
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let work = Self {
+            path: parent.join(format!("{}-{number}", std::process::id())),
+        };
+        make_private(&work.path, false)?;
+        for folder in [work.inputs(), work.output(), work.home()] {
+            make_private(&folder, false)?;
+        }
+        Ok(work)
+    }
+
+    /// Documents that the command is given.
+    pub(super) fn inputs(&self) -> PathBuf {
+        self.path.join("in")
+    }
+
+    /// What it makes.
+    pub(super) fn output(&self) -> PathBuf {
+        self.path.join("out")
+    }
+
+    /// Where it runs.
+    pub(super) fn home(&self) -> PathBuf {
+        self.path.join("home")
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if let Err(error) = remove(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "a work folder stays until the next start");
+        }
+    }
+}
+
+/// Whether some server has run commands here.
+pub(super) fn is_there(data: &Path) -> bool {
+    data.join(WORK_FOLDER).exists()
+}
+
+/// Removes what earlier lives of the server left.
+pub(super) fn sweep(data: &Path) -> io::Result<()> {
+    remove(&data.join(WORK_FOLDER))
+}
+
+/// Makes a folder that is nobody else's.
+pub(super) fn make_private(path: &Path, may_exist: bool) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(may_exist);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Removes a folder with all that is in it. Links are removed, never followed. Folders inside are moved up to the top
+/// one after the other, so that neither memory nor descriptors nor the stack grow with their depth.
+fn remove(top: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(top) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+        Ok(metadata) if !metadata.is_dir() => return fs::remove_file(top),
+        Ok(_) => {}
+    }
+    open_up(top)?;
+    let mut number = 0_u64;
+    loop {
+        let mut folders = Vec::new();
+        for entry in fs::read_dir(top)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+                // The rest is found the next time.
+                if folders.len() == 1000 {
+                    break;
+                }
+            } else {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        if folders.is_empty() {
+            return fs::remove_dir(top);
+        }
+        for folder in folders {
+            open_up(&folder)?;
+            for entry in fs::read_dir(&folder)? {
+                let entry = entry?;
+                if !entry.file_type()?.is_dir() {
+                    fs::remove_file(entry.path())?;
+                    continue;
+                }
+                open_up(&entry.path())?;
+                // A name that the command took is passed over.
+                let free = loop {
+                    number += 1;
+                    let free = top.join(format!(".{number}"));
+                    if fs::symlink_metadata(&free).is_err() {
+                        break free;
+                    }
+                };
+                fs::rename(entry.path(), free)?;
+            }
+            fs::remove_dir(&folder)?;
+        }
+    }
+}
+
+/// Lets us into a folder that was closed. Whoever could swap it for a link is dead.
+fn open_up(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    }
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_folder_goes_with_all_that_is_in_it_and_nothing_else() {
+        let outside = tempfile::tempdir().expect("a temporary folder");
+        fs::write(outside.path().join("kept"), "kept").expect("a file");
+        let data = tempfile::tempdir().expect("a temporary folder");
+        let work = Work::new(data.path()).expect("a work folder");
+        let home = work.home();
+        symlink(outside.path(), home.join("folder")).expect("a link");
+        symlink(outside.path().join("kept"), home.join("file")).expect("a link");
+        symlink("nowhere", home.join("dangling")).expect("a link");
+        fs::create_dir_all(home.join("a/b/c")).expect("folders");
+        fs::create_dir_all(home.join(".1/.2/.3")).expect("folders");
+        fs::write(home.join("a/b/file"), "x").expect("a file");
+        let closed = fs::Permissions::from_mode(0o000);
+        fs::set_permissions(home.join("a/b"), closed).expect("permissions");
+        // Deeper than any path may be long.
+        let mut deep = home.join("deep");
+        for _ in 0..3 {
+            let mut path = deep.clone();
+            for _ in 0..1500 {
+                path.push("d");
+            }
+            fs::create_dir_all(&path).expect("folders");
+            let top = home.join("top");
+            fs::create_dir(&top).expect("a folder");
+            fs::rename(&deep, top.join("d")).expect("it can be moved");
+            deep = home.join("deep");
+            fs::rename(top, &deep).expect("it can be moved");
+        }
+        let path = work.path.clone();
+        drop(work);
+        assert!(!path.exists());
+        assert!(outside.path().join("kept").exists());
+        sweep(data.path()).expect("it can be swept");
+        assert!(!data.path().join(WORK_FOLDER).exists());
+        sweep(data.path()).expect("nothing to sweep is no fault");
+    }
+}

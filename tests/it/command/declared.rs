@@ -1,0 +1,102 @@
+//! Declarations that are wrong.
+
+use crate::config::check_refused;
+use crate::harness::Site;
+
+#[test]
+fn what_is_wrong_with_a_declaration_is_told_by_line() {
+    let site = Site::new();
+    let cases: &[(&str, &[&str])] = &[
+        ("command = []", &["2: command: there is no program"]),
+        ("command = 'ls'", &["2: ", "expected a sequence"]),
+        (
+            "command = ['{x}']\nparams.x = { type = 'string' }",
+            &["2: command: \"{x}\" is not a program"],
+        ),
+        (
+            "command = [\n'a',\n'{width}']\nparams.widht = { type = 'integer' }",
+            &["4: command: unknown placeholder \"{width}\", expected one of {widht}, {output}"],
+        ),
+        (
+            "command = ['a', '{input.x}']",
+            &["2: command: unknown placeholder"],
+        ),
+        (
+            "command = ['a', '{output}', '{output.dir}']",
+            &["2: command: ", "either"],
+        ),
+        (
+            "command = ['a']\ncomand = 1",
+            &["3: unknown key \"comand\"", "did you mean \"command\"?"],
+        ),
+        (
+            "command = ['a']\nprogress = ['(?<phase>x)',\n '(']",
+            &["4: progress: "],
+        ),
+        (
+            "command = ['a']\nprogress = ['(?<speed>.)']",
+            &["3: progress: unknown group \"speed\""],
+        ),
+        (
+            "command = ['a']\nparams.x = 'string'",
+            &["3: params.x: expected a table"],
+        ),
+        (
+            "command = ['a']\nparams.x = { type = 'strin' }",
+            &["3: params.x: this is not a JSON Schema"],
+        ),
+        (
+            "command = ['a']\nparams.x = { type = 'string', default = 1 }",
+            &["3: params.x: the default does not fit"],
+        ),
+        (
+            "command = ['a']\nparams.keep = { type = 'string' }",
+            &["3: params.keep: ", "means something else"],
+        ),
+        ("command = ['a']\nparams.work = {}", &["3: params.work: "]),
+        (
+            "command = ['a']\nparams.'a b' = {}",
+            &["3: params.a b: ", "is not a name"],
+        ),
+        (
+            "command = ['a']\nparams.x = {}\ninputs.x = {}",
+            &["params.x: \"x\" is an input already"],
+        ),
+        (
+            "command = ['a']\ninputs.x = { mediatypes = [] }",
+            &[
+                "3: unknown key \"mediatypes\"",
+                "did you mean \"media-types\"?",
+            ],
+        ),
+        (
+            "command = ['a']\noutput.filename = 'a/b'",
+            &["3: output.filename: "],
+        ),
+        (
+            "command = ['a']\noutput.filename = '{output}'",
+            &["3: output.filename: "],
+        ),
+        (
+            "command = ['a']\noutput.media-type = 'video'",
+            &["3: output.media-type: "],
+        ),
+        ("command = ['a']\nenv = ['A=B']", &["3: env: "]),
+        (
+            "command = ['a']\ntimeout = '0s'",
+            &["3: ", "expected a duration"],
+        ),
+        ("command = ['a']\nconcurrency = 0", &["3: ", "at least 1"]),
+    ];
+    for (text, parts) in cases {
+        let text = format!("[operations.c]\n{text}");
+        check_refused(&mut site.configured(&text), parts);
+    }
+    let name = "[operations.Convert]\ncommand = ['a']";
+    check_refused(
+        &mut site.configured(name),
+        &["1: ", "\"Convert\" is not an operation's name"],
+    );
+    let built_in = "[operations.zip]\ncommand = ['a']";
+    check_refused(&mut site.configured(built_in), &["1: ", "built in"]);
+}

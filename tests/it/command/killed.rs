@@ -1,0 +1,104 @@
+//! A server that is killed while commands run.
+
+use serde_json::json;
+
+use super::{declaration, processes, result, serve_script, submit, work_folders};
+use crate::harness::{Site, wait_for};
+
+/// Kills the server while its command and some of what it has started run; gives the job's end at the next start.
+fn killed(number: u32, more: &str) -> serde_json::Value {
+    let site = Site::new();
+    let sign = site.path().join("sign");
+    let direct = format!("32{}{number}1", std::process::id());
+    let others = format!("32{}{number}2", std::process::id());
+    let script = format!(
+        "if [ -e {0} ]; then echo again >\"$1\"; exit; fi; trap '' TERM HUP\n\
+         sleep {others} & setsid sh -c 'trap \"\" TERM; sleep {others}; sleep {others}' & (setsid sleep {others} &)\n\
+         touch {0}; exec sleep {direct}",
+        sign.display()
+    );
+    let server = serve_script(&site, &script, more);
+    let id = submit(server.client(), &json!({}));
+    wait_for("the command's sign", || sign.exists().then_some(()));
+    wait_for("its own program", || {
+        (processes(&direct).len() == 1).then_some(())
+    });
+    server.kill();
+    wait_for("the end of the command", || {
+        processes(&direct).is_empty().then_some(())
+    });
+    let left = processes(&others).len();
+    assert!(left >= 3, "what it had started is still there: {left}");
+    assert_eq!(work_folders(&site), 1);
+
+    // Another server, with data of its own, leaves them alone.
+    let elsewhere = Site::new();
+    elsewhere.serve_configured(&declaration("true", "")).stop();
+    assert_eq!(processes(&others).len(), left);
+
+    let server = serve_script(&site, &script, more);
+    // They are gone before anything is answered.
+    let left = processes(&others);
+    assert!(left.is_empty(), "{left:?}");
+    let job = server.client().ended(&id);
+    if job["status"] == "succeeded" {
+        assert_eq!(result(server.client(), &job), "again\n");
+    }
+    assert_eq!(work_folders(&site), 0);
+    server.stop();
+    job
+}
+
+#[test]
+fn nothing_that_a_command_has_started_outlives_the_next_start() {
+    let job = killed(1, "");
+    assert_eq!(job["status"], "succeeded", "it ran again: {job}");
+    assert_eq!(job["attempt"], 2);
+}
+
+#[test]
+fn a_command_with_effects_is_not_run_again() {
+    let job = killed(2, "on-restart = 'fail'");
+    assert_eq!(job["error"]["code"], "interrupted", "{job}");
+    assert_eq!(job["attempt"], 1);
+}
+
+#[test]
+fn a_command_that_takes_the_server_down_does_so_only_so_often() {
+    let site = Site::new();
+    let count = site.path().join("count");
+    let script = format!("echo x >>{}; kill -9 $PPID; sleep 3299", count.display());
+    let serve = || serve_script(&site, &script, "max-attempts = 2");
+    let mut server = serve();
+    let json = [("content-type", "application/json")];
+    // The server may be gone before it has answered.
+    let _ = server
+        .client()
+        .try_ask("POST", "/v1/operations/c", &json, b"{}");
+    server.wait();
+    // The second attempt begins with the start, and may end it before it has begun to listen.
+    let path = site.path().join("cloakroom.toml");
+    let mut command = site.command();
+    command.arg("--config").arg(path);
+    if let Ok(mut server) = site.try_serve_with(command) {
+        server.wait();
+    }
+    let server = serve();
+    let job = server.client().get("/v1/jobs", 200).json()["jobs"][0].clone();
+    server.stop();
+    assert_eq!(job["error"]["code"], "interrupted", "{job}");
+    let attempts = std::fs::read_to_string(count).expect("a file");
+    assert_eq!(attempts, "x\nx\n");
+}
+
+#[test]
+fn a_job_of_a_command_that_is_gone_fails() {
+    let site = Site::new();
+    let server = serve_script(&site, "sleep 3298", "");
+    let id = submit(server.client(), &json!({}));
+    server.kill();
+    let server = site.serve();
+    let job = server.client().ended(&id);
+    assert_eq!(job["error"]["code"], "unknown_operation", "{job}");
+    server.stop();
+}
