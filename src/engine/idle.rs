@@ -91,7 +91,7 @@ impl Idle {
         let State::Ended { due, .. } = job.state else {
             return true;
         };
-        self.enter(job.seq, &job.operation, due, |_| {})
+        job.delivery_due().is_some() || self.enter(job.seq, &job.operation, due, |_| {})
     }
 
     /// Whether an ended job has expired; looking is no use of it.
@@ -99,6 +99,10 @@ impl Idle {
         let State::Ended { due, .. } = job.state else {
             return false;
         };
+        // Whoever is to be told of its end may want to look at it.
+        if job.delivery_due().is_some() {
+            return false;
+        }
         let entry = self
             .shard(job.seq)
             .lock()

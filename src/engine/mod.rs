@@ -10,6 +10,7 @@ mod keys;
 mod live;
 mod monitor;
 mod recovery;
+mod results;
 mod runner;
 mod start;
 mod sweeper;
@@ -25,7 +26,7 @@ use tokio::task::JoinHandle;
 use crate::job::{Event, Job, JobId, Seq};
 use crate::operations::{LogReader, Outside, Registry, check_wishes, make_whole};
 use crate::roots::Roots;
-use crate::store::{self, BlobReader, Filter, NewJob, Store, Uploads};
+use crate::store::{self, Filter, NewJob, Store, Uploads};
 pub use caller::Caller;
 use feed::Feed;
 pub use feed::Follower;
@@ -36,6 +37,8 @@ use keys::Keys;
 use live::Live;
 pub use live::LiveJob;
 use monitor::Monitor;
+use results::Takings;
+pub use results::{Download, Lease, ResultReader};
 use runner::Runner;
 use sweeper::Sweeper;
 pub use types::{Page, StartError, Submission, SubmitError, Until, View};
@@ -53,6 +56,7 @@ pub struct Engine {
     idle: Arc<Idle>,
     sweeper: Arc<Sweeper>,
     keys: Arc<Keys>,
+    takings: Arc<Takings>,
     feed: Arc<Feed>,
     /// True once the server stops: nobody waits any longer.
     stopping: watch::Sender<bool>,
@@ -369,12 +373,6 @@ impl Engine {
     /// Reads along what the attempt at a job writes, if one is under way.
     pub fn follow_log(&self, seq: Seq) -> Option<LogReader> {
         self.runner.log(seq).map(LogReader::new)
-    }
-
-    /// The bytes of a result, and what keeps the job while they are read.
-    pub fn result(&self, job: &Job) -> Option<(BlobReader, Hold)> {
-        let blob = job.output()?.blob()?;
-        Some((self.store.read_blob(blob), self.idle.hold(job)?))
     }
 
     /// Becomes some text if the store fails beyond repair: time to end the process.

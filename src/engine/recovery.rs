@@ -15,6 +15,8 @@ pub(super) struct Report {
     pub(super) requeued: usize,
     pub(super) failed: usize,
     pub(super) canceled: usize,
+    /// Whose result was in its place already.
+    pub(super) finished: usize,
 }
 
 /// Judges every job that had not ended; must be done before anything is claimed.
@@ -36,11 +38,15 @@ pub(super) async fn recover(
                 continue;
             }
             (State::Queued, None) => Event::Fail(plan::unknown_operation(&job.operation)),
-            (_, policy) => plan::recover(job, policy),
+            (_, policy) => match runner.placed(job) {
+                Some(output) => Event::Succeed(output),
+                None => plan::recover(job, policy),
+            },
         };
         match event {
             Event::Requeue => report.requeued += 1,
             Event::Fail(_) => report.failed += 1,
+            Event::Succeed(_) => report.finished += 1,
             _ => report.canceled += 1,
         }
         if event != Event::Requeue && job.status() == Status::Running {

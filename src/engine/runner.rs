@@ -17,9 +17,10 @@ use super::deadline::{self, Deadline};
 use super::feed::Feed;
 use super::live::Live;
 use crate::faults;
-use crate::job::{Event, Failure, Job, Output, Place, Seq};
+use crate::job::{Event, Failure, Job, Output, Seq};
 use crate::operations::{
-    Context, Cores, Log, Outside, Product, ProgressSink, Reason, Registry, Shared, Signal, Stop,
+    Context, Cores, Log, Outside, ProgressSink, Reason, Registry, Shared, Signal, Stop,
+    check_output, discard_output, placed_output,
 };
 use crate::plan;
 use crate::roots::Roots;
@@ -351,6 +352,9 @@ impl Runner {
                 return;
             };
             let context = runner.context(&job, params, Arc::default());
+            if let Some(path) = context.output() {
+                discard_output(&context, path);
+            }
             let abandon = AssertUnwindSafe(|| registered.operation.abandon(&context));
             if let Ok(Err(Stop::Failed(failure))) = catch_unwind(abandon) {
                 tracing::warn!(job.id = %job.id, error = failure.message, "what a job left could not be removed");
@@ -359,6 +363,15 @@ impl Runner {
         if let Err(error) = thread::Builder::new().name("abandon".into()).spawn(abandon) {
             tracing::warn!(%error, "no thread to remove what a job left");
         }
+    }
+
+    /// The result that an attempt at a job put into its place before the server died. Blocks on the disk.
+    pub(super) fn placed(&self, job: &Job) -> Option<Output> {
+        let path = job.wishes.output.as_deref()?;
+        let context = self.context(job, "{}".into(), Arc::default());
+        let placed = placed_output(&context, path);
+        // A folder that is not there holds nothing.
+        placed.ok().flatten()
     }
 
     fn attempt(&self, job: &Job) -> (Event, Option<WholeBlob>) {
@@ -386,11 +399,15 @@ impl Runner {
         let timeout = registered.description.timeout;
         let _deadline = timeout.map(|timeout| Deadline::start(&self.runtime, timeout, &signal));
         faults::point("in-attempt");
-        match catch_unwind(AssertUnwindSafe(|| registered.operation.run(&context))) {
-            Ok(Ok(product)) => {
-                let (output, whole) = split(product);
-                (Event::Succeed(output), Some(whole))
+        let work = || {
+            if let Some(path) = context.output() {
+                check_output(&context, path)?;
             }
+            let product = registered.operation.run(&context)?;
+            product.place(&context)
+        };
+        let ended = match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(Ok((output, whole))) => return (Event::Succeed(output), whole),
             Ok(Err(Stop::Canceled)) => (deadline::stopped(signal.reason(), timeout), None),
             Ok(Err(Stop::Failed(failure))) => (Event::Fail(failure), None),
             Err(panic) => {
@@ -398,27 +415,12 @@ impl Runner {
                 tracing::error!(job.id = %job.id, operation = %job.operation, %message, "a job panicked");
                 (Event::Fail(Failure::new("panicked", message)), None)
             }
+        };
+        if let Some(path) = context.output() {
+            discard_output(&context, path);
         }
+        ended
     }
-}
-
-fn split(product: Product) -> (Output, WholeBlob) {
-    let Product {
-        whole,
-        media_type,
-        filename,
-    } = product;
-    let sha256 = hex::encode(whole.sha256);
-    (
-        Output {
-            place: Place::Blob(whole.blob),
-            size: whole.size,
-            sha256,
-            media_type,
-            filename,
-        },
-        whole,
-    )
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {

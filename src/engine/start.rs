@@ -10,6 +10,7 @@ use super::feed::Feed;
 use super::idle::Idle;
 use super::live::Live;
 use super::monitor::Monitor;
+use super::results::Takings;
 use super::runner::Runner;
 use super::sweeper::Sweeper;
 use super::{Engine, StartError, recovery};
@@ -155,6 +156,7 @@ impl Engine {
             requeued = report.requeued,
             failed = report.failed,
             canceled = report.canceled,
+            finished = report.finished,
             "the store is open"
         );
         let sweeper = Arc::new(Sweeper {
@@ -176,6 +178,7 @@ impl Engine {
         ];
         store.set_slots(config.workers).await?;
         Ok(Self {
+            takings: Takings::new(Arc::clone(&store)),
             store,
             live,
             runner,

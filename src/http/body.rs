@@ -11,8 +11,8 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 
-use crate::engine::Hold;
-use crate::store::{self, BlobReader, CHUNK_BYTES};
+use crate::engine::{Download, Hold, Lease, ResultReader};
+use crate::store::CHUNK_BYTES;
 
 /// Chunks that all downloads together read ahead, 8 MiB: without one of them a download waits for its disk.
 static READ_AHEAD: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(32));
@@ -29,6 +29,14 @@ pub enum Body {
 }
 
 impl Body {
+    /// See [`BlobStream::take_spent`].
+    pub(super) fn take_spent(&mut self) -> Option<Lease> {
+        match self {
+            Self::Blob(stream) => stream.take_spent(),
+            _ => None,
+        }
+    }
+
     /// No bytes.
     pub(super) fn empty() -> Self {
         Self::Full(Bytes::new())
@@ -38,25 +46,28 @@ impl Body {
 /// A blob, or a part of one, on its way out: a chunk is read ahead while the last is sent.
 #[derive(Debug)]
 pub struct BlobStream {
-    reader: BlobReader,
+    reader: ResultReader,
     number: u32,
     /// Bytes of the next chunk that are not wanted.
     skip: usize,
     remaining: u64,
     /// Kept from expiry until the last byte is on its way.
     _hold: Hold,
+    lease: Option<Lease>,
+    /// Its last byte is that of the whole result.
+    is_whole: bool,
     next: Option<Read>,
 }
 
 /// A chunk that is being read.
 #[derive(Debug)]
 struct Read {
-    chunk: JoinHandle<Result<Option<Bytes>, store::Error>>,
+    chunk: JoinHandle<io::Result<Option<Bytes>>>,
     _permit: Option<SemaphorePermit<'static>>,
 }
 
 impl Read {
-    fn start(reader: BlobReader, number: u32, permit: Option<SemaphorePermit<'static>>) -> Self {
+    fn start(reader: ResultReader, number: u32, permit: Option<SemaphorePermit<'static>>) -> Self {
         Self {
             chunk: tokio::task::spawn_blocking(move || reader.chunk(number)),
             _permit: permit,
@@ -66,15 +77,26 @@ impl Read {
 
 impl BlobStream {
     /// These bytes of a blob. Nothing is read before the first is asked for.
-    pub(super) fn new(reader: BlobReader, range: Range<u64>, hold: Hold) -> Self {
+    pub(super) fn new(download: Download, range: Range<u64>, is_whole: bool) -> Self {
         let chunk = CHUNK_BYTES as u64;
         Self {
-            reader,
+            reader: download.reader,
             number: u32::try_from(range.start / chunk).unwrap_or(u32::MAX),
             skip: (range.start % chunk) as usize,
             remaining: range.end - range.start,
-            _hold: hold,
+            _hold: download.hold,
+            lease: download.lease,
+            is_whole,
             next: None,
+        }
+    }
+
+    /// Once the whole result is on its way: what its reader had a right to, if that is spent now.
+    fn take_spent(&mut self) -> Option<Lease> {
+        if self.remaining == 0 && self.is_whole {
+            self.lease.take()
+        } else {
+            None
         }
     }
 
@@ -89,7 +111,7 @@ impl BlobStream {
         let chunk = match ready!(Pin::new(&mut next.chunk).poll(context)) {
             Ok(Ok(Some(chunk))) if chunk.len() > self.skip => chunk,
             Ok(Ok(_)) => return Poll::Ready(Some(Err(io::Error::other("the result is gone")))),
-            Ok(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+            Ok(Err(error)) => return Poll::Ready(Some(Err(error))),
             Err(error) => return Poll::Ready(Some(Err(io::Error::other(error)))),
         };
         self.next = None;

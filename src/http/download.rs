@@ -15,8 +15,7 @@ use super::problem::Problem;
 use super::range::{Wanted, wanted};
 use super::reply::header;
 use crate::engine::Engine;
-use crate::job::{Job, Output};
-use crate::store;
+use crate::job::{Job, Output, Status};
 
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 
@@ -36,12 +35,12 @@ const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// The whole result of a job.
-pub(super) fn whole(engine: &Engine, job: &Job) -> Result<Response<Body>, Problem> {
-    result(engine, job, &Method::GET, &HeaderMap::new())
+pub(super) async fn whole(engine: &Engine, job: &Job) -> Result<Response<Body>, Problem> {
+    result(engine, job, &Method::GET, &HeaderMap::new()).await
 }
 
 /// As much of a job's result as the request's headers ask for.
-pub(super) fn result(
+pub(super) async fn result(
     engine: &Engine,
     job: &Job,
     method: &Method,
@@ -66,7 +65,7 @@ pub(super) fn result(
     // A range of something else than the client has begun with would not fit: then it gets all of it.
     let range = text(RANGE)
         .filter(|_| *method == Method::GET && text(IF_RANGE).is_none_or(|range| range == tag));
-    let (reader, hold) = engine.result(job).ok_or(store::Error::NotFound)?;
+    let download = engine.download(job).await?.ok_or_else(gone)?;
     let (status, range) = match wanted(range, output.size) {
         Wanted::Whole => (StatusCode::OK, 0..output.size),
         Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
@@ -86,7 +85,8 @@ pub(super) fn result(
         range.end.saturating_sub(1),
         output.size
     );
-    let body = Body::Blob(BlobStream::new(reader, range, hold));
+    let is_whole = status == StatusCode::OK && *method == Method::GET;
+    let body = Body::Blob(BlobStream::new(download, range, is_whole));
     let mut response = reply(status, body, output, &tag);
     if status == StatusCode::PARTIAL_CONTENT {
         response
@@ -131,7 +131,15 @@ fn names(tags: &str, tag: &str, weakly: bool) -> bool {
     })
 }
 
+fn gone() -> Problem {
+    let detail = "The result is gone: it was not to be kept, or its file is not what it was.";
+    Problem::new(StatusCode::NOT_FOUND, "result_gone", detail)
+}
+
 fn without_result(job: &Job) -> Problem {
+    if job.status() == Status::Succeeded {
+        return gone();
+    }
     if job.is_terminal() {
         let detail = format!("The job is {}: it has no result.", job.status().as_str());
         return Problem::new(StatusCode::NOT_FOUND, "no_result", detail);

@@ -55,7 +55,6 @@ struct Asker {
     /// What links in the answer begin with.
     base: String,
     /// Whether the request may start or end something; see [`Pass::may_act`].
-    #[expect(dead_code, reason = "asked by whatever a GET can start or end")]
     may_act: bool,
 }
 
@@ -213,7 +212,7 @@ impl App {
             }
             Route::MonitorResult(token) => {
                 let view = self.engine.monitored(&token).await?;
-                download::result(&self.engine, &view.job, &request.method, &request.headers)
+                self.download(request, &view, asker).await
             }
             Route::Session => self.access.session(request, &self.guard),
             Route::Download(id) => {
@@ -221,9 +220,24 @@ impl App {
                     Some(patience) => self.engine.wait(caller, id, Until::Ended, patience).await?,
                     None => self.engine.get(caller, id).await?,
                 };
-                download::result(&self.engine, &view.job, &request.method, &request.headers)
+                self.download(request, &view, asker).await
             }
         }
+    }
+
+    /// A result. Whoever was led here, or only looks ahead, must not use up one that is not kept.
+    async fn download(
+        &self,
+        request: &Parts,
+        view: &View,
+        asker: &Asker,
+    ) -> Result<Response<Body>, Problem> {
+        if !asker.may_act && !view.job.wishes.keep {
+            let detail =
+                "A page of another origin may not fetch a result that goes once it is fetched.";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", detail));
+        }
+        download::result(&self.engine, &view.job, &request.method, &request.headers).await
     }
 
     fn operations(&self, base: &str) -> Response<Body> {

@@ -12,10 +12,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::body::{Frame, SizeHint};
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::body::Body;
+use crate::engine::Lease;
 
 /// What a client that is too slow is told before it is cut, when nothing else is under way.
 const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\n\
@@ -42,6 +44,10 @@ pub(super) struct Pace {
     requests: AtomicU32,
     /// When the last request was answered, in milliseconds from the connection's begin.
     answered_ms: AtomicU64,
+    /// Whether there is something in `spent`.
+    has_spent: AtomicBool,
+    /// The right to a result that is in the connection's buffer to its last byte.
+    spent: Mutex<Option<Lease>>,
 }
 
 impl Default for Pace {
@@ -51,6 +57,8 @@ impl Default for Pace {
             answering: AtomicBool::new(false),
             requests: AtomicU32::new(0),
             answered_ms: AtomicU64::new(0),
+            has_spent: AtomicBool::new(false),
+            spent: Mutex::default(),
         }
     }
 }
@@ -65,6 +73,23 @@ impl Pace {
         self.answering.store(true, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
         Answering(Arc::clone(self))
+    }
+}
+
+impl Pace {
+    /// A whole result is in the connection's buffer.
+    fn spend(&self, lease: Lease) {
+        *self.spent.lock() = Some(lease);
+        self.has_spent.store(true, Ordering::Relaxed);
+    }
+
+    /// The connection's buffer is empty: the socket has taken everything.
+    fn flushed(&self) {
+        if self.has_spent.swap(false, Ordering::Relaxed)
+            && let Some(lease) = self.spent.lock().take()
+        {
+            lease.taken();
+        }
     }
 }
 
@@ -83,8 +108,23 @@ impl Drop for Answering {
 /// A body that keeps its request under way until its last byte is handed over.
 #[derive(Debug)]
 pub(super) struct Reply {
-    pub(super) body: Body,
-    pub(super) _answering: Answering,
+    body: Body,
+    answering: Answering,
+}
+
+impl Reply {
+    pub(super) fn new(body: Body, answering: Answering) -> Self {
+        let mut reply = Self { body, answering };
+        // Nobody asks an empty body for bytes.
+        reply.note_end();
+        reply
+    }
+
+    fn note_end(&mut self) {
+        if let Some(lease) = self.body.take_spent() {
+            self.answering.0.spend(lease);
+        }
+    }
 }
 
 impl hyper::body::Body for Reply {
@@ -95,7 +135,11 @@ impl hyper::body::Body for Reply {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<bytes::Bytes>, io::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if frame.is_ready() {
+            self.note_end();
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -243,7 +287,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context)
+        // hyper calls this only once its own buffer is empty.
+        let flushed = Pin::new(&mut self.socket).poll_flush(context);
+        if matches!(flushed, Poll::Ready(Ok(()))) {
+            self.pace.flushed();
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -115,10 +115,7 @@ async fn accept(
                 let (app, answering) = (Arc::clone(&app), pace.begin());
                 async move {
                     let response = app.answer(request, local).await;
-                    Ok::<_, Infallible>(response.map(|body| Reply {
-                        body,
-                        _answering: answering,
-                    }))
+                    Ok::<_, Infallible>(response.map(|body| Reply::new(body, answering)))
                 }
             }
         });

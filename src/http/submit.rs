@@ -108,7 +108,10 @@ impl App {
                 outcome: Outcome::Succeeded(_),
                 ..
             } => {
-                let mut response = download::whole(&self.engine, &view.job)?;
+                if view.job.wishes.output.is_some() {
+                    return self.job(StatusCode::OK, &view, base).await;
+                }
+                let mut response = download::whole(&self.engine, &view.job).await?;
                 let url = native::download_url(base, &view.job);
                 response
                     .headers_mut()

@@ -21,6 +21,8 @@ pub struct Now {
 pub enum Event {
     /// A worker takes it.
     Claim,
+    /// The attempt puts its result where it belongs.
+    Place,
     /// The attempt made a result.
     Succeed(Output),
     /// The attempt failed.
@@ -89,6 +91,7 @@ pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> 
                 last_error: None,
             }
         });
+        job.placing = false;
         job.state = State::Ended {
             started,
             finished: now.wall,
@@ -104,6 +107,7 @@ pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> 
             job.attempt += 1;
             job.strikes += 1;
             job.progress = Progress::default();
+            job.placing = false;
             job.state = State::Running { started: now.wall };
             Ok(Change::Save(Box::new(job)))
         }
@@ -128,7 +132,15 @@ pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> 
         }
         (State::Running { .. }, Event::Release) => Ok(Change::Save(Box::new(requeued(job, 1)))),
         (State::Running { .. }, Event::Requeue) => Ok(Change::Save(Box::new(requeued(job, 0)))),
+        (State::Running { .. }, Event::Place) if !job.cancel_requested => {
+            let mut job = next(job);
+            job.placing = true;
+            Ok(Change::Save(Box::new(job)))
+        }
         (State::Running { .. }, Event::Cancel) if job.cancel_requested => Ok(Change::Nothing),
+        (State::Running { .. }, Event::Cancel) if job.placing => Err(IllegalEvent {
+            status: job.status(),
+        }),
         (State::Running { .. }, Event::Cancel) => {
             let mut job = next(job);
             job.cancel_requested = true;
@@ -173,6 +185,7 @@ fn requeued(job: &Job, strikes_given_back: u32) -> Job {
     let mut job = next(job);
     job.strikes = job.strikes.saturating_sub(strikes_given_back);
     job.progress = Progress::default();
+    job.placing = false;
     job.state = State::Queued;
     job
 }

@@ -266,6 +266,8 @@ pub struct Job {
     pub delivery: Option<Delivery>,
     /// What its last attempt wrote, if that has ended and it wrote anything.
     pub log: Option<BlobId>,
+    /// Its result is being put where it belongs, so that it is too late to cancel. Not kept across a crash.
+    pub placing: bool,
     /// When it was submitted.
     pub created: WallMs,
     /// Where it is in its life.
@@ -302,7 +304,7 @@ impl Job {
 
     /// Whether a cancel would do something.
     pub fn can_be_canceled(&self) -> bool {
-        !self.is_terminal() && !self.cancel_requested
+        !self.is_terminal() && !self.cancel_requested && !self.placing
     }
 
     /// Its result, once it has one, and while it has.

@@ -1,6 +1,6 @@
 //! What an attempt is given to work with.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -8,12 +8,14 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use super::result::{self, ResultWriter};
 use super::{Cores, Log, Outside, Stop};
 use crate::job::{Bytes, Failure, Job, JobId, Progress, Seq, Stage};
 use crate::roots::Roots;
-use crate::store::{BlobWriter, Store, WholeBlob};
+use crate::store::{self, Store};
 
 /// Why an attempt is asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +76,24 @@ struct Meter {
     fresh: bool,
 }
 
+/// Who intends something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// The operation.
+    Work,
+    /// Whoever puts the result where it belongs.
+    Result,
+}
+
+impl Slot {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Work => "work",
+            Self::Result => "result",
+        }
+    }
+}
+
 /// What all attempts share.
 #[derive(Clone)]
 pub struct Shared {
@@ -95,6 +115,8 @@ pub struct Context {
     id: JobId,
     attempt: u32,
     params: Arc<str>,
+    /// The file that the result is to be.
+    output: Option<String>,
     shared: Shared,
     signal: Arc<Signal>,
     meter: Mutex<Meter>,
@@ -117,6 +139,7 @@ impl Context {
             id: job.id,
             attempt: job.attempt,
             params,
+            output: job.wishes.output.clone(),
             shared,
             signal,
             meter: Mutex::default(),
@@ -145,9 +168,7 @@ impl Context {
     /// # Errors
     /// What the disk may say.
     pub fn intend(&self, intent: &impl Serialize) -> Result<(), Stop> {
-        let intent = serde_json::to_string(intent).map_err(io::Error::from)?;
-        let stored = self.shared.store.intend(self.seq, self.attempt, intent);
-        Ok(stored.map_err(io::Error::from)?)
+        self.intend_in(Slot::Work, intent)
     }
 
     /// What an attempt before this one said that it was about to do; it may have done it.
@@ -155,13 +176,39 @@ impl Context {
     /// # Errors
     /// What the disk may say.
     pub fn intent<T: DeserializeOwned>(&self) -> Result<Option<T>, Stop> {
-        let intent = self
-            .shared
-            .store
-            .intent(self.seq)
-            .map_err(io::Error::from)?;
+        self.intent_in(Slot::Work)
+    }
+
+    /// As [`Context::intend`]. From a result's intent on it is too late to cancel: [`Stop::Canceled`] if somebody was
+    /// quicker.
+    pub(super) fn intend_in(&self, slot: Slot, intent: &impl Serialize) -> Result<(), Stop> {
+        let mut intents = self.intents()?;
+        intents[slot.key()] = serde_json::to_value(intent).map_err(io::Error::from)?;
+        let places = slot == Slot::Result;
+        let store = &self.shared.store;
+        match store.intend(self.seq, self.attempt, intents.to_string(), places) {
+            Err(store::Error::Illegal(_)) => Err(Stop::Canceled),
+            stored => Ok(stored.map_err(io::Error::from)?),
+        }
+    }
+
+    /// As [`Context::intent`].
+    pub(super) fn intent_in<T: DeserializeOwned>(&self, slot: Slot) -> Result<Option<T>, Stop> {
+        let intent = self.intents()?[slot.key()].take();
         // What cannot be read was said by another release; the work begins anew.
-        Ok(intent.and_then(|json| serde_json::from_str(&json).ok()))
+        Ok(serde_json::from_value(intent).ok())
+    }
+
+    fn intents(&self) -> Result<Value, Stop> {
+        let stored = self.shared.store.intent(self.seq);
+        let stored = stored.map_err(io::Error::from)?;
+        let intents = stored.and_then(|json| serde_json::from_str(&json).ok());
+        Ok(intents.unwrap_or_else(|| json!({})))
+    }
+
+    /// The file that the result is to be, if it is to be one.
+    pub(crate) fn output(&self) -> Option<&str> {
+        self.output.as_deref()
     }
 
     /// The folders that the work may touch.
@@ -246,7 +293,8 @@ impl Context {
 
     /// What is said of such a result.
     pub(super) fn too_large(&self) -> Failure {
-        Failure::new("result_too_large", too_large(self.shared.result_bytes))
+        let message = result::too_large(self.shared.result_bytes);
+        Failure::new("result_too_large", message)
     }
 
     /// Says what is being done, for people.
@@ -295,14 +343,12 @@ impl Context {
         self.meter.lock().progress.clone()
     }
 
-    /// Begins the result, which is streamed into the store and becomes the job's when the work ends well.
+    /// Begins the result, which is streamed into the store, or into the file that it is to be, and becomes the job's
+    /// when the work ends well.
     pub fn result(&self, media_type: &str, filename: &str) -> ResultWriter {
-        ResultWriter {
-            blob: self.shared.store.write_blob(),
-            most_bytes: self.shared.result_bytes,
-            media_type: media_type.to_owned(),
-            filename: filename.to_owned(),
-        }
+        let most_bytes = self.shared.result_bytes;
+        let output = self.output.as_deref();
+        ResultWriter::begin(self, output, most_bytes, media_type, filename)
     }
 
     fn update(&self, change: impl FnOnce(&mut Progress)) {
@@ -312,63 +358,4 @@ impl Context {
             self.sink.changed();
         }
     }
-}
-
-/// A result under way.
-#[derive(Debug)]
-pub struct ResultWriter {
-    blob: BlobWriter,
-    most_bytes: u64,
-    media_type: String,
-    filename: String,
-}
-
-impl ResultWriter {
-    /// The digest of all that was written so far.
-    pub fn sha256(&self) -> [u8; 32] {
-        self.blob.sha256()
-    }
-
-    /// The result is whole.
-    ///
-    /// # Errors
-    /// What the disk said to the last bytes.
-    pub fn finish(self) -> Result<Product, Stop> {
-        let whole = self.blob.finish().map_err(io::Error::from)?;
-        Ok(Product {
-            whole,
-            media_type: self.media_type,
-            filename: self.filename,
-        })
-    }
-}
-
-impl Write for ResultWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.blob.size() + bytes.len() as u64 > self.most_bytes {
-            // The kind says it to whoever passes the error on in one of its own.
-            let message = too_large(self.most_bytes);
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
-        }
-        self.blob.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn too_large(most_bytes: u64) -> String {
-    format!("The result is longer than the {most_bytes} bytes that it may have.")
-}
-
-/// A result that is whole, and how to hand it out.
-#[derive(Debug)]
-pub struct Product {
-    /// The bytes.
-    pub whole: WholeBlob,
-    /// Their media type.
-    pub media_type: String,
-    /// The name to save them under.
-    pub filename: String,
 }

@@ -14,6 +14,7 @@ mod log;
 mod outside;
 mod params;
 mod remote;
+mod result;
 mod source;
 mod target;
 mod walk;
@@ -37,12 +38,14 @@ use crate::roots::Roots;
 pub use coerce::coerce;
 pub(crate) use coerce::make_whole;
 pub use command::{Command, SpecError};
-pub use context::{Context, Product, ProgressSink, Reason, ResultWriter, Shared, Signal};
+pub use context::{Context, ProgressSink, Reason, Shared, Signal};
 pub use cores::Cores;
 pub use document::Document;
 pub(crate) use document::is_url;
 pub use log::{LOG_BYTES, Log, LogReader};
 pub use outside::Outside;
+pub use result::{Product, ResultWriter};
+pub(crate) use result::{check_output, discard_output, open_output, placed_output};
 pub(crate) use wishes::check_wishes;
 
 /// The query parameters that every submission may have; no operation's own params may be called so.

@@ -43,6 +43,7 @@ pub(super) enum Command {
         seq: Seq,
         attempt: u32,
         intent: String,
+        places: bool,
         reply: Reply<()>,
     },
     SetSlots {

@@ -202,6 +202,7 @@ impl Jobs {
             wishes: Arc::clone(&new.wishes),
             delivery: None,
             log: None,
+            placing: false,
             created: now.wall,
             state: State::Queued,
             progress: Progress::default(),
@@ -253,6 +254,25 @@ impl Jobs {
             job.log = attempt.log.as_ref().map(|log| log.blob);
         }
         self.change(connection, &job, event.clone(), attempt)
+    }
+
+    /// Writes what an attempt is about to do. A crash just after this finds either that it was done or that it was not.
+    pub(super) fn intend(
+        &mut self,
+        connection: &Connection,
+        seq: Seq,
+        attempt: u32,
+        intent: &str,
+        places: bool,
+    ) -> Result<(), Error> {
+        if places {
+            let job = self.find(connection, seq)?;
+            if job.attempt != attempt {
+                return Err(Error::Superseded);
+            }
+            self.change(connection, &job, Event::Place, None)?;
+        }
+        rows::update_intent(connection, seq, attempt, intent)
     }
 
     /// Writes how far attempts are; those that are over are left alone.

@@ -477,13 +477,21 @@ impl Store {
     /// Stores what a running attempt is about to do outside the database; once this returns it is on the disk.
     ///
     /// # Errors
-    /// [`Error::Superseded`] if the attempt is over; else what the disk may say.
-    pub fn intend(&self, seq: Seq, attempt: u32, intent: String) -> Result<(), Error> {
+    /// [`Error::Superseded`] if the attempt is over; else what the disk may say. Where the intent `places` the result,
+    /// [`Error::Illegal`] for a job that was asked to stop.
+    pub fn intend(
+        &self,
+        seq: Seq,
+        attempt: u32,
+        intent: String,
+        places: bool,
+    ) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
         self.inbox.push(Command::Intend {
             seq,
             attempt,
             intent,
+            places,
             reply,
         });
         answer.blocking_recv().unwrap_or(Err(Error::Stopped))

@@ -394,6 +394,7 @@ fn read(row: &Row<'_>) -> Result<Job, Error> {
             ),
             None => None,
         },
+        placing: false,
         log: row.get::<_, Option<i64>>("log_blob")?.map(BlobId),
         attempt: row.get("attempt")?,
         strikes: row.get("strikes")?,

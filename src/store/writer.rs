@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use super::disk::Disk;
 use super::inbox::{Batch, Chunk, Command, Inbox};
 use super::jobs::Jobs;
-use super::{Error, Observer, OpenError, blobs, rows};
+use super::{Error, Observer, OpenError, blobs};
 use crate::faults;
 use crate::job::{BlobId, Job};
 
@@ -268,8 +268,12 @@ impl Writer {
                     seq,
                     attempt,
                     intent,
+                    places,
                     ..
-                } => rows::update_intent(connection, *seq, *attempt, intent).map(|()| None),
+                } => self
+                    .jobs
+                    .intend(connection, *seq, *attempt, intent, *places)
+                    .map(|()| None),
                 Command::SetSlots { .. } => Ok(None),
                 Command::Sweep { sweep, .. } => self.jobs.sweep(connection, sweep).map(|()| None),
                 Command::EndLife { .. } => self.jobs.end_life(connection).map(|()| None),

@@ -25,6 +25,7 @@ fn queued() -> Job {
         wishes: Arc::default(),
         delivery: None,
         log: None,
+        placing: false,
         attempt: 0,
         strikes: 0,
         version: Version::first_of(1),

@@ -14,6 +14,7 @@ fn orphan(strikes: u32) -> Job {
         wishes: std::sync::Arc::default(),
         delivery: None,
         log: None,
+        placing: false,
         attempt: strikes,
         strikes,
         version: Version::default(),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::job::{Bytes, Failure, Job, Outcome, Stage, State, WallMs};
+use crate::job::{Bytes, Failure, Job, Outcome, Place, Stage, State, WallMs};
 use crate::operations::Description;
 use crate::plan::Restart;
 
@@ -30,7 +30,7 @@ struct JobJson<'a> {
     expires_at: Option<String>,
     output: Option<OutputJson<'a>>,
     error: Option<Value>,
-    callback: Option<()>,
+    callback: Option<CallbackJson<'a>>,
     links: LinksJson,
 }
 
@@ -38,11 +38,22 @@ struct JobJson<'a> {
 #[serde(rename_all = "camelCase")]
 struct OutputJson<'a> {
     r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
     uri: String,
     size: u64,
     media_type: &'a str,
     filename: &'a str,
     sha256: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CallbackJson<'a> {
+    url: &'a str,
+    state: &'static str,
+    attempts: u32,
+    last_error: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -117,7 +128,14 @@ impl<'a> JobJson<'a> {
             } => (*started, Some((*finished, *expires, outcome))),
         };
         let output = job.output().map(|output| OutputJson {
-            r#type: "http",
+            r#type: match output.place {
+                Place::File { .. } => "file",
+                Place::Blob(_) | Place::Gone => "http",
+            },
+            path: match &output.place {
+                Place::File { path, .. } => Some(path),
+                Place::Blob(_) | Place::Gone => None,
+            },
             uri: download_url(links.base, job),
             size: output.size,
             media_type: &output.media_type,
@@ -158,7 +176,7 @@ impl<'a> JobJson<'a> {
             },
             output,
             error,
-            callback: None,
+            callback: callback(job),
         }
     }
 }
@@ -172,6 +190,18 @@ fn shown_params<'a>(job: &Job, params: &'a str) -> Cow<'a, RawValue> {
     let params: Value = serde_json::from_str(params).expect(OURS);
     let shown = without(&params, &[("upload", "blob"), ("http", "authorization")]);
     Cow::Owned(RawValue::from_string(shown.to_string()).expect(OURS))
+}
+
+/// How far the telling of a job's end has come; before there is an end, that it is to come.
+fn callback(job: &Job) -> Option<CallbackJson<'_>> {
+    let callback = job.wishes.callback.as_ref()?;
+    let delivery = job.delivery.as_ref();
+    Some(CallbackJson {
+        url: &callback.url,
+        state: delivery.map_or("pending", |delivery| delivery.state.as_str()),
+        attempts: delivery.map_or(0, |delivery| delivery.attempts),
+        last_error: delivery.and_then(|delivery| delivery.last_error.as_deref()),
+    })
 }
 
 /// Why a job failed.

@@ -57,6 +57,15 @@ fn job() -> Value {
             "total": { "type": "integer", "minimum": 0 },
         }),
     );
+    let callback = object(
+        "How far the telling of the job's end has come.",
+        &json!({
+            "url": uri(),
+            "state": { "enum": ["pending", "delivered", "failed", "skipped"] },
+            "attempts": { "type": "integer", "minimum": 0 },
+            "lastError": { "type": ["string", "null"] },
+        }),
+    );
     let bytes = object(
         "The bytes of the work that are through.",
         &json!({
@@ -96,7 +105,7 @@ fn job() -> Value {
             },
             "output": nullable(&schema("Output")),
             "error": nullable(&schema("JobError")),
-            "callback": { "type": "null" },
+            "callback": nullable(&callback),
             "links": links,
         }),
     )
@@ -114,7 +123,8 @@ fn output() -> Value {
     object(
         "The result of a job.",
         &json!({
-            "type": { "const": "http" },
+            "type": { "description": "`file` where the result is a file below a root.", "enum": ["http", "file"] },
+            "path?": { "type": "string" },
             "uri": uri(),
             "size": { "description": "In bytes.", "type": "integer", "minimum": 0 },
             "mediaType": { "type": "string" },

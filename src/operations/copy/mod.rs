@@ -22,6 +22,7 @@ use cap_std::fs::Dir;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::context::Slot;
 use super::source::Source;
 use super::target::{Conflict, Draft, Target, make_folder, open_folder};
 use super::walk::{Walker, open_file};
@@ -62,7 +63,7 @@ impl Operation for Copy {
     fn run(&self, context: &Context) -> Result<Product, Stop> {
         let params: CopyParams = context.params()?;
         let target = Target::open(context.roots(), &params.to.0)?;
-        let mut draft = Draft::new(&target, context);
+        let mut draft = Draft::new(&target, context, Slot::Work);
         let (path, tally) = match draft.placed::<Tally>()? {
             Some(placed) => placed,
             None => copy(context, &params, &target, draft)?,
@@ -77,7 +78,7 @@ impl Operation for Copy {
     fn abandon(&self, context: &Context) -> Result<(), Stop> {
         let params: CopyParams = context.params()?;
         let target = Target::open(context.roots(), &params.to.0)?;
-        let mut draft = Draft::new(&target, context);
+        let mut draft = Draft::new(&target, context, Slot::Work);
         if draft.placed::<Tally>()?.is_none() {
             draft.discard()?;
         }

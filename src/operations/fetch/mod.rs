@@ -13,6 +13,7 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::context::Slot;
 use super::remote::{Piece, Remote};
 use super::target::{Draft, Target};
 use super::{Context, Description, Fault, Operation, Product, Stop};
@@ -60,7 +61,7 @@ fn fetch_result(context: &Context, params: &FetchParams) -> Result<Product, Stop
 
 fn fetch_file(context: &Context, params: &FetchParams, to: &str) -> Result<Product, Stop> {
     let target = Target::open(context.roots(), to)?;
-    let mut draft = Draft::new(&target, context);
+    let mut draft = Draft::new(&target, context, Slot::Work);
     let (path, fetched) = match draft.placed::<Fetched>()? {
         Some(placed) => placed,
         None => make_file(context, params, &target, draft)?,

@@ -17,6 +17,7 @@ use super::names::{new_name, numbered, old_name};
 use super::remove::remove;
 use super::{Conflict, Target, sys};
 use crate::faults;
+use crate::operations::context::Slot;
 use crate::operations::{Context, Stop};
 use crate::roots::Identity;
 
@@ -32,6 +33,7 @@ struct Intent<T> {
 pub(in crate::operations) struct Draft<'a> {
     target: &'a Target,
     context: &'a Context,
+    slot: Slot,
     new: OsString,
     old: OsString,
     /// Nothing of it is left under its temporary names, or what is left shall stay.
@@ -40,12 +42,13 @@ pub(in crate::operations) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     /// Makes nothing yet. There may be what an earlier attempt made.
-    pub(in crate::operations) fn new(target: &'a Target, context: &'a Context) -> Self {
+    pub(in crate::operations) fn new(target: &'a Target, context: &'a Context, slot: Slot) -> Self {
         Self {
             target,
             context,
-            new: new_name(context.job()),
-            old: old_name(context.job()),
+            new: new_name(context.job(), slot),
+            old: old_name(context.job(), slot),
+            slot,
             is_settled: false,
         }
     }
@@ -57,7 +60,7 @@ impl<'a> Draft<'a> {
     pub(in crate::operations) fn placed<T: DeserializeOwned>(
         &mut self,
     ) -> Result<Option<(String, T)>, Stop> {
-        let Some(intent) = self.context.intent::<Intent<T>>()? else {
+        let Some(intent) = self.context.intent_in::<Intent<T>>(self.slot)? else {
             return Ok(None);
         };
         let there = self.target.dir.symlink_metadata(&intent.name);
@@ -151,13 +154,19 @@ impl<'a> Draft<'a> {
             if there.is_some() && conflict != Conflict::Replace {
                 continue;
             }
-            self.context.intend(&Intent {
+            let intent = Intent {
                 name: name.clone(),
                 identity: Identity::of(made),
                 about,
-            })?;
+            };
+            self.context.intend_in(self.slot, &intent)?;
+            faults::point("intended");
             let renamed = match there {
                 Some(there) => self.replace(&there, made, &name),
+                // Whatever comes there meanwhile is replaced too.
+                None if conflict == Conflict::Replace && !made.is_dir() => {
+                    self.target.dir.rename(&self.new, &self.target.dir, &name)
+                }
                 None => sys::rename_to_free(&self.target.dir, &self.new, name.as_ref()),
             };
             match renamed {

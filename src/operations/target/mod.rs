@@ -99,6 +99,33 @@ impl Target {
         &self.above
     }
 
+    /// Its last part.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its path on the wire.
+    pub(super) fn path(&self) -> String {
+        self.path_of(&self.name)
+    }
+
+    /// Finds out whether a file can take its place.
+    ///
+    /// # Errors
+    /// `target_unwritable` where a folder is, or something of the server's own.
+    pub(super) fn check_file(&self, roots: &Roots) -> Result<(), Stop> {
+        match self.dir.symlink_metadata(&self.name) {
+            Ok(there) if there.is_dir() || roots.must_stay(&there) => {
+                let message = format!(
+                    "{} cannot be written: what is there is no file that may be replaced.",
+                    self.path()
+                );
+                Err(Failure::new("target_unwritable", message).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The path on the wire of an entry beside the target.
     pub(super) fn path_of(&self, name: &str) -> String {
         format!("{}/{name}", self.folder.trim_end_matches('/'))

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use crate::job::JobId;
+use crate::operations::context::Slot;
 
 const TEMPORARY: &str = ".cloakroom-";
 const NEW: &str = ".part";
@@ -23,13 +24,21 @@ pub(crate) fn numbered(name: &str, folder: bool) -> impl Iterator<Item = String>
 }
 
 /// What a job makes beside its target goes by this name until it is whole.
-pub(super) fn new_name(job: JobId) -> OsString {
-    format!("{TEMPORARY}{job}{NEW}").into()
+pub(super) fn new_name(job: JobId, slot: Slot) -> OsString {
+    format!("{TEMPORARY}{job}{}{NEW}", mark(slot)).into()
 }
 
 /// What a job replaces goes by this name until it is removed, where two names cannot be exchanged.
-pub(super) fn old_name(job: JobId) -> OsString {
-    format!("{TEMPORARY}{job}{OLD}").into()
+pub(super) fn old_name(job: JobId, slot: Slot) -> OsString {
+    format!("{TEMPORARY}{job}{}{OLD}", mark(slot)).into()
+}
+
+/// What the work makes and what its result becomes may stand side by side.
+fn mark(slot: Slot) -> &'static str {
+    match slot {
+        Slot::Work => "",
+        Slot::Result => "-result",
+    }
 }
 
 /// Whether an entry is some job's, and no part of what the folder holds.
