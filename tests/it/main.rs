@@ -1,6 +1,7 @@
 //! Cloakroom's tests: pure ones, ones against a real server, ones that kill it.
 
 mod access;
+mod browser;
 mod clock;
 mod command;
 mod config;
@@ -20,6 +21,7 @@ mod origin;
 mod outbound;
 mod plan;
 mod power;
+mod proxy;
 mod raw;
 mod remote;
 mod run;

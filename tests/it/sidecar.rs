@@ -1,22 +1,12 @@
 //! A server that another program starts: what it is told, how it is found, and that it ends with its parent.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::harness::{Site, skipped, wait_for};
-
-/// One request through a Unix socket; gives the reply as it is.
-fn through(path: &std::path::Path, request: &str) -> std::io::Result<String> {
-    let mut stream = UnixStream::connect(path)?;
-    stream.write_all(request.as_bytes())?;
-    let mut reply = String::new();
-    stream.read_to_string(&mut reply)?;
-    Ok(reply)
-}
+use crate::harness::{Client, Site, skipped, through, wait_for};
 
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
 
@@ -42,7 +32,7 @@ fn a_token_of_one_run_is_told_twice_and_stored_nowhere() {
         assert!(!site.data().join("tokens").exists());
 
         let address = told["urls"][0].as_str().expect("a URL");
-        let client = crate::harness::Client::new(
+        let client = Client::new(
             address
                 .strip_prefix("http://")
                 .expect("http")

@@ -1,0 +1,81 @@
+//! What a page can do from within a real browser. Servers whose checks are left out show that it would.
+
+mod chromium;
+mod stranger;
+
+use serde_json::json;
+
+use crate::harness::{Client, Server, Site, wait_for};
+use chromium::Chromium;
+use stranger::Stranger;
+
+/// A server whose `fault` is planned, and files to zip.
+fn server(site: &Site, fault: Option<&str>) -> Server {
+    for file in ["form", "query", "text", "json", "beacon", "rebound", "a"] {
+        site.write(file, b"a");
+    }
+    let mut command = site.command();
+    command.envs(fault.map(|fault| ("CLOAKROOM_FAULT", fault)));
+    site.serve_with(command)
+}
+
+/// What was zipped, as far as the paths tell.
+fn zipped(client: &Client) -> Vec<String> {
+    let list = client.get("/v1/jobs", 200).json();
+    let jobs = list["jobs"].as_array().expect("jobs").iter();
+    let mut paths: Vec<_> = jobs
+        .map(|job| job["params"]["path"].as_str().expect("a path").to_owned())
+        .collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn a_strangers_page_and_a_name_that_was_rebound_do_nothing() {
+    let sites = [Site::new(), Site::new(), Site::new()];
+    let [strict, no_site_check, no_host_check] = [
+        server(&sites[0], None),
+        server(&sites[1], Some("site-check-off")),
+        server(&sites[2], Some("host-check-off")),
+    ];
+    let stranger = Stranger::start();
+    let url = |server: &Server| format!("http://{}", server.address());
+    let rebound = |server: &Server, name: &str| {
+        format!("http://evil.test:{}/attack?{name}", server.address().port())
+    };
+    let page = format!(
+        "http://stranger.test/?visit={}&visit={}&strict={}&open={}",
+        rebound(&strict, "strict-rebound"),
+        rebound(&no_host_check, "open-rebound"),
+        url(&strict),
+        url(&no_site_check)
+    );
+    let Some(_browser) = Chromium::open(&page, stranger.address()) else {
+        return;
+    };
+    for page in ["strict", "open", "strict-rebound", "open-rebound"] {
+        let done = format!("{page} done");
+        wait_for(&done, || stranger.reports().contains(&done).then_some(()));
+    }
+    let reports = stranger.reports();
+    let has = |report: &str| reports.iter().any(|found| found.starts_with(report));
+    let all = || reports.join("\n");
+
+    // Where a check is left out the pages have their way; the beacon is not waited for by the page.
+    let expected = ["/docs/beacon", "/docs/form", "/docs/query"];
+    wait_for("the beacon", || {
+        (zipped(&no_site_check.client()) == expected).then_some(())
+    });
+    assert!(has("open-rebound saw 200"), "{}", all());
+    assert_eq!(zipped(&no_host_check.client()), ["/docs/rebound"]);
+
+    // Where none is, no job was made and none seen.
+    assert!(has("strict-rebound saw 421"), "{}", all());
+    assert!(!has("strict read") && !has("strict followed"), "{}", all());
+    let client = strict.client();
+    let first = client.post("/v1/operations/zip", &json!({ "path": "/docs/a" }), 202);
+    assert_eq!(first.json()["seq"], 1);
+    for server in [strict, no_site_check, no_host_check] {
+        server.stop();
+    }
+}
