@@ -1,31 +1,96 @@
 //! A client of a server's native API, for the commands that talk to one.
 
+use std::convert::Infallible;
+use std::error::Error;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::{EXIT_FAILED, EXIT_USAGE, Failure};
+use crate::config::PublicUrl;
 
 /// How long a connection may take to be made.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 
+/// What is sent along: nothing, JSON, or a form with files, read as it goes.
+pub(super) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+
 /// One server.
 pub(super) struct Client {
-    address: SocketAddr,
+    target: Target,
+    /// What it is called.
+    host: String,
+    /// What every path begins with; often empty.
+    path: String,
+    /// What is shown to it.
+    token: Option<String>,
+}
+
+/// Where its connections lead.
+enum Target {
+    /// A host and a port.
+    Tcp(String),
+    #[cfg(unix)]
+    Unix(PathBuf),
 }
 
 impl Client {
+    /// Of a server of our own.
     pub(super) fn new(address: SocketAddr) -> Self {
-        Self { address }
+        Self {
+            target: Target::Tcp(address.to_string()),
+            host: address.to_string(),
+            path: String::new(),
+            token: None,
+        }
+    }
+
+    /// Of the server at `http://HOST[:PORT][/PATH]` or `unix:PATH`.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub(super) fn at(url: &str, token: Option<String>) -> Result<Self, Failure> {
+        let wrong = || {
+            let message =
+                format!("{url:?} is no server's address: http://HOST[:PORT][/PATH] or unix:PATH");
+            Failure::new(EXIT_USAGE, message)
+        };
+        #[cfg(unix)]
+        if let Some(path) = url.strip_prefix("unix:").filter(|path| !path.is_empty()) {
+            return Ok(Self {
+                target: Target::Unix(path.into()),
+                host: "localhost".to_owned(),
+                path: String::new(),
+                token,
+            });
+        }
+        let public: PublicUrl = url.parse().map_err(|_| wrong())?;
+        let host = public.origin().as_str().strip_prefix("http://");
+        let host = host.ok_or_else(wrong)?.to_owned();
+        let has_port = host[public.host().len()..].starts_with(':');
+        Ok(Self {
+            target: Target::Tcp(if has_port {
+                host.clone()
+            } else {
+                format!("{host}:80")
+            }),
+            host,
+            path: public.path().to_owned(),
+            token,
+        })
     }
 
     /// Asks for JSON and gives it, with its ETag.
@@ -76,36 +141,85 @@ impl Client {
         ))
     }
 
+    /// Sends a form, and gives the JSON that comes back.
+    pub(super) async fn form(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        form: Body,
+    ) -> Result<Value, Failure> {
+        let response = self.send(Method::POST, path, headers, form).await?;
+        let status = response.status();
+        let bytes = response.into_body().collect().await.map_err(failed)?;
+        let json = serde_json::from_slice(&bytes.to_bytes()).map_err(failed)?;
+        if status.is_success() {
+            Ok(json)
+        } else {
+            Err(refused(status, &json))
+        }
+    }
+
     async fn ask(
         &self,
         method: Method,
         path: &str,
         headers: &[(&str, &str)],
-        body: Option<&Value>,
+        json: Option<&Value>,
     ) -> Result<Response<Incoming>, Failure> {
-        let stream = tokio::time::timeout(CONNECT_TIME, TcpStream::connect(self.address)).await;
-        let stream = stream.map_err(failed)?.map_err(failed)?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(failed)?;
-        tokio::spawn(connection);
+        let never = |never: Infallible| match never {};
+        let bytes = Bytes::from(json.map(Value::to_string).unwrap_or_default());
+        let body = Full::new(bytes).map_err(never).boxed_unsync();
+        let mut headers = headers.to_vec();
+        if json.is_some() {
+            headers.push((CONTENT_TYPE.as_str(), "application/json"));
+        }
+        self.send(method, path, &headers, body).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> Result<Response<Incoming>, Failure> {
+        let connect = tokio::time::timeout(CONNECT_TIME, self.connect()).await;
+        let mut sender = connect.map_err(failed)?.map_err(failed)?;
         let mut request = Request::builder()
             .method(method)
-            .uri(path)
-            .header(HOST, self.address.to_string());
+            .uri(format!("{}{path}", self.path))
+            .header(HOST, &self.host);
+        if let Some(token) = &self.token {
+            let mut shown = HeaderValue::from_str(&format!("Bearer {token}"))
+                .map_err(|_| Failure::new(EXIT_USAGE, "a token has other characters"))?;
+            shown.set_sensitive(true);
+            request = request.header(AUTHORIZATION, shown);
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let body = body.map(Value::to_string);
-        if body.is_some() {
-            request = request.header(CONTENT_TYPE, "application/json");
-        }
-        let body = Full::new(Bytes::from(body.unwrap_or_default()));
         sender
             .send_request(request.body(body).map_err(failed)?)
             .await
             .map_err(failed)
     }
+
+    async fn connect(&self) -> Result<SendRequest<Body>, Box<dyn Error + Send + Sync>> {
+        match &self.target {
+            Target::Tcp(address) => handshake(TcpStream::connect(address).await?).await,
+            #[cfg(unix)]
+            Target::Unix(path) => handshake(tokio::net::UnixStream::connect(path).await?).await,
+        }
+    }
+}
+
+async fn handshake<S>(stream: S) -> Result<SendRequest<Body>, Box<dyn Error + Send + Sync>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
 }
 
 pub(super) fn failed(error: impl std::fmt::Display) -> Failure {

@@ -2,9 +2,12 @@
 //! exit code.
 
 mod client;
+mod follow;
 mod params;
 mod progress;
+mod remote;
 mod run;
+mod save;
 mod serve;
 mod signals;
 mod token;
@@ -38,6 +41,8 @@ enum Command {
     Serve(Box<serve::Serve>),
     /// Do one job and save its result.
     Run(run::Run),
+    #[command(flatten)]
+    Remote(remote::Command),
     /// Say who may use the server.
     Token(token::Token),
 }
@@ -118,6 +123,7 @@ pub fn main() -> ExitCode {
         match arguments.command {
             Command::Serve(serve) => serve.run().await,
             Command::Run(run) => run.run().await,
+            Command::Remote(command) => command.run().await,
             Command::Token(token) => token.run(),
         }
     });

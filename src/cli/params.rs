@@ -38,6 +38,15 @@ pub(super) fn params(
     Ok(coerce(named, schema))
 }
 
+/// `name=value` pairs for another server, whose paths are not ours.
+pub(super) fn fields(pairs: &[String]) -> Result<Vec<(&str, &str)>, Failure> {
+    let fields = pairs.iter().map(|pair| {
+        let wrong = || Failure::new(EXIT_USAGE, format!("{pair:?} is not NAME=VALUE"));
+        pair.split_once('=').ok_or_else(wrong)
+    });
+    fields.collect()
+}
+
 fn absolute(path: &str) -> Result<String, Failure> {
     if is_url(path) {
         return Ok(path.to_owned());

@@ -1,22 +1,18 @@
 //! `cloakroom run`: a server of its own on loopback, one job through HTTP, its result saved.
 
-use std::fs::File;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use http_body_util::BodyExt;
-use serde_json::Value;
-use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 use tokio::sync::watch;
 
 use super::client::{Client, failed};
+use super::follow::{follow, job_failed};
 use super::params::params;
 use super::progress::Show;
+use super::save::save;
 use super::signals::Signals;
 use super::{EXIT_FAILED, EXIT_USAGE, Failure, serve};
 use crate::config::Config;
@@ -102,36 +98,23 @@ impl Run {
             found => found?,
         };
         let params = params(&self.params, &self.input, &operation["params"])?;
-        let (mut job, mut tag) = client.json(Method::POST, &path, &[], Some(&params)).await?;
-        let path = format!("/v1/jobs/{}", job["id"].as_str().unwrap_or_default());
+        let submitted = client.json(Method::POST, &path, &[], Some(&params)).await?;
+        let path = format!(
+            "/v1/jobs/{}",
+            submitted.0["id"].as_str().unwrap_or_default()
+        );
         let mut show = Show::new(self.quiet);
-        while job["finishedAt"].is_null() {
-            let seen = tag.clone().unwrap_or_default();
-            let (wait, headers) = (
-                format!("{path}?wait=20s"),
-                [("if-none-match", seen.as_str())],
-            );
-            tokio::select! {
-                news = client.json(Method::GET, &wait, &headers, None) => {
-                    let (news, new_tag) = news?;
-                    tag = new_tag;
-                    if !news.is_null() {
-                        job = news;
-                    }
-                }
-                () = signals.next() => {
-                    show.end();
-                    return Err(canceled(client, &path).await);
-                }
+        let job = tokio::select! {
+            ended = follow(client, submitted, &mut show) => ended?,
+            () = signals.next() => {
+                show.end();
+                return Err(canceled(client, &path).await);
             }
-            if job["error"].is_null() {
-                show.job(&job);
-            }
-        }
+        };
         let saved = match job["status"].as_str() {
             Some("succeeded") => {
                 tokio::select! {
-                    saved = self.save(client, &job, &mut show) => saved,
+                    saved = save(client, &job, self.output.as_deref(), &mut show) => saved,
                     () = signals.next() => Err(Failure::new(EXIT_FAILED, "interrupted; nothing was saved")),
                 }
             }
@@ -158,138 +141,6 @@ impl Run {
         );
         Failure::new(EXIT_USAGE, message)
     }
-
-    /// Saves the result under a temporary name beside its own, checks it, and renames it.
-    async fn save(&self, client: &Client, job: &Value, show: &mut Show) -> Result<(), Failure> {
-        let output = &job["output"];
-        let mut target = match &self.output {
-            Some(path) if path.as_os_str() == "-" => Target::Stdout,
-            Some(path) => Target::file(path)?,
-            None => Target::file(&free_name(output["filename"].as_str().unwrap_or("result")))?,
-        };
-        show.begin_download(output["size"].as_u64().unwrap_or_default());
-        let path = format!("/v1/downloads/{}", job["id"].as_str().unwrap_or_default());
-        let mut body = client.bytes(&path).await?.into_body();
-        let (mut digest, mut bytes) = (Sha256::new(), 0);
-        while let Some(frame) = body.frame().await {
-            let Ok(data) = frame.map_err(failed)?.into_data() else {
-                continue;
-            };
-            digest.update(&data);
-            bytes += data.len() as u64;
-            target.write(&data)?;
-            show.downloaded(bytes);
-        }
-        if output["sha256"].as_str() != Some(&hex::encode(digest.finalize())) {
-            return Err(Failure::new(
-                EXIT_FAILED,
-                "the result was damaged on its way; nothing was saved",
-            ));
-        }
-        show.end();
-        target.finish()
-    }
-}
-
-/// Where a result goes.
-enum Target {
-    Stdout,
-    File {
-        temporary: NamedTempFile,
-        path: PathBuf,
-    },
-}
-
-impl Target {
-    fn file(path: &Path) -> Result<Self, Failure> {
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let temporary = NamedTempFile::new_in(folder).map_err(|e| unsaved(path, &e))?;
-        Ok(Self::File {
-            temporary,
-            path: path.to_owned(),
-        })
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        match self {
-            Self::Stdout => std::io::stdout()
-                .write_all(bytes)
-                .map_err(|e| unsaved(Path::new("stdout"), &e)),
-            Self::File { temporary, path } => {
-                temporary.write_all(bytes).map_err(|e| unsaved(path, &e))
-            }
-        }
-    }
-
-    /// Gives the file its name, once it is whole and on the disk; says the name on stdout.
-    fn finish(self) -> Result<(), Failure> {
-        let Self::File { temporary, path } = self else {
-            return std::io::stdout()
-                .flush()
-                .map_err(|e| unsaved(Path::new("stdout"), &e));
-        };
-        give_usual_mode(temporary.as_file()).map_err(|e| unsaved(&path, &e))?;
-        temporary
-            .as_file()
-            .sync_all()
-            .map_err(|e| unsaved(&path, &e))?;
-        temporary
-            .persist(&path)
-            .map_err(|e| unsaved(&path, &e.error))?;
-        println!("{}", path.display());
-        Ok(())
-    }
-}
-
-fn unsaved(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(
-        EXIT_FAILED,
-        format!("the result cannot be saved as {}: {error}", path.display()),
-    )
-}
-
-/// A temporary file is its owner's alone; what it becomes is as readable as any new file.
-fn give_usual_mode(file: &File) -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mask = rustix::process::umask(rustix::fs::Mode::empty());
-        rustix::process::umask(mask);
-        file.set_permissions(std::fs::Permissions::from_mode(0o666 & !mask.bits()))?;
-    }
-    #[cfg(not(unix))]
-    let _ = file;
-    Ok(())
-}
-
-/// A name that is not taken: `name (1).ext` where `name.ext` is.
-fn free_name(name: &str) -> PathBuf {
-    let plain = Path::new(Path::new(name).file_name().unwrap_or(name.as_ref()));
-    let (stem, extension) = (plain.file_stem().unwrap_or_default(), plain.extension());
-    let numbered = (1..).map(|n| {
-        let mut name = stem.to_owned();
-        name.push(format!(" ({n})"));
-        let name = PathBuf::from(name);
-        extension.map_or(name.clone(), |extension| {
-            name.with_added_extension(extension)
-        })
-    });
-    let mut names = std::iter::once(plain.to_owned()).chain(numbered);
-    names
-        .find(|name| !name.exists())
-        .expect("there are more numbers than files")
-}
-
-fn job_failed(job: &Value) -> Failure {
-    let error = &job["error"];
-    let message = match (error["code"].as_str(), error["message"].as_str()) {
-        (Some(code), Some(message)) => format!("{message} ({code})"),
-        _ => format!("the job is {}", job["status"].as_str().unwrap_or("gone")),
-    };
-    Failure::new(EXIT_FAILED, message)
 }
 
 async fn canceled(client: &Client, path: &str) -> Failure {

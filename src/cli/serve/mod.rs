@@ -21,6 +21,7 @@ use crate::http::{App, Server};
 use crate::operations::{Registry, command};
 use crate::roots::Roots;
 use crate::tokens::Tokens;
+pub(super) use announce::SERVER_FILE;
 use announce::{Announcement, ServerFile};
 pub(super) use file::File;
 use flags::Flags;

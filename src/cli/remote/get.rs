@@ -1,0 +1,101 @@
+//! `wait`, `get`, `log`: what comes of a job.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use http::Method;
+use http_body_util::BodyExt;
+
+use super::super::client::failed;
+use super::super::follow::{follow, job_failed};
+use super::super::progress::Show;
+use super::super::save::save;
+use super::{EXIT_FAILED, Failure, Server, job_path};
+
+#[derive(clap::Args)]
+pub(in crate::cli) struct Wait {
+    /// The job's id.
+    id: String,
+    /// Show no progress.
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(clap::Args)]
+pub(in crate::cli) struct Get {
+    /// The job's id.
+    id: String,
+    /// Where to save the result; "-" for stdout [default: the result's own name, here].
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Show no progress.
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(clap::Args)]
+pub(in crate::cli) struct Log {
+    /// The job's id.
+    id: String,
+    /// Go on until the job has ended.
+    #[arg(short, long)]
+    follow: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+impl Wait {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let client = self.server.client()?;
+        let path = job_path(&self.id)?;
+        let seen = client.json(Method::GET, &path, &[], None).await?;
+        let mut show = Show::new(self.quiet);
+        let ended = follow(&client, seen, &mut show).await;
+        show.end();
+        let job = ended?;
+        if job["status"] == "succeeded" {
+            Ok(())
+        } else {
+            Err(job_failed(&job))
+        }
+    }
+}
+
+impl Get {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let client = self.server.client()?;
+        let path = job_path(&self.id)?;
+        let (job, _) = client.json(Method::GET, &path, &[], None).await?;
+        if job["finishedAt"].is_null() {
+            let message = format!("the job has not ended: `cloakroom wait {}`", self.id);
+            return Err(Failure::new(EXIT_FAILED, message));
+        }
+        if job["status"] != "succeeded" {
+            return Err(job_failed(&job));
+        }
+        let mut show = Show::new(self.quiet);
+        let saved = save(&client, &job, self.output.as_deref(), &mut show).await;
+        show.end();
+        saved
+    }
+}
+
+impl Log {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let query = if self.follow { "?follow" } else { "" };
+        let path = format!("{}/log{query}", job_path(&self.id)?);
+        let mut body = self.server.client()?.bytes(&path).await?.into_body();
+        let mut stdout = std::io::stdout();
+        while let Some(frame) = body.frame().await {
+            if let Ok(data) = frame.map_err(failed)?.into_data() {
+                let written = stdout.write_all(&data).and_then(|()| stdout.flush());
+                written.map_err(|error| Failure::new(EXIT_FAILED, error))?;
+            }
+        }
+        Ok(())
+    }
+}

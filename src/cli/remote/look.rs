@@ -1,0 +1,123 @@
+//! `status`, `jobs`, `operations`: what there is, as a table or as the server's own JSON.
+
+use http::Method;
+use serde_json::Value;
+
+use super::table::{plain, table};
+use super::{Failure, Server, job_path};
+
+#[derive(clap::Args)]
+pub(in crate::cli) struct Status {
+    /// The job's id.
+    id: String,
+    /// Print the server's own JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(clap::Args)]
+pub(in crate::cli) struct Jobs {
+    /// Only in these states, with commas between them.
+    #[arg(long, value_name = "STATUS")]
+    status: Option<String>,
+    /// Only of this operation.
+    #[arg(long, value_name = "NAME")]
+    operation: Option<String>,
+    /// How many at most.
+    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    limit: u16,
+    /// Print the server's own JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(clap::Args)]
+pub(in crate::cli) struct Operations {
+    /// Print the server's own JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+impl Status {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let job = get(&self.server, &job_path(&self.id)?).await?;
+        show(&job, self.json, || jobs(std::slice::from_ref(&job)));
+        Ok(())
+    }
+}
+
+impl Jobs {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("limit", &self.limit.to_string());
+        query.extend_pairs(self.status.iter().map(|status| ("status", status)));
+        query.extend_pairs(self.operation.iter().map(|name| ("operation", name)));
+        let list = get(&self.server, &format!("/v1/jobs?{}", query.finish())).await?;
+        show(&list, self.json, || jobs(members(&list, "jobs")));
+        Ok(())
+    }
+}
+
+impl Operations {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let list = get(&self.server, "/v1/operations").await?;
+        let row = |operation: &Value| [text(operation, "name"), text(operation, "title")];
+        show(&list, self.json, || {
+            let rows: Vec<_> = members(&list, "operations").iter().map(row).collect();
+            table(["NAME", "TITLE"], &rows)
+        });
+        Ok(())
+    }
+}
+
+async fn get(server: &Server, path: &str) -> Result<Value, Failure> {
+    let (value, _) = server.client()?.json(Method::GET, path, &[], None).await?;
+    Ok(value)
+}
+
+fn show(value: &Value, as_json: bool, table: impl FnOnce() -> String) {
+    if as_json {
+        println!("{value}");
+    } else {
+        print!("{}", table());
+    }
+}
+
+fn jobs(jobs: &[Value]) -> String {
+    let rows: Vec<_> = jobs.iter().map(row).collect();
+    table(
+        ["ID", "OPERATION", "STATUS", "DONE", "CREATED", "WHAT"],
+        &rows,
+    )
+}
+
+/// A job in a line; at its end the phase, or what went wrong.
+fn row(job: &Value) -> [String; 6] {
+    let percent = job["percentComplete"].as_f64();
+    let what = match &job["error"] {
+        Value::Null => text(job, "phase"),
+        error => text(error, "message"),
+    };
+    [
+        text(job, "id"),
+        text(job, "operation"),
+        text(job, "status"),
+        percent.map_or_else(String::new, |percent| format!("{percent:.0} %")),
+        text(job, "createdAt"),
+        what,
+    ]
+}
+
+fn members<'a>(list: &'a Value, name: &str) -> &'a [Value] {
+    list[name].as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value, name: &str) -> String {
+    plain(value[name].as_str().unwrap_or_default())
+}

@@ -1,0 +1,131 @@
+//! Commands that talk to a running server: one file for each family.
+
+mod form;
+mod get;
+mod look;
+mod submit;
+mod table;
+mod turn;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::client::Client;
+use super::serve::SERVER_FILE;
+use super::{EXIT_FAILED, EXIT_USAGE, Failure};
+
+/// Where a server listens unless it is told otherwise.
+const DEFAULT_URL: &str = "http://127.0.0.1:7070";
+/// Where it keeps its data then.
+const DEFAULT_DATA: &str = "cloakroom-data";
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Hand in a job and print its id.
+    Submit(submit::Submit),
+    /// Show a job.
+    Status(look::Status),
+    /// List jobs, newest first.
+    Jobs(look::Jobs),
+    /// List what the server can do.
+    Operations(look::Operations),
+    /// Wait for a job's end, and show how far it is.
+    Wait(get::Wait),
+    /// Save the result of a job.
+    Get(get::Get),
+    /// Print what a job wrote.
+    Log(get::Log),
+    /// Stop a job, and keep its record.
+    Cancel(turn::Cancel),
+    /// Do once more what an ended job did, and print the new job's id.
+    Retry(turn::Retry),
+    /// Forget a job and its result.
+    Delete(turn::Delete),
+}
+
+impl Command {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Submit(command) => command.run().await,
+            Self::Status(command) => command.run().await,
+            Self::Jobs(command) => command.run().await,
+            Self::Operations(command) => command.run().await,
+            Self::Wait(command) => command.run().await,
+            Self::Get(command) => command.run().await,
+            Self::Log(command) => command.run().await,
+            Self::Cancel(command) => command.run().await,
+            Self::Retry(command) => command.run().await,
+            Self::Delete(command) => command.run().await,
+        }
+    }
+}
+
+/// Which server, and who asks.
+#[derive(Args)]
+pub(super) struct Server {
+    /// The server: http://HOST[:PORT][/PATH] or unix:PATH [default: the one on --data, else http://127.0.0.1:7070].
+    #[arg(long, value_name = "URL", env = "CLOAKROOM_URL")]
+    url: Option<String>,
+    /// The data folder of a server on this machine [default: cloakroom-data].
+    #[arg(long, value_name = "DIR", env = "CLOAKROOM_DATA")]
+    data: Option<PathBuf>,
+    /// The token to show.
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "CLOAKROOM_TOKEN",
+        hide_env_values = true
+    )]
+    token: Option<String>,
+}
+
+impl Server {
+    fn client(&self) -> Result<Client, Failure> {
+        if let Some(url) = &self.url {
+            return Client::at(url, self.token.clone());
+        }
+        let data = self.data.as_deref();
+        match told(data.unwrap_or(Path::new(DEFAULT_DATA)))? {
+            Some((url, token)) => Client::at(&url, self.token.clone().or(token)),
+            None if data.is_none() => Client::at(DEFAULT_URL, self.token.clone()),
+            None => {
+                let message = format!(
+                    "no server runs on {}",
+                    data.unwrap_or(Path::new("")).display()
+                );
+                Err(Failure::new(EXIT_FAILED, message))
+            }
+        }
+    }
+}
+
+/// What a server on this data says of itself: where it listens, and the token of its run.
+fn told(data: &Path) -> Result<Option<(String, Option<String>)>, Failure> {
+    let path = data.join(SERVER_FILE);
+    let wrong = |error: &dyn std::fmt::Display| {
+        Failure::new(EXIT_USAGE, format!("{}: {error}", path.display()))
+    };
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(wrong(&error)),
+    };
+    let told: Value = serde_json::from_slice(&text).map_err(|error| wrong(&error))?;
+    let url = told["urls"][0].as_str().ok_or_else(|| wrong(&"no URL"))?;
+    let token = told["token"].as_str().map(str::to_owned);
+    Ok(Some((url.to_owned(), token)))
+}
+
+/// The path of a job. What is no plain word is no id, and would be another path.
+fn job_path(id: &str) -> Result<String, Failure> {
+    if !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        Ok(format!("/v1/jobs/{id}"))
+    } else {
+        Err(Failure::new(
+            EXIT_USAGE,
+            format!("{id:?} is no id of a job"),
+        ))
+    }
+}

@@ -1,0 +1,110 @@
+//! The commands that talk to a running server.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::harness::Site;
+
+/// Runs a command for the server on a site's data.
+fn cloakroom(site: &Site, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
+    command.args(arguments).env("CLOAKROOM_DATA", site.data());
+    command.output().expect("it runs")
+}
+
+/// The same, and it must succeed; gives what it prints.
+fn said(site: &Site, arguments: &[&str]) -> String {
+    let output = cloakroom(site, arguments);
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+fn code(site: &Site, arguments: &[&str]) -> Option<i32> {
+    cloakroom(site, arguments).status.code()
+}
+
+#[test]
+fn a_job_is_led_through_its_life_by_commands() {
+    let site = Site::new();
+    site.write("a", b"a");
+    let socket = format!("unix:{}", site.path().join("socket").display());
+    let mut command = site.command();
+    command.args(["--token-per-run", "--listen", &socket]);
+    let server = site.serve_with(command);
+
+    // Where the server is, and the token of its run, is in its data.
+    let operations = said(&site, &["operations"]);
+    assert!(operations.contains("zip "), "{operations}");
+    let id = said(&site, &["submit", "zip", "path=/docs/a", "level=1"]);
+    let id = id.split_whitespace().last().expect("an id").to_owned();
+    said(&site, &["wait", "-q", &id]);
+    let status = said(&site, &["status", &id]);
+    assert!(
+        status.starts_with("ID ") && status.contains("succeeded  100 %"),
+        "{status}"
+    );
+    let job: Value = serde_json::from_str(&said(&site, &["status", "--json", &id])).expect("JSON");
+    assert_eq!(job["params"]["level"], 1, "{job}");
+    let file = site.path().join("result.zip");
+    let path = file.to_str().expect("text");
+    said(&site, &["get", "-q", &id, "-o", path]);
+    let piped = cloakroom(&site, &["get", "-q", &id, "-o", "-"]).stdout;
+    assert_eq!(std::fs::read(&file).expect("a file"), piped);
+    assert_eq!(job["output"]["size"], piped.len());
+
+    let again = said(&site, &["retry", &id]);
+    let again = again.trim();
+    said(&site, &["wait", "-q", again]);
+    let jobs = said(&site, &["jobs", "--status", "succeeded", "--limit", "1"]);
+    assert!(jobs.contains(again) && !jobs.contains(&id), "{jobs}");
+    // The same key makes no second job.
+    let submit = ["submit", "zip", "path=/docs/a", "--idempotency-key", "k"];
+    assert_eq!(said(&site, &submit), said(&site, &submit));
+
+    assert_eq!(code(&site, &["cancel", &id]), Some(1), "it has ended");
+    said(&site, &["delete", &id]);
+    assert_eq!(code(&site, &["status", &id]), Some(2));
+    assert_eq!(code(&site, &["status", "../../healthz"]), Some(2));
+    let failed = said(&site, &["submit", "zip", "path=/docs/missing"]);
+    assert_eq!(code(&site, &["wait", "-q", failed.trim()]), Some(1));
+    assert_eq!(code(&site, &["get", "-q", failed.trim()]), Some(1));
+    assert_eq!(code(&site, &["submit", "zip", "path=/nowhere"]), Some(2));
+    assert_eq!(code(&site, &["submit", "nothing"]), Some(2));
+
+    // By address, with a token and without.
+    let told = std::fs::read(site.data().join("server.json")).expect("a file");
+    let told: Value = serde_json::from_slice(&told).expect("JSON");
+    let token = told["token"].as_str().expect("a token");
+    for url in [socket.as_str(), told["urls"][0].as_str().expect("a URL")] {
+        said(&site, &["jobs", "--url", url, "--token", token]);
+        assert_eq!(code(&site, &["jobs", "--url", url]), Some(1), "{url}");
+    }
+    assert_eq!(code(&site, &["jobs", "--url", "ftp://x"]), Some(2));
+    server.stop();
+    assert_eq!(code(&site, &["jobs"]), Some(1), "nobody is there");
+}
+
+#[test]
+fn a_file_is_sent_along() {
+    let site = Site::new();
+    let server = site.serve_example();
+    let document = site.path().join("a \"document\"");
+    std::fs::write(&document, vec![b'x'; 200_000]).expect("a file");
+    let url = format!("http://{}", server.address());
+    let input = format!("document={}", document.display());
+    let id = said(&site, &["submit", "--url", &url, "digest", "-i", &input]);
+    said(&site, &["wait", "-q", "--url", &url, id.trim()]);
+    let digest = said(&site, &["get", "-q", "--url", &url, id.trim(), "-o", "-"]);
+    assert!(!digest.is_empty());
+    let missing = [
+        "submit",
+        "--url",
+        &url,
+        "digest",
+        "-i",
+        "document=/nonexistent",
+    ];
+    assert_eq!(code(&site, &missing), Some(2));
+    server.kill();
+}
