@@ -120,3 +120,138 @@ fn beyond_loopback_a_server_needs_tokens() {
     assert!(message.contains("--insecure-no-token"), "{message}");
     assert!(!site.data().exists(), "nothing was touched");
 }
+
+#[test]
+fn only_a_page_that_is_allowed_is_told_so() {
+    let site = Site::new();
+    site.write("a", b"a");
+    let anna = site.token("anna", &[]);
+    let mut command = site.command();
+    command.args(["--allow-origin", "https://friend.example"]);
+    command.args(["--allow-origin", "null"]);
+    let server = site.serve_with(command);
+    let client = server.client();
+    let cross = ("sec-fetch-site", "cross-site");
+    let preflight = |origin: &str, status| {
+        let headers = [
+            ("origin", origin),
+            ("access-control-request-method", "POST"),
+            ("access-control-request-headers", "authorization,prefer"),
+            cross,
+        ];
+        client.ask("OPTIONS", "/v1/operations/zip", &headers, b"", status)
+    };
+    // A browser shows no token when it asks whether it may.
+    for origin in ["https://friend.example", "null"] {
+        let reply = preflight(origin, 204);
+        assert_eq!(reply.header("access-control-allow-origin"), origin);
+        let methods = reply.header("access-control-allow-methods");
+        assert!(methods.contains("POST"), "{methods}");
+        let headers = reply.header("access-control-allow-headers");
+        for name in ["authorization", "prefer", "idempotency-key", "content-type"] {
+            assert!(headers.contains(name), "{headers}");
+        }
+        assert!(
+            !reply
+                .headers
+                .contains_key("access-control-allow-credentials")
+        );
+    }
+    for origin in [
+        "https://evil.example",
+        "http://friend.example",
+        "*",
+        "https://friend.example.evil",
+    ] {
+        let reply = preflight(origin, 403);
+        assert!(!reply.headers.contains_key("access-control-allow-origin"));
+    }
+    // What is no preflight wants a token, also of a page that may ask.
+    let friend = ("origin", "https://friend.example");
+    let reply = client.ask("GET", "/v1/jobs", &[friend, cross], b"", 401);
+    assert_eq!(reply.header("access-control-allow-origin"), friend.1);
+    client.ask("OPTIONS", "/v1/jobs", &[], b"", 401);
+    let headers = [
+        friend,
+        cross,
+        ("authorization", &*anna),
+        ("content-type", "application/json"),
+    ];
+    let body = json!({ "path": "/docs/a" }).to_string();
+    let path = "/v1/operations/zip";
+    let reply = client.ask("POST", path, &headers, body.as_bytes(), 202);
+    assert_eq!(reply.header("access-control-allow-origin"), friend.1);
+    let exposed = reply.header("access-control-expose-headers");
+    for name in [
+        "location",
+        "operation-location",
+        "retry-after",
+        "etag",
+        "link",
+        "preference-applied",
+    ] {
+        assert!(exposed.contains(name), "{exposed}");
+    }
+    server.stop();
+
+    // Without tokens no page without an origin is let in, and without the flag none is told anything.
+    let site = Site::new();
+    let mut command = site.command();
+    let output = command.args(["--allow-origin", "null"]).output();
+    assert_eq!(output.expect("it ends").status.code(), Some(2));
+    let server = site.serve();
+    let headers = [friend, ("access-control-request-method", "POST")];
+    let reply = server.client().ask("OPTIONS", path, &headers, b"", 403);
+    assert!(!reply.headers.contains_key("access-control-allow-origin"));
+    assert!(!reply.headers.contains_key("vary"));
+    server.stop();
+}
+
+#[test]
+fn what_is_fetched_in_advance_starts_nothing() {
+    let site = Site::new();
+    site.write("a", b"a");
+    let server = site.serve();
+    let client = server.client();
+    let headers = [
+        ("sec-purpose", "prefetch;prerender"),
+        ("content-type", "application/json"),
+    ];
+    let body = json!({ "path": "/docs/a" }).to_string();
+    let path = "/v1/operations/zip";
+    let reply = client.ask("POST", path, &headers, body.as_bytes(), 403);
+    assert_eq!(reply.json()["code"], "prefetch");
+    client.ask("GET", "/v1/jobs", &headers, b"", 200);
+    assert_eq!(client.get("/v1/jobs", 200).json()["jobs"], json!([]));
+    server.stop();
+}
+
+#[test]
+fn a_public_url_needs_tokens_and_begins_the_links() {
+    let site = Site::new();
+    site.write("a", b"a");
+    let public = ["--public-url", "https://cloak.example/jobs"];
+    let mut command = site.command();
+    let output = command.args(public).output().expect("it ends");
+    assert_eq!(output.status.code(), Some(2));
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains("cloakroom token add"), "{message}");
+
+    let mut command = site.command();
+    command.args(public).arg("--insecure-no-token");
+    let server = site.serve_with(command);
+    let client = server.client();
+    let headers = [
+        ("host", "cloak.example"),
+        ("origin", "https://cloak.example"),
+    ];
+    let body = json!({ "path": "/docs/a" }).to_string();
+    let headers = [&headers[..], &[("content-type", "application/json")]].concat();
+    let path = "/v1/operations/zip";
+    let reply = client.ask("POST", path, &headers, body.as_bytes(), 202);
+    let start = "https://cloak.example/jobs/v1/jobs/";
+    assert!(reply.header("location").starts_with(start));
+    // Those who come through a proxy may not, all the same.
+    client.ask("GET", "/v1/jobs", &[("via", "1.1 proxy")], b"", 403);
+    server.stop();
+}

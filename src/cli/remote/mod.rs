@@ -65,7 +65,7 @@ impl Command {
 /// Which server, and who asks.
 #[derive(Args)]
 pub(super) struct Server {
-    /// The server: http://HOST[:PORT][/PATH] or unix:PATH [default: the one on --data, else http://127.0.0.1:7070].
+    /// The server, as `http://HOST:PORT/PATH` or `unix:PATH` [default: the one on --data, else http://127.0.0.1:7070].
     #[arg(long, value_name = "URL", env = "CLOAKROOM_URL")]
     url: Option<String>,
     /// The data folder of a server on this machine [default: cloakroom-data].
