@@ -67,6 +67,16 @@ impl Access {
         }
     }
 
+    /// Whether somebody who asked may still be told: the token may have gone since.
+    pub(super) fn still_knows(&self, caller: &Caller) -> bool {
+        match caller {
+            Caller::Nobody => false,
+            Caller::Anyone => !self.has_tokens(),
+            Caller::Named(name) => self.tokens.knows(name, false),
+            Caller::Admin(name) => self.tokens.knows(name, true),
+        }
+    }
+
     /// A session for whoever shows a token; where there are none, nobody needs one.
     ///
     /// # Errors

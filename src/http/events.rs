@@ -141,6 +141,9 @@ impl Stream<'_> {
                 }
             };
             let Some(seq) = seq else { return Ok(()) };
+            if !self.app.access.still_knows(caller) {
+                return Ok(());
+            }
             let event = match self.app.engine.look(caller, seq).await {
                 Some(view) => self.event(&view, false).await,
                 None => format!(

@@ -148,6 +148,14 @@ impl Tokens {
         self.at(hash)
     }
 
+    /// Whether somebody of this name may still ask, and see as much. For whoever has asked and is still being told.
+    pub fn knows(&self, name: &str, admin: bool) -> bool {
+        self.look_now_and_then();
+        let is = |token: &Token| *token.name == *name && token.admin == admin;
+        self.run.as_ref().is_some_and(|run| is(&run.token))
+            || self.table.read().tokens.values().any(is)
+    }
+
     fn at(&self, hash: &Hash) -> Option<Token> {
         match &self.run {
             Some(run) if run.hash == *hash => Some(run.token.clone()),

@@ -176,6 +176,7 @@ fn events_are_of_own_jobs_only() {
 #[test]
 fn a_token_that_goes_takes_its_sessions_along() {
     let site = Site::new();
+    site.write("a", b"a");
     let anna = site.token("anna", &[]);
     let server = site.serve();
     let client = server.client();
@@ -198,6 +199,8 @@ fn a_token_that_goes_takes_its_sessions_along() {
     let own = ("sec-fetch-site", "same-origin");
     client.ask("POST", "/session", &[("cookie", &pair), own], b"", 401);
 
+    let mut events = client.events("/v1/events", &format!("authorization: {anna}\r\n"));
+
     // A token that is new is good at once, one that was removed is not for long.
     let ben = site.token("ben", &[]);
     get(&client, &ben, "/v1/jobs", 200);
@@ -208,6 +211,11 @@ fn a_token_that_goes_takes_its_sessions_along() {
         (reply.expect("a reply").status == 401).then_some(())
     });
     with(&[own], 401);
+    // Whoever was listening hears no more, not even of a job that is of the same name.
+    let again = site.token("anna", &["--admin"]);
+    client.zip_as(&again, "/docs/a");
+    assert!(events.next().is_none());
+    assert_eq!(remove(&site, "anna"), 0);
     // When the last one goes, the server does not open.
     assert_eq!(remove(&site, "ben"), 0);
     wait_for("the end of the last token", || {

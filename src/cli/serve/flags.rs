@@ -37,7 +37,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub(super) announce: Announce,
     /// A name that clients call this server by, besides localhost. Repeatable.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = host)]
     host: Vec<String>,
     /// What the server is called from outside, where a proxy stands before it; links begin with it. A path in it is
     /// one that the proxy takes off.
@@ -78,5 +78,19 @@ impl Flags {
         config.public_url = self.public_url;
         config.allow_origins = self.allow_origin;
         config.insecure_no_token = self.insecure_no_token;
+    }
+}
+
+/// A name as it stands in a Host header, without the port.
+fn host(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    let literal = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .is_some_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok());
+    if literal || !text.is_empty() && text.chars().all(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("a host is a name or an address, without scheme and port".to_owned())
     }
 }
