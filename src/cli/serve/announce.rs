@@ -61,19 +61,23 @@ impl Announcement {
 pub(super) struct ServerFile(PathBuf);
 
 impl ServerFile {
-    /// Writes it; one that a crash left behind is replaced.
-    pub(super) fn write(data: &Path, announcement: &Announcement) -> Result<Self, String> {
+    /// Writes it; one that a crash left behind is replaced. A full disk keeps no server from starting.
+    pub(super) fn write(data: &Path, announcement: &Announcement) -> Self {
         let path = data.join(SERVER_FILE);
         let line = announcement.json() + "\n";
-        private::write_file(&path, line.as_bytes())
-            .map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok(Self(path))
+        if let Err(error) = private::write_file(&path, line.as_bytes()) {
+            tracing::warn!(path = %path.display(), %error, "clients will not find this server by its data");
+        }
+        Self(path)
     }
 }
 
 impl Drop for ServerFile {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_file(&self.0) {
+        let removed = std::fs::remove_file(&self.0);
+        if let Err(error) = removed
+            && error.kind() != io::ErrorKind::NotFound
+        {
             tracing::warn!(path = %self.0.display(), %error, "clients will look for a server that is gone");
         }
     }

@@ -20,7 +20,7 @@ use crate::engine::{Engine, StartError};
 use crate::http::{App, Server};
 use crate::operations::{Registry, command};
 use crate::roots::Roots;
-use crate::tokens::Tokens;
+use crate::tokens::{self, Tokens};
 pub(super) use announce::SERVER_FILE;
 use announce::{Announcement, ServerFile};
 pub(super) use file::File;
@@ -50,7 +50,7 @@ impl Serve {
         let (token_per_run, exit_with_parent) = (flags.token_per_run, flags.exit_with_parent);
         let usage = |message| Failure::new(EXIT_USAGE, message);
         let config = self.settings();
-        let tokens = tokens(&config, token_per_run).map_err(usage)?;
+        let tokens = tokens(&config, token_per_run)?;
         exposure::check(&config, tokens.are_required()).map_err(usage)?;
         if only_check {
             return check(&config).map_err(usage);
@@ -70,8 +70,7 @@ impl Serve {
         let server = bind(&config, &engine).await?;
         let announcement = Announcement::new(&server, &tokens)
             .map_err(|error| Failure::new(EXIT_LISTEN, error))?;
-        let file = ServerFile::write(&config.data, &announcement)
-            .map_err(|error| Failure::new(EXIT_DATA, error))?;
+        let file = ServerFile::write(&config.data, &announcement);
         if let Err(error) = announcement.say(announce) {
             tracing::warn!(%error, "nobody reads the announcement");
         }
@@ -116,14 +115,20 @@ impl Serve {
 }
 
 /// Who may ask. Touches nothing.
-fn tokens(config: &Config, per_run: bool) -> Result<Tokens, String> {
+fn tokens(config: &Config, per_run: bool) -> Result<Tokens, Failure> {
     let tokens = Tokens::open(&config.data);
     let tokens = if per_run {
         tokens.and_then(Tokens::with_run_token)
     } else {
         tokens
     };
-    tokens.map_err(|error| error.to_string())
+    tokens.map_err(|error| {
+        let code = match error {
+            tokens::Error::Io { .. } => EXIT_DATA,
+            _ => EXIT_USAGE,
+        };
+        Failure::new(code, error)
+    })
 }
 
 /// Finds out whether a server would start with these settings, as far as that can be known without its data.
