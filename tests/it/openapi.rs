@@ -39,6 +39,7 @@ fn every_route_that_answers_is_described() {
         ("GET", "/v1/jobs", 200),
         ("GET", "/v1/jobs/{id}", 200),
         ("GET", "/v1/jobs/{id}/events", 200),
+        ("GET", "/v1/jobs/{id}/log", 200),
         ("POST", "/v1/jobs/{id}/retry", 202),
         ("POST", "/v1/jobs/{id}/cancel", 409),
         ("GET", "/v1/downloads/{id}", 200),
