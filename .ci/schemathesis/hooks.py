@@ -13,6 +13,7 @@ schemathesis.openapi.format("filename", st.sampled_from(["a", "archive.zip", "ZÃ
 schemathesis.openapi.format("humantime", st.sampled_from(["0s", "250ms", "1s", "1m 30s", "2h"]))
 # Nobody listens there, and nobody else is called.
 schemathesis.openapi.format("uri", st.sampled_from(["http://127.0.0.1:9/a", "http://127.0.0.1:9/?b=c"]))
+schemathesis.openapi.format("header-value", st.sampled_from(["Bearer a", "Basic YTpi"]))
 schemathesis.openapi.format("glob", st.sampled_from(["*.o", "deep/*", "[ab].txt", "{a,b}.*"]))
 
 

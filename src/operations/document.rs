@@ -81,7 +81,9 @@ impl JsonSchema for Document {
                     "properties": {
                         "type": { "const": "http" },
                         "uri": { "type": "string", "format": "uri", "maxLength": 8192 },
-                        "authorization": { "type": "string", "maxLength": 8192, "writeOnly": true },
+                        "authorization": {
+                            "type": "string", "format": "header-value", "maxLength": 8192, "writeOnly": true,
+                        },
                     },
                     "required": ["type", "uri"],
                     "additionalProperties": false,

@@ -346,6 +346,17 @@ impl Client {
         })
     }
 
+    /// Cancels a running job and gives it as it is then; its attempt may have stopped before the answer is made.
+    pub(crate) fn canceled(&self, id: &str) -> Value {
+        let reply = self
+            .try_ask("POST", &format!("/v1/jobs/{id}/cancel"), &[], b"")
+            .expect("a reply");
+        assert!(matches!(reply.status, 200 | 202), "{reply:?}");
+        let job = self.ended(id);
+        assert_eq!(job["status"], "canceled", "{job}");
+        job
+    }
+
     pub(crate) fn ask(
         &self,
         method: &str,

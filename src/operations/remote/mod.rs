@@ -38,6 +38,16 @@ pub(super) enum Piece {
     End,
 }
 
+/// Where a reply after a break begins.
+enum Joined {
+    /// Where the last one ended.
+    Rest,
+    /// At the beginning, of something that need not be the same.
+    Anew,
+    /// Somewhere else.
+    Wrong,
+}
+
 /// Something at a URL, being read.
 pub(super) struct Remote<'a> {
     context: &'a Context,
@@ -45,6 +55,8 @@ pub(super) struct Remote<'a> {
     /// Who replied in the end.
     target: Target,
     reply: Reply,
+    /// Of the reply that began it; one that goes on says less.
+    headers: HeaderMap,
     /// Bytes given out.
     received: u64,
     /// Bytes to pass over, which were given out before.
@@ -89,6 +101,7 @@ impl<'a> Remote<'a> {
             context,
             request,
             target,
+            headers: reply.headers.clone(),
             reply,
             received: 0,
             skip: 0,
@@ -100,9 +113,9 @@ impl<'a> Remote<'a> {
         })
     }
 
-    /// What the latest reply says.
+    /// What is said of it.
     pub(super) fn headers(&self) -> &HeaderMap {
-        &self.reply.headers
+        &self.headers
     }
 
     /// Who replied in the end.
@@ -131,7 +144,17 @@ impl<'a> Remote<'a> {
                         return Ok(Piece::Bytes(bytes));
                     }
                 }
-                Ok(None) if self.skip > 0 => return self.restart(),
+                // The same, and yet shorter, or longer than it was to be.
+                Ok(None) if self.skip > 0 || self.total.is_some_and(|t| t < self.received) => {
+                    return Err(self.cannot_go_on());
+                }
+                // A part may be less than was asked for.
+                Ok(None) if self.total.is_some_and(|total| total > self.received) => {
+                    let early = Error::Broken("it ended early".into());
+                    if let Some(piece) = self.resume(early)? {
+                        return Ok(piece);
+                    }
+                }
                 Ok(None) => return Ok(Piece::End),
                 Err(error) => {
                     if let Some(piece) = self.resume(error)? {
@@ -159,7 +182,15 @@ impl<'a> Remote<'a> {
                 Err(next) => error = next,
                 Ok((target, reply)) => {
                     (self.target, self.reply) = (target, reply);
-                    return self.join();
+                    match self.join()? {
+                        Joined::Rest => return Ok(None),
+                        Joined::Anew => return Ok(Some(Piece::Again)),
+                        Joined::Wrong => {
+                            // Another one by now, or shorter than before. Asking for all of it tells.
+                            self.tag = None;
+                            error = Error::Broken("what came was not the rest".into());
+                        }
+                    }
                 }
             }
         }
@@ -187,35 +218,21 @@ impl<'a> Remote<'a> {
     }
 
     /// Finds out where in the whole the new reply begins.
-    fn join(&mut self) -> Result<Option<Piece>, Stop> {
-        let status = self.reply.status;
-        let is_same = self.tag.is_some() && self.tag == strong_tag(&self.reply.headers);
-        if status == StatusCode::PARTIAL_CONTENT && self.continues() {
-            self.skip = 0;
-            return Ok(None);
-        }
-        if status == StatusCode::RANGE_NOT_SATISFIABLE || status == StatusCode::PARTIAL_CONTENT {
-            // It is another one, or shorter than before. Asking anew tells.
-            self.tag = None;
-            return match self.ask_for_rest()? {
-                Ok((target, reply)) if reply.status.is_success() => {
-                    (self.target, self.reply) = (target, reply);
-                    self.restart()
-                }
-                Ok((target, reply)) => Err(refused(&target, reply.status).into()),
-                Err(error) => Err(failed(&error).into()),
+    fn join(&mut self) -> Result<Joined, Stop> {
+        match self.reply.status {
+            StatusCode::PARTIAL_CONTENT if self.continues() => {
+                self.skip = 0;
+                Ok(Joined::Rest)
             }
-            .map(Some);
+            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => Ok(Joined::Wrong),
+            status if !status.is_success() => Err(refused(&self.target, status).into()),
+            // The whole once more. What is the same is passed over.
+            _ if self.tag.is_some() && self.tag == strong_tag(&self.reply.headers) => {
+                self.skip = self.received;
+                Ok(Joined::Rest)
+            }
+            _ => self.restart().map(|()| Joined::Anew),
         }
-        if !status.is_success() {
-            return Err(refused(&self.target, status).into());
-        }
-        // The whole once more. What is the same is passed over.
-        if is_same {
-            self.skip = self.received;
-            return Ok(None);
-        }
-        self.restart().map(Some)
     }
 
     /// Whether a partial reply goes on where the last one ended.
@@ -226,24 +243,30 @@ impl<'a> Remote<'a> {
         let is_length = |whole| self.total.is_none_or(|total| total == whole);
         let tag = self.reply.headers.get(ETAG);
         first == self.received
+            && self.tag.is_some()
             && whole.is_none_or(is_length)
             && tag.is_none_or(|tag| Some(tag) == self.tag.as_ref())
     }
 
     /// Begins again with the reply at hand.
-    fn restart(&mut self) -> Result<Piece, Stop> {
+    fn restart(&mut self) -> Result<(), Stop> {
         self.restarts += 1;
         if self.restarts > RESTARTS {
-            let why = format!(
-                "{} breaks off, and cannot go on where it broke off",
-                self.target
-            );
-            return Err(Failure::new("fetch_failed", format!("{why}.")).into());
+            return Err(self.cannot_go_on());
         }
         (self.received, self.broke_at, self.skip) = (0, 0, 0);
-        self.total = length(&self.reply.headers);
-        self.tag = strong_tag(&self.reply.headers);
-        Ok(Piece::Again)
+        self.headers = self.reply.headers.clone();
+        self.total = length(&self.headers);
+        self.tag = strong_tag(&self.headers);
+        Ok(())
+    }
+
+    fn cannot_go_on(&self) -> Stop {
+        let message = format!(
+            "{} broke off, and has changed meanwhile or cannot go on where it broke off.",
+            self.target
+        );
+        Failure::new("fetch_failed", message).into()
     }
 }
 

@@ -57,13 +57,7 @@ impl<'a> RemoteReader<'a> {
                 Ok(bytes)
             }
             Piece::End => Ok(Bytes::new()),
-            Piece::Again => {
-                let message = format!(
-                    "{} broke off, and has changed meanwhile or cannot go on where it broke off.",
-                    self.remote.target()
-                );
-                Err(Failure::new("fetch_failed", message).into())
-            }
+            Piece::Again => Err(self.remote.cannot_go_on()),
         }
     }
 }

@@ -154,6 +154,16 @@ fn what_comes_after_a_break_is_the_rest_or_all_of_it_anew() {
             b"shorter",
             3,
         ),
+        // Less than was asked for, and again.
+        (
+            "\"1\"",
+            |ask| match ask.range("\"1\"") {
+                Some(500) => part("500-799/1000", &[b'b'; 300]),
+                _ => part("800-999/1000", &[b'b'; 200]),
+            },
+            &mixed,
+            3,
+        ),
         // Busy, and then not.
         (
             "\"1\"",
@@ -181,6 +191,17 @@ fn what_is_gone_after_a_break_or_never_stays_the_same_is_given_up() {
             "\"1\"",
             |_| reply("302 Found", "location: http://169.254.169.254/\r\n", b""),
             "link-local",
+        ),
+        // The same tag on what is shorter, and on what is longer.
+        (
+            "\"1\"",
+            |_| b"HTTP/1.1 200 OK\r\netag: \"1\"\r\n\r\nshort".to_vec(),
+            "cannot go on",
+        ),
+        (
+            "\"1\"",
+            |_| part("500-999/1000", &[b'b'; 501]),
+            "cannot go on",
         ),
         // Cut again and again, and another one each time.
         (
@@ -301,8 +322,7 @@ fn a_fetch_can_be_canceled_at_any_time_and_leaves_nothing() {
             let asked = origin.asked();
             (asked.iter().filter(|ask| ask.path == path).count() >= requests).then_some(())
         });
-        client.ask("POST", &format!("/v1/jobs/{id}/cancel"), &[], b"", 202);
-        assert_eq!(client.ended(id)["status"], "canceled");
+        client.canceled(id);
         assert!(names(&site.docs()).is_empty(), "{path}");
     }
     server.stop();
