@@ -128,7 +128,10 @@ const DISGUISED: &[&str] = &[
     "http://[2001:0:808:808::f7f7:f7f7]/",
     "http://[2606:4700::5efe:127.0.0.1]/",
     "http://[2606:4700::200:5efe:10.0.0.1]/",
-    // Names, which resolve to such addresses.
+];
+
+/// Names, which resolve to such addresses.
+const NAMES: &[&str] = &[
     "http://localhost/",
     "http://LOCALHOST/",
     "http://localhost./",
@@ -213,6 +216,14 @@ fn net(server: Option<SocketAddr>) -> std::sync::Arc<Net> {
 #[tokio::test]
 async fn no_disguised_address_is_dialled() {
     for url in DISGUISED {
+        let net = net(None);
+        let refusal = net.client(&public_only()).judge(url);
+        assert!(
+            matches!(refusal, Err(Refusal::Address { .. })),
+            "{url:?} is refused before anybody is asked: {refusal:?}"
+        );
+    }
+    for url in DISGUISED.iter().chain(NAMES) {
         let net = net(None);
         let error = get(&net.client(&public_only()), url).await;
         let error = error.expect_err(url);
