@@ -62,12 +62,6 @@ fn wishes(options: &Pairs, base: &str) -> (Wishes, Vec<Fault>) {
             },
         }
     }
-    if url.is_none() && method.is_some() {
-        faults.push(fault(
-            "callback-method",
-            "There is no callback to go with it.",
-        ));
-    }
     wishes.callback = url.map(|url| Callback {
         url,
         method: method.unwrap_or(Method::Get),

@@ -284,7 +284,7 @@ pub(super) fn parameters() -> Map<String, Value> {
         })),
         one("query", "after", "What `next` was.", json!({ "type": "string", "pattern": "^[0-9]{1,12}$" })),
         one("header", "Last-Event-ID", "The `id` of the last event that was seen.", text.clone()),
-        one("query", "follow", "Go on until the job has ended.", json!({ "type": "boolean", "default": false })),
+        one("query", "follow", "Whatever it is, unless `false`: go on until the job has ended.", json!({})),
         one("query", "keep", "Whether the result stays after it was downloaded whole.", json!({ "type": "boolean", "default": true })),
         one("query", "output", "The file below a root that the result becomes.", json!({ "type": "string", "format": "path" })),
         one("query", "callback", "Who is called when the job has ended.", uri()),
