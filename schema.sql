@@ -89,3 +89,11 @@ create table blob_chunk (
     id   integer primary key,
     data blob not null
 ) strict;
+
+-- Numbers for files and folders below roots, for clients that cannot name them by path. Given once, never taken away.
+create table item (
+    id   integer primary key,
+    root text not null,                  -- as it is named on the wire
+    path text not null,                  -- below it; '' is the root itself
+    constraint item_has_one_number unique (root, path)
+) strict;

@@ -93,6 +93,16 @@ struct Root {
     dir: Dir,
 }
 
+impl Root {
+    /// Its own path on the wire.
+    fn on_the_wire(&self) -> String {
+        match &self.name {
+            Some(name) => format!("/{name}"),
+            None => self.path.to_string_lossy().into_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Root {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
@@ -250,6 +260,11 @@ impl Roots {
         Ok(place)
     }
 
+    /// Every root's own path on the wire.
+    pub fn paths(&self) -> Vec<String> {
+        self.all.iter().map(Root::on_the_wire).collect()
+    }
+
     /// Takes the server's own files out of every job's reach, whatever links lead to them. They are looked at, not
     /// opened: closing the database again would drop the locks that SQLite holds on it, which belong to the process.
     /// A file that is not there is passed over.
@@ -303,6 +318,17 @@ impl<'a> Place<'a> {
             },
             name,
         ))
+    }
+
+    /// The root as it is named on the wire, and the path below it; `""` for the root itself.
+    pub fn split(&self) -> (String, String) {
+        let rest = self.rest.components().collect::<PathBuf>();
+        let rest = if rest == Path::new(".") {
+            PathBuf::new()
+        } else {
+            rest
+        };
+        (self.root.on_the_wire(), rest.to_string_lossy().into_owned())
     }
 
     /// Where it is by names alone, for comparison with other places.

@@ -3,6 +3,7 @@
 
 mod callbacks;
 mod command;
+mod dialects;
 mod limits;
 mod operation;
 mod place;
@@ -18,6 +19,7 @@ use crate::address::{self, Policy};
 use crate::roots::RootSpec;
 pub use callbacks::{Callbacks, Secret};
 pub use command::{CommandSpec, InputSpec, OutputSpec};
+pub use dialects::{Dialect, Dialects};
 pub use limits::Limits;
 pub use operation::Tuning;
 pub use place::{Listen, Origin, PublicUrl};
@@ -56,6 +58,8 @@ pub struct Config {
     pub commands: BTreeMap<String, CommandSpec>,
     /// Addresses of the operator's own.
     pub routes: Vec<Route>,
+    /// Which other systems' clients are served.
+    pub dialects: Dialects,
 }
 
 impl Default for Config {
@@ -76,6 +80,7 @@ impl Default for Config {
             operations: BTreeMap::new(),
             commands: BTreeMap::new(),
             routes: Vec::new(),
+            dialects: Dialects::default(),
         }
     }
 }

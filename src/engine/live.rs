@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
@@ -22,6 +23,8 @@ const ENTRY_BYTES: usize = 700;
 pub struct LiveJob {
     snapshot: watch::Sender<Option<Arc<Job>>>,
     rendered: Mutex<Option<Rendered>>,
+    /// How often it was asked for by those who are told so.
+    polls: AtomicU32,
 }
 
 /// The bytes that a version was last shown as.
@@ -37,12 +40,23 @@ impl LiveJob {
         Self {
             snapshot: watch::Sender::new(Some(job)),
             rendered: Mutex::default(),
+            polls: AtomicU32::new(0),
         }
     }
 
     /// The job as it is.
     pub fn job(&self) -> Option<Arc<Job>> {
         self.snapshot.borrow().clone()
+    }
+
+    /// Counts one poll more; gives how many there were, this one included.
+    pub fn poll(&self) -> u32 {
+        self.polls.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// How many polls there were.
+    pub fn polls(&self) -> u32 {
+        self.polls.load(Ordering::Relaxed)
     }
 
     /// Watches the job. Register first, then look.

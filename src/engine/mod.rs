@@ -6,6 +6,7 @@ mod caller;
 mod deadline;
 mod feed;
 mod idle;
+mod items;
 mod keys;
 mod live;
 mod monitor;
@@ -32,6 +33,7 @@ use feed::Feed;
 pub use feed::Follower;
 pub use idle::Hold;
 use idle::Idle;
+pub use items::{Item, ItemError, Numbered};
 pub use keys::KeyInUse;
 use keys::Keys;
 use live::Live;
@@ -153,6 +155,19 @@ impl Engine {
     pub async fn get(&self, caller: &Caller, id: JobId) -> Result<View, store::Error> {
         let view = self.find(id.seq()).await?;
         if view.job.id == id && caller.sees(&view.job) {
+            self.touched(view)
+        } else {
+            Err(store::Error::NotFound)
+        }
+    }
+
+    /// As [`Engine::get`], by the job's place.
+    ///
+    /// # Errors
+    /// As [`Engine::get`].
+    pub async fn at(&self, caller: &Caller, seq: Seq) -> Result<View, store::Error> {
+        let view = self.find(seq).await?;
+        if caller.sees(&view.job) {
             self.touched(view)
         } else {
             Err(store::Error::NotFound)

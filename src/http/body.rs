@@ -11,6 +11,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 
+use super::files::FileStream;
 use crate::engine::{Download, Hold, Lease, ResultReader};
 use crate::store::CHUNK_BYTES;
 
@@ -24,6 +25,8 @@ pub enum Body {
     Full(Bytes),
     /// A blob.
     Blob(BlobStream),
+    /// A file below a root.
+    File(FileStream),
     /// Pieces as they come, until the sender is gone.
     Events(mpsc::Receiver<Bytes>),
 }
@@ -143,6 +146,9 @@ impl hyper::body::Body for Body {
             Self::Blob(stream) => stream
                 .poll_chunk(context)
                 .map(|chunk| chunk.map(|chunk| chunk.map(Frame::data))),
+            Self::File(stream) => stream
+                .poll_piece(context)
+                .map(|piece| piece.map(|piece| piece.map(Frame::data))),
             Self::Events(pieces) => pieces
                 .poll_recv(context)
                 .map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
@@ -153,6 +159,7 @@ impl hyper::body::Body for Body {
         match self {
             Self::Full(bytes) => bytes.is_empty(),
             Self::Blob(stream) => stream.remaining == 0,
+            Self::File(stream) => stream.remaining() == 0,
             Self::Events(_) => false,
         }
     }
@@ -161,6 +168,7 @@ impl hyper::body::Body for Body {
         match self {
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Blob(stream) => SizeHint::with_exact(stream.remaining),
+            Self::File(stream) => SizeHint::with_exact(stream.remaining()),
             Self::Events(_) => SizeHint::default(),
         }
     }

@@ -152,7 +152,7 @@ fn without_result(job: &Job) -> Problem {
 }
 
 /// The name to save under: in plain ASCII for old clients, and whole (RFC 8187).
-fn attachment(filename: &str) -> HeaderValue {
+pub(super) fn attachment(filename: &str) -> HeaderValue {
     let is_plain = |c: char| c.is_ascii_graphic() && !"\"\\%".contains(c) || c == ' ';
     let plain: String = filename
         .chars()

@@ -11,7 +11,7 @@ use http::{Response, StatusCode};
 use tokio::sync::mpsc;
 
 use super::body::Body;
-use super::dialects::{native, onedrive};
+use super::dialects::native;
 use super::{App, Asker, reply};
 use crate::engine::{Caller, View};
 use crate::job::Job;
@@ -181,7 +181,7 @@ data: {{\"seq\":{},\"status\":\"deleted\"}}
         };
         let json = match self.form {
             Form::Native => self.app.job_bytes(view, self.base).await,
-            Form::Monitor => Ok(onedrive::monitor(&view.job).into_value().to_string().into()),
+            Form::Monitor => self.app.monitored(view).await,
         };
         match json {
             Ok(json) => format!(

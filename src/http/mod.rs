@@ -5,11 +5,14 @@ mod body;
 mod cors;
 mod dialects;
 mod download;
+mod driveonweb;
 mod events;
+mod files;
 mod guard;
 mod list;
 mod listener;
 mod log;
+mod onedrive;
 mod openapi;
 mod options;
 mod pace;
@@ -28,23 +31,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::LOCATION;
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-use crate::config::Config;
-use crate::engine::{Caller, Engine, Until, View};
-use crate::job::Job;
+use crate::config::{Config, Dialect, Dialects};
+use crate::engine::{Caller, Engine, Submission, Until, View};
+use crate::job::{Job, Wishes};
 use crate::tokens::Tokens;
 use access::Access;
 pub use body::Body;
 use dialects::native;
-use dialects::onedrive::{self, Monitor};
 use guard::{Facts, Guard, Pass};
 use params::Bounds;
 use problem::Problem;
-use reply::{add_version, header, json, not_modified, options, seen_version};
+use reply::{add_version, json, not_modified, options, seen_version};
 use route::{Miss, Route};
 pub use server::Server;
 
@@ -64,6 +65,7 @@ pub struct App {
     guard: Guard,
     access: Access,
     bounds: Bounds,
+    dialects: Dialects,
     openapi: Bytes,
 }
 
@@ -71,12 +73,14 @@ impl App {
     /// Puts one together, for whoever shows one of `tokens`; for anybody if there are none.
     pub fn new(engine: Arc<Engine>, config: &Config, tokens: Arc<Tokens>) -> Self {
         let base = config.public_url.as_ref().map(ToString::to_string);
-        let openapi = openapi::bytes(engine.registry(), base.as_deref().unwrap_or("/"));
+        let base = base.as_deref().unwrap_or("/");
+        let openapi = openapi::bytes(engine.registry(), &config.dialects, base);
         Self {
             engine,
             guard: Guard::new(config),
             access: Access::new(tokens),
             openapi,
+            dialects: config.dialects.clone(),
             bounds: Bounds {
                 params: config.limits.params_bytes,
                 upload: config.limits.upload_bytes,
@@ -105,7 +109,8 @@ impl App {
             }
             Err(problem) => Err(problem),
         };
-        let mut response = answer.unwrap_or_else(|problem| problem.response(request.uri.path()));
+        let mut response =
+            answer.unwrap_or_else(|problem| self.refusal(problem, request.uri.path()));
         if self.guard.allows_origins() {
             cors::add(&mut response, origin);
         }
@@ -119,7 +124,7 @@ impl App {
         body: Incoming,
         pass: &Pass<'_>,
     ) -> Result<Response<Body>, Problem> {
-        let route = route::route(&request.method, request.uri.path());
+        let route = route::route(&request.method, request.uri.path(), &self.dialects);
         if let (true, Err(Miss::Options(allowed))) = (pass.is_preflight, &route) {
             return Ok(cors::preflight(allowed));
         }
@@ -205,7 +210,9 @@ impl App {
                 let bytes = native::deleted_job(&job, &params, &self.links(&job, base));
                 Ok(json(StatusCode::OK, bytes.into()))
             }
-            Route::Monitor(token) => self.monitor(&token, base).await,
+            Route::Driveonweb(call) => self.driveonweb(request, call, asker).await,
+            Route::Onedrive(call) => self.onedrive(request, body, call, asker).await,
+            Route::Monitor(token) => self.monitor(&token, "", asker).await,
             Route::MonitorEvents(token) => {
                 let view = self.engine.monitored(&token).await?;
                 Ok(self.job_events(request, view, base, events::Form::Monitor))
@@ -260,24 +267,36 @@ impl App {
         }
     }
 
-    /// A job to whoever was given its monitor link.
-    async fn monitor(&self, token: &str, base: &str) -> Result<Response<Body>, Problem> {
-        let view = self.engine.monitored(token).await?;
-        let reply = |status, value: serde_json::Value| json(status, value.to_string().into());
-        Ok(match onedrive::monitor(&view.job) {
-            Monitor::Pending(value) => {
-                let mut response = reply(StatusCode::ACCEPTED, value);
-                reply::retry_after(response.headers_mut());
-                response
-            }
-            Monitor::Completed(value) => {
-                let mut response = reply(StatusCode::SEE_OTHER, value);
-                let url = format!("{base}/monitor/{token}/result");
-                response.headers_mut().insert(LOCATION, header(&url));
-                response
-            }
-            Monitor::Failed(value) => reply(StatusCode::OK, value),
-        })
+    /// Takes on a job of which nothing is wished but the work.
+    async fn begin(
+        &self,
+        operation: &str,
+        params: serde_json::Value,
+        asker: &Asker,
+    ) -> Result<View, Problem> {
+        let submission = Submission {
+            token: asker.caller.name().cloned(),
+            operation: operation.to_owned(),
+            params,
+            uploads: None,
+            wishes: Wishes::default(),
+            key: None,
+        };
+        Ok(self.engine.submit(submission).await?)
+    }
+
+    /// What a client is told that something is wrong with, in the words of the address that it asked at.
+    fn refusal(&self, problem: Problem, path: &str) -> Response<Body> {
+        if !self.dialects.has(Dialect::Onedrive) {
+            problem.response(path)
+        } else if dialects::onedrive::is_ours(path) {
+            onedrive::refusal(&problem)
+        } else if path.starts_with("/monitor/") {
+            let error = onedrive::error(&problem);
+            problem.with_error(error).response(path)
+        } else {
+            problem.response(path)
+        }
     }
 
     /// A job, with its version.

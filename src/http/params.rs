@@ -328,7 +328,7 @@ impl Upload {
     }
 }
 
-fn json_object(bytes: &[u8]) -> Result<Value, Problem> {
+pub(super) fn json_object(bytes: &[u8]) -> Result<Value, Problem> {
     if bytes.is_empty() {
         return Ok(json!({}));
     }
@@ -345,7 +345,7 @@ fn texts(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, Value)> {
 }
 
 /// All bytes of a body that is known to be short.
-async fn collect(mut body: Incoming, bounds: Bounds) -> Result<Bytes, Problem> {
+pub(super) async fn collect(mut body: Incoming, bounds: Bounds) -> Result<Bytes, Problem> {
     if body.size_hint().lower() > bounds.params as u64 {
         return Err(too_large(bounds));
     }

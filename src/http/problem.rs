@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::body::Body;
-use crate::engine::SubmitError;
+use crate::engine::{ItemError, SubmitError};
 use crate::operations::Fault;
+use crate::operations::browse::BrowseError;
 use crate::store;
 
 /// Every code that a problem may have, under its status. Clients rely on them: none is renamed or taken away.
@@ -18,6 +19,7 @@ pub(super) const CODES: &[(StatusCode, &str)] = &[
     (StatusCode::BAD_REQUEST, "invalid_idempotency_key"),
     (StatusCode::UNAUTHORIZED, "unauthorized"),
     (StatusCode::FORBIDDEN, "cross_site"),
+    (StatusCode::FORBIDDEN, "not_allowed"),
     (StatusCode::FORBIDDEN, "prefetch"),
     (StatusCode::FORBIDDEN, "token_required_behind_proxy"),
     (StatusCode::NOT_FOUND, "not_found"),
@@ -37,6 +39,7 @@ pub(super) const CODES: &[(StatusCode, &str)] = &[
     (StatusCode::MISDIRECTED_REQUEST, "wrong_host"),
     (StatusCode::UNPROCESSABLE_ENTITY, "invalid_params"),
     (StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),
+    (StatusCode::UNPROCESSABLE_ENTITY, "over_limit"),
     (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
     (StatusCode::UNPROCESSABLE_ENTITY, "job_failed"),
     (StatusCode::SERVICE_UNAVAILABLE, "queue_full"),
@@ -109,6 +112,25 @@ impl Problem {
         let detail = format!("This address takes {allowed}.");
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
             .with(ALLOW, HeaderValue::from_static(allowed))
+    }
+
+    /// Its status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// Its code.
+    pub(super) fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    /// What is wrong, all of it, as text.
+    pub(super) fn sentence(&self) -> String {
+        let faults = self.0.faults.iter().map(|fault| fault.detail.as_str());
+        let parts: Vec<_> = std::iter::once(self.0.detail.as_str())
+            .chain(faults)
+            .collect();
+        parts.join(" ")
     }
 
     /// The same, with a header.
@@ -224,6 +246,20 @@ impl From<store::Error> for Problem {
                     "The server's database failed. Whether the request was stored is not known.",
                 )
             }
+        }
+    }
+}
+
+impl From<ItemError> for Problem {
+    fn from(error: ItemError) -> Self {
+        match error {
+            ItemError::Browse(error @ BrowseError::NotFound) => Self::not_found(error.to_string()),
+            ItemError::Browse(error @ BrowseError::TooMany(_)) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "over_limit",
+                error.to_string(),
+            ),
+            ItemError::Store(error) => error.into(),
         }
     }
 }

@@ -2,6 +2,9 @@
 
 use http::Method;
 
+use super::dialects::{driveonweb, onedrive};
+use crate::config::{Dialect, Dialects};
+
 use crate::job::JobId;
 
 /// What a request asks for.
@@ -35,6 +38,10 @@ pub(super) enum Route {
     Cancel(JobId),
     /// Its result.
     Download(JobId),
+    /// What driveonweb's clients ask for.
+    Driveonweb(driveonweb::Call),
+    /// What OneDrive's clients ask for.
+    Onedrive(onedrive::Call),
     /// The job that this token names.
     Monitor(String),
     /// The changes of the job that this token names.
@@ -56,11 +63,39 @@ pub(super) enum Miss {
     Options(&'static str),
 }
 
-/// Finds the route. One trailing slash is ignored.
+/// Finds the route, among the native ones and those of the dialects that are served. One trailing slash is ignored.
 ///
 /// # Errors
 /// [`Miss`].
-pub(super) fn route(method: &Method, path: &str) -> Result<Route, Miss> {
+pub(super) fn route(method: &Method, path: &str, dialects: &Dialects) -> Result<Route, Miss> {
+    match native(method, path) {
+        Err(Miss::NotFound) => foreign(method, path, dialects),
+        found => found,
+    }
+}
+
+fn foreign(method: &Method, path: &str, dialects: &Dialects) -> Result<Route, Miss> {
+    let path = path.strip_prefix('/').ok_or(Miss::NotFound)?;
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let missed = |allowed| refused(method, allowed);
+    if let (true, Some(rest)) = (
+        dialects.has(Dialect::Driveonweb),
+        path.strip_prefix("rest/"),
+    ) {
+        let segments: Vec<_> = rest.splitn(4, '/').collect();
+        if let Some(call) = driveonweb::call(method, &segments) {
+            return call.map(Route::Driveonweb).map_err(missed);
+        }
+    }
+    if dialects.has(Dialect::Onedrive)
+        && let Some(call) = onedrive::call(method, path)
+    {
+        return call.map(Route::Onedrive).map_err(missed);
+    }
+    Err(Miss::NotFound)
+}
+
+fn native(method: &Method, path: &str) -> Result<Route, Miss> {
     let path = path.strip_prefix('/').ok_or(Miss::NotFound)?;
     let path = path.strip_suffix('/').unwrap_or(path);
     let mut segments = path.split('/');
@@ -164,7 +199,8 @@ mod tests {
         let id: JobId = ID.parse().expect("an id");
         let job = format!("/v1/jobs/{ID}");
         let check = |method: Method, path: &str, expected: Result<Route, Miss>| {
-            assert_eq!(route(&method, path), expected, "{method} {path}");
+            let found = route(&method, path, &Dialects::all());
+            assert_eq!(found, expected, "{method} {path}");
         };
         check(Method::GET, "/healthz", Ok(Route::Health));
         check(Method::GET, "/openapi.json", Ok(Route::OpenApi));

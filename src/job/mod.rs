@@ -110,6 +110,20 @@ pub struct Output {
     pub media_type: String,
     /// The name to save them under.
     pub filename: String,
+    /// The path on the wire of what the work put below a root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed: Option<String>,
+}
+
+impl Output {
+    /// The path on the wire of the file or folder that the job left below a root, if it left one: what its work put
+    /// there, or the result itself.
+    pub fn item(&self) -> Option<&str> {
+        match (&self.placed, &self.place) {
+            (Some(path), _) | (None, Place::File { path, .. }) => Some(path),
+            (None, Place::Blob(_) | Place::Gone) => None,
+        }
+    }
 }
 
 impl Output {

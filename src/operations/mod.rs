@@ -3,6 +3,7 @@
 //! An operation blocks on a thread of its own and knows nothing of HTTP, tickets or other jobs. It is handed a
 //! [`Context`] to read its params, report progress, notice a cancel and stream its result.
 
+pub mod browse;
 mod coerce;
 pub(crate) mod command;
 mod context;

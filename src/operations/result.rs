@@ -89,6 +89,7 @@ impl ResultWriter {
             made,
             media_type: self.media_type,
             filename: self.filename,
+            placed: None,
         })
     }
 
@@ -184,9 +185,19 @@ pub struct Product {
     made: Made,
     media_type: String,
     filename: String,
+    placed: Option<String>,
 }
 
 impl Product {
+    /// The same, of work that put something at this path on the wire besides.
+    #[must_use]
+    pub fn placed_at(self, path: String) -> Self {
+        Self {
+            placed: Some(path),
+            ..self
+        }
+    }
+
     /// Puts the result into its place; what is in the store gets there with the commit that ends the attempt.
     ///
     /// # Errors
@@ -198,6 +209,7 @@ impl Product {
             sha256,
             media_type: self.media_type,
             filename: self.filename,
+            placed: self.placed,
         };
         match self.made {
             Made::Blob(whole) => {

@@ -46,6 +46,11 @@ pub(super) enum Command {
         places: bool,
         reply: Reply<()>,
     },
+    NumberItems {
+        root: String,
+        paths: Vec<String>,
+        reply: Reply<()>,
+    },
     SetSlots {
         slots: usize,
         reply: Reply<()>,

@@ -10,6 +10,7 @@ mod claims;
 mod clock;
 mod disk;
 mod inbox;
+mod items;
 mod jobs;
 mod lock;
 mod reader;

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use super::disk::Disk;
 use super::inbox::{Batch, Chunk, Command, Inbox};
 use super::jobs::Jobs;
-use super::{Error, Observer, OpenError, blobs};
+use super::{Error, Observer, OpenError, blobs, items};
 use crate::faults;
 use crate::job::{BlobId, Job};
 
@@ -274,6 +274,9 @@ impl Writer {
                     .jobs
                     .intend(connection, *seq, *attempt, intent, *places)
                     .map(|()| None),
+                Command::NumberItems { root, paths, .. } => {
+                    items::insert(connection, root, paths).map(|()| None)
+                }
                 Command::SetSlots { .. } => Ok(None),
                 Command::Sweep { sweep, .. } => self.jobs.sweep(connection, sweep).map(|()| None),
                 Command::EndLife { .. } => self.jobs.end_life(connection).map(|()| None),
@@ -370,7 +373,7 @@ impl Work {
                 (Command::Submit { reply, .. } | Command::Record { reply, .. }, Err(error)) => {
                     let _ = reply.send(Err(error));
                 }
-                (Command::Intend { reply, .. }, answer) => {
+                (Command::Intend { reply, .. } | Command::NumberItems { reply, .. }, answer) => {
                     let _ = reply.send(answer.map(|_| ()));
                 }
                 (
@@ -396,6 +399,7 @@ impl Work {
                     let _ = reply.send(Err(error.clone()));
                 }
                 Command::Intend { reply, .. }
+                | Command::NumberItems { reply, .. }
                 | Command::SetSlots { reply, .. }
                 | Command::Sweep { reply, .. }
                 | Command::EndLife { reply } => {

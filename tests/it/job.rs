@@ -44,6 +44,7 @@ fn output() -> Output {
         sha256: "00".repeat(32),
         media_type: "text/plain".into(),
         filename: "a".into(),
+        placed: None,
     }
 }
 

@@ -242,7 +242,7 @@ fn a_monitor_link_shows_one_job_and_its_result() {
     let status = client.get(path, 200).json();
     assert_eq!(
         (&status["status"], &status["error"]["code"]),
-        (&json!("failed"), &json!("source_not_found"))
+        (&json!("failed"), &json!("itemNotFound"))
     );
     client.get("/monitor/AAAAAAAAAAAAAAAAAAAAAAAAAAAA", 404);
     client.get("/monitor/x", 404);

@@ -8,6 +8,7 @@ mod command;
 mod config;
 mod copy;
 mod crash;
+mod dialects;
 mod disk;
 mod fetch;
 mod guard;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::config::{Config, Listen, Origin, PublicUrl};
+use crate::config::{Config, Dialects, Listen, Origin, PublicUrl};
 use crate::roots::RootSpec;
 
 #[derive(Args)]
@@ -52,6 +52,9 @@ pub(super) struct Flags {
     /// Stop when standard input ends, as it does when the program that started this one dies.
     #[arg(long)]
     pub(super) exit_with_parent: bool,
+    /// Other systems' clients to serve: all, none, or some of driveonweb and onedrive.
+    #[arg(long, value_name = "all|none|LIST", default_value = "all")]
+    dialects: Dialects,
     /// Listen beyond loopback although anybody there may then use the server.
     #[arg(long)]
     insecure_no_token: bool,
@@ -77,6 +80,7 @@ impl Flags {
         config.hosts = self.host;
         config.public_url = self.public_url;
         config.allow_origins = self.allow_origin;
+        config.dialects = self.dialects;
         config.insecure_no_token = self.insecure_no_token;
     }
 }

@@ -5,12 +5,14 @@
 //! of them share is in [`components`].
 
 mod components;
+mod dialects;
 mod routes;
 mod submit;
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
+use crate::config::Dialects;
 use crate::operations::Registry;
 
 const ABOUT: &str = "\
@@ -23,13 +25,22 @@ Everything but results is sent with `Cache-Control: no-store`.
 What is not HTTP/1.1 is answered `400`, a head that is too long `431` or `414`, each without a body.";
 
 /// The description, as it is sent; `base` is what every address begins with.
-pub(super) fn bytes(registry: &Registry, base: &str) -> Bytes {
-    document(registry, base).to_string().into()
+pub(super) fn bytes(registry: &Registry, served: &Dialects, base: &str) -> Bytes {
+    document(registry, served, base).to_string().into()
 }
 
-fn document(registry: &Registry, base: &str) -> Value {
+fn document(registry: &Registry, served: &Dialects, base: &str) -> Value {
     let mut paths = routes::paths();
     let mut schemas = components::schemas();
+    paths.extend(dialects::paths(served));
+    schemas.extend(dialects::schemas(served));
+    let mut tags = vec![
+        json!({ "name": "operations", "description": "What a job can do, and the way to submit one." }),
+        json!({ "name": "jobs", "description": "What became of a job." }),
+        json!({ "name": "monitor", "description": "The same for whoever was given a job's link." }),
+        json!({ "name": "server", "description": "The server itself." }),
+    ];
+    tags.extend(dialects::tags(served));
     for (name, registered) in registry.iter() {
         let description = &registered.description;
         schemas.insert(submit::schema_name(name), submit::params(description));
@@ -45,12 +56,7 @@ fn document(registry: &Registry, base: &str) -> Value {
             "license": { "name": "MIT OR Apache-2.0", "identifier": env!("CARGO_PKG_LICENSE") },
         },
         "servers": [{ "url": base }],
-        "tags": [
-            { "name": "operations", "description": "What a job can do, and the way to submit one." },
-            { "name": "jobs", "description": "What became of a job." },
-            { "name": "monitor", "description": "The same for whoever was given a job's link." },
-            { "name": "server", "description": "The server itself." },
-        ],
+        "tags": tags,
         // Where there are no tokens, none is wanted.
         "security": [{}, { "token": [] }, { "password": [] }],
         "paths": paths,
@@ -120,8 +126,10 @@ fn replies(own: &[(&str, Value)], problems: &[u16]) -> Value {
 mod tests {
     use http::Method;
 
+    use super::super::dialects::{driveonweb, onedrive};
     use super::super::route::{Route, route};
     use super::document;
+    use crate::config::Dialects;
     use crate::operations::Registry;
 
     /// Where a route is described. No arm for the rest: a new route does not compile until it is here.
@@ -141,6 +149,8 @@ mod tests {
             Route::Delete(_) => ("delete", "/v1/jobs/{id}"),
             Route::Cancel(_) => ("post", "/v1/jobs/{id}/cancel"),
             Route::Download(_) => ("get", "/v1/downloads/{id}"),
+            Route::Driveonweb(call) => ("get", driveonweb(*call)),
+            Route::Onedrive(call) => onedrive(&call.what),
             Route::Monitor(_) => ("get", "/monitor/{token}"),
             Route::MonitorEvents(_) => ("get", "/monitor/{token}/events"),
             Route::MonitorResult(_) => ("get", "/monitor/{token}/result"),
@@ -149,14 +159,47 @@ mod tests {
         (method, path.to_owned())
     }
 
+    fn driveonweb(call: driveonweb::Call) -> &'static str {
+        use driveonweb::{Call, Kind};
+        match call {
+            Call::Roots => "/rest/folders",
+            Call::Folder(_) => "/rest/folders/{folder}",
+            Call::Begin(Kind::Zip, _) => "/rest/folders/{folder}/zip",
+            Call::Begin(Kind::Copy, _) => "/rest/folders/{folder}/copy",
+            Call::Job(Kind::Zip, _) => "/rest/jobs/zip/{job}",
+            Call::Job(Kind::Copy, _) => "/rest/jobs/copy/{job}",
+            Call::Download(_) => "/rest/files/{file}/download",
+        }
+    }
+
+    fn onedrive(what: &onedrive::What) -> (&'static str, &'static str) {
+        use onedrive::{Address, What};
+        match what {
+            What::Item(Address::Root) => ("get", "/drive/root"),
+            What::Item(_) => ("get", "/drive/items/{item}"),
+            What::Children(Address::Root) => ("get", "/drive/root/children"),
+            What::Children(_) => ("get", "/drive/items/{item}/children"),
+            What::Content(_) => ("get", "/drive/items/{item}/content"),
+            What::Upload(_) => ("post", "/drive/items/{item}/children"),
+            What::Copy(_) => ("post", "/drive/items/{item}/copy"),
+            What::Monitor(_) => ("get", "/monitor/{token}"),
+            What::MonitorResult(_) => ("get", "/monitor/{token}/result"),
+        }
+    }
+
     #[test]
     fn every_description_is_of_the_route_at_its_address() {
-        let document = document(&Registry::built_in(), "/");
+        let registry = Registry::built_in();
+        let document = document(&registry, &Dialects::all(), "/");
         let mut described = 0;
         for (path, item) in document["paths"].as_object().expect("paths") {
             let address = path
                 .replace("{id}", "01JD3QXYZ0000000000000000A")
-                .replace("{token}", "x");
+                .replace("{token}", "x")
+                .replace("{folder}", "7")
+                .replace("{file}", "7")
+                .replace("{job}", "7")
+                .replace("{item}", "7");
             for method in [
                 Method::GET,
                 Method::POST,
@@ -165,7 +208,7 @@ mod tests {
                 Method::PATCH,
             ] {
                 let name = method.as_str().to_ascii_lowercase();
-                let route = route(&method, &address).ok();
+                let route = route(&method, &address, &Dialects::all()).ok();
                 let expected = route.as_ref().map(place);
                 let found = item[&name]
                     .is_object()
@@ -175,6 +218,6 @@ mod tests {
             }
         }
         // Two for each operation.
-        assert_eq!(described, 16 + 2 * Registry::built_in().iter().count());
+        assert_eq!(described, 30 + 2 * registry.iter().count());
     }
 }

@@ -72,7 +72,7 @@ impl Operation for Copy {
         context.phase(&skipped.map_or_else(|| "Copied".into(), |words| format!("Copied, {words}")));
         let mut report = context.result("application/json", "copy.json");
         report.write_all(tally.report(&path).as_bytes())?;
-        report.finish()
+        Ok(report.finish()?.placed_at(path))
     }
 
     fn abandon(&self, context: &Context) -> Result<(), Stop> {

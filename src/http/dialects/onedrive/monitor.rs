@@ -1,7 +1,8 @@
-//! OneDrive's long-running actions: the status that a monitor URL reports.
+//! The status of a long-running action, as a monitor URL reports it.
 
 use serde_json::{Value, json};
 
+use super::error_code;
 use crate::job::{Job, Outcome, State};
 
 /// What a monitor URL answers about a job.
@@ -15,26 +16,27 @@ pub(crate) enum Monitor {
     Failed(Value),
 }
 
-impl Monitor {
-    /// What it says, whatever the status is.
-    pub(crate) fn into_value(self) -> Value {
-        match self {
-            Self::Pending(value) | Self::Completed(value) | Self::Failed(value) => value,
-        }
+/// The word for an operation.
+fn action(operation: &str) -> &str {
+    match operation {
+        "copy" => "ItemCopy",
+        "fetch" => "DownloadUrl",
+        other => other,
     }
 }
 
-/// A job as its monitor URL shows it.
-pub(crate) fn monitor(job: &Job) -> Monitor {
+/// A job as its monitor URL shows it; `item` is the number of the item that it made, if it made one.
+pub(crate) fn monitor(job: &Job, item: Option<i64>) -> Monitor {
     let percent = job.progress.percent.unwrap_or(0.0);
-    let running = |status: &str| json!({ "operation": &*job.operation, "percentageComplete": percent, "status": status });
+    let operation = action(&job.operation);
+    let running = |status: &str| json!({ "operation": operation, "percentageComplete": percent, "status": status });
     let failed = |code: &str, message: &str| {
         json!({
-            "operation": &*job.operation,
+            "operation": operation,
             "percentageComplete": percent,
             "status": "failed",
             "statusDescription": message,
-            "error": { "code": code, "message": message },
+            "error": { "code": error_code(code), "message": message },
         })
     };
     match &job.state {
@@ -45,7 +47,7 @@ pub(crate) fn monitor(job: &Job) -> Monitor {
             ..
         } => Monitor::Completed(json!({
             "percentageComplete": 100.0,
-            "resourceId": job.id.to_string(),
+            "resourceId": item.map_or_else(|| job.id.to_string(), |number| number.to_string()),
             "status": "completed",
         })),
         State::Ended {
@@ -56,5 +58,14 @@ pub(crate) fn monitor(job: &Job) -> Monitor {
             outcome: Outcome::Canceled,
             ..
         } => Monitor::Failed(failed("canceled", "The job was canceled.")),
+    }
+}
+
+impl Monitor {
+    /// What is said.
+    pub(crate) fn into_value(self) -> Value {
+        match self {
+            Self::Pending(value) | Self::Completed(value) | Self::Failed(value) => value,
+        }
     }
 }

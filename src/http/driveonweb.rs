@@ -1,0 +1,178 @@
+//! driveonweb's polling jobs, answered from the engine.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, LOCATION};
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::body::Body;
+use super::dialects::driveonweb::{self, Call, Kind};
+use super::problem::Problem;
+use super::reply::{self, header};
+use super::{App, Asker, download, files, query};
+use crate::engine::{Engine, Item, Numbered, Until};
+use crate::job::{Seq, WallMs};
+use crate::operations::browse::EntryKind;
+
+impl App {
+    /// Answers a call.
+    pub(super) async fn driveonweb(
+        &self,
+        request: &Parts,
+        call: Call,
+        asker: &Asker,
+    ) -> Result<Response<Body>, Problem> {
+        match call {
+            Call::Roots => Ok(listed(&self.engine.root_items().await?)),
+            Call::Folder(number) => {
+                let path = self.path(number, asker).await?;
+                Ok(listed(&self.engine.items_in(&path).await?))
+            }
+            Call::Begin(kind, number) => self.begin_polled(request, kind, number, asker).await,
+            Call::Job(kind, seq) => self.polled(request, kind, seq, asker).await,
+            Call::Download(number) => self.driveonweb_file(request, number, asker).await,
+        }
+    }
+
+    /// A file or folder by its number; a result has no path.
+    pub(super) async fn path(&self, number: i64, asker: &Asker) -> Result<String, Problem> {
+        match self.engine.numbered(&asker.caller, number).await? {
+            Numbered::Path(path) => Ok(path),
+            Numbered::Result(_) => Err(Problem::not_found(
+                "A result is neither a file nor a folder.",
+            )),
+        }
+    }
+
+    async fn begin_polled(
+        &self,
+        request: &Parts,
+        kind: Kind,
+        number: i64,
+        asker: &Asker,
+    ) -> Result<Response<Body>, Problem> {
+        if !asker.may_act {
+            let detail = "This address begins work, which neither another site's link nor a prefetch may do.";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", detail));
+        }
+        let folder = self.engine.item(&self.path(number, asker).await?).await?;
+        if folder.entry.kind != EntryKind::Folder {
+            return Err(Problem::not_found("That is a file, not a folder."));
+        }
+        let params = match kind {
+            Kind::Zip => json!({ "path": folder.path }),
+            Kind::Copy => {
+                let target = query::value(request, "target").and_then(|text| text.parse().ok());
+                let target: i64 =
+                    target.ok_or_else(|| query::fault("target", "It is a folder's id."))?;
+                let target = self.path(target, asker).await?;
+                let to = format!("{}/{}", target.trim_end_matches('/'), folder.entry.name);
+                // Nobody is asked, so nothing that is there already is lost.
+                json!({ "from": folder.path, "to": to, "conflict": "rename" })
+            }
+        };
+        let view = self.begin(kind.word(), params, asker).await?;
+        let location = kind.polling_url(view.job.seq);
+        let body = driveonweb::begun(&location).to_string();
+        let mut response = reply::json(StatusCode::SEE_OTHER, body.into());
+        response.headers_mut().insert(LOCATION, header(&location));
+        Ok(response)
+    }
+
+    /// A job, held back for longer the more often it was polled, unless it ends.
+    async fn polled(
+        &self,
+        request: &Parts,
+        kind: Kind,
+        seq: Seq,
+        asker: &Asker,
+    ) -> Result<Response<Body>, Problem> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = WallMs(now.unwrap_or_default().as_millis() as i64);
+        let mut view = self.engine.at(&asker.caller, seq).await?;
+        if *view.job.operation != *kind.word() {
+            return Err(Problem::not_found("That is a job of another kind."));
+        }
+        let mut polls = 0;
+        if let Some(live) = view.live.as_ref().filter(|_| !view.job.is_terminal()) {
+            let counts = request.method != Method::HEAD;
+            polls = if counts { live.poll() } else { live.polls() };
+            let patience = driveonweb::held(polls);
+            if counts && !patience.is_zero() {
+                let id = view.job.id;
+                view = self
+                    .engine
+                    .wait(&asker.caller, id, Until::Ended, patience)
+                    .await?;
+            }
+        }
+        let result = match (kind, view.job.output()) {
+            (_, None) => None,
+            (Kind::Zip, Some(_)) => Some(Engine::result_number(&view.job)),
+            (Kind::Copy, Some(output)) => match output.item() {
+                Some(path) => self.engine.number_of(path).await?,
+                None => None,
+            },
+        };
+        let body = driveonweb::job(kind, &view.job, polls, now, result);
+        let mut response = reply::json(StatusCode::OK, body.to_string().into());
+        if !view.job.is_terminal() {
+            reply::retry_after(response.headers_mut());
+        }
+        Ok(response)
+    }
+
+    async fn driveonweb_file(
+        &self,
+        request: &Parts,
+        number: i64,
+        asker: &Asker,
+    ) -> Result<Response<Body>, Problem> {
+        let (method, headers) = (&request.method, &request.headers);
+        let (mut response, name) = match self.engine.numbered(&asker.caller, number).await? {
+            Numbered::Result(view) => {
+                let response = download::result(&self.engine, &view.job, method, headers).await?;
+                let name = view.job.output().map(|output| output.filename.clone());
+                (response, name.unwrap_or_default())
+            }
+            Numbered::Path(path) => {
+                let (entry, file) = self.engine.open_item(&path).await?;
+                let size = entry.kind.size().unwrap_or_default();
+                let response = files::reply(file, &entry.name, size, method, headers)?;
+                (response, entry.name)
+            }
+        };
+        let headers = response.headers_mut();
+        if let Some(media_type) = headers.get(CONTENT_TYPE) {
+            let media_type = [media_type.as_bytes(), b";charset=UTF-8"].concat();
+            if let Ok(media_type) = HeaderValue::from_bytes(&media_type) {
+                headers.insert(CONTENT_TYPE, media_type);
+            }
+            headers.insert(CONTENT_DISPOSITION, attachment(&name));
+        }
+        Ok(response)
+    }
+}
+
+/// As the native one, but without spaces, and with the whole name only where it is not plain.
+fn attachment(name: &str) -> HeaderValue {
+    let native = download::attachment(name);
+    let native = native.to_str().unwrap_or("attachment");
+    let mut parts = native.split("; ");
+    let plain: Vec<_> = parts.by_ref().take(2).collect();
+    let plain = plain.join(";");
+    if plain == format!("attachment;filename=\"{name}\"") {
+        return header(&plain);
+    }
+    let rest: Vec<_> = parts.collect();
+    header(&format!("{plain};{}", rest.join(";")))
+}
+
+fn listed(items: &[Item]) -> Response<Body> {
+    let entry =
+        |item: &Item| driveonweb::entry(item.number, &item.entry.name, item.entry.kind.size());
+    let list: Value = items.iter().map(entry).collect();
+    reply::json(StatusCode::OK, list.to_string().into())
+}

@@ -1,0 +1,82 @@
+//! Numbers for files and folders below roots, for those who cannot name them by path.
+//!
+//! A number is given when it is first asked for, and never again to anything else: rows are never taken away, as many
+//! as there were different paths. What was renamed has another path, and so another number.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::inbox::Command;
+use super::{Error, Store};
+
+/// Numbers that one transaction gives: other commands wait for it.
+const AT_ONCE: usize = 500;
+
+impl Store {
+    /// The numbers of paths below a root, in their order; those that have none get one.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub async fn item_numbers(&self, root: &str, paths: Vec<String>) -> Result<Vec<i64>, Error> {
+        let (root, paths) = (root.to_owned(), std::sync::Arc::<[String]>::from(paths));
+        let find = || {
+            let (root, paths) = (root.clone(), std::sync::Arc::clone(&paths));
+            self.read(move |connection| select_numbers(connection, &root, &paths))
+        };
+        let known = find().await?;
+        let new: Vec<_> = known
+            .iter()
+            .zip(&*paths)
+            .filter(|(number, _)| number.is_none())
+            .map(|(_, path)| path.clone())
+            .collect();
+        if new.is_empty() {
+            return Ok(known.into_iter().flatten().collect());
+        }
+        for some in new.chunks(AT_ONCE) {
+            let (root, paths) = (root.clone(), some.to_vec());
+            self.ask(|reply| Command::NumberItems { root, paths, reply })
+                .await?;
+        }
+        let known = find().await?;
+        Ok(known.into_iter().flatten().collect())
+    }
+
+    /// The root and the path below it that have a number.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub async fn item(&self, number: i64) -> Result<Option<(String, String)>, Error> {
+        self.read(move |connection| {
+            let mut statement =
+                connection.prepare_cached("select root, path from item where id = ?")?;
+            let found = statement.query_row([number], |row| Ok((row.get(0)?, row.get(1)?)));
+            Ok(found.optional()?)
+        })
+        .await
+    }
+}
+
+/// Gives numbers to paths that have none. A crash just after this has cost numbers, of which there are enough.
+pub(super) fn insert(connection: &Connection, root: &str, paths: &[String]) -> Result<(), Error> {
+    let mut statement = connection
+        .prepare_cached("insert into item (root, path) values (?, ?) on conflict do nothing")?;
+    for path in paths {
+        statement.execute(params![root, path])?;
+    }
+    Ok(())
+}
+
+fn select_numbers(
+    connection: &Connection,
+    root: &str,
+    paths: &[String],
+) -> Result<Vec<Option<i64>>, Error> {
+    let mut statement =
+        connection.prepare_cached("select id from item where root = ? and path = ?")?;
+    let mut numbers = Vec::with_capacity(paths.len());
+    for path in paths {
+        let number = statement.query_row(params![root, path], |row| row.get(0));
+        numbers.push(number.optional()?);
+    }
+    Ok(numbers)
+}

@@ -1,0 +1,234 @@
+//! driveonweb: a folder is zipped, polled for and downloaded.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::ask;
+use crate::harness::{Client, Site, incompressible};
+use crate::zip::files_in;
+
+/// The number of what is called `name` in a folder.
+fn find(client: Client, folder: &Value, name: &str) -> Value {
+    let list = client.get(&format!("/rest/folders/{folder}"), 200).json();
+    let mut entries = list.as_array().expect("a list").iter();
+    let found = entries.find(|entry| entry["name"] == name);
+    found.unwrap_or_else(|| panic!("no {name} in {list}"))["id"].clone()
+}
+
+fn root(client: Client) -> Value {
+    let roots = client.get("/rest/folders", 200).json();
+    let id = roots[0]["id"].clone();
+    let expected = json!([{ "id": id, "name": "docs", "type": "folder", "size": 0 }]);
+    assert_eq!(roots, expected);
+    id
+}
+
+/// Polls until the job is not running; gives the last answer.
+fn polled(client: Client, url: &str) -> Value {
+    loop {
+        let job = client.get(url, 200).json();
+        if job["jobState"] != "RUNNING" {
+            return job;
+        }
+    }
+}
+
+#[test]
+fn a_folder_is_zipped_polled_for_and_downloaded() {
+    let site = Site::new();
+    // Long enough to be found running twice.
+    let bytes = incompressible(1 << 20);
+    site.write("dow/a.txt", &bytes);
+    site.write_zeros("dow/long", 3 << 28);
+    let server = site.serve();
+    let client = server.client();
+    let folder = find(client, &root(client), "dow");
+
+    let begun = client.get(&format!("/rest/folders/{folder}/zip"), 303);
+    let url = begun.header("location").to_owned();
+    assert_eq!(begun.json(), json!({ "location": url }));
+    let id: i64 = url
+        .strip_prefix("/rest/jobs/zip/")
+        .and_then(|id| id.parse().ok())
+        .expect("a job's address");
+
+    let first = client.get(&url, 200).json();
+    let ms = |job: &Value, name: &str| -> i64 {
+        let text = job[name].as_str().expect("text");
+        text.parse().expect("milliseconds")
+    };
+    assert!(ms(&first, "lastAccessDate") >= ms(&first, "creationDate"));
+    let running = |polls: u32, job: &Value| {
+        json!({
+            "id": id,
+            "numberOfPolls": polls,
+            "creationDate": first["creationDate"],
+            "lastAccessDate": job["lastAccessDate"],
+            "jobState": "RUNNING",
+            "jobType": "ZIP",
+            "pollingEndpoint": "/rest/jobs/zip",
+            "pollingUrl": url,
+            "zipResult": null,
+            "type": "zipPollingJob"
+        })
+    };
+    assert_eq!(first, running(1, &first));
+    let shape = first.to_string();
+    let names = [
+        "id",
+        "numberOfPolls",
+        "creationDate",
+        "lastAccessDate",
+        "jobState",
+        "jobType",
+    ];
+    let at: Vec<_> = names
+        .iter()
+        .map(|name| shape.find(&format!("\"{name}\"")))
+        .collect();
+    assert!(at.is_sorted(), "{shape} is in another order");
+    // Nobody who only looks counts.
+    client.ask("HEAD", &url, &[], b"", 200);
+    let second = client.get(&url, 200).json();
+    if second["jobState"] == "RUNNING" {
+        assert_eq!(second, running(2, &second));
+        assert!(ms(&second, "lastAccessDate") >= ms(&first, "lastAccessDate"));
+    }
+
+    let done = polled(client, &url);
+    let file = done["zipResult"].clone();
+    assert!(file.is_i64(), "{done}");
+    let expected = json!({
+        "id": id,
+        "numberOfPolls": 0,
+        "creationDate": first["creationDate"],
+        "lastAccessDate": null,
+        "jobState": "DONE",
+        "jobType": "ZIP",
+        "pollingEndpoint": "/rest/jobs/zip",
+        "pollingUrl": url,
+        "zipResult": file,
+        "type": "zipPollingJob"
+    });
+    assert_eq!(done, expected);
+
+    let archive = client.get(&format!("/rest/files/{file}/download"), 200);
+    assert_eq!(
+        archive.header("content-disposition"),
+        "attachment;filename=\"dow.zip\""
+    );
+    assert_eq!(
+        archive.header("content-type"),
+        "application/zip;charset=UTF-8"
+    );
+    assert_eq!(files_in(&archive.body)["dow/a.txt"], bytes);
+    // It is the same job everywhere.
+    let native = client.get("/v1/jobs", 200).json()["jobs"][0].clone();
+    assert_eq!(
+        (&native["seq"], &native["operation"]),
+        (&json!(id), &json!("zip"))
+    );
+    server.stop();
+}
+
+#[test]
+fn a_folder_is_copied_into_another() {
+    let site = Site::new();
+    site.write("from/a", b"a");
+    site.write("to/b", b"b");
+    let server = site.serve();
+    let client = server.client();
+    let root = root(client);
+    let (from, to) = (find(client, &root, "from"), find(client, &root, "to"));
+    for name in ["from", "from (1)"] {
+        let begun = client.get(&format!("/rest/folders/{from}/copy?target={to}"), 303);
+        let url = begun.header("location").to_owned();
+        let done = polled(client, &url);
+        assert_eq!(done["jobState"], "DONE", "{done}");
+        assert_eq!(done["type"], "copyPollingJob", "{done}");
+        assert_eq!(done["copyResult"], find(client, &to, name), "{done}");
+        assert!(site.docs().join("to").join(name).join("a").is_file());
+        // It is no zip.
+        client.get(&url.replace("copy", "zip"), 404);
+    }
+    client.get(&format!("/rest/folders/{from}/copy"), 422);
+    client.get(&format!("/rest/folders/{from}/copy?target=999999"), 404);
+    let file = find(client, &to, "b");
+    client.get(&format!("/rest/folders/{file}/zip"), 404);
+    let bytes = client.get(&format!("/rest/files/{file}/download"), 200);
+    assert_eq!(bytes.body, b"b");
+    let part = client.ask(
+        "GET",
+        &format!("/rest/files/{}/download", find(client, &to, "b")),
+        &[("range", "bytes=0-0")],
+        b"",
+        206,
+    );
+    assert_eq!(part.header("content-range"), "bytes 0-0/1");
+    server.stop();
+}
+
+#[test]
+fn what_begins_work_is_not_begun_in_passing() {
+    let site = Site::new();
+    site.write("a/b", b"b");
+    let server = site.serve();
+    let client = server.client();
+    let folder = find(client, &root(client), "a");
+    let zip = format!("/rest/folders/{folder}/zip");
+    for headers in [
+        [("sec-purpose", "prefetch"), ("accept", "*/*")],
+        [
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-mode", "navigate"),
+        ],
+        [
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-mode", "no-cors"),
+        ],
+        [("origin", "http://evil.test"), ("accept", "*/*")],
+    ] {
+        client.ask("GET", &zip, &headers, b"", 403);
+    }
+    let refused = client.ask("HEAD", &zip, &[], b"", 405);
+    assert_eq!(refused.header("allow"), "GET, OPTIONS");
+    let jobs = client.get("/v1/jobs", 200).json();
+    assert_eq!(jobs["jobs"], json!([]));
+    server.stop();
+}
+
+#[test]
+fn replies_are_held_longer_each_time_but_not_past_the_end() {
+    let site = Site::new();
+    site.write("a/b", b"b");
+    site.write_zeros("a/long", 1 << 40);
+    let server = site.serve();
+    let client = server.client();
+    let folder = find(client, &root(client), "a");
+    let begun = client.get(&format!("/rest/folders/{folder}/zip"), 303);
+    let url = begun.header("location").to_owned();
+    let mut took = Vec::new();
+    for polls in 1..=3 {
+        let asked = Instant::now();
+        let job = ask(client, "GET", &url, &[], &Value::Null);
+        took.push(asked.elapsed().as_millis());
+        assert_eq!(job.json()["numberOfPolls"], polls);
+        assert_eq!(job.header("retry-after"), "1");
+    }
+    assert!(took[1] >= 500 && took[2] >= 1000, "{took:?}");
+    let id = client.get("/v1/jobs", 200).json()["jobs"][0]["id"].clone();
+    let id = id.as_str().expect("an id").to_owned();
+    let canceled = std::thread::scope(|scope| {
+        let poll = scope.spawn(|| client.get(&url, 200).json());
+        client.ask("POST", &format!("/v1/jobs/{id}/cancel"), &[], b"", 202);
+        poll.join().expect("an answer")
+    });
+    let canceled = match canceled["jobState"].as_str() {
+        Some("RUNNING") => polled(client, &url),
+        _ => canceled,
+    };
+    assert_eq!(canceled["jobState"], "FAILURE", "{canceled}");
+    assert_eq!(canceled["zipResult"], Value::Null);
+    server.stop();
+}

@@ -1,0 +1,99 @@
+//! Other systems' clients: the exchanges that their descriptions show, request by request.
+
+mod driveonweb;
+mod onedrive;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Reply, Site};
+
+/// Asks without any opinion on the answer.
+fn ask(client: Client, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Reply {
+    let body = match body {
+        Value::Null => String::new(),
+        body => body.to_string(),
+    };
+    let mut headers = headers.to_vec();
+    if !body.is_empty() {
+        headers.push(("content-type", "application/json"));
+    }
+    let reply = client.try_ask(method, path, &headers, body.as_bytes());
+    reply.expect("a reply")
+}
+
+#[test]
+fn only_the_dialects_that_are_asked_for_are_there() {
+    let check = |asked: &str, driveonweb, onedrive| {
+        let site = Site::new();
+        let mut command = site.command();
+        command.args(["--dialects", asked]);
+        let server = site.serve_with(command);
+        let client = server.client();
+        let paths = client.get("/openapi.json", 200).json()["paths"].clone();
+        for (path, is_there) in [("/rest/folders", driveonweb), ("/drive/root", onedrive)] {
+            let reply = ask(client, "GET", path, &[], &Value::Null);
+            assert_eq!(
+                reply.status,
+                if is_there { 200 } else { 404 },
+                "{asked} {path}"
+            );
+            assert_eq!(paths[path].is_object(), is_there, "{asked} {path}");
+        }
+        let lost = ask(client, "GET", "/v1.0/drive/items/7", &[], &Value::Null).json();
+        let is_problem = lost["code"] == "not_found";
+        assert_eq!(is_problem, !onedrive, "{lost}");
+        server.stop();
+    };
+    check("all", true, true);
+    check("none", false, false);
+    check("onedrive", false, true);
+    check("driveonweb", true, false);
+}
+
+#[test]
+fn numbers_of_files_and_folders_outlive_restarts_but_not_names() {
+    let site = Site::new();
+    site.write("folder/a", b"a");
+    site.write("b", b"bb");
+    let list = |client: Client| {
+        let roots = client.get("/rest/folders", 200).json();
+        let root = roots[0]["id"].clone();
+        (
+            roots,
+            client.get(&format!("/rest/folders/{root}"), 200).json(),
+        )
+    };
+    let server = site.serve();
+    let before = list(server.client());
+    let (file, folder) = (&before.1[0], &before.1[1]);
+    assert_eq!(file["name"], "b");
+    assert_eq!(folder["name"], "folder");
+    assert_eq!(file["size"], 2);
+    let same = server
+        .client()
+        .get(&format!("/drive/items/{}", folder["id"]), 200);
+    assert_eq!(same.json()["name"], "folder");
+    server.kill();
+    let server = site.serve();
+    let client = server.client();
+    assert_eq!(list(client), before);
+    let docs = site.docs();
+    std::fs::rename(docs.join("folder"), docs.join("folded")).expect("a new name");
+    let after = list(client).1;
+    assert_eq!(after[0], *file);
+    assert_eq!(after[1]["name"], "folded");
+    assert_ne!(after[1]["id"], folder["id"]);
+    client.get(&format!("/rest/folders/{}", folder["id"]), 404);
+    for lost in [
+        "/rest/folders/999999",
+        "/rest/files/999999/download",
+        "/rest/folders/x",
+    ] {
+        client.get(lost, 404);
+    }
+    let missing = ask(client, "GET", "/drive/items/999999", &[], &Value::Null);
+    assert_eq!(missing.status, 404);
+    let code = &missing.json()["error"]["code"];
+    assert_eq!(code, &json!("itemNotFound"));
+    server.stop();
+}
