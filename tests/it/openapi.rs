@@ -59,11 +59,17 @@ fn every_route_that_answers_is_described() {
 
     // The other way round, and nothing that Allow names is left out.
     let paths = description["paths"].as_object().expect("paths");
+    // The dialects have tests of their own.
+    let is_native = |path: &str| !path.starts_with("/rest/") && !path.starts_with("/drive/");
+    let paths: Vec<_> = paths.iter().filter(|(path, _)| is_native(path)).collect();
     let mut ours: BTreeSet<_> = routes.iter().map(|(_, path, _)| *path).collect();
     // A stream without end, which has tests of its own.
     ours.insert("/v1/events");
     assert_eq!(
-        paths.keys().map(String::as_str).collect::<BTreeSet<_>>(),
+        paths
+            .iter()
+            .map(|(path, _)| path.as_str())
+            .collect::<BTreeSet<_>>(),
         ours
     );
     for (path, item) in paths {

@@ -75,7 +75,7 @@ fn fetch_file(context: &Context, params: &FetchParams, to: &str) -> Result<Produ
     let report = json!({ "path": path, "bytes": bytes, "sha256": sha256, "mediaType": media_type });
     let mut result = context.result("application/json", "fetch.json");
     writeln!(result, "{report}")?;
-    result.finish()
+    Ok(result.finish()?.placed_at(path))
 }
 
 /// Fetches it under its temporary name, and puts it in its place.

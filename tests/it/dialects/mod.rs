@@ -51,6 +51,42 @@ fn only_the_dialects_that_are_asked_for_are_there() {
 }
 
 #[test]
+fn every_address_takes_the_methods_that_are_described() {
+    let site = Site::new();
+    let server = site.serve();
+    let client = server.client();
+    let description = client.get("/openapi.json", 200).json();
+    let mut described = 0;
+    for (path, item) in description["paths"].as_object().expect("paths") {
+        if !path.starts_with("/rest/") && !path.starts_with("/drive/") {
+            continue;
+        }
+        let address: Vec<_> = path
+            .split('/')
+            .map(|part| if part.starts_with('{') { "7" } else { part })
+            .collect();
+        let options = ask(client, "OPTIONS", &address.join("/"), &[], &Value::Null);
+        let mut methods = vec!["OPTIONS"];
+        if item["get"].is_object() {
+            methods.push("GET");
+            // What begins work is not looked at in passing.
+            if item["get"]["responses"]["303"].is_null() {
+                methods.push("HEAD");
+            }
+        }
+        if item["post"].is_object() {
+            methods.push("POST");
+        }
+        methods.sort_unstable();
+        let mut allowed: Vec<_> = options.header("allow").split(", ").collect();
+        allowed.sort_unstable();
+        assert_eq!(allowed, methods, "{path}");
+        described += 1;
+    }
+    assert_eq!(described, 13);
+}
+
+#[test]
 fn numbers_of_files_and_folders_outlive_restarts_but_not_names() {
     let site = Site::new();
     site.write("folder/a", b"a");

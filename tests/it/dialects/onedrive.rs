@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::ask;
 use crate::harness::{Client, Reply, Server, Site, wait_for};
+use crate::origin::{Origin, reply};
 
 /// A request that must be answered so; errors must have OneDrive's shape.
 fn expect(client: Client, method: &str, path: &str, body: &Value, status: u16) -> Reply {
@@ -307,12 +308,19 @@ fn every_job_has_a_monitor_which_needs_no_token() {
 }
 
 #[test]
-fn something_is_uploaded_from_a_url_only_when_nobody_waits_for_it() {
+fn a_file_is_uploaded_from_a_url_when_nobody_waits_for_it() {
     let site = Site::new();
+    site.write("x.jpg", b"old");
+    let origin = Origin::saying(reply(
+        "200 OK",
+        "content-type: image/jpeg\r\n",
+        b"a picture",
+    ));
     let server = site.serve();
     let client = server.client();
     let path = "/drive/root:/docs:/children";
-    let body = json!({ "@microsoft.graph.sourceUrl": "http://127.0.0.1:9/x", "name": "x.jpg", "file": {} });
+    let url = origin.url("/x");
+    let body = json!({ "@microsoft.graph.sourceUrl": url, "name": "x.jpg", "file": {} });
     let refused = ask(client, "POST", path, &[], &body);
     assert_eq!(refused.status, 400);
     assert_eq!(refused.json()["error"]["code"], "invalidRequest");
@@ -321,8 +329,65 @@ fn something_is_uploaded_from_a_url_only_when_nobody_waits_for_it() {
         client,
         "POST",
         path,
-        &json!({ "@content.sourceUrl": "http://127.0.0.1:9/x" }),
+        &json!({ "@content.sourceUrl": url }),
         400,
     );
+    assert!(origin.asked().is_empty());
+
+    let docs = expect(client, "GET", "/drive/root:/docs", &Value::Null, 200).json();
+    let docs = docs["id"].as_str().expect("an id");
+    for (query, member, name) in [
+        (
+            "?@microsoft.graph.conflictBehavior=rename",
+            "@microsoft.graph.sourceUrl",
+            "x (1).jpg",
+        ),
+        (
+            "?@microsoft.graph.conflictBehavior=replace",
+            "@content.sourceUrl",
+            "x.jpg",
+        ),
+    ] {
+        let path = format!("/v1.0/drive/items/{docs}/children{query}");
+        let body = json!({ member: url, "name": "x.jpg", "file": {} });
+        let accepted = expect(client, "POST", &path, &body, 202);
+        assert!(accepted.body.is_empty());
+        let monitor = path_of(&server, accepted.header("location"));
+        let completed = ended(client, &monitor, "DownloadUrl");
+        assert_eq!(
+            completed.status,
+            303,
+            "{:?}",
+            String::from_utf8_lossy(&completed.body)
+        );
+        let location = path_of(&server, completed.header("location"));
+        let item = expect(client, "GET", &location, &Value::Null, 200).json();
+        assert_eq!(
+            item,
+            json!({
+                "id": item["id"],
+                "resourceId": completed.json()["resourceId"],
+                "name": name,
+                "size": 9,
+                "file": { "mimeType": "image/jpeg" },
+                "parentReference": { "id": docs, "path": "/drive/root:/docs" },
+            })
+        );
+        let content = expect(
+            client,
+            "GET",
+            &format!("{location}/content"),
+            &Value::Null,
+            200,
+        );
+        assert_eq!(content.body, b"a picture");
+    }
+    let failed = expect(client, "POST", path, &body, 202);
+    let failed = ended(
+        client,
+        &path_of(&server, failed.header("location")),
+        "DownloadUrl",
+    );
+    assert_eq!(failed.json()["error"]["code"], "nameAlreadyExists");
     server.stop();
 }
