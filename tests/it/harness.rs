@@ -555,12 +555,13 @@ fn check_tables(database: &Path) {
     };
     none("a blob has the owner that names it",
         "job where (result_blob is not null and not exists (select 1 from blob where id = result_blob and owner = seq))
-         or (params_blob is not null and not exists (select 1 from blob where id = params_blob and owner = seq))");
+         or (params_blob is not null and not exists (select 1 from blob where id = params_blob and owner = seq))
+         or (log_blob is not null and not exists (select 1 from blob where id = log_blob and owner = seq))");
     none(
         "an owner is there and names the blob",
         "blob where owner is not null and not exists
          (select 1 from job where seq = owner and
-          (blob.id in (result_blob, params_blob) or blob.id in (select value from json_each(uploads))))",
+          (blob.id in (result_blob, params_blob, log_blob) or blob.id in (select value from json_each(uploads))))",
     );
     none(
         "a chunk has a blob",

@@ -108,8 +108,12 @@ impl<'a> Attempt<'a> {
                 }
                 return;
             }
-            Stream::Stdout => self.stdout.push(bytes, find),
+            Stream::Stdout => {
+                self.context.log().write(bytes);
+                self.stdout.push(bytes, &mut find);
+            }
             Stream::Stderr => {
+                self.context.log().write(bytes);
                 self.errors.push(bytes);
                 self.stderr.push(bytes, &mut find);
             }

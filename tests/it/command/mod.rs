@@ -4,6 +4,7 @@ mod bad;
 mod declared;
 mod killed;
 mod progress;
+mod tools;
 
 use serde_json::{Value, json};
 
@@ -226,6 +227,32 @@ fn a_result_that_is_a_link_is_none() {
 }
 
 #[test]
+fn both_streams_are_the_log_but_for_a_result() {
+    let site = Site::new();
+    let script = "echo out; exec 2>&1; echo err; echo x >\"$1\"";
+    let server = serve_script(&site, script, "");
+    let client = server.client();
+    let log = |job: &Value| {
+        let id = job["id"].as_str().expect("an id");
+        let log = client.get(&format!("/v1/jobs/{id}/log"), 200).body;
+        String::from_utf8(log).expect("text")
+    };
+    assert_eq!(log(&run(client, &json!({}))), "out\nerr\n");
+    server.stop();
+    let server = site.serve_configured(
+        "[operations.c]\ncommand = ['sh', '-c', 'echo result; head -c 300000 /dev/zero | tr \"\\0\" x >&2; echo end >&2']",
+    );
+    let client = server.client();
+    let job = run(client, &json!({}));
+    assert_eq!(result(client, &job), "result\n");
+    let id = job["id"].as_str().expect("an id");
+    let log = client.get(&format!("/v1/jobs/{id}/log"), 200).body;
+    assert_eq!(log.len(), 256 * 1024);
+    assert!(log.ends_with(b"xend\n"));
+    server.stop();
+}
+
+#[test]
 fn a_command_sees_path_and_what_was_named() {
     let site = Site::new();
     let path = site.path().join("cloakroom.toml");
@@ -287,10 +314,14 @@ fn a_value_becomes_no_option_unless_its_schema_says_so() {
 fn a_command_that_fails_says_how_and_what_it_said_last() {
     let site = Site::new();
     let server = serve_script(&site, "echo first >&2; echo last words >&2; exit 3", "");
-    let job = run(server.client(), &json!({}));
+    let client = server.client();
+    let job = run(client, &json!({}));
     assert_eq!(job["error"]["code"], "exit_status");
     assert_eq!(job["error"]["innererror"]["exitStatus"], 3, "{job}");
     assert_eq!(job["error"]["innererror"]["stderr"], "first\nlast words");
+    let id = job["id"].as_str().expect("an id");
+    let log = client.get(&format!("/v1/jobs/{id}/log"), 200).body;
+    assert_eq!(log, b"first\nlast words\n");
     server.stop();
     let server = serve_script(&site, "kill -9 $$", "");
     let job = run(server.client(), &json!({}));
