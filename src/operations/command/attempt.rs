@@ -73,8 +73,8 @@ impl<'a> Attempt<'a> {
                 Err(_) => exited |= process.has_exited(),
             }
             self.look(&mut process, &is_too_large);
-            // Who is asked to stop may have others that take their time.
-            if exited && (self.stopping.is_none() || process.open == 0 || self.killed) {
+            // Who is asked to stop may have helpers that take their time.
+            if exited && (self.stopping.is_none() || self.killed || !process.has_helpers()) {
                 break;
             }
         }

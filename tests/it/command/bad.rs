@@ -107,6 +107,23 @@ fn a_command_is_asked_first_and_has_its_time() {
 }
 
 #[test]
+fn the_helpers_of_a_command_have_their_time_too() {
+    let site = Site::new();
+    let (sign, last) = (site.path().join("sign"), site.path().join("last"));
+    let script = format!(
+        "sh -c 'trap \"sleep 0.3; touch {}; exit\" TERM; touch {}; while :; do sleep 0.05; done' & wait",
+        last.display(),
+        sign.display()
+    );
+    let server = serve_script(&site, &script, "grace = '1m'");
+    let id = submit(server.client(), &json!({}));
+    wait_until_there(&sign);
+    cancel(server.client(), &id);
+    assert!(last.exists());
+    server.stop();
+}
+
+#[test]
 fn a_command_that_takes_too_long_is_ended() {
     let site = Site::new();
     let server = serve_script(
@@ -124,7 +141,7 @@ fn a_command_that_reads_finds_nothing_and_one_that_floods_is_bounded() {
     let site = Site::new();
     let server = serve_script(
         &site,
-        "cat; head -c 300000000 /dev/zero | tr '\\0' x >&2; echo done >\"$1\"",
+        "cat; head -c 100000000 /dev/zero | tr '\\0' x >&2; echo done >\"$1\"",
         "",
     );
     let job = run(server.client(), &json!({}));

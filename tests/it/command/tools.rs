@@ -60,12 +60,12 @@ fn a_video_is_converted_with_a_percent_that_rises() {
         "-f",
         "lavfi",
         "-i",
-        "testsrc2=duration=8:size=1280x720:rate=30",
+        "testsrc2=duration=6:size=640x360:rate=30",
     ]);
     run(make.args(["-c:v", "mpeg4", "-q:v", "5"]).arg(&clip)).expect("a clip");
     let server = serve(&site);
     let client = server.client();
-    let params = json!({ "source": "/docs/clip.mkv", "width": 640 });
+    let params = json!({ "source": "/docs/clip.mkv", "width": 320 });
     let job = client
         .post("/v1/operations/convert-video", &params, 202)
         .json();
@@ -94,7 +94,7 @@ fn a_video_is_converted_with_a_percent_that_rises() {
 
     let job = upload(
         client,
-        "/v1/operations/convert-video?width=640",
+        "/v1/operations/convert-video?width=320",
         "video/mp4",
         b"no video",
     );

@@ -145,6 +145,11 @@ impl Process {
         cfg!(not(unix)) && self.child.try_wait().is_ok_and(|status| status.is_some())
     }
 
+    /// Whether somebody of its group is left, once it has ended itself.
+    pub(super) fn has_helpers(&self) -> bool {
+        system::has_members(self.child.id())
+    }
+
     /// Asks it and its group to end.
     pub(super) fn ask(&mut self) {
         #[cfg(unix)]

@@ -76,6 +76,11 @@ pub(super) fn close_others() {
     }
 }
 
+/// Whether somebody of a group is alive.
+pub(super) fn has_members(group: u32) -> bool {
+    proc::entries().any(|entry| entry.group == group && !entry.is_zombie)
+}
+
 /// Kills all that was started by the attempt with this tag, and takes the status of orphans.
 pub(super) fn kill_strays(tag: &str) {
     let is_stray = |entry: &Entry| {

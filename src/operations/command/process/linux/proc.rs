@@ -13,6 +13,7 @@ const ENVIRONMENT_BYTES: u64 = 6 << 20;
 pub(super) struct Entry {
     pub(super) pid: u32,
     pub(super) parent: u32,
+    pub(super) group: u32,
     /// In ticks since the machine's start: with the pid it names one process for ever.
     pub(super) started: u64,
     /// It has ended and was not waited for.
@@ -54,6 +55,7 @@ pub(super) fn entry(pid: u32) -> Option<Entry> {
             .first()
             .is_some_and(|state| matches!(*state, "Z" | "X")),
         parent: fields.get(1)?.parse().ok()?,
+        group: fields.get(2)?.parse().ok()?,
         started: fields.get(19)?.parse().ok()?,
     })
 }
