@@ -165,7 +165,11 @@ fn a_command_that_reads_finds_nothing_and_one_that_floods_is_bounded() {
 #[test]
 fn no_descriptor_of_the_server_reaches_a_command() {
     let site = Site::new();
+    // One that the server has from whoever started it.
+    let inherited = std::fs::File::open("/dev/null").expect("a file");
+    rustix::io::fcntl_setfd(&inherited, rustix::io::FdFlags::empty()).expect("it stays open");
     let server = serve_script(&site, "ls -l /proc/self/fd >\"$1\"", "");
+    drop(inherited);
     let client = server.client();
     let listed = super::result(client, &run(client, &json!({})));
     let numbers: Vec<_> = listed

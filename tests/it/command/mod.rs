@@ -3,6 +3,7 @@
 mod bad;
 mod declared;
 mod killed;
+mod limits;
 mod progress;
 mod tools;
 

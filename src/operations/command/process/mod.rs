@@ -172,6 +172,9 @@ impl Process {
         // Until it is waited for, its number is nobody else's: neither as a process nor as a group.
         self.kill();
         system::kill_strays(&self.tag);
+        // Nobody else waits for the lock while it ends.
+        #[cfg(unix)]
+        unix::await_exit(&self.child);
         let mut children = CHILDREN.lock();
         let status = self.child.wait();
         children.remove(&self.child.id());

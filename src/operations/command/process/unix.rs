@@ -55,8 +55,7 @@ fn set_progress(progress: &OwnedFd) -> io::Result<()> {
 pub(super) fn tell_exit(child: &Child, to: SyncSender<Event>) -> io::Result<()> {
     let child = Pid::from_child(child);
     let wait = move || {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        while let Err(Errno::INTR) = waitid(WaitId::Pid(child), options) {}
+        wait_for(child);
         // Nobody listens to an attempt that is over.
         let _ = to.send(Event::Exited);
     };
@@ -65,6 +64,16 @@ pub(super) fn tell_exit(child: &Child, to: SyncSender<Event>) -> io::Result<()> 
         .stack_size(64 * 1024)
         .spawn(wait)?;
     Ok(())
+}
+
+/// Waits for the end of a child, which still wants to be waited for then.
+pub(super) fn await_exit(child: &Child) {
+    wait_for(Pid::from_child(child));
+}
+
+fn wait_for(child: Pid) {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    while let Err(Errno::INTR) = waitid(WaitId::Pid(child), options) {}
 }
 
 /// Sends a signal to the group of a child that was not waited for.
