@@ -152,6 +152,10 @@ impl Process {
 
     /// Asks it and its group to end.
     pub(super) fn ask(&mut self) {
+        if self.waited_for {
+            // Its number may be another's by now.
+            return;
+        }
         #[cfg(unix)]
         unix::signal(&self.child, rustix::process::Signal::TERM);
         #[cfg(not(unix))]
@@ -160,6 +164,9 @@ impl Process {
 
     /// Kills it and its group.
     pub(super) fn kill(&mut self) {
+        if self.waited_for {
+            return;
+        }
         #[cfg(unix)]
         unix::signal(&self.child, rustix::process::Signal::KILL);
         #[cfg(not(unix))]
