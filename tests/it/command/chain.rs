@@ -12,7 +12,7 @@ fn done(client: Client, path: &str, params: &Value) -> Value {
 }
 
 #[test]
-fn what_was_fetched_goes_through_one_command_and_another() {
+fn what_was_fetched_goes_through_commands_into_a_file_and_into_an_archive() {
     let site = Site::new();
     let server = site.serve_configured(
         "[operations.c]\ncommand = ['sh', '-c', 'basename \"$1\"; wc -c <\"$1\"', 'sh', '{input.doc}']\n\
@@ -33,6 +33,29 @@ fn what_was_fetched_goes_through_one_command_and_another() {
         assert_eq!(counted["output"]["filename"], format!("{}.txt", id(job)));
         counted
     };
-    count(&count(&fetched));
+    let counted = count(&count(&fetched));
+
+    // Into a file, and with that into an archive.
+    std::fs::create_dir(site.docs().join("made")).expect("a folder");
+    let uri = format!("{root}/v1/downloads/{}", id(&counted));
+    let document = json!({ "doc": { "type": "http", "uri": uri } });
+    let made = done(
+        client,
+        "/v1/operations/c?output=/docs/made/size.txt",
+        &document,
+    );
+    assert_eq!(made["output"]["path"], "/docs/made/size.txt", "{made}");
+    let text = std::fs::read_to_string(site.docs().join("made/size.txt")).expect("a file");
+    let zipped = done(
+        client,
+        "/v1/operations/zip",
+        &json!({ "path": "/docs/made" }),
+    );
+    let bytes = client
+        .get(&format!("/v1/downloads/{}", id(&zipped)), 200)
+        .body;
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).expect("an archive");
+    let inside = archive.by_name("made/size.txt").expect("it is there");
+    assert_eq!(std::io::read_to_string(inside).expect("text"), text);
     server.stop();
 }
