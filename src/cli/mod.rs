@@ -19,6 +19,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::operations::command;
+
 /// The job or the command failed.
 const EXIT_FAILED: u8 = 1;
 /// Usage or configuration.
@@ -127,6 +129,8 @@ pub fn main() -> ExitCode {
             Command::Token(token) => token.run(),
         }
     });
+    // However it ended: what commands have started in their groups ends with the server.
+    command::kill_all();
     // Reads that a slow disk holds up are not waited for: the store is closed already.
     runtime.shutdown_background();
     end(result)

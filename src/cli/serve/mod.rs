@@ -91,7 +91,7 @@ impl Serve {
         stop.send_replace(true);
         // While the data is still ours.
         drop(file);
-        let stopped = tokio::select! {
+        tokio::select! {
             () = async {
                 // A panic there has been reported; the jobs still want their end.
                 let _ = serving.await;
@@ -101,9 +101,7 @@ impl Serve {
                 let message = "stopped at once; what ran runs again at the next start";
                 Err(Failure::new(EXIT_FAILED, message))
             }
-        };
-        command::kill_all();
-        stopped
+        }
     }
 
     fn settings(self) -> Config {

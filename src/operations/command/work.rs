@@ -20,11 +20,15 @@ impl Work {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let parent = std::path::absolute(data)?.join(WORK_FOLDER);
         make_private(&parent, true)?;
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let work = Self {
-            path: parent.join(format!("{}-{number}", std::process::id())),
+        let work = loop {
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let path = parent.join(number.to_string());
+            match make_private(&path, false) {
+                // One of an earlier life that could not be removed.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => break made.map(|()| Self { path })?,
+            }
         };
-        make_private(&work.path, false)?;
         for folder in [work.inputs(), work.output(), work.home()] {
             make_private(&folder, false)?;
         }
@@ -176,6 +180,11 @@ mod tests {
         let path = work.path.clone();
         drop(work);
         assert!(!path.exists());
+        let taken = data.path().join(WORK_FOLDER);
+        for number in 0..100 {
+            let _ = fs::create_dir(taken.join(number.to_string()));
+        }
+        drop(Work::new(data.path()).expect("another one"));
         assert!(outside.path().join("kept").exists());
         sweep(data.path()).expect("it can be swept");
         assert!(!data.path().join(WORK_FOLDER).exists());
