@@ -14,7 +14,7 @@
 //! | 5 | [`cli`] | arguments become a [`config::Config`], the parts are put together |
 //! | 4 | [`http`] | addresses, guards, errors, dialects: the only place that knows a status code |
 //! | 3 | [`engine`] | submit, look, wait, cancel, delete; the live table, the runner, recovery |
-//! | 2 | [`operations`] | what a job can do |
+//! | 2 | [`operations`], [`xml`] | what a job can do; documents compared and merged, a library of its own |
 //! | 1 | [`store`], [`roots`], [`tokens`], [`outbound`] | the file of jobs and results; folders that jobs may touch; who may ask; the one client of other servers |
 //! | 0 | [`job`], [`plan`], [`address`], [`config`] | pure: states and transitions, recovery, whom we may call, settings |
 //!
@@ -38,3 +38,4 @@ mod private;
 pub mod roots;
 pub mod store;
 pub mod tokens;
+pub mod xml;

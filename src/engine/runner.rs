@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 use super::deadline::{self, Deadline};
 use super::feed::Feed;
 use super::live::Live;
+use crate::config::Limits;
 use crate::faults;
 use crate::job::{Event, Failure, Job, Output, Seq};
 use crate::operations::{
@@ -52,8 +53,7 @@ pub(super) struct Runner {
     live: Arc<Live>,
     feed: Arc<Feed>,
     cores: Arc<Cores>,
-    /// The longest result.
-    result_bytes: u64,
+    limits: Limits,
     /// Where deadlines of attempts are waited for.
     runtime: Handle,
     /// Set once the store is open; nothing is dispatched before.
@@ -85,7 +85,7 @@ impl Runner {
         outside: Arc<Outside>,
         live: Arc<Live>,
         feed: Arc<Feed>,
-        result_bytes: u64,
+        limits: Limits,
     ) -> Arc<Self> {
         Arc::new(Self {
             registry,
@@ -94,7 +94,7 @@ impl Runner {
             live,
             feed,
             cores: Arc::default(),
-            result_bytes,
+            limits,
             runtime: Handle::current(),
             store: OnceLock::new(),
             work: Mutex::default(),
@@ -332,7 +332,8 @@ impl Runner {
                 store: Arc::clone(self.store()),
                 cores: Arc::clone(&self.cores),
                 outside: Arc::clone(&self.outside),
-                result_bytes: self.result_bytes,
+                result_bytes: self.limits.result_bytes,
+                document_bytes: self.limits.document_bytes,
             },
             signal,
             self.log(job.seq).unwrap_or_default(),

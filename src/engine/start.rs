@@ -113,7 +113,7 @@ impl Engine {
             Arc::clone(&outside),
             Arc::clone(&live),
             Arc::clone(&feed),
-            config.limits.result_bytes,
+            config.limits.clone(),
         );
         let desk = Arc::new(Desk {
             live: Arc::clone(&live),

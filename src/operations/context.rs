@@ -107,6 +107,8 @@ pub struct Shared {
     pub outside: Arc<Outside>,
     /// The longest result, in bytes.
     pub result_bytes: u64,
+    /// The longest XML document, in bytes.
+    pub document_bytes: u64,
 }
 
 /// One attempt's surroundings.
@@ -224,6 +226,11 @@ impl Context {
     /// The cores that all jobs share.
     pub fn cores(&self) -> &Cores {
         &self.shared.cores
+    }
+
+    /// The longest XML document that the work may read, in bytes.
+    pub fn document_bytes(&self) -> u64 {
+        self.shared.document_bytes
     }
 
     /// The way to other servers.

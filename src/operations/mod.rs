@@ -6,12 +6,16 @@
 pub mod browse;
 mod coerce;
 pub(crate) mod command;
+mod compare;
 mod context;
 mod copy;
 mod cores;
 mod document;
+mod extract;
 mod fetch;
 mod log;
+mod markup;
+mod merge;
 mod outside;
 mod params;
 mod remote;
@@ -323,10 +327,13 @@ impl Registry {
     /// The built-in operations.
     pub fn built_in() -> Self {
         let mut registry = Self::default();
-        let operations: [Arc<dyn Operation>; 3] = [
+        let operations: [Arc<dyn Operation>; 6] = [
             Arc::new(zip::Zip),
             Arc::new(copy::Copy),
             Arc::new(fetch::Fetch),
+            Arc::new(compare::Compare),
+            Arc::new(merge::Merge),
+            Arc::new(extract::Extract),
         ];
         for operation in operations {
             registry

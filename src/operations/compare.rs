@@ -1,0 +1,116 @@
+//! `compare`: two XML documents become one in which every difference is marked.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::markup::{self, MEDIA_TYPE, Whitespace, Work};
+use super::{Context, Description, Document, Fault, Operation, Product, Stop};
+use crate::roots::Roots;
+use crate::xml::{self, Versions};
+
+/// What the documents are called, in phases and in messages.
+const NAMES: [&str; 2] = ["inputA", "inputB"];
+
+/// Two documents, and how to compare them.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct CompareParams {
+    /// The document as it was.
+    a: Document,
+    /// The document as it is now.
+    b: Document,
+    /// Everything, or of what both have alike only that it is there.
+    #[serde(default)]
+    format: Format,
+    /// Mark what was moved as such.
+    #[serde(default)]
+    moves: bool,
+    /// What white space means where the documents do not say that it is preserved.
+    #[serde(default)]
+    whitespace: Whitespace,
+    /// Texts differ in words; otherwise as a whole.
+    #[serde(default = "yes")]
+    words: bool,
+    /// Elements whose children are in no order: `list`, `catalog/list`, `/catalog/list`.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    orderless: Vec<String>,
+    /// Elements that are the same only if an attribute is: `item@id`.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    key: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+enum Format {
+    #[default]
+    FullContext,
+    ChangesOnly,
+}
+
+pub(super) struct Compare;
+
+impl Operation for Compare {
+    fn describe(&self) -> Description {
+        let inputs = ["a", "b"].map(|name| (name.to_owned(), markup::input(false)));
+        Description {
+            inputs: inputs.into(),
+            output: MEDIA_TYPE.into(),
+            // Each takes a multiple of its documents' size in memory.
+            concurrency: Some(1),
+            ..Description::new::<CompareParams>("compare", "Compare two XML documents")
+        }
+    }
+
+    fn check(&self, params: &Value, _: &Roots) -> Result<(), Vec<Fault>> {
+        let Ok(params) = CompareParams::deserialize(params) else {
+            return Ok(());
+        };
+        let faults = markup::check_paths(&params.orderless, &params.key);
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(faults)
+        }
+    }
+
+    fn run(&self, context: &Context) -> Result<Product, Stop> {
+        let params: CompareParams = context.params()?;
+        let work = Work::new(context, NAMES.map(str::to_owned).into());
+        let matching = params
+            .whitespace
+            .matching(params.words, &params.orderless, &params.key);
+        let mut versions = work.compute(|_| Versions::new(&matching))?;
+        for (number, (label, document)) in
+            [("A", &params.a), ("B", &params.b)].into_iter().enumerate()
+        {
+            let name = NAMES[number];
+            let bytes = work.load(document, number, &format!("Inputs Loading -'{name}'"))?;
+            work.compute(|watcher| versions.read(label, bytes, watcher))?;
+        }
+        context.phase("Comparison in progress");
+        work.begin("Comparison");
+        let form = match params.format {
+            Format::FullContext => xml::Context::Full,
+            Format::ChangesOnly => xml::Context::ChangesOnly,
+        };
+        let delta = work.compute(|watcher| versions.compare(form, params.moves, watcher))?;
+        context.phase("Output processing in progress");
+        let stage = format!("Output, {}", changes(delta.counts.changes));
+        let stem = markup::stem(&params.b).or(markup::stem(&params.a));
+        let filename = stem.map_or_else(|| "delta.xml".into(), |stem| format!("{stem}-delta.xml"));
+        work.hand_over(&delta.xml, &stage, MEDIA_TYPE, &filename)
+    }
+}
+
+/// `3 changes`.
+pub(super) fn changes(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "change" } else { "changes" })
+}

@@ -1,0 +1,243 @@
+//! What the operations on XML documents share: getting them, showing progress, stopping, handing out what came of it.
+
+use std::cell::RefCell;
+use std::io::{Read, Write};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::cores::Permit;
+use super::document::{Opened, Tagged};
+use super::{Context, Document, Fault, Input, Product, Stop};
+use crate::job::Failure;
+use crate::xml::{self, Code, Error, Limits, MatchOptions, Progress, Rules, Step, Watcher};
+
+pub(super) const MEDIA_TYPE: &str = "application/xml";
+
+/// The result is handed over in pieces of this many bytes.
+const PIECE: usize = 256 << 10;
+/// A document is read in pieces of this many bytes.
+const GULP: u64 = 1 << 20;
+
+/// What white space means where `xml:space` does not say that it is preserved.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum Whitespace {
+    /// Every character counts.
+    #[default]
+    Exact,
+    /// It separates words; between elements it means nothing.
+    Loose,
+    /// As loose, and the result has no more of it than words need.
+    Ignore,
+}
+
+impl Whitespace {
+    /// With the other ways of matching.
+    pub(super) fn matching(
+        self,
+        words: bool,
+        orderless: &[String],
+        key: &[String],
+    ) -> MatchOptions {
+        MatchOptions {
+            whitespace: match self {
+                Self::Exact => xml::Whitespace::Exact,
+                Self::Loose => xml::Whitespace::Loose,
+                Self::Ignore => xml::Whitespace::Ignore,
+            },
+            words,
+            orderless: orderless.to_vec(),
+            keys: key.to_vec(),
+            limits: Limits {
+                // Its length was looked at as it came in.
+                bytes: usize::MAX,
+                ..Limits::default()
+            },
+        }
+    }
+}
+
+/// A document that must be there.
+pub(super) fn input(is_list: bool) -> Input {
+    Input {
+        required: true,
+        list: is_list,
+        media_types: ["application/xml", "text/xml", "application/*", "text/*"]
+            .map(str::to_owned)
+            .to_vec(),
+    }
+}
+
+/// How far the work is, over all its steps.
+pub(super) struct Work<'c> {
+    context: &'c Context,
+    /// What the documents are called.
+    names: Vec<String>,
+    /// The core that is being kept busy.
+    permit: RefCell<Option<Permit<'c>>>,
+}
+
+/// Of all the work, reading is this much, in thousandths; handing over what came of it is the last tenth.
+const READING: u64 = 400;
+const COMPARED: u64 = 900;
+const ALL: u64 = 1000;
+
+impl<'c> Work<'c> {
+    pub(super) fn new(context: &'c Context, names: Vec<String>) -> Self {
+        Self {
+            context,
+            names,
+            permit: RefCell::default(),
+        }
+    }
+
+    fn inputs(&self) -> u64 {
+        self.names.len() as u64
+    }
+
+    /// Steps: every document, what is done with them, and handing over.
+    fn steps(&self) -> u64 {
+        self.inputs() + 2
+    }
+
+    /// Gets a document's bytes.
+    pub(super) fn load(
+        &self,
+        document: &Document,
+        number: usize,
+        phase: &str,
+    ) -> Result<Vec<u8>, Stop> {
+        self.context.phase(phase);
+        self.context
+            .stage(&self.names[number], number as u64 + 1, self.steps());
+        self.context
+            .done(READING * number as u64 / self.inputs(), ALL);
+        let most = self.context.document_bytes();
+        let mut opened = document.open(self.context)?;
+        let mut bytes = Vec::new();
+        loop {
+            self.context.check()?;
+            if gulp(&mut opened, &mut bytes)? == 0 {
+                return Ok(bytes);
+            }
+            if bytes.len() as u64 > most {
+                let message =
+                    format!("The document is longer than the {most} bytes that one may have.");
+                return Err(failure(&Error::over_limit(message, number), &self.names));
+            }
+        }
+    }
+
+    /// Says that the documents are now put together.
+    pub(super) fn begin(&self, name: &str) {
+        self.context.stage(name, self.inputs() + 1, self.steps());
+    }
+
+    /// Computes on one of the machine's cores.
+    pub(super) fn compute<T>(
+        &self,
+        work: impl FnOnce(&dyn Watcher) -> Result<T, Error>,
+    ) -> Result<T, Stop> {
+        *self.permit.borrow_mut() = Some(self.context.cores().acquire());
+        let done = work(self);
+        self.permit.replace(None);
+        done.map_err(|error| failure(&error, &self.names))
+    }
+
+    /// Hands over what came of it.
+    pub(super) fn hand_over(
+        &self,
+        text: &str,
+        stage: &str,
+        media_type: &str,
+        filename: &str,
+    ) -> Result<Product, Stop> {
+        self.context.stage(stage, self.steps(), self.steps());
+        let mut result = self.context.result(media_type, filename);
+        let total = text.len() as u64;
+        let mut done = 0;
+        for piece in text.as_bytes().chunks(PIECE) {
+            self.context.check()?;
+            result.write_all(piece)?;
+            done += piece.len() as u64;
+            self.context
+                .done(COMPARED + (ALL - COMPARED) * done / total.max(1), ALL);
+        }
+        result.finish()
+    }
+}
+
+fn gulp(opened: &mut Opened<'_>, bytes: &mut Vec<u8>) -> Result<usize, Stop> {
+    Ok(opened.by_ref().take(GULP).read_to_end(bytes)?)
+}
+
+impl Watcher for Work<'_> {
+    fn goes_on(&self, progress: Progress) -> bool {
+        // Others may have their turn.
+        self.permit.replace(None);
+        let share = |span: u64| span * progress.done.min(progress.total) / progress.total.max(1);
+        let done = match progress.step {
+            Step::Reading(number) => (READING * number as u64 + share(READING)) / self.inputs(),
+            Step::Comparing => READING + share(COMPARED - READING),
+        };
+        self.context.done(done, ALL);
+        let goes_on = self.context.check().is_ok();
+        if goes_on {
+            *self.permit.borrow_mut() = Some(self.context.cores().acquire());
+        }
+        goes_on
+    }
+}
+
+/// What is wrong, with the document and the place where that is known.
+fn failure(error: &Error, names: &[String]) -> Stop {
+    if error.code == Code::Stopped {
+        return Stop::Canceled;
+    }
+    let input = error.input.and_then(|number| names.get(number));
+    let message = match input {
+        Some(name) => format!("{name}: {error}"),
+        None => error.to_string(),
+    };
+    let mut failure = Failure::new(error.code.as_str(), message);
+    if input.is_some() || error.place.is_some() {
+        failure.inner = Some(json!({
+            "input": input,
+            "line": error.place.map(|place| place.line),
+            "column": error.place.map(|place| place.column),
+        }));
+    }
+    failure.into()
+}
+
+/// What is wrong with paths to elements.
+pub(super) fn check_paths(orderless: &[String], keys: &[String]) -> Vec<Fault> {
+    let wrong = |pointer: &str, orderless: &[String], keys: &[String]| {
+        let error = Rules::new(orderless, keys).err()?;
+        Some(Fault {
+            pointer: pointer.to_owned(),
+            detail: error.message,
+        })
+    };
+    let faults = [
+        wrong("#/orderless", orderless, &[]),
+        wrong("#/key", &[], keys),
+    ];
+    faults.into_iter().flatten().collect()
+}
+
+/// What a document is called, without what follows the last dot; none where it has no name.
+pub(super) fn stem(document: &Document) -> Option<&str> {
+    let name = match document {
+        Document::Path(path) | Document::Tagged(Tagged::File { path }) => path.as_str(),
+        Document::Tagged(Tagged::Upload { name, .. }) => name,
+        Document::Tagged(Tagged::Http { uri, .. }) => uri.split(['?', '#']).next()?,
+        Document::Tagged(_) => return None,
+    };
+    let name = name.rsplit(['/', '\\']).next()?;
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    (!stem.is_empty()).then_some(stem)
+}

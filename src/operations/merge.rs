@@ -1,0 +1,196 @@
+//! `merge`: several versions of an XML document become one, with marks where they differ or contradict each other.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+
+use super::compare::changes;
+use super::markup::{self, MEDIA_TYPE, Whitespace, Work};
+use super::{Context, Description, Document, Fault, Operation, Product, Stop};
+use crate::roots::Roots;
+use crate::xml::{self, MergeForm, Versions};
+
+/// Versions, and how to merge them.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct MergeParams {
+    /// The versions; the others come from the first. Those without a name are called as their files are.
+    #[schemars(length(min = 2, max = 64))]
+    versions: Vec<Named>,
+    /// How the versions come from each other: all from the first, two from it, or each from the one before.
+    #[serde(default)]
+    mode: Mode,
+    /// Every version with marks, or every change with marks only where versions contradict each other.
+    #[serde(default)]
+    format: Format,
+    /// What white space means where the documents do not say that it is preserved.
+    #[serde(default)]
+    whitespace: Whitespace,
+    /// Texts differ in words; otherwise as a whole.
+    #[serde(default = "yes")]
+    words: bool,
+    /// Elements whose children are in no order: `list`, `catalog/list`, `/catalog/list`.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    orderless: Vec<String>,
+    /// Elements that are the same only if an attribute is: `item@id`.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    key: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum Mode {
+    #[default]
+    Concurrent,
+    ThreeWay,
+    Sequential,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum Format {
+    #[default]
+    Delta,
+    Merged,
+}
+
+/// A document with a name.
+#[derive(Debug)]
+struct Named {
+    name: String,
+    document: Document,
+}
+
+impl<'de> Deserialize<'de> for Named {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut value = Value::deserialize(deserializer)?;
+        // Of an upload, the name is what its file is called.
+        let own = match value.as_object_mut() {
+            Some(members) if members.get("type").is_none_or(|kind| kind != "upload") => {
+                members.remove("name")
+            }
+            _ => None,
+        };
+        let document = Document::deserialize(value).map_err(D::Error::custom)?;
+        let name = match own {
+            Some(name) => name.as_str().unwrap_or_default().to_owned(),
+            None => markup::stem(&document).unwrap_or_default().to_owned(),
+        };
+        Ok(Self { name, document })
+    }
+}
+
+impl JsonSchema for Named {
+    fn schema_name() -> Cow<'static, str> {
+        "Version".into()
+    }
+
+    /// As a document, and each object may have a name.
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut document = Document::json_schema(generator).to_value();
+        for kind in document["anyOf"].as_array_mut().into_iter().flatten() {
+            if kind["type"] == "object" && kind["properties"]["type"]["const"] != "upload" {
+                kind["properties"]["name"] =
+                    json!({ "type": "string", "minLength": 1, "maxLength": 256 });
+            }
+        }
+        json_schema!({
+            "description": "A version of the document: as a document, with its name in marks.",
+            "anyOf": document["anyOf"],
+        })
+    }
+}
+
+impl From<Mode> for xml::Mode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Concurrent => Self::Concurrent,
+            Mode::ThreeWay => Self::ThreeWay,
+            Mode::Sequential => Self::Sequential,
+        }
+    }
+}
+
+pub(super) struct Merge;
+
+impl Operation for Merge {
+    fn describe(&self) -> Description {
+        Description {
+            inputs: [("versions".to_owned(), markup::input(true))].into(),
+            output: MEDIA_TYPE.into(),
+            // Each takes a multiple of its documents' size in memory.
+            concurrency: Some(1),
+            ..Description::new::<MergeParams>("merge", "Merge versions of an XML document")
+        }
+    }
+
+    fn check(&self, params: &Value, _: &Roots) -> Result<(), Vec<Fault>> {
+        let Ok(params) = MergeParams::deserialize(params) else {
+            return Ok(());
+        };
+        let mut faults = markup::check_paths(&params.orderless, &params.key);
+        let names: Vec<&str> = params
+            .versions
+            .iter()
+            .map(|version| version.name.as_str())
+            .collect();
+        if let Err(error) = xml::check_versions(&names, params.mode.into()) {
+            faults.push(Fault {
+                pointer: "#/versions".into(),
+                detail: error.message,
+            });
+        }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(faults)
+        }
+    }
+
+    fn run(&self, context: &Context) -> Result<Product, Stop> {
+        let params: MergeParams = context.params()?;
+        let names: Vec<String> = params
+            .versions
+            .iter()
+            .map(|version| version.name.clone())
+            .collect();
+        let work = Work::new(context, names.clone());
+        let matching = params
+            .whitespace
+            .matching(params.words, &params.orderless, &params.key);
+        let mut versions = work.compute(|_| Versions::new(&matching))?;
+        for (number, Named { name, document }) in params.versions.iter().enumerate() {
+            let bytes = work.load(document, number, &format!("Processing Version '{name}'"))?;
+            work.compute(|watcher| versions.read(name, bytes, watcher))?;
+        }
+        work.begin("Merge");
+        let form = match params.format {
+            Format::Delta => MergeForm::Delta,
+            Format::Merged => MergeForm::Merged,
+        };
+        let delta = work.compute(|watcher| versions.merge(form, params.mode.into(), watcher))?;
+        let conflicts = delta.counts.conflicts;
+        let conflicts = format!(
+            "{conflicts} {}",
+            if conflicts == 1 {
+                "conflict"
+            } else {
+                "conflicts"
+            }
+        );
+        let stage = format!("Output, {}, {conflicts}", changes(delta.counts.changes));
+        let filename = format!("{}-merged.xml", names[0]);
+        work.hand_over(&delta.xml, &stage, MEDIA_TYPE, &filename)
+    }
+}

@@ -1,0 +1,85 @@
+//! From pairs that cross each other, the heaviest row of pairs that do not.
+
+/// No candidate.
+const NONE: u32 = u32::MAX;
+
+/// Two positions that may be matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) x: u32,
+    pub(crate) y: u32,
+    pub(crate) weight: u64,
+}
+
+/// The heaviest chain that goes up in both positions, in O(n log n). No `x` twice at the same `y`.
+pub(crate) fn heaviest(mut candidates: Vec<Candidate>) -> Vec<(u32, u32)> {
+    // Of one x, the higher y first, so that it is in no chain with another of its own.
+    candidates.sort_unstable_by_key(|one| (one.x, std::cmp::Reverse(one.y)));
+    let mut ranks: Vec<u32> = candidates.iter().map(|one| one.y).collect();
+    ranks.sort_unstable();
+    ranks.dedup();
+    // A Fenwick tree: the best chain that ends at a y not above some rank, and which candidate ends it.
+    let mut best = vec![(0_u64, NONE); ranks.len() + 1];
+    let mut before = vec![NONE; candidates.len()];
+    for (number, one) in candidates.iter().enumerate() {
+        let rank = ranks.binary_search(&one.y).expect("every y has a rank");
+        let mut chain = (0, NONE);
+        let mut at = rank;
+        while at > 0 {
+            chain = if best[at].0 > chain.0 {
+                best[at]
+            } else {
+                chain
+            };
+            at &= at - 1;
+        }
+        before[number] = chain.1;
+        let longer = (chain.0 + one.weight.max(1), number as u32);
+        let mut at = rank + 1;
+        while at < best.len() {
+            if longer.0 > best[at].0 {
+                best[at] = longer;
+            }
+            at += at & at.wrapping_neg();
+        }
+    }
+    let mut last = (0, NONE);
+    let mut at = ranks.len();
+    while at > 0 {
+        last = if best[at].0 > last.0 { best[at] } else { last };
+        at &= at - 1;
+    }
+    let mut chain = Vec::new();
+    let mut number = last.1;
+    while number != NONE {
+        let one = candidates[number as usize];
+        chain.push((one.x, one.y));
+        number = before[number as usize];
+    }
+    chain.reverse();
+    chain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(candidates: &[(u32, u32, u64)], expected: &[(u32, u32)]) {
+        let candidates = candidates
+            .iter()
+            .map(|&(x, y, weight)| Candidate { x, y, weight });
+        assert_eq!(heaviest(candidates.collect()), expected);
+    }
+
+    #[test]
+    fn the_heaviest_row_wins() {
+        check(&[], &[]);
+        check(
+            &[(0, 0, 1), (1, 1, 1), (2, 2, 1)],
+            &[(0, 0), (1, 1), (2, 2)],
+        );
+        check(&[(0, 2, 1), (1, 0, 1), (2, 1, 1)], &[(1, 0), (2, 1)]);
+        check(&[(0, 2, 5), (1, 0, 1), (2, 1, 1)], &[(0, 2)]);
+        check(&[(0, 0, 1), (0, 1, 1), (1, 1, 1)], &[(0, 0), (1, 1)]);
+    }
+}

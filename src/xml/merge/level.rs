@@ -1,0 +1,395 @@
+//! The columns of one element's content become what is written: text that all have, text that differs, nodes.
+
+use std::ops::Range;
+
+use super::columns::{Columns, NONE};
+use super::marks::Mask;
+use crate::xml::Whitespace;
+use crate::xml::align::{Row, Unit};
+use crate::xml::chars::is_blank;
+use crate::xml::tree::{Span, Tree};
+use crate::xml::words;
+
+/// Of text that differs, at least this part, in hundredths, must be common, or all of it is taken for new.
+const IN_COMMON: usize = 15;
+
+/// One node, as some versions have it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Group {
+    pub(crate) mask: Mask,
+    pub(crate) tree: usize,
+    pub(crate) node: u32,
+}
+
+/// A text, as some versions have it.
+#[derive(Debug, Clone)]
+pub(crate) struct Alternative {
+    pub(crate) mask: Mask,
+    pub(crate) text: Range<u32>,
+}
+
+/// Something to write.
+#[derive(Debug, Clone)]
+pub(crate) enum Op {
+    /// Text that everybody has, or that counts for nothing.
+    Bare { tree: usize, text: Span },
+    /// Children of the tree, from one up to another, that everybody has alike.
+    Run { tree: usize, next: u32, end: u32 },
+    /// Text that differs: alternatives.
+    Region(Range<u32>),
+    /// A child: groups, and where it was in each version if that is not its order.
+    Node {
+        groups: Range<u32>,
+        positions: Range<u32>,
+    },
+}
+
+/// The content of an element in several versions, ready to be written.
+#[derive(Debug, Default)]
+pub(crate) struct Level {
+    pub(crate) ops: Vec<Op>,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) alternatives: Vec<Alternative>,
+    pub(crate) positions: Vec<(Mask, u32)>,
+    /// The texts of alternatives.
+    pub(crate) text: String,
+}
+
+/// What is put together.
+pub(crate) struct Builder<'b> {
+    pub(crate) trees: &'b [Tree],
+    /// Who has each row, and from which tree it is.
+    pub(crate) owners: &'b [(Mask, usize)],
+    pub(crate) rows: &'b [Row<'b>],
+    pub(crate) columns: &'b Columns,
+    pub(crate) whitespace: Whitespace,
+    pub(crate) is_orderless: bool,
+    /// Neighbouring changes stay apart unless the same versions made them.
+    pub(crate) keep_apart: bool,
+    pub(crate) level: Level,
+    /// Of each row's units, the number among the elements; where order does not count.
+    pub(crate) numbers: Vec<Vec<u32>>,
+}
+
+/// Columns of text that all have, or not.
+#[derive(Debug, Clone)]
+struct Stretch {
+    is_common: bool,
+    columns: Range<usize>,
+    /// Bytes: of the longest, where they differ.
+    len: usize,
+    /// The rows that differ from the first.
+    changers: Mask,
+}
+
+impl Builder<'_> {
+    /// The middle as its columns say, between children that all have alike, by tree, first and end.
+    pub(crate) fn build(mut self, (tree, head, tail): (usize, Range<u32>, Range<u32>)) -> Level {
+        if !head.is_empty() {
+            self.level.ops.push(Op::Run {
+                tree,
+                next: head.start,
+                end: head.end,
+            });
+        }
+        self.middle();
+        if !tail.is_empty() {
+            self.level.ops.push(Op::Run {
+                tree,
+                next: tail.start,
+                end: tail.end,
+            });
+        }
+        self.level
+    }
+
+    fn middle(&mut self) {
+        let mut column = 0;
+        while column < self.columns.len() {
+            let start = column;
+            while column < self.columns.len() && self.unit(column).1.is_text() {
+                column += 1;
+            }
+            if column > start {
+                self.lead(start);
+                self.text(start..column);
+            }
+            if column < self.columns.len() {
+                self.lead(column);
+                self.node(column);
+                column += 1;
+            }
+        }
+        let last = self.rows.len() - 1;
+        let tail = self.rows[last].tail;
+        self.soft(last, tail);
+    }
+
+    /// The last row that has something in a column, and what.
+    fn unit(&self, column: usize) -> (usize, &Unit) {
+        let cells = self.columns.get(column);
+        let row = cells
+            .iter()
+            .rposition(|&cell| cell != NONE)
+            .expect("no column is empty");
+        (row, &self.rows[row].units[cells[row] as usize])
+    }
+
+    /// White space before a unit that does not count: that of the last version.
+    fn lead(&mut self, column: usize) {
+        let (row, unit) = self.unit(column);
+        let lead = unit.lead;
+        self.soft(row, lead);
+    }
+
+    fn soft(&mut self, row: usize, text: Span) {
+        if text.len > 0 && self.whitespace == Whitespace::Loose {
+            self.level.ops.push(Op::Bare {
+                tree: self.owners[row].1,
+                text,
+            });
+        }
+    }
+
+    fn node(&mut self, column: usize) {
+        if let Some((tree, node)) = self.shared(column) {
+            self.run(tree, node);
+            return;
+        }
+        let first = self.level.groups.len();
+        let place = self.level.positions.len() as u32;
+        for (row, &cell) in self.columns.get(column).iter().enumerate() {
+            if cell == NONE {
+                continue;
+            }
+            let (mask, tree) = self.owners[row];
+            let unit = &self.rows[row].units[cell as usize];
+            if self.is_orderless && self.trees[tree].node(unit.node).is_element() {
+                self.level
+                    .positions
+                    .push((mask, self.numbers[row][cell as usize]));
+            }
+            let same = self.level.groups[first..]
+                .iter_mut()
+                .find(|group| self.trees[group.tree].exact[group.node as usize] == unit.key);
+            match same {
+                Some(group) => {
+                    group.mask |= mask;
+                    if self.whitespace == Whitespace::Loose {
+                        (group.tree, group.node) = (tree, unit.node);
+                    }
+                }
+                None => self.level.groups.push(Group {
+                    mask,
+                    tree,
+                    node: unit.node,
+                }),
+            }
+        }
+        self.level.groups[first..].sort_unstable_by_key(|group| group.mask.trailing_zeros());
+        self.level.ops.push(Op::Node {
+            groups: first as u32..self.level.groups.len() as u32,
+            positions: place..self.level.positions.len() as u32,
+        });
+    }
+
+    /// The node of a column that all have alike, as the last of them has it.
+    fn shared(&self, column: usize) -> Option<(usize, u32)> {
+        let cells = self.columns.get(column);
+        let unit =
+            |row: usize| (cells[row] != NONE).then(|| &self.rows[row].units[cells[row] as usize]);
+        let key = unit(0)?.key;
+        let all = !self.is_orderless
+            && (1..cells.len()).all(|row| unit(row).is_some_and(|unit| unit.key == key));
+        let (row, last) = self.unit(column);
+        all.then_some((self.owners[row].1, last.node))
+    }
+
+    /// Adds a child to what everybody has alike.
+    fn run(&mut self, tree: usize, node: u32) {
+        let after = self.trees[tree].node(node).end;
+        match self.level.ops.last_mut() {
+            Some(Op::Run { tree: one, end, .. }) if *one == tree && *end == node => *end = after,
+            _ => self.level.ops.push(Op::Run {
+                tree,
+                next: node,
+                end: after,
+            }),
+        }
+    }
+
+    fn text(&mut self, columns: Range<usize>) {
+        let stretches = self.fold(self.stretches(columns));
+        for stretch in stretches {
+            if stretch.is_common {
+                for column in stretch.columns {
+                    let (row, unit) = self.unit(column);
+                    let (tree, unit) = (self.owners[row].1, *unit);
+                    self.bare(tree, &unit);
+                }
+            } else {
+                self.region(stretch.columns);
+            }
+        }
+    }
+
+    fn bare(&mut self, tree: usize, unit: &Unit) {
+        let text = unit.text;
+        if self.whitespace != Whitespace::Ignore
+            && self.trees[tree].node(unit.node).span() == text
+            && let Some(Op::Run { tree: one, end, .. }) = self.level.ops.last_mut()
+            && *one == tree
+            && *end == unit.node
+        {
+            *end += 1;
+            return;
+        }
+        if let Some(Op::Bare {
+            tree: before,
+            text: last,
+        }) = self.level.ops.last_mut()
+            && *before == tree
+            && last.start + last.len == text.start
+        {
+            last.len += text.len;
+            return;
+        }
+        self.level.ops.push(Op::Bare { tree, text });
+    }
+
+    /// Text that differs, as each row has it.
+    fn region(&mut self, columns: Range<usize>) {
+        let first = self.level.alternatives.len();
+        for row in 0..self.rows.len() {
+            let start = self.level.text.len();
+            for column in columns.clone() {
+                let cell = self.columns.get(column)[row];
+                if cell != NONE {
+                    let row = &self.rows[row];
+                    self.level
+                        .text
+                        .push_str(row.tree.str(row.units[cell as usize].text));
+                }
+            }
+            if self.level.text.len() == start {
+                continue;
+            }
+            let (before, own) = self.level.text.split_at(start);
+            let same = self.level.alternatives[first..]
+                .iter_mut()
+                .find(|one| before[one.text.start as usize..one.text.end as usize] == *own);
+            if let Some(same) = same {
+                same.mask |= self.owners[row].0;
+                self.level.text.truncate(start);
+            } else {
+                self.level.alternatives.push(Alternative {
+                    mask: self.owners[row].0,
+                    text: start as u32..self.level.text.len() as u32,
+                });
+            }
+        }
+        self.level.alternatives[first..].sort_unstable_by_key(|one| one.mask.trailing_zeros());
+        self.level.ops.push(Op::Region(
+            first as u32..self.level.alternatives.len() as u32,
+        ));
+    }
+
+    fn stretches(&self, columns: Range<usize>) -> Vec<Stretch> {
+        let mut stretches: Vec<Stretch> = Vec::new();
+        for column in columns {
+            let cells = self.columns.get(column);
+            let is_common = cells.iter().all(|&cell| cell != NONE);
+            let has = |cell: &u32| *cell != NONE;
+            let differs = |row: &usize| has(&cells[*row]) != has(&cells[0]);
+            let changers = (0..cells.len())
+                .filter(differs)
+                .fold(0, |mask, row| mask | 1 << row);
+            match stretches.last_mut() {
+                Some(last) if last.is_common == is_common => {
+                    last.columns.end = column + 1;
+                    last.changers |= changers;
+                }
+                _ => stretches.push(Stretch {
+                    is_common,
+                    columns: column..column + 1,
+                    len: 0,
+                    changers,
+                }),
+            }
+        }
+        for stretch in &mut stretches {
+            let rows = if stretch.is_common {
+                0..1
+            } else {
+                0..self.rows.len()
+            };
+            stretch.len = rows
+                .map(|row| self.len(row, stretch.columns.clone()))
+                .max()
+                .unwrap_or(0);
+        }
+        stretches
+    }
+
+    fn len(&self, row: usize, columns: Range<usize>) -> usize {
+        let texts = columns.map(|column| {
+            self.text_at(row, column)
+                .map_or(0, |text| text.len as usize)
+        });
+        texts.sum()
+    }
+
+    fn text_at(&self, row: usize, column: usize) -> Option<Span> {
+        let cell = self.columns.get(column)[row];
+        (cell != NONE).then(|| self.rows[row].units[cell as usize].text)
+    }
+
+    /// Gives up what is common but shorter than the changes on both sides of it, and all of it if it is little:
+    /// nobody reads a text that is half one's and half another's.
+    fn fold(&self, stretches: Vec<Stretch>) -> Vec<Stretch> {
+        let mut folded: Vec<Stretch> = Vec::with_capacity(stretches.len());
+        for stretch in stretches {
+            folded.push(stretch);
+            while let [.., before, common, after] = &mut folded[..] {
+                let apart = self.keep_apart && before.changers != after.changers;
+                if apart || !common.is_common || common.len > before.len || common.len > after.len {
+                    break;
+                }
+                before.columns.end = after.columns.end;
+                before.len += common.len + after.len;
+                let len = folded.len();
+                folded.truncate(len - 2);
+            }
+        }
+        let changes = folded.iter().filter(|one| !one.is_common).count();
+        if changes > 1 && !self.keep_apart && self.share(&folded) < IN_COMMON {
+            let all = folded[0].columns.start..folded[folded.len() - 1].columns.end;
+            return vec![Stretch {
+                is_common: false,
+                columns: all,
+                len: 0,
+                changers: 0,
+            }];
+        }
+        folded
+    }
+
+    /// How much of the text is common, in hundredths, white space left out.
+    fn share(&self, stretches: &[Stretch]) -> usize {
+        let ink = |row: usize, columns: Range<usize>| -> usize {
+            let inked = |column| {
+                let text = self.rows[row].tree.str(self.text_at(row, column)?);
+                (!is_blank(text)).then(|| words::ink(text))
+            };
+            columns.filter_map(inked).sum()
+        };
+        let common = stretches.iter().filter(|one| one.is_common);
+        let common: usize = common.map(|one| ink(0, one.columns.clone())).sum();
+        let all = stretches[0].columns.start..stretches[stretches.len() - 1].columns.end;
+        let most = (0..self.rows.len())
+            .map(|row| ink(row, all.clone()))
+            .max()
+            .unwrap_or(0);
+        common * 100 / most.max(1)
+    }
+}

@@ -1,0 +1,71 @@
+//! What one version has here and another has there.
+
+use hashbrown::HashMap;
+
+use super::Merger;
+use super::level::Group;
+use super::marks::Mask;
+
+/// A half of something that was moved.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moved {
+    number: u32,
+    is_target: bool,
+}
+
+/// A node that not all versions have.
+pub(super) type Loner = (Mask, usize, u32);
+
+impl Merger<'_> {
+    pub(super) fn move_mark(&self, group: Group) -> String {
+        match self.moved.get(&(group.tree, group.node)) {
+            None => String::new(),
+            Some(moved) => {
+                let name = if moved.is_target {
+                    "move-idref"
+                } else {
+                    "move-id"
+                };
+                format!(" {}:{name}=\"m{}\"", self.prefixes[0], moved.number)
+            }
+        }
+    }
+
+    /// Pairs what one version alone has with the same in another; whether there was any.
+    pub(super) fn find_moves(&mut self) -> bool {
+        let mut by_hash: HashMap<u64, Vec<Loner>> = HashMap::new();
+        for &loner in &self.loners {
+            let hash = self.trees[loner.1].exact[loner.2 as usize];
+            by_hash.entry(hash).or_default().push(loner);
+        }
+        for &loner in &self.loners {
+            let hash = self.trees[loner.1].exact[loner.2 as usize];
+            let Some([one, other]) = by_hash.get(&hash).map(Vec::as_slice) else {
+                continue;
+            };
+            let (from, to) = if one.0 < other.0 {
+                (*one, *other)
+            } else {
+                (*other, *one)
+            };
+            if from.0 & to.0 == 0 && loner == from {
+                let number = self.moved.len() as u32 / 2 + 1;
+                self.moved.insert(
+                    (from.1, from.2),
+                    Moved {
+                        number,
+                        is_target: false,
+                    },
+                );
+                self.moved.insert(
+                    (to.1, to.2),
+                    Moved {
+                        number,
+                        is_target: true,
+                    },
+                );
+            }
+        }
+        !self.moved.is_empty()
+    }
+}

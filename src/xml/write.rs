@@ -1,0 +1,237 @@
+//! Markup on its way out: names, escaped text, and the namespaces that it needs where it goes.
+
+use super::Whitespace;
+use super::chars::is_blank;
+use super::hashes::collapse;
+use super::names::{Binding, NameId, Names, Scope, Text};
+use super::prolog::Aside;
+use super::tree::{Kind, Span, Tree};
+
+/// A document being written.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) text: String,
+    /// What is declared where it stands.
+    pub(crate) scope: Scope,
+    pub(crate) names: Names,
+    whitespace: Whitespace,
+    scratch: String,
+}
+
+/// An element that is being copied.
+struct Open {
+    node: u32,
+    end: u32,
+    name: NameId,
+    outer: Scope,
+}
+
+impl Writer {
+    pub(crate) fn new(names: Names, whitespace: Whitespace) -> Self {
+        Self {
+            text: String::new(),
+            scope: Scope::NONE,
+            names,
+            whitespace,
+            scratch: String::new(),
+        }
+    }
+
+    pub(crate) fn raw(&mut self, markup: &str) {
+        self.text.push_str(markup);
+    }
+
+    /// A comment or a processing instruction outside of the root element.
+    pub(crate) fn aside(&mut self, aside: &Aside) {
+        match aside {
+            Aside::Comment(text) => self.comment(text),
+            Aside::Instruction(text) => self.instruction(text),
+        }
+    }
+
+    fn comment(&mut self, text: &str) {
+        self.text.push_str("<!--");
+        self.text.push_str(text);
+        self.text.push_str("-->");
+    }
+
+    fn instruction(&mut self, text: &str) {
+        self.text.push_str("<?");
+        self.text.push_str(text);
+        self.text.push_str("?>");
+    }
+
+    /// Text in an element.
+    pub(crate) fn content(&mut self, text: &str) {
+        escape(&mut self.text, text, false);
+    }
+
+    pub(crate) fn attribute(&mut self, name: NameId, value: &str) {
+        self.text.push(' ');
+        self.names.write(&mut self.text, name);
+        self.text.push_str("=\"");
+        escape(&mut self.text, value, true);
+        self.text.push('"');
+    }
+
+    pub(crate) fn name(&mut self, name: NameId) {
+        self.names.write(&mut self.text, name);
+    }
+
+    /// Declares what an element of that scope needs here.
+    pub(crate) fn enter(&mut self, scope: Scope) {
+        if scope != self.scope {
+            let step = self.names.step(self.scope, scope);
+            self.declare(&step.declared);
+            self.scope = step.scope;
+        }
+    }
+
+    /// Declares what that scope has besides, where it contradicts nothing.
+    pub(crate) fn enter_beside(&mut self, scope: Scope) {
+        if scope != self.scope {
+            let step = self.names.step_beside(self.scope, scope);
+            self.declare(&step.declared);
+            self.scope = step.scope;
+        }
+    }
+
+    /// Declares one namespace.
+    pub(crate) fn bind(&mut self, prefix: Text, uri: Text) {
+        self.declare(&[(prefix, uri)]);
+        self.scope = self.names.scope(self.scope, &[(prefix, uri)]);
+    }
+
+    fn declare(&mut self, declared: &[Binding]) {
+        for &(prefix, uri) in declared {
+            self.text.push_str(" xmlns");
+            let prefix = self.names.str(prefix);
+            if !prefix.is_empty() {
+                self.text.push(':');
+                self.text.push_str(prefix);
+            }
+            self.text.push_str("=\"");
+            escape(&mut self.text, self.names.str(uri), true);
+            self.text.push('"');
+        }
+    }
+
+    /// `</name>`, and the scope that was before it.
+    pub(crate) fn close(&mut self, name: NameId, outer: Scope) {
+        self.text.push_str("</");
+        self.names.write(&mut self.text, name);
+        self.text.push('>');
+        self.scope = outer;
+    }
+
+    /// Text as it is in a tree.
+    pub(crate) fn span(&mut self, tree: &Tree, span: Span) {
+        self.content(tree.str(span));
+    }
+
+    /// A comment or processing instruction of a tree.
+    pub(crate) fn node(&mut self, tree: &Tree, node: u32) {
+        match tree.node(node).kind() {
+            Kind::Comment => self.comment(tree.text(node)),
+            Kind::Instruction => self.instruction(tree.text(node)),
+            Kind::Text => self.span(tree, tree.node(node).span()),
+            Kind::Element(_) => self.copy(tree, node, ""),
+        }
+    }
+
+    /// An element with all that is in it; `marks` are more attributes for it.
+    pub(crate) fn copy(&mut self, tree: &Tree, node: u32, marks: &str) {
+        let mut open: Vec<Open> = Vec::new();
+        let last = tree.node(node).end;
+        let mut number = node;
+        while number < last {
+            let one = *tree.node(number);
+            match one.kind() {
+                Kind::Text => self.copied_text(tree, number, open.last()),
+                Kind::Element(name) => {
+                    let outer = self.scope;
+                    self.start(tree, number, name, if number == node { marks } else { "" });
+                    if one.end == number + 1 {
+                        self.text.push_str("/>");
+                        self.scope = outer;
+                    } else {
+                        self.text.push('>');
+                        let end = one.end;
+                        open.push(Open {
+                            node: number,
+                            end,
+                            name,
+                            outer,
+                        });
+                    }
+                }
+                _ => self.node(tree, number),
+            }
+            number += 1;
+            while let Some(ended) = open.pop_if(|open| open.end == number) {
+                self.close(ended.name, ended.outer);
+            }
+        }
+    }
+
+    /// An element that is only said to be there.
+    pub(crate) fn hollow(&mut self, tree: &Tree, node: u32, marks: &str) {
+        if let Kind::Element(name) = tree.node(node).kind() {
+            let outer = self.scope;
+            self.start(tree, node, name, marks);
+            self.text.push_str("/>");
+            self.scope = outer;
+        }
+    }
+
+    fn start(&mut self, tree: &Tree, node: u32, name: NameId, marks: &str) {
+        self.text.push('<');
+        self.names.write(&mut self.text, name);
+        self.enter(tree.node(node).scope);
+        self.text.push_str(marks);
+        for attribute in tree.attributes(node) {
+            self.attribute(attribute.name, tree.str(attribute.value));
+        }
+    }
+
+    fn copied_text(&mut self, tree: &Tree, number: u32, parent: Option<&Open>) {
+        let node = tree.node(number);
+        let text = tree.text(number);
+        if self.whitespace != Whitespace::Ignore || node.is_preserved() {
+            escape(&mut self.text, text, false);
+            return;
+        }
+        let Some(parent) = parent else { return };
+        if is_blank(text) && !tree.node(parent.node).is_mixed() {
+            return;
+        }
+        let ends = (number == parent.node + 1, node.end == parent.end);
+        self.scratch.clear();
+        collapse(text, ends, &mut self.scratch);
+        escape(&mut self.text, &self.scratch, false);
+    }
+}
+
+/// Appends text with what would be markup, or would not come back as it is, as references.
+pub(crate) fn escape(out: &mut String, text: &str, in_attribute: bool) {
+    let is_special = |b: u8| match b {
+        b'&' | b'<' | b'>' | b'\r' => true,
+        b'"' | b'\n' | b'\t' => in_attribute,
+        _ => false,
+    };
+    let mut done = 0;
+    for (at, byte) in text.bytes().enumerate().filter(|&(_, b)| is_special(b)) {
+        out.push_str(&text[done..at]);
+        out.push_str(match byte {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            b'\r' => "&#13;",
+            b'\n' => "&#10;",
+            _ => "&#9;",
+        });
+        done = at + 1;
+    }
+    out.push_str(&text[done..]);
+}
