@@ -288,6 +288,11 @@ impl Extractor<'_> {
         {
             self.changed_attribute(element)?;
         }
+        if self.tree.node(node).end == node + 1 {
+            self.out.raw("/>");
+            self.out.scope = outer;
+            return Ok(());
+        }
         self.out.raw(">");
         tasks.push(Task::Close(written, outer));
         let first = tasks.len();
@@ -373,8 +378,9 @@ impl Extractor<'_> {
             }
         } else {
             // Its prefix may be declared for it alone.
-            if self.out.names.lookup(self.out.scope, full.prefix) != full.uri {
-                self.out.bind(full.prefix, full.uri);
+            let uri = self.own_uri(full.uri).unwrap_or(full.uri);
+            if self.out.names.lookup(self.out.scope, full.prefix) != uri {
+                self.out.bind(full.prefix, uri);
             }
             full
         };
@@ -425,17 +431,21 @@ impl Extractor<'_> {
         let bindings = self.out.names.bindings(scope);
         let mut own = Vec::new();
         for (prefix, uri) in bindings {
-            let text = self.out.names.str(uri);
-            if !vocabulary::is_vocabulary(text) {
-                own.push((prefix, uri));
-            } else if let Some(unquoted) = text.strip_suffix(QUOTED) {
-                let unquoted = unquoted.to_owned();
-                own.push((prefix, self.out.names.text(&unquoted)));
-            }
+            own.extend(self.own_uri(uri).map(|uri| (prefix, uri)));
         }
         let own = self.out.names.scope(Scope::NONE, &own);
         self.scopes.insert(scope, own);
         own
+    }
+
+    /// What a namespace was in its own document; none for the vocabulary of the delta itself.
+    fn own_uri(&mut self, uri: Text) -> Option<Text> {
+        let text = self.out.names.str(uri);
+        if !vocabulary::is_vocabulary(text) {
+            return Some(uri);
+        }
+        let unquoted = text.strip_suffix(QUOTED)?.to_owned();
+        Some(self.out.names.text(&unquoted))
     }
 }
 

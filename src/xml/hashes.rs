@@ -170,6 +170,9 @@ impl Hashing {
 pub(crate) fn collapse(text: &str, ends: (bool, bool), out: &mut String) {
     let begin = out.len();
     let spaces = [' ', '\t', '\n', '\r'];
+    if (ends.0 || ends.1) && is_blank(text) {
+        return;
+    }
     if !ends.0 && text.starts_with(spaces) {
         out.push(' ');
     }

@@ -147,9 +147,12 @@ impl Tree {
         self.str(self.node(node).span())
     }
 
-    /// The attributes of an element, as they were written.
+    /// The attributes of an element, as they were written; of anything else none.
     pub(crate) fn attributes(&self, node: u32) -> &[Attribute] {
         let node = self.node(node);
+        if !node.is_element() {
+            return &[];
+        }
         let start = node.start as usize;
         &self.attributes[start..start + (node.len & !FLAG) as usize]
     }

@@ -109,7 +109,7 @@ mod tests {
             assert_eq!(
                 decide(Mode::Concurrent, all, alternatives),
                 expected,
-                "{all:b} {alternatives:b?}"
+                "{all:b} {alternatives:?}"
             );
         };
         check(0b111, &[0b101, 0b010], Outcome::Take(1));
