@@ -115,9 +115,10 @@ impl Numbers {
     }
 
     fn words(&mut self, count: usize) -> String {
-        (0..count)
+        let words: Vec<String> = (0..count)
             .map(|_| format!("w{} ", self.below(3000)))
-            .collect()
+            .collect();
+        words.concat()
     }
 }
 
@@ -170,11 +171,8 @@ fn repetitive(items: usize, numbers: &mut Numbers) -> [String; 2] {
 }
 
 fn nothing_alike(rows: usize, numbers: &mut Numbers) -> [String; 2] {
-    let mut document = || -> String {
-        (0..rows)
-            .map(|_| format!("<row><a>{}</a></row>", numbers.words(4)))
-            .collect()
-    };
+    let mut row = |_| format!("<row><a>{}</a></row>", numbers.words(4));
+    let mut document = || (0..rows).map(&mut row).collect::<String>();
     [document(), document()].map(|rows| format!("<t>{rows}</t>"))
 }
 

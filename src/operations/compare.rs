@@ -53,6 +53,8 @@ enum Format {
     #[default]
     FullContext,
     ChangesOnly,
+    /// A page for people, with every difference.
+    Html,
 }
 
 pub(super) struct Compare;
@@ -98,15 +100,18 @@ impl Operation for Compare {
         context.phase("Comparison in progress");
         work.begin("Comparison");
         let form = match params.format {
-            Format::FullContext => xml::Context::Full,
+            Format::FullContext | Format::Html => xml::Context::Full,
             Format::ChangesOnly => xml::Context::ChangesOnly,
         };
         let delta = work.compute(|watcher| versions.compare(form, params.moves, watcher))?;
         context.phase("Output processing in progress");
         let stage = format!("Output, {}", changes(delta.counts.changes));
         let stem = markup::stem(&params.b).or(markup::stem(&params.a));
-        let filename = stem.map_or_else(|| "delta.xml".into(), |stem| format!("{stem}-delta.xml"));
-        work.hand_over(&delta.xml, &stage, MEDIA_TYPE, &filename)
+        let name = stem.map_or_else(|| "delta".into(), |stem| format!("{stem}-delta"));
+        if params.format == Format::Html {
+            return work.hand_over_page(delta, &stage, &name);
+        }
+        work.hand_over(&delta.xml, &stage, MEDIA_TYPE, &format!("{name}.xml"))
     }
 }
 

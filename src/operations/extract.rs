@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::markup::{self, MEDIA_TYPE, Work};
 use super::{Context, Description, Document, Operation, Product, Stop};
-use crate::xml::{self, Limits};
+use crate::xml;
 
 /// A delta, and what to take out of it.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -36,12 +36,7 @@ impl Operation for Extract {
         context.phase("Extracting");
         work.begin(&params.version);
         let text = work.compute(|watcher| {
-            // Its length was looked at as it came in.
-            let limits = Limits {
-                bytes: usize::MAX,
-                ..Limits::default()
-            };
-            xml::extract(bytes, &params.version, &limits, watcher)
+            xml::extract(bytes, &params.version, &markup::unlimited(), watcher)
         })?;
         let filename = format!("{}.xml", params.version.replace(['/', '\\'], "_"));
         work.hand_over(&text, "Output", MEDIA_TYPE, &filename)

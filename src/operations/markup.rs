@@ -11,7 +11,7 @@ use super::cores::Permit;
 use super::document::{Opened, Tagged};
 use super::{Context, Document, Fault, Input, Product, Stop};
 use crate::job::Failure;
-use crate::xml::{self, Code, Error, Limits, MatchOptions, Progress, Rules, Step, Watcher};
+use crate::xml::{self, Code, Delta, Error, Limits, MatchOptions, Progress, Rules, Step, Watcher};
 
 pub(super) const MEDIA_TYPE: &str = "application/xml";
 
@@ -51,11 +51,7 @@ impl Whitespace {
             words,
             orderless: orderless.to_vec(),
             keys: key.to_vec(),
-            limits: Limits {
-                // Its length was looked at as it came in.
-                bytes: usize::MAX,
-                ..Limits::default()
-            },
+            limits: unlimited(),
         }
     }
 }
@@ -167,6 +163,25 @@ impl<'c> Work<'c> {
                 .done(COMPARED + (ALL - COMPARED) * done / total.max(1), ALL);
         }
         result.finish()
+    }
+
+    /// Hands over a page for people, made of a delta.
+    pub(super) fn hand_over_page(
+        &self,
+        delta: Delta,
+        stage: &str,
+        name: &str,
+    ) -> Result<Product, Stop> {
+        let page = self.compute(|watcher| xml::page(delta.xml, &unlimited(), watcher))?;
+        self.hand_over(&page, stage, "text/html", &format!("{name}.html"))
+    }
+}
+
+/// Bytes are counted as they come in, and not again.
+pub(super) fn unlimited() -> Limits {
+    Limits {
+        bytes: usize::MAX,
+        ..Limits::default()
     }
 }
 

@@ -63,6 +63,8 @@ enum Format {
     #[default]
     Delta,
     Merged,
+    /// A page for people, with every difference.
+    Html,
 }
 
 /// A document with a name.
@@ -176,7 +178,7 @@ impl Operation for Merge {
         }
         work.begin("Merge");
         let form = match params.format {
-            Format::Delta => MergeForm::Delta,
+            Format::Delta | Format::Html => MergeForm::Delta,
             Format::Merged => MergeForm::Merged,
         };
         let delta = work.compute(|watcher| versions.merge(form, params.mode.into(), watcher))?;
@@ -190,7 +192,10 @@ impl Operation for Merge {
             }
         );
         let stage = format!("Output, {}, {conflicts}", changes(delta.counts.changes));
-        let filename = format!("{}-merged.xml", names[0]);
-        work.hand_over(&delta.xml, &stage, MEDIA_TYPE, &filename)
+        let name = format!("{}-merged", names[0]);
+        if params.format == Format::Html {
+            return work.hand_over_page(delta, &stage, &name);
+        }
+        work.hand_over(&delta.xml, &stage, MEDIA_TYPE, &format!("{name}.xml"))
     }
 }

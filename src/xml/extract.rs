@@ -45,20 +45,20 @@ pub(super) fn extract(
 }
 
 /// The names of the vocabulary in a delta.
-struct Words {
+pub(super) struct Words {
     /// The namespace of its marks.
-    uri: Text,
+    pub(super) uri: Text,
     delta_v2: Text,
     position: Text,
-    attributes: Text,
+    pub(super) attributes: Text,
     text_group: Text,
     content_group: Text,
-    plain: Text,
-    xml: Text,
+    pub(super) plain: Text,
+    pub(super) xml: Text,
 }
 
 impl Words {
-    fn find(tree: &Tree, names: &mut Names) -> Result<Self, Error> {
+    pub(super) fn find(tree: &Tree, names: &mut Names) -> Result<Self, Error> {
         let marked = tree.attributes(0).iter().find_map(|attribute| {
             let name = names.get(attribute.name);
             let is_mark =
@@ -82,6 +82,29 @@ impl Words {
             plain: names.text(vocabulary::PLAIN),
             xml: names.text(vocabulary::XML),
         })
+    }
+
+    /// The value of an attribute of the marks' own.
+    fn marked<'t>(&self, tree: &'t Tree, names: &Names, node: u32, local: Text) -> Option<&'t str> {
+        let found = tree.attributes(node).iter().find(|attribute| {
+            let name = names.get(attribute.name);
+            name.uri == self.uri && name.local == local
+        });
+        found.map(|attribute| tree.str(attribute.value))
+    }
+
+    /// Who has a node, as it says itself.
+    pub(super) fn mark<'t>(&self, tree: &'t Tree, names: &Names, node: u32) -> Option<&'t str> {
+        self.marked(tree, names, node, self.delta_v2)
+    }
+
+    /// The local name of an element of the marks' own.
+    pub(super) fn of(&self, tree: &Tree, names: &Names, node: u32) -> Option<Text> {
+        let Kind::Element(name) = tree.node(node).kind() else {
+            return None;
+        };
+        let name = names.get(name);
+        (name.uri == self.uri).then_some(name.local)
     }
 }
 
@@ -140,11 +163,7 @@ impl Extractor<'_> {
     }
 
     fn marked(&self, node: u32, local: Text) -> Option<&str> {
-        let found = self.tree.attributes(node).iter().find(|attribute| {
-            let name = self.out.names.get(attribute.name);
-            name.uri == self.words.uri && name.local == local
-        });
-        found.map(|attribute| self.tree.str(attribute.value))
+        self.words.marked(self.tree, &self.out.names, node, local)
     }
 
     fn mark(&self, node: u32) -> Option<&str> {
@@ -157,13 +176,8 @@ impl Extractor<'_> {
             .is_none_or(|mark| names_in(mark).any(|name| name == self.version))
     }
 
-    /// The local name of an element of the marks' own.
     fn word(&self, node: u32) -> Option<Text> {
-        let Kind::Element(name) = self.tree.node(node).kind() else {
-            return None;
-        };
-        let name = self.out.names.get(name);
-        (name.uri == self.words.uri).then_some(name.local)
+        self.words.of(self.tree, &self.out.names, node)
     }
 
     fn run(&mut self) -> Result<(), Error> {
@@ -450,6 +464,6 @@ impl Extractor<'_> {
 }
 
 /// The versions that a mark names.
-fn names_in(mark: &str) -> impl Iterator<Item = &str> {
+pub(super) fn names_in(mark: &str) -> impl Iterator<Item = &str> {
     mark.split("!=").flat_map(|group| group.split('='))
 }

@@ -11,6 +11,7 @@ mod extract;
 mod hashes;
 mod merge;
 mod names;
+mod page;
 mod paths;
 mod prolog;
 mod read;
@@ -234,4 +235,12 @@ pub fn extract(
     watcher: &dyn Watcher,
 ) -> Result<String, Error> {
     extract::extract(delta, version, limits, watcher)
+}
+
+/// Makes a page for people of a delta: one HTML document that needs nothing else.
+///
+/// # Errors
+/// [`Code::NotADelta`], and what is wrong with the delta as a document.
+pub fn page(delta: String, limits: &Limits, watcher: &dyn Watcher) -> Result<String, Error> {
+    page::page(delta.into(), limits, watcher)
 }

@@ -84,6 +84,18 @@ fn every_param_of_a_comparison_counts() {
         json!({ "format": "changes-only" }),
         "content-type=\"changes-only\"",
     );
+    let page = client
+        .post(
+            "/v1/operations/compare",
+            &json!({ "a": inline("<r>one</r>"), "b": inline("<r>two</r>"), "format": "html" }),
+            202,
+        )
+        .json();
+    let job = client.ended(page["id"].as_str().expect("an id"));
+    assert_eq!(
+        (&job["output"]["mediaType"], &job["output"]["filename"]),
+        (&json!("text/html"), &json!("delta.html"))
+    );
     check(json!({ "moves": true }), "deltaxml:move-idref=\"m1\"");
     check(json!({ "whitespace": "ignore" }), "</p></r>");
     check(

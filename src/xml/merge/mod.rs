@@ -30,8 +30,12 @@ use moves::{Loner, Moved};
 
 /// Pieces written between two looks at the watcher.
 const TICK: u32 = 256;
-/// An element whose marks take this many bytes more than both versions of it goes out whole, in each version.
-const SLACK: usize = 2048;
+/// An element whose marks take this many bytes more than both versions of it goes out whole, in each version. Where the
+/// document becomes too long all the same, the next of these counts.
+const SLACKS: [usize; 3] = [2048, 256, 0];
+/// A document is too long that has more than so many tenths of the longest version's bytes, if that is no mere scrap.
+const TOO_LONG: usize = 29;
+const SCRAP: usize = 2048;
 
 /// What is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +104,7 @@ struct Merger<'t> {
     loners: Vec<Loner>,
     ticks: u32,
     done: u64,
+    slack: usize,
 }
 
 /// The document, and what is in it.
@@ -137,14 +142,11 @@ pub(crate) fn merge(
         loners: Vec::new(),
         ticks: 0,
         done: 0,
+        slack: 0,
     };
-    merger.run()?;
+    merger.write()?;
     if settings.moves && merger.find_moves() {
-        merger.out.text.clear();
-        merger.out.scope = Scope::NONE;
-        merger.counts = Counts::default();
-        merger.done = 0;
-        merger.run()?;
+        merger.write()?;
     }
     Ok(Merged {
         xml: merger.out.text,
@@ -178,7 +180,35 @@ fn free_prefix(names: &Names, wanted: &str) -> String {
 }
 
 impl Merger<'_> {
-    fn run(&mut self) -> Result<(), Error> {
+    /// Writes the document, with as many marks as do not make it too long.
+    fn write(&mut self) -> Result<(), Error> {
+        for slack in SLACKS {
+            self.out.text.clear();
+            self.out.scope = Scope::NONE;
+            self.frames.clear();
+            self.loners.clear();
+            self.counts = Counts::default();
+            self.done = 0;
+            self.slack = slack;
+            if self.run()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_too_long(&self) -> bool {
+        let longest = self
+            .trees
+            .iter()
+            .map(|tree| tree.source.len())
+            .max()
+            .unwrap_or(0);
+        self.slack > 0 && longest > SCRAP && self.out.text.len() > longest / 10 * TOO_LONG
+    }
+
+    /// Writes the document; whether it did not become too long.
+    fn run(&mut self) -> Result<bool, Error> {
         self.out.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
         for aside in common(self.trees, |tree| &tree.before) {
             self.out.aside(aside);
@@ -210,6 +240,9 @@ impl Merger<'_> {
         self.root(all, groups);
         while !self.frames.is_empty() {
             self.step()?;
+            if self.ticks.is_multiple_of(TICK) && self.is_too_long() {
+                return Ok(false);
+            }
         }
         if self.settings.form == Form::Merged {
             self.declare_conflicts(root);
@@ -219,7 +252,7 @@ impl Merger<'_> {
             self.out.aside(aside);
         }
         self.out.raw("\n");
-        Ok(())
+        Ok(!self.is_too_long())
     }
 
     /// Writes one piece, or ends an element.
@@ -379,7 +412,7 @@ impl Merger<'_> {
             .map(|group| self.trees[group.tree].size(group.node));
         let written = self.out.text.len() - frame.start;
         let whole: usize = sizes.sum();
-        if written > whole * 5 / 4 + SLACK && !frame.marks.contains(":original-position=") {
+        if written > whole * 5 / 4 + self.slack && !frame.marks.contains(":original-position=") {
             self.out.text.truncate(frame.start);
             self.counts = frame.outer_counts;
             for group in frame.groups {

@@ -32,7 +32,7 @@ pub(super) fn canonical(document: &str) -> String {
             Event::CData(data) => text_of(&mut out, &data),
             Event::GeneralRef(reference) => text_of(&mut out, &character(&reference).to_string()),
             Event::Comment(text) if depth > 0 => {
-                write!(out, "<!--{}-->", &*text).expect("a string")
+                write!(out, "<!--{}-->", &*text).expect("a string");
             }
             Event::PI(text) if depth > 0 => write!(out, "<?{}?>", &*text).expect("a string"),
             Event::Eof => return out,

@@ -275,7 +275,9 @@ fn write_node(out: &mut String, node: &Node) {
                 write!(out, " {name}=\"{value}\"").expect("a string");
             }
             out.push('>');
-            children.iter().for_each(|child| write_node(out, child));
+            for child in children {
+                write_node(out, child);
+            }
             write!(out, "</{name}>").expect("a string");
         }
     }

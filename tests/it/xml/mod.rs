@@ -6,6 +6,7 @@ mod generate;
 mod marks;
 mod merging;
 mod oracle;
+mod page;
 mod reading;
 
 use cloakroom::xml::{self, CompareOptions, Delta, Limits, MergeOptions, Version};
