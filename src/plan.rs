@@ -3,6 +3,8 @@
 
 use serde::Deserialize;
 
+use std::time::Duration;
+
 use crate::job::{Event, Failure, Job};
 
 /// What an operation wants done with a job whose attempt was cut short by the server's death.
@@ -58,4 +60,18 @@ pub fn unknown_operation(name: &str) -> Failure {
         "unknown_operation",
         format!("This server has no operation named {name:?} any more."),
     )
+}
+
+/// How long to wait after the `attempts`-th attempt to tell of a job's end has failed, or that it is given up. The
+/// schedule has a pause for each, up to a fifth longer as `random` has it, so that many do not come at once; whoever
+/// is to be told may have asked for more.
+pub fn next_delivery(
+    attempts: u32,
+    schedule: &[Duration],
+    asked: Option<Duration>,
+    random: u32,
+) -> Option<Duration> {
+    let pause = schedule.get(attempts.saturating_sub(1) as usize)?;
+    let jitter = pause.mul_f64(f64::from(random) / f64::from(u32::MAX) / 5.0);
+    Some((*pause + jitter).max(asked.unwrap_or_default()))
 }

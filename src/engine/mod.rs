@@ -2,6 +2,7 @@
 //!
 //! Puts the store, the live table and the runner together. Knows no HTTP.
 
+mod callbacks;
 mod caller;
 mod deadline;
 mod feed;
@@ -28,6 +29,8 @@ use crate::job::{Event, Job, JobId, Seq};
 use crate::operations::{LogReader, Outside, Registry, check_wishes, make_whole};
 use crate::roots::Roots;
 use crate::store::{self, Filter, NewJob, Store, Uploads};
+use callbacks::Outbox;
+pub use callbacks::{Delivering, Message, Messenger, Verdict};
 pub use caller::Caller;
 use feed::Feed;
 pub use feed::Follower;
@@ -53,12 +56,13 @@ pub struct Engine {
     registry: Arc<Registry>,
     roots: Arc<Roots>,
     outside: Arc<Outside>,
-    monitor: Monitor,
+    monitor: Arc<Monitor>,
     fatal: watch::Receiver<Option<String>>,
     idle: Arc<Idle>,
     sweeper: Arc<Sweeper>,
     keys: Arc<Keys>,
     takings: Arc<Takings>,
+    outbox: Arc<Outbox>,
     feed: Arc<Feed>,
     /// True once the server stops: nobody waits any longer.
     stopping: watch::Sender<bool>,
@@ -393,6 +397,16 @@ impl Engine {
     /// Becomes some text if the store fails beyond repair: time to end the process.
     pub fn fatal(&self) -> watch::Receiver<Option<String>> {
         self.fatal.clone()
+    }
+
+    /// Says who tells of the ends of jobs; nobody is told before.
+    pub fn set_messenger(&self, messenger: Arc<dyn Messenger>) {
+        self.outbox.set_messenger(messenger);
+    }
+
+    /// The way to other servers.
+    pub fn outside(&self) -> &Arc<Outside> {
+        &self.outside
     }
 
     /// Lets nobody wait any longer: whoever does is answered with the job as it is.

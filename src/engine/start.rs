@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
+use super::callbacks::Outbox;
 use super::feed::Feed;
 use super::idle::Idle;
 use super::live::Live;
@@ -30,6 +31,8 @@ struct Desk {
     idle: OnceLock<Arc<Idle>>,
     feed: Arc<Feed>,
     ended: Arc<Notify>,
+    /// Somebody is to be told of an end.
+    to_tell: Arc<Notify>,
     runner: Arc<Runner>,
     fatal: watch::Sender<Option<String>>,
 }
@@ -54,6 +57,9 @@ impl Observer for Desk {
                     self.abandon(job.seq);
                 }
                 self.live.publish(&job);
+                if job.delivery_due().is_some() {
+                    self.to_tell.notify_one();
+                }
                 if job.is_terminal() {
                     self.ended.notify_one();
                 } else if job.cancel_requested {
@@ -115,11 +121,13 @@ impl Engine {
             Arc::clone(&feed),
             config.limits.clone(),
         );
+        let to_tell = Arc::new(Notify::new());
         let desk = Arc::new(Desk {
             live: Arc::clone(&live),
             idle: OnceLock::new(),
             feed: Arc::clone(&feed),
             ended: Arc::clone(&ended),
+            to_tell: Arc::clone(&to_tell),
             runner: Arc::clone(&runner),
             fatal,
         });
@@ -165,7 +173,16 @@ impl Engine {
             live: Arc::clone(&live),
             ended,
         });
+        let monitor = Arc::new(Monitor::new(&found.monitor_key));
+        let outbox = Arc::new(Outbox::new(
+            Arc::clone(&store),
+            Arc::clone(&live),
+            Arc::clone(&monitor),
+            config.callbacks.clone(),
+            to_tell,
+        ));
         let duties = vec![
+            tokio::spawn(Arc::clone(&outbox).run()),
             tokio::spawn({
                 let runner = Arc::clone(&runner);
                 async move { runner.show_progress().await }
@@ -185,7 +202,8 @@ impl Engine {
             registry,
             roots,
             outside,
-            monitor: Monitor::new(&found.monitor_key),
+            monitor,
+            outbox,
             fatal: fatal_seen,
             idle,
             sweeper,

@@ -64,10 +64,7 @@ impl Sweeper {
                 }
             }
             let clock_is_old = now.0 - stored.0 >= CLOCK_PERIOD.as_millis() as i64;
-            if !more
-                && (clock_is_old || !sweep.is_empty())
-                && self.store.next_due().await?.is_some()
-            {
+            if !more && (clock_is_old || !sweep.is_empty()) && self.needs_clock().await? {
                 sweep.clock = Some(now);
                 *stored = now;
             }
@@ -84,13 +81,21 @@ impl Sweeper {
         if self.idle.is_crowded() {
             self.write_touches().await?;
         }
-        let next = self.store.next_due().await?;
-        Ok(next.map(|due| {
+        let Some(due) = self.store.next_due().await? else {
+            return Ok(self.needs_clock().await?.then_some(CLOCK_PERIOD));
+        };
+        Ok(Some({
             let until_due =
                 Duration::from_millis((due.0 - self.store.clock().now().0).max(0) as u64);
             // A little late rather than a little early, and once too often.
             until_due.min(CLOCK_PERIOD) + Duration::from_millis(20)
         }))
+    }
+
+    /// Whether anything goes by the clock: jobs that expire, or that somebody is to be told of.
+    async fn needs_clock(&self) -> Result<bool, Error> {
+        let next = self.store.next_due().await?;
+        Ok(next.is_some() || self.store.next_delivery(IdleMs(i64::MIN)).await?.is_some())
     }
 
     /// Writes down what was touched.

@@ -2,6 +2,7 @@
 
 mod access;
 mod body;
+mod callback;
 mod cors;
 mod dialects;
 mod download;
@@ -41,6 +42,7 @@ use crate::job::{Job, Wishes};
 use crate::tokens::Tokens;
 use access::Access;
 pub use body::Body;
+use callback::Webhooks;
 use dialects::native;
 use guard::{Facts, Guard, Pass};
 use params::Bounds;
@@ -72,6 +74,11 @@ pub struct App {
 impl App {
     /// Puts one together, for whoever shows one of `tokens`; for anybody if there are none.
     pub fn new(engine: Arc<Engine>, config: &Config, tokens: Arc<Tokens>) -> Self {
+        let webhooks = Webhooks {
+            outside: Arc::clone(engine.outside()),
+            secrets: config.callbacks.secrets.clone(),
+        };
+        engine.set_messenger(Arc::new(webhooks));
         let base = config.public_url.as_ref().map(ToString::to_string);
         let base = base.as_deref().unwrap_or("/");
         let openapi = openapi::bytes(engine.registry(), &config.dialects, base);

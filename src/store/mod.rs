@@ -547,6 +547,24 @@ impl Store {
         self.read(rows::select_next_due).await
     }
 
+    /// Up to `most` jobs of whose end somebody is to be told by `now`, and at which URL; the longest due first.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub async fn deliveries(&self, now: IdleMs, most: usize) -> Result<Vec<(Seq, String)>, Error> {
+        self.read(move |connection| rows::select_deliveries(connection, now, most))
+            .await
+    }
+
+    /// When the next telling is due that is not due by `now`, if there is one.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub async fn next_delivery(&self, now: IdleMs) -> Result<Option<IdleMs>, Error> {
+        self.read(move |connection| rows::select_next_delivery(connection, now))
+            .await
+    }
+
     /// Executes what the sweeper decided, in one commit.
     ///
     /// # Errors

@@ -278,6 +278,32 @@ pub(super) fn select_next_due(connection: &Connection) -> Result<Option<IdleMs>,
         .map(IdleMs))
 }
 
+/// Up to `most` jobs of whose end somebody is to be told by `now`, and at which URL.
+pub(super) fn select_deliveries(
+    connection: &Connection,
+    now: IdleMs,
+    most: usize,
+) -> Result<Vec<(Seq, String)>, Error> {
+    let query = "select seq, wishes ->> '$.callback.url' from job
+         where delivery_due <= ? and doomed = 0 order by delivery_due, seq limit ?";
+    let mut statement = connection.prepare_cached(query)?;
+    let rows = statement.query_map(params![now.0, most as i64], |row| {
+        Ok((Seq(row.get(0)?), row.get(1)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// When the next telling is due that is not due by `now`.
+pub(super) fn select_next_delivery(
+    connection: &Connection,
+    now: IdleMs,
+) -> Result<Option<IdleMs>, Error> {
+    let query = "select min(delivery_due) from job where delivery_due > ?";
+    let mut statement = connection.prepare_cached(query)?;
+    let due = statement.query_row([now.0], |row| row.get::<_, Option<i64>>(0))?;
+    Ok(due.map(IdleMs))
+}
+
 /// Moves when an ended job is due. A crash just after this has lost nothing: it is late, never early.
 pub(super) fn rearm(connection: &Connection, seq: Seq, due: IdleMs) -> Result<(), Error> {
     connection
