@@ -24,6 +24,7 @@ pub(super) const CODES: &[(StatusCode, &str)] = &[
     (StatusCode::FORBIDDEN, "token_required_behind_proxy"),
     (StatusCode::NOT_FOUND, "not_found"),
     (StatusCode::NOT_FOUND, "no_result"),
+    (StatusCode::NOT_FOUND, "result_gone"),
     (StatusCode::NOT_FOUND, "result_not_ready"),
     (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
     (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
