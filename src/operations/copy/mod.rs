@@ -189,14 +189,18 @@ fn make(
 /// The folder that the copy is made in, and what an earlier attempt may have left there.
 fn begin(context: &Context, target: &Target, draft: &Draft<'_>) -> Result<(Dir, Earlier), Stop> {
     let now = epoch(target.dir());
+    let is_there = target.dir().symlink_metadata(draft.name()).is_ok();
     let begun: Option<Begun> = context.intent()?;
-    let earlier = match begun {
-        None => Earlier::Nothing,
-        Some(begun) if begun.epoch.is_some() && begun.epoch == now => Earlier::Kept,
+    let earlier = match &begun {
+        Some(Begun { epoch: Some(then) }) if Some(then) == now.as_ref() => Earlier::Kept,
         Some(_) => Earlier::Doubtful,
+        // Nobody knows from when it is.
+        None if is_there => Earlier::Doubtful,
+        None => Earlier::Nothing,
     };
-    if earlier == Earlier::Nothing {
-        context.intend(&Begun { epoch: now })?;
+    if begun.is_none() {
+        let epoch = now.filter(|_| !is_there);
+        context.intend(&Begun { epoch })?;
     }
     let open = || {
         match make_folder(target.dir(), draft.name()) {
