@@ -144,7 +144,7 @@ fn what_is_wrong_is_said() {
     );
     assert_eq!(
         client.get("/v1/operations/", 200).json()["operations"][0]["name"],
-        "copy"
+        "compare"
     );
     assert_eq!(client.get("/healthz", 200).json()["status"], "ok");
     server.stop();

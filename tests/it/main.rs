@@ -2,6 +2,7 @@
 
 mod access;
 mod browser;
+mod callback;
 mod client;
 mod clock;
 mod command;

@@ -1,7 +1,7 @@
 //! A server of somebody else's, which answers as a test wants and remembers what it was asked.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +11,7 @@ pub(crate) struct Ask {
     pub method: String,
     pub path: String,
     pub headers: HashMap<String, String>,
+    pub body: Vec<u8>,
     /// How often somebody had asked before.
     pub before: usize,
 }
@@ -116,7 +117,8 @@ pub(crate) fn serve(ask: &Ask, stream: &mut TcpStream, bytes: &[u8], tag: &str, 
 }
 
 fn read(stream: &mut TcpStream, asked: &Mutex<Vec<Ask>>) -> Option<Ask> {
-    let mut lines = BufReader::new(stream).lines();
+    let mut stream = BufReader::new(stream);
+    let mut lines = (&mut stream).lines();
     let first = lines.next()?.ok()?;
     let (method, rest) = first.split_once(' ')?;
     let path = rest.strip_suffix(" HTTP/1.1")?;
@@ -128,11 +130,17 @@ fn read(stream: &mut TcpStream, asked: &Mutex<Vec<Ask>>) -> Option<Ask> {
         };
         headers.insert(name.to_ascii_lowercase(), value.to_owned());
     }
+    let length = headers
+        .get("content-length")
+        .map_or(Ok(0), |text| text.parse());
+    let mut body = vec![0; length.ok()?];
+    stream.read_exact(&mut body).ok()?;
     let mut asked = asked.lock().expect("no panic");
     let ask = Ask {
         method: method.to_owned(),
         path: path.to_owned(),
         headers,
+        body,
         before: asked.len(),
     };
     asked.push(ask.clone());

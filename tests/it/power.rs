@@ -176,7 +176,7 @@ fn nothing_acknowledged_is_lost_with_the_power() {
         assert!(lost.is_empty(), "cut {cut}: {lost:#?}");
     }
     let jobs = rig.told().jobs.len();
-    assert!(jobs > 100, "{jobs} jobs say little");
+    assert!(jobs > 40, "{jobs} jobs say little");
     server.stop();
 }
 

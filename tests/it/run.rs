@@ -84,7 +84,11 @@ fn what_goes_wrong_is_said_in_words_and_in_the_exit_code() {
         assert!(said.contains(words), "{arguments:?}: {said}");
     };
     check(&["zip", "path=docs/nothing"], 1, "source_not_found");
-    check(&["unzip"], 2, "there are: copy, fetch, zip");
+    check(
+        &["unzip"],
+        2,
+        "there are: compare, copy, extract, fetch, merge, zip",
+    );
     check(&["zip", "path"], 2, "NAME=VALUE");
     check(&["zip"], 2, "required");
     check(

@@ -1,0 +1,276 @@
+//! Whoever asked for it is told of a job's end.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use standardwebhooks::Webhook;
+
+use crate::harness::{Client, Site, wait_for};
+use crate::origin::{Ask, Origin, reply};
+
+const SECRETS: [&str; 2] = [
+    "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3",
+    "whsec_YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4",
+];
+
+fn settings(schedule: &str) -> String {
+    format!("[callbacks]\nsecrets = {SECRETS:?}\nschedule = {schedule}\n")
+}
+
+/// Submits a job that zips one small file; gives its id.
+fn zip(client: &Client, site: &Site, options: &str) -> String {
+    site.write("a.txt", b"a");
+    let path = format!("/v1/operations/zip?{options}");
+    let job = client.post(&path, &json!({ "path": "/docs/a.txt" }), 202);
+    job.json()["id"].as_str().expect("an id").to_owned()
+}
+
+/// The job once its telling is over.
+fn told(client: &Client, id: &str) -> Value {
+    wait_for("the callback", || {
+        let job = client.get(&format!("/v1/jobs/{id}"), 200).json();
+        let state = job["callback"]["state"]
+            .as_str()
+            .expect("a state")
+            .to_owned();
+        (state != "pending").then_some(job)
+    })
+}
+
+/// A receiver that answers each request in turn, and the last for ever.
+fn receiver(answers: &'static [&'static str]) -> Origin {
+    Origin::new(move |ask, stream| {
+        let answer = answers[ask.before.min(answers.len() - 1)];
+        let (status, headers) = answer.split_once('|').unwrap_or((answer, ""));
+        crate::origin::write(stream, &reply(status, headers, b""));
+    })
+}
+
+fn verify(secret: &str, ask: &Ask) -> bool {
+    let mut headers = http::HeaderMap::new();
+    for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+        headers.insert(name, ask.header(name).parse().expect("a header"));
+    }
+    let webhook = Webhook::new(secret).expect("a secret");
+    webhook.verify(&ask.body, &headers).is_ok()
+}
+
+#[test]
+fn a_get_names_the_job_and_a_post_shows_it_signed() {
+    let site = Site::new();
+    let server = site.serve_configured(&settings("[]"));
+    let client = server.client();
+    let receiver = receiver(&["204 No Content"]);
+    let options = format!("callback={}%3Fx=1", receiver.url("/done"));
+    let id = zip(&client, &site, &options);
+    let job = told(&client, &id);
+    let expected = json!({ "url": receiver.url("/done?x=1"), "state": "delivered", "attempts": 1, "lastError": null });
+    assert_eq!(job["callback"], expected);
+    let get = &receiver.asked()[0];
+    assert_eq!(
+        (&*get.method, &*get.path),
+        ("GET", &*format!("/done?x=1&jobId={id}"))
+    );
+
+    let options = format!("callback={}&callback-method=POST", receiver.url("/hook"));
+    let id = zip(&client, &site, &options);
+    told(&client, &id);
+    let asked = receiver.asked();
+    let post = &asked[1];
+    assert_eq!((&*post.method, &*post.path), ("POST", "/hook"));
+    assert_eq!(post.header("webhook-id"), id);
+    for secret in SECRETS {
+        assert!(verify(secret, post), "{post:?}");
+    }
+    assert!(!verify("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY4", post));
+    let event: Value = serde_json::from_slice(&post.body).expect("JSON");
+    assert_eq!(event["type"], "job.succeeded");
+    assert_eq!(event["data"]["id"], *id);
+    assert_eq!(event["data"]["params"]["path"], "/docs/a.txt");
+    assert_eq!(event["timestamp"], event["data"]["finishedAt"]);
+    server.stop();
+}
+
+#[test]
+fn a_failure_and_a_cancel_are_told_too_and_long_messages_are_cut() {
+    let site = Site::new();
+    let server = site.serve_configured(&settings("[]"));
+    let client = server.client();
+    let receiver = receiver(&["200 OK"]);
+    let options = format!("callback={}&callback-method=POST", receiver.url("/"));
+    let nothing: Vec<_> = (0..900).map(|n| format!("/docs/{n:0>30}")).collect();
+    let params = json!({ "path": nothing });
+    let path = format!("/v1/operations/zip?{options}");
+    let id = client.post(&path, &params, 202).json()["id"].clone();
+    told(&client, id.as_str().expect("an id"));
+    let asked = receiver.asked();
+    assert!(asked[0].body.len() < 20_000, "{}", asked[0].body.len());
+    let event: Value = serde_json::from_slice(&asked[0].body).expect("JSON");
+    assert_eq!(event["type"], "job.failed");
+    assert_eq!(event["data"]["error"]["code"], "source_not_found");
+    assert_eq!(event["data"]["params"], Value::Null);
+    server.stop();
+}
+
+#[test]
+fn it_is_tried_again_as_the_schedule_and_the_receiver_say() {
+    let site = Site::new();
+    let server = site.serve_configured(&settings(r#"["100ms", "100ms"]"#));
+    let client = server.client();
+    let cases: [(&'static [&'static str], &str, u64, &str); 4] = [
+        (
+            &[
+                "503 Unavailable|retry-after: 1\r\n",
+                "500 Broken",
+                "202 Accepted",
+            ],
+            "delivered",
+            3,
+            "",
+        ),
+        (&["500 Broken"], "failed", 3, "500"),
+        (&["410 Gone"], "failed", 1, "410"),
+        // Not followed: nobody asks for the other address.
+        (&["302 Found|location: /elsewhere\r\n"], "failed", 3, "302"),
+    ];
+    for (answers, state, attempts, error) in cases {
+        let receiver = receiver(answers);
+        let id = zip(&client, &site, &format!("callback={}", receiver.url("/")));
+        let job = told(&client, &id);
+        assert_eq!(job["callback"]["state"], state, "{job}");
+        assert_eq!(job["callback"]["attempts"], attempts, "{job}");
+        let said = job["callback"]["lastError"].as_str().unwrap_or_default();
+        assert!(
+            said.contains(error) && said.is_empty() == error.is_empty(),
+            "{job}"
+        );
+        let asked = receiver.asked();
+        assert_eq!(asked.len() as u64, attempts);
+        assert!(
+            asked.iter().all(|ask| ask.path.starts_with("/?jobId=")),
+            "{asked:?}"
+        );
+    }
+    server.stop();
+}
+
+#[test]
+fn a_kill_between_attempts_loses_no_callback() {
+    let site = Site::new();
+    let settings = settings(r#"["1s", "1s"]"#);
+    let is_up = Arc::new(AtomicBool::new(false));
+    let receiver = Origin::new({
+        let is_up = Arc::clone(&is_up);
+        move |_, stream| {
+            let status = if is_up.load(Ordering::Relaxed) {
+                "200 OK"
+            } else {
+                "503 Unavailable"
+            };
+            crate::origin::write(stream, &reply(status, "", b""));
+        }
+    });
+    let server = site.serve_configured(&settings);
+    let id = zip(
+        &server.client(),
+        &site,
+        &format!("callback={}", receiver.url("/")),
+    );
+    wait_for("an attempt that fails", || {
+        let job = server.client().get(&format!("/v1/jobs/{id}"), 200).json();
+        (job["callback"]["attempts"] == 1).then_some(())
+    });
+    server.kill();
+    is_up.store(true, Ordering::Relaxed);
+    let server = site.serve_configured(&settings);
+    let job = told(&server.client(), &id);
+    assert_eq!(job["callback"]["state"], "delivered", "{job}");
+    assert_eq!(receiver.asked().len(), 2);
+    server.stop();
+}
+
+#[test]
+fn a_job_stays_until_its_callback_is_over() {
+    let site = Site::new();
+    let settings = format!("idle-timeout = \"1s\"\n{}", settings(r#"["3s"]"#));
+    let server = site.serve_configured(&settings);
+    let client = server.client();
+    let receiver = receiver(&["503 Unavailable", "200 OK"]);
+    let id = zip(&client, &site, &format!("callback={}", receiver.url("/")));
+    // Nobody looks at it meanwhile, for three times its idle time.
+    wait_for("the second attempt", || {
+        (receiver.asked().len() == 2).then_some(())
+    });
+    assert_eq!(client.get("/v1/jobs", 200).json()["jobs"][0]["id"], *id);
+    wait_for("its end", || {
+        let jobs = client.get("/v1/jobs", 200).json();
+        (jobs["jobs"] == json!([])).then_some(())
+    });
+    client.get(&format!("/v1/jobs/{id}"), 404);
+    server.stop();
+}
+
+#[test]
+fn a_receiver_that_hangs_or_never_ends_holds_up_nobody_else() {
+    let site = Site::new();
+    let server = site.serve_configured(&settings(r#"["1h"]"#));
+    let client = server.client();
+    // Connections are made and nobody answers.
+    let silent = TcpListener::bind("127.0.0.2:0").expect("a port");
+    let silent = silent.local_addr().expect("its address");
+    for _ in 0..4 {
+        zip(&client, &site, &format!("callback=http://{silent}/"));
+    }
+    let endless = Origin::new(|_, stream| {
+        let piece = [b'x'; 4096];
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+        while stream
+            .write_all(b"1000\r\n")
+            .and_then(|()| stream.write_all(&piece))
+            .and_then(|()| stream.write_all(b"\r\n"))
+            .is_ok()
+        {}
+    });
+    let id = zip(&client, &site, &format!("callback={}", endless.url("/")));
+    let began = std::time::Instant::now();
+    assert_eq!(told(&client, &id)["callback"]["state"], "delivered");
+    assert!(
+        began.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        began.elapsed()
+    );
+    server.stop();
+}
+
+#[test]
+fn an_address_that_must_not_be_called_is_refused_at_once() {
+    let site = Site::new();
+    site.write("a.txt", b"a");
+    let server = site.serve();
+    let client = server.client();
+    for url in [
+        "http://169.254.169.254/",
+        "ftp://a.example/",
+        "http://u:p@a.example/",
+        "x",
+        "http://[fe80::1]/",
+    ] {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("callback", url)
+            .finish();
+        let path = format!("/v1/operations/zip?{query}");
+        let refused = client
+            .post(&path, &json!({ "path": "/docs/a.txt" }), 422)
+            .json();
+        assert_eq!(
+            refused["errors"][0]["pointer"], "?callback",
+            "{url}: {refused}"
+        );
+    }
+    assert_eq!(client.get("/v1/jobs", 200).json()["jobs"], json!([]));
+    server.stop();
+}
