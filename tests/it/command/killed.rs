@@ -5,6 +5,13 @@ use serde_json::json;
 use super::{declaration, processes, result, serve_script, submit, work_folders};
 use crate::harness::{Site, wait_for};
 
+/// Those who sleep for so long; not the shells, whose scripts say it too.
+fn sleepers(seconds: &str) -> Vec<String> {
+    let mut all = processes(seconds);
+    all.retain(|line| line.contains(&format!(": sleep {seconds}")));
+    all
+}
+
 /// Kills the server while its command and some of what it has started run; gives the job's end at the next start.
 fn killed(number: u32, more: &str) -> serde_json::Value {
     let site = Site::new();
@@ -20,25 +27,24 @@ fn killed(number: u32, more: &str) -> serde_json::Value {
     let server = serve_script(&site, &script, more);
     let id = submit(server.client(), &json!({}));
     wait_for("the command's sign", || sign.exists().then_some(()));
-    wait_for("its own program", || {
-        (processes(&direct).len() == 1).then_some(())
-    });
+    let are_there = || (sleepers(&direct).len(), sleepers(&others).len()) == (1, 3);
+    wait_for("all of them", || are_there().then_some(()));
     server.kill();
     wait_for("the end of the command", || {
-        processes(&direct).is_empty().then_some(())
+        sleepers(&direct).is_empty().then_some(())
     });
-    let left = processes(&others).len();
-    assert!(left >= 3, "what it had started is still there: {left}");
+    let left = sleepers(&others).len();
+    assert_eq!(left, 3, "what it had started is still there");
     assert_eq!(work_folders(&site), 1);
 
     // Another server, with data of its own, leaves them alone.
     let elsewhere = Site::new();
     elsewhere.serve_configured(&declaration("true", "")).stop();
-    assert_eq!(processes(&others).len(), left);
+    assert_eq!(sleepers(&others).len(), left);
 
     let server = serve_script(&site, &script, more);
     // They are gone before anything is answered.
-    let left = processes(&others);
+    let left = sleepers(&others);
     assert!(left.is_empty(), "{left:?}");
     let job = server.client().ended(&id);
     if job["status"] == "succeeded" {

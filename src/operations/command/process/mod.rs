@@ -178,7 +178,7 @@ impl Process {
     pub(super) fn end(&mut self) -> io::Result<ExitStatus> {
         // Until it is waited for, its number is nobody else's: neither as a process nor as a group.
         self.kill();
-        system::kill_strays(&self.tag);
+        system::kill_strays(&self.tag, self.child.id());
         // Nobody else waits for the lock while it ends.
         #[cfg(unix)]
         unix::await_exit(&self.child);

@@ -26,7 +26,7 @@ pub(super) fn has_members(_group: u32) -> bool {
     false
 }
 
-pub(super) fn kill_strays(_tag: &str) {}
+pub(super) fn kill_strays(_tag: &str, _leader: u32) {}
 
 /// Does nothing here.
 pub(crate) fn become_reaper() {}

@@ -19,12 +19,22 @@ use rustix::process::{
 };
 
 use super::CHILDREN;
-use proc::Entry;
+use proc::{Entry, Tag};
 
 /// The variable that all that a command starts inherits.
 pub(super) const TAG: &str = "CLOAKROOM_ATTEMPT";
 /// How long it is tried to kill what starts more of itself meanwhile.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between two looks for more.
+const LOOK: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 20_000_000,
+};
+/// How often it is looked again for somebody who is just becoming another program.
+const LOOKS: u32 = 5;
+/// Who is older than the one who looks by so many ticks (of which a second has 100) becomes nothing else.
+const YOUNG: u64 = 1000;
 
 /// Whether orphans come to us.
 static IS_REAPER: AtomicBool = AtomicBool::new(false);
@@ -81,17 +91,20 @@ pub(super) fn has_members(group: u32) -> bool {
     proc::entries().any(|entry| entry.group == group && !entry.is_zombie)
 }
 
-/// Kills all that was started by the attempt with this tag, and takes the status of orphans.
-pub(super) fn kill_strays(tag: &str) {
-    let is_stray = |entry: &Entry| {
-        if let Some(found) = entry.tag() {
-            return found == tag;
-        }
+/// Kills all that was started by the attempt with this tag, and takes the status of orphans. The process that leads
+/// it was not waited for.
+pub(super) fn kill_strays(tag: &str, leader: u32) {
+    // Nothing that it has started is older.
+    let since = proc::entry(leader).map_or(0, |leader| leader.started);
+    let is_stray = |entry: &Entry, found: &Tag| match found {
+        Tag::Is(found) => found == tag,
         // Who has put off the tag is known by having come to us, if nobody else's orphan can be meant.
-        let children = CHILDREN.lock();
-        children.len() <= 1 && is_orphan(entry, &children)
+        Tag::None | Tag::Unknown => {
+            let children = CHILDREN.lock();
+            children.len() <= 1 && is_orphan(entry, &children)
+        }
     };
-    if !kill_all(is_stray) {
+    if kill_all(since, is_stray).is_none() {
         tracing::error!("what a command has started does not go away");
     }
     reap();
@@ -102,20 +115,21 @@ pub(crate) fn kill_leftovers(data: &Path) {
     let Ok(data_tag) = data_tag(data) else {
         return;
     };
-    let is_leftover = |entry: &Entry| {
-        entry
-            .tag()
-            .and_then(|tag| server_of(&tag, &data_tag))
-            .is_some_and(|(pid, started)| {
-                proc::entry(pid).is_none_or(|server| server.started != started)
-            })
+    let is_leftover = |_: &Entry, tag: &Tag| {
+        let Tag::Is(tag) = tag else {
+            return false;
+        };
+        server_of(tag, &data_tag).is_some_and(|(pid, started)| {
+            proc::entry(pid).is_none_or(|server| server.started != started)
+        })
     };
-    if !proc::entries().any(|entry| is_leftover(&entry)) {
-        return;
-    }
-    tracing::warn!("commands of a server that was killed are still there, and are killed too");
-    if !kill_all(is_leftover) {
-        tracing::error!("what an earlier server has started does not go away");
+    match kill_all(0, is_leftover) {
+        Some(0) => {}
+        Some(killed) => tracing::warn!(
+            killed,
+            "commands of a server that was killed were still there"
+        ),
+        None => tracing::error!("what an earlier server has started does not go away"),
     }
 }
 
@@ -126,43 +140,52 @@ fn server_of(tag: &str, data_tag: &str) -> Option<(u32, u64)> {
     Some(server)
 }
 
-/// Kills every process of a kind, and those that it starts meanwhile; false if some are left.
-fn kill_all(is_meant: impl Fn(&Entry) -> bool) -> bool {
+/// Kills every process of a kind that was started since then, and those that it starts meanwhile. Says how many; none
+/// if some are left.
+fn kill_all(since: u64, is_meant: impl Fn(&Entry, &Tag) -> bool) -> Option<usize> {
+    let own = proc::entry(std::process::id())?;
     let until = Instant::now() + PATIENCE;
+    let (mut count, mut quiet) = (0, 0);
     while Instant::now() < until {
-        let meant: Vec<_> = proc::entries()
-            .filter(|entry| !entry.is_zombie && entry.pid != std::process::id())
-            .filter(&is_meant)
-            .collect();
-        if meant.is_empty() {
-            return true;
+        let (mut meant, mut is_unsure) = (Vec::new(), false);
+        for entry in proc::entries() {
+            if entry.is_zombie || entry.started < since || entry.pid == own.pid {
+                continue;
+            }
+            let tag = entry.tag();
+            // A process that has been like that for long has no environment at all.
+            is_unsure |= tag == Tag::Unknown && entry.started + YOUNG > own.started.max(since);
+            if is_meant(&entry, &tag) {
+                meant.push(entry);
+            }
+        }
+        quiet = if meant.is_empty() { quiet + 1 } else { 0 };
+        if quiet > 0 && (!is_unsure || quiet >= LOOKS) {
+            return Some(count);
         }
         let killed: Vec<_> = meant
             .iter()
             .filter_map(|entry| kill(entry, &is_meant))
             .collect();
+        count += killed.len();
         // Their ends, or time for one more look.
         let mut ends: Vec<_> = killed
             .iter()
             .map(|killed| PollFd::new(killed, PollFlags::IN))
             .collect();
-        let look = Timespec {
-            tv_sec: 0,
-            tv_nsec: 20_000_000,
-        };
-        let _ = poll(&mut ends, Some(&look));
+        let _ = poll(&mut ends, Some(&LOOK));
     }
-    false
+    None
 }
 
 /// Kills one process, and never another that has its number by now.
-fn kill(entry: &Entry, is_meant: impl Fn(&Entry) -> bool) -> Option<OwnedFd> {
+fn kill(entry: &Entry, is_meant: impl Fn(&Entry, &Tag) -> bool) -> Option<OwnedFd> {
     let pid = Pid::from_raw(entry.pid.cast_signed())?;
     match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(process) => {
             // From here on it is this one or none. Is it the one that was meant?
             let again = proc::entry(entry.pid)?;
-            if again.started == entry.started && is_meant(&again) {
+            if again.started == entry.started && is_meant(&again, &again.tag()) {
                 let _ = pidfd_send_signal(&process, Signal::KILL);
             }
             Some(process)

@@ -8,6 +8,20 @@ use super::TAG;
 /// The most of an environment that is looked through, in bytes; Linux allows more to nobody by default.
 const ENVIRONMENT_BYTES: u64 = 6 << 20;
 
+/// A process of the kernel's own (`PF_KTHREAD`): it has no environment.
+const KERNEL: u64 = 0x0020_0000;
+
+/// The tag that a process has inherited.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Tag {
+    /// It is just becoming another program, and has no environment yet.
+    Unknown,
+    /// It has none, or may not be looked at.
+    None,
+    /// It is this one.
+    Is(String),
+}
+
 /// One process at one moment.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -18,21 +32,24 @@ pub(super) struct Entry {
     pub(super) started: u64,
     /// It has ended and was not waited for.
     pub(super) is_zombie: bool,
+    is_kernel: bool,
 }
 
 impl Entry {
-    /// The tag that it has inherited, if it may be looked at and has one.
-    pub(super) fn tag(&self) -> Option<String> {
+    /// The tag that it has inherited.
+    pub(super) fn tag(&self) -> Tag {
         let mut environment = Vec::new();
-        File::open(format!("/proc/{}/environ", self.pid))
-            .ok()?
-            .take(ENVIRONMENT_BYTES)
-            .read_to_end(&mut environment)
-            .ok()?;
-        let tag = environment
-            .split(|byte| *byte == 0)
-            .find_map(|variable| variable.strip_prefix(TAG.as_bytes())?.strip_prefix(b"="))?;
-        String::from_utf8(tag.to_vec()).ok()
+        let read = File::open(format!("/proc/{}/environ", self.pid))
+            .and_then(|file| file.take(ENVIRONMENT_BYTES).read_to_end(&mut environment));
+        if let (Ok(0), false) = (&read, self.is_kernel) {
+            return Tag::Unknown;
+        }
+        let value = |variable: &[u8]| {
+            let value = variable.strip_prefix(TAG.as_bytes())?.strip_prefix(b"=")?;
+            String::from_utf8(value.to_vec()).ok()
+        };
+        let tag = environment.split(|byte| *byte == 0).find_map(value);
+        tag.map_or(Tag::None, Tag::Is)
     }
 }
 
@@ -54,6 +71,7 @@ pub(super) fn entry(pid: u32) -> Option<Entry> {
         is_zombie: fields
             .first()
             .is_some_and(|state| matches!(*state, "Z" | "X")),
+        is_kernel: fields.get(6)?.parse::<u64>().ok()? & KERNEL != 0,
         parent: fields.get(1)?.parse().ok()?,
         group: fields.get(2)?.parse().ok()?,
         started: fields.get(19)?.parse().ok()?,
