@@ -136,11 +136,14 @@ impl Takings {
 }
 
 impl Lease {
-    /// The last byte of the whole result was taken.
-    pub fn taken(&self) {
-        if let Some(taking) = self.takings.by_job.lock().get_mut(&self.seq) {
+    /// Tries to have the last byte of the whole result taken: `take` says whether it was. Meanwhile nobody begins.
+    pub fn taken_if<T>(&self, take: impl FnOnce() -> (bool, T)) -> T {
+        let mut by_job = self.takings.by_job.lock();
+        let (is_taken, value) = take();
+        if is_taken && let Some(taking) = by_job.get_mut(&self.seq) {
             taking.is_taken = true;
         }
+        value
     }
 }
 
@@ -179,10 +182,16 @@ impl Engine {
             Place::Blob(blob) if job.wishes.keep => {
                 (ResultReader::Blob(self.store.read_blob(*blob)), None)
             }
-            Place::Blob(blob) => match self.takings.begin(job.seq) {
-                Some(lease) => (ResultReader::Blob(self.store.read_blob(*blob)), Some(lease)),
-                None => return Ok(None),
-            },
+            Place::Blob(blob) => {
+                let Some(lease) = self.takings.begin(job.seq) else {
+                    return Ok(None);
+                };
+                // It may have been taken and forgotten since the job was looked at; from here on it stays.
+                if self.find(job.seq).await?.job.output().is_none() {
+                    return Ok(None);
+                }
+                (ResultReader::Blob(self.store.read_blob(*blob)), Some(lease))
+            }
             Place::File { path, modified_ns } => {
                 let (roots, path) = (Arc::clone(&self.roots), path.clone());
                 let (size, modified_ns) = (output.size, *modified_ns);

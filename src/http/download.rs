@@ -49,6 +49,8 @@ pub(super) async fn result(
     let Some(output) = job.output() else {
         return Err(without_result(job));
     };
+    // Conditions are looked at only where there is something to hand out.
+    let download = engine.download(job).await?.ok_or_else(gone)?;
     let text = |name: HeaderName| request.get(name).and_then(|value| value.to_str().ok());
     let tag = format!("\"{}\"", output.sha256);
     if text(IF_MATCH).is_some_and(|tags| !names(tags, &tag, false)) {
@@ -65,7 +67,6 @@ pub(super) async fn result(
     // A range of something else than the client has begun with would not fit: then it gets all of it.
     let range = text(RANGE)
         .filter(|_| *method == Method::GET && text(IF_RANGE).is_none_or(|range| range == tag));
-    let download = engine.download(job).await?.ok_or_else(gone)?;
     let (status, range) = match wanted(range, output.size) {
         Wanted::Whole => (StatusCode::OK, 0..output.size),
         Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),

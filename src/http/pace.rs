@@ -83,13 +83,31 @@ impl Pace {
         self.has_spent.store(true, Ordering::Relaxed);
     }
 
-    /// The connection's buffer is empty: the socket has taken everything.
-    fn flushed(&self) {
-        if self.has_spent.swap(false, Ordering::Relaxed)
-            && let Some(lease) = self.spent.lock().take()
-        {
-            lease.taken();
+    /// Lets the socket take bytes, which are all that the connection's buffer has: hyper hands over the whole of it. Where
+    /// they are the last of a whole result nobody else begins with it before it is clear whether they were taken.
+    fn write(
+        &self,
+        bytes: usize,
+        write: impl FnOnce() -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if !self.has_spent.load(Ordering::Relaxed) {
+            return write();
         }
+        let mut spent = self.spent.lock();
+        let Some(lease) = spent.as_ref() else {
+            return write();
+        };
+        let mut is_taken = false;
+        let written = lease.taken_if(|| {
+            let written = write();
+            is_taken = matches!(written, Poll::Ready(Ok(taken)) if taken == bytes);
+            (is_taken, written)
+        });
+        if is_taken {
+            self.has_spent.store(false, Ordering::Relaxed);
+            *spent = None;
+        }
+        written
     }
 }
 
@@ -269,7 +287,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.socket).poll_write(context, bytes);
+        let this = &mut *self;
+        let write = || Pin::new(&mut this.socket).poll_write(context, bytes);
+        let result = this.pace.write(bytes.len(), write);
         self.after_write(context, result)
     }
 
@@ -278,7 +298,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.socket).poll_write_vectored(context, slices);
+        let this = &mut *self;
+        let bytes = slices.iter().map(|slice| slice.len()).sum();
+        let write = || Pin::new(&mut this.socket).poll_write_vectored(context, slices);
+        let result = this.pace.write(bytes, write);
         self.after_write(context, result)
     }
 
@@ -287,12 +310,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // hyper calls this only once its own buffer is empty.
-        let flushed = Pin::new(&mut self.socket).poll_flush(context);
-        if matches!(flushed, Poll::Ready(Ok(()))) {
-            self.pace.flushed();
-        }
-        flushed
+        Pin::new(&mut self.socket).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -17,6 +17,7 @@ mod guard;
 mod harness;
 mod job;
 mod jobs;
+mod keep;
 mod life;
 mod lock;
 mod monitor;
