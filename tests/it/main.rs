@@ -20,6 +20,7 @@ mod jobs;
 mod keep;
 mod life;
 mod lock;
+mod log;
 mod monitor;
 mod openapi;
 mod origin;
