@@ -25,6 +25,7 @@ mod monitor;
 mod openapi;
 mod origin;
 mod outbound;
+mod output;
 mod plan;
 mod power;
 mod proxy;
