@@ -228,7 +228,8 @@ fn onedrive() -> Vec<(&'static str, Value)> {
         let source = json!({ "type": "string", "format": "uri" });
         let body = json!({
             "type": "object", "required": ["name"],
-            "properties": { "name": name(), "@microsoft.graph.sourceUrl": source, "@content.sourceUrl": source },
+            "anyOf": [{ "required": ["@microsoft.graph.sourceUrl"] }, { "required": ["@content.sourceUrl"] }],
+            "properties": { "name": name("string"), "@microsoft.graph.sourceUrl": source, "@content.sourceUrl": source },
         });
         let mut call = action(
             "onedriveUpload",
@@ -244,11 +245,12 @@ fn onedrive() -> Vec<(&'static str, Value)> {
         }
         call
     };
-    let text = json!({ "type": ["string", "null"] });
-    let reference =
-        json!({ "type": ["object", "null"], "properties": { "path": text, "id": text } });
+    let path = json!({ "type": ["string", "null"], "pattern": "^/drive/root:(/[^/:]+)+$" });
+    let id = json!({ "type": ["string", "null"], "pattern": "^[0-9]{1,15}$" });
+    let reference = json!({ "type": ["object", "null"], "properties": { "path": path, "id": id } });
+    let name = name(json!(["string", "null"]));
     let body =
-        json!({ "type": "object", "properties": { "parentReference": reference, "name": name() } });
+        json!({ "type": "object", "properties": { "parentReference": reference, "name": name } });
     let copy = action("onedriveCopy", "Copy an item", &body, false);
     vec![
         (
@@ -299,8 +301,12 @@ fn action(id: &str, summary: &str, body: &Value, is_required: bool) -> Value {
     })
 }
 
-fn name() -> Value {
-    json!({ "type": ["string", "null"], "minLength": 1, "maxLength": 255, "pattern": "^[^/\\u0000]+$" })
+/// An entry's name; `kind` is the type that it may have.
+fn name(kind: impl Into<Value>) -> Value {
+    json!({
+        "type": kind.into(), "minLength": 1, "maxLength": 255, "pattern": "^[^/\\u0000]+$",
+        "not": { "enum": [".", ".."] },
+    })
 }
 
 /// The replies of a call: its own, and what it may be refused with.
