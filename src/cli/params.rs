@@ -1,5 +1,7 @@
 //! `name=value` on the command line becomes JSON as an operation's schema has it.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::{EXIT_USAGE, Failure};
@@ -51,7 +53,19 @@ fn absolute(path: &str) -> Result<String, Failure> {
     if is_url(path) {
         return Ok(path.to_owned());
     }
-    let absolute = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+    // What is not there yet is named in a folder that is.
+    let new = || {
+        let path = Path::new(path);
+        let (folder, name) = (path.parent()?, path.file_name()?);
+        let folder = if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        };
+        Some(std::fs::canonicalize(folder).ok()?.join(name))
+    };
+    let absolute = std::fs::canonicalize(path)
+        .or_else(|_| new().map_or_else(|| std::path::absolute(path), Ok));
     let absolute =
         absolute.map_err(|e| Failure::new(EXIT_USAGE, format!("{path:?} is not a path: {e}")))?;
     Ok(absolute.to_string_lossy().into_owned())
@@ -101,6 +115,8 @@ mod tests {
             .canonicalize()
             .expect("its real path");
         check(&["path=."], json!({ "path": here }));
+        let new = here.parent().expect("a folder").join("not there yet");
+        check(&["path=../not there yet"], json!({ "path": new }));
         let input = params(&[], &["document=.".into()], &schema).map_err(|f| f.message);
         assert_eq!(input, Ok(json!({ "document": here })));
         let input = params(&[], &["document=https://a.test/b".into()], &schema);
