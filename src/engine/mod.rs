@@ -14,6 +14,7 @@ mod monitor;
 mod recovery;
 mod results;
 mod runner;
+mod sources;
 mod start;
 mod sweeper;
 mod types;
@@ -45,6 +46,7 @@ use monitor::Monitor;
 use results::Takings;
 pub use results::{Download, Lease, ResultReader};
 use runner::Runner;
+use sources::Sources;
 use sweeper::Sweeper;
 pub use types::{Page, StartError, Submission, SubmitError, Until, View};
 
@@ -62,6 +64,7 @@ pub struct Engine {
     sweeper: Arc<Sweeper>,
     keys: Arc<Keys>,
     takings: Arc<Takings>,
+    sources: Arc<Sources>,
     outbox: Arc<Outbox>,
     feed: Arc<Feed>,
     /// True once the server stops: nobody waits any longer.
@@ -121,6 +124,14 @@ impl Engine {
         if !faults.is_empty() {
             return Err(SubmitError::Invalid(faults));
         }
+        let caller = submission
+            .token
+            .clone()
+            .map_or(Caller::Anyone, Caller::Named);
+        let (sources, holds) = self
+            .hold_sources(&caller, &submission.params, &registered.description)
+            .await?;
+        submission.wishes.sources = sources;
         let params = submission.params.to_string().into();
         let uploads = uploads.as_mut().map(Uploads::take).unwrap_or_default();
         let new = NewJob {
@@ -137,6 +148,17 @@ impl Engine {
         if new.key.is_some() && !self.idle.touch(&job) {
             self.store.record(job.seq, Event::Delete).await?;
             return self.submitted(self.store.submit(new).await?);
+        }
+        if !job.is_terminal() {
+            self.sources.hold(job.seq, holds);
+            // It may have ended before they were there to be released.
+            if self
+                .live
+                .get(job.seq)
+                .is_none_or(|(_, job)| job.is_terminal())
+            {
+                self.sources.release(job.seq);
+            }
         }
         self.submitted(job)
     }

@@ -13,6 +13,7 @@ use super::live::Live;
 use super::monitor::Monitor;
 use super::results::Takings;
 use super::runner::Runner;
+use super::sources::Sources;
 use super::sweeper::Sweeper;
 use super::{Engine, StartError, recovery};
 use crate::config::Config;
@@ -31,6 +32,7 @@ struct Desk {
     idle: OnceLock<Arc<Idle>>,
     feed: Arc<Feed>,
     ended: Arc<Notify>,
+    sources: Arc<Sources>,
     /// Somebody is to be told of an end.
     to_tell: Arc<Notify>,
     runner: Arc<Runner>,
@@ -61,6 +63,7 @@ impl Observer for Desk {
                     self.to_tell.notify_one();
                 }
                 if job.is_terminal() {
+                    self.sources.release(job.seq);
                     self.ended.notify_one();
                 } else if job.cancel_requested {
                     self.runner.stop(job.seq);
@@ -77,6 +80,7 @@ impl Observer for Desk {
             Committed::Forgotten { seq, token } => {
                 self.abandon(seq);
                 self.live.forget(seq);
+                self.sources.release(seq);
                 if let Some(idle) = self.idle.get() {
                     idle.forget(seq);
                 }
@@ -121,12 +125,13 @@ impl Engine {
             Arc::clone(&feed),
             config.limits.clone(),
         );
-        let to_tell = Arc::new(Notify::new());
+        let (to_tell, sources) = (Arc::new(Notify::new()), Arc::new(Sources::default()));
         let desk = Arc::new(Desk {
             live: Arc::clone(&live),
             idle: OnceLock::new(),
             feed: Arc::clone(&feed),
             ended: Arc::clone(&ended),
+            sources: Arc::clone(&sources),
             to_tell: Arc::clone(&to_tell),
             runner: Arc::clone(&runner),
             fatal,
@@ -155,6 +160,7 @@ impl Engine {
         runner.set_store(Arc::clone(&store));
         for job in &found.active {
             live.publish(job);
+            sources.restore(&store, &idle, job).await?;
         }
         let report = recovery::recover(&store, &registry, &runner, &found).await?;
         tracing::info!(
@@ -196,6 +202,7 @@ impl Engine {
         store.set_slots(config.workers).await?;
         Ok(Self {
             takings: Takings::new(Arc::clone(&store)),
+            sources,
             store,
             live,
             runner,

@@ -39,6 +39,9 @@ pub enum SubmitError {
     /// The params do not fit.
     #[error("the params are not valid")]
     Invalid(Vec<Fault>),
+    /// A document is the result of a job that has none, or none yet.
+    #[error("{0}")]
+    NoResult(String),
     /// The store says no.
     #[error(transparent)]
     Store(#[from] store::Error),

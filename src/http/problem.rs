@@ -23,6 +23,7 @@ pub(super) const CODES: &[(StatusCode, &str)] = &[
     (StatusCode::FORBIDDEN, "prefetch"),
     (StatusCode::FORBIDDEN, "token_required_behind_proxy"),
     (StatusCode::NOT_FOUND, "not_found"),
+    (StatusCode::CONFLICT, "source_not_ready"),
     (StatusCode::NOT_FOUND, "no_result"),
     (StatusCode::NOT_FOUND, "result_gone"),
     (StatusCode::NOT_FOUND, "result_not_ready"),
@@ -276,6 +277,9 @@ impl From<SubmitError> for Problem {
                 let detail = "The params are not valid; errors says where.";
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_params", detail)
                     .with_faults(faults)
+            }
+            SubmitError::NoResult(detail) => {
+                Self::new(StatusCode::CONFLICT, "source_not_ready", detail)
             }
             SubmitError::Store(error) => error.into(),
         }

@@ -59,17 +59,19 @@ pub(super) fn retry_after(headers: &mut HeaderMap) {
 
 /// The version that the client has, if it says so and it is one of ours.
 pub(super) fn seen_version(request: &Parts) -> Option<Version> {
-    let tag = request
+    let tags = request
         .headers
-        .get(http::header::IF_NONE_MATCH)?
-        .to_str()
-        .ok()?;
-    let hex = tag
-        .strip_prefix("W/")
-        .unwrap_or(tag)
-        .strip_prefix('"')?
-        .strip_suffix('"')?;
-    i64::from_str_radix(hex, 16).ok().map(Version)
+        .get_all(http::header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|tags| tags.to_str().ok());
+    let versions = tags.flat_map(|tags| tags.split(',')).filter_map(|tag| {
+        let tag = tag.trim();
+        let tag = tag.strip_prefix("W/").unwrap_or(tag);
+        let hex = tag.strip_prefix('"')?.strip_suffix('"')?;
+        i64::from_str_radix(hex, 16).ok().map(Version)
+    });
+    // Of several the latest: a version never comes back.
+    versions.max()
 }
 
 /// A header that we made.

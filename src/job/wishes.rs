@@ -15,6 +15,9 @@ pub struct Wishes {
     /// Who is told when the job has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<Callback>,
+    /// The jobs whose results it reads, which stay until it has ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Seq>,
 }
 
 impl Default for Wishes {
@@ -23,6 +26,7 @@ impl Default for Wishes {
             keep: true,
             output: None,
             callback: None,
+            sources: Vec::new(),
         }
     }
 }

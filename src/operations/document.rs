@@ -10,9 +10,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::remote::RemoteReader;
+use super::result::open_output;
 use super::source::Source;
-use super::{Context, Fault, Stop, walk};
-use crate::job::{BlobId, Failure};
+use super::{Context, Description, Fault, Stop, walk};
+use crate::job::{BlobId, Failure, JobId, Place};
 use crate::store::BlobReader;
 
 /// A document, as params have it: a path or a URL, or an object that says where it is.
@@ -45,6 +46,11 @@ pub enum Tagged {
     Inline {
         /// The text.
         value: String,
+    },
+    /// The result of another job.
+    Job {
+        /// Which.
+        id: String,
     },
     /// What came with the submission.
     #[serde(rename_all = "camelCase")]
@@ -92,6 +98,15 @@ impl JsonSchema for Document {
                     "type": "object",
                     "properties": { "type": { "const": "inline" }, "value": { "type": "string" } },
                     "required": ["type", "value"],
+                    "additionalProperties": false,
+                },
+                {
+                    "type": "object",
+                    "properties": {
+                        "type": { "const": "job" },
+                        "id": { "type": "string", "pattern": "^[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{26}$" },
+                    },
+                    "required": ["type", "id"],
                     "additionalProperties": false,
                 },
                 // Only the server says this: what a part of a form or a raw body became.
@@ -188,16 +203,64 @@ impl Document {
             Self::Tagged(Tagged::Inline { value }) => {
                 Ok(Opened::Inline(Cursor::new(value.clone().into_bytes())))
             }
-            Self::Tagged(Tagged::Upload { blob, .. }) => {
-                let reader = context.store().read_blob(*blob);
-                Ok(Opened::Blob(BlobBytes {
-                    reader,
-                    number: 0,
-                    chunk: Bytes::new(),
-                }))
-            }
+            Self::Tagged(Tagged::Upload { blob, .. }) => Ok(blob_of(context, *blob)),
+            Self::Tagged(Tagged::Job { id }) => open_job(context, id),
         }
     }
+}
+
+fn blob_of(context: &Context, blob: BlobId) -> Opened<'_> {
+    Opened::Blob(BlobBytes {
+        reader: context.store().read_blob(blob),
+        number: 0,
+        chunk: Bytes::new(),
+    })
+}
+
+/// Opens another job's result. That whoever submitted may have it was found out then.
+fn open_job<'a>(context: &'a Context, id: &str) -> Result<Opened<'a>, Stop> {
+    let gone = || {
+        Failure::new(
+            "source_not_found",
+            format!("The result of job {id} is gone."),
+        )
+    };
+    let source: JobId = id.parse().map_err(|_| gone())?;
+    let job = context.block_on(context.store().job(source.seq()))?;
+    let job = job.map_err(io::Error::from)?.ok_or_else(gone)?;
+    let output = job.output().filter(|_| job.id == source).ok_or_else(gone)?;
+    match &output.place {
+        Place::Blob(blob) => Ok(blob_of(context, *blob)),
+        Place::File { path, modified_ns } => {
+            let file = open_output(context.roots(), path, output.size, *modified_ns);
+            Ok(Opened::File(file.ok_or_else(gone)?))
+        }
+        Place::Gone => Err(gone().into()),
+    }
+}
+
+/// The jobs whose results are documents among params, each with where it stands there.
+pub(crate) fn source_jobs(params: &Value, description: &Description) -> Vec<(String, String)> {
+    let mut jobs = Vec::new();
+    let mut look = |pointer: String, document: &Value| {
+        if let Ok(Tagged::Job { id }) = Tagged::deserialize(document) {
+            jobs.push((pointer, id));
+        }
+    };
+    for (name, value) in params.as_object().into_iter().flatten() {
+        if !description.inputs.contains_key(name) {
+            continue;
+        }
+        match value {
+            Value::Array(items) => {
+                for (number, item) in items.iter().enumerate() {
+                    look(format!("#/{name}/{number}"), item);
+                }
+            }
+            one => look(format!("#/{name}"), one),
+        }
+    }
+    jobs
 }
 
 /// Whether a text is meant as a URL: no path begins so.

@@ -46,7 +46,7 @@ pub use command::{Command, SpecError};
 pub use context::{Context, ProgressSink, Reason, Shared, Signal};
 pub use cores::Cores;
 pub use document::Document;
-pub(crate) use document::is_url;
+pub(crate) use document::{is_url, source_jobs};
 pub use log::{LOG_BYTES, Log, LogReader};
 pub use outside::Outside;
 pub use result::{Product, ResultWriter};

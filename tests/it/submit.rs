@@ -6,6 +6,7 @@ use std::thread;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::harness::{Client, Site, noise};
 
@@ -454,5 +455,37 @@ fn nothing_that_a_body_can_hold_makes_a_500() {
             Ok(())
         })
         .expect("no 500");
+    server.stop();
+}
+
+#[test]
+fn a_document_may_be_the_result_of_another_job() {
+    let site = Site::new();
+    site.write("a.txt", b"a");
+    let server = site.serve_example_with_docs();
+    let client = server.client();
+    let source = client.zip("/docs/a.txt");
+    client.ended(&source);
+    let archive = client.get(&format!("/v1/downloads/{source}"), 200).body;
+    let digest = |id: &str, status| {
+        let params = json!({ "document": { "type": "job", "id": id } });
+        client.post("/v1/operations/digest", &params, status).json()
+    };
+    let job = digest(&source, 202);
+    let ended = client.ended(job["id"].as_str().expect("an id"));
+    assert_eq!(ended["status"], "succeeded", "{ended}");
+    assert_eq!(ended["params"]["document"]["id"], *source);
+    let id = ended["id"].as_str().expect("an id");
+    let found = client.get(&format!("/v1/downloads/{id}"), 200).body;
+    let expected = hex::encode(Sha256::digest(&archive));
+    assert_eq!(String::from_utf8_lossy(&found).trim(), expected);
+
+    let failed = client.zip("/docs/nothing");
+    client.ended(&failed);
+    assert_eq!(digest(&failed, 409)["code"], "source_not_ready");
+    let unknown = digest("01JD3QXYZ0000000000000000A", 422);
+    assert_eq!(unknown["errors"][0]["pointer"], "#/document/id");
+    client.ask("DELETE", &format!("/v1/jobs/{source}"), &[], b"", 200);
+    digest(&source, 422);
     server.stop();
 }
