@@ -487,5 +487,5 @@ fn a_document_may_be_the_result_of_another_job() {
     assert_eq!(unknown["errors"][0]["pointer"], "#/document/id");
     client.ask("DELETE", &format!("/v1/jobs/{source}"), &[], b"", 200);
     digest(&source, 422);
-    server.stop();
+    drop(server);
 }
