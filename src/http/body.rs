@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::LazyLock;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use hyper::body::{Frame, SizeHint};
@@ -15,8 +15,14 @@ use super::files::FileStream;
 use crate::engine::{Download, Hold, Lease, ResultReader};
 use crate::store::CHUNK_BYTES;
 
-/// Chunks that all downloads together read ahead, 8 MiB: without one of them a download waits for its disk.
-static READ_AHEAD: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(32));
+/// Chunks that all downloads together hold, 8 MiB, those that wait in a connection's buffer among them.
+const CHUNKS_HELD: usize = 32;
+/// A download that gets none of them holds pieces, in bytes, and reads its chunk again for the next one.
+const PIECE_BYTES: usize = 32 * 1024;
+
+static CHUNKS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(CHUNKS_HELD));
+
+type Permit = SemaphorePermit<'static>;
 
 /// A reply's body.
 #[derive(Debug)]
@@ -46,13 +52,12 @@ impl Body {
     }
 }
 
-/// A blob, or a part of one, on its way out: a chunk is read ahead while the last is sent.
+/// A blob, or a part of one, on its way out: a chunk is read ahead while the last is sent, unless many others do.
 #[derive(Debug)]
 pub struct BlobStream {
     reader: ResultReader,
-    number: u32,
-    /// Bytes of the next chunk that are not wanted.
-    skip: usize,
+    /// Where the next byte is.
+    position: u64,
     remaining: u64,
     /// Kept from expiry until the last byte is on its way.
     _hold: Hold,
@@ -62,30 +67,51 @@ pub struct BlobStream {
     next: Option<Read>,
 }
 
-/// A chunk that is being read.
+/// Bytes that are being read.
 #[derive(Debug)]
-struct Read {
-    chunk: JoinHandle<io::Result<Option<Bytes>>>,
-    _permit: Option<SemaphorePermit<'static>>,
-}
+struct Read(JoinHandle<io::Result<Bytes>>);
 
 impl Read {
-    fn start(reader: ResultReader, number: u32, permit: Option<SemaphorePermit<'static>>) -> Self {
-        Self {
-            chunk: tokio::task::spawn_blocking(move || reader.chunk(number)),
-            _permit: permit,
-        }
+    /// At most so many bytes from `position` on: as far as its chunk goes, or where that may not be held as a piece of it.
+    fn start(reader: ResultReader, position: u64, most: u64, permit: Option<Permit>) -> Self {
+        Self(tokio::task::spawn_blocking(move || {
+            let chunk_bytes = CHUNK_BYTES as u64;
+            let number = u32::try_from(position / chunk_bytes).unwrap_or(u32::MAX);
+            let skip = (position % chunk_bytes) as usize;
+            let chunk = reader.chunk(number)?;
+            let chunk = chunk.filter(|chunk| chunk.len() > skip);
+            let mut chunk = chunk.ok_or_else(|| io::Error::other("the result is gone"))?;
+            chunk.advance(skip);
+            chunk.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+            Ok(match permit {
+                Some(permit) => Bytes::from_owner(Held {
+                    chunk,
+                    _permit: permit,
+                }),
+                None => Bytes::copy_from_slice(&chunk[..chunk.len().min(PIECE_BYTES)]),
+            })
+        }))
+    }
+}
+
+/// A chunk that counts as held until the connection has sent it.
+struct Held {
+    chunk: Bytes,
+    _permit: Permit,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.chunk
     }
 }
 
 impl BlobStream {
     /// These bytes of a blob. Nothing is read before the first is asked for.
     pub(super) fn new(download: Download, range: Range<u64>, is_whole: bool) -> Self {
-        let chunk = CHUNK_BYTES as u64;
         Self {
             reader: download.reader,
-            number: u32::try_from(range.start / chunk).unwrap_or(u32::MAX),
-            skip: (range.start % chunk) as usize,
+            position: range.start,
             remaining: range.end - range.start,
             _hold: download.hold,
             lease: download.lease,
@@ -108,27 +134,37 @@ impl BlobStream {
         if self.remaining == 0 {
             return Poll::Ready(None);
         }
-        let next = self
-            .next
-            .get_or_insert_with(|| Read::start(self.reader.clone(), self.number, None));
-        let chunk = match ready!(Pin::new(&mut next.chunk).poll(context)) {
-            Ok(Ok(Some(chunk))) if chunk.len() > self.skip => chunk,
-            Ok(Ok(_)) => return Poll::Ready(Some(Err(io::Error::other("the result is gone")))),
+        let mut next = match self.next.take() {
+            Some(next) => next,
+            None => self.read(CHUNKS.try_acquire().ok()),
+        };
+        let Poll::Ready(read) = Pin::new(&mut next.0).poll(context) else {
+            self.next = Some(next);
+            return Poll::Pending;
+        };
+        let bytes = match read {
+            Ok(Ok(bytes)) => bytes,
             Ok(Err(error)) => return Poll::Ready(Some(Err(error))),
             Err(error) => return Poll::Ready(Some(Err(io::Error::other(error)))),
         };
-        self.next = None;
-        let mut chunk = chunk;
-        chunk.advance(std::mem::take(&mut self.skip));
-        chunk.truncate(usize::try_from(self.remaining).unwrap_or(usize::MAX));
-        self.remaining -= chunk.len() as u64;
-        self.number += 1;
+        self.position += bytes.len() as u64;
+        self.remaining -= bytes.len() as u64;
+        self.read_ahead();
+        Poll::Ready(Some(Ok(bytes)))
+    }
+
+    fn read(&self, permit: Option<Permit>) -> Read {
+        Read::start(self.reader.clone(), self.position, self.remaining, permit)
+    }
+
+    /// Leaves half of the chunks to those who wait for their disk.
+    fn read_ahead(&mut self) {
         if self.remaining > 0
-            && let Ok(permit) = READ_AHEAD.try_acquire()
+            && CHUNKS.available_permits() > CHUNKS_HELD / 2
+            && let Ok(permit) = CHUNKS.try_acquire()
         {
-            self.next = Some(Read::start(self.reader.clone(), self.number, Some(permit)));
+            self.next = Some(self.read(Some(permit)));
         }
-        Poll::Ready(Some(Ok(chunk)))
     }
 }
 
