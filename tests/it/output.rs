@@ -13,6 +13,9 @@ use sha2::{Digest, Sha256};
 use crate::copy::names;
 use crate::harness::{Client, Mount, Reply, Server, Site, incompressible, run, skipped, wait_for};
 
+/// What is done to a file, and how.
+type Change<'a> = (&'a str, &'a dyn Fn(&Path));
+
 fn submit(client: Client, operation: &str, params: &Value, output: &str, status: u16) -> Reply {
     let path = format!("/v1/operations/{operation}?output={output}");
     client.post(&path, params, status)
@@ -177,16 +180,16 @@ fn a_file_that_is_no_longer_what_was_put_there_is_no_result() {
     let server = site.serve();
     let client = server.client();
     let open = |path: &Path| File::options().write(true).open(path).expect("a file");
-    let changes: [(&str, &dyn Fn(&Path)); 5] = [
+    let changes: [Change<'_>; 5] = [
         ("removed", &|path| fs::remove_file(path).expect("it goes")),
         ("truncated", &|path| {
-            open(path).set_len(5).expect("it can be")
+            open(path).set_len(5).expect("it can be");
         }),
         ("grown", &|path| {
-            open(path).set_len(5000).expect("it can be")
+            open(path).set_len(5000).expect("it can be");
         }),
         ("altered", &|path| {
-            open(path).write_all(b"x").expect("it can be")
+            open(path).write_all(b"x").expect("it can be");
         }),
         ("a folder", &|path| {
             fs::remove_file(path).expect("it goes");
@@ -271,7 +274,8 @@ fn die_everywhere(out: &Path, habits: &[(&str, &str)]) {
             );
             let id = id(&reply);
             assert!(!server.wait().success());
-            let is_there = || fs::read(out.join(target)).is_ok_and(|bytes| bytes == [0; 300_000]);
+            let is_there =
+                || fs::read(out.join(target)).is_ok_and(|bytes| bytes == vec![0; 300_000]);
             assert_eq!(is_there(), point == "renamed", "{what}");
 
             let server = serve_out(&site, out, &configuration, None);
@@ -282,7 +286,7 @@ fn die_everywhere(out: &Path, habits: &[(&str, &str)]) {
             if succeeds {
                 assert_eq!(job["status"], "succeeded", "{what}: {job}");
                 assert_eq!(job["output"]["path"], format!("/out/{target}"));
-                assert_eq!(client.get(&download(&job), 200).body, [0; 300_000]);
+                assert_eq!(client.get(&download(&job), 200).body, vec![0; 300_000]);
             } else {
                 assert_eq!(job["error"]["code"], "interrupted", "{what}: {job}");
                 let left = fs::read(out.join(target)).ok();
