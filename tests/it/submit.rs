@@ -8,7 +8,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::harness::{Client, Site, noise};
+use crate::harness::{Client, Site, noise, wait_for};
 
 const ZIP: &str = "/v1/operations/zip";
 
@@ -488,4 +488,36 @@ fn a_document_may_be_the_result_of_another_job() {
     client.ask("DELETE", &format!("/v1/jobs/{source}"), &[], b"", 200);
     digest(&source, 422);
     drop(server);
+}
+
+#[test]
+fn a_result_that_a_job_waits_to_read_does_not_expire() {
+    let site = Site::new();
+    site.write("a.txt", b"a");
+    let settings = "idle-timeout = \"1s\"\n[operations.take]\n\
+        command = [\"sh\", \"-c\", \"sleep \\\"$1\\\"; wc -c <\\\"$2\\\"\", \"-\", \"{seconds}\", \"{input.source}\"]\n\
+        inputs = { source = { required = true } }\nparams.seconds = { type = \"integer\" }\nconcurrency = 1\n";
+    let server = site.serve_configured(settings);
+    let client = server.client();
+    let source = client.zip("/docs/a.txt");
+    let size = client.ended(&source)["output"]["size"].clone();
+    let document = json!({ "type": "job", "id": source });
+    let take = |seconds: u32, document: &Value| {
+        let params = json!({ "seconds": seconds, "source": document });
+        let job = client.post("/v1/operations/take", &params, 202).json();
+        job["id"].as_str().expect("an id").to_owned()
+    };
+    // The first one holds up the second for three times the idle time.
+    take(3, &json!("/docs/a.txt"));
+    let second = take(0, &document);
+    let ended = client.ended(&second);
+    assert_eq!(ended["status"], "succeeded", "{ended}");
+    let counted = client.get(&format!("/v1/downloads/{second}"), 200).body;
+    assert_eq!(String::from_utf8_lossy(&counted).trim(), size.to_string());
+    wait_for("the source's end", || {
+        let jobs = client.get("/v1/jobs", 200).json();
+        let jobs = jobs["jobs"].as_array().expect("a list").clone();
+        jobs.iter().all(|job| job["id"] != *source).then_some(())
+    });
+    server.stop();
 }
