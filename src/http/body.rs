@@ -22,6 +22,10 @@ const PIECE_BYTES: usize = 32 * 1024;
 
 static CHUNKS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(CHUNKS_HELD));
 
+/// Chunks that are read from the store at once: more would wait for a connection to it, each on a thread with a heap of
+/// its own.
+static READS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(4));
+
 type Permit = SemaphorePermit<'static>;
 
 /// A reply's body.
@@ -74,7 +78,8 @@ struct Read(JoinHandle<io::Result<Bytes>>);
 impl Read {
     /// At most so many bytes from `position` on: as far as its chunk goes, or where that may not be held as a piece of it.
     fn start(reader: ResultReader, position: u64, most: u64, permit: Option<Permit>) -> Self {
-        Self(tokio::task::spawn_blocking(move || {
+        let is_blob = matches!(reader, ResultReader::Blob(_));
+        let read = move || {
             let chunk_bytes = CHUNK_BYTES as u64;
             let number = u32::try_from(position / chunk_bytes).unwrap_or(u32::MAX);
             let skip = (position % chunk_bytes) as usize;
@@ -90,6 +95,15 @@ impl Read {
                 }),
                 None => Bytes::copy_from_slice(&chunk[..chunk.len().min(PIECE_BYTES)]),
             })
+        };
+        Self(tokio::spawn(async move {
+            // It is never closed. Files are read by all at once: one on a disk that hangs holds up nobody else.
+            let _turn = if is_blob {
+                READS.acquire().await.ok()
+            } else {
+                None
+            };
+            tokio::task::spawn_blocking(read).await?
         }))
     }
 }

@@ -27,7 +27,6 @@ pub(super) const CODES: &[(StatusCode, &str)] = &[
     (StatusCode::NOT_FOUND, "no_result"),
     (StatusCode::NOT_FOUND, "result_gone"),
     (StatusCode::NOT_FOUND, "result_not_ready"),
-    (StatusCode::NOT_FOUND, "result_gone"),
     (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
     (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
     (StatusCode::CONFLICT, "already_ended"),

@@ -65,16 +65,16 @@ fn a_result_goes_after_its_first_whole_download_and_after_nothing_else() {
     let client = server.client();
     let id = zip(client, "/docs/large");
     let before = client.get(&format!("/v1/jobs/{id}"), 200);
-    let bytes_long = before.json()["output"]["size"].as_u64().expect("a size");
+    let length = before.json()["output"]["size"].as_u64().expect("a size");
     assert!(before.json()["links"]["result"].is_string());
     let head = client.ask("HEAD", &download(&id), &[], b"", 200);
     let tag = head.header("etag").to_owned();
 
-    let all = format!("bytes=0-{}", bytes_long - 1);
+    let all = format!("bytes=0-{}", length - 1);
     let cases: [(&str, &str, u16); 7] = [
         ("range", "bytes=0-", 206),
         ("range", &all, 206),
-        ("range", &format!("bytes={bytes_long}-"), 416),
+        ("range", &format!("bytes={length}-"), 416),
         ("if-none-match", &tag, 304),
         ("if-match", "\"another\"", 412),
         ("sec-purpose", "prefetch", 403),

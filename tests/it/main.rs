@@ -10,6 +10,7 @@ mod compare;
 mod config;
 mod copy;
 mod crash;
+mod crowd;
 mod dialects;
 mod disk;
 mod fetch;

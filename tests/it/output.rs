@@ -13,9 +13,6 @@ use sha2::{Digest, Sha256};
 use crate::copy::names;
 use crate::harness::{Client, Mount, Reply, Server, Site, incompressible, run, skipped, wait_for};
 
-/// What is done to a file, and how.
-type Change<'a> = (&'a str, &'a dyn Fn(&Path));
-
 fn submit(client: Client, operation: &str, params: &Value, output: &str, status: u16) -> Reply {
     let path = format!("/v1/operations/{operation}?output={output}");
     client.post(&path, params, status)
@@ -173,25 +170,28 @@ fn what_can_never_be_written_is_refused_and_what_turns_out_so_fails() {
     server.stop();
 }
 
+fn open(path: &Path) -> File {
+    File::options().write(true).open(path).expect("a file")
+}
+
 #[test]
 fn a_file_that_is_no_longer_what_was_put_there_is_no_result() {
     let site = Site::new();
     site.write("a", &incompressible(1000));
     let server = site.serve();
     let client = server.client();
-    let open = |path: &Path| File::options().write(true).open(path).expect("a file");
-    let changes: [Change<'_>; 5] = [
-        ("removed", &|path| fs::remove_file(path).expect("it goes")),
-        ("truncated", &|path| {
+    let changes: [(&str, Change); 5] = [
+        ("removed", |path| fs::remove_file(path).expect("it goes")),
+        ("truncated", |path| {
             open(path).set_len(5).expect("it can be");
         }),
-        ("grown", &|path| {
+        ("grown", |path| {
             open(path).set_len(5000).expect("it can be");
         }),
-        ("altered", &|path| {
+        ("altered", |path| {
             open(path).write_all(b"x").expect("it can be");
         }),
-        ("a folder", &|path| {
+        ("a folder", |path| {
             fs::remove_file(path).expect("it goes");
             fs::create_dir(path).expect("a folder");
         }),
@@ -213,6 +213,9 @@ fn a_file_that_is_no_longer_what_was_put_there_is_no_result() {
     client.get(&download(&next), 200);
     server.stop();
 }
+
+/// Does something to a file.
+type Change = fn(&Path);
 
 /// What becomes of an attempt that did not end, and the name of what it makes.
 const HABITS: [(&str, &str); 2] = [("requeue", "new"), ("fail", "old")];
