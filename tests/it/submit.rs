@@ -500,7 +500,7 @@ fn a_result_that_a_job_waits_to_read_does_not_expire() {
     let server = site.serve_configured(settings);
     let client = server.client();
     let source = client.zip("/docs/a.txt");
-    let size = client.ended(&source)["output"]["size"].clone();
+    let length = client.ended(&source)["output"]["size"].clone();
     let document = json!({ "type": "job", "id": source });
     let take = |seconds: u32, document: &Value| {
         let params = json!({ "seconds": seconds, "source": document });
@@ -513,7 +513,7 @@ fn a_result_that_a_job_waits_to_read_does_not_expire() {
     let ended = client.ended(&second);
     assert_eq!(ended["status"], "succeeded", "{ended}");
     let counted = client.get(&format!("/v1/downloads/{second}"), 200).body;
-    assert_eq!(String::from_utf8_lossy(&counted).trim(), size.to_string());
+    assert_eq!(String::from_utf8_lossy(&counted).trim(), length.to_string());
     wait_for("the source's end", || {
         let jobs = client.get("/v1/jobs", 200).json();
         let jobs = jobs["jobs"].as_array().expect("a list").clone();

@@ -211,20 +211,17 @@ fn retry() -> Value {
     })
 }
 
-/// A result on its way out; `always` are headers besides those that every result has.
-pub(super) fn result(description: &str, media_type: &str, always: &[&str]) -> Value {
-    let headers = [
-        &[
-            "Content-Disposition",
-            "ETag",
-            "Accept-Ranges",
-            "Repr-Digest",
-            "X-Content-Type-Options",
-            "Content-Security-Policy",
-        ],
-        always,
-    ]
-    .concat();
+/// What every reply that is a result says of it, besides its `ETag`.
+pub(super) const RESULT: [&str; 5] = [
+    "Content-Disposition",
+    "Accept-Ranges",
+    "Repr-Digest",
+    "X-Content-Type-Options",
+    "Content-Security-Policy",
+];
+
+fn result(description: &str, media_type: &str, always: &[&str]) -> Value {
+    let headers = [&RESULT[..], &["ETag"], always].concat();
     let mut reply = reply(description, &headers, &[]);
     reply["content"] = json!({ media_type: {} });
     reply

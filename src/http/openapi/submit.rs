@@ -186,7 +186,13 @@ pub(super) fn ticket() -> Value {
 }
 
 fn result(operation: &Description) -> Value {
-    let description = "The result, which came within the time of `Prefer: wait`.";
-    let always = ["Content-Location", "Vary", "Preference-Applied"];
-    routes::result(description, &operation.output, &always)
+    let description = "The result, which came within the time of `Prefer: wait`; the job where the result is a file.";
+    let always = ["ETag", "Vary", "Preference-Applied"];
+    let sometimes = [&routes::RESULT[..], &["Content-Location"]].concat();
+    let mut reply = reply(description, &always, &sometimes);
+    reply["content"] = json!({ &operation.output: {} });
+    if operation.output != "application/json" {
+        reply["content"]["application/json"] = json!({ "schema": schema("Job") });
+    }
+    reply
 }
