@@ -20,7 +20,7 @@ struct CompareParams {
     a: Document,
     /// The document as it is now.
     b: Document,
-    /// Everything, or of what both have alike only that it is there.
+    /// Everything, or of what both have alike only that it is there; or a page for people.
     #[serde(default)]
     format: Format,
     /// Mark what was moved as such.
@@ -53,7 +53,7 @@ enum Format {
     #[default]
     FullContext,
     ChangesOnly,
-    /// A page for people, with every difference.
+    // A page for people, with every difference. No doc comment: the schema stays one list of words.
     Html,
 }
 

@@ -23,7 +23,7 @@ struct MergeParams {
     /// How the versions come from each other: all from the first, two from it, or each from the one before.
     #[serde(default)]
     mode: Mode,
-    /// Every version with marks, or every change with marks only where versions contradict each other.
+    /// Every version with marks, or every change with marks only where versions contradict each other; or a page for people.
     #[serde(default)]
     format: Format,
     /// What white space means where the documents do not say that it is preserved.
@@ -63,7 +63,7 @@ enum Format {
     #[default]
     Delta,
     Merged,
-    /// A page for people, with every difference.
+    // A page for people, with every difference. No doc comment: the schema stays one list of words.
     Html,
 }
 

@@ -51,6 +51,12 @@ pub(super) fn match_nodes(
     if xs.is_empty() || ys.is_empty() {
         return;
     }
+    if let ([one], [other]) = (xs, ys)
+        && are_sole_containers(matching, (x, one), (y, other))
+    {
+        pairs.push((one.position, other.position));
+        return;
+    }
     let sketches = |row: &Row<'_>, items: &[Item]| -> Vec<Sketch> {
         let one = |item: &Item| {
             sketch(
@@ -82,6 +88,30 @@ pub(super) fn match_nodes(
     };
     let units = |(x, y): (u32, u32)| (gap.xs[x as usize].unit, gap.ys[y as usize].unit);
     pairs.extend(found.into_iter().map(units));
+}
+
+/// Whether two elements are paired whatever is in them: there is no other partner, and what they have in common will
+/// show level by level. Deep documents are rows of these.
+fn are_sole_containers(
+    matching: &Matching<'_>,
+    x: (&Row<'_>, &Item),
+    y: (&Row<'_>, &Item),
+) -> bool {
+    let unit = |(row, item): (&Row<'_>, &Item)| row.units[item.position as usize];
+    let (one, other) = (unit(x), unit(y));
+    let identity = |row: &Row<'_>, unit: &Unit| matching.identity(row.tree, unit);
+    has_children(x.0.tree, one.node)
+        && has_children(y.0.tree, other.node)
+        && matching.may_pair((x.0.tree, one.node), (y.0.tree, other.node))
+        && identity(x.0, &one) == identity(y.0, &other)
+}
+
+/// Whether there are elements in an element.
+fn has_children(tree: &Tree, node: u32) -> bool {
+    tree.node(node).is_element()
+        && tree
+            .children(node)
+            .any(|child| tree.node(child).is_element())
 }
 
 /// Pairs elements that are alike, in whatever order; the best pairs first.
@@ -323,13 +353,12 @@ fn sketch(matching: &Matching<'_>, tree: &Tree, unit: &Unit, position: u32) -> S
     }
     features.sort_unstable();
     features.truncate(FEATURES);
-    let mut children = tree.children(unit.node);
     Sketch {
         unit: position,
         node: unit.node,
         identity: matching.identity(tree, unit),
         size: tree.size(unit.node),
-        has_children: top.is_element() && children.any(|child| tree.node(child).is_element()),
+        has_children: has_children(tree, unit.node),
         features,
     }
 }
