@@ -80,7 +80,7 @@ impl Stage {
     fn serve(&self) -> Server {
         self.site.serve_configured(&format!(
             "[operations.c]\nconcurrency = 1\ncommand = ['sh', '-c', 'echo first >&2; \
-             while [ ! -e {} ]; do sleep 0.01; done; echo second; echo x >\"$1\"', 'sh', '{{output}}']\n\
+             while [ ! -e {} ]; do sleep 0.01; done; echo second >&2; echo x >\"$1\"', 'sh', '{{output}}']\n\
              [operations.silent]\ncommand = ['true']\n\
              [operations.failing]\ncommand = ['sh', '-c', 'echo why >&2; exit 3']\n",
             self.sign.display()
