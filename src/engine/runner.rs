@@ -31,6 +31,8 @@ use crate::store::{self, Attempt, Store, WholeBlob};
 const THREAD_PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks at the progress of running attempts: at most ten versions of a job a second.
 const PROGRESS_PERIOD: Duration = Duration::from_millis(100);
+/// Between two tries to record an end on a disk that has no room for it.
+const FULL_DISK_PAUSE: Duration = Duration::from_secs(1);
 
 struct Running {
     token: Option<Arc<str>>,
@@ -259,27 +261,14 @@ impl Runner {
             .unwrap_or_default();
         let written = self.log(job.seq).unwrap_or_default();
         let log = self.store_log(&written);
-        let attempt = |result| Attempt {
+        let attempt = Attempt {
             number: job.attempt,
-            progress: progress.clone(),
+            progress,
             version: shown,
             result,
-            log: log.clone(),
+            log,
         };
-        let recorded = match self
-            .store()
-            .record_attempt(job.seq, event.clone(), attempt(result))
-        {
-            Err(store::Error::StorageFull) => {
-                let failure = Failure::new(
-                    "storage_full",
-                    "There was no room on the server's disk for the result.",
-                );
-                self.store()
-                    .record_attempt(job.seq, Event::Fail(failure), attempt(None))
-            }
-            recorded => recorded,
-        };
+        let recorded = self.record(job.seq, event, attempt);
         let mut logs = self.logs.lock();
         // Another attempt may have begun.
         if logs
@@ -303,6 +292,31 @@ impl Runner {
             }
         }
         self.under_way.send_modify(|n| *n -= 1);
+    }
+
+    /// Records how an attempt ended. Where the disk is full, a result inside the database is given up; for the end itself
+    /// it waits: what is in a file's place already stays a success.
+    fn record(
+        &self,
+        seq: Seq,
+        mut event: Event,
+        mut attempt: Attempt,
+    ) -> Result<Arc<Job>, store::Error> {
+        loop {
+            let recorded = self
+                .store()
+                .record_attempt(seq, event.clone(), attempt.clone());
+            if !matches!(recorded, Err(store::Error::StorageFull)) {
+                return recorded;
+            }
+            attempt.log = None;
+            if attempt.result.take().is_some() {
+                let message = "There was no room on the server's disk for the result.";
+                event = Event::Fail(Failure::new("storage_full", message));
+            } else {
+                thread::sleep(FULL_DISK_PAUSE);
+            }
+        }
     }
 
     /// What the attempt wrote, for the commit that ends it.

@@ -6,13 +6,13 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
 use super::context::Slot;
 use super::source::Source;
-use super::target::{Conflict, Draft, Target};
+use super::target::{About, Conflict, Draft, Target};
 use super::{Context, Stop, walk};
 use crate::faults;
 use crate::job::{Output, Place};
@@ -244,7 +244,15 @@ pub(crate) fn placed_output(context: &Context, path: &str) -> Result<Option<Outp
     let mut draft = Draft::new(&target, context, Slot::Result);
     let placed = draft.placed::<Output>()?;
     draft.keep();
-    Ok(placed.map(|(_, output)| output))
+    Ok(placed.map(|(_, mut output)| {
+        if let Place::File { modified_ns, .. } = &mut output.place
+            && let Ok(there) = target.dir().symlink_metadata(target.name())
+            && let Ok(modified) = there.modified()
+        {
+            *modified_ns = nanoseconds(modified.into_std());
+        }
+        output
+    }))
 }
 
 /// Removes what an attempt made for `path` under its temporary name, unless another attempt follows.
@@ -255,16 +263,41 @@ pub(crate) fn discard_output(context: &Context, path: &str) {
     }
 }
 
+impl About for Output {
+    fn content(&self) -> Option<(u64, &str)> {
+        Some((self.size, &self.sha256))
+    }
+}
+
 /// Opens a result that was put into a file; none if it is gone, or is not what was put there any more.
 pub(crate) fn open_output(roots: &Roots, path: &str, size: u64, modified_ns: i64) -> Option<File> {
     let source = Source::open(roots, path).ok()?;
     let (file, metadata) = walk::open_file(roots, &source.dir, source.file.as_ref()?).ok()??;
-    let is_same = metadata.len() == size && modified(&file).ok()? == modified_ns;
+    let is_same = metadata.len() == size && is_moment(modified_ns, modified(&file).ok()?);
     is_same.then_some(file)
 }
 
+/// Whether a file system that keeps times in steps of its own, of 2 seconds at most, may show the first time as the second.
+fn is_moment(time_ns: i64, shown_ns: i64) -> bool {
+    let steps = [
+        1,
+        100,
+        1_000,
+        1_000_000,
+        10_000_000,
+        1_000_000_000,
+        2_000_000_000,
+    ];
+    steps
+        .iter()
+        .any(|step| time_ns - time_ns % step == shown_ns)
+}
+
 fn modified(file: &File) -> io::Result<i64> {
-    let modified = file.metadata()?.modified()?;
-    let since = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ok(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+    Ok(nanoseconds(file.metadata()?.modified()?))
+}
+
+fn nanoseconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

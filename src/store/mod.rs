@@ -659,7 +659,7 @@ impl Store {
 }
 
 /// The attempt on whose behalf an event is recorded.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Attempt {
     /// Its number.
     pub number: u32,

@@ -183,3 +183,51 @@ fn a_database_that_is_as_large_as_it_may_be_takes_no_more_until_something_goes()
     accepted_in_the_end(client, "/docs/big");
     server.stop();
 }
+
+#[test]
+fn a_job_that_ends_on_a_full_disk_tells_the_truth_about_its_file() {
+    let site = Site::new();
+    let Some(_disk) = small_disk(&site) else {
+        return;
+    };
+    let [begun, sign, over] = ["begun", "sign", "over"].map(|name| site.path().join(name));
+    let configuration = format!(
+        "[operations.c]\ncommand = ['sh', '-c', \
+         'touch {}; while [ ! -e {} ]; do sleep 0.01; done; echo made; echo over >>{}']\n",
+        begun.display(),
+        sign.display(),
+        over.display()
+    );
+    let server = site.serve_configured(&configuration);
+    let client = server.client();
+    let jobs: Vec<_> = (0..2)
+        .map(|number| {
+            let path = format!("/v1/operations/c?output=/docs/made-{number}");
+            id_of(&client.post(&path, &json!({}), 202).json())
+        })
+        .collect();
+    wait_for("the command", || begun.exists().then_some(()));
+    let fillers = ["filler", "filler-too"].map(|name| site.data().join(name));
+    fill(&fillers[0]);
+    // It may have been given up already.
+    let _ = std::fs::remove_file(site.data().join("ballast"));
+    fill(&fillers[1]);
+    std::fs::write(&sign, b"").expect("a sign");
+    wait_for("the ends of the commands", || {
+        let over = std::fs::read_to_string(&over).ok()?;
+        (over.lines().count() == jobs.len()).then_some(())
+    });
+    for filler in &fillers {
+        std::fs::remove_file(filler).expect("it is there");
+    }
+    for (number, id) in jobs.iter().enumerate() {
+        let job = client.ended(id);
+        let made = site.docs().join(format!("made-{number}"));
+        if made.exists() {
+            assert_eq!(job["status"], "succeeded", "{job}");
+        } else {
+            assert_eq!(job["error"]["code"], "storage_full", "{job}");
+        }
+    }
+    server.stop();
+}

@@ -4,10 +4,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::operations::Context;
+use crate::operations::target::About;
 use crate::operations::walk::{Found, Kind, Skipped};
 
 /// What an entry counts besides its bytes, so that a tree of empty files has progress too.
 const ENTRY_BYTES: u64 = 4096;
+
+impl About for Tally {
+    /// A tree has no digest.
+    fn content(&self) -> Option<(u64, &str)> {
+        None
+    }
+}
 
 /// Counts of what is in the copy.
 #[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]

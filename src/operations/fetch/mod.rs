@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::context::Slot;
 use super::remote::{Piece, Remote};
-use super::target::{Draft, Target};
+use super::target::{About, Draft, Target};
 use super::{Context, Description, Fault, Operation, Product, Stop};
 use crate::job::Failure;
 use crate::roots::Roots;
@@ -31,6 +31,12 @@ struct Fetched {
     bytes: u64,
     sha256: String,
     media_type: String,
+}
+
+impl About for Fetched {
+    fn content(&self) -> Option<(u64, &str)> {
+        Some((self.bytes, &self.sha256))
+    }
 }
 
 impl Operation for Fetch {

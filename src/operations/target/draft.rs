@@ -6,12 +6,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Metadata, OpenOptions};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::names::{new_name, numbered, old_name};
 use super::remove::remove;
@@ -27,6 +28,13 @@ struct Intent<T> {
     name: String,
     identity: Identity,
     about: T,
+}
+
+/// What is said of something that was made, for the attempt that finds it in its place.
+pub(in crate::operations) trait About: Serialize + DeserializeOwned {
+    /// Its length in bytes and the SHA-256 of its bytes in hexadecimal, if it is a file: it is known by them where files
+    /// have no identity, or another one after the file system was mounted again.
+    fn content(&self) -> Option<(u64, &str)>;
 }
 
 /// Something that is being made for a target.
@@ -57,19 +65,47 @@ impl<'a> Draft<'a> {
     ///
     /// # Errors
     /// What the disk may say.
-    pub(in crate::operations) fn placed<T: DeserializeOwned>(
-        &mut self,
-    ) -> Result<Option<(String, T)>, Stop> {
+    pub(in crate::operations) fn placed<T: About>(&mut self) -> Result<Option<(String, T)>, Stop> {
         let Some(intent) = self.context.intent_in::<Intent<T>>(self.slot)? else {
             return Ok(None);
         };
-        let there = self.target.dir.symlink_metadata(&intent.name);
-        if !there.is_ok_and(|metadata| Identity::of(&metadata) == intent.identity) {
+        let Ok(there) = self.target.dir.symlink_metadata(&intent.name) else {
+            return Ok(None);
+        };
+        let content = intent.about.content();
+        let is_same = Identity::of(&there) == intent.identity && (cfg!(unix) || content.is_none());
+        let is_ours =
+            is_same || content.is_some_and(|(size, sha256)| self.holds(&intent.name, size, sha256));
+        if !is_ours {
             return Ok(None);
         }
         sys::sync_folder(&self.target.dir).map_err(|e| self.target.failed(&e))?;
         self.discard_replaced();
         Ok(Some((self.target.path_of(&intent.name), intent.about)))
+    }
+
+    /// Whether a file beside the target has these bytes. Reads it, unless its length tells already.
+    fn holds(&self, name: &str, size: u64, sha256: &str) -> bool {
+        let mut options = OpenOptions::new();
+        options.read(true).follow(FollowSymlinks::No);
+        let holds = || {
+            let there = self.target.dir.symlink_metadata(name)?;
+            if !there.is_file() || there.len() != size {
+                return Ok(false);
+            }
+            let mut file = self.target.dir.open_with(name, &options)?.into_std();
+            let (mut digest, mut buffer) = (Sha256::new(), vec![0; 64 << 10]);
+            loop {
+                match file.read(&mut buffer)? {
+                    0 => return Ok(hex::encode(digest.finalize()) == sha256),
+                    read => digest.update(&buffer[..read]),
+                }
+            }
+        };
+        holds().unwrap_or_else(|error: io::Error| {
+            tracing::warn!(job.id = %self.context.job(), %error, "what may be the result cannot be read");
+            false
+        })
     }
 
     /// The name that it goes by until it is placed.
@@ -106,7 +142,7 @@ impl<'a> Draft<'a> {
     pub(in crate::operations) fn place(
         mut self,
         conflict: Conflict,
-        about: &impl Serialize,
+        about: &impl About,
     ) -> Result<String, Stop> {
         let made = self.target.dir.symlink_metadata(&self.new);
         let made = made.map_err(|e| self.target.failed(&e))?;
@@ -140,7 +176,7 @@ impl<'a> Draft<'a> {
         &self,
         conflict: Conflict,
         made: &Metadata,
-        about: &impl Serialize,
+        about: &impl About,
     ) -> Result<String, Stop> {
         let wanted = &self.target.name;
         let names = std::iter::once(wanted.clone());

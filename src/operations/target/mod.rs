@@ -19,7 +19,7 @@ use super::source::Source;
 use super::{Fault, Stop};
 use crate::job::Failure;
 use crate::roots::{Identity, Roots};
-pub(super) use draft::Draft;
+pub(super) use draft::{About, Draft};
 pub(crate) use names::{is_temporary, numbered};
 pub(super) use remove::remove;
 #[cfg(not(target_os = "linux"))]

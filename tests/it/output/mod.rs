@@ -1,9 +1,10 @@
 //! Results that become files below a root: whole, in their place at once, and the job tells the truth about them.
 
+mod death;
+
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::copy::names;
-use crate::harness::{Client, Mount, Reply, Server, Site, incompressible, run, skipped, wait_for};
+use crate::harness::{Client, Mount, Reply, Server, Site, incompressible};
 
 fn submit(client: Client, operation: &str, params: &Value, output: &str, status: u16) -> Reply {
     let path = format!("/v1/operations/{operation}?output={output}");
@@ -217,9 +218,6 @@ fn a_file_that_is_no_longer_what_was_put_there_is_no_result() {
 /// Does something to a file.
 type Change = fn(&Path);
 
-/// What becomes of an attempt that did not end, and the name of what it makes.
-const HABITS: [(&str, &str); 2] = [("requeue", "new"), ("fail", "old")];
-
 /// A server with a root `out`.
 fn serve_out(site: &Site, out: &Path, configuration: &str, fault: Option<&str>) -> Server {
     let path = site.path().join("cloakroom.toml");
@@ -250,132 +248,6 @@ fn a_target_without_room_fails_the_job_and_is_as_it_was() {
         assert_eq!(names(&out), ["old.zip"]);
     }
     assert_eq!(fs::read(out.join("old.zip")).expect("a file"), b"old");
-    server.stop();
-}
-
-/// Dies at every place and looks what the next server makes of it, in a folder on some file system.
-fn die_everywhere(out: &Path, habits: &[(&str, &str)]) {
-    for point in ["written", "intended", "renamed"] {
-        for &(restart, target) in habits {
-            let what = format!("{point}, {restart}, {target}, {}", out.display());
-            let site = Site::new();
-            let runs = site.path().join("runs");
-            fs::write(out.join("old"), b"old").expect("a file");
-            let _ = fs::remove_file(out.join("new"));
-            let configuration = format!(
-                "[operations.c]\non-restart = '{restart}'\n\
-                 command = ['sh', '-c', 'echo run >>{}; head -c 300000 /dev/zero', 'sh']\n",
-                runs.display()
-            );
-            let mut server = serve_out(&site, out, &configuration, Some(point));
-            let reply = submit(
-                server.client(),
-                "c",
-                &json!({}),
-                &format!("/out/{target}"),
-                202,
-            );
-            let id = id(&reply);
-            assert!(!server.wait().success());
-            let is_there =
-                || fs::read(out.join(target)).is_ok_and(|bytes| bytes == vec![0; 300_000]);
-            assert_eq!(is_there(), point == "renamed", "{what}");
-
-            let server = serve_out(&site, out, &configuration, None);
-            let client = server.client();
-            let job = client.ended(&id);
-            let succeeds = point == "renamed" || restart == "requeue";
-            assert_eq!(is_there(), succeeds, "{what}: {job}");
-            if succeeds {
-                assert_eq!(job["status"], "succeeded", "{what}: {job}");
-                assert_eq!(job["output"]["path"], format!("/out/{target}"));
-                assert_eq!(client.get(&download(&job), 200).body, vec![0; 300_000]);
-            } else {
-                assert_eq!(job["error"]["code"], "interrupted", "{what}: {job}");
-                let left = fs::read(out.join(target)).ok();
-                assert_eq!(
-                    left.as_deref(),
-                    (target == "old").then_some(&b"old"[..]),
-                    "{what}"
-                );
-            }
-            let times = fs::read_to_string(&runs).expect("it ran").lines().count();
-            assert_eq!(
-                times,
-                if point != "renamed" && succeeds { 2 } else { 1 },
-                "{what}"
-            );
-            wait_for("the removal of what was under way", || {
-                let mut names = names(out);
-                names.retain(|name| name != "lost+found");
-                let expected: &[&str] = match (target, succeeds) {
-                    ("new", true) => &["new", "old"],
-                    _ => &["old"],
-                };
-                (names == expected).then_some(())
-            });
-            server.stop();
-        }
-    }
-}
-
-#[test]
-fn a_death_anywhere_leaves_no_file_or_all_of_it_and_the_job_tells_which() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let habits = [
-        ("requeue", "new"),
-        ("fail", "new"),
-        ("requeue", "old"),
-        ("fail", "old"),
-    ];
-    die_everywhere(folder.path(), &habits);
-}
-
-#[test]
-fn so_it_is_on_a_file_system_in_memory() {
-    let folder = tempfile::tempdir().expect("a folder");
-    if let Some(_mount) = Mount::new(&["-t", "tmpfs", "tmpfs"], folder.path()) {
-        die_everywhere(folder.path(), &HABITS);
-    }
-}
-
-/// A file system of that type in an image, mounted; none where this machine does not allow that.
-fn mounted(folder: &Path, make: &str, arguments: &[&str]) -> Option<(Mount, PathBuf)> {
-    let (image, out) = (folder.join("image"), folder.join("out"));
-    let file = File::create(&image).expect("an image");
-    file.set_len(16 << 20).expect("its length");
-    if let Err(reason) = run(Command::new(make).args(arguments).arg(&image)) {
-        skipped(&reason);
-        return None;
-    }
-    let image = image.to_str().expect("a path in UTF-8");
-    Some((Mount::new(&["-o", "loop", image], &out)?, out))
-}
-
-#[test]
-fn so_it_is_on_ext4() {
-    let folder = tempfile::tempdir().expect("a folder");
-    if let Some((_mount, out)) = mounted(folder.path(), "mkfs.ext4", &["-q"]) {
-        die_everywhere(&out, &HABITS);
-    }
-}
-
-#[test]
-fn so_it_is_on_fat() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let Some((mount, out)) = mounted(folder.path(), "mkfs.vfat", &[]) else {
-        return;
-    };
-    die_everywhere(&out, &HABITS);
-    // Nothing there has a number that outlives the mount, and times are coarse.
-    let site = Site::new();
-    site.write("a", &incompressible(1000));
-    let server = serve_out(&site, &out, "", None);
-    let job = zip(server.client(), "/docs/a", "/out/a.zip");
-    server.stop();
-    mount.again();
-    let server = serve_out(&site, &out, "", None);
-    server.client().get(&download(&job), 200);
     server.stop();
 }
 
