@@ -12,8 +12,10 @@ use rusqlite::Connection;
 
 use super::claims::Claims;
 use super::inbox::{Chunk, NewParams};
+use super::numbers::{Random, Range};
 use super::{
-    Attempt, Committed, Error, IdleClock, NewJob, OpenError, Options, Sweep, blobs, rows, schema,
+    Attempt, Committed, Error, IdleClock, NewJob, OpenError, Options, Sweep, blobs, keys, rows,
+    schema,
 };
 use crate::faults;
 use crate::job::{
@@ -23,9 +25,6 @@ use crate::job::{
 
 /// Chunks of a blob that are freed together with its job.
 const FREED_AT_ONCE: usize = 2;
-/// How many numbers one write to `meta` reserves.
-const RANGE: i64 = 1024;
-
 pub(super) struct Jobs {
     options: Options,
     clock: Arc<IdleClock>,
@@ -41,39 +40,6 @@ pub(super) struct Jobs {
     pub(super) staged: Vec<Committed>,
     /// Blobs that nobody will own after the transaction at hand.
     pub(super) disowned: Vec<BlobId>,
-}
-
-/// Numbers handed out in order, reserved on disk ahead of their use.
-struct Range {
-    key: &'static str,
-    next: i64,
-    reserved: i64,
-}
-
-impl Range {
-    fn load(connection: &Connection, key: &'static str) -> Result<Self, rusqlite::Error> {
-        let next = schema::meta(connection, key)?;
-        Ok(Self {
-            key,
-            next,
-            reserved: next,
-        })
-    }
-
-    /// Makes sure that no later life hands out `number` again.
-    fn reserve(&mut self, connection: &Connection, number: i64) -> Result<(), Error> {
-        if number >= self.reserved {
-            let reserved = number + RANGE;
-            schema::set_meta(connection, self.key, reserved)?;
-            self.reserved = reserved;
-        }
-        Ok(())
-    }
-
-    fn reload(&mut self, connection: &Connection) -> Result<(), Error> {
-        self.reserved = schema::meta(connection, self.key)?;
-        Ok(())
-    }
 }
 
 impl Jobs {
@@ -157,7 +123,7 @@ impl Jobs {
         params: NewParams,
     ) -> Result<Arc<Job>, Error> {
         if let Some(key) = &new.key
-            && let Some((seq, print)) = rows::select_key(connection, key)?
+            && let Some((seq, print)) = keys::select(connection, key)?
         {
             return if print == key.print {
                 self.find(connection, seq)
@@ -221,7 +187,7 @@ impl Jobs {
             blobs::insert_tail(connection, whole, seq)?;
         }
         if let Some(key) = &new.key {
-            rows::insert_key(connection, key, seq)?;
+            keys::insert(connection, key, seq)?;
         }
         self.seq.next += 1;
         self.newest_id = id_time;
@@ -298,7 +264,7 @@ impl Jobs {
                     self.disowned.push(blob);
                 }
             }
-            rows::delete_keys(connection, *seq)?;
+            keys::delete(connection, *seq)?;
             self.staged.push(Committed::Forgotten { seq: *seq, token });
         }
         faults::point("in-sweep");
@@ -393,7 +359,7 @@ impl Jobs {
                         self.disowned.push(blob);
                     }
                 }
-                rows::delete_keys(connection, job.seq)?;
+                keys::delete(connection, job.seq)?;
                 self.disowned
                     .extend(result.into_iter().chain(log).map(|whole| whole.blob));
                 rows::delete(connection, job)?;
@@ -440,23 +406,5 @@ impl Jobs {
                 .get(operation)
                 .map_or(0, |limits| limits.idle_timeout_ms),
         }
-    }
-}
-
-/// Random numbers from the system, fetched by the page.
-#[derive(Default)]
-struct Random(Vec<u64>);
-
-impl Random {
-    fn next(&mut self) -> Result<u64, Error> {
-        if let Some(number) = self.0.pop() {
-            return Ok(number);
-        }
-        let mut bytes = [0; 4096];
-        getrandom::fill(&mut bytes).map_err(|e| Error::Database(format!("no randomness: {e}")))?;
-        let (words, _) = bytes.as_chunks::<8>();
-        self.0
-            .extend(words.iter().map(|word| u64::from_ne_bytes(*word)));
-        self.next()
     }
 }

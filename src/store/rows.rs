@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, named_params, params};
+use rusqlite::{Connection, Row, named_params, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Due, Error, Filter, Key, Owner};
+use super::Error;
 use crate::job::{
     BlobId, Failure, IdleMs, Job, JobId, Outcome, Output, Params, Progress, Seq, State, Status,
     Version, WallMs, Wishes,
@@ -14,7 +14,7 @@ use crate::job::{
 /// What most submissions want, shared by their jobs.
 pub(super) static NO_WISHES: LazyLock<Arc<Wishes>> = LazyLock::new(Arc::default);
 
-const COLUMNS: &str = "seq, id, token, operation, state, attempt, strikes, version, cancel_requested, doomed, \
+pub(super) const COLUMNS: &str = "seq, id, token, operation, state, attempt, strikes, version, cancel_requested, doomed, \
      created_ms, started_ms, finished_ms, due, params, params_blob, uploads, wishes, log_blob, delivery, \
      progress, outcome";
 
@@ -193,13 +193,6 @@ pub(super) fn update_intent(
     }
 }
 
-/// What an attempt said that it was about to do.
-pub(super) fn select_intent(connection: &Connection, seq: Seq) -> Result<Option<String>, Error> {
-    let mut statement = connection.prepare_cached("select intent from job where seq = ?")?;
-    let intent = statement.query_row([seq.0], |row| row.get(0)).optional()?;
-    Ok(intent.flatten())
-}
-
 /// Removes a job. Fenced as [`update`].
 pub(super) fn delete(connection: &Connection, old: &Job) -> Result<(), Error> {
     let rows = connection.prepare_cached(DELETE)?.execute(named_params! {
@@ -208,100 +201,6 @@ pub(super) fn delete(connection: &Connection, old: &Job) -> Result<(), Error> {
         ":attempt": old.attempt,
     })?;
     exactly_one(rows)
-}
-
-/// Up to `most` ended jobs that are due by `now`.
-pub(super) fn select_due(
-    connection: &Connection,
-    now: IdleMs,
-    most: usize,
-) -> Result<Vec<Due>, Error> {
-    let query = "select seq, operation, due from job where due <= ? and delivery_due is null order by due, seq limit ?";
-    let mut statement = connection.prepare_cached(query)?;
-    let due = statement.query_map(params![now.0, most as i64], |row| {
-        Ok(Due {
-            seq: Seq(row.get(0)?),
-            operation: row.get(1)?,
-            due: IdleMs(row.get(2)?),
-        })
-    })?;
-    Ok(due.collect::<Result<_, _>>()?)
-}
-
-/// Up to `most` jobs that fit, newest first.
-pub(super) fn select_page(
-    connection: &Connection,
-    filter: &Filter,
-    most: usize,
-) -> Result<Vec<Job>, Error> {
-    let mut query = format!("select {COLUMNS} from job where doomed = 0 and seq < :before");
-    let before = filter.before.map_or(i64::MAX, |seq| seq.0);
-    let most = most as i64;
-    let mut values: Vec<(&str, &dyn ToSql)> = vec![(":before", &before), (":most", &most)];
-    if let Some(operation) = &filter.operation {
-        query.push_str(" and operation = :operation");
-        values.push((":operation", operation));
-    }
-    match &filter.owner {
-        Owner::Any => {}
-        Owner::Without => query.push_str(" and token is null"),
-        Owner::Token(name) => {
-            query.push_str(" and token = :token");
-            values.push((":token", name));
-        }
-    }
-    if !filter.statuses.is_empty() {
-        let words: Vec<_> = filter
-            .statuses
-            .iter()
-            .map(|status| format!("'{}'", status.as_str()))
-            .collect();
-        query.push_str(&format!(" and state in ({})", words.join(", ")));
-    }
-    query.push_str(" order by seq desc limit :most");
-    let mut statement = connection.prepare_cached(&query)?;
-    let mut rows = statement.query(&*values)?;
-    let mut jobs = Vec::new();
-    while let Some(row) = rows.next()? {
-        jobs.push(read(row)?);
-    }
-    Ok(jobs)
-}
-
-/// When the next ended job is due.
-pub(super) fn select_next_due(connection: &Connection) -> Result<Option<IdleMs>, Error> {
-    let mut statement = connection.prepare_cached(
-        "select min(due) from job where due is not null and delivery_due is null",
-    )?;
-    Ok(statement
-        .query_row([], |row| row.get::<_, Option<i64>>(0))?
-        .map(IdleMs))
-}
-
-/// Up to `most` jobs of whose end somebody is to be told by `now`, and at which URL.
-pub(super) fn select_deliveries(
-    connection: &Connection,
-    now: IdleMs,
-    most: usize,
-) -> Result<Vec<(Seq, String)>, Error> {
-    let query = "select seq, wishes ->> '$.callback.url' from job
-         where delivery_due <= ? and doomed = 0 order by delivery_due, seq limit ?";
-    let mut statement = connection.prepare_cached(query)?;
-    let rows = statement.query_map(params![now.0, most as i64], |row| {
-        Ok((Seq(row.get(0)?), row.get(1)?))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// When the next telling is due that is not due by `now`.
-pub(super) fn select_next_delivery(
-    connection: &Connection,
-    now: IdleMs,
-) -> Result<Option<IdleMs>, Error> {
-    let query = "select min(delivery_due) from job where delivery_due > ?";
-    let mut statement = connection.prepare_cached(query)?;
-    let due = statement.query_row([now.0], |row| row.get::<_, Option<i64>>(0))?;
-    Ok(due.map(IdleMs))
 }
 
 /// Moves when an ended job is due. A crash just after this has lost nothing: it is late, never early.
@@ -333,35 +232,6 @@ pub(super) fn expire(
     Ok((token, blobs))
 }
 
-/// The job that was submitted under a key, and what the submission looked like.
-pub(super) fn select_key(
-    connection: &Connection,
-    key: &Key,
-) -> Result<Option<(Seq, [u8; 32])>, Error> {
-    let query = "select seq, print from idempotency where token = ? and key = ?";
-    let mut statement = connection.prepare_cached(query)?;
-    let found = statement.query_row(params![key.token_or_none(), key.key], |row| {
-        Ok((Seq(row.get(0)?), row.get(1)?))
-    });
-    Ok(found.optional()?)
-}
-
-/// Remembers what a job was submitted under.
-pub(super) fn insert_key(connection: &Connection, key: &Key, seq: Seq) -> Result<(), Error> {
-    connection
-        .prepare_cached("insert into idempotency (token, key, seq, print) values (?, ?, ?, ?)")?
-        .execute(params![key.token_or_none(), key.key, seq.0, key.print])?;
-    Ok(())
-}
-
-/// Forgets what a job was submitted under.
-pub(super) fn delete_keys(connection: &Connection, seq: Seq) -> Result<(), Error> {
-    connection
-        .prepare_cached("delete from idempotency where seq = ?")?
-        .execute([seq.0])?;
-    Ok(())
-}
-
 /// The job at `seq`.
 pub(super) fn select(connection: &Connection, seq: Seq) -> Result<Option<Job>, Error> {
     let mut statement =
@@ -383,7 +253,7 @@ pub(super) fn select_active(connection: &Connection) -> Result<Vec<Job>, Error> 
     Ok(jobs)
 }
 
-fn read(row: &Row<'_>) -> Result<Job, Error> {
+pub(super) fn read(row: &Row<'_>) -> Result<Job, Error> {
     let state: String = row.get("state")?;
     let status = Status::ALL
         .into_iter()

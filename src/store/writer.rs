@@ -17,11 +17,12 @@ use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::disk::Disk;
-use super::inbox::{Batch, Chunk, Command, Inbox};
+use super::inbox::{Command, Inbox};
 use super::jobs::Jobs;
+use super::work::Work;
 use super::{Error, Observer, OpenError, blobs, items};
 use crate::faults;
-use crate::job::{BlobId, Job};
+use crate::job::BlobId;
 
 /// Chunks of forgotten blobs that one transaction frees at most: 4 MiB.
 const FREED_CHUNKS: usize = 16;
@@ -65,14 +66,6 @@ struct Freed {
     chunks: usize,
     /// Whole ones, from the front.
     blobs: usize,
-}
-
-/// A batch, and what came of its parts.
-#[derive(Default)]
-struct Work {
-    batch: Batch,
-    chunk_answers: Vec<Result<(), Error>>,
-    command_answers: Vec<Result<Option<Arc<Job>>, Error>>,
 }
 
 impl Writer {
@@ -137,10 +130,7 @@ impl Writer {
             let done = if batch.is_empty() && self.garbage.is_empty() {
                 self.return_pages()
             } else {
-                self.transact(Work {
-                    batch,
-                    ..Work::default()
-                })
+                self.transact(Work::new(batch))
             };
             if let Err(error) = done {
                 tracing::error!(%error, "the database failed: the server stops, its next start recovers");
@@ -181,19 +171,13 @@ impl Writer {
             Err(error) if error.is_fatal() => return Err(error),
             // What ends, cancels or forgets a job is worth the ballast; what is new is not.
             Err(Error::StorageFull) if !work.batch.is_new() && self.disk.release() => {
-                return self.transact(Work {
-                    batch: work.batch,
-                    ..Work::default()
-                });
+                return self.transact(Work::new(work.batch));
             }
             Err(error) if work.batch.is_single() => work.refuse(&error),
             Err(error) => {
                 tracing::warn!(%error, "a transaction was rolled back, its parts are tried one by one");
                 for part in work.batch.split() {
-                    self.transact(Work {
-                        batch: part,
-                        ..Work::default()
-                    })?;
+                    self.transact(Work::new(part))?;
                 }
             }
         }
@@ -356,58 +340,6 @@ impl Writer {
     fn free_pages(&self) -> Result<i64, Error> {
         let mut statement = self.connection.prepare_cached("pragma freelist_count")?;
         Ok(statement.query_row([], |row| row.get(0))?)
-    }
-}
-
-impl Work {
-    /// Tells everyone; whoever has gone away needs no answer.
-    fn answer(self) {
-        for (chunk, answer) in self.batch.chunks.into_iter().zip(self.chunk_answers) {
-            let _ = chunk.reply.send(answer);
-        }
-        for (command, answer) in self.batch.commands.into_iter().zip(self.command_answers) {
-            match (command, answer) {
-                (Command::Submit { reply, .. } | Command::Record { reply, .. }, Ok(Some(job))) => {
-                    let _ = reply.send(Ok(job));
-                }
-                (Command::Submit { reply, .. } | Command::Record { reply, .. }, Err(error)) => {
-                    let _ = reply.send(Err(error));
-                }
-                (Command::Intend { reply, .. } | Command::NumberItems { reply, .. }, answer) => {
-                    let _ = reply.send(answer.map(|_| ()));
-                }
-                (
-                    Command::SetSlots { reply, .. }
-                    | Command::Sweep { reply, .. }
-                    | Command::EndLife { reply },
-                    _,
-                ) => {
-                    let _ = reply.send(Ok(()));
-                }
-                (_, _) => {}
-            }
-        }
-    }
-
-    fn refuse(self, error: &Error) {
-        for Chunk { reply, .. } in self.batch.chunks {
-            let _ = reply.send(Err(error.clone()));
-        }
-        for command in self.batch.commands {
-            match command {
-                Command::Submit { reply, .. } | Command::Record { reply, .. } => {
-                    let _ = reply.send(Err(error.clone()));
-                }
-                Command::Intend { reply, .. }
-                | Command::NumberItems { reply, .. }
-                | Command::SetSlots { reply, .. }
-                | Command::Sweep { reply, .. }
-                | Command::EndLife { reply } => {
-                    let _ = reply.send(Err(error.clone()));
-                }
-                Command::Abandon { .. } => {}
-            }
-        }
     }
 }
 

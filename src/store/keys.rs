@@ -1,0 +1,32 @@
+//! The names that clients gave their submissions.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Error, Key};
+use crate::job::Seq;
+
+/// The job that was submitted under a key, and what the submission looked like.
+pub(super) fn select(connection: &Connection, key: &Key) -> Result<Option<(Seq, [u8; 32])>, Error> {
+    let query = "select seq, print from idempotency where token = ? and key = ?";
+    let mut statement = connection.prepare_cached(query)?;
+    let found = statement.query_row(params![key.token_or_none(), key.key], |row| {
+        Ok((Seq(row.get(0)?), row.get(1)?))
+    });
+    Ok(found.optional()?)
+}
+
+/// Remembers what a job was submitted under.
+pub(super) fn insert(connection: &Connection, key: &Key, seq: Seq) -> Result<(), Error> {
+    connection
+        .prepare_cached("insert into idempotency (token, key, seq, print) values (?, ?, ?, ?)")?
+        .execute(params![key.token_or_none(), key.key, seq.0, key.print])?;
+    Ok(())
+}
+
+/// Forgets what a job was submitted under.
+pub(super) fn delete(connection: &Connection, seq: Seq) -> Result<(), Error> {
+    connection
+        .prepare_cached("delete from idempotency where seq = ?")?
+        .execute([seq.0])?;
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! What the store is asked: reads of the disk, of which none waits for the writer.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
+
+use super::rows::{COLUMNS, read};
+use super::{Due, Error, Filter, Owner, Store};
+use crate::job::{IdleMs, Job, Params, Seq};
+
+impl Store {
+    /// A job from the disk, by its place.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub async fn job(&self, seq: Seq) -> Result<Option<Arc<Job>>, Error> {
+        let job = self.point_reads.job(seq).await?;
+        Ok(job.filter(|job| !job.doomed))
+    }
+
+    /// The params of a job, wherever they are. Blocks on the disk for long ones.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub fn params(&self, params: &Params) -> Result<Arc<str>, Error> {
+        match params {
+            Params::Inline(text) => Ok(Arc::clone(text)),
+            Params::Blob(blob) => {
+                let bytes = self.read_blob(*blob).read_all()?;
+                let text = String::from_utf8(bytes).map_err(|e| Error::Database(e.to_string()))?;
+                Ok(text.into())
+            }
+        }
+    }
+
+    /// What the latest attempt of a job was about to do. Blocks on the disk.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub fn intent(&self, seq: Seq) -> Result<Option<String>, Error> {
+        let connection = self.pool.get().map_err(|_| Error::Busy)?;
+        select_intent(&connection, seq)
+    }
+
+    /// Up to `most` ended jobs that are due by `now`, the longest due first. Doomed and unended ones are never due.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub async fn due(&self, now: IdleMs, most: usize) -> Result<Vec<Due>, Error> {
+        self.read(move |connection| select_due(connection, now, most))
+            .await
+    }
+
+    /// Up to `most` jobs that fit, newest first, as the rows have them.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub async fn list(&self, filter: Filter, most: usize) -> Result<Vec<Job>, Error> {
+        self.read(move |connection| select_page(connection, &filter, most))
+            .await
+    }
+
+    /// When the next ended job is due, if there is one.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub async fn next_due(&self) -> Result<Option<IdleMs>, Error> {
+        self.read(select_next_due).await
+    }
+
+    /// Up to `most` jobs of whose end somebody is to be told by `now`, and at which URL; the longest due first.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub async fn deliveries(&self, now: IdleMs, most: usize) -> Result<Vec<(Seq, String)>, Error> {
+        self.read(move |connection| select_deliveries(connection, now, most))
+            .await
+    }
+
+    /// When the next telling is due that is not due by `now`, if there is one.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub async fn next_delivery(&self, now: IdleMs) -> Result<Option<IdleMs>, Error> {
+        self.read(move |connection| select_next_delivery(connection, now))
+            .await
+    }
+
+    /// Reads on a blocking thread.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let pool = self.pool.clone();
+        let read = move || query(&*pool.get().map_err(|_| Error::Busy)?);
+        tokio::task::spawn_blocking(read)
+            .await
+            .map_err(|e| Error::Database(e.to_string()))?
+    }
+}
+
+/// Up to `most` ended jobs that are due by `now`.
+fn select_due(connection: &Connection, now: IdleMs, most: usize) -> Result<Vec<Due>, Error> {
+    let query = "select seq, operation, due from job where due <= ? and delivery_due is null order by due, seq limit ?";
+    let mut statement = connection.prepare_cached(query)?;
+    let due = statement.query_map(params![now.0, most as i64], |row| {
+        Ok(Due {
+            seq: Seq(row.get(0)?),
+            operation: row.get(1)?,
+            due: IdleMs(row.get(2)?),
+        })
+    })?;
+    Ok(due.collect::<Result<_, _>>()?)
+}
+
+/// Up to `most` jobs that fit, newest first.
+fn select_page(connection: &Connection, filter: &Filter, most: usize) -> Result<Vec<Job>, Error> {
+    let mut query = format!("select {COLUMNS} from job where doomed = 0 and seq < :before");
+    let before = filter.before.map_or(i64::MAX, |seq| seq.0);
+    let most = most as i64;
+    let mut values: Vec<(&str, &dyn ToSql)> = vec![(":before", &before), (":most", &most)];
+    if let Some(operation) = &filter.operation {
+        query.push_str(" and operation = :operation");
+        values.push((":operation", operation));
+    }
+    match &filter.owner {
+        Owner::Any => {}
+        Owner::Without => query.push_str(" and token is null"),
+        Owner::Token(name) => {
+            query.push_str(" and token = :token");
+            values.push((":token", name));
+        }
+    }
+    if !filter.statuses.is_empty() {
+        let words: Vec<_> = filter
+            .statuses
+            .iter()
+            .map(|status| format!("'{}'", status.as_str()))
+            .collect();
+        query.push_str(&format!(" and state in ({})", words.join(", ")));
+    }
+    query.push_str(" order by seq desc limit :most");
+    let mut statement = connection.prepare_cached(&query)?;
+    let mut rows = statement.query(&*values)?;
+    let mut jobs = Vec::new();
+    while let Some(row) = rows.next()? {
+        jobs.push(read(row)?);
+    }
+    Ok(jobs)
+}
+
+/// When the next ended job is due.
+fn select_next_due(connection: &Connection) -> Result<Option<IdleMs>, Error> {
+    let mut statement = connection.prepare_cached(
+        "select min(due) from job where due is not null and delivery_due is null",
+    )?;
+    Ok(statement
+        .query_row([], |row| row.get::<_, Option<i64>>(0))?
+        .map(IdleMs))
+}
+
+/// Up to `most` jobs of whose end somebody is to be told by `now`, and at which URL.
+fn select_deliveries(
+    connection: &Connection,
+    now: IdleMs,
+    most: usize,
+) -> Result<Vec<(Seq, String)>, Error> {
+    let query = "select seq, wishes ->> '$.callback.url' from job
+         where delivery_due <= ? and doomed = 0 order by delivery_due, seq limit ?";
+    let mut statement = connection.prepare_cached(query)?;
+    let rows = statement.query_map(params![now.0, most as i64], |row| {
+        Ok((Seq(row.get(0)?), row.get(1)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// When the next telling is due that is not due by `now`.
+fn select_next_delivery(connection: &Connection, now: IdleMs) -> Result<Option<IdleMs>, Error> {
+    let query = "select min(delivery_due) from job where delivery_due > ?";
+    let mut statement = connection.prepare_cached(query)?;
+    let due = statement.query_row([now.0], |row| row.get::<_, Option<i64>>(0))?;
+    Ok(due.map(IdleMs))
+}
+
+/// What an attempt said that it was about to do.
+fn select_intent(connection: &Connection, seq: Seq) -> Result<Option<String>, Error> {
+    let mut statement = connection.prepare_cached("select intent from job where seq = ?")?;
+    let intent = statement.query_row([seq.0], |row| row.get(0)).optional()?;
+    Ok(intent.flatten())
+}

@@ -1,0 +1,171 @@
+//! What goes into the store and comes out of it, besides jobs and blobs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::WholeBlob;
+use crate::job::{IdleMs, Job, Progress, Seq, Status, Version, Wishes};
+
+/// What the writer must know about an operation.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How many of its jobs may run at once; at least 1.
+    pub concurrency: usize,
+    /// How long its ended jobs stay untouched before they are forgotten, in milliseconds.
+    pub idle_timeout_ms: i64,
+}
+
+/// How to open a store.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many jobs may wait.
+    pub queue: usize,
+    /// Bytes that stay free on the disk; none for a twentieth of it and at most 1 GiB.
+    pub free_disk_bytes: Option<u64>,
+    /// Bytes that the database may fill; none for as many as the disk has.
+    pub database_bytes: Option<u64>,
+    /// By operation name. A job of an operation that is not here is never claimed.
+    pub operations: HashMap<Arc<str>, Limits>,
+}
+
+/// What a commit changed. Given in commit order, before any answer to those who asked for it.
+#[derive(Debug, Clone)]
+pub enum Committed {
+    /// The job is now this.
+    Saved(Arc<Job>),
+    /// The job was claimed: run it.
+    Claimed(Arc<Job>),
+    /// The job is gone.
+    Forgotten {
+        /// Which.
+        seq: Seq,
+        /// The name of the token that it belonged to.
+        token: Option<Arc<str>>,
+    },
+}
+
+/// Whoever keeps a view of the jobs that are alive. Called on the writer's thread: must not block.
+pub trait Observer: Send + Sync + 'static {
+    /// A transaction is on disk.
+    fn committed(&self, change: Committed);
+    /// The writer stops for good, because of a failure that it cannot judge the extent of.
+    fn fatal(&self, reason: &str);
+}
+
+/// A submission on its way into the store.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// The name of the token that submits it.
+    pub token: Option<Arc<str>>,
+    /// The operation's name.
+    pub operation: Arc<str>,
+    /// A JSON object.
+    pub params: Arc<str>,
+    /// What was sent along; becomes the job's in the same commit, or nobody's.
+    pub uploads: Vec<WholeBlob>,
+    /// What it wants besides the work; if anything.
+    pub wishes: Arc<Wishes>,
+    /// What the client calls the submission.
+    pub key: Option<Key>,
+    /// The job whose uploads it takes over.
+    pub again: Option<Seq>,
+}
+
+/// A client's own name for a submission: the same one again makes no second job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Whose.
+    pub token: Option<Arc<str>>,
+    /// The name.
+    pub key: String,
+    /// A digest of what is submitted under it.
+    pub print: [u8; 32],
+}
+
+impl Key {
+    pub(super) fn token_or_none(&self) -> &str {
+        self.token.as_deref().unwrap_or_default()
+    }
+}
+
+/// The attempt on whose behalf an event is recorded.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Its number.
+    pub number: u32,
+    /// How far it came.
+    pub progress: Progress,
+    /// The version that readers have seen last; what is recorded gets a later one.
+    pub version: Version,
+    /// The result, if it made one; becomes the job's in the same transaction.
+    pub result: Option<WholeBlob>,
+    /// What it wrote, if anything; becomes the job's too.
+    pub log: Option<WholeBlob>,
+}
+
+/// What one start-up found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Every job that had not ended, in order of submission.
+    pub active: Vec<Arc<Job>>,
+    /// The life of the server that begins now, from 1.
+    pub boot: u32,
+    /// The idle clock as it was last stored, if the last life did not end in order.
+    pub crashed_at: Option<IdleMs>,
+    /// The key that monitor links are made with.
+    pub monitor_key: Vec<u8>,
+}
+
+/// What the sweeper found out about jobs that were due.
+#[derive(Debug, Clone, Default)]
+pub struct Sweep {
+    /// They go, results and all.
+    pub expired: Vec<Seq>,
+    /// They are not due before this.
+    pub rearmed: Vec<(Seq, IdleMs)>,
+    /// Everything that was due by this reading of the clock has been judged; it is stored.
+    pub clock: Option<IdleMs>,
+}
+
+impl Sweep {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.expired.is_empty() && self.rearmed.is_empty() && self.clock.is_none()
+    }
+}
+
+/// Which jobs a list is of.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// In one of these states; in any if there are none.
+    pub statuses: Vec<Status>,
+    /// Of this operation.
+    pub operation: Option<String>,
+    /// Submitted before this one.
+    pub before: Option<Seq>,
+    /// Of this owner.
+    pub owner: Owner,
+}
+
+/// Whose jobs a list is of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Owner {
+    /// All of them.
+    #[default]
+    Any,
+    /// Those that were submitted without a token.
+    Without,
+    /// Those of the token with this name.
+    Token(Arc<str>),
+}
+
+/// An ended job that is due by what its row says.
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// Which.
+    pub seq: Seq,
+    /// Of which operation.
+    pub operation: String,
+    /// Since when.
+    pub due: IdleMs,
+}

@@ -1,0 +1,74 @@
+//! What the writer has in hand, and who waits for it.
+
+use std::sync::Arc;
+
+use super::Error;
+use super::inbox::{Batch, Chunk, Command};
+use crate::job::Job;
+
+/// A batch, and what came of its parts.
+#[derive(Default)]
+pub(super) struct Work {
+    pub(super) batch: Batch,
+    pub(super) chunk_answers: Vec<Result<(), Error>>,
+    pub(super) command_answers: Vec<Result<Option<Arc<Job>>, Error>>,
+}
+
+impl Work {
+    pub(super) fn new(batch: Batch) -> Self {
+        Self {
+            batch,
+            ..Self::default()
+        }
+    }
+
+    /// Tells everyone; whoever has gone away needs no answer.
+    pub(super) fn answer(self) {
+        for (chunk, answer) in self.batch.chunks.into_iter().zip(self.chunk_answers) {
+            let _ = chunk.reply.send(answer);
+        }
+        for (command, answer) in self.batch.commands.into_iter().zip(self.command_answers) {
+            match (command, answer) {
+                (Command::Submit { reply, .. } | Command::Record { reply, .. }, Ok(Some(job))) => {
+                    let _ = reply.send(Ok(job));
+                }
+                (Command::Submit { reply, .. } | Command::Record { reply, .. }, Err(error)) => {
+                    let _ = reply.send(Err(error));
+                }
+                (Command::Intend { reply, .. } | Command::NumberItems { reply, .. }, answer) => {
+                    let _ = reply.send(answer.map(|_| ()));
+                }
+                (
+                    Command::SetSlots { reply, .. }
+                    | Command::Sweep { reply, .. }
+                    | Command::EndLife { reply },
+                    _,
+                ) => {
+                    let _ = reply.send(Ok(()));
+                }
+                (_, _) => {}
+            }
+        }
+    }
+
+    pub(super) fn refuse(self, error: &Error) {
+        for Chunk { reply, .. } in self.batch.chunks {
+            let _ = reply.send(Err(error.clone()));
+        }
+        for command in self.batch.commands {
+            match command {
+                Command::Submit { reply, .. } | Command::Record { reply, .. } => {
+                    let _ = reply.send(Err(error.clone()));
+                }
+                Command::Intend { reply, .. }
+                | Command::NumberItems { reply, .. }
+                | Command::SetSlots { reply, .. }
+                | Command::Sweep { reply, .. }
+                | Command::EndLife { reply } => {
+                    let _ = reply.send(Err(error.clone()));
+                }
+                Command::Abandon { .. } => {}
+            }
+        }
+    }
+}
