@@ -9,6 +9,7 @@ mod feed;
 mod idle;
 mod items;
 mod keys;
+mod leftovers;
 mod live;
 mod monitor;
 mod recovery;
@@ -16,8 +17,10 @@ mod results;
 mod runner;
 mod sources;
 mod start;
+mod submit;
 mod sweeper;
 mod types;
+mod workers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,9 +30,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::job::{Event, Job, JobId, Seq};
-use crate::operations::{LogReader, Outside, Registry, check_wishes, make_whole};
+use crate::operations::{LogReader, Outside, Registry};
 use crate::roots::Roots;
-use crate::store::{self, Filter, NewJob, Store, Uploads};
+use crate::store::{self, Filter, Store};
 use callbacks::Outbox;
 pub use callbacks::{Delivering, Message, Messenger, Verdict};
 pub use caller::Caller;
@@ -78,11 +81,6 @@ impl Engine {
         &self.store
     }
 
-    /// Keeps a key for one request while its body comes in; none if another request has it.
-    pub fn begin_key(&self, token: Option<&str>, key: &str) -> Option<KeyInUse> {
-        KeyInUse::begin(&self.keys, token, key)
-    }
-
     /// The operations on offer.
     pub fn registry(&self) -> &Registry {
         &self.registry
@@ -105,73 +103,6 @@ impl Engine {
         } else {
             Err(store::Error::NotFound)
         }
-    }
-
-    /// Takes on a job. When this returns it is on the disk, and can be looked at.
-    ///
-    /// # Errors
-    /// [`SubmitError`].
-    pub async fn submit(&self, mut submission: Submission) -> Result<View, SubmitError> {
-        make_whole(&mut submission.params);
-        let Some((operation, registered)) = self.registry.get(&submission.operation) else {
-            return Err(SubmitError::UnknownOperation(submission.operation));
-        };
-        let mut uploads = submission.uploads;
-        let blobs = uploads.as_ref().map(Uploads::blobs).unwrap_or_default();
-        let params = registered.check(&submission.params, &blobs, &self.roots, &self.outside);
-        let mut faults = check_wishes(&submission.wishes, &self.roots, &self.outside);
-        faults.extend(params.err().unwrap_or_default());
-        if !faults.is_empty() {
-            return Err(SubmitError::Invalid(faults));
-        }
-        let caller = submission
-            .token
-            .clone()
-            .map_or(Caller::Anyone, Caller::Named);
-        let (sources, holds) = self
-            .hold_sources(&caller, &submission.params, &registered.description)
-            .await?;
-        submission.wishes.sources = sources;
-        let params = submission.params.to_string().into();
-        let uploads = uploads.as_mut().map(Uploads::take).unwrap_or_default();
-        let new = NewJob {
-            token: submission.token,
-            operation: Arc::clone(operation),
-            params,
-            uploads,
-            wishes: Arc::new(submission.wishes),
-            key: submission.key,
-            again: None,
-        };
-        let job = self.store.submit(new.clone()).await?;
-        // The job that a key stands for may have expired, though it was not swept yet.
-        if new.key.is_some() && !self.idle.touch(&job) {
-            self.store.record(job.seq, Event::Delete).await?;
-            return self.submitted(self.store.submit(new).await?);
-        }
-        if !job.is_terminal() {
-            self.sources.hold(job.seq, holds);
-            // It may have ended before they were there to be released.
-            if self
-                .live
-                .get(job.seq)
-                .is_none_or(|(_, job)| job.is_terminal())
-            {
-                self.sources.release(job.seq);
-            }
-        }
-        self.submitted(job)
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "the end of submit")]
-    fn submitted(&self, job: Arc<Job>) -> Result<View, SubmitError> {
-        Ok(match self.live.get(job.seq) {
-            Some((live, job)) => View {
-                job,
-                live: Some(live),
-            },
-            None => View { job, live: None },
-        })
     }
 
     /// The job with this identifier.
@@ -304,16 +235,7 @@ impl Engine {
         let jobs = rows
             .into_iter()
             .take(limit)
-            .map(|row| match self.live.get(row.seq) {
-                Some((live, job)) => View {
-                    job,
-                    live: Some(live),
-                },
-                None => View {
-                    job: Arc::new(row),
-                    live: None,
-                },
-            });
+            .map(|row| self.shown(Arc::new(row)));
         let fits = |view: &View| {
             let status = statuses.is_empty() || statuses.contains(&view.job.status());
             status && !self.idle.has_expired(&view.job)
@@ -322,6 +244,17 @@ impl Engine {
             jobs: jobs.filter(fits).collect(),
             next,
         })
+    }
+
+    /// A job as it came from the disk, with what is newer in memory.
+    fn shown(&self, job: Arc<Job>) -> View {
+        match self.live.get(job.seq) {
+            Some((live, job)) => View {
+                job,
+                live: Some(live),
+            },
+            None => View { job, live: None },
+        }
     }
 
     /// Every job of the caller's that has not ended, in order of submission.
@@ -360,25 +293,6 @@ impl Engine {
             .subscribe()
             .wait_for(|stopping| *stopping)
             .await;
-    }
-
-    /// A new job that asks what this one asked, of the same uploads.
-    ///
-    /// # Errors
-    /// [`store::Error::NotEnded`] while it has not ended.
-    pub async fn retry(&self, caller: &Caller, id: JobId) -> Result<View, SubmitError> {
-        let view = self.get(caller, id).await?;
-        if !view.job.is_terminal() {
-            return Err(store::Error::NotEnded.into());
-        }
-        if self.registry.get(&view.job.operation).is_none() {
-            return Err(SubmitError::UnknownOperation(
-                view.job.operation.to_string(),
-            ));
-        }
-        let params = self.params(&view.job).await?;
-        let job = self.store.submit_again(&view.job, params).await?;
-        self.submitted(job)
     }
 
     /// The params of a job as JSON.

@@ -2,33 +2,32 @@
 //! store how they ended. Threads are made when they are needed and go when they were idle for a while.
 
 use std::any::Any;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
 use super::deadline::{self, Deadline};
 use super::feed::Feed;
 use super::live::Live;
+use super::workers::Workers;
 use crate::config::Limits;
 use crate::faults;
-use crate::job::{Event, Failure, Job, Output, Seq};
+use crate::job::{Event, Failure, Job, Seq};
 use crate::operations::{
     Context, Cores, Log, Outside, ProgressSink, Reason, Registry, Shared, Signal, Stop,
-    check_output, discard_output, placed_output,
+    check_output, discard_output,
 };
 use crate::plan;
 use crate::roots::Roots;
 use crate::store::{self, Attempt, Store, WholeBlob};
 
-/// How long a thread without work stays.
-const THREAD_PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks at the progress of running attempts: at most ten versions of a job a second.
 const PROGRESS_PERIOD: Duration = Duration::from_millis(100);
 /// Between two tries to record an end on a disk that has no room for it.
@@ -42,14 +41,8 @@ struct Running {
     context: Option<Arc<Context>>,
 }
 
-#[derive(Default)]
-struct Work {
-    queue: VecDeque<Arc<Job>>,
-    idle_threads: usize,
-}
-
 pub(super) struct Runner {
-    registry: Arc<Registry>,
+    pub(super) registry: Arc<Registry>,
     roots: Arc<Roots>,
     outside: Arc<Outside>,
     live: Arc<Live>,
@@ -60,8 +53,7 @@ pub(super) struct Runner {
     runtime: Handle,
     /// Set once the store is open; nothing is dispatched before.
     store: OnceLock<Arc<Store>>,
-    work: Mutex<Work>,
-    has_work: Condvar,
+    workers: Workers<Arc<Job>>,
     running: Mutex<HashMap<Seq, Running>>,
     /// Of every attempt until it is known how it ended.
     logs: Mutex<HashMap<Seq, Arc<Log>>>,
@@ -99,8 +91,7 @@ impl Runner {
             limits,
             runtime: Handle::current(),
             store: OnceLock::new(),
-            work: Mutex::default(),
-            has_work: Condvar::new(),
+            workers: Workers::default(),
             running: Mutex::default(),
             logs: Mutex::default(),
             under_way: watch::Sender::new(0),
@@ -130,19 +121,9 @@ impl Runner {
 
     /// Runs a job that was admitted. Does not block.
     pub(super) fn dispatch(self: &Arc<Self>, job: Arc<Job>) {
-        let mut work = self.work.lock();
-        work.queue.push_back(job);
-        if work.idle_threads >= work.queue.len() {
-            self.has_work.notify_one();
-            return;
-        }
-        drop(work);
         let runner = Arc::clone(self);
-        if let Err(error) = thread::Builder::new()
-            .name("worker".into())
-            .spawn(move || runner.serve())
-        {
-            // Its job waits for one of the threads that there are.
+        let serve = move || runner.workers.serve(|job| runner.run(&job));
+        if let Err(error) = self.workers.hand(job, serve) {
             tracing::error!(%error, "no thread for a job");
         }
     }
@@ -224,26 +205,10 @@ impl Runner {
         }
     }
 
-    fn store(&self) -> &Arc<Store> {
+    pub(super) fn store(&self) -> &Arc<Store> {
         self.store
             .get()
             .expect("the store is set before it is given slots, and nothing runs without")
-    }
-
-    fn serve(self: Arc<Self>) {
-        loop {
-            let mut work = self.work.lock();
-            let until = Instant::now() + THREAD_PATIENCE;
-            work.idle_threads += 1;
-            while work.queue.is_empty() && !self.has_work.wait_until(&mut work, until).timed_out() {
-            }
-            work.idle_threads -= 1;
-            let Some(job) = work.queue.pop_front() else {
-                return;
-            };
-            drop(work);
-            self.run(&job);
-        }
     }
 
     fn run(&self, job: &Job) {
@@ -337,7 +302,7 @@ impl Runner {
         self.logs.lock().get(&seq).cloned()
     }
 
-    fn context(&self, job: &Job, params: Arc<str>, signal: Arc<Signal>) -> Context {
+    pub(super) fn context(&self, job: &Job, params: Arc<str>, signal: Arc<Signal>) -> Context {
         Context::new(
             job,
             params,
@@ -353,40 +318,6 @@ impl Runner {
             self.log(job.seq).unwrap_or_default(),
             Box::new(Wake(Arc::clone(&self.progress))),
         )
-    }
-
-    /// Has removed what attempts of a job left that will have no other one. Does not block. There are never many: the
-    /// jobs that ran when a server stopped.
-    pub(super) fn abandon(self: &Arc<Self>, job: Arc<Job>) {
-        let runner = Arc::clone(self);
-        let abandon = move || {
-            let Some((_, registered)) = runner.registry.get(&job.operation) else {
-                return;
-            };
-            let Ok(params) = runner.store().params(&job.params) else {
-                return;
-            };
-            let context = runner.context(&job, params, Arc::default());
-            if let Some(path) = context.output() {
-                discard_output(&context, path);
-            }
-            let abandon = AssertUnwindSafe(|| registered.operation.abandon(&context));
-            if let Ok(Err(Stop::Failed(failure))) = catch_unwind(abandon) {
-                tracing::warn!(job.id = %job.id, error = failure.message, "what a job left could not be removed");
-            }
-        };
-        if let Err(error) = thread::Builder::new().name("abandon".into()).spawn(abandon) {
-            tracing::warn!(%error, "no thread to remove what a job left");
-        }
-    }
-
-    /// The result that an attempt at a job put into its place before the server died. Blocks on the disk.
-    pub(super) fn placed(&self, job: &Job) -> Option<Output> {
-        let path = job.wishes.output.as_deref()?;
-        let context = self.context(job, "{}".into(), Arc::default());
-        let placed = placed_output(&context, path);
-        // A folder that is not there holds nothing.
-        placed.ok().flatten()
     }
 
     fn attempt(&self, job: &Job) -> (Event, Option<WholeBlob>) {

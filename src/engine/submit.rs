@@ -1,0 +1,92 @@
+//! How jobs come in: checked, stored, and only then answered.
+
+use std::sync::Arc;
+
+use super::keys::KeyInUse;
+use super::{Caller, Engine, Submission, SubmitError, View};
+use crate::job::{Event, JobId};
+use crate::operations::{check_wishes, make_whole};
+use crate::store::{self, NewJob, Uploads};
+
+impl Engine {
+    /// Keeps a key for one request while its body comes in; none if another request has it.
+    pub fn begin_key(&self, token: Option<&str>, key: &str) -> Option<KeyInUse> {
+        KeyInUse::begin(&self.keys, token, key)
+    }
+
+    /// Takes on a job. When this returns it is on the disk, and can be looked at.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn submit(&self, mut submission: Submission) -> Result<View, SubmitError> {
+        make_whole(&mut submission.params);
+        let Some((operation, registered)) = self.registry.get(&submission.operation) else {
+            return Err(SubmitError::UnknownOperation(submission.operation));
+        };
+        let mut uploads = submission.uploads;
+        let blobs = uploads.as_ref().map(Uploads::blobs).unwrap_or_default();
+        let params = registered.check(&submission.params, &blobs, &self.roots, &self.outside);
+        let mut faults = check_wishes(&submission.wishes, &self.roots, &self.outside);
+        faults.extend(params.err().unwrap_or_default());
+        if !faults.is_empty() {
+            return Err(SubmitError::Invalid(faults));
+        }
+        let caller = submission
+            .token
+            .clone()
+            .map_or(Caller::Anyone, Caller::Named);
+        let (sources, holds) = self
+            .hold_sources(&caller, &submission.params, &registered.description)
+            .await?;
+        submission.wishes.sources = sources;
+        let params = submission.params.to_string().into();
+        let uploads = uploads.as_mut().map(Uploads::take).unwrap_or_default();
+        let new = NewJob {
+            token: submission.token,
+            operation: Arc::clone(operation),
+            params,
+            uploads,
+            wishes: Arc::new(submission.wishes),
+            key: submission.key,
+            again: None,
+        };
+        let job = self.store.submit(new.clone()).await?;
+        // The job that a key stands for may have expired, though it was not swept yet.
+        if new.key.is_some() && !self.idle.touch(&job) {
+            self.store.record(job.seq, Event::Delete).await?;
+            let job = self.store.submit(new).await?;
+            return Ok(self.shown(job));
+        }
+        if !job.is_terminal() {
+            self.sources.hold(job.seq, holds);
+            // It may have ended before they were there to be released.
+            if self
+                .live
+                .get(job.seq)
+                .is_none_or(|(_, job)| job.is_terminal())
+            {
+                self.sources.release(job.seq);
+            }
+        }
+        Ok(self.shown(job))
+    }
+
+    /// A new job that asks what this one asked, of the same uploads.
+    ///
+    /// # Errors
+    /// [`store::Error::NotEnded`] while it has not ended.
+    pub async fn retry(&self, caller: &Caller, id: JobId) -> Result<View, SubmitError> {
+        let view = self.get(caller, id).await?;
+        if !view.job.is_terminal() {
+            return Err(store::Error::NotEnded.into());
+        }
+        if self.registry.get(&view.job.operation).is_none() {
+            return Err(SubmitError::UnknownOperation(
+                view.job.operation.to_string(),
+            ));
+        }
+        let params = self.params(&view.job).await?;
+        let job = self.store.submit_again(&view.job, params).await?;
+        Ok(self.shown(job))
+    }
+}
