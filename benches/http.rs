@@ -6,15 +6,13 @@
 use std::convert::Infallible;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Barrier};
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use cloakroom::Cloakroom;
 use cloakroom::config::{Config, Limits};
-use cloakroom::engine::Engine;
-use cloakroom::http::{App, Server};
-use cloakroom::operations::{Context, Description, Operation, Product, Registry, Stop};
-use cloakroom::tokens::Tokens;
+use cloakroom::operations::{Context, Description, Operation, Product, Stop};
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -135,34 +133,16 @@ async fn serve_cloakroom() {
     };
     let config = Config {
         data: data.path().join("data"),
+        listen: vec!["127.0.0.1:0".parse().expect("an address")],
         limits,
         ..Config::default()
     };
-    let mut registry = Registry::default();
-    registry
-        .register(Arc::new(Park(Barrier::new(2))))
-        .expect("it is well described");
-    let engine = Arc::new(
-        Engine::start(&config, registry)
-            .await
-            .expect("the engine starts"),
-    );
-    let server = Server::bind(&["127.0.0.1:0".parse().expect("an address")])
-        .await
-        .expect("it listens");
-    announce(
-        server.addresses().expect("its address")[0]
-            .tcp()
-            .expect("it is one"),
-    );
-    let (_stop, stopped) = tokio::sync::watch::channel(false);
-    server
-        .serve(
-            Arc::new(App::new(engine, &config, Arc::new(Tokens::none()))),
-            &config.limits,
-            stopped,
-        )
-        .await;
+    let builder = Cloakroom::builder().config(config).without_built_in();
+    let park = Park(Barrier::new(2));
+    let cloakroom = builder.operation(park).start().await.expect("it starts");
+    announce(cloakroom.addresses()[0].tcp().expect("it is one"));
+    // Until it is killed.
+    cloakroom.failure().await;
 }
 
 /// Reads what it is sent and answers `reply`, headers and all.

@@ -3,14 +3,14 @@
 //! `cargo bench --bench sweep`. Also says how fast the jobs were run and swept, and how long a start takes with them.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cloakroom::Cloakroom;
 use cloakroom::config::{Config, Limits};
-use cloakroom::engine::{Engine, Submission};
-use cloakroom::http::{App, Server};
-use cloakroom::operations::{Context, Description, Operation, Product, Registry, Stop};
-use cloakroom::tokens::Tokens;
+use cloakroom::job::JobId;
+use cloakroom::operations::{Context, Description, Operation, Product, Stop};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -37,50 +37,39 @@ impl Operation for Hello {
     }
 }
 
-fn registry() -> Registry {
-    let mut registry = Registry::default();
-    registry
-        .register(Arc::new(Hello))
-        .expect("it is well described");
-    registry
+async fn start(data: &Path) -> Cloakroom {
+    let limits = Limits {
+        queue: JOBS,
+        ..Limits::default()
+    };
+    let config = Config {
+        data: data.to_owned(),
+        listen: vec!["127.0.0.1:0".parse().expect("an address")],
+        idle_timeout: IDLE_TIMEOUT,
+        limits,
+        ..Config::default()
+    };
+    let builder = Cloakroom::builder().config(config).without_built_in();
+    let started = builder.operation(Hello).start().await;
+    started.expect("it starts")
 }
 
-fn hello() -> Submission {
-    Submission {
-        token: None,
-        operation: "hello".into(),
-        params: serde_json::json!({}),
-        uploads: None,
-        wishes: cloakroom::job::Wishes::default(),
-        key: None,
-    }
+async fn hello(cloakroom: &Cloakroom) -> JobId {
+    let submitted = cloakroom.submit("hello", serde_json::json!({})).await;
+    submitted.expect("it is taken")
 }
 
 #[tokio::main]
 async fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
-    let limits = Limits {
-        queue: JOBS,
-        ..Limits::default()
-    };
-    let config = Config {
-        data: data.clone(),
-        idle_timeout: IDLE_TIMEOUT,
-        limits,
-        ..Config::default()
-    };
-    let engine = Arc::new(
-        Engine::start(&config, registry())
-            .await
-            .expect("the engine starts"),
-    );
+    let cloakroom = Arc::new(start(&data).await);
 
     let begin = Instant::now();
     for _ in 0..JOBS / AT_ONCE {
         let batch = (0..AT_ONCE).map(|_| {
-            let engine = Arc::clone(&engine);
-            async move { engine.submit(hello()).await.expect("it is taken") }
+            let cloakroom = Arc::clone(&cloakroom);
+            async move { hello(&cloakroom).await }
         });
         batch.collect::<JoinSet<_>>().join_all().await;
     }
@@ -92,35 +81,17 @@ async fn main() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     println!("and run in {:.1} s", begin.elapsed().as_secs_f64());
-    engine.drain(Duration::from_mins(1)).await;
-    drop(engine);
+    cloakroom.shutdown(Duration::from_mins(1)).await;
 
     let begin = Instant::now();
-    let engine = Arc::new(
-        Engine::start(&config, registry())
-            .await
-            .expect("the engine starts again"),
-    );
+    let cloakroom = start(&data).await;
     println!(
         "start with them: {:.0} ms",
         begin.elapsed().as_secs_f64() * 1e3
     );
 
-    let kept = engine.submit(hello()).await.expect("it is taken").job.id;
-    let server = Server::bind(&["127.0.0.1:0".parse().expect("an address")])
-        .await
-        .expect("it listens");
-    let address = server.addresses().expect("its address")[0]
-        .tcp()
-        .expect("it is one");
-    let (_stop, stopped) = tokio::sync::watch::channel(false);
-    let app = Arc::new(App::new(
-        Arc::clone(&engine),
-        &config,
-        Arc::new(Tokens::none()),
-    ));
-    let limits = config.limits.clone();
-    tokio::spawn(async move { server.serve(app, &limits, stopped).await });
+    let kept = hello(&cloakroom).await;
+    let address = cloakroom.addresses()[0].tcp().expect("it is one");
 
     let request = format!("GET /v1/jobs/{kept} HTTP/1.1\r\nhost: {address}\r\n\r\n");
     let mut stream = TcpStream::connect(address).await.expect("a connection");
@@ -157,7 +128,7 @@ async fn main() {
     );
 }
 
-fn rows(data: &std::path::Path, which: &str) -> i64 {
+fn rows(data: &Path, which: &str) -> i64 {
     let database = rusqlite::Connection::open(data.join("cloakroom.db")).expect("the database");
     database
         .query_row(

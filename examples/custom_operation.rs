@@ -8,20 +8,14 @@
 
 use std::error::Error;
 use std::io::{Read, Write};
-use std::sync::Arc;
 use std::time::Duration;
 
-use cloakroom::config::Config;
-use cloakroom::engine::Engine;
-use cloakroom::http::{App, Server};
-use cloakroom::operations::{
-    Context, Description, Document, Input, Operation, Product, Registry, Stop,
-};
-use cloakroom::tokens::Tokens;
+use cloakroom::Cloakroom;
+use cloakroom::config::Listen;
+use cloakroom::operations::{Context, Description, Document, Input, Operation, Product, Stop};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::watch;
 
 /// What to digest.
 #[derive(Deserialize, JsonSchema)]
@@ -70,37 +64,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let data = arguments
         .next()
         .unwrap_or_else(|| "cloakroom-data".to_owned());
-    let listen = arguments
-        .next()
-        .unwrap_or_else(|| "127.0.0.1:7070".to_owned());
-    let config = Config {
-        data: data.into(),
-        listen: vec![listen.parse()?],
-        roots: arguments
-            .map(|root| root.parse())
-            .collect::<Result<_, _>>()?,
-        ..Config::default()
+    let listen: Listen = match arguments.next() {
+        Some(address) => address.parse()?,
+        None => "127.0.0.1:7070".parse()?,
     };
-
-    let mut registry = Registry::built_in();
-    registry.register(Arc::new(Digest))?;
-    let engine = Arc::new(Engine::start(&config, registry).await?);
-    let server = Server::bind(&config.listen)
-        .await
-        .map_err(|(address, error)| format!("{address}: {error}"))?;
-    println!("http://{}", server.addresses()?[0]);
-
-    let (stop, stopped) = watch::channel(false);
-    let app = Arc::new(App::new(
-        Arc::clone(&engine),
-        &config,
-        Arc::new(Tokens::none()),
-    ));
-    let limits = config.limits.clone();
-    let serving = tokio::spawn(async move { server.serve(app, &limits, stopped).await });
+    let mut builder = Cloakroom::builder()
+        .data(data)
+        .listen(listen)
+        .operation(Digest);
+    for root in arguments {
+        builder = builder.root(root.parse()?);
+    }
+    let cloakroom = builder.start().await?;
+    println!("{}", cloakroom.addresses()[0].url());
     tokio::signal::ctrl_c().await?;
-    stop.send_replace(true);
-    serving.await?;
-    engine.drain(Duration::from_secs(10)).await;
+    cloakroom.shutdown(Duration::from_secs(10)).await;
     Ok(())
 }

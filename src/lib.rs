@@ -7,11 +7,19 @@
 //!     └──── poll ◄────┘         └──► runner ──► operation ──► result, in chunks ──► store
 //! ```
 //!
+//! The binary `cloakroom` serves this over HTTP. A program of your own does the same with a [`Cloakroom`]: on listeners,
+//! on one that is open already, or without HTTP, and with [operations](operations::Operation) of its own. Here is the
+//! whole of `examples/embedded.rs`; `examples/custom_operation.rs` is one that listens.
+//!
+//! ```
+#![doc = include_str!("../examples/embedded.rs")]
+//! ```
+//!
 //! The floors; a module uses its own and those below, never one above:
 //!
 //! | floor | modules | what |
 //! |---|---|---|
-//! | 5 | [`cli`] | arguments become a [`config::Config`], the parts are put together |
+//! | 5 | [`cli`], [`Cloakroom`] | arguments become a [`config::Config`]; the parts are put together |
 //! | 4 | [`http`] | addresses, guards, errors, dialects: the only place that knows a status code |
 //! | 3 | [`engine`] | submit, look, wait, cancel, delete; the live table, the runner, recovery |
 //! | 2 | [`operations`], [`xml`] | what a job can do; documents compared and merged, a library of its own |
@@ -26,6 +34,7 @@
 
 pub mod address;
 pub mod cli;
+mod cloakroom;
 pub mod config;
 pub mod engine;
 mod faults;
@@ -39,3 +48,6 @@ pub mod roots;
 pub mod store;
 pub mod tokens;
 pub mod xml;
+
+pub use cloakroom::{Builder, Cloakroom, Error, JobResult, StartError};
+pub use engine::Until;

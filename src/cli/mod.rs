@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::cloakroom::StartError;
 use crate::operations::command;
 
 /// The job or the command failed.
@@ -87,6 +88,19 @@ impl Failure {
             code,
             message: message.to_string(),
         }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let code = match error {
+            StartError::Exposed(_) | StartError::Operation(_) | StartError::Root { .. } => {
+                EXIT_USAGE
+            }
+            StartError::Data(_) | StartError::Recovery(_) => EXIT_DATA,
+            StartError::Listen { .. } | StartError::Listener(_) => EXIT_LISTEN,
+        };
+        Self::new(code, error)
     }
 }
 

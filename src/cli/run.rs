@@ -2,11 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use tokio::sync::watch;
 
 use super::client::{Client, failed};
 use super::follow::{follow, job_failed};
@@ -14,11 +12,10 @@ use super::params::params;
 use super::progress::Show;
 use super::save::save;
 use super::signals::Signals;
-use super::{EXIT_FAILED, EXIT_USAGE, Failure, serve};
-use crate::config::Config;
-use crate::http::App;
+use super::{EXIT_FAILED, EXIT_USAGE, Failure};
+use crate::cloakroom::Cloakroom;
+use crate::config::{Config, Listen};
 use crate::roots::RootSpec;
-use crate::tokens::Tokens;
 
 /// How long a job that was canceled gets to stop.
 const STOP_TIME: Duration = Duration::from_secs(5);
@@ -71,21 +68,11 @@ impl Run {
             }],
             ..Config::default()
         };
-        let engine = serve::start(&config).await?;
-        let server = serve::bind(&config, &engine).await?;
-        let address = server.addresses().ok().and_then(|all| all.first()?.tcp());
+        let cloakroom = Cloakroom::builder().config(config).start().await?;
+        let address = cloakroom.addresses().first().and_then(Listen::tcp);
         let address = address.ok_or_else(|| failed("it has no address"))?;
-        let (_stop, stopped) = watch::channel(false);
-        let app = Arc::new(App::new(
-            Arc::clone(&engine),
-            &config,
-            Arc::new(Tokens::none()),
-        ));
-        let limits = config.limits.clone();
-        let serving = tokio::spawn(async move { server.serve(app, &limits, stopped).await });
         let result = self.one_job(&Client::new(address), signals).await;
-        serving.abort();
-        engine.drain(Duration::ZERO).await;
+        cloakroom.shutdown(Duration::ZERO).await;
         result
     }
 

@@ -16,13 +16,15 @@ pub enum Caller {
     Named(Arc<str>),
     /// The same, but sees every job.
     Admin(Arc<str>),
+    /// The program that runs the engine: sees every job; those of its own are submitted without a token.
+    Host,
 }
 
 impl Caller {
     /// The name that new jobs and idempotency keys belong to.
     pub fn name(&self) -> Option<&Arc<str>> {
         match self {
-            Self::Nobody | Self::Anyone => None,
+            Self::Nobody | Self::Anyone | Self::Host => None,
             Self::Named(name) | Self::Admin(name) => Some(name),
         }
     }
@@ -38,7 +40,7 @@ impl Caller {
             Self::Nobody => false,
             Self::Anyone => token.is_none(),
             Self::Named(name) => token == Some(name),
-            Self::Admin(_) => true,
+            Self::Admin(_) | Self::Host => true,
         }
     }
 
@@ -48,7 +50,7 @@ impl Caller {
             Self::Nobody => None,
             Self::Anyone => Some(Owner::Without),
             Self::Named(name) => Some(Owner::Token(Arc::clone(name))),
-            Self::Admin(_) => Some(Owner::Any),
+            Self::Admin(_) | Self::Host => Some(Owner::Any),
         }
     }
 }

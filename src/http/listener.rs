@@ -1,7 +1,7 @@
 //! What a server listens on, and the connections that come in there: TCP and Unix domain sockets alike.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -18,7 +18,7 @@ use unix::OwnListener;
 /// One open listener.
 pub(super) enum Listener {
     /// An address.
-    Tcp(TcpListener),
+    Tcp(TcpListener, SocketAddr),
     /// A path.
     #[cfg(unix)]
     Unix(OwnListener),
@@ -31,7 +31,7 @@ impl Listener {
     /// What the system says; `AddrInUse` for a Unix socket that somebody listens on.
     pub(super) async fn bind(address: &Listen) -> io::Result<Self> {
         match address {
-            Listen::Tcp(address) => TcpListener::bind(address).await.map(Self::Tcp),
+            Listen::Tcp(address) => Self::tcp(TcpListener::bind(address).await?),
             #[cfg(unix)]
             Listen::Unix(path) => OwnListener::bind(path).await.map(Self::Unix),
             #[cfg(not(unix))]
@@ -39,19 +39,30 @@ impl Listener {
         }
     }
 
+    /// One that is open already.
+    pub(super) fn of(listener: std::net::TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Self::tcp(TcpListener::from_std(listener)?)
+    }
+
+    fn tcp(listener: TcpListener) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        Ok(Self::Tcp(listener, address))
+    }
+
     /// Where it is.
-    pub(super) fn address(&self) -> io::Result<Listen> {
+    pub(super) fn address(&self) -> Listen {
         match self {
-            Self::Tcp(listener) => listener.local_addr().map(Listen::Tcp),
+            Self::Tcp(_, address) => Listen::Tcp(*address),
             #[cfg(unix)]
-            Self::Unix(listener) => Ok(Listen::Unix(listener.path().to_owned())),
+            Self::Unix(listener) => Listen::Unix(listener.path().to_owned()),
         }
     }
 
     /// The next connection, and the address that it came in on if it has one.
     pub(super) async fn accept(&self) -> io::Result<(Stream, Option<IpAddr>)> {
         match self {
-            Self::Tcp(listener) => {
+            Self::Tcp(listener, _) => {
                 let (stream, _) = listener.accept().await?;
                 // Small replies must not wait for the acknowledgement of the one before.
                 stream.set_nodelay(true)?;

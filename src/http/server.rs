@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,11 +45,17 @@ impl Server {
         Ok(Self { listeners })
     }
 
-    /// Where it listens: ports as the system gave them.
+    /// Listens on one more, which is open already.
     ///
     /// # Errors
-    /// What the system says to the question.
-    pub fn addresses(&self) -> io::Result<Vec<Listen>> {
+    /// What the system says.
+    pub fn add(&mut self, listener: TcpListener) -> io::Result<()> {
+        self.listeners.push(Listener::of(listener)?);
+        Ok(())
+    }
+
+    /// Where it listens: ports as the system gave them.
+    pub fn addresses(&self) -> Vec<Listen> {
         self.listeners.iter().map(Listener::address).collect()
     }
 

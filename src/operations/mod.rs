@@ -343,22 +343,21 @@ impl Registry {
         registry
     }
 
-    /// The built-in operations as a server's settings have them.
+    /// Changes operations as a server's settings have them, and adds its commands.
     ///
     /// # Errors
     /// What is wrong with the settings.
-    pub fn configured(config: &Config) -> Result<Self, RegisterError> {
-        let mut registry = Self::built_in();
+    pub fn configure(&mut self, config: &Config) -> Result<(), RegisterError> {
         for (name, tuning) in &config.operations {
-            registry.tune(name, tuning)?;
+            self.tune(name, tuning)?;
         }
         for (name, spec) in &config.commands {
             let command = Command::new(name, spec, &config.data)
                 .map_err(|error| RegisterError::Command(name.clone(), error))?;
-            registry.register(Arc::new(command))?;
-            registry.tune(name, &spec.tuning())?;
+            self.register(Arc::new(command))?;
+            self.tune(name, &spec.tuning())?;
         }
-        Ok(registry)
+        Ok(())
     }
 
     /// Changes an operation's habits.

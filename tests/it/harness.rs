@@ -92,13 +92,7 @@ impl Site {
     }
 
     fn example(&self) -> Command {
-        let tests = std::env::current_exe().expect("this program has a path");
-        let example = tests
-            .ancestors()
-            .nth(2)
-            .expect("a target folder")
-            .join("examples/custom_operation");
-        let mut command = Command::new(example);
+        let mut command = Command::new(example("custom_operation"));
         command.arg(self.data()).arg("127.0.0.1:0");
         command
     }
@@ -120,6 +114,13 @@ impl Site {
     pub(crate) fn check_tables(&self) {
         check_tables(&self.data().join("cloakroom.db"));
     }
+}
+
+/// The program that was made of an example. `cargo test` makes it; `cargo test --test it` takes it as it is.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().expect("this program has a path");
+    let target = tests.ancestors().nth(2).expect("a target folder");
+    target.join("examples").join(name)
 }
 
 /// Bytes that do not get shorter, the same every time.

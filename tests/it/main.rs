@@ -13,6 +13,7 @@ mod crash;
 mod crowd;
 mod dialects;
 mod disk;
+mod embedding;
 mod fetch;
 mod guard;
 mod harness;

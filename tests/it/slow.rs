@@ -2,18 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cloakroom::Cloakroom;
 use cloakroom::config::{Config, Limits};
-use cloakroom::engine::{Engine, Submission};
-use cloakroom::http::{App, Server};
-use cloakroom::operations::{Context, Description, Operation, Product, Registry, Stop};
-use cloakroom::tokens::Tokens;
+use cloakroom::operations::{Context, Description, Operation, Product, Stop};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 
 use crate::harness::GENEROUS;
 
@@ -63,46 +59,19 @@ fn serve<F: Future<Output = ()>>(test: impl FnOnce(SocketAddr, String) -> F) {
         let folder = tempfile::tempdir().expect("a folder");
         let config = Config {
             data: folder.path().join("data"),
+            listen: vec!["127.0.0.1:0".parse().expect("an address")],
             limits: LIMITS,
             ..Config::default()
         };
-        let mut registry = Registry::default();
-        registry
-            .register(Arc::new(Large))
-            .expect("it is well described");
-        let engine = Arc::new(
-            Engine::start(&config, registry)
-                .await
-                .expect("the engine starts"),
-        );
-        let submission = Submission {
-            token: None,
-            operation: "large".into(),
-            params: json!({}),
-            uploads: None,
-            wishes: cloakroom::job::Wishes::default(),
-            key: None,
-        };
-        let job = engine.submit(submission).await.expect("it is taken").job;
-        let server = Server::bind(&["127.0.0.1:0".parse().expect("an address")])
-            .await
-            .expect("it listens");
-        let address = server.addresses().expect("its address")[0]
-            .tcp()
-            .expect("it is one");
-        let (stop, stopped) = watch::channel(false);
-        let app = Arc::new(App::new(
-            Arc::clone(&engine),
-            &config,
-            Arc::new(Tokens::none()),
-        ));
-        let serving = tokio::spawn(async move { server.serve(app, &LIMITS, stopped).await });
-        tokio::time::timeout(GENEROUS, test(address, job.id.to_string()))
+        let builder = Cloakroom::builder().config(config).operation(Large);
+        let cloakroom = builder.start().await.expect("it starts");
+        let job = cloakroom.submit("large", json!({})).await;
+        let job = job.expect("it is taken").to_string();
+        let address = cloakroom.addresses()[0].tcp().expect("it is one");
+        tokio::time::timeout(GENEROUS, test(address, job))
             .await
             .expect("the test ends");
-        stop.send_replace(true);
-        serving.await.expect("the server ends");
-        engine.drain(Duration::ZERO).await;
+        cloakroom.shutdown(Duration::ZERO).await;
     });
 }
 

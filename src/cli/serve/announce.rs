@@ -8,9 +8,7 @@ use serde::Serialize;
 
 use super::flags::Announce;
 use crate::config::Listen;
-use crate::http::Server;
 use crate::private;
-use crate::tokens::Tokens;
 
 /// The file's name in the data folder.
 pub(in crate::cli) const SERVER_FILE: &str = "server.json";
@@ -26,15 +24,15 @@ pub(super) struct Announcement {
 }
 
 impl Announcement {
-    /// About a server that is about to serve.
-    pub(super) fn new(server: &Server, tokens: &Tokens) -> io::Result<Self> {
-        Ok(Self {
+    /// About a server that listens there, and the token of its run.
+    pub(super) fn new(addresses: &[Listen], token: Option<String>) -> Self {
+        Self {
             event: "listening",
-            urls: server.addresses()?.iter().map(Listen::url).collect(),
+            urls: addresses.iter().map(Listen::url).collect(),
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION"),
-            token: tokens.run_token().map(str::to_owned),
-        })
+            token,
+        }
     }
 
     /// Says it on stdout. People are not shown a token.

@@ -1,0 +1,171 @@
+//! What a cloakroom is to be, and its start.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, watch};
+
+use super::{Cloakroom, StartError, exposure};
+use crate::config::{Config, Listen};
+use crate::engine::Engine;
+use crate::http::{App, Server};
+use crate::operations::{Operation, Registry};
+use crate::roots::{RootSpec, Roots};
+use crate::tokens::Tokens;
+
+/// What a cloakroom is to be.
+#[must_use = "it does nothing until it is started"]
+pub struct Builder {
+    config: Config,
+    operations: Vec<Arc<dyn Operation>>,
+    without_built_in: bool,
+    listeners: Vec<TcpListener>,
+    tokens: Tokens,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        let config = Config {
+            listen: Vec::new(),
+            ..Config::default()
+        };
+        Self {
+            config,
+            operations: Vec::new(),
+            without_built_in: false,
+            listeners: Vec::new(),
+            tokens: Tokens::none(),
+        }
+    }
+}
+
+impl Builder {
+    /// Every setting at once, where it listens among them; what was said before of any of them is forgotten.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// The folder of everything that it writes besides roots; `cloakroom-data` unless it is given.
+    pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.config.data = folder.into();
+        self
+    }
+
+    /// One more folder that jobs may read and write.
+    pub fn root(mut self, root: RootSpec) -> Self {
+        self.config.roots.push(root);
+        self
+    }
+
+    /// One more thing that jobs can do.
+    pub fn operation(mut self, operation: impl Operation) -> Self {
+        self.operations.push(Arc::new(operation));
+        self
+    }
+
+    /// Leaves out the operations that are built in.
+    pub fn without_built_in(mut self) -> Self {
+        self.without_built_in = true;
+        self
+    }
+
+    /// One more address to listen on, port 0 for any; without one there is no HTTP.
+    pub fn listen(mut self, address: impl Into<Listen>) -> Self {
+        self.config.listen.push(address.into());
+        self
+    }
+
+    /// A listener that is open already, of tokio's after `into_std`.
+    pub fn listener(mut self, listener: TcpListener) -> Self {
+        self.listeners.push(listener);
+        self
+    }
+
+    /// Who may ask over HTTP; everybody who can reach it unless this is given.
+    pub fn tokens(mut self, tokens: Tokens) -> Self {
+        self.tokens = tokens;
+        self
+    }
+
+    /// Finds out whether it would start, as far as that can be known without touching its data.
+    pub(crate) fn check(&self) -> Result<(), StartError> {
+        exposure::check(&self.settings()?, self.tokens.are_required())
+            .map_err(StartError::Exposed)?;
+        self.registry()?;
+        let nowhere = PathBuf::new();
+        let roots = Roots::open(&self.config.roots, &nowhere);
+        roots
+            .map(drop)
+            .map_err(|(path, source)| StartError::Root { path, source })
+    }
+
+    /// Opens the data, recovers what was interrupted, begins to run jobs, and listens.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn start(self) -> Result<Cloakroom, StartError> {
+        let config = self.settings()?;
+        exposure::check(&config, self.tokens.are_required()).map_err(StartError::Exposed)?;
+        // The data first: an address that is taken on data that is in use is the latter's fault.
+        let engine = Arc::new(Engine::start(&config, self.registry()?).await?);
+        let server = match listen(&self.config.listen, self.listeners).await {
+            Ok(server) => server,
+            Err(error) => {
+                engine.drain(Duration::ZERO).await;
+                return Err(error);
+            }
+        };
+        let addresses = server.addresses();
+        let (stop, stopped) = watch::channel(false);
+        let app = Arc::new(App::new(
+            Arc::clone(&engine),
+            &config,
+            Arc::new(self.tokens),
+        ));
+        let serving = async move { server.serve(app, &config.limits, stopped).await };
+        Ok(Cloakroom {
+            engine,
+            addresses,
+            stop,
+            serving: Mutex::new(Some(tokio::spawn(serving))),
+        })
+    }
+
+    /// The settings; those who open listeners themselves say where they listen, too.
+    fn settings(&self) -> Result<Config, StartError> {
+        let mut config = self.config.clone();
+        for listener in &self.listeners {
+            let address = listener.local_addr().map_err(StartError::Listener)?;
+            config.listen.push(address.into());
+        }
+        Ok(config)
+    }
+
+    fn registry(&self) -> Result<Registry, StartError> {
+        let mut registry = if self.without_built_in {
+            Registry::default()
+        } else {
+            Registry::built_in()
+        };
+        for operation in &self.operations {
+            registry.register(Arc::clone(operation))?;
+        }
+        registry.configure(&self.config)?;
+        Ok(registry)
+    }
+}
+
+async fn listen(addresses: &[Listen], open: Vec<TcpListener>) -> Result<Server, StartError> {
+    let server = Server::bind(addresses).await;
+    let mut server = server.map_err(|(address, source)| StartError::Listen { address, source })?;
+    for listener in open {
+        server.add(listener).map_err(StartError::Listener)?;
+    }
+    Ok(server)
+}

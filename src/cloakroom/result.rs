@@ -1,0 +1,83 @@
+//! A result on its way to whoever reads it in this process.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::task::JoinHandle;
+
+use crate::engine::Download;
+use crate::job::Output;
+
+/// The result of a job, to be read to its end. One that was not to be kept is gone after that.
+#[derive(Debug)]
+pub struct JobResult {
+    output: Output,
+    download: Download,
+    /// What was read from the store and not asked for yet.
+    chunk: Bytes,
+    /// The number of the next one.
+    next: u32,
+    left: u64,
+    reading: Option<JoinHandle<io::Result<Option<Bytes>>>>,
+}
+
+impl JobResult {
+    pub(super) fn new(output: Output, download: Download) -> Self {
+        Self {
+            left: output.size,
+            output,
+            download,
+            chunk: Bytes::new(),
+            next: 0,
+            reading: None,
+        }
+    }
+
+    /// What it is: how long, of which type, by which name.
+    pub fn output(&self) -> &Output {
+        &self.output
+    }
+
+    /// Has the next chunk at hand, unless all of it was read. The disk blocks a thread that is there for that.
+    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.chunk.is_empty() && self.left > 0 {
+            let (reader, number) = (&self.download.reader, self.next);
+            let reading = self.reading.get_or_insert_with(|| {
+                let reader = reader.clone();
+                tokio::task::spawn_blocking(move || reader.chunk(number))
+            });
+            let read = ready!(Pin::new(reading).poll(context));
+            self.reading = None;
+            let chunk = read.map_err(io::Error::other)??;
+            // The job was deleted, or its file cut.
+            let chunk = chunk.ok_or(io::ErrorKind::UnexpectedEof)?;
+            self.left = self.left.saturating_sub(chunk.len() as u64);
+            self.next += 1;
+            self.chunk = chunk;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for JobResult {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.poll_chunk(context))?;
+        let bytes = self.chunk.len().min(buffer.remaining());
+        buffer.put_slice(&self.chunk[..bytes]);
+        self.chunk.advance(bytes);
+        if self.chunk.is_empty()
+            && self.left == 0
+            && let Some(lease) = &self.download.lease
+        {
+            lease.taken_if(|| (true, ()));
+        }
+        Poll::Ready(Ok(()))
+    }
+}

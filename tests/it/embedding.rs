@@ -1,0 +1,247 @@
+//! A cloakroom inside another program: this one, and the examples.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use cloakroom::config::Config;
+use cloakroom::job::{JobId, Status};
+use cloakroom::operations::{Context, Description, Operation, Product, Stop};
+use cloakroom::tokens::Tokens;
+use cloakroom::{Builder, Cloakroom, Error, StartError, Until};
+use parking_lot::Mutex;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::io::AsyncReadExt;
+
+use crate::harness::{Client, Site, example};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    bytes: usize,
+}
+
+/// Gives that many bytes, once somebody has let it go on.
+struct Gate(Mutex<Receiver<()>>);
+
+impl Operation for Gate {
+    fn describe(&self) -> Description {
+        Description::new::<Params>("gate", "Wait, then count")
+    }
+
+    fn run(&self, context: &Context) -> Result<Product, Stop> {
+        let Params { bytes } = context.params()?;
+        while self
+            .0
+            .lock()
+            .recv_timeout(Duration::from_millis(5))
+            .is_err()
+        {
+            context.check()?;
+        }
+        let mut result = context.result("text/plain", "bytes.txt");
+        std::io::Write::write_all(&mut result, &vec![b'x'; bytes])?;
+        result.finish()
+    }
+}
+
+/// One with a gate, without HTTP, and what opens the gate.
+fn gated(data: &Path) -> (Builder, Sender<()>) {
+    let (open, gate) = channel();
+    let builder = Cloakroom::builder().data(data).without_built_in();
+    (builder.operation(Gate(Mutex::new(gate))), open)
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    done
+}
+
+async fn read(cloakroom: &Cloakroom, id: JobId) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut result = cloakroom.result(id).await.expect("a result");
+    let read = result.read_to_end(&mut bytes).await.expect("its bytes");
+    assert_eq!(read as u64, result.output().size);
+    bytes
+}
+
+#[test]
+fn a_job_is_submitted_awaited_and_read_without_http() {
+    let site = Site::new();
+    block_on(async {
+        let (builder, open) = gated(&site.data());
+        let cloakroom = builder.start().await.expect("it starts");
+        assert!(cloakroom.addresses().is_empty());
+        let params = json!({ "bytes": 700_000 });
+        let id = cloakroom.submit("gate", params).await.expect("a job");
+        let early = cloakroom.result(id).await.expect_err("it waits");
+        assert!(matches!(early, Error::NoResult(_)), "{early}");
+        open.send(()).expect("somebody waits");
+        let job = cloakroom.wait(id, Until::Ended).await.expect("its end");
+        assert_eq!(job.status(), Status::Succeeded);
+        assert_eq!(cloakroom.job(id).await.expect("it is there"), job);
+        // Twice: it is kept. An empty one ends as well.
+        for _ in 0..2 {
+            assert!(read(&cloakroom, id).await == vec![b'x'; 700_000]);
+        }
+        let empty = cloakroom.submit("gate", json!({ "bytes": 0 })).await;
+        let empty = empty.expect("a job");
+        open.send(()).expect("somebody waits");
+        cloakroom.wait(empty, Until::Ended).await.expect("its end");
+        assert!(read(&cloakroom, empty).await.is_empty());
+
+        let params = json!({ "bytes": "many", "colour": 1 });
+        let refused = cloakroom.submit("gate", params).await;
+        assert!(matches!(&refused, Err(Error::Invalid(faults)) if faults.len() == 2));
+        let refused = cloakroom.submit("zip", json!({})).await;
+        assert_eq!(refused, Err(Error::UnknownOperation("zip".to_owned())));
+        assert_eq!(cloakroom.cancel(id).await, Err(Error::AlreadyEnded));
+        cloakroom.shutdown(Duration::ZERO).await;
+    });
+    site.check_tables();
+}
+
+#[test]
+fn a_shutdown_gives_running_work_back_and_answers_whoever_waits() {
+    let site = Site::new();
+    block_on(async {
+        let (builder, _open) = gated(&site.data());
+        let cloakroom = builder.start().await.expect("it starts");
+        let id = cloakroom.submit("gate", json!({ "bytes": 1 })).await;
+        let id = id.expect("a job");
+        let submitted = cloakroom.job(id).await.expect("it is there");
+        let waiting = cloakroom.wait(id, Until::Ended);
+        let (seen, ()) = tokio::join!(waiting, cloakroom.shutdown(Duration::ZERO));
+        assert_eq!(seen.expect("it is there").attempt, submitted.attempt);
+        cloakroom.shutdown(Duration::ZERO).await;
+        let late = cloakroom.submit("gate", json!({ "bytes": 1 })).await;
+        assert_eq!(late, Err(Error::Stopped));
+
+        // The same data again, in the same process: the attempt that was given back is not counted as a crash.
+        let (builder, open) = gated(&site.data());
+        let cloakroom = builder.start().await.expect("it starts again");
+        open.send(()).expect("somebody waits");
+        let job = cloakroom.wait(id, Until::Ended).await.expect("its end");
+        assert_eq!((job.status(), job.strikes), (Status::Succeeded, 1));
+
+        let canceled = cloakroom.submit("gate", json!({ "bytes": 1 })).await;
+        let canceled = canceled.expect("a job");
+        cloakroom.cancel(canceled).await.expect("it can be");
+        let job = cloakroom.wait(canceled, Until::Ended).await;
+        assert_eq!(job.expect("its end").status(), Status::Canceled);
+        let none = cloakroom.result(canceled).await.expect_err("it has none");
+        assert_eq!(none.to_string(), "there is no result: the job is canceled");
+        cloakroom.shutdown(Duration::ZERO).await;
+    });
+    site.check_tables();
+}
+
+#[test]
+fn an_open_listener_is_served_and_tokens_are_asked_for() {
+    let site = Site::new();
+    site.write("a", b"a");
+    let token = site.token("anna", &[]);
+    block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let root = format!("docs={}:ro", site.docs().display());
+        let cloakroom = Cloakroom::builder()
+            .data(site.data())
+            .root(root.parse().expect("a root"))
+            .listener(listener)
+            .tokens(Tokens::open(&site.data()).expect("a file of tokens"))
+            .start()
+            .await
+            .expect("it starts");
+        assert_eq!(cloakroom.addresses(), [address.into()]);
+        let own = cloakroom.submit("zip", json!({ "path": "/docs/a" })).await;
+        let own = own.expect("a job");
+        let ask = move || {
+            let client = Client::new(address);
+            client.get("/v1/jobs", 401);
+            let path = format!("/v1/jobs/{own}");
+            client.ask("GET", &path, &[("authorization", &token)], b"", 404);
+            // It is read once, here.
+            let headers = [
+                ("authorization", &*token),
+                ("content-type", "application/json"),
+            ];
+            let path = "/v1/operations/zip?keep=false";
+            client
+                .ask("POST", path, &headers, br#"{"path":"/docs/a"}"#, 202)
+                .json()
+        };
+        let job = tokio::task::spawn_blocking(ask).await.expect("answers");
+        let id: JobId = job["id"].as_str().expect("an id").parse().expect("an id");
+        let job = cloakroom.wait(id, Until::Ended).await.expect("its end");
+        assert_eq!(job.token.as_deref(), Some("anna"));
+        assert!(read(&cloakroom, id).await.starts_with(b"PK"));
+        let gone = cloakroom.result(id).await.expect_err("it was taken");
+        assert_eq!(gone.to_string(), "there is no result: it is gone");
+        cloakroom.shutdown(Duration::ZERO).await;
+        assert!(std::net::TcpStream::connect(address).is_err());
+    });
+    site.check_tables();
+}
+
+#[test]
+fn what_must_not_or_cannot_start_says_why() {
+    let site = Site::new();
+    let beyond = || TcpListener::bind("0.0.0.0:0").expect("a port");
+    block_on(async {
+        let start = |builder: Builder| async {
+            match builder.data(site.data()).start().await {
+                Ok(_) => panic!("it starts"),
+                Err(error) => error,
+            }
+        };
+        let error = start(Cloakroom::builder().listener(beyond())).await;
+        assert!(matches!(error, StartError::Exposed(_)), "{error}");
+        let (builder, _open) = gated(&site.data());
+        let (_gate, receiver) = channel();
+        let error = start(builder.operation(Gate(Mutex::new(receiver)))).await;
+        assert!(matches!(error, StartError::Operation(_)), "{error}");
+        let missing = "docs=/nowhere".parse().expect("a root");
+        let error = start(Cloakroom::builder().root(missing)).await;
+        assert!(matches!(error, StartError::Root { .. }), "{error}");
+        let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let taken = taken.local_addr().map(|address| (taken, address));
+        let (_taken, address) = taken.expect("its address");
+        let error = start(Cloakroom::builder().listen(address)).await;
+        assert!(matches!(error, StartError::Listen { .. }), "{error}");
+
+        // Nothing of that has kept the data; somebody who has it does.
+        let insecure = Config {
+            data: site.data(),
+            listen: Vec::new(),
+            insecure_no_token: true,
+            ..Config::default()
+        };
+        let builder = Cloakroom::builder().config(insecure).listener(beyond());
+        let first = builder.start().await.expect("it starts");
+        let error = start(Cloakroom::builder()).await;
+        assert!(matches!(error, StartError::Data(_)), "{error}");
+        first.shutdown(Duration::ZERO).await;
+    });
+}
+
+#[test]
+fn the_example_without_http_finds_the_primes_and_its_job_again() {
+    let site = Site::new();
+    for _ in 0..2 {
+        let mut command = Command::new(example("embedded"));
+        let output = command.arg(site.data()).arg("10000").output();
+        let output = output.expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(output.stdout, b"1229 primes below 10000\n");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.ends_with("succeeded Some(100.0) %\n"), "{said}");
+    }
+    site.check_tables();
+}
