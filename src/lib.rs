@@ -32,22 +32,37 @@
 //! - **Invariant**: only [`outbound`] connects to anybody, and only to an address that [`address::Policy`] has allowed.
 //! - **Invariant**: [`job`] and [`plan`] know no clock, socket, file, database or runtime.
 
-pub mod address;
-pub mod cli;
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the floors are for whoever reads the code"
+)]
+
+// What a program that embeds a cloakroom needs.
 mod cloakroom;
 pub mod config;
-pub mod engine;
-mod faults;
-pub mod http;
 pub mod job;
 pub mod operations;
-pub mod outbound;
-pub mod plan;
-mod private;
 pub mod roots;
-pub mod store;
 pub mod tokens;
-pub mod xml;
 
 pub use cloakroom::{Builder, Cloakroom, Error, JobResult, StartError};
 pub use engine::Until;
+pub use store::OpenError;
+
+// Open to the binary, and to tests and benches of one floor alone: nothing is promised of these.
+#[doc(hidden)]
+pub mod address;
+#[doc(hidden)]
+pub mod cli;
+#[doc(hidden)]
+pub mod outbound;
+#[doc(hidden)]
+pub mod plan;
+#[doc(hidden)]
+pub mod xml;
+
+mod engine;
+mod faults;
+mod http;
+mod private;
+mod store;

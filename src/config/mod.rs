@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use crate::address::Allow;
 use crate::address::{self, Policy};
 use crate::roots::RootSpec;
 pub use callbacks::{Callbacks, Secret};
@@ -87,7 +88,7 @@ impl Default for Config {
 
 impl Config {
     /// Whom jobs and callbacks may call.
-    pub fn outbound(&self) -> Policy {
+    pub(crate) fn outbound(&self) -> Policy {
         let listen: Vec<_> = self.listen.iter().filter_map(Listen::tcp).collect();
         Policy {
             private: address::may_reach_private(&listen, self.public_url.is_some()),

@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// A message to be delivered.
 #[derive(Debug, Clone)]
-pub struct Message {
+pub(crate) struct Message {
     /// What has ended.
     pub job: Arc<Job>,
     /// Its params, as JSON.
@@ -41,7 +41,7 @@ pub struct Message {
 
 /// What came of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It was taken.
     Delivered,
     /// It may be taken another time.
@@ -59,10 +59,10 @@ pub enum Verdict {
 }
 
 /// A delivery under way.
-pub type Delivering = Pin<Box<dyn Future<Output = Verdict> + Send>>;
+pub(crate) type Delivering = Pin<Box<dyn Future<Output = Verdict> + Send>>;
 
 /// Whoever knows how messages are sent. One attempt; takes no longer than some seconds.
-pub trait Messenger: Send + Sync + 'static {
+pub(crate) trait Messenger: Send + Sync + 'static {
     /// Sends a message.
     fn deliver(&self, message: Message) -> Delivering;
 

@@ -7,7 +7,7 @@ use crate::store::Owner;
 
 /// Who asks, as far as jobs are concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Caller {
+pub(crate) enum Caller {
     /// Somebody unknown, where there are tokens: sees nothing.
     Nobody,
     /// Whoever asks where there are no tokens: sees the jobs that were submitted without one.
@@ -22,7 +22,7 @@ pub enum Caller {
 
 impl Caller {
     /// The name that new jobs and idempotency keys belong to.
-    pub fn name(&self) -> Option<&Arc<str>> {
+    pub(crate) fn name(&self) -> Option<&Arc<str>> {
         match self {
             Self::Nobody | Self::Anyone | Self::Host => None,
             Self::Named(name) | Self::Admin(name) => Some(name),
@@ -30,7 +30,7 @@ impl Caller {
     }
 
     /// Whether a job is there for this caller.
-    pub fn sees(&self, job: &Job) -> bool {
+    pub(crate) fn sees(&self, job: &Job) -> bool {
         self.sees_jobs_of(job.token.as_deref())
     }
 

@@ -29,11 +29,11 @@ struct Mailbox {
 
 /// One who follows.
 #[derive(Debug)]
-pub struct Follower(Arc<Mailbox>);
+pub(crate) struct Follower(Arc<Mailbox>);
 
 impl Follower {
     /// The next job that has changed since it was last given; none once too many were not asked for.
-    pub async fn next(&self) -> Option<Seq> {
+    pub(crate) async fn next(&self) -> Option<Seq> {
         loop {
             let news = self.0.news.notified();
             {

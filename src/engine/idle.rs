@@ -55,7 +55,7 @@ pub(super) struct Idle {
 
 /// Keeps a job from being forgotten while it lives.
 #[derive(Debug)]
-pub struct Hold {
+pub(crate) struct Hold {
     idle: Arc<Idle>,
     seq: Seq,
 }

@@ -17,7 +17,7 @@ const LIST_AT_MOST: usize = 10_000;
 
 /// A file or folder below a root.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
+pub(crate) struct Item {
     /// Its number.
     pub number: i64,
     /// Its path on the wire.
@@ -28,7 +28,7 @@ pub struct Item {
 
 /// What a number stands for.
 #[derive(Debug)]
-pub enum Numbered {
+pub(crate) enum Numbered {
     /// A file or folder, by its path on the wire; it may be gone.
     Path(String),
     /// The result of a job.
@@ -37,7 +37,7 @@ pub enum Numbered {
 
 /// Why there is no item to show.
 #[derive(Debug, thiserror::Error)]
-pub enum ItemError {
+pub(crate) enum ItemError {
     /// It is not there, or is too much.
     #[error(transparent)]
     Browse(#[from] BrowseError),
@@ -48,7 +48,7 @@ pub enum ItemError {
 
 impl Engine {
     /// The number of a job's result.
-    pub fn result_number(job: &Job) -> i64 {
+    pub(crate) fn result_number(job: &Job) -> i64 {
         job.seq.0 * 2
     }
 
@@ -56,7 +56,11 @@ impl Engine {
     ///
     /// # Errors
     /// [`BrowseError::NotFound`] for a number that was not given; what the disk may say.
-    pub async fn numbered(&self, caller: &Caller, number: i64) -> Result<Numbered, ItemError> {
+    pub(crate) async fn numbered(
+        &self,
+        caller: &Caller,
+        number: i64,
+    ) -> Result<Numbered, ItemError> {
         if number % 2 == 0 {
             return Ok(Numbered::Result(self.at(caller, Seq(number / 2)).await?));
         }
@@ -72,7 +76,7 @@ impl Engine {
     ///
     /// # Errors
     /// What the disk may say.
-    pub async fn root_items(&self) -> Result<Vec<Item>, ItemError> {
+    pub(crate) async fn root_items(&self) -> Result<Vec<Item>, ItemError> {
         let mut items = Vec::new();
         for path in self.roots.paths() {
             // One that is gone is not shown.
@@ -89,7 +93,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`ItemError`].
-    pub async fn item(&self, path: &str) -> Result<Item, ItemError> {
+    pub(crate) async fn item(&self, path: &str) -> Result<Item, ItemError> {
         let entry = self.blocking(path, browse::look).await?;
         let (root, below) = self.split(path)?;
         let numbers = self.store.item_numbers(&root, vec![below.clone()]).await?;
@@ -105,7 +109,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`ItemError`].
-    pub async fn items_in(&self, path: &str) -> Result<Vec<Item>, ItemError> {
+    pub(crate) async fn items_in(&self, path: &str) -> Result<Vec<Item>, ItemError> {
         let list = |roots: &Roots, path: &str| browse::list(roots, path, LIST_AT_MOST);
         let entries = self.blocking(path, list).await?;
         let (root, below) = self.split(path)?;
@@ -129,7 +133,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`ItemError`].
-    pub async fn child_count(&self, folder: &Item) -> Result<usize, ItemError> {
+    pub(crate) async fn child_count(&self, folder: &Item) -> Result<usize, ItemError> {
         let count = |roots: &Roots, path: &str| browse::list(roots, path, LIST_AT_MOST);
         match self.blocking(&folder.path, count).await {
             Err(ItemError::Browse(BrowseError::TooMany(most))) => Ok(most),
@@ -141,7 +145,7 @@ impl Engine {
     ///
     /// # Errors
     /// What the disk may say.
-    pub async fn number_of(&self, path: &str) -> Result<Option<i64>, store::Error> {
+    pub(crate) async fn number_of(&self, path: &str) -> Result<Option<i64>, store::Error> {
         let Ok((root, below)) = self.split(path) else {
             return Ok(None);
         };
@@ -153,7 +157,7 @@ impl Engine {
     ///
     /// # Errors
     /// What the disk may say.
-    pub async fn number_of_parent(&self, path: &str) -> Result<Option<i64>, store::Error> {
+    pub(crate) async fn number_of_parent(&self, path: &str) -> Result<Option<i64>, store::Error> {
         match self.split(path) {
             Ok((_, below)) if !below.is_empty() => {
                 let folder = path.trim_end_matches('/').rsplit_once('/');
@@ -167,7 +171,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`ItemError`].
-    pub async fn open_item(&self, path: &str) -> Result<(Entry, File), ItemError> {
+    pub(crate) async fn open_item(&self, path: &str) -> Result<(Entry, File), ItemError> {
         self.blocking(path, browse::open_file).await
     }
 

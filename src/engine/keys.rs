@@ -11,7 +11,7 @@ pub(super) struct Keys(Mutex<HashSet<(String, String)>>);
 
 /// A key that is in use while this lives.
 #[derive(Debug)]
-pub struct KeyInUse {
+pub(crate) struct KeyInUse {
     keys: Arc<Keys>,
     key: (String, String),
 }

@@ -20,7 +20,7 @@ const ENTRY_BYTES: usize = 700;
 
 /// One job in memory. The snapshot is none once the job was forgotten.
 #[derive(Debug)]
-pub struct LiveJob {
+pub(crate) struct LiveJob {
     snapshot: watch::Sender<Option<Arc<Job>>>,
     rendered: Mutex<Option<Rendered>>,
     /// How often it was asked for by those who are told so.
@@ -45,27 +45,32 @@ impl LiveJob {
     }
 
     /// The job as it is.
-    pub fn job(&self) -> Option<Arc<Job>> {
+    pub(crate) fn job(&self) -> Option<Arc<Job>> {
         self.snapshot.borrow().clone()
     }
 
     /// Counts one poll more; gives how many there were, this one included.
-    pub fn poll(&self) -> u32 {
+    pub(crate) fn poll(&self) -> u32 {
         self.polls.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }
 
     /// How many polls there were.
-    pub fn polls(&self) -> u32 {
+    pub(crate) fn polls(&self) -> u32 {
         self.polls.load(Ordering::Relaxed)
     }
 
     /// Watches the job. Register first, then look.
-    pub fn watch(&self) -> watch::Receiver<Option<Arc<Job>>> {
+    pub(crate) fn watch(&self) -> watch::Receiver<Option<Arc<Job>>> {
         self.snapshot.subscribe()
     }
 
     /// The bytes that stand for `version` in the form `variant`, made only if the last ones made were others.
-    pub fn rendered(&self, version: Version, variant: &str, make: impl FnOnce() -> Bytes) -> Bytes {
+    pub(crate) fn rendered(
+        &self,
+        version: Version,
+        variant: &str,
+        make: impl FnOnce() -> Bytes,
+    ) -> Bytes {
         if let Some(rendered) = &*self.rendered.lock()
             && rendered.version == version
             && *rendered.variant == *variant

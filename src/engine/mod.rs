@@ -34,27 +34,26 @@ use crate::operations::{LogReader, Outside, Registry};
 use crate::roots::Roots;
 use crate::store::{self, Filter, Store};
 use callbacks::Outbox;
-pub use callbacks::{Delivering, Message, Messenger, Verdict};
-pub use caller::Caller;
+pub(crate) use callbacks::{Delivering, Message, Messenger, Verdict};
+pub(crate) use caller::Caller;
 use feed::Feed;
-pub use feed::Follower;
-pub use idle::Hold;
+pub(crate) use feed::Follower;
+pub(crate) use idle::Hold;
 use idle::Idle;
-pub use items::{Item, ItemError, Numbered};
-pub use keys::KeyInUse;
+pub(crate) use items::{Item, ItemError, Numbered};
 use keys::Keys;
 use live::Live;
-pub use live::LiveJob;
 use monitor::Monitor;
 use results::Takings;
-pub use results::{Download, Lease, ResultReader};
+pub(crate) use results::{Download, Lease, ResultReader};
 use runner::Runner;
 use sources::Sources;
 use sweeper::Sweeper;
-pub use types::{Page, StartError, Submission, SubmitError, Until, View};
+pub use types::Until;
+pub(crate) use types::{Page, StartError, Submission, SubmitError, View};
 
 /// A running engine.
-pub struct Engine {
+pub(crate) struct Engine {
     store: Arc<Store>,
     live: Arc<Live>,
     runner: Arc<Runner>,
@@ -77,17 +76,17 @@ pub struct Engine {
 
 impl Engine {
     /// Where the jobs are.
-    pub fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         &self.store
     }
 
     /// The operations on offer.
-    pub fn registry(&self) -> &Registry {
+    pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }
 
     /// The unguessable name of a job, for whoever may look at it without being known.
-    pub fn monitor_token(&self, job: &Job) -> String {
+    pub(crate) fn monitor_token(&self, job: &Job) -> String {
         self.monitor.token(job.id)
     }
 
@@ -95,7 +94,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::get`].
-    pub async fn monitored(&self, token: &str) -> Result<View, store::Error> {
+    pub(crate) async fn monitored(&self, token: &str) -> Result<View, store::Error> {
         let seq = Monitor::seq(token).ok_or(store::Error::NotFound)?;
         let view = self.find(seq).await?;
         if self.monitor.is_for(token, view.job.id) {
@@ -109,7 +108,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`store::Error::NotFound`], and what the disk may say.
-    pub async fn get(&self, caller: &Caller, id: JobId) -> Result<View, store::Error> {
+    pub(crate) async fn get(&self, caller: &Caller, id: JobId) -> Result<View, store::Error> {
         let view = self.find(id.seq()).await?;
         if view.job.id == id && caller.sees(&view.job) {
             self.touched(view)
@@ -122,7 +121,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::get`].
-    pub async fn at(&self, caller: &Caller, seq: Seq) -> Result<View, store::Error> {
+    pub(crate) async fn at(&self, caller: &Caller, seq: Seq) -> Result<View, store::Error> {
         let view = self.find(seq).await?;
         if caller.sees(&view.job) {
             self.touched(view)
@@ -158,7 +157,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::get`]; also if the job is forgotten meanwhile.
-    pub async fn wait(
+    pub(crate) async fn wait(
         &self,
         caller: &Caller,
         id: JobId,
@@ -190,7 +189,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`store::Error::Illegal`] if it has ended otherwise; [`store::Error::NotFound`].
-    pub async fn cancel(&self, caller: &Caller, id: JobId) -> Result<View, store::Error> {
+    pub(crate) async fn cancel(&self, caller: &Caller, id: JobId) -> Result<View, store::Error> {
         self.get(caller, id).await?;
         let job = self.store.record(id.seq(), Event::Cancel).await?;
         Ok(self
@@ -206,7 +205,11 @@ impl Engine {
     ///
     /// # Errors
     /// [`store::Error::NotFound`], and what the disk may say.
-    pub async fn delete(&self, caller: &Caller, id: JobId) -> Result<Arc<Job>, store::Error> {
+    pub(crate) async fn delete(
+        &self,
+        caller: &Caller,
+        id: JobId,
+    ) -> Result<Arc<Job>, store::Error> {
         let view = self.get(caller, id).await?;
         self.store.record(id.seq(), Event::Delete).await?;
         Ok(view.job)
@@ -216,7 +219,7 @@ impl Engine {
     ///
     /// # Errors
     /// What the disk may say.
-    pub async fn list(
+    pub(crate) async fn list(
         &self,
         caller: &Caller,
         filter: Filter,
@@ -258,7 +261,7 @@ impl Engine {
     }
 
     /// Every job of the caller's that has not ended, in order of submission.
-    pub fn active(&self, caller: &Caller) -> Vec<View> {
+    pub(crate) fn active(&self, caller: &Caller) -> Vec<View> {
         let active = self.live.active().into_iter();
         active
             .filter(|(_, job)| caller.sees(job))
@@ -270,23 +273,23 @@ impl Engine {
     }
 
     /// Follows the changes of all jobs of the caller's from now on.
-    pub fn follow(&self, caller: &Caller) -> Follower {
+    pub(crate) fn follow(&self, caller: &Caller) -> Follower {
         self.feed.follow(caller)
     }
 
     /// A job as it is, which counts as no use of it; none if it is gone.
-    pub async fn look(&self, caller: &Caller, seq: Seq) -> Option<View> {
+    pub(crate) async fn look(&self, caller: &Caller, seq: Seq) -> Option<View> {
         let view = self.find(seq).await.ok()?;
         (caller.sees(&view.job) && !self.idle.has_expired(&view.job)).then_some(view)
     }
 
     /// Keeps an ended job from expiry.
-    pub fn hold(&self, job: &Job) -> Option<Hold> {
+    pub(crate) fn hold(&self, job: &Job) -> Option<Hold> {
         self.idle.hold(job)
     }
 
     /// Ends when the server stops.
-    pub async fn stopping(&self) {
+    pub(crate) async fn stopping(&self) {
         // The sender lives as long as we do.
         let _ = self
             .stopping
@@ -299,7 +302,7 @@ impl Engine {
     ///
     /// # Errors
     /// What the disk may say.
-    pub async fn params(&self, job: &Job) -> Result<Arc<str>, store::Error> {
+    pub(crate) async fn params(&self, job: &Job) -> Result<Arc<str>, store::Error> {
         if let crate::job::Params::Inline(params) = &job.params {
             return Ok(Arc::clone(params));
         }
@@ -312,7 +315,7 @@ impl Engine {
     ///
     /// # Errors
     /// What the disk may say.
-    pub async fn log(&self, job: &Job) -> Result<Bytes, store::Error> {
+    pub(crate) async fn log(&self, job: &Job) -> Result<Bytes, store::Error> {
         if let Some(log) = self.runner.log(job.seq) {
             return Ok(log.to_vec().into());
         }
@@ -326,32 +329,32 @@ impl Engine {
     }
 
     /// Reads along what the attempt at a job writes, if one is under way.
-    pub fn follow_log(&self, seq: Seq) -> Option<LogReader> {
+    pub(crate) fn follow_log(&self, seq: Seq) -> Option<LogReader> {
         self.runner.log(seq).map(LogReader::new)
     }
 
     /// Becomes some text if the store fails beyond repair: time to end the process.
-    pub fn fatal(&self) -> watch::Receiver<Option<String>> {
+    pub(crate) fn fatal(&self) -> watch::Receiver<Option<String>> {
         self.fatal.clone()
     }
 
     /// Says who tells of the ends of jobs; nobody is told before.
-    pub fn set_messenger(&self, messenger: Arc<dyn Messenger>) {
+    pub(crate) fn set_messenger(&self, messenger: Arc<dyn Messenger>) {
         self.outbox.set_messenger(messenger);
     }
 
     /// The way to other servers.
-    pub fn outside(&self) -> &Arc<Outside> {
+    pub(crate) fn outside(&self) -> &Arc<Outside> {
         &self.outside
     }
 
     /// Lets nobody wait any longer: whoever does is answered with the job as it is.
-    pub fn stop_waiting(&self) {
+    pub(crate) fn stop_waiting(&self) {
         self.stopping.send_replace(true);
     }
 
     /// Stops in order: nothing more is claimed, what runs gets `patience`, what is left goes back to the queue.
-    pub async fn drain(&self, patience: Duration) {
+    pub(crate) async fn drain(&self, patience: Duration) {
         self.stop_waiting();
         if let Err(error) = self.store.set_slots(0).await {
             tracing::warn!(%error, "claims could not be stopped");

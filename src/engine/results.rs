@@ -19,7 +19,7 @@ use crate::store::{self, BlobReader, CHUNK_BYTES, Store};
 
 /// A result that is being handed out. The job stays until this is dropped.
 #[derive(Debug)]
-pub struct Download {
+pub(crate) struct Download {
     /// The bytes.
     pub reader: ResultReader,
     /// Keeps the job from expiry.
@@ -30,7 +30,7 @@ pub struct Download {
 
 /// Where the bytes of a result are.
 #[derive(Debug, Clone)]
-pub enum ResultReader {
+pub(crate) enum ResultReader {
     /// In the store.
     Blob(BlobReader),
     /// In a file.
@@ -42,7 +42,7 @@ impl ResultReader {
     ///
     /// # Errors
     /// What the disk may say.
-    pub fn chunk(&self, number: u32) -> io::Result<Option<Bytes>> {
+    pub(crate) fn chunk(&self, number: u32) -> io::Result<Option<Bytes>> {
         match self {
             Self::Blob(blob) => Ok(blob.chunk(number)?),
             Self::File(file) => {
@@ -93,7 +93,7 @@ pub(super) struct Takings {
 
 /// The right to read a result that is not to be kept.
 #[derive(Debug)]
-pub struct Lease {
+pub(crate) struct Lease {
     takings: Arc<Takings>,
     seq: Seq,
 }
@@ -137,7 +137,7 @@ impl Takings {
 
 impl Lease {
     /// Tries to have the last byte of the whole result taken: `take` says whether it was. Meanwhile nobody begins.
-    pub fn taken_if<T>(&self, take: impl FnOnce() -> (bool, T)) -> T {
+    pub(crate) fn taken_if<T>(&self, take: impl FnOnce() -> (bool, T)) -> T {
         let mut by_job = self.takings.by_job.lock();
         let (is_taken, value) = take();
         if is_taken && let Some(taking) = by_job.get_mut(&self.seq) {
@@ -173,7 +173,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`store::Error::NotFound`] for a job that has expired.
-    pub async fn download(&self, job: &Job) -> Result<Option<Download>, store::Error> {
+    pub(crate) async fn download(&self, job: &Job) -> Result<Option<Download>, store::Error> {
         let Some(output) = job.output() else {
             return Ok(None);
         };

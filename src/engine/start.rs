@@ -99,7 +99,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`StartError`]; nothing runs then.
-    pub async fn start(config: &Config, registry: Registry) -> Result<Self, StartError> {
+    pub(crate) async fn start(config: &Config, registry: Registry) -> Result<Self, StartError> {
         let live = Arc::new(Live::new(ENDED_BYTES));
         let registry = Arc::new(registry);
         let (fatal, fatal_seen) = watch::channel(None);

@@ -10,7 +10,7 @@ use crate::store::{self, NewJob, Uploads};
 
 impl Engine {
     /// Keeps a key for one request while its body comes in; none if another request has it.
-    pub fn begin_key(&self, token: Option<&str>, key: &str) -> Option<KeyInUse> {
+    pub(crate) fn begin_key(&self, token: Option<&str>, key: &str) -> Option<KeyInUse> {
         KeyInUse::begin(&self.keys, token, key)
     }
 
@@ -18,7 +18,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`SubmitError`].
-    pub async fn submit(&self, mut submission: Submission) -> Result<View, SubmitError> {
+    pub(crate) async fn submit(&self, mut submission: Submission) -> Result<View, SubmitError> {
         make_whole(&mut submission.params);
         let Some((operation, registered)) = self.registry.get(&submission.operation) else {
             return Err(SubmitError::UnknownOperation(submission.operation));
@@ -75,7 +75,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`store::Error::NotEnded`] while it has not ended.
-    pub async fn retry(&self, caller: &Caller, id: JobId) -> Result<View, SubmitError> {
+    pub(crate) async fn retry(&self, caller: &Caller, id: JobId) -> Result<View, SubmitError> {
         let view = self.get(caller, id).await?;
         if !view.job.is_terminal() {
             return Err(store::Error::NotEnded.into());

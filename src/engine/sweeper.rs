@@ -58,7 +58,7 @@ impl Sweeper {
             let more = due.len() == BATCH;
             let mut sweep = Sweep::default();
             for job in due {
-                match self.idle.judge(job.seq, &job.operation, job.due) {
+                match self.idle.judge(job.seq, &job.operation, job.since) {
                     Verdict::Expire => sweep.expired.push(job.seq),
                     Verdict::Rearm(due) => sweep.rearmed.push((job.seq, due)),
                 }

@@ -49,7 +49,7 @@ pub enum SubmitError {
 
 /// What is asked of an operation.
 #[derive(Debug)]
-pub struct Submission {
+pub(crate) struct Submission {
     /// The name of the token that asks.
     pub token: Option<Arc<str>>,
     /// The operation's name.
@@ -66,7 +66,7 @@ pub struct Submission {
 
 /// A job at one moment, and its place in memory if it has one.
 #[derive(Debug, Clone)]
-pub struct View {
+pub(crate) struct View {
     /// The job.
     pub job: Arc<Job>,
     /// Where its rendered form is kept.
@@ -75,7 +75,7 @@ pub struct View {
 
 /// A page of a list.
 #[derive(Debug, Default)]
-pub struct Page {
+pub(crate) struct Page {
     /// The jobs, newest first.
     pub jobs: Vec<View>,
     /// Where the next page begins, if there is one.

@@ -30,7 +30,7 @@ type Permit = SemaphorePermit<'static>;
 
 /// A reply's body.
 #[derive(Debug)]
-pub enum Body {
+pub(crate) enum Body {
     /// No bytes, or some that are at hand.
     Full(Bytes),
     /// A blob.
@@ -58,7 +58,7 @@ impl Body {
 
 /// A blob, or a part of one, on its way out: a chunk is read ahead while the last is sent, unless many others do.
 #[derive(Debug)]
-pub struct BlobStream {
+pub(crate) struct BlobStream {
     reader: ResultReader,
     /// Where the next byte is.
     position: u64,

@@ -25,7 +25,7 @@ const PIECE: u64 = 256 * 1024;
 
 /// A file, or a part of one, on its way out.
 #[derive(Debug)]
-pub struct FileStream {
+pub(crate) struct FileStream {
     /// None while it is being read.
     file: Option<File>,
     remaining: u64,

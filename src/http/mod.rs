@@ -41,7 +41,7 @@ use crate::engine::{Caller, Engine, Submission, Until, View};
 use crate::job::{Job, Wishes};
 use crate::tokens::Tokens;
 use access::Access;
-pub use body::Body;
+pub(crate) use body::Body;
 use callback::Webhooks;
 use dialects::native;
 use guard::{Facts, Guard, Pass};
@@ -49,7 +49,7 @@ use params::Bounds;
 use problem::Problem;
 use reply::{add_version, json, not_modified, options, seen_version};
 use route::{Miss, Route};
-pub use server::Server;
+pub(crate) use server::Server;
 
 /// Who asks for something, as the handlers see it.
 struct Asker {
@@ -62,7 +62,7 @@ struct Asker {
 }
 
 /// What answers requests.
-pub struct App {
+pub(crate) struct App {
     engine: Arc<Engine>,
     guard: Guard,
     access: Access,
@@ -73,7 +73,7 @@ pub struct App {
 
 impl App {
     /// Puts one together, for whoever shows one of `tokens`; for anybody if there are none.
-    pub fn new(engine: Arc<Engine>, config: &Config, tokens: Arc<Tokens>) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, config: &Config, tokens: Arc<Tokens>) -> Self {
         let webhooks = Webhooks {
             outside: Arc::clone(engine.outside()),
             secrets: config.callbacks.secrets.clone(),
@@ -97,7 +97,7 @@ impl App {
     }
 
     /// Answers a request that came in on the address `local`, or through a Unix socket.
-    pub async fn answer(
+    pub(crate) async fn answer(
         self: &Arc<Self>,
         request: Request<Incoming>,
         local: Option<IpAddr>,

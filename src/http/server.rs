@@ -26,7 +26,7 @@ const HEAD_BYTES: usize = 64 * 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Listeners that are open and not served yet.
-pub struct Server {
+pub(crate) struct Server {
     listeners: Vec<Listener>,
 }
 
@@ -36,7 +36,7 @@ impl Server {
     ///
     /// # Errors
     /// The first one that cannot be listened on.
-    pub async fn bind(addresses: &[Listen]) -> Result<Self, (Listen, io::Error)> {
+    pub(crate) async fn bind(addresses: &[Listen]) -> Result<Self, (Listen, io::Error)> {
         let mut listeners = Vec::new();
         for address in addresses {
             let listener = Listener::bind(address).await;
@@ -49,18 +49,18 @@ impl Server {
     ///
     /// # Errors
     /// What the system says.
-    pub fn add(&mut self, listener: TcpListener) -> io::Result<()> {
+    pub(crate) fn add(&mut self, listener: TcpListener) -> io::Result<()> {
         self.listeners.push(Listener::of(listener)?);
         Ok(())
     }
 
     /// Where it listens: ports as the system gave them.
-    pub fn addresses(&self) -> Vec<Listen> {
+    pub(crate) fn addresses(&self) -> Vec<Listen> {
         self.listeners.iter().map(Listener::address).collect()
     }
 
     /// Serves until `stop` becomes true; then takes no more connections and ends those that are open.
-    pub async fn serve(self, app: Arc<App>, limits: &Limits, stop: watch::Receiver<bool>) {
+    pub(crate) async fn serve(self, app: Arc<App>, limits: &Limits, stop: watch::Receiver<bool>) {
         let connections = Arc::new(Semaphore::new(limits.connections));
         let mut http = http1::Builder::new();
         http.max_buf_size(HEAD_BYTES);

@@ -64,7 +64,7 @@ impl App {
         drop(storing);
         let key = key.map(|key| Key {
             token: token.clone(),
-            key,
+            name: key,
             print: print(name, &params, &wishes),
         });
         let submission = Submission {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+#[doc(hidden)]
 pub use apply::{Change, Event, IllegalEvent, Now, apply};
 pub use id::{JobId, NotAnId, SEQ_MAX, Seq};
 pub use wishes::{Callback, Delivery, DeliveryState, Method, Name, When, Wishes};

@@ -12,7 +12,7 @@ use crate::roots::Roots;
 
 /// A file or folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Its name.
     pub name: String,
     /// What it is.
@@ -23,7 +23,7 @@ pub struct Entry {
 
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EntryKind {
+pub(crate) enum EntryKind {
     /// A file of so many bytes.
     File(u64),
     /// A folder.
@@ -32,7 +32,7 @@ pub enum EntryKind {
 
 impl EntryKind {
     /// The length of a file, in bytes.
-    pub fn size(self) -> Option<u64> {
+    pub(crate) fn size(self) -> Option<u64> {
         match self {
             Self::File(size) => Some(size),
             Self::Folder => None,
@@ -42,7 +42,7 @@ impl EntryKind {
 
 /// Why there is nothing to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BrowseError {
+pub(crate) enum BrowseError {
     /// Nothing is there that the server would show.
     #[error("There is no such file or folder below a root.")]
     NotFound,
@@ -55,7 +55,7 @@ pub enum BrowseError {
 ///
 /// # Errors
 /// [`BrowseError::NotFound`].
-pub fn look(roots: &Roots, path: &str) -> Result<Entry, BrowseError> {
+pub(crate) fn look(roots: &Roots, path: &str) -> Result<Entry, BrowseError> {
     let source = open(roots, path)?;
     Ok(entry(source.name, &source.metadata))
 }
@@ -65,7 +65,7 @@ pub fn look(roots: &Roots, path: &str) -> Result<Entry, BrowseError> {
 ///
 /// # Errors
 /// [`BrowseError`].
-pub fn list(roots: &Roots, path: &str, most: usize) -> Result<Vec<Entry>, BrowseError> {
+pub(crate) fn list(roots: &Roots, path: &str, most: usize) -> Result<Vec<Entry>, BrowseError> {
     let source = open(roots, path)?;
     if source.file.is_some() {
         return Err(BrowseError::NotFound);
@@ -91,7 +91,7 @@ pub fn list(roots: &Roots, path: &str, most: usize) -> Result<Vec<Entry>, Browse
 ///
 /// # Errors
 /// [`BrowseError::NotFound`].
-pub fn open_file(roots: &Roots, path: &str) -> Result<(Entry, File), BrowseError> {
+pub(crate) fn open_file(roots: &Roots, path: &str) -> Result<(Entry, File), BrowseError> {
     let source = open(roots, path)?;
     let name = source.file.as_ref().ok_or(BrowseError::NotFound)?;
     match walk::open_file(roots, &source.dir, name) {

@@ -4,7 +4,10 @@ use serde_json::{Map, Value};
 
 /// `pairs` as an object: numbers, booleans and objects where the schema wants some and the text is one, a list where
 /// the schema wants one or a name comes twice, else strings. What does not fit stays text, for the schema to refuse.
-pub fn coerce<'a>(pairs: impl IntoIterator<Item = (&'a str, Value)>, schema: &Value) -> Value {
+pub(crate) fn coerce<'a>(
+    pairs: impl IntoIterator<Item = (&'a str, Value)>,
+    schema: &Value,
+) -> Value {
     let mut params = Map::new();
     for (name, value) in pairs {
         let property = &schema["properties"][name];

@@ -20,7 +20,7 @@ use crate::store::{self, Store};
 /// Why an attempt is asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// Nobody wants the result any more.
     Canceled = 1,
     /// It took longer than it may.
@@ -31,14 +31,14 @@ pub enum Reason {
 
 /// The wish that an attempt stop.
 #[derive(Debug, Default)]
-pub struct Signal {
+pub(crate) struct Signal {
     reason: AtomicU8,
     raised: Notify,
 }
 
 impl Signal {
     /// Asks for it. The first reason counts.
-    pub fn raise(&self, reason: Reason) {
+    pub(crate) fn raise(&self, reason: Reason) {
         let _ = self
             .reason
             .compare_exchange(0, reason as u8, Ordering::Relaxed, Ordering::Relaxed);
@@ -46,7 +46,7 @@ impl Signal {
     }
 
     /// Why it was asked for, if it was.
-    pub fn reason(&self) -> Option<Reason> {
+    pub(crate) fn reason(&self) -> Option<Reason> {
         let reasons = [Reason::Canceled, Reason::TimedOut, Reason::Draining];
         let raised = self.reason.load(Ordering::Relaxed);
         reasons.into_iter().find(|reason| *reason as u8 == raised)
@@ -65,7 +65,7 @@ impl Signal {
 }
 
 /// Whoever shows progress. Told that there is some; asks for it when it has time.
-pub trait ProgressSink: Send + Sync {
+pub(crate) trait ProgressSink: Send + Sync {
     /// There is progress that was not asked for yet.
     fn changed(&self);
 }
@@ -96,7 +96,7 @@ impl Slot {
 
 /// What all attempts share.
 #[derive(Clone)]
-pub struct Shared {
+pub(crate) struct Shared {
     /// The folders that the work may touch.
     pub roots: Arc<Roots>,
     /// Where uploads are and results go.
@@ -128,7 +128,7 @@ pub struct Context {
 
 impl Context {
     /// Puts one together; for the engine.
-    pub fn new(
+    pub(crate) fn new(
         job: &Job,
         params: Arc<str>,
         shared: Shared,
@@ -340,13 +340,13 @@ impl Context {
     }
 
     /// The latest progress if nobody has asked for it yet; for the engine.
-    pub fn take_progress(&self) -> Option<Progress> {
+    pub(crate) fn take_progress(&self) -> Option<Progress> {
         let mut meter = self.meter.lock();
         std::mem::take(&mut meter.fresh).then(|| meter.progress.clone())
     }
 
     /// The latest progress; for the engine.
-    pub fn progress(&self) -> Progress {
+    pub(crate) fn progress(&self) -> Progress {
         self.meter.lock().progress.clone()
     }
 

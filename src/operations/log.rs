@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 /// How much of a log is kept, in bytes: the last.
-pub const LOG_BYTES: usize = 256 * 1024;
+pub(crate) const LOG_BYTES: usize = 256 * 1024;
 /// How much of it a reader gets at once, in bytes.
 const PIECE_BYTES: usize = 16 * 1024;
 
@@ -56,7 +56,7 @@ impl Log {
 
 /// Reads a log along as it is written. A reader that is too slow misses what is no longer kept.
 #[derive(Debug)]
-pub struct LogReader {
+pub(crate) struct LogReader {
     log: std::sync::Arc<Log>,
     changed: watch::Receiver<()>,
     /// How many bytes were read or missed.
@@ -65,7 +65,7 @@ pub struct LogReader {
 
 impl LogReader {
     /// Begins with the first byte that is kept.
-    pub fn new(log: std::sync::Arc<Log>) -> Self {
+    pub(crate) fn new(log: std::sync::Arc<Log>) -> Self {
         Self {
             changed: log.changed.subscribe(),
             log,
@@ -74,7 +74,7 @@ impl LogReader {
     }
 
     /// The next bytes, as soon as there are some; none once all is read and nothing more is written.
-    pub async fn next(&mut self) -> Option<Bytes> {
+    pub(crate) async fn next(&mut self) -> Option<Bytes> {
         loop {
             // Seen before it is looked at, so that what comes in between is a change.
             self.changed.borrow_and_update();

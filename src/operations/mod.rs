@@ -3,7 +3,7 @@
 //! An operation blocks on a thread of its own and knows nothing of HTTP, tickets or other jobs. It is handed a
 //! [`Context`] to read its params, report progress, notice a cancel and stream its result.
 
-pub mod browse;
+pub(crate) mod browse;
 mod coerce;
 pub(crate) mod command;
 mod compare;
@@ -38,23 +38,26 @@ use serde_json::Value;
 
 use crate::config::{Config, Tuning};
 use crate::job::{BlobId, Failure};
-use crate::plan::{Policy, Restart};
+use crate::plan::Policy;
+pub use crate::plan::Restart;
 use crate::roots::Roots;
-pub use coerce::coerce;
-pub(crate) use coerce::make_whole;
-pub use command::{Command, SpecError};
-pub use context::{Context, ProgressSink, Reason, Shared, Signal};
+pub(crate) use coerce::{coerce, make_whole};
+pub(crate) use command::Command;
+pub use command::SpecError;
+pub use context::Context;
+pub(crate) use context::{ProgressSink, Reason, Shared, Signal};
 pub use cores::Cores;
 pub use document::Document;
 pub(crate) use document::{is_url, source_jobs};
-pub use log::{LOG_BYTES, Log, LogReader};
-pub use outside::Outside;
+pub use log::Log;
+pub(crate) use log::LogReader;
+pub(crate) use outside::Outside;
 pub use result::{Product, ResultWriter};
 pub(crate) use result::{check_output, discard_output, open_output, placed_output};
 pub(crate) use wishes::check_wishes;
 
 /// The query parameters that every submission may have; no operation's own params may be called so.
-pub const RESERVED: [&str; 4] = ["callback", "callback-method", "output", "keep"];
+pub(crate) const RESERVED: [&str; 4] = ["callback", "callback-method", "output", "keep"];
 
 /// A param that is a document, and may be sent along.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -193,7 +196,7 @@ pub trait Operation: Send + Sync + 'static {
 }
 
 /// An operation that is offered.
-pub struct Registered {
+pub(crate) struct Registered {
     /// What it said of itself.
     pub description: Description,
     /// The work.
@@ -203,7 +206,7 @@ pub struct Registered {
 
 impl Registered {
     /// What recovery needs to know.
-    pub fn policy(&self) -> Policy {
+    pub(crate) fn policy(&self) -> Policy {
         Policy {
             restart: self.description.restart,
             max_attempts: self.description.max_attempts,
@@ -214,7 +217,7 @@ impl Registered {
     ///
     /// # Errors
     /// Every fault.
-    pub fn check(
+    pub(crate) fn check(
         &self,
         params: &Value,
         uploads: &[BlobId],
@@ -321,11 +324,11 @@ pub enum RegisterError {
 
 /// Every operation that the server offers, by name.
 #[derive(Default)]
-pub struct Registry(BTreeMap<Arc<str>, Arc<Registered>>);
+pub(crate) struct Registry(BTreeMap<Arc<str>, Arc<Registered>>);
 
 impl Registry {
     /// The built-in operations.
-    pub fn built_in() -> Self {
+    pub(crate) fn built_in() -> Self {
         let mut registry = Self::default();
         let operations: [Arc<dyn Operation>; 6] = [
             Arc::new(zip::Zip),
@@ -347,7 +350,7 @@ impl Registry {
     ///
     /// # Errors
     /// What is wrong with the settings.
-    pub fn configure(&mut self, config: &Config) -> Result<(), RegisterError> {
+    pub(crate) fn configure(&mut self, config: &Config) -> Result<(), RegisterError> {
         for (name, tuning) in &config.operations {
             self.tune(name, tuning)?;
         }
@@ -364,7 +367,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegisterError::Unknown`].
-    pub fn tune(&mut self, name: &str, tuning: &Tuning) -> Result<(), RegisterError> {
+    pub(crate) fn tune(&mut self, name: &str, tuning: &Tuning) -> Result<(), RegisterError> {
         let registered = self.0.get_mut(name).and_then(Arc::get_mut);
         let description = &mut registered
             .ok_or_else(|| RegisterError::Unknown(name.to_owned()))?
@@ -381,7 +384,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegisterError`]; the registry is as before.
-    pub fn register(&mut self, operation: Arc<dyn Operation>) -> Result<(), RegisterError> {
+    pub(crate) fn register(&mut self, operation: Arc<dyn Operation>) -> Result<(), RegisterError> {
         let description = operation.describe();
         let name = description.name.clone();
         let plain = name
@@ -411,12 +414,12 @@ impl Registry {
     }
 
     /// The operation with this name, and the name as everybody shares it.
-    pub fn get(&self, name: &str) -> Option<(&Arc<str>, &Arc<Registered>)> {
+    pub(crate) fn get(&self, name: &str) -> Option<(&Arc<str>, &Arc<Registered>)> {
         self.0.get_key_value(name)
     }
 
     /// All of them, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Registered>)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Registered>)> {
         self.0.iter()
     }
 }

@@ -9,7 +9,7 @@ use super::{Description, Fault};
 use crate::outbound::Client;
 
 /// The way out of this machine.
-pub struct Outside {
+pub(crate) struct Outside {
     /// Whom to call, and how.
     pub client: Client,
     /// Where calls are waited for.

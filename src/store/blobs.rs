@@ -15,13 +15,13 @@ use super::inbox::{Chunk, Command, Inbox};
 use crate::job::{BlobId, Seq};
 
 /// The length of every chunk of a blob but the last.
-pub const CHUNK_BYTES: usize = 256 * 1024;
+pub(crate) const CHUNK_BYTES: usize = 256 * 1024;
 /// Chunk numbers below a blob's id: 2^20 of 256 KiB are 256 GiB.
 const NUMBER_BITS: u32 = 20;
 
 /// A blob whose last bytes are still in memory: they are stored together with the job that it belongs to.
 #[derive(Debug, Clone)]
-pub struct WholeBlob {
+pub(crate) struct WholeBlob {
     /// Its name.
     pub blob: BlobId,
     /// Its length in bytes.
@@ -34,7 +34,7 @@ pub struct WholeBlob {
 
 /// Writes one blob. Dropped before [`BlobWriter::finish`], what was stored of it is freed.
 #[derive(Debug)]
-pub struct BlobWriter {
+pub(crate) struct BlobWriter {
     inbox: Arc<Inbox>,
     disk: Arc<Disk>,
     blob: BlobId,
@@ -63,12 +63,12 @@ impl BlobWriter {
     }
 
     /// How many bytes were written so far.
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
     /// The digest of all that was written so far.
-    pub fn sha256(&self) -> [u8; 32] {
+    pub(crate) fn sha256(&self) -> [u8; 32] {
         self.digest.clone().finalize().into()
     }
 
@@ -76,7 +76,7 @@ impl BlobWriter {
     ///
     /// # Errors
     /// What the disk said to the bytes under way.
-    pub fn finish(mut self) -> Result<WholeBlob, Error> {
+    pub(crate) fn finish(mut self) -> Result<WholeBlob, Error> {
         self.wait()?;
         Ok(self.whole())
     }
@@ -85,7 +85,7 @@ impl BlobWriter {
     ///
     /// # Errors
     /// What the disk said to earlier bytes.
-    pub async fn append(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) async fn append(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         while !bytes.is_empty() {
             if self.buffer.len() == CHUNK_BYTES {
                 self.wait_async().await?;
@@ -101,7 +101,7 @@ impl BlobWriter {
     ///
     /// # Errors
     /// What the disk said to the bytes under way.
-    pub async fn finish_async(mut self) -> Result<WholeBlob, Error> {
+    pub(crate) async fn finish_async(mut self) -> Result<WholeBlob, Error> {
         self.wait_async().await?;
         Ok(self.whole())
     }
@@ -191,7 +191,7 @@ impl Drop for BlobWriter {
 
 /// Reads one blob chunk by chunk, each in a transaction of its own, so that a slow reader holds back nothing.
 #[derive(Debug, Clone)]
-pub struct BlobReader {
+pub(crate) struct BlobReader {
     pool: r2d2::Pool<SqliteConnectionManager>,
     blob: BlobId,
 }
@@ -205,7 +205,7 @@ impl BlobReader {
     ///
     /// # Errors
     /// What the disk says.
-    pub fn chunk(&self, number: u32) -> Result<Option<Bytes>, Error> {
+    pub(crate) fn chunk(&self, number: u32) -> Result<Option<Bytes>, Error> {
         let connection = self.pool.get().map_err(|_| Error::Busy)?;
         let mut statement =
             connection.prepare_cached("select data from blob_chunk where id = ?")?;
@@ -219,7 +219,7 @@ impl BlobReader {
     ///
     /// # Errors
     /// What the disk says.
-    pub fn read_all(&self) -> Result<Vec<u8>, Error> {
+    pub(crate) fn read_all(&self) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
         let mut number = 0;
         while let Some(chunk) = self.chunk(number)? {

@@ -10,11 +10,11 @@ use parking_lot::Mutex;
 use crate::job::IdleMs;
 
 /// The time from one tick to the next.
-pub const TICK: Duration = Duration::from_secs(1);
+pub(crate) const TICK: Duration = Duration::from_secs(1);
 
 /// The clock.
 #[derive(Debug)]
-pub struct IdleClock(Mutex<Reading>);
+pub(crate) struct IdleClock(Mutex<Reading>);
 
 #[derive(Debug)]
 struct Reading {
@@ -38,12 +38,12 @@ impl IdleClock {
     }
 
     /// What it shows.
-    pub fn now(&self) -> IdleMs {
+    pub(crate) fn now(&self) -> IdleMs {
         IdleMs(self.0.lock().now())
     }
 
     /// Keeps it going; once every [`TICK`].
-    pub fn tick(&self) {
+    pub(crate) fn tick(&self) {
         let mut reading = self.0.lock();
         reading.ms = reading.now();
         reading.at = Instant::now();

@@ -16,7 +16,11 @@ impl Store {
     ///
     /// # Errors
     /// What the disk may say.
-    pub async fn item_numbers(&self, root: &str, paths: Vec<String>) -> Result<Vec<i64>, Error> {
+    pub(crate) async fn item_numbers(
+        &self,
+        root: &str,
+        paths: Vec<String>,
+    ) -> Result<Vec<i64>, Error> {
         let (root, paths) = (root.to_owned(), std::sync::Arc::<[String]>::from(paths));
         let find = || {
             let (root, paths) = (root.clone(), std::sync::Arc::clone(&paths));
@@ -45,7 +49,7 @@ impl Store {
     ///
     /// # Errors
     /// What the disk may say.
-    pub async fn item(&self, number: i64) -> Result<Option<(String, String)>, Error> {
+    pub(crate) async fn item(&self, number: i64) -> Result<Option<(String, String)>, Error> {
         self.read(move |connection| {
             let mut statement =
                 connection.prepare_cached("select root, path from item where id = ?")?;

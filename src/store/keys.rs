@@ -9,7 +9,7 @@ use crate::job::Seq;
 pub(super) fn select(connection: &Connection, key: &Key) -> Result<Option<(Seq, [u8; 32])>, Error> {
     let query = "select seq, print from idempotency where token = ? and key = ?";
     let mut statement = connection.prepare_cached(query)?;
-    let found = statement.query_row(params![key.token_or_none(), key.key], |row| {
+    let found = statement.query_row(params![key.token_or_none(), key.name], |row| {
         Ok((Seq(row.get(0)?), row.get(1)?))
     });
     Ok(found.optional()?)
@@ -19,7 +19,7 @@ pub(super) fn select(connection: &Connection, key: &Key) -> Result<Option<(Seq, 
 pub(super) fn insert(connection: &Connection, key: &Key, seq: Seq) -> Result<(), Error> {
     connection
         .prepare_cached("insert into idempotency (token, key, seq, print) values (?, ?, ?, ?)")?
-        .execute(params![key.token_or_none(), key.key, seq.0, key.print])?;
+        .execute(params![key.token_or_none(), key.name, seq.0, key.print])?;
     Ok(())
 }
 

@@ -34,25 +34,25 @@ use r2d2_sqlite::SqliteConnectionManager;
 use tokio::sync::oneshot;
 
 use crate::job::{BlobId, Event, INLINE_PARAMS_BYTES, Job, Progress, Seq};
-pub use blobs::{BlobReader, BlobWriter, CHUNK_BYTES, WholeBlob};
-pub use clock::{IdleClock, TICK};
+pub(crate) use blobs::{BlobReader, BlobWriter, CHUNK_BYTES, WholeBlob};
+pub(crate) use clock::{IdleClock, TICK};
 use disk::Disk;
-pub use error::Error;
+pub(crate) use error::Error;
 use inbox::{Command, Inbox, NewParams};
 pub(crate) use lock::own_files;
 pub use schema::OpenError;
 pub(crate) use schema::create_private_dir;
-pub use types::{
+pub(crate) use types::{
     Attempt, Committed, Due, Filter, Found, Key, Limits, NewJob, Observer, Options, Owner, Sweep,
 };
-pub use uploads::Uploads;
+pub(crate) use uploads::Uploads;
 
 /// Connections in the pool that serves lists and chunks.
 const READERS: u32 = 4;
 
 /// A handle on the open file.
 #[derive(Debug)]
-pub struct Store {
+pub(crate) struct Store {
     inbox: Arc<Inbox>,
     point_reads: reader::Reader,
     pool: r2d2::Pool<SqliteConnectionManager>,
@@ -68,7 +68,7 @@ impl Store {
     ///
     /// # Errors
     /// Where the data is in use by another server, is not ours, is newer than we are, or cannot be read.
-    pub fn open(
+    pub(crate) fn open(
         data: &Path,
         options: Options,
         observer: Arc<dyn Observer>,
@@ -111,18 +111,18 @@ impl Store {
     }
 
     /// The idle clock.
-    pub fn clock(&self) -> &Arc<IdleClock> {
+    pub(crate) fn clock(&self) -> &Arc<IdleClock> {
         &self.clock
     }
 
     /// Keeps the clock going and looks after the disk; once every [`TICK`].
-    pub fn tick(&self) {
+    pub(crate) fn tick(&self) {
         self.clock.tick();
         self.disk.look();
     }
 
     /// Whether there is room for more. Looks at the disk.
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.disk.has_room_now()
     }
 
@@ -130,7 +130,10 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::QueueFull`], [`Error::StorageFull`] and [`Error::Busy`] mean that nothing was stored.
-    pub fn submit(&self, job: NewJob) -> impl Future<Output = Result<Arc<Job>, Error>> + use<> {
+    pub(crate) fn submit(
+        &self,
+        job: NewJob,
+    ) -> impl Future<Output = Result<Arc<Job>, Error>> + use<> {
         let params = if job.params.len() <= INLINE_PARAMS_BYTES {
             NewParams::Inline
         } else {
@@ -157,7 +160,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::submit`].
-    pub fn submit_again(
+    pub(crate) fn submit_again(
         &self,
         old: &Job,
         params: Arc<str>,
@@ -179,7 +182,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Illegal`], and what the disk may say.
-    pub fn record(
+    pub(crate) fn record(
         &self,
         seq: Seq,
         event: Event,
@@ -196,7 +199,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Superseded`] if another attempt has begun; else as [`Store::record`].
-    pub fn record_attempt(
+    pub(crate) fn record_attempt(
         &self,
         seq: Seq,
         event: Event,
@@ -217,7 +220,7 @@ impl Store {
     /// # Errors
     /// [`Error::Superseded`] if the attempt is over; else what the disk may say. Where the intent `places` the result,
     /// [`Error::Illegal`] for a job that was asked to stop.
-    pub fn intend(
+    pub(crate) fn intend(
         &self,
         seq: Seq,
         attempt: u32,
@@ -236,7 +239,7 @@ impl Store {
     }
 
     /// Leaves how far an attempt is, for when there is a commit to put it into.
-    pub fn leave_progress(&self, seq: Seq, attempt: u32, progress: Progress) {
+    pub(crate) fn leave_progress(&self, seq: Seq, attempt: u32, progress: Progress) {
         self.inbox.leave_progress(seq, attempt, progress);
     }
 
@@ -244,7 +247,7 @@ impl Store {
     ///
     /// # Errors
     /// What the disk may say to the claims.
-    pub async fn set_slots(&self, slots: usize) -> Result<(), Error> {
+    pub(crate) async fn set_slots(&self, slots: usize) -> Result<(), Error> {
         self.ask(move |reply| Command::SetSlots { slots, reply })
             .await
     }
@@ -253,7 +256,7 @@ impl Store {
     ///
     /// # Errors
     /// What the disk may say; nothing of it was done then.
-    pub fn sweep(&self, sweep: Sweep) -> impl Future<Output = Result<(), Error>> + use<> {
+    pub(crate) fn sweep(&self, sweep: Sweep) -> impl Future<Output = Result<(), Error>> + use<> {
         self.ask(move |reply| Command::Sweep { sweep, reply })
     }
 
@@ -261,27 +264,27 @@ impl Store {
     ///
     /// # Errors
     /// What the disk may say.
-    pub fn end_life(&self) -> impl Future<Output = Result<(), Error>> + use<> {
+    pub(crate) fn end_life(&self) -> impl Future<Output = Result<(), Error>> + use<> {
         self.ask(|reply| Command::EndLife { reply })
     }
 
     /// Whole blobs that become a job's when one is submitted with them, and are freed otherwise.
-    pub fn uploads(&self) -> Uploads {
+    pub(crate) fn uploads(&self) -> Uploads {
         Uploads::new(Arc::clone(&self.inbox))
     }
 
     /// A new blob, to be filled by one thread. It belongs to nobody until a job's result names it.
-    pub fn write_blob(&self) -> BlobWriter {
+    pub(crate) fn write_blob(&self) -> BlobWriter {
         BlobWriter::new(Arc::clone(&self.inbox), Arc::clone(&self.disk))
     }
 
     /// A blob's bytes. Reading blocks on the disk.
-    pub fn read_blob(&self, blob: BlobId) -> BlobReader {
+    pub(crate) fn read_blob(&self, blob: BlobId) -> BlobReader {
         BlobReader::new(self.pool.clone(), blob)
     }
 
     /// Stops the threads after everything that was asked before is done, and closes the file.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.inbox.close();
         self.point_reads.close();
         for thread in self.threads.lock().drain(..) {

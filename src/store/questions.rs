@@ -13,7 +13,7 @@ impl Store {
     ///
     /// # Errors
     /// What the disk may say.
-    pub async fn job(&self, seq: Seq) -> Result<Option<Arc<Job>>, Error> {
+    pub(crate) async fn job(&self, seq: Seq) -> Result<Option<Arc<Job>>, Error> {
         let job = self.point_reads.job(seq).await?;
         Ok(job.filter(|job| !job.doomed))
     }
@@ -22,7 +22,7 @@ impl Store {
     ///
     /// # Errors
     /// What the disk may say.
-    pub fn params(&self, params: &Params) -> Result<Arc<str>, Error> {
+    pub(crate) fn params(&self, params: &Params) -> Result<Arc<str>, Error> {
         match params {
             Params::Inline(text) => Ok(Arc::clone(text)),
             Params::Blob(blob) => {
@@ -37,7 +37,7 @@ impl Store {
     ///
     /// # Errors
     /// What the disk may say.
-    pub fn intent(&self, seq: Seq) -> Result<Option<String>, Error> {
+    pub(crate) fn intent(&self, seq: Seq) -> Result<Option<String>, Error> {
         let connection = self.pool.get().map_err(|_| Error::Busy)?;
         select_intent(&connection, seq)
     }
@@ -46,7 +46,7 @@ impl Store {
     ///
     /// # Errors
     /// What the disk may say.
-    pub async fn due(&self, now: IdleMs, most: usize) -> Result<Vec<Due>, Error> {
+    pub(crate) async fn due(&self, now: IdleMs, most: usize) -> Result<Vec<Due>, Error> {
         self.read(move |connection| select_due(connection, now, most))
             .await
     }
@@ -55,7 +55,7 @@ impl Store {
     ///
     /// # Errors
     /// What the disk may say.
-    pub async fn list(&self, filter: Filter, most: usize) -> Result<Vec<Job>, Error> {
+    pub(crate) async fn list(&self, filter: Filter, most: usize) -> Result<Vec<Job>, Error> {
         self.read(move |connection| select_page(connection, &filter, most))
             .await
     }
@@ -64,7 +64,7 @@ impl Store {
     ///
     /// # Errors
     /// What the disk may say.
-    pub async fn next_due(&self) -> Result<Option<IdleMs>, Error> {
+    pub(crate) async fn next_due(&self) -> Result<Option<IdleMs>, Error> {
         self.read(select_next_due).await
     }
 
@@ -72,7 +72,11 @@ impl Store {
     ///
     /// # Errors
     /// What the disk may say.
-    pub async fn deliveries(&self, now: IdleMs, most: usize) -> Result<Vec<(Seq, String)>, Error> {
+    pub(crate) async fn deliveries(
+        &self,
+        now: IdleMs,
+        most: usize,
+    ) -> Result<Vec<(Seq, String)>, Error> {
         self.read(move |connection| select_deliveries(connection, now, most))
             .await
     }
@@ -81,7 +85,7 @@ impl Store {
     ///
     /// # Errors
     /// What the disk may say.
-    pub async fn next_delivery(&self, now: IdleMs) -> Result<Option<IdleMs>, Error> {
+    pub(crate) async fn next_delivery(&self, now: IdleMs) -> Result<Option<IdleMs>, Error> {
         self.read(move |connection| select_next_delivery(connection, now))
             .await
     }
@@ -107,7 +111,7 @@ fn select_due(connection: &Connection, now: IdleMs, most: usize) -> Result<Vec<D
         Ok(Due {
             seq: Seq(row.get(0)?),
             operation: row.get(1)?,
-            due: IdleMs(row.get(2)?),
+            since: IdleMs(row.get(2)?),
         })
     })?;
     Ok(due.collect::<Result<_, _>>()?)

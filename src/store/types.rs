@@ -8,7 +8,7 @@ use crate::job::{IdleMs, Job, Progress, Seq, Status, Version, Wishes};
 
 /// What the writer must know about an operation.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// How many of its jobs may run at once; at least 1.
     pub concurrency: usize,
     /// How long its ended jobs stay untouched before they are forgotten, in milliseconds.
@@ -17,7 +17,7 @@ pub struct Limits {
 
 /// How to open a store.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub(crate) struct Options {
     /// How many jobs may wait.
     pub queue: usize,
     /// Bytes that stay free on the disk; none for a twentieth of it and at most 1 GiB.
@@ -30,7 +30,7 @@ pub struct Options {
 
 /// What a commit changed. Given in commit order, before any answer to those who asked for it.
 #[derive(Debug, Clone)]
-pub enum Committed {
+pub(crate) enum Committed {
     /// The job is now this.
     Saved(Arc<Job>),
     /// The job was claimed: run it.
@@ -45,7 +45,7 @@ pub enum Committed {
 }
 
 /// Whoever keeps a view of the jobs that are alive. Called on the writer's thread: must not block.
-pub trait Observer: Send + Sync + 'static {
+pub(crate) trait Observer: Send + Sync + 'static {
     /// A transaction is on disk.
     fn committed(&self, change: Committed);
     /// The writer stops for good, because of a failure that it cannot judge the extent of.
@@ -54,7 +54,7 @@ pub trait Observer: Send + Sync + 'static {
 
 /// A submission on its way into the store.
 #[derive(Debug, Clone)]
-pub struct NewJob {
+pub(crate) struct NewJob {
     /// The name of the token that submits it.
     pub token: Option<Arc<str>>,
     /// The operation's name.
@@ -73,11 +73,11 @@ pub struct NewJob {
 
 /// A client's own name for a submission: the same one again makes no second job.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key {
+pub(crate) struct Key {
     /// Whose.
     pub token: Option<Arc<str>>,
     /// The name.
-    pub key: String,
+    pub name: String,
     /// A digest of what is submitted under it.
     pub print: [u8; 32],
 }
@@ -90,7 +90,7 @@ impl Key {
 
 /// The attempt on whose behalf an event is recorded.
 #[derive(Debug, Clone)]
-pub struct Attempt {
+pub(crate) struct Attempt {
     /// Its number.
     pub number: u32,
     /// How far it came.
@@ -105,7 +105,7 @@ pub struct Attempt {
 
 /// What one start-up found.
 #[derive(Debug, Default)]
-pub struct Found {
+pub(crate) struct Found {
     /// Every job that had not ended, in order of submission.
     pub active: Vec<Arc<Job>>,
     /// The life of the server that begins now, from 1.
@@ -118,7 +118,7 @@ pub struct Found {
 
 /// What the sweeper found out about jobs that were due.
 #[derive(Debug, Clone, Default)]
-pub struct Sweep {
+pub(crate) struct Sweep {
     /// They go, results and all.
     pub expired: Vec<Seq>,
     /// They are not due before this.
@@ -129,14 +129,14 @@ pub struct Sweep {
 
 impl Sweep {
     /// Whether there is nothing to write.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.expired.is_empty() && self.rearmed.is_empty() && self.clock.is_none()
     }
 }
 
 /// Which jobs a list is of.
 #[derive(Debug, Clone, Default)]
-pub struct Filter {
+pub(crate) struct Filter {
     /// In one of these states; in any if there are none.
     pub statuses: Vec<Status>,
     /// Of this operation.
@@ -149,7 +149,7 @@ pub struct Filter {
 
 /// Whose jobs a list is of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Owner {
+pub(crate) enum Owner {
     /// All of them.
     #[default]
     Any,
@@ -161,11 +161,11 @@ pub enum Owner {
 
 /// An ended job that is due by what its row says.
 #[derive(Debug, Clone)]
-pub struct Due {
+pub(crate) struct Due {
     /// Which.
     pub seq: Seq,
     /// Of which operation.
     pub operation: String,
     /// Since when.
-    pub due: IdleMs,
+    pub since: IdleMs,
 }

@@ -8,7 +8,7 @@ use crate::job::BlobId;
 
 /// Blobs that came with a submission which is not stored yet. Dropped, they are freed.
 #[derive(Debug)]
-pub struct Uploads {
+pub(crate) struct Uploads {
     inbox: Arc<Inbox>,
     whole: Vec<WholeBlob>,
 }
@@ -22,17 +22,17 @@ impl Uploads {
     }
 
     /// Adds one.
-    pub fn push(&mut self, whole: WholeBlob) {
+    pub(crate) fn push(&mut self, whole: WholeBlob) {
         self.whole.push(whole);
     }
 
     /// Which they are.
-    pub fn blobs(&self) -> Vec<BlobId> {
+    pub(crate) fn blobs(&self) -> Vec<BlobId> {
         self.whole.iter().map(|whole| whole.blob).collect()
     }
 
     /// All of them, to be submitted.
-    pub fn take(&mut self) -> Vec<WholeBlob> {
+    pub(crate) fn take(&mut self) -> Vec<WholeBlob> {
         std::mem::take(&mut self.whole)
     }
 }

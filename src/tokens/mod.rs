@@ -30,7 +30,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const PREFIX: &str = "cloakroom_";
 
 /// The SHA-256 of a token.
-pub type Hash = [u8; 32];
+pub(crate) type Hash = [u8; 32];
 
 /// One who may ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,13 +126,13 @@ impl Tokens {
     }
 
     /// Whether there are tokens, so that nobody may ask without one. Once there are, it stays so.
-    pub fn are_required(&self) -> bool {
+    pub(crate) fn are_required(&self) -> bool {
         self.look_now_and_then();
         self.run.is_some() || self.table.read().required
     }
 
     /// Whose token this is. A new one is good at once, a removed one for a second at most.
-    pub fn find(&self, text: &str) -> Option<(Hash, Token)> {
+    pub(crate) fn find(&self, text: &str) -> Option<(Hash, Token)> {
         self.look_now_and_then();
         let hash = hash(text);
         let found = self.at(&hash).or_else(|| {
@@ -143,13 +143,13 @@ impl Tokens {
     }
 
     /// The token with this hash, if it is still there.
-    pub fn with_hash(&self, hash: &Hash) -> Option<Token> {
+    pub(crate) fn with_hash(&self, hash: &Hash) -> Option<Token> {
         self.look_now_and_then();
         self.at(hash)
     }
 
     /// Whether somebody of this name may still ask, and see as much. For whoever has asked and is still being told.
-    pub fn knows(&self, name: &str, admin: bool) -> bool {
+    pub(crate) fn knows(&self, name: &str, admin: bool) -> bool {
         self.look_now_and_then();
         let is = |token: &Token| *token.name == *name && token.admin == admin;
         self.run.as_ref().is_some_and(|run| is(&run.token))

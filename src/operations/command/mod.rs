@@ -42,7 +42,7 @@ const KILL_TIME: Duration = Duration::from_secs(2);
 
 /// A program as an operation.
 #[derive(Debug)]
-pub struct Command {
+pub(crate) struct Command {
     name: String,
     plan: Plan,
     data: PathBuf,
@@ -53,7 +53,7 @@ impl Command {
     ///
     /// # Errors
     /// What is wrong with the declaration.
-    pub fn new(name: &str, spec: &CommandSpec, data: &Path) -> Result<Self, SpecError> {
+    pub(crate) fn new(name: &str, spec: &CommandSpec, data: &Path) -> Result<Self, SpecError> {
         Ok(Self {
             name: name.to_owned(),
             plan: Plan::new(name, spec)?,

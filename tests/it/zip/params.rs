@@ -94,13 +94,14 @@ fn every_fault_is_named_by_its_place() {
 
 #[test]
 fn paths_are_marked_as_such_in_the_schema() {
-    use cloakroom::operations::Registry;
-    let registry = Registry::built_in();
-    let (_, zip) = registry.get("zip").expect("it is built in");
-    let path = &zip.description.params["properties"]["path"]["anyOf"];
+    let site = Site::new();
+    let server = site.serve();
+    let zip = server.client().get("/v1/operations/zip", 200).json();
+    let path = &zip["params"]["properties"]["path"]["anyOf"];
     assert_eq!(path[0]["format"], "path", "{path}");
     assert_eq!(path[1]["items"]["format"], "path", "{path}");
     assert_eq!(path[1]["maxItems"], 1000, "{path}");
+    server.stop();
 }
 
 #[test]
