@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Server, Site, noise, wait_for};
+use crate::harness::{Client, Server, Site, incompressible, wait_for};
 
 /// A site whose `long` takes some seconds to zip, and whose `short` does not; one worker.
 fn slow_site() -> Site {
@@ -153,7 +153,7 @@ fn what_was_canceled_or_deleted_does_not_run_again_after_a_crash() {
 #[test]
 fn a_race_of_finish_cancel_and_delete_has_one_outcome() {
     let site = Site::new();
-    site.write("a", &noise(100_000));
+    site.write("a", &incompressible(100_000));
     let server = site.serve();
     let client = server.client();
     let mut ends = [0; 3];
@@ -335,7 +335,7 @@ fn a_stop_answers_whoever_waits() {
 #[test]
 fn what_has_expired_gives_its_room_back() {
     let site = Site::new();
-    site.write("a", &noise(8 << 20));
+    site.write("a", &incompressible(8 << 20));
     let mut command = site.command();
     command.args(["--idle-timeout", "1s"]);
     let server = site.serve_with(command);

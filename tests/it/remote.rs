@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::harness::{Client, Site, noise, wait_for};
+use crate::harness::{Client, Site, incompressible, wait_for};
 use crate::origin::{Origin, reply, serve, write};
 
 const DIGEST: &str = "/v1/operations/digest";
@@ -42,7 +42,7 @@ fn http(url: &str) -> Value {
 
 #[test]
 fn a_document_is_fetched_by_the_job() {
-    let bytes = noise(3_000_000);
+    let bytes = incompressible(3_000_000);
     let origin = Origin::new({
         let bytes = bytes.clone();
         move |ask, stream| match ask.path.as_str() {
@@ -217,7 +217,7 @@ fn a_document_that_does_not_come_fails_its_job_and_says_why() {
 
 #[test]
 fn a_document_goes_on_where_its_connection_broke() {
-    let bytes = noise(400_000);
+    let bytes = incompressible(400_000);
     let origin = Origin::new({
         let bytes = bytes.clone();
         move |ask, stream| serve(ask, stream, &bytes, "\"same\"", 150_000)

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::harness::{Client, Site, noise, wait_for};
+use crate::harness::{Client, Site, incompressible, wait_for};
 
 const DIGEST: &str = "/v1/operations/digest";
 
@@ -55,7 +55,7 @@ fn a_document_comes_whole_in_every_form_it_may_have() {
         256 * 1024 + 1,
         3_000_000,
     ] {
-        let bytes = noise(length);
+        let bytes = incompressible(length);
         let job = submit_form(&client, &bytes, 202);
         let shown = json!({
             "type": "upload", "name": "a b.xml", "size": length, "mediaType": "text/xml",
@@ -92,7 +92,7 @@ fn a_document_comes_whole_in_every_form_it_may_have() {
 #[test]
 fn an_upload_survives_kill_9_right_after_its_202() {
     let site = Site::new();
-    let bytes = noise(5_000_000);
+    let bytes = incompressible(5_000_000);
     let server = site.serve_example();
     let id = submit_form(&server.client(), &bytes, 202)["id"].clone();
     server.kill();
@@ -109,7 +109,7 @@ fn what_is_not_stored_whole_is_freed() {
     let site = Site::new();
     let server = site.serve_example();
     let client = server.client();
-    let bytes = form(&noise(3_000_000));
+    let bytes = form(&incompressible(3_000_000));
     // The client vanishes in the middle.
     for _ in 0..3 {
         let mut stream = TcpStream::connect(server.address()).expect("a connection");
@@ -122,7 +122,7 @@ fn what_is_not_stored_whole_is_freed() {
         stream.shutdown(Shutdown::Both).expect("it ends");
     }
     // A form that is refused after its file has come.
-    let mut refused = form(&noise(3_000_000));
+    let mut refused = form(&incompressible(3_000_000));
     refused.truncate(refused.len() - "--b--\r\n".len());
     refused.extend_from_slice(
         b"--b\r\ncontent-disposition: form-data; name=\"other\"\r\n\r\nx\r\n--b--\r\n",
@@ -137,7 +137,9 @@ fn what_is_not_stored_whole_is_freed() {
         "POST {DIGEST} HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/xml\r\ncontent-length: 9000000\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).expect("it is sent");
-    stream.write_all(&noise(3_000_000)).expect("it is sent");
+    stream
+        .write_all(&incompressible(3_000_000))
+        .expect("it is sent");
     wait_for("some of it to be stored", || {
         (blobs(&site) > 0).then_some(())
     });

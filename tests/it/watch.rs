@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::harness::{Client, Site, noise};
+use crate::harness::{Client, Site, incompressible};
 
 fn seqs(list: &Value) -> Vec<i64> {
     let jobs = list["jobs"].as_array().expect("jobs");
@@ -152,7 +152,7 @@ fn a_job_is_done_once_more_with_what_it_was_given() {
     let site = Site::new();
     let server = site.serve_example();
     let client = server.client();
-    let bytes = noise(700_000);
+    let bytes = incompressible(700_000);
     let digest = |id: &str| {
         assert_eq!(client.ended(id)["status"], "succeeded");
         String::from_utf8(client.get(&format!("/v1/downloads/{id}"), 200).body).expect("a digest")
@@ -210,7 +210,7 @@ fn a_job_that_has_not_ended_is_not_done_once_more() {
 
 /// A job with a result of several chunks, and the result.
 fn result(site: &Site, client: &Client) -> (String, Vec<u8>) {
-    site.write("noise", &noise(1_000_000));
+    site.write("noise", &incompressible(1_000_000));
     let id = client.zip("/docs/noise");
     client.ended(&id);
     let path = format!("/v1/downloads/{id}");

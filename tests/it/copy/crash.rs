@@ -9,11 +9,11 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::{assert_same, names, report, submit};
-use crate::harness::{Site, incompressible, noise, wait_for};
+use crate::harness::{Site, incompressible, wait_for};
 
 /// A tree of that many files, from none to some kilobytes long.
 fn plant(site: &Site, files: usize) {
-    let bytes = noise(20_000);
+    let bytes = incompressible(20_000);
     for number in 0..files {
         let length = number * 7919 % 9000;
         let path = format!("tree/{}/{}/{number}", number % 13, number % 7);

@@ -7,12 +7,12 @@ use std::sync::mpsc::channel;
 use serde_json::{Value, json};
 
 use super::{FETCH, failure, fetched, names, sha256, submit};
-use crate::harness::{Site, noise, wait_for};
+use crate::harness::{Site, incompressible, wait_for};
 use crate::origin::{Ask, Origin, reply, serve, write};
 
 #[test]
 fn a_fetch_cut_three_times_is_byte_identical() {
-    let bytes = noise(5_000_000);
+    let bytes = incompressible(5_000_000);
     let origin = Origin::new({
         let bytes = bytes.clone();
         move |ask, stream| serve(ask, stream, &bytes, "\"same\"", 1_500_000)

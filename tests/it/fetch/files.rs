@@ -6,12 +6,12 @@ use std::io::Read;
 use serde_json::{Value, json};
 
 use super::{ALL, failure, fetched, names, sha256, submit};
-use crate::harness::{Mount, Site, incompressible, noise, wait_for};
+use crate::harness::{Mount, Site, incompressible, wait_for};
 use crate::origin::{Origin, reply, serve, write};
 
 #[test]
 fn a_file_gets_its_name_when_it_is_whole() {
-    let bytes = noise(1_000_000);
+    let bytes = incompressible(1_000_000);
     let origin = Origin::new({
         let bytes = bytes.clone();
         move |ask, stream| {
@@ -105,7 +105,7 @@ fn a_full_disk_fails_the_fetch_and_leaves_nothing() {
 
 #[test]
 fn a_fetch_survives_the_death_of_the_server() {
-    let bytes = noise(2_000_000);
+    let bytes = incompressible(2_000_000);
     let origin = Origin::new({
         let bytes = bytes.clone();
         move |ask, stream| {

@@ -10,7 +10,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::harness::{Client, Reply, Site, noise};
+use crate::harness::{Client, Reply, Site, incompressible};
 use crate::origin::{Origin, reply, serve, write};
 
 const FETCH: &str = "/v1/operations/fetch";
@@ -57,7 +57,7 @@ fn names(folder: &Path) -> BTreeSet<String> {
 
 #[test]
 fn what_is_at_a_url_is_the_result_with_its_name_and_type() {
-    let bytes = noise(3_000_000);
+    let bytes = incompressible(3_000_000);
     let origin = Origin::new({
         let bytes = bytes.clone();
         move |ask, stream| match ask.path.as_str() {

@@ -1,0 +1,34 @@
+//! An event stream, read as a client reads one.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
+
+use serde_json::Value;
+
+/// An event stream.
+pub(crate) struct Events {
+    pub(crate) head: String,
+    pub(super) lines: BufReader<TcpStream>,
+}
+
+impl Events {
+    /// The next event: its name, its id, its data; none at the stream's end.
+    pub(crate) fn next(&mut self) -> Option<(String, String, Value)> {
+        let (mut name, mut id) = (String::new(), String::new());
+        loop {
+            let mut line = String::new();
+            if self.lines.read_line(&mut line).expect("a line") == 0 {
+                return None;
+            }
+            // Lines of the chunked coding are no fields.
+            match line.trim_end().split_once(": ") {
+                Some(("event", text)) => text.clone_into(&mut name),
+                Some(("id", text)) => text.clone_into(&mut id),
+                Some(("data", text)) => {
+                    return Some((name, id, serde_json::from_str(text).expect("JSON")));
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! A real server on a port of its own, a client that says what status it expects, and the checks that follow.
+
+mod client;
+mod events;
+mod mount;
+mod server;
+mod site;
+mod tables;
+
+use std::io::Write;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+pub(crate) use client::{Client, Reply, through};
+pub(crate) use events::Events;
+pub(crate) use mount::Mount;
+pub(crate) use server::Server;
+pub(crate) use site::{Site, example};
+
+/// Longer than anything that works ever takes.
+pub(crate) const GENEROUS: Duration = Duration::from_mins(1);
+
+/// Asks again and again until there is an answer.
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + GENEROUS;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < until, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// That many bytes that no compressor makes fewer, the same each time (xorshift64).
+pub(crate) fn incompressible(bytes: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut words = Vec::with_capacity(bytes + 8);
+    while words.len() < bytes {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        words.extend_from_slice(&state.to_le_bytes());
+    }
+    words.truncate(bytes);
+    words
+}
+
+/// Runs a tool; an error says what it said.
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|e| format!("{name}: {e}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    output
+        .status
+        .success()
+        .then_some(())
+        .ok_or_else(|| format!("{name}: {}", said.trim()))
+}
+
+/// Says that the test shows nothing on this machine. Past the capture of the test's output, which nobody sees.
+pub(crate) fn skipped(reason: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or_default();
+    writeln!(std::io::stderr(), "SKIPPED: {reason} ({test})").expect("stderr is open");
+}

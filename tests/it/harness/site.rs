@@ -1,0 +1,116 @@
+//! Where servers work: a folder with data and a root.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::Server;
+use super::tables::check_tables;
+
+/// A folder with a data folder and a root named `docs` in it, and the servers that work there one after the other.
+pub(crate) struct Site {
+    folder: TempDir,
+}
+
+impl Site {
+    pub(crate) fn new() -> Self {
+        let site = Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        };
+        std::fs::create_dir(site.docs()).expect("a root");
+        site
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    pub(crate) fn docs(&self) -> PathBuf {
+        self.path().join("docs")
+    }
+
+    /// Writes a file below the root.
+    pub(crate) fn write(&self, path: &str, bytes: &[u8]) {
+        let path = self.docs().join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+        std::fs::write(path, bytes).expect("a file");
+    }
+
+    /// Makes a file of that many zeros, which takes no room and some time to zip.
+    pub(crate) fn write_zeros(&self, path: &str, bytes: u64) {
+        let file = std::fs::File::create(self.docs().join(path)).expect("a file");
+        file.set_len(bytes).expect("its length");
+    }
+
+    /// The command line of a server here.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
+        command.arg("serve").arg("--data").arg(self.data());
+        command
+            .arg("--root")
+            .arg(format!("docs={}", self.docs().display()));
+        command
+            .args(["--listen", "127.0.0.1:0", "--announce", "json"])
+            .env("CLOAKROOM_LOG", "warn");
+        command
+    }
+
+    /// Makes a token and gives the header that shows it.
+    pub(crate) fn token(&self, name: &str, flags: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
+        command.args(["token", "add", name]).args(flags);
+        let output = command.arg("--data").arg(self.data()).output();
+        let output = output.expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).expect("text");
+        format!("Bearer {}", text.trim())
+    }
+
+    /// A server of `examples/custom_operation.rs`, whose `digest` takes a document.
+    pub(crate) fn serve_example(&self) -> Server {
+        self.serve_with(self.example())
+    }
+
+    /// The same, and it may read the root.
+    pub(crate) fn serve_example_with_docs(&self) -> Server {
+        let mut command = self.example();
+        command.arg(format!("docs={}", self.docs().display()));
+        self.serve_with(command)
+    }
+
+    fn example(&self) -> Command {
+        let mut command = Command::new(example("custom_operation"));
+        command.arg(self.data()).arg("127.0.0.1:0");
+        command
+    }
+
+    pub(crate) fn serve(&self) -> Server {
+        self.serve_with(self.command())
+    }
+
+    pub(crate) fn serve_with(&self, command: Command) -> Server {
+        self.try_serve_with(command).expect("the server starts")
+    }
+
+    /// As [`Site::serve_with`], for a server that may end before it has said where it listens.
+    pub(crate) fn try_serve_with(&self, command: Command) -> Result<Server, String> {
+        Server::start(command, self.data())
+    }
+
+    /// What must be true of the tables whenever no server runs.
+    pub(crate) fn check_tables(&self) {
+        check_tables(&self.data().join("cloakroom.db"));
+    }
+}
+
+/// The program that was made of an example. `cargo test` makes it; `cargo test --test it` takes it as it is.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().expect("this program has a path");
+    let target = tests.ancestors().nth(2).expect("a target folder");
+    target.join("examples").join(name)
+}
