@@ -1,5 +1,7 @@
 //! The ends of a job: cancel, delete, stop, crash, time-out.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
@@ -304,7 +306,9 @@ fn a_second_signal_stops_at_once() {
     let mut server = site.serve_with(command);
     let id = server.client().zip("/docs/long");
     server.signal(Signal::TERM);
-    thread::sleep(Duration::from_millis(300));
+    // What goes when the first was heard.
+    let told = site.data().join("server.json");
+    wait_for("the stop", || (!told.exists()).then_some(()));
     server.signal(Signal::INT);
     assert!(!server.wait().success());
     drop(server);
@@ -322,13 +326,22 @@ fn a_stop_answers_whoever_waits() {
     let mut server = one_worker(&site);
     let client = server.client();
     let id = client.zip("/docs/long");
-    let waiting = thread::spawn({
-        let path = format!("/v1/jobs/{id}?wait=50s");
-        move || client.get(&path, 200).json()["status"].clone()
-    });
-    thread::sleep(Duration::from_millis(300));
+    // Two requests at once: when the first is answered the second is being waited for.
+    let mut stream = TcpStream::connect(server.address()).expect("a connection");
+    let host = format!("host: {}", server.address());
+    let requests = ["/healthz", &format!("/v1/jobs/{id}?wait=50s")]
+        .map(|path| format!("GET {path} HTTP/1.1\r\n{host}\r\n\r\n"));
+    stream
+        .write_all(requests.concat().as_bytes())
+        .expect("it is sent");
+    let mut buffer = [0; 4096];
+    let length = stream.read(&mut buffer).expect("a reply");
+    let healthy = str::from_utf8(&buffer[..length]).expect("text");
+    assert!(healthy.ends_with("{\"status\":\"ok\"}"), "{healthy}");
     assert!(server.terminate().success());
-    assert_eq!(waiting.join().expect("an answer"), "running");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.contains("\"status\":\"running\""), "{answer}");
     site.check_tables();
 }
 

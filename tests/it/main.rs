@@ -37,6 +37,7 @@ mod run;
 mod sidecar;
 mod slow;
 mod submit;
+mod trees;
 mod upload;
 mod watch;
 mod xml;

@@ -3,16 +3,13 @@
 
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
-use std::os::unix::net::UnixListener;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use serde_json::json;
 
 use super::{assert_same, copied, names, refused};
-use crate::harness::{Site, skipped};
-use crate::zip::make_fifo;
+use crate::harness::Site;
+use crate::trees::{furnish, with_a_private_file};
 
 #[test]
 fn links_that_stay_inside_are_kept_and_all_else_is_counted() {
@@ -20,21 +17,20 @@ fn links_that_stay_inside_are_kept_and_all_else_is_counted() {
     site.write("deep/folder/a", b"a");
     site.write("deep/folder/sub/b", b"b");
     let folder = site.docs().join("deep/folder");
-    for (link, target) in [
-        ("near", "a"),
-        ("loop", "."),
-        ("sub/loop", "../sub/loop"),
-        ("sub/up", "../a"),
-        ("nowhere", "nothing"),
-        // Inside from there, outside from where the copy is.
-        ("far", "../../elsewhere"),
-        ("out", "../../../secret"),
-        ("absolute", "/etc/passwd"),
-    ] {
-        symlink(target, folder.join(link)).expect("a link");
-    }
-    make_fifo(&folder.join("fifo"));
-    let _socket = UnixListener::bind(folder.join("socket")).expect("a socket");
+    let _socket = furnish(
+        &folder,
+        &[
+            ("near", "a"),
+            ("loop", "."),
+            ("sub/loop", "../sub/loop"),
+            ("sub/up", "../a"),
+            ("nowhere", "nothing"),
+            // Inside from there, outside from where the copy is.
+            ("far", "../../elsewhere"),
+            ("out", "../../../secret"),
+            ("absolute", "/etc/passwd"),
+        ],
+    );
     let server = site.serve();
     let report = copied(
         &server.client(),
@@ -174,28 +170,9 @@ fn the_servers_own_files_and_what_other_jobs_make_are_left_out() {
 #[test]
 fn what_may_not_be_read_fails_the_copy_and_is_named() {
     let site = Site::new();
-    site.write("folder/a", b"a");
-    site.write("folder/private", b"b");
-    let private = site.docs().join("folder/private");
-    fs::set_permissions(&private, fs::Permissions::from_mode(0o0)).expect("a mode");
-    let mut command = site.command();
-    if fs::read(&private).is_ok() {
-        // Root may read everything, so the server runs as somebody else.
-        let nobody = 65_534;
-        for path in [site.path(), &site.docs()] {
-            chown(path, Some(nobody), Some(nobody)).expect("root may");
-        }
-        command.uid(nobody).gid(nobody);
-        let mut probe = Command::new(command.get_program());
-        if !probe
-            .arg("--version")
-            .uid(nobody)
-            .output()
-            .is_ok_and(|output| output.status.success())
-        {
-            return skipped("nobody else may run the server here");
-        }
-    }
+    let Some(command) = with_a_private_file(&site) else {
+        return;
+    };
     let server = site.serve_with(command);
     let params = json!({ "from": "/docs/folder", "to": "/docs/copy" });
     let (code, message) = refused(&server.client(), &params);
@@ -206,7 +183,8 @@ fn what_may_not_be_read_fails_the_copy_and_is_named() {
     );
     assert_eq!(names(&site.docs()), ["folder"]);
     // Folders that nobody writes to are copied and, where there is one too many, removed again.
-    fs::set_permissions(&private, fs::Permissions::from_mode(0o444)).expect("a mode");
+    let private = site.docs().join("folder/private");
+    fs::set_permissions(private, fs::Permissions::from_mode(0o444)).expect("a mode");
     fs::create_dir(site.docs().join("folder/closed")).expect("a folder");
     site.write("folder/closed/b", b"b");
     let closed = fs::Permissions::from_mode(0o555);

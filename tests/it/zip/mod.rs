@@ -12,8 +12,6 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Site};
-#[cfg(unix)]
-pub(crate) use special::make_fifo;
 
 /// Every file below a folder, as an archive of the folder names it.
 pub(crate) fn files_below(folder: &Path, name: &str) -> BTreeMap<String, Vec<u8>> {

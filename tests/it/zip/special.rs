@@ -3,22 +3,14 @@
 
 use std::fs;
 use std::io::{Cursor, Read};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
-use std::os::unix::net::UnixListener;
-use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::process::Command;
 
 use serde_json::json;
 
 use super::{files_in, names_in, zip_ended, zipped};
-use crate::harness::{Site, skipped};
-
-pub(crate) fn make_fifo(path: &Path) {
-    let mode = rustix::fs::Mode::from_raw_mode(0o600);
-    let fifo = rustix::fs::FileType::Fifo;
-    rustix::fs::mknodat(rustix::fs::CWD, path, fifo, mode, 0).expect("a FIFO");
-}
+use crate::harness::Site;
+use crate::trees::{furnish, with_a_private_file};
 
 #[test]
 fn links_that_stay_inside_are_kept_and_all_else_is_counted() {
@@ -26,19 +18,18 @@ fn links_that_stay_inside_are_kept_and_all_else_is_counted() {
     site.write("folder/a", b"a");
     site.write("folder/sub/b", b"b");
     let folder = site.docs().join("folder");
-    for (link, target) in [
-        ("near", "a"),
-        ("sub/up", "../a"),
-        ("sub/beside", "../../elsewhere/x"),
-        ("dir", "sub"),
-        ("out", "../../secret"),
-        ("sub/out", "../../../secret"),
-        ("absolute", "/etc/passwd"),
-    ] {
-        symlink(target, folder.join(link)).expect("a link");
-    }
-    make_fifo(&folder.join("fifo"));
-    let _socket = UnixListener::bind(folder.join("socket")).expect("a socket");
+    let _socket = furnish(
+        &folder,
+        &[
+            ("near", "a"),
+            ("sub/up", "../a"),
+            ("sub/beside", "../../elsewhere/x"),
+            ("dir", "sub"),
+            ("out", "../../secret"),
+            ("sub/out", "../../../secret"),
+            ("absolute", "/etc/passwd"),
+        ],
+    );
     let server = site.serve();
     let (job, archive) = zipped(&server.client(), &json!({ "path": "/docs/folder" }));
     assert_eq!(
@@ -209,28 +200,9 @@ fn the_servers_own_files_are_never_opened_whatever_leads_to_them() {
 #[test]
 fn a_file_that_may_not_be_read_fails_the_job_and_is_named() {
     let site = Site::new();
-    site.write("folder/a", b"a");
-    site.write("folder/private", b"b");
-    let private = site.docs().join("folder/private");
-    fs::set_permissions(&private, fs::Permissions::from_mode(0o0)).expect("a mode");
-    let mut command = site.command();
-    if fs::read(&private).is_ok() {
-        // Root may read everything, so the server runs as somebody else.
-        let nobody = 65_534;
-        for path in [site.path(), &site.docs()] {
-            chown(path, Some(nobody), Some(nobody)).expect("root may");
-        }
-        command.uid(nobody).gid(nobody);
-        let mut probe = Command::new(command.get_program());
-        if !probe
-            .arg("--version")
-            .uid(nobody)
-            .output()
-            .is_ok_and(|output| output.status.success())
-        {
-            return skipped("nobody else may run the server here");
-        }
-    }
+    let Some(command) = with_a_private_file(&site) else {
+        return;
+    };
     let server = site.serve_with(command);
     let job = zip_ended(&server.client(), &json!({ "path": "/docs/folder" }));
     assert_eq!(job["error"]["code"], "source_unreadable", "{job}");

@@ -1,0 +1,118 @@
+//! Trees that are hard on whoever reads them: what may not be read, what is neither file nor folder, and folders that
+//! become links meanwhile.
+#![cfg(unix)]
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Site, skipped};
+
+/// How long swaps go on; `CLOAKROOM_TEST_SWAPS` asks for a number of them instead.
+const TIME: Duration = Duration::from_secs(2);
+/// Who swaps are to be dangerous for, at once.
+const WORKERS: usize = 3;
+
+/// Makes a FIFO, which nobody writes to.
+pub(crate) fn make_fifo(path: &Path) {
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    let fifo = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, path, fifo, mode, 0).expect("a FIFO");
+}
+
+/// Puts links into a folder below the root, and a FIFO and a socket, which is there as long as what this gives.
+pub(crate) fn furnish(folder: &Path, links: &[(&str, &str)]) -> UnixListener {
+    for (link, target) in links {
+        symlink(target, folder.join(link)).expect("a link");
+    }
+    make_fifo(&folder.join("fifo"));
+    UnixListener::bind(folder.join("socket")).expect("a socket")
+}
+
+/// Puts two files below the root, `folder/a` and one that the server may not read, `folder/private`; gives the command
+/// line of a server that may not, if there can be one here.
+pub(crate) fn with_a_private_file(site: &Site) -> Option<Command> {
+    site.write("folder/a", b"a");
+    site.write("folder/private", b"b");
+    let private = site.docs().join("folder/private");
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o0)).expect("a mode");
+    let mut command = site.command();
+    if fs::read(&private).is_err() {
+        return Some(command);
+    }
+    // Root may read everything, so the server runs as somebody else.
+    let nobody = 65_534;
+    for path in [site.path(), &site.docs()] {
+        chown(path, Some(nobody), Some(nobody)).expect("root may");
+    }
+    command.uid(nobody).gid(nobody);
+    let mut probe = Command::new(command.get_program());
+    let probed = probe.arg("--version").uid(nobody).output();
+    if probed.is_ok_and(|output| output.status.success()) {
+        return Some(command);
+    }
+    skipped("nobody else may run the server here");
+    None
+}
+
+/// Puts a tree below the root, `tree`, with links beside its folder and its file that lead to others of the same names,
+/// which are outside; gives where that is.
+pub(crate) fn with_a_way_out(site: &Site) -> PathBuf {
+    let outside = site.path().join("outside");
+    fs::create_dir_all(outside.join("deep")).expect("folders");
+    for name in ["a", "b", "deep/c"] {
+        fs::write(outside.join(name), b"a secret from outside").expect("a secret");
+        site.write(&format!("tree/folder/{name}"), b"inside");
+    }
+    site.write("tree/file", b"inside");
+    for (target, link) in [
+        (outside.as_path(), "tree/link"),
+        (Path::new("../../outside"), "tree/relative"),
+        (Path::new("../../outside/a"), "tree/file-link"),
+    ] {
+        symlink(target, site.docs().join(link)).expect("a link");
+    }
+    outside
+}
+
+/// What can be asked for of that tree.
+pub(crate) const WAYS: [&str; 4] = ["tree", "tree/folder", "tree/folder/deep", "tree/file"];
+
+/// Exchanges each of the pairs below the root, over and over, while some work at it: `work` is given the number of a
+/// worker and does one round. Gives how many swaps there were.
+#[cfg(target_os = "linux")]
+pub(crate) fn swapping(site: &Site, pairs: &[[&str; 2]], work: impl Fn(usize) + Sync) -> u64 {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    let wanted = std::env::var("CLOAKROOM_TEST_SWAPS").ok();
+    let wanted = wanted.map(|number| number.parse::<u64>().expect("a number"));
+    let swaps = AtomicU64::new(0);
+    let until = Instant::now() + TIME;
+    let over = || match wanted {
+        Some(wanted) => swaps.load(Ordering::Relaxed) >= wanted,
+        None => Instant::now() >= until,
+    };
+    thread::scope(|scope| {
+        for worker in 0..WORKERS {
+            let (work, over) = (&work, &over);
+            scope.spawn(move || {
+                while !over() {
+                    work(worker);
+                }
+            });
+        }
+        while !over() {
+            for pair in pairs {
+                let [a, b] = pair.map(|name| site.docs().join(name));
+                renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE).expect("a swap");
+                swaps.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    swaps.into_inner()
+}
