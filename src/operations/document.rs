@@ -13,7 +13,7 @@ use super::remote::RemoteReader;
 use super::result::open_output;
 use super::source::Source;
 use super::{Context, Description, Fault, Stop, walk};
-use crate::job::{BlobId, Failure, JobId, Place};
+use crate::job::{BlobId, Failure, JobId, Output, Place};
 use crate::store::BlobReader;
 
 /// A document, as params have it: a path or a URL, or an object that says where it is.
@@ -207,6 +207,17 @@ impl Document {
             Self::Tagged(Tagged::Job { id }) => open_job(context, id),
         }
     }
+
+    /// The name of another job's result, which the params do not tell.
+    ///
+    /// # Errors
+    /// `source_not_found`.
+    pub(super) fn name_of_result(&self, context: &Context) -> Result<Option<String>, Stop> {
+        match self {
+            Self::Tagged(Tagged::Job { id }) => Ok(Some(output_of(context, id)?.filename)),
+            _ => Ok(None),
+        }
+    }
 }
 
 fn blob_of(context: &Context, blob: BlobId) -> Opened<'_> {
@@ -217,26 +228,32 @@ fn blob_of(context: &Context, blob: BlobId) -> Opened<'_> {
     })
 }
 
-/// Opens another job's result. That whoever submitted may have it was found out then.
+/// Opens another job's result.
 fn open_job<'a>(context: &'a Context, id: &str) -> Result<Opened<'a>, Stop> {
-    let gone = || {
-        Failure::new(
-            "source_not_found",
-            format!("The result of job {id} is gone."),
-        )
-    };
-    let source: JobId = id.parse().map_err(|_| gone())?;
-    let job = context.block_on(context.store().job(source.seq()))?;
-    let job = job.map_err(io::Error::from)?.ok_or_else(gone)?;
-    let output = job.output().filter(|_| job.id == source).ok_or_else(gone)?;
+    let output = output_of(context, id)?;
     match &output.place {
         Place::Blob(blob) => Ok(blob_of(context, *blob)),
         Place::File { path, modified_ns } => {
             let file = open_output(context.roots(), path, output.size, *modified_ns);
-            Ok(Opened::File(file.ok_or_else(gone)?))
+            Ok(Opened::File(file.ok_or_else(|| gone(id))?))
         }
-        Place::Gone => Err(gone().into()),
+        Place::Gone => Err(gone(id).into()),
     }
+}
+
+/// What another job's result is. That whoever submitted may have it was found out then.
+fn output_of(context: &Context, id: &str) -> Result<Output, Stop> {
+    let gone = || gone(id);
+    let source: JobId = id.parse().map_err(|_| gone())?;
+    let job = context.block_on(context.store().job(source.seq()))?;
+    let job = job.map_err(io::Error::from)?.ok_or_else(gone)?;
+    let output = job.output().filter(|_| job.id == source);
+    Ok(output.ok_or_else(gone)?.clone())
+}
+
+fn gone(id: &str) -> Failure {
+    let message = format!("The result of job {id} is gone.");
+    Failure::new("source_not_found", message)
 }
 
 /// The jobs whose results are documents among params, each with where it stands there.

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -243,6 +244,52 @@ fn a_receiver_that_hangs_or_never_ends_holds_up_nobody_else() {
         "{:?}",
         began.elapsed()
     );
+    server.stop();
+}
+
+#[test]
+fn a_receiver_that_resets_or_trickles_fails_the_callback_and_not_the_job() {
+    let site = Site::new();
+    let server = site.serve_configured(&settings(r#"["10ms"]"#));
+    let client = server.client();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let resetting = format!("http://{}/", listener.local_addr().expect("its address"));
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            // What has come in and was not read makes a reset of the close.
+            let _ = stream.and_then(|stream| stream.peek(&mut [0]));
+        }
+    });
+    let trickling = Origin::new(|_, stream| {
+        for byte in b"HTTP/1.1 200 OK\r\nx-slow: yes" {
+            crate::origin::write(stream, &[*byte]);
+            thread::sleep(Duration::from_millis(10));
+        }
+    });
+    let ids = [resetting, trickling.url("/")].map(|url| {
+        zip(
+            &client,
+            &site,
+            &format!("callback={url}&callback-method=POST"),
+        )
+    });
+    for id in ids {
+        let job = client.ended(&id);
+        assert_eq!(job["status"], "succeeded", "{job}");
+        let told = told(&client, &id);
+        let callback = &told["callback"];
+        assert_eq!(
+            (&callback["state"], &callback["attempts"]),
+            (&json!("failed"), &json!(2))
+        );
+        let reason = callback["lastError"].as_str().expect("a reason");
+        assert!(reason.starts_with("the connection broke: "), "{reason}");
+        assert_eq!(
+            (&told["status"], &told["error"]),
+            (&job["status"], &Value::Null)
+        );
+        client.get(&format!("/v1/downloads/{id}"), 200);
+    }
     server.stop();
 }
 

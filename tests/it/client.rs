@@ -35,7 +35,22 @@ fn a_job_is_led_through_its_life_by_commands() {
 
     // Where the server is, and the token of its run, is in its data.
     let operations = said(&site, &["operations"]);
-    assert!(operations.contains("zip "), "{operations}");
+    let mut lines = operations.lines();
+    let head = lines.next().expect("a line").split_whitespace();
+    assert!(head.eq(["NAME", "TITLE"]), "{operations}");
+    let listed = lines.map(|line| line.split_once(' ').expect("two columns"));
+    let listed: Vec<_> = listed.map(|(name, title)| (name, title.trim())).collect();
+    // The server's own JSON says the same.
+    let json: Value = serde_json::from_str(&said(&site, &["operations", "--json"])).expect("JSON");
+    let known = json["operations"].as_array().expect("a list").iter();
+    let known = known.map(|one| (one["name"].as_str(), one["title"].as_str()));
+    assert!(
+        known.eq(listed
+            .iter()
+            .map(|(name, title)| (Some(*name), Some(*title)))),
+        "{json}"
+    );
+    assert!(listed.len() >= 6 && listed.is_sorted(), "{operations}");
     let id = said(&site, &["submit", "zip", "path=/docs/a", "level=1"]);
     let id = id.split_whitespace().last().expect("an id").to_owned();
     said(&site, &["wait", "-q", &id]);

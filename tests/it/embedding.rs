@@ -2,7 +2,6 @@
 
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 
-use crate::harness::{Client, Site, example};
+use crate::harness::{Client, Site};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -229,19 +228,4 @@ fn what_must_not_or_cannot_start_says_why() {
         assert!(matches!(error, StartError::Data(_)), "{error}");
         first.shutdown(Duration::ZERO).await;
     });
-}
-
-#[test]
-fn the_example_without_http_finds_the_primes_and_its_job_again() {
-    let site = Site::new();
-    for _ in 0..2 {
-        let mut command = Command::new(example("embedded"));
-        let output = command.arg(site.data()).arg("10000").output();
-        let output = output.expect("it runs");
-        assert!(output.status.success(), "{output:?}");
-        assert_eq!(output.stdout, b"1229 primes below 10000\n");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.ends_with("succeeded Some(100.0) %\n"), "{said}");
-    }
-    site.check_tables();
 }

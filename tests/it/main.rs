@@ -14,6 +14,7 @@ mod crowd;
 mod dialects;
 mod disk;
 mod embedding;
+mod examples;
 mod fetch;
 mod guard;
 mod harness;

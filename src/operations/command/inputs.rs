@@ -107,10 +107,13 @@ pub(super) fn write(
 }
 
 fn write_one(value: &Value, folder: &Path, context: &Context) -> Result<Input, Stop> {
-    let name = plain_name(name(value));
     let document: Document = serde_json::from_value(value.clone()).map_err(|error| {
         crate::job::Failure::new("invalid_params", format!("The params do not fit: {error}"))
     })?;
+    let name = match document.name_of_result(context)? {
+        Some(name) => plain_name(&name),
+        None => plain_name(name(value)),
+    };
     let mut from = document.open(context)?;
     let path = folder.join(&name);
     let mut to = File::create_new(&path)?;
@@ -128,7 +131,7 @@ fn write_one(value: &Value, folder: &Path, context: &Context) -> Result<Input, S
     })
 }
 
-/// What a document is called, whatever kind it is of: the last part of its path, of its name or of its address.
+/// What a document is called, by what the params say of it: the last part of its path, of its name or of its address.
 fn name(document: &Value) -> &str {
     let text = document.as_str().or_else(|| {
         let members = ["name", "path", "uri"];

@@ -3,59 +3,69 @@
 use serde_json::{Value, json};
 
 use super::ended;
-use crate::harness::{Client, Site};
+use crate::harness::{Client, Site, incompressible};
+use crate::origin::{Origin, reply};
 
+/// Runs a job that must succeed.
 fn done(client: Client, path: &str, params: &Value) -> Value {
     let job = ended(client, &client.post(path, params, 202).json());
     assert_eq!(job["status"], "succeeded", "{job}");
     job
 }
 
+/// The result of a job, as a document.
+fn result_of(job: &Value) -> Value {
+    json!({ "doc": { "type": "job", "id": job["id"] } })
+}
+
 #[test]
 fn what_was_fetched_goes_through_commands_into_a_file_and_into_an_archive() {
     let site = Site::new();
+    let bytes = incompressible(700_000);
+    let headers = "content-disposition: attachment; filename=\"a b.dat\"\r\n";
+    let origin = Origin::saying(reply("200 OK", headers, &bytes));
+    // It says by which name it was given the document, and how long that is.
     let server = site.serve_configured(
         "[operations.c]\ncommand = ['sh', '-c', 'basename \"$1\"; wc -c <\"$1\"', 'sh', '{input.doc}']\n\
          output.filename = '{input.doc.stem}.txt'\ninputs.doc = { required = true }\n",
     );
     let client = server.client();
-    let root = format!("http://{}", server.address());
-    let params = json!({ "uri": format!("{root}/openapi.json") });
+    let params = json!({ "uri": origin.url("/a") });
     let fetched = done(client, "/v1/operations/fetch", &params);
-    let id = |job: &Value| job["id"].as_str().expect("an id").to_owned();
-    let count = |job: &Value| {
-        let uri = format!("{root}/v1/downloads/{}?a=/b", id(job));
-        let document = json!({ "doc": { "type": "http", "uri": uri } });
-        let counted = done(client, "/v1/operations/c", &document);
-        let text = client.get(&format!("/v1/downloads/{}", id(&counted)), 200);
-        let expected = format!("{}\n{}\n", id(job), job["output"]["size"]);
-        assert_eq!(String::from_utf8_lossy(&text.body), expected);
-        assert_eq!(counted["output"]["filename"], format!("{}.txt", id(job)));
-        counted
-    };
-    let counted = count(&count(&fetched));
+    assert_eq!(origin.asked().len(), 1);
 
-    // Into a file, and with that into an archive.
+    let counted = done(client, "/v1/operations/c", &result_of(&fetched));
+    let text = |job: &Value| {
+        let path = format!("/v1/downloads/{}", job["id"].as_str().expect("an id"));
+        String::from_utf8(client.get(&path, 200).body).expect("text")
+    };
+    assert_eq!(text(&counted), "a b.dat\n700000\n");
+    assert_eq!(counted["output"]["filename"], "a b.txt");
+    assert_eq!(counted["params"], result_of(&fetched));
+
+    // Into a file below a root, and with that into an archive.
     std::fs::create_dir(site.docs().join("made")).expect("a folder");
-    let uri = format!("{root}/v1/downloads/{}", id(&counted));
-    let document = json!({ "doc": { "type": "http", "uri": uri } });
-    let made = done(
-        client,
-        "/v1/operations/c?output=/docs/made/size.txt",
-        &document,
-    );
+    let path = "/v1/operations/c?output=/docs/made/size.txt";
+    let made = done(client, path, &result_of(&counted));
     assert_eq!(made["output"]["path"], "/docs/made/size.txt", "{made}");
-    let text = std::fs::read_to_string(site.docs().join("made/size.txt")).expect("a file");
-    let zipped = done(
-        client,
-        "/v1/operations/zip",
-        &json!({ "path": "/docs/made" }),
-    );
-    let bytes = client
-        .get(&format!("/v1/downloads/{}", id(&zipped)), 200)
-        .body;
-    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).expect("an archive");
-    let inside = archive.by_name("made/size.txt").expect("it is there");
-    assert_eq!(std::io::read_to_string(inside).expect("text"), text);
+    let written = std::fs::read_to_string(site.docs().join("made/size.txt"));
+    assert_eq!(written.expect("a file"), "a b.txt\n15\n");
+    // A result that is a file is a document like any other.
+    let again = done(client, "/v1/operations/c", &result_of(&made));
+    assert_eq!(text(&again), "size.txt\n11\n");
+    let params = json!({ "path": made["output"]["path"] });
+    let zipped = done(client, "/v1/operations/zip", &params);
+    let path = format!("/v1/downloads/{}", zipped["id"].as_str().expect("an id"));
+    let archive = std::io::Cursor::new(client.get(&path, 200).body);
+    let mut archive = zip::ZipArchive::new(archive).expect("an archive");
+    let inside = archive.by_name("size.txt").expect("it is there");
+    let inside = std::io::read_to_string(inside).expect("text");
+    assert_eq!(inside, "a b.txt\n15\n");
+
+    // Not ended, or without a result.
+    let failed = client.post("/v1/operations/zip", &json!({ "path": "/docs/none" }), 202);
+    let failed = ended(client, &failed.json());
+    let refused = client.post("/v1/operations/c", &result_of(&failed), 409);
+    assert_eq!(refused.json()["status"], 409);
     server.stop();
 }
