@@ -5,6 +5,7 @@ use hashbrown::HashMap;
 use super::Merger;
 use super::level::Group;
 use super::marks::{Mask, Outcome};
+use super::tags;
 use crate::xml::names::{NameId, Text, XML_URI};
 use crate::xml::tree::Span;
 
@@ -83,28 +84,29 @@ impl Merger<'_> {
         }
         let mut masks: Vec<Mask> = profiles.iter().map(|(_, mask)| *mask).collect();
         masks.sort_unstable_by_key(|mask| mask.trailing_zeros());
-        let container = format!("{}:attributes", self.prefixes[0]);
-        let mark = self.mark(masks);
-        self.out.raw(&format!("<{container}{mark}>"));
+        self.tags
+            .start(&mut self.out.text, &self.tags.attributes, masks);
         for (name, values) in differing {
             self.differing_attribute(*name, values);
         }
-        self.out.raw(&format!("</{container}>"));
+        tags::end(&mut self.out.text, &self.tags.attributes);
     }
 
     fn differing_attribute(&mut self, name: NameId, values: &[(Mask, String)]) {
         let (element, declaration) = self.attribute_element(name);
-        let masks: Vec<Mask> = values.iter().map(|(mask, _)| *mask).collect();
-        let mark = self.mark(masks.iter().copied());
-        let value = format!("{}:attributeValue", self.prefixes[0]);
-        self.out.raw(&format!("<{element}{declaration}{mark}>"));
+        let masks = values.iter().map(|(mask, _)| *mask);
+        self.tags.start(
+            &mut self.out.text,
+            &format!("{element}{declaration}"),
+            masks,
+        );
+        let value = &self.tags.attribute_value;
         for (mask, text) in values {
-            let mark = self.mark([*mask]);
-            self.out.raw(&format!("<{value}{mark}>"));
+            self.tags.start(&mut self.out.text, value, [*mask]);
             self.out.content(text);
-            self.out.raw(&format!("</{value}>"));
+            tags::end(&mut self.out.text, value);
         }
-        self.out.raw(&format!("</{element}>"));
+        tags::end(&mut self.out.text, &element);
     }
 
     /// The element that stands for an attribute, and what it must declare for that.
@@ -112,11 +114,11 @@ impl Merger<'_> {
         let full = self.out.names.get(name);
         let local = self.out.names.str(full.local).to_owned();
         if full.uri == Text::EMPTY {
-            return (format!("{}:{local}", self.prefixes[1]), String::new());
+            return (format!("{}:{local}", self.tags.plain), String::new());
         }
         let uri = self.out.names.str(full.uri).to_owned();
         if uri == XML_URI {
-            return (format!("{}:{local}", self.prefixes[2]), String::new());
+            return (format!("{}:{local}", self.tags.xml), String::new());
         }
         let prefix = self.out.names.str(full.prefix).to_owned();
         let mut declaration = String::new();

@@ -4,38 +4,36 @@
 //! versions are the same case as many: a comparison is a merge of two.
 
 mod attributes;
+mod budget;
 mod columns;
+mod frame;
 mod level;
 mod marks;
 mod moves;
 mod pieces;
 mod root;
+mod tags;
 mod trim;
 
 use hashbrown::HashMap;
 
-use super::align::{self, Matching, Row};
+use super::align;
 use super::error::{Code, Error};
 use super::hashes::Hashing;
 use super::names::{NameId, Names, Scope};
 use super::tree::{Kind, Tree};
 use super::write::Writer;
 use super::{Progress, Step, Watcher, Whitespace};
-use columns::Layout;
-use level::{Builder, Group, Level, Op};
+use budget::Budget;
+use frame::Frame;
+use level::{Group, Op};
 pub use marks::Mode;
 pub(crate) use marks::VERSIONS;
-use marks::{Labels, Mask};
 use moves::{Loner, Moved};
+use tags::Tags;
 
 /// Pieces written between two looks at the watcher.
 const TICK: u32 = 256;
-/// An element whose marks take this many bytes more than both versions of it goes out whole, in each version. Where the
-/// document becomes too long all the same, the next of these counts.
-const SLACKS: [usize; 3] = [2048, 256, 0];
-/// A document is too long that has more than so many tenths of the longest version's bytes, if that is no mere scrap.
-const TOO_LONG: usize = 29;
-const SCRAP: usize = 2048;
 
 /// What is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,41 +68,24 @@ pub struct Counts {
     pub conflicts: u64,
 }
 
-/// An element that is being written.
-struct Frame {
-    level: Level,
-    next: usize,
-    /// Who has it.
-    mask: Mask,
-    name: NameId,
-    outer: Scope,
-    /// What is in it carries marks.
-    is_marked: bool,
-    groups: Vec<Group>,
-    marks: String,
-    start: usize,
-    outer_counts: Counts,
-}
-
 struct Merger<'t> {
     trees: &'t [Tree],
     hashing: &'t Hashing,
     settings: &'t Settings,
     watcher: &'t dyn Watcher,
-    labels: &'t Labels,
     ids: [NameId; 4],
     out: Writer,
     frames: Vec<Frame>,
     counts: Counts,
-    /// What begins a mark: ` deltaxml:deltaV2="`.
-    mark_start: String,
-    /// Prefixes of the vocabulary that no document uses: of marks, and of attributes without and with `xml`.
-    prefixes: [String; 3],
+    tags: Tags,
+    budget: Budget,
     moved: HashMap<(usize, u32), Moved>,
     loners: Vec<Loner>,
     ticks: u32,
+    /// Bytes of the longest version that are done, about.
     done: u64,
-    slack: usize,
+    /// The marks of one element while they are put together.
+    scratch: String,
 }
 
 /// The document, and what is in it.
@@ -122,27 +103,24 @@ pub(crate) fn merge(
     settings: &Settings,
     watcher: &dyn Watcher,
 ) -> Result<Merged, Error> {
-    let labels = Labels(labels);
     check_roots(trees, &names)?;
     let ids = align::ids(&mut names);
-    let prefixes = ["deltaxml", "dxa", "dxx"].map(|wanted| free_prefix(&names, wanted));
     let mut merger = Merger {
         trees,
         hashing,
         settings,
         watcher,
-        labels: &labels,
         ids,
+        tags: Tags::new(&names, labels),
         out: Writer::new(names, settings.whitespace),
         frames: Vec::new(),
         counts: Counts::default(),
-        mark_start: format!(" {}:deltaV2=\"", prefixes[0]),
-        prefixes,
+        budget: Budget::new(trees),
         moved: HashMap::new(),
         loners: Vec::new(),
         ticks: 0,
         done: 0,
-        slack: 0,
+        scratch: String::new(),
     };
     merger.write()?;
     if settings.moves && merger.find_moves() {
@@ -171,40 +149,25 @@ fn check_roots(trees: &[Tree], names: &Names) -> Result<(), Error> {
     Ok(())
 }
 
-/// The prefix itself, or one like it that no document declares.
-fn free_prefix(names: &Names, wanted: &str) -> String {
-    let numbered = (1..).map(|n| format!("{wanted}{n}"));
-    let mut all = std::iter::once(wanted.to_owned()).chain(numbered);
-    all.find(|prefix| !names.declares(prefix))
-        .expect("there are more numbers than declarations")
-}
-
 impl Merger<'_> {
     /// Writes the document, with as many marks as do not make it too long.
     fn write(&mut self) -> Result<(), Error> {
-        for slack in SLACKS {
+        loop {
             self.out.text.clear();
             self.out.scope = Scope::NONE;
             self.frames.clear();
             self.loners.clear();
             self.counts = Counts::default();
             self.done = 0;
-            self.slack = slack;
-            if self.run()? {
-                break;
+            if self.run()? || !self.budget.tighten() {
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     fn is_too_long(&self) -> bool {
-        let longest = self
-            .trees
-            .iter()
-            .map(|tree| tree.source.len())
-            .max()
-            .unwrap_or(0);
-        self.slack > 0 && longest > SCRAP && self.out.text.len() > longest / 10 * TOO_LONG
+        self.budget
+            .is_spent(self.out.text.len(), self.done as usize)
     }
 
     /// Writes the document; whether it did not become too long.
@@ -214,7 +177,7 @@ impl Merger<'_> {
             self.out.aside(aside);
             self.out.raw("\n");
         }
-        let all = self.labels.all();
+        let all = self.tags.labels.all();
         let roots = (0..self.trees.len()).map(|tree| Group {
             mask: 1 << tree,
             tree,
@@ -272,9 +235,8 @@ impl Merger<'_> {
                 let frame = self.frames.last().expect("there is one");
                 let groups =
                     frame.level.groups[groups.start as usize..groups.end as usize].to_vec();
-                let positions = self.positions(positions);
                 if self.trees[groups[0].tree].node(groups[0].node).is_element() {
-                    self.element(groups, &positions);
+                    self.element(groups, positions);
                 } else {
                     self.aside(&groups);
                 }
@@ -287,8 +249,16 @@ impl Merger<'_> {
         Progress {
             step: Step::Comparing,
             done: self.done,
-            total: self.trees[0].source.len() as u64,
+            total: self.budget.longest as u64,
         }
+    }
+
+    /// Notes how far one is, in the terms of the longest version.
+    fn reach(&mut self, tree: usize, node: u32) {
+        let tree = &self.trees[tree];
+        let at = tree.node(node).at() as u64;
+        let whole = tree.source.len().max(1) as u64;
+        self.done = self.done.max(at * self.budget.longest as u64 / whole);
     }
 
     fn tick(&mut self) -> Result<(), Error> {
@@ -302,136 +272,6 @@ impl Merger<'_> {
             Err(Error::stopped())
         }
     }
-
-    /// Begins an element that differs.
-    fn open(&mut self, groups: Vec<Group>, mask: Mask, marks: &str, is_marked: bool) {
-        let first = groups[0];
-        let tree = &self.trees[first.tree];
-        let Kind::Element(name) = tree.node(first.node).kind() else {
-            unreachable!("only elements are opened");
-        };
-        let start = self.out.text.len();
-        let outer = self.out.scope;
-        let outer_counts = self.counts;
-        self.out.raw("<");
-        self.out.name(name);
-        for (number, group) in groups.iter().enumerate() {
-            let scope = self.trees[group.tree].node(group.node).scope;
-            if number == 0 {
-                self.out.enter(scope);
-            } else {
-                self.out.enter_beside(scope);
-            }
-        }
-        let mut marks = marks.to_owned();
-        if is_marked {
-            marks.push_str(&self.ordered_mark(&groups));
-        }
-        self.out.raw(&marks);
-        self.attributes(&groups, mask, is_marked);
-        let level = self.level(&groups);
-        self.frames.push(Frame {
-            level,
-            next: 0,
-            mask,
-            name,
-            outer,
-            is_marked,
-            groups,
-            marks,
-            start,
-            outer_counts,
-        });
-    }
-
-    fn level(&self, groups: &[Group]) -> Level {
-        let progress = self.progress();
-        let goes_on = || self.watcher.goes_on(progress);
-        let matching = Matching {
-            hashing: self.hashing,
-            goes_on: &goes_on,
-            names: &self.out.names,
-            whitespace: self.settings.whitespace,
-            words: self.settings.words,
-            ids: self.ids,
-        };
-        let layout = Layout {
-            matching: &matching,
-            is_sequential: self.settings.mode == Mode::Sequential,
-        };
-        let trees = self.trees;
-        let is_orderless = groups
-            .iter()
-            .any(|group| trees[group.tree].orderless.contains(&group.node));
-        let may_trim = !is_orderless && self.settings.whitespace == Whitespace::Exact;
-        let ends = if may_trim {
-            trim::ends(trees, groups)
-        } else {
-            trim::whole(trees, groups)
-        };
-        let row = |(group, range): (&Group, &std::ops::Range<u32>)| {
-            matching.row(&trees[group.tree], group.node, range.clone())
-        };
-        let rows: Vec<Row<'_>> = groups.iter().zip(&ends.middles).map(row).collect();
-        let columns = if is_orderless {
-            layout.orderless(&rows)
-        } else {
-            layout.ordered(&rows)
-        };
-        let owners: Vec<(Mask, usize)> = groups
-            .iter()
-            .map(|group| (group.mask, group.tree))
-            .collect();
-        let builder = Builder {
-            trees,
-            owners: &owners,
-            numbers: if is_orderless {
-                rows.iter().map(numbers).collect()
-            } else {
-                Vec::new()
-            },
-            rows: &rows,
-            columns: &columns,
-            whitespace: self.settings.whitespace,
-            is_orderless,
-            keep_apart: rows.len() > 2,
-            level: Level::default(),
-        };
-        builder.build((groups[0].tree, ends.head, ends.tail))
-    }
-
-    fn end(&mut self) {
-        let frame = self.frames.pop().expect("there is one");
-        self.out.close(frame.name, frame.outer);
-        if !frame.is_marked || self.frames.is_empty() || self.settings.form == Form::Merged {
-            return;
-        }
-        let sizes = frame
-            .groups
-            .iter()
-            .map(|group| self.trees[group.tree].size(group.node));
-        let written = self.out.text.len() - frame.start;
-        let whole: usize = sizes.sum();
-        if written > whole * 5 / 4 + self.slack && !frame.marks.contains(":original-position=") {
-            self.out.text.truncate(frame.start);
-            self.counts = frame.outer_counts;
-            for group in frame.groups {
-                self.counts.changes += 1;
-                let mark = self.mark([group.mask]);
-                self.copy(group, mark, true);
-            }
-        }
-    }
-}
-
-/// Of each unit of a row, its number among the elements, from 1.
-fn numbers(row: &Row<'_>) -> Vec<u32> {
-    let mut count = 0;
-    let number = |unit: &align::Unit| {
-        count += u32::from(!unit.is_text() && row.tree.node(unit.node).is_element());
-        count
-    };
-    row.units.iter().map(number).collect()
 }
 
 /// What all documents have outside of their root elements, in the order of the first.

@@ -17,17 +17,16 @@ pub(super) struct Moved {
 pub(super) type Loner = (Mask, usize, u32);
 
 impl Merger<'_> {
-    pub(super) fn move_mark(&self, group: Group) -> String {
-        match self.moved.get(&(group.tree, group.node)) {
-            None => String::new(),
-            Some(moved) => {
-                let name = if moved.is_target {
-                    "move-idref"
-                } else {
-                    "move-id"
-                };
-                format!(" {}:{name}=\"m{}\"", self.prefixes[0], moved.number)
-            }
+    /// Appends what names the other half, if there is one.
+    pub(super) fn move_mark(&self, out: &mut String, group: Group) {
+        if let Some(moved) = self.moved.get(&(group.tree, group.node)) {
+            let name = if moved.is_target {
+                "move-idref"
+            } else {
+                "move-id"
+            };
+            let delta = &self.tags.delta;
+            out.push_str(&format!(" {delta}:{name}=\"m{}\"", moved.number));
         }
     }
 

@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use super::frame::Opening;
 use super::level::{Alternative, Group};
 use super::marks::{self, Mask, Outcome};
+use super::tags::{self, Alternation, Tags};
 use super::{Form, Merger};
 use crate::xml::Whitespace;
 use crate::xml::error::Error;
@@ -16,42 +18,36 @@ impl Merger<'_> {
     pub(super) fn run_of(&mut self, tree: usize, run: Range<u32>) -> Result<(), Error> {
         let frame = self.frames.last().expect("there is one");
         let is_marked = frame.is_marked;
-        let mark = if is_marked {
-            self.mark([frame.mask])
-        } else {
-            String::new()
-        };
+        let mut marks = std::mem::take(&mut self.scratch);
+        marks.clear();
+        if is_marked {
+            self.tags.mark(&mut marks, [frame.mask]);
+        }
+        let common = marks.len();
         let mut node = run.start;
         while node < run.end {
             self.tick()?;
             let one = *self.trees[tree].node(node);
-            if tree == 0 {
-                self.done = one.at() as u64;
-            }
+            self.reach(tree, node);
             if !one.is_element() {
                 self.out.node(&self.trees[tree], node);
             } else if is_marked && self.settings.form == Form::ChangesOnly {
-                self.out.hollow(&self.trees[tree], node, &mark);
+                self.out.hollow(&self.trees[tree], node, &marks);
             } else {
-                let group = Group {
-                    mask: 0,
-                    tree,
-                    node,
-                };
-                let more = if is_marked {
-                    self.ordered_mark(&[group])
-                } else {
-                    String::new()
-                };
-                if more.is_empty() {
-                    self.out.copy(&self.trees[tree], node, &mark);
-                } else {
-                    self.out
-                        .copy(&self.trees[tree], node, &(mark.clone() + &more));
+                if is_marked {
+                    let group = Group {
+                        mask: 0,
+                        tree,
+                        node,
+                    };
+                    self.ordered_mark(&mut marks, &[group]);
                 }
+                self.out.copy(&self.trees[tree], node, &marks);
+                marks.truncate(common);
             }
             node = one.end;
         }
+        self.scratch = marks;
         Ok(())
     }
 
@@ -69,14 +65,12 @@ impl Merger<'_> {
     pub(super) fn region(&mut self, range: Range<u32>) {
         let frame = self.frames.last_mut().expect("there is one");
         let level = &mut frame.level;
-        let alternatives: Vec<Alternative> =
+        let texts: Vec<Alternative> =
             level.alternatives[range.start as usize..range.end as usize].to_vec();
         let text = std::mem::take(&mut level.text);
         let (all, is_marked) = (frame.mask, frame.is_marked);
-        let masks: Vec<Mask> = alternatives.iter().map(|one| one.mask).collect();
-        let part = |at: usize| {
-            &text[alternatives[at].text.start as usize..alternatives[at].text.end as usize]
-        };
+        let masks: Vec<Mask> = texts.iter().map(|one| one.mask).collect();
+        let part = |at: usize| &text[texts[at].text.start as usize..texts[at].text.end as usize];
         if masks == [all] {
             self.out.content(part(0));
         } else {
@@ -84,9 +78,8 @@ impl Merger<'_> {
                 Outcome::Take(at) => self.out.content(part(at)),
                 Outcome::Omit => {}
                 Outcome::Conflict { .. } => {
-                    let group = format!("{}:textGroup", self.prefixes[0]);
-                    let one = format!("{}:text", self.prefixes[0]);
-                    self.alternatives(&group, &one, &masks, |out, at| out.content(part(at)));
+                    let write = |out: &mut Writer, at| out.content(part(at));
+                    alternatives(&mut self.out, &self.tags, &self.tags.text, &masks, write);
                 }
             }
         }
@@ -109,25 +102,6 @@ impl Merger<'_> {
         }
     }
 
-    /// A group of alternatives, each written by `write`.
-    pub(super) fn alternatives(
-        &mut self,
-        group: &str,
-        one: &str,
-        masks: &[Mask],
-        write: impl Fn(&mut Writer, usize),
-    ) {
-        let mark = self.mark(masks.iter().copied());
-        self.out.raw(&format!("<{group}{mark}>"));
-        for (at, mask) in masks.iter().enumerate() {
-            let mark = self.mark([*mask]);
-            self.out.raw(&format!("<{one}{mark}>"));
-            write(&mut self.out, at);
-            self.out.raw(&format!("</{one}>"));
-        }
-        self.out.raw(&format!("</{group}>"));
-    }
-
     /// A comment or a processing instruction.
     pub(super) fn aside(&mut self, groups: &[Group]) {
         let frame = self.frames.last().expect("there is one");
@@ -144,110 +118,123 @@ impl Merger<'_> {
             Outcome::Take(at) => write(&mut self.out, at),
             Outcome::Omit => {}
             Outcome::Conflict { .. } => {
-                let group = format!("{}:contentGroup", self.prefixes[0]);
-                let one = format!("{}:content", self.prefixes[0]);
-                self.alternatives(&group, &one, &masks, write);
+                alternatives(&mut self.out, &self.tags, &self.tags.content, &masks, write);
             }
         }
     }
 
-    /// ` original-position="A=3, B=1"`, where order does not count.
-    pub(super) fn positions(&self, range: Range<u32>) -> String {
+    /// Appends ` original-position="A=3, B=1"`, where order does not count.
+    fn position_mark(&self, out: &mut String, range: Range<u32>) {
         if range.is_empty() {
-            return String::new();
+            return;
         }
         let frame = self.frames.last().expect("there is one");
+        let all = &frame.level.positions[range.start as usize..range.end as usize];
         let mut pairs = Vec::new();
-        for (number, label) in self.labels.0.iter().enumerate() {
-            let all = &frame.level.positions[range.start as usize..range.end as usize];
+        for (number, label) in self.tags.labels.0.iter().enumerate() {
             if let Some((_, position)) = all.iter().find(|(mask, _)| mask & 1 << number != 0) {
                 pairs.push(format!("{label}={position}"));
             }
         }
-        format!(
-            " {}:original-position=\"{}\"",
-            self.prefixes[0],
+        let delta = &self.tags.delta;
+        out.push_str(&format!(
+            " {delta}:original-position=\"{}\"",
             pairs.join(", ")
-        )
+        ));
     }
 
-    pub(super) fn element(&mut self, groups: Vec<Group>, positions: &str) {
+    /// A child, in some versions or all.
+    pub(super) fn element(&mut self, groups: Vec<Group>, positions: Range<u32>) {
         let frame = self.frames.last().expect("there is one");
         let (all, is_marked) = (frame.mask, frame.is_marked);
-        let masks: Vec<Mask> = groups.iter().map(|group| group.mask).collect();
-        let some = masks.iter().fold(0, |some, one| some | one);
-        if groups[0].tree == 0 {
-            self.done = self.trees[0].node(groups[0].node).at() as u64;
-        }
         let one = groups[0];
-        if masks == [all] {
-            let mark = if is_marked {
-                self.mark(masks) + positions
-            } else {
-                String::new()
-            };
-            if is_marked && self.settings.form == Form::ChangesOnly {
-                self.out.hollow(&self.trees[one.tree], one.node, &mark);
-            } else {
-                self.copy(one, mark, is_marked);
-            }
-            return;
-        }
-        let outcome = marks::decide(self.settings.mode, all, &masks);
-        let gone = matches!(outcome, Outcome::Conflict { gone: true });
-        let is_alone = masks.len() == 1;
+        self.reach(one.tree, one.node);
+        let owners = groups.iter().map(|group| group.mask);
+        let some = owners.clone().fold(0, |some, one| some | one);
+        let is_shared = groups.len() == 1 && one.mask == all;
+        let outcome = marks::decide(self.settings.mode, all, &owners.clone().collect::<Vec<_>>());
+        let gone = !is_shared && matches!(outcome, Outcome::Conflict { gone: true });
         self.counts.changes += u64::from(some != all);
         self.counts.conflicts += u64::from(gone);
         if is_marked || gone {
-            let mark = self.mark(masks) + positions;
-            if is_alone {
+            let mut marks = std::mem::take(&mut self.scratch);
+            marks.clear();
+            let is_placed = !positions.is_empty();
+            self.tags.mark(&mut marks, owners);
+            self.position_mark(&mut marks, positions);
+            if groups.len() == 1 && some != all {
                 self.loners.push((some, one.tree, one.node));
-                let mark = mark + &self.move_mark(one);
-                self.copy(one, mark, true);
-                return;
+                self.move_mark(&mut marks, one);
             }
-            self.open(groups, some, &mark, true);
+            if is_shared && self.settings.form == Form::ChangesOnly {
+                self.out.hollow(&self.trees[one.tree], one.node, &marks);
+            } else {
+                self.ordered_mark(&mut marks, &groups);
+                if groups.len() == 1 {
+                    self.out.copy(&self.trees[one.tree], one.node, &marks);
+                } else {
+                    let opening = Opening {
+                        mask: some,
+                        marks: &marks,
+                        is_marked: true,
+                        is_placed,
+                    };
+                    self.open(groups, &opening);
+                }
+            }
+            self.scratch = marks;
             return;
         }
         match outcome {
             Outcome::Take(at) => {
-                self.counts.changes += u64::from(some == all);
-                self.copy(groups[at], String::new(), false);
+                self.counts.changes += u64::from(some == all && !is_shared);
+                self.out
+                    .copy(&self.trees[groups[at].tree], groups[at].node, "");
             }
             Outcome::Omit => {}
-            Outcome::Conflict { .. } => self.open(groups, some, "", false),
+            Outcome::Conflict { .. } => self.open(groups, &Opening::unmarked(some)),
         }
     }
 
-    pub(super) fn mark(&self, groups: impl IntoIterator<Item = Mask>) -> String {
-        let mut mark = self.mark_start.clone();
-        self.labels.push(&mut mark, groups);
-        mark.push('"');
-        mark
-    }
-
-    pub(super) fn copy(&mut self, group: Group, mut marks: String, is_marked: bool) {
-        if is_marked {
-            marks.push_str(&self.ordered_mark(&[group]));
-        }
+    /// An element as a group has it, with its mark.
+    pub(super) fn marked_copy(&mut self, group: Group, mask: Mask) {
+        let mut marks = std::mem::take(&mut self.scratch);
+        marks.clear();
+        self.tags.mark(&mut marks, [mask]);
+        self.ordered_mark(&mut marks, &[group]);
         self.out.copy(&self.trees[group.tree], group.node, &marks);
+        self.scratch = marks;
     }
 
-    /// What the documents said of an element's order and key.
-    pub(super) fn ordered_mark(&self, groups: &[Group]) -> String {
-        let mut marks = String::new();
-        if groups
-            .iter()
-            .any(|group| self.trees[group.tree].orderless.contains(&group.node))
-        {
-            marks.push_str(&format!(" {}:ordered=\"false\"", self.prefixes[0]));
+    /// Appends what the documents said of an element's order and key.
+    pub(super) fn ordered_mark(&self, out: &mut String, groups: &[Group]) {
+        let is_orderless = |group: &Group| self.trees[group.tree].orderless.contains(&group.node);
+        let delta = &self.tags.delta;
+        if groups.iter().any(is_orderless) {
+            out.push_str(&format!(" {delta}:ordered=\"false\""));
         }
         let tree = &self.trees[groups[0].tree];
         if let Some(&key) = tree.keys.get(&groups[0].node) {
-            marks.push_str(&format!(" {}:key=\"", self.prefixes[0]));
-            write::escape(&mut marks, tree.str(key), true);
-            marks.push('"');
+            out.push_str(&format!(" {delta}:key=\""));
+            write::escape(out, tree.str(key), true);
+            out.push('"');
         }
-        marks
     }
+}
+
+/// A group of alternatives, each written by `write`.
+fn alternatives(
+    out: &mut Writer,
+    tags: &Tags,
+    names: &Alternation,
+    masks: &[Mask],
+    write: impl Fn(&mut Writer, usize),
+) {
+    tags.start(&mut out.text, &names.group, masks.iter().copied());
+    for (at, &mask) in masks.iter().enumerate() {
+        tags.start(&mut out.text, &names.one, [mask]);
+        write(out, at);
+        tags::end(&mut out.text, &names.one);
+    }
+    tags::end(&mut out.text, &names.group);
 }

@@ -1,16 +1,16 @@
 //! The root element: what it says of the whole document.
 
+use super::frame::Opening;
 use super::level::Group;
 use super::marks::{self, Mask, Outcome};
 use super::{Form, Merger};
 use crate::xml::tree::{Kind, Tree};
-use crate::xml::vocabulary;
 
 impl Merger<'_> {
     pub(super) fn root(&mut self, all: Mask, groups: Vec<Group>) {
         let is_merged = self.settings.form == Form::Merged;
-        let masks: Vec<Mask> = groups.iter().map(|group| group.mask).collect();
-        if is_merged && let Outcome::Take(which) = marks::decide(self.settings.mode, all, &masks) {
+        let owners: Vec<Mask> = groups.iter().map(|group| group.mask).collect();
+        if is_merged && let Outcome::Take(which) = marks::decide(self.settings.mode, all, &owners) {
             self.counts.changes += groups.len() as u64 - 1;
             let group = groups[which];
             self.out.copy(&self.trees[group.tree], group.node, "");
@@ -18,33 +18,36 @@ impl Merger<'_> {
         }
         if is_merged {
             // Whether there is anything to declare the marks for is known only at the end.
-            self.open(groups, all, "", false);
+            self.open(groups, &Opening::unmarked(all));
             return;
         }
-        let mut root_marks = self.vocabulary() + &self.mark(masks) + &self.root_facts();
+        let mut marks = self.tags.declarations();
+        self.tags.mark(&mut marks, owners);
+        marks.push_str(&self.root_facts());
         match (&groups[..], self.settings.form) {
             ([group], Form::ChangesOnly) => {
-                self.out.hollow(&self.trees[group.tree], 0, &root_marks);
+                self.out.hollow(&self.trees[group.tree], 0, &marks);
             }
             ([group], _) => {
-                root_marks.push_str(&self.ordered_mark(&groups));
-                self.out.copy(&self.trees[group.tree], 0, &root_marks);
+                self.ordered_mark(&mut marks, &groups);
+                self.out.copy(&self.trees[group.tree], 0, &marks);
             }
-            _ => self.open(groups, all, &root_marks, true),
+            _ => {
+                self.ordered_mark(&mut marks, &groups);
+                let opening = Opening {
+                    mask: all,
+                    marks: &marks,
+                    is_marked: true,
+                    is_placed: false,
+                };
+                self.open(groups, &opening);
+            }
         }
-    }
-
-    /// Declares the namespaces of the marks.
-    pub(super) fn vocabulary(&self) -> String {
-        let uris = [vocabulary::DELTA, vocabulary::PLAIN, vocabulary::XML];
-        let declarations = self.prefixes.iter().zip(uris);
-        let written = declarations.map(|(prefix, uri)| format!(" xmlns:{prefix}=\"{uri}\""));
-        written.collect::<Vec<_>>().concat()
     }
 
     /// What the root says of the document.
     pub(super) fn root_facts(&self) -> String {
-        let p = &self.prefixes[0];
+        let p = &self.tags.delta;
         let mut facts = format!(
             " {p}:version=\"2.0\" {p}:content-type=\"{}\"",
             self.settings.content_type
@@ -52,7 +55,7 @@ impl Merger<'_> {
         if self.settings.version_order {
             facts.push_str(&format!(
                 " {p}:version-order=\"{}\"",
-                self.labels.0.join(", ")
+                self.tags.labels.0.join(", ")
             ));
         }
         facts + &self.root_prefixes()
@@ -64,7 +67,7 @@ impl Merger<'_> {
             let name = self.out.text[root + 1..]
                 .find([' ', '>', '/'])
                 .expect("a start tag ends");
-            let marks = self.vocabulary() + &self.root_facts();
+            let marks = self.tags.declarations() + &self.root_facts();
             self.out.text.insert_str(root + 1 + name, &marks);
         }
     }
@@ -84,6 +87,7 @@ impl Merger<'_> {
             return String::new();
         }
         let pairs = self
+            .tags
             .labels
             .0
             .iter()
@@ -91,7 +95,7 @@ impl Merger<'_> {
             .map(|(label, prefix)| format!("{label}={prefix}"));
         format!(
             " {}:root-prefix=\"{}\"",
-            self.prefixes[0],
+            self.tags.delta,
             pairs.collect::<Vec<_>>().join(", ")
         )
     }
