@@ -4,10 +4,15 @@ use hashbrown::HashMap;
 use imara_diff::{Algorithm, Diff, Token};
 
 use super::chain::{self, Candidate};
+use crate::xml::hashes::mix;
 
-/// Rows that are longer than this together are matched by their rarer keys only: the exact way takes
-/// time that grows faster than they do.
+/// Rows that are longer than this together are cut into shorter ones first: the exact way takes time that grows faster
+/// than they do.
 const EXACT: usize = 1 << 16;
+/// So many keys in a row are once in each of two rows, or they are no place to cut.
+const CONTEXT: usize = 16;
+/// One of so many such places is looked at.
+const SAMPLE: u64 = 16;
 
 /// One of a row: what it must be equal in, and how much that says.
 #[derive(Debug, Clone, Copy)]
@@ -24,19 +29,10 @@ pub(crate) type Gap = (std::ops::Range<usize>, std::ops::Range<usize>);
 /// Matches equal keys; gives pairs of positions.
 pub(crate) fn match_rows(xs: &[Item], ys: &[Item], pairs: &mut Vec<(u32, u32)>) {
     let (xs, ys) = trim(xs, ys, pairs);
-    if xs.is_empty() || ys.is_empty() {
+    if xs.is_empty() || ys.is_empty() || (xs.len() == 1 && ys.len() == 1) {
         return;
     }
-    let anchors = chain::heaviest(unique(xs, ys));
-    for (x, y) in gaps(&anchors, xs.len(), ys.len()) {
-        let (xs, ys) = trim(&xs[x], &ys[y], pairs);
-        rest(xs, ys, pairs);
-    }
-    pairs.extend(
-        anchors
-            .iter()
-            .map(|&(x, y)| (xs[x as usize].position, ys[y as usize].position)),
-    );
+    cut(xs, ys, chain::heaviest(unique(xs, ys)), pairs, rest);
 }
 
 /// What is between pairs, and before and after them.
@@ -114,48 +110,99 @@ pub(crate) fn unique(xs: &[Item], ys: &[Item]) -> Vec<Candidate> {
 
 /// Matches what has no anchors left.
 fn rest(xs: &[Item], ys: &[Item], pairs: &mut Vec<(u32, u32)>) {
-    if xs.is_empty() || ys.is_empty() {
-        return;
-    }
     if xs.len() + ys.len() <= EXACT {
         exact(xs, ys, pairs);
         return;
     }
-    let matched = by_occurrence(xs, ys);
-    for (x, y) in gaps(&matched, xs.len(), ys.len()) {
-        let (xs, ys) = trim(&xs[x], &ys[y], pairs);
+    cut(xs, ys, by_context(xs, ys), pairs, |xs, ys, pairs| {
         if xs.len() + ys.len() <= EXACT {
             exact(xs, ys, pairs);
+            return;
+        }
+        cut(xs, ys, by_occurrence(xs, ys), pairs, |xs, ys, pairs| {
+            if xs.len() + ys.len() <= EXACT {
+                exact(xs, ys, pairs);
+            }
+        });
+    });
+}
+
+/// Takes what is matched for sure, and goes on with what is between.
+fn cut(
+    xs: &[Item],
+    ys: &[Item],
+    matched: Vec<(u32, u32)>,
+    pairs: &mut Vec<(u32, u32)>,
+    go_on: impl Fn(&[Item], &[Item], &mut Vec<(u32, u32)>),
+) {
+    for (x, y) in gaps(&matched, xs.len(), ys.len()) {
+        let (xs, ys) = trim(&xs[x], &ys[y], pairs);
+        if !xs.is_empty() && !ys.is_empty() {
+            go_on(xs, ys, pairs);
         }
     }
-    pairs.extend(
-        matched
-            .iter()
-            .map(|&(x, y)| (xs[x as usize].position, ys[y as usize].position)),
-    );
+    let positions = |(x, y): (u32, u32)| (xs[x as usize].position, ys[y as usize].position);
+    pairs.extend(matched.into_iter().map(positions));
+}
+
+/// Places whose surroundings are once in each row.
+fn by_context(xs: &[Item], ys: &[Item]) -> Vec<(u32, u32)> {
+    let sampled = |items: &[Item]| -> Vec<Item> {
+        let folded = items.windows(CONTEXT).enumerate().map(|(at, window)| Item {
+            key: window.iter().fold(0, |sum, item| mix(sum, item.key)),
+            position: at as u32,
+            weight: 1,
+        });
+        folded.filter(|item| item.key % SAMPLE == 0).collect()
+    };
+    let (sampled_x, sampled_y) = (sampled(xs), sampled(ys));
+    let anchors = chain::heaviest(unique(&sampled_x, &sampled_y));
+    let positions = |(x, y): (u32, u32)| {
+        let (x, y) = (&sampled_x[x as usize], &sampled_y[y as usize]);
+        (x.position, y.position)
+    };
+    anchors.into_iter().map(positions).collect()
 }
 
 /// The n-th of a key with the n-th of the same key, as many as are in the same order.
 fn by_occurrence(xs: &[Item], ys: &[Item]) -> Vec<(u32, u32)> {
-    let mut counts: HashMap<u64, u32> = HashMap::new();
-    let mut numbered = HashMap::with_capacity(xs.len());
-    for (at, item) in xs.iter().enumerate() {
-        let count = counts.entry(item.key).or_default();
-        numbered.insert((item.key, *count), at as u32);
-        *count += 1;
+    let mut numbers: HashMap<u64, u32> = HashMap::new();
+    // Of each key, how many there are among the xs; then where the next one is in the list of all their places.
+    let mut next: Vec<u32> = Vec::new();
+    for item in xs {
+        let number = *numbers.entry(item.key).or_insert(next.len() as u32) as usize;
+        if number == next.len() {
+            next.push(0);
+        }
+        next[number] += 1;
     }
-    counts.clear();
+    let mut ends = next;
+    let mut sum = 0;
+    for count in &mut ends {
+        sum += *count;
+        *count = sum;
+    }
+    let mut places = vec![0_u32; xs.len()];
+    let mut next = ends.clone();
+    for (at, item) in xs.iter().enumerate().rev() {
+        let number = numbers[&item.key] as usize;
+        next[number] -= 1;
+        places[next[number] as usize] = at as u32;
+    }
     let mut candidates = Vec::new();
     for (at, item) in ys.iter().enumerate() {
-        let count = counts.entry(item.key).or_default();
-        if let Some(&x) = numbered.get(&(item.key, *count)) {
+        let Some(&number) = numbers.get(&item.key) else {
+            continue;
+        };
+        let number = number as usize;
+        if next[number] < ends[number] {
             candidates.push(Candidate {
-                x,
+                x: places[next[number] as usize],
                 y: at as u32,
                 weight: item.weight.into(),
             });
+            next[number] += 1;
         }
-        *count += 1;
     }
     chain::heaviest(candidates)
 }

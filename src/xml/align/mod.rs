@@ -7,6 +7,7 @@
 mod chain;
 mod common;
 mod similar;
+mod sketch;
 
 use super::Whitespace;
 use super::chars::is_blank;
@@ -151,6 +152,9 @@ impl Matching<'_> {
     /// Pairs of parts that are the same, or become each other; both in order.
     pub(crate) fn align(&self, x: &Row<'_>, y: &Row<'_>) -> Vec<(u32, u32)> {
         let mut pairs = Vec::with_capacity(x.units.len().min(y.units.len()));
+        if x.units.is_empty() || y.units.is_empty() {
+            return pairs;
+        }
         let is_flowing = x.is_mixed || y.is_mixed;
         let all = |row: &Row<'_>| -> Vec<Item> {
             let wanted = |unit: &Unit| is_flowing || !unit.is_text();
@@ -186,6 +190,13 @@ impl Matching<'_> {
     ) {
         let (xs, ys) = common::trim(xs, ys, pairs);
         if xs.is_empty() || ys.is_empty() {
+            return;
+        }
+        if let ([one], [other]) = (xs, ys) {
+            let unit = |row: &Row<'_>, item: &Item| row.units[item.position as usize];
+            if self.are_namesakes((x.tree, &unit(x, one)), (y.tree, &unit(y, other))) {
+                pairs.push((one.position, other.position));
+            }
             return;
         }
         let anchors = self.anchors(x, y, xs, ys);
@@ -269,6 +280,14 @@ impl Matching<'_> {
             self.hashing
                 .pair(mix(id.name.0.into(), name.0.into()), tree.str(id.value)),
         )
+    }
+
+    /// Whether two elements have the same identity, and can stand for each other.
+    fn are_namesakes(&self, x: (&Tree, &Unit), y: (&Tree, &Unit)) -> bool {
+        let identity = self.identity(x.0, x.1);
+        identity.is_some()
+            && identity == self.identity(y.0, y.1)
+            && self.may_pair((x.0, x.1.node), (y.0, y.1.node))
     }
 
     /// Whether two nodes can stand for each other at all.

@@ -1,25 +1,13 @@
 //! Elements that are alike: of the same name, and with much in common, in the same order.
 
-use hashbrown::HashMap;
-
 use super::chain::{self, Candidate};
 use super::common::{self, Item};
+use super::sketch::{Sketches, has_children, promising};
 use super::{Matching, Row, Unit};
-use crate::xml::hashes::mix;
 use crate::xml::tree::{Kind, Tree};
-use crate::xml::words;
 
-/// How many nodes and words of an element are looked at.
-const LOOKS: usize = 192;
-/// How many of them make its sketch.
-const FEATURES: usize = 48;
 /// Pairs that are all compared with each other; more are looked for by what they have in common.
 const TABLE: usize = 1 << 13;
-/// What more elements than this have in common says nothing.
-const COMMON: usize = 12;
-/// How many of the most promising partners are weighed.
-const PARTNERS: usize = 3;
-
 /// A weight in thousands.
 const FULL: u64 = 1000;
 /// Less in common than this, and one was deleted and the other added.
@@ -28,16 +16,6 @@ const ALIKE: u64 = 150;
 const RENAMED: u64 = 500;
 /// Elements up to this many bytes are paired by their names alone: something must have become of them.
 const SMALL: usize = 256;
-
-/// What an element is like.
-struct Sketch {
-    unit: u32,
-    node: u32,
-    identity: Option<u64>,
-    size: usize,
-    has_children: bool,
-    features: Vec<u64>,
-}
 
 /// Pairs nodes that are alike.
 pub(super) fn match_nodes(
@@ -57,16 +35,12 @@ pub(super) fn match_nodes(
         pairs.push((one.position, other.position));
         return;
     }
-    let sketches = |row: &Row<'_>, items: &[Item]| -> Vec<Sketch> {
-        let one = |item: &Item| {
-            sketch(
-                matching,
-                row.tree,
-                &row.units[item.position as usize],
-                item.position,
-            )
-        };
-        items.iter().map(one).collect()
+    let sketches = |row: &Row<'_>, items: &[Item]| {
+        let mut sketches = Sketches::default();
+        for &Item { position, .. } in items {
+            sketches.add(matching, row.tree, &row.units[position as usize], position);
+        }
+        sketches
     };
     let gap = GapOf {
         matching,
@@ -86,8 +60,11 @@ pub(super) fn match_nodes(
         }
         found
     };
-    let units = |(x, y): (u32, u32)| (gap.xs[x as usize].unit, gap.ys[y as usize].unit);
-    pairs.extend(found.into_iter().map(units));
+    let positions = |(x, y): (u32, u32)| {
+        let (one, other) = (gap.xs.get(x as usize), gap.ys.get(y as usize));
+        (one.position, other.position)
+    };
+    pairs.extend(found.into_iter().map(positions));
 }
 
 /// Whether two elements are paired whatever is in them: there is no other partner, and what they have in common will
@@ -106,29 +83,22 @@ fn are_sole_containers(
         && identity(x.0, &one) == identity(y.0, &other)
 }
 
-/// Whether there are elements in an element.
-fn has_children(tree: &Tree, node: u32) -> bool {
-    tree.node(node).is_element()
-        && tree
-            .children(node)
-            .any(|child| tree.node(child).is_element())
-}
-
 /// Pairs elements that are alike, in whatever order; the best pairs first.
 pub(super) fn match_freely(
     matching: &Matching<'_>,
     xs: &[(&Tree, Unit)],
     ys: &[(&Tree, Unit)],
 ) -> Vec<(u32, u32)> {
-    let sketches = |side: &[(&Tree, Unit)]| -> Vec<Sketch> {
-        let numbered = side.iter().enumerate();
-        numbered
-            .map(|(at, (tree, unit))| sketch(matching, tree, unit, at as u32))
-            .collect()
+    let sketches = |side: &[(&Tree, Unit)]| {
+        let mut sketches = Sketches::default();
+        for (at, (tree, unit)) in side.iter().enumerate() {
+            sketches.add(matching, tree, unit, at as u32);
+        }
+        sketches
     };
     let (xs_sketched, ys_sketched) = (sketches(xs), sketches(ys));
     let weigh = |x: usize, y: usize| {
-        let (one, other) = (&xs_sketched[x], &ys_sketched[y]);
+        let (one, other) = ((&xs_sketched, x), (&ys_sketched, y));
         weight(matching, (xs[x].0, one), (ys[y].0, other), false)
     };
     let mut candidates = Vec::new();
@@ -152,44 +122,12 @@ pub(super) fn match_freely(
     candidates.into_iter().map(|(_, x, y)| (x, y)).collect()
 }
 
-/// Names the pairs that share something rare, and identities.
-fn promising(xs: &[Sketch], ys: &[Sketch], mut found: impl FnMut(usize, usize)) {
-    let features = |sketch: &Sketch| -> Vec<u64> {
-        let identity = sketch.identity.map(|identity| mix(identity, 1));
-        sketch.features.iter().copied().chain(identity).collect()
-    };
-    let mut index: HashMap<u64, Vec<u32>> = HashMap::new();
-    for (y, sketch) in ys.iter().enumerate() {
-        for feature in features(sketch) {
-            let places = index.entry(feature).or_default();
-            if places.len() <= COMMON {
-                places.push(y as u32);
-            }
-        }
-    }
-    let mut shared: HashMap<u32, u32> = HashMap::new();
-    for (x, sketch) in xs.iter().enumerate() {
-        shared.clear();
-        for feature in features(sketch) {
-            let places = index.get(&feature).filter(|places| places.len() <= COMMON);
-            for &y in places.into_iter().flatten() {
-                *shared.entry(y).or_default() += 1;
-            }
-        }
-        let mut partners: Vec<(u32, u32)> = shared.iter().map(|(&y, &count)| (count, y)).collect();
-        partners.sort_unstable_by_key(|&(count, y)| (std::cmp::Reverse(count), y));
-        for &(_, y) in partners.iter().take(PARTNERS) {
-            found(x, y as usize);
-        }
-    }
-}
-
 struct GapOf<'g> {
     matching: &'g Matching<'g>,
     x: &'g Tree,
     y: &'g Tree,
-    xs: Vec<Sketch>,
-    ys: Vec<Sketch>,
+    xs: Sketches,
+    ys: Sketches,
 }
 
 impl GapOf<'_> {
@@ -252,8 +190,8 @@ impl GapOf<'_> {
         let are_sole = self.xs.len() == 1 && self.ys.len() == 1;
         weight(
             self.matching,
-            (self.x, &self.xs[x]),
-            (self.y, &self.ys[y]),
+            (self.x, (&self.xs, x)),
+            (self.y, (&self.ys, y)),
             are_sole,
         )
     }
@@ -262,11 +200,11 @@ impl GapOf<'_> {
 /// How good a pair two would be; 0 for none.
 fn weight(
     matching: &Matching<'_>,
-    x: (&Tree, &Sketch),
-    y: (&Tree, &Sketch),
+    x: (&Tree, (&Sketches, usize)),
+    y: (&Tree, (&Sketches, usize)),
     are_sole: bool,
 ) -> u64 {
-    let (one, other) = (x.1, y.1);
+    let (one, other) = (x.1.0.get(x.1.1), y.1.0.get(y.1.1));
     let kind = x.0.node(one.node).kind();
     if !matching.may_pair((x.0, one.node), (y.0, other.node)) {
         return 0;
@@ -274,9 +212,10 @@ fn weight(
     if !matches!(kind, Kind::Element(_)) {
         return 1;
     }
-    let common = overlap(&one.features, &other.features) as u64;
+    let (ones, others) = (x.1.0.features(x.1.1), y.1.0.features(y.1.1));
+    let common = overlap(ones, others) as u64;
     let (less, more) = {
-        let (a, b) = (one.features.len() as u64, other.features.len() as u64);
+        let (a, b) = (ones.len() as u64, others.len() as u64);
         (a.min(b), a.max(b))
     };
     let mut score = if more == 0 {
@@ -319,46 +258,4 @@ fn overlap(one: &[u64], other: &[u64]) -> usize {
         }
     }
     count
-}
-
-/// The first things that an element has in it, the ones with the lowest hashes if there are many.
-fn sketch(matching: &Matching<'_>, tree: &Tree, unit: &Unit, position: u32) -> Sketch {
-    let top = *tree.node(unit.node);
-    let mut features = Vec::new();
-    let mut looks = LOOKS;
-    let mut number = unit.node;
-    while number < top.end && looks > 0 {
-        looks -= 1;
-        let node = tree.node(number);
-        match node.kind() {
-            Kind::Text => {
-                let pieces = words::pieces(tree.text(number)).filter(|piece| words::is_word(piece));
-                for piece in pieces.take(looks) {
-                    looks -= 1;
-                    features.push(matching.hashing.str(piece));
-                }
-            }
-            Kind::Element(_) => {
-                for attribute in tree.attributes(number).iter().take(looks) {
-                    let name = u64::from(attribute.name.0);
-                    features.push(matching.hashing.pair(name, tree.str(attribute.value)));
-                }
-                if number != unit.node {
-                    features.push(mix(7, tree.exact[number as usize]));
-                }
-            }
-            Kind::Comment | Kind::Instruction => features.push(tree.exact[number as usize]),
-        }
-        number += 1;
-    }
-    features.sort_unstable();
-    features.truncate(FEATURES);
-    Sketch {
-        unit: position,
-        node: unit.node,
-        identity: matching.identity(tree, unit),
-        size: tree.size(unit.node),
-        has_children: has_children(tree, unit.node),
-        features,
-    }
 }

@@ -1,8 +1,11 @@
 //! The contents of several versions of one element, side by side: what is in one column is one thing.
 
+use std::ops::Range;
+
 use hashbrown::HashMap;
 
 use crate::xml::align::{Matching, Row, Unit};
+use crate::xml::chars;
 
 /// No unit of that version.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -16,7 +19,7 @@ pub(crate) struct Columns {
 
 impl Columns {
     /// Everything of the first row, and nothing of the others.
-    fn of_first(units: std::ops::Range<u32>, rows: usize) -> Self {
+    fn of_first(units: Range<u32>, rows: usize) -> Self {
         let mut cells = Vec::with_capacity(units.len() * rows);
         for unit in units {
             cells.push(unit);
@@ -62,7 +65,13 @@ impl Layout<'_> {
             for other in (0..row).filter(|&other| other != partner) {
                 self.anchor_additions(rows, &columns, (partner, other, row), &mut anchors);
             }
-            columns = weave(&columns, &anchors, row, rows[row].units.len());
+            columns = Woven {
+                rows,
+                columns: &columns,
+                partner,
+                row,
+            }
+            .weave(&anchors);
         }
         columns
     }
@@ -229,7 +238,7 @@ fn elements_of(row: &Row<'_>) -> Vec<u32> {
 }
 
 /// The units before the n-th element and after the one before it.
-fn between(row: &Row<'_>, elements: &[u32], n: usize) -> std::ops::Range<u32> {
+fn between(row: &Row<'_>, elements: &[u32], n: usize) -> Range<u32> {
     let start = n.checked_sub(1).map_or(0, |before| elements[before] + 1);
     let end = elements.get(n).copied().unwrap_or(row.units.len() as u32);
     start..end
@@ -264,27 +273,64 @@ fn addition_pairs(x: &Row<'_>, y: &Row<'_>, pairs: Vec<(u32, u32)>) -> Vec<(u32,
     kept
 }
 
-/// Puts a row's units into columns: matched ones where they belong, others after what is in the gap already.
-fn weave(columns: &Columns, anchors: &[(u32, u32)], row: usize, units: usize) -> Columns {
-    let mut woven = Columns {
-        rows: columns.rows,
-        cells: Vec::with_capacity(columns.cells.len() + (units - anchors.len()) * columns.rows),
-    };
-    let mut from = (0, 0);
-    let ends = (columns.len() as u32, units as u32);
-    for &(column, unit) in anchors.iter().chain([&ends]) {
-        let (start, end) = (
-            from.0 as usize * columns.rows,
-            column as usize * columns.rows,
-        );
-        woven.cells.extend_from_slice(&columns.cells[start..end]);
-        (from.1..unit).for_each(|unit| woven.push(row, unit));
-        if (column as usize) < columns.len() {
-            woven.cells.extend_from_slice(columns.get(column as usize));
-            let last = woven.len() - 1;
-            woven.set(last, row, unit);
+/// A row that is put into the columns of those before it.
+struct Woven<'w, 't> {
+    rows: &'w [Row<'t>],
+    columns: &'w Columns,
+    /// The row that it was matched with.
+    partner: usize,
+    row: usize,
+}
+
+impl Woven<'_, '_> {
+    /// Puts the row's units into columns: matched ones where they belong, others after what is in the gap already.
+    fn weave(&self, anchors: &[(u32, u32)]) -> Columns {
+        let units = self.rows[self.row].units.len();
+        let width = self.columns.rows;
+        let capacity = self.columns.cells.len() + (units - anchors.len()) * width;
+        let mut woven = Columns {
+            rows: width,
+            cells: Vec::with_capacity(capacity),
+        };
+        let mut from = (0, 0);
+        let ends = (self.columns.len() as u32, units as u32);
+        for &(column, unit) in anchors.iter().chain([&ends]) {
+            let place = self.place(from.0..column, from.1..unit) as usize;
+            let cells = |columns: Range<usize>| columns.start * width..columns.end * width;
+            let before = cells(from.0 as usize..place);
+            woven.cells.extend_from_slice(&self.columns.cells[before]);
+            (from.1..unit).for_each(|unit| woven.push(self.row, unit));
+            let after = cells(place..column as usize);
+            woven.cells.extend_from_slice(&self.columns.cells[after]);
+            if (column as usize) < self.columns.len() {
+                woven
+                    .cells
+                    .extend_from_slice(self.columns.get(column as usize));
+                let last = woven.len() - 1;
+                woven.set(last, self.row, unit);
+            }
+            from = (column + 1, unit + 1);
         }
-        from = (column + 1, unit + 1);
+        woven
     }
-    woven
+
+    /// Before which column of a gap the row's units go: at its end, but before additions of others that bring the white
+    /// space that separates them along, if these here lean on what is around them.
+    fn place(&self, gap: Range<u32>, units: Range<u32>) -> u32 {
+        let is_blank = |row: usize, unit: u32| {
+            let unit = &self.rows[row].units[unit as usize];
+            unit.is_text() && chars::is_blank(self.rows[row].tree.str(unit.text))
+        };
+        if units.is_empty() || is_blank(self.row, units.start) || is_blank(self.row, units.end - 1)
+        {
+            return gap.end;
+        }
+        let is_addition = |column: &u32| self.columns.get(*column as usize)[self.partner] == NONE;
+        let Some(first) = gap.clone().rev().take_while(is_addition).last() else {
+            return gap.end;
+        };
+        let cells = self.columns.get(first as usize);
+        let leads = (0..self.row).any(|row| cells[row] != NONE && is_blank(row, cells[row]));
+        if leads { first } else { gap.end }
+    }
 }

@@ -83,6 +83,20 @@ fn additions_of_both_at_one_place_are_both_there() {
 }
 
 #[test]
+fn an_addition_of_each_side_keeps_the_white_space_that_it_leans_on() {
+    let delta = one(
+        "<r>\n <a/>\n <b/>\n</r>",
+        "<r>\n <a/>\n <b/>\n <x/>\n <y/>\n</r>",
+        "<r>\n <a/>\n <z id='1'>instead</z>\n</r>",
+    );
+    assert_eq!(delta.counts.conflicts, 0);
+    assert_eq!(
+        inside(&delta),
+        "\n <a/>\n <z id=\"1\">instead</z>\n <x/>\n <y/>\n"
+    );
+}
+
+#[test]
 fn contradictions_are_marked_and_nothing_else() {
     let delta = one(
         "<r k='1'><p>one</p><q>same words</q></r>",
