@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::markup::{self, MEDIA_TYPE, Whitespace, Work};
+use super::markup::{self, MEDIA_TYPE, Work};
+use super::matching::Matching;
 use super::{Context, Description, Document, Fault, Operation, Product, Stop};
 use crate::roots::Roots;
 use crate::xml::{self, Versions};
@@ -14,7 +15,7 @@ const NAMES: [&str; 2] = ["inputA", "inputB"];
 
 /// Two documents, and how to compare them.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(extend("additionalProperties" = false))]
 struct CompareParams {
     /// The document as it was.
     a: Document,
@@ -26,24 +27,8 @@ struct CompareParams {
     /// Mark what was moved as such.
     #[serde(default)]
     moves: bool,
-    /// What white space means where the documents do not say that it is preserved.
-    #[serde(default)]
-    whitespace: Whitespace,
-    /// Texts differ in words; otherwise as a whole.
-    #[serde(default = "yes")]
-    words: bool,
-    /// Elements whose children are in no order: `list`, `catalog/list`, `/catalog/list`.
-    #[serde(default)]
-    #[schemars(length(max = 64))]
-    orderless: Vec<String>,
-    /// Elements that are the same only if an attribute is: `item@id`.
-    #[serde(default)]
-    #[schemars(length(max = 64))]
-    key: Vec<String>,
-}
-
-fn yes() -> bool {
-    true
+    #[serde(flatten)]
+    matching: Matching,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -75,7 +60,7 @@ impl Operation for Compare {
         let Ok(params) = CompareParams::deserialize(params) else {
             return Ok(());
         };
-        let faults = markup::check_paths(&params.orderless, &params.key);
+        let faults = params.matching.check();
         if faults.is_empty() {
             Ok(())
         } else {
@@ -86,9 +71,7 @@ impl Operation for Compare {
     fn run(&self, context: &Context) -> Result<Product, Stop> {
         let params: CompareParams = context.params()?;
         let work = Work::new(context, NAMES.map(str::to_owned).into());
-        let matching = params
-            .whitespace
-            .matching(params.words, &params.orderless, &params.key);
+        let matching = params.matching.options();
         let mut versions = work.compute(|_| Versions::new(&matching))?;
         for (number, (label, document)) in
             [("A", &params.a), ("B", &params.b)].into_iter().enumerate()

@@ -31,7 +31,7 @@ impl Operation for Extract {
 
     fn run(&self, context: &Context) -> Result<Product, Stop> {
         let params: ExtractParams = context.params()?;
-        let work = Work::new(context, vec!["delta".to_owned()]);
+        let work = Work::on_delta(context);
         let bytes = work.load(&params.delta, 0, "Reading the delta")?;
         context.phase("Extracting");
         work.begin(&params.version);

@@ -3,15 +3,13 @@
 use std::cell::RefCell;
 use std::io::{Read, Write};
 
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::cores::Permit;
 use super::document::{Opened, Tagged};
-use super::{Context, Document, Fault, Input, Product, Stop};
+use super::{Context, Document, Input, Product, Stop};
 use crate::job::Failure;
-use crate::xml::{self, Code, Delta, Error, Limits, MatchOptions, Progress, Rules, Step, Watcher};
+use crate::xml::{self, Code, Delta, Error, Limits, Progress, Step, Watcher};
 
 pub(super) const MEDIA_TYPE: &str = "application/xml";
 
@@ -19,42 +17,6 @@ pub(super) const MEDIA_TYPE: &str = "application/xml";
 const PIECE: usize = 256 << 10;
 /// A document is read in pieces of this many bytes.
 const GULP: u64 = 1 << 20;
-
-/// What white space means where `xml:space` does not say that it is preserved.
-#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub(super) enum Whitespace {
-    /// Every character counts.
-    #[default]
-    Exact,
-    /// It separates words; between elements it means nothing.
-    Loose,
-    /// As loose, and the result has no more of it than words need.
-    Ignore,
-}
-
-impl Whitespace {
-    /// With the other ways of matching.
-    pub(super) fn matching(
-        self,
-        words: bool,
-        orderless: &[String],
-        key: &[String],
-    ) -> MatchOptions {
-        MatchOptions {
-            whitespace: match self {
-                Self::Exact => xml::Whitespace::Exact,
-                Self::Loose => xml::Whitespace::Loose,
-                Self::Ignore => xml::Whitespace::Ignore,
-            },
-            words,
-            orderless: orderless.to_vec(),
-            keys: key.to_vec(),
-            limits: unlimited(),
-        }
-    }
-}
 
 /// A document that must be there.
 pub(super) fn input(is_list: bool) -> Input {
@@ -72,6 +34,8 @@ pub(super) struct Work<'c> {
     context: &'c Context,
     /// What the documents are called.
     names: Vec<String>,
+    /// The longest document that is taken, in bytes.
+    most: u64,
     /// The core that is being kept busy.
     permit: RefCell<Option<Permit<'c>>>,
 }
@@ -86,7 +50,17 @@ impl<'c> Work<'c> {
         Self {
             context,
             names,
+            most: context.document_bytes(),
             permit: RefCell::default(),
+        }
+    }
+
+    /// On a delta of documents, which is longer than they.
+    pub(super) fn on_delta(context: &'c Context) -> Self {
+        let most = context.document_bytes();
+        Self {
+            most: most.saturating_mul(xml::DELTA_LONGER as u64),
+            ..Self::new(context, vec!["delta".to_owned()])
         }
     }
 
@@ -111,7 +85,7 @@ impl<'c> Work<'c> {
             .stage(&self.names[number], number as u64 + 1, self.steps());
         self.context
             .done(READING * number as u64 / self.inputs(), ALL);
-        let most = self.context.document_bytes();
+        let most = self.most;
         let mut opened = document.open(self.context)?;
         let mut bytes = Vec::new();
         loop {
@@ -226,22 +200,6 @@ fn failure(error: &Error, names: &[String]) -> Stop {
         }));
     }
     failure.into()
-}
-
-/// What is wrong with paths to elements.
-pub(super) fn check_paths(orderless: &[String], keys: &[String]) -> Vec<Fault> {
-    let wrong = |pointer: &str, orderless: &[String], keys: &[String]| {
-        let error = Rules::new(orderless, keys).err()?;
-        Some(Fault {
-            pointer: pointer.to_owned(),
-            detail: error.message,
-        })
-    };
-    let faults = [
-        wrong("#/orderless", orderless, &[]),
-        wrong("#/key", &[], keys),
-    ];
-    faults.into_iter().flatten().collect()
 }
 
 /// What a document is called, without what follows the last dot; none where it has no name.

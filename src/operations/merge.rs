@@ -8,14 +8,15 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::compare::changes;
-use super::markup::{self, MEDIA_TYPE, Whitespace, Work};
+use super::markup::{self, MEDIA_TYPE, Work};
+use super::matching::Matching;
 use super::{Context, Description, Document, Fault, Operation, Product, Stop};
 use crate::roots::Roots;
 use crate::xml::{self, MergeForm, Versions};
 
 /// Versions, and how to merge them.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(extend("additionalProperties" = false))]
 struct MergeParams {
     /// The versions; the others come from the first. Those without a name are called as their files are.
     #[schemars(length(min = 2, max = 64))]
@@ -26,24 +27,8 @@ struct MergeParams {
     /// Every version with marks, or every change with marks only where versions contradict each other; or a page for people.
     #[serde(default)]
     format: Format,
-    /// What white space means where the documents do not say that it is preserved.
-    #[serde(default)]
-    whitespace: Whitespace,
-    /// Texts differ in words; otherwise as a whole.
-    #[serde(default = "yes")]
-    words: bool,
-    /// Elements whose children are in no order: `list`, `catalog/list`, `/catalog/list`.
-    #[serde(default)]
-    #[schemars(length(max = 64))]
-    orderless: Vec<String>,
-    /// Elements that are the same only if an attribute is: `item@id`.
-    #[serde(default)]
-    #[schemars(length(max = 64))]
-    key: Vec<String>,
-}
-
-fn yes() -> bool {
-    true
+    #[serde(flatten)]
+    matching: Matching,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
@@ -141,7 +126,7 @@ impl Operation for Merge {
         let Ok(params) = MergeParams::deserialize(params) else {
             return Ok(());
         };
-        let mut faults = markup::check_paths(&params.orderless, &params.key);
+        let mut faults = params.matching.check();
         let names: Vec<&str> = params
             .versions
             .iter()
@@ -168,9 +153,7 @@ impl Operation for Merge {
             .map(|version| version.name.clone())
             .collect();
         let work = Work::new(context, names.clone());
-        let matching = params
-            .whitespace
-            .matching(params.words, &params.orderless, &params.key);
+        let matching = params.matching.options();
         let mut versions = work.compute(|_| Versions::new(&matching))?;
         for (number, Named { name, document }) in params.versions.iter().enumerate() {
             let bytes = work.load(document, number, &format!("Processing Version '{name}'"))?;

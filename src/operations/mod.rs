@@ -16,6 +16,7 @@ mod extract;
 mod fetch;
 mod log;
 mod markup;
+mod matching;
 mod merge;
 mod outside;
 mod params;

@@ -3,6 +3,7 @@
 mod align;
 mod attributes;
 mod chars;
+mod delta;
 mod dtd;
 mod encoding;
 mod entities;
@@ -26,6 +27,9 @@ pub use error::{Code, Error, Place};
 pub use merge::{Counts, Mode};
 pub use paths::Rules;
 pub use versions::{Versions, check_versions};
+
+/// How many times longer than a document a delta may be that [`extract`] takes, limits being those of documents.
+pub const DELTA_LONGER: usize = delta::LONGER;
 
 /// What is bounded, and by how much. A document that is more is refused with [`Code::OverLimit`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -224,7 +228,8 @@ pub fn merge(
     read.merge(options.form, options.mode, watcher)
 }
 
-/// Takes a version out of a delta that has all of it.
+/// Takes a version out of a delta that has all of it. The limits are those of the documents that it was made of; a delta
+/// may have as much more as marks take.
 ///
 /// # Errors
 /// [`Code::NotADelta`], [`Code::UnknownVersion`], and what is wrong with the delta as a document.
@@ -237,7 +242,7 @@ pub fn extract(
     extract::extract(delta, version, limits, watcher)
 }
 
-/// Makes a page for people of a delta: one HTML document that needs nothing else.
+/// Makes a page for people of a delta: one HTML document that needs nothing else. The limits are as for [`extract`].
 ///
 /// # Errors
 /// [`Code::NotADelta`], and what is wrong with the delta as a document.

@@ -1,10 +1,8 @@
 //! A delta for people: one page, with what was deleted and added in colours, and buttons that go from change to change.
 
+use super::delta::{self, Marked, Words, names_in};
 use super::error::Error;
-use super::extract::{Words, names_in};
 use super::names::{NameId, Names};
-use super::paths::Rules;
-use super::read::{self, Reading};
 use super::tree::{Kind, Tree};
 use super::{Limits, Progress, Step, Watcher};
 
@@ -20,16 +18,7 @@ pub(super) fn page(
     limits: &Limits,
     watcher: &dyn Watcher,
 ) -> Result<String, Error> {
-    let mut names = Names::new();
-    let reading = Reading {
-        input: 0,
-        limits,
-        watcher,
-        quote: false,
-        rules: &Rules::default(),
-    };
-    let tree = read::read(delta, &mut names, &reading)?;
-    let words = Words::find(&tree, &mut names)?;
+    let Marked { tree, names, words } = delta::read(delta, limits, watcher)?;
     let mut page = Page {
         tree: &tree,
         words,

@@ -258,6 +258,25 @@ fn a_failure_says_what_and_where() {
         (&error["code"], &error["innererror"]["input"]),
         (&json!("over_limit"), &json!("inputA"))
     );
+    // A delta may be longer than a document, for it is two of them and marks.
+    let most = format!("<r>{}</r>", "x".repeat(1010));
+    let (_, delta) = succeeded(
+        &client,
+        "compare",
+        &json!({ "a": inline(&most), "b": inline("<r>y</r>") }),
+    );
+    assert!(delta.len() > 1024);
+    succeeded(
+        &client,
+        "extract",
+        &json!({ "delta": inline(&delta), "version": "A" }),
+    );
+    let error = failed(
+        &client,
+        "extract",
+        &json!({ "delta": inline(&long.repeat(5)), "version": "A" }),
+    );
+    assert_eq!(error["code"], "over_limit");
     let error = failed(
         &client,
         "extract",

@@ -263,6 +263,39 @@ fn what_is_too_much_is_refused_at_once() {
 }
 
 #[test]
+fn a_delta_may_be_more_than_its_documents_were() {
+    let a = "<r><d k='1'>one</d><t>some words</t></r>";
+    let b = "<r>\n<d k='2'>one</d><t>some text</t>\n</r>";
+    let limits = Limits {
+        bytes: b.len(),
+        depth: 2,
+        nodes: 7,
+        attributes: 1,
+        namespaces: 0,
+        entity_bytes: 0,
+    };
+    let matching = MatchOptions {
+        limits: limits.clone(),
+        ..MatchOptions::default()
+    };
+    let options = CompareOptions {
+        matching,
+        ..CompareOptions::default()
+    };
+    let delta = xml::compare(a.into(), b.into(), &options, &()).expect("they are within limits");
+    let long = format!("{}{}", delta.xml, " ".repeat(8 * b.len()));
+    let short = Limits {
+        bytes: delta.xml.len() / 8 + 1,
+        ..limits
+    };
+    let taken = xml::extract(delta.xml.clone().into(), "B", &short, &());
+    assert!(taken.is_ok_and(|taken| taken.ends_with("</t>\n</r>\n")));
+    xml::page(delta.xml, &short, &()).expect("a page");
+    let error = xml::extract(long.into(), "B", &short, &()).expect_err("it is too long");
+    assert_eq!(error.code, Code::OverLimit);
+}
+
+#[test]
 fn a_deep_document_needs_no_stack() {
     let deep = |text: &str| format!("{}{text}{}", "<a>".repeat(8000), "</a>".repeat(8000));
     let (a, b) = (deep("one"), deep("two"));
