@@ -67,6 +67,7 @@ pub(crate) fn read(
     }
     scanner.expect(">")?;
     reader.dtd.entities.unread &= !standalone;
+    reader.dtd.entities.may_lack &= !standalone;
     Ok(reader.dtd)
 }
 
@@ -118,6 +119,7 @@ impl Reader<'_> {
         let place = scanner.place();
         let name = scanner.name()?;
         scanner.expect(";")?;
+        self.dtd.entities.may_lack = true;
         match self.parameters.get(name) {
             Some(Some(text)) => {
                 let text = text.clone();
@@ -139,16 +141,16 @@ impl Reader<'_> {
                     ))
                 }
             }
-            Some(None) => {
+            None if self.standalone => Err(Fault::new(
+                place,
+                format!("The parameter entity {name} is not declared."),
+            )),
+            // Elsewhere, or nowhere, which is for who validates to mind.
+            Some(None) | None => {
                 self.dtd.entities.unread = true;
                 self.silent = !self.standalone;
                 Ok(())
             }
-            None if self.dtd.entities.unread && !self.standalone => Ok(()),
-            None => Err(Fault::new(
-                place,
-                format!("The parameter entity {name} is not declared."),
-            )),
         }
     }
 

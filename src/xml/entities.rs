@@ -28,6 +28,9 @@ pub(crate) struct Entities {
     all: HashMap<String, Entity>,
     /// There are declarations that were not read, so what is not known may well be declared.
     pub(crate) unread: bool,
+    /// There was a reference to a parameter entity, so one that is declared nowhere is no error of form: it is for who
+    /// validates to mind, and stands for nothing (section 4.1, "Entity Declared").
+    pub(crate) may_lack: bool,
     expanded: Cell<usize>,
 }
 
@@ -67,6 +70,7 @@ impl Entities {
                 );
                 Err(Fault::new(at, message))
             }
+            None if self.may_lack => Ok(""),
             None => Err(Fault::new(
                 at,
                 format!("The entity {name} is not declared."),

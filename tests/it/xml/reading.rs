@@ -108,7 +108,9 @@ fn what_is_not_well_formed_is_refused() {
         "<!DOCTYPE r [<!ELEMENT r (#PCDATA|a)>]><r/>",
         "<!DOCTYPE r [<!ATTLIST r a WRONG #IMPLIED>]><r/>",
         "<!DOCTYPE r [<!ENTITY e '%p;'>]><r/>",
-        "<!DOCTYPE r [%p;]><r/>",
+        "<?xml version='1.0' standalone='yes'?><!DOCTYPE r [%p;]><r/>",
+        "<!DOCTYPE r [%p;]><r>&x;</r>",
+        "<?xml version='1.0' standalone='yes'?><!DOCTYPE r [<!ENTITY % p ''>%p;]><r>&x;</r>",
         "<!DOCTYPE r [<!ENTITY e '<a>'>]><r>&e;</r>",
         "<!DOCTYPE r [<!ENTITY e '</r><r>'>]><r>&e;</r>",
         "<!DOCTYPE r [",
@@ -213,6 +215,16 @@ fn entities_of_the_document_itself_are_expanded() {
     same(
         "<!DOCTYPE r [<!ENTITY e 'v'>]><r a='&e;&#10;\n'/>",
         "<r a='v&#10; '/>",
+    );
+}
+
+#[test]
+fn an_entity_that_is_declared_nowhere_may_stand_for_nothing() {
+    let dtd = "<!DOCTYPE r [<!ENTITY % p '<!ENTITY e \"text\">'>%p;]>";
+    same(format!("{dtd}<r a='&x;'>&e;&x;</r>"), "<r a=''>text</r>");
+    same(
+        "<!DOCTYPE r [%p;<!ATTLIST r a NMTOKENS #IMPLIED>]><r a=' b '/>",
+        "<r a=' b '/>",
     );
 }
 
