@@ -12,6 +12,7 @@ mod extract;
 mod hashes;
 mod merge;
 mod names;
+mod outline;
 mod page;
 mod paths;
 mod prolog;
@@ -25,6 +26,7 @@ mod write;
 
 pub use error::{Code, Error, Place};
 pub use merge::{Counts, Mode};
+pub use outline::{Element, outline};
 pub use paths::Rules;
 pub use versions::{Versions, check_versions};
 

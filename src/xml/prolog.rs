@@ -15,6 +15,8 @@ pub(crate) enum Aside {
 /// Everything before the root element.
 pub(crate) struct Prolog {
     pub(crate) dtd: Dtd,
+    /// Whether there is a document type declaration.
+    pub(crate) has_doctype: bool,
     pub(crate) asides: Vec<Aside>,
     /// Where the root element begins, or what should be one.
     pub(crate) end: usize,
@@ -60,6 +62,7 @@ pub(crate) fn read(text: &str, limits: &Limits) -> Result<Prolog, Fault> {
             dtd = Some(dtd::read(&mut scanner, standalone, limits)?);
         } else {
             return Ok(Prolog {
+                has_doctype: dtd.is_some(),
                 dtd: dtd.unwrap_or_default(),
                 asides,
                 end: at,

@@ -58,6 +58,8 @@ pub(crate) struct Tree {
     pub(crate) exact: Vec<u64>,
     /// Of each subtree: equal for content that is equal but for white space.
     pub(crate) loose: Vec<u64>,
+    /// Whether there is a document type declaration.
+    pub(crate) has_doctype: bool,
     /// What is before and after the root element.
     pub(crate) before: Vec<Aside>,
     pub(crate) after: Vec<Aside>,

@@ -68,6 +68,7 @@ fn parse(source: &str, names: &mut Names, reading: &Reading<'_>) -> Result<Tree,
         dtd: &prolog.dtd,
         reading,
         tree: Tree {
+            has_doctype: prolog.has_doctype,
             before: prolog.asides,
             ..Tree::default()
         },
