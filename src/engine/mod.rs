@@ -2,6 +2,7 @@
 //!
 //! Puts the store, the live table and the runner together. Knows no HTTP.
 
+mod attendance;
 mod callbacks;
 mod caller;
 mod deadline;
@@ -33,6 +34,7 @@ use crate::job::{Event, Job, JobId, Seq};
 use crate::operations::{LogReader, Outside, Registry};
 use crate::roots::Roots;
 use crate::store::{self, Filter, Store};
+pub use attendance::Attendance;
 use callbacks::Outbox;
 pub(crate) use callbacks::{Delivering, Message, Messenger, Verdict};
 pub(crate) use caller::Caller;

@@ -33,6 +33,8 @@ pub(super) async fn recover(
             .get(&job.operation)
             .map(|(_, registered)| registered.policy());
         let event = match (&job.state, policy) {
+            // Whoever waited for it went with the server.
+            (State::Queued, _) if job.wishes.attended => Event::Delete,
             (State::Queued, Some(_)) => {
                 report.waiting += 1;
                 continue;

@@ -350,6 +350,7 @@ impl Runner {
                 check_output(&context, path)?;
             }
             let product = registered.operation.run(&context)?;
+            context.saving();
             product.place(&context)
         };
         let ended = match catch_unwind(AssertUnwindSafe(work)) {

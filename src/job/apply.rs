@@ -119,6 +119,10 @@ pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> 
             State::Running { .. },
             Event::Succeed(_) | Event::Fail(_) | Event::Stop | Event::Release | Event::Requeue,
         ) if job.doomed => Ok(Change::Forget),
+        // Whoever waited for it went with the server.
+        (State::Running { .. }, Event::Release | Event::Requeue) if job.wishes.attended => {
+            Ok(Change::Forget)
+        }
         // Whoever was told that the job is stopping finds it canceled, never with a result after all.
         (
             State::Running { started },

@@ -46,15 +46,7 @@ impl JobId {
 
     /// The same 128 bits as a UUID, in lower case.
     pub fn to_uuid(self) -> String {
-        let hex = format!("{:032x}", self.0);
-        let parts = [
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..16],
-            &hex[16..20],
-            &hex[20..],
-        ];
-        parts.join("-")
+        uuid(self.0)
     }
 
     /// The identifier with these 128 bits.
@@ -84,6 +76,19 @@ impl fmt::Debug for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// 128 bits as a UUID, in lower case.
+pub fn uuid(bits: u128) -> String {
+    let hex = format!("{bits:032x}");
+    let parts = [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ];
+    parts.join("-")
 }
 
 /// The text is not a ULID.

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 #[doc(hidden)]
 pub use apply::{Change, Event, IllegalEvent, Now, apply};
-pub use id::{JobId, NotAnId, SEQ_MAX, Seq};
+pub use id::{JobId, NotAnId, SEQ_MAX, Seq, uuid};
 pub use wishes::{Callback, Delivery, DeliveryState, Method, Name, When, Wishes};
 
 /// Milliseconds of wall-clock time since the Unix epoch. Shown to people, never used to order or to expire.
@@ -75,6 +75,9 @@ pub struct Progress {
     /// The bytes that are through.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<Bytes>,
+    /// The work is done, and what came of it is being stored.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub saving: bool,
 }
 
 /// How many of a number of bytes are through.

@@ -15,6 +15,9 @@ pub struct Wishes {
     /// Who is told when the job has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<Callback>,
+    /// Somebody waits for it, who asks only once: when he has his answer, or has gone, nobody wants it any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub attended: bool,
     /// The jobs whose results it reads, which stay until it has ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Seq>,
@@ -26,6 +29,7 @@ impl Default for Wishes {
             keep: true,
             output: None,
             callback: None,
+            attended: false,
             sources: Vec::new(),
         }
     }

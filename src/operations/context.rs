@@ -339,6 +339,11 @@ impl Context {
         }
     }
 
+    /// Says that the work is done, and that what came of it is being stored.
+    pub fn saving(&self) {
+        self.update(|progress| progress.saving = true);
+    }
+
     /// The latest progress if nobody has asked for it yet; for the engine.
     pub(crate) fn take_progress(&self) -> Option<Progress> {
         let mut meter = self.meter.lock();

@@ -126,6 +126,7 @@ impl<'c> Work<'c> {
         filename: &str,
     ) -> Result<Product, Stop> {
         self.context.stage(stage, self.steps(), self.steps());
+        self.context.saving();
         let mut result = self.context.result(media_type, filename);
         let total = text.len() as u64;
         let mut done = 0;

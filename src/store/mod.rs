@@ -166,12 +166,17 @@ impl Store {
         params: Arc<str>,
     ) -> impl Future<Output = Result<Arc<Job>, Error>> + use<> {
         let (token, operation) = (old.token.clone(), Arc::clone(&old.operation));
+        // Whoever waited for the old one does not know of the new one.
+        let mut wishes = Arc::clone(&old.wishes);
+        if wishes.attended {
+            Arc::make_mut(&mut wishes).attended = false;
+        }
         self.submit(NewJob {
             token,
             operation,
             params,
             uploads: Vec::new(),
-            wishes: Arc::clone(&old.wishes),
+            wishes,
             key: None,
             again: Some(old.seq),
         })

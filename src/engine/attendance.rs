@@ -1,0 +1,70 @@
+//! Jobs that somebody waits for who asks only once: they go when he has his answer, and are stopped when he hangs up.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use super::{Engine, Submission, SubmitError, View};
+use crate::job::{Event, Seq};
+use crate::store::{self, Store};
+
+/// Somebody's waiting for a job. When this is dropped the job is forgotten, and stopped if it runs.
+#[derive(Debug)]
+pub struct Attendance {
+    store: Arc<Store>,
+    runtime: Handle,
+    /// None once it is being forgotten.
+    seq: Option<Seq>,
+}
+
+impl Attendance {
+    /// Forgets the job; the task ends when that is done.
+    pub fn end(mut self) -> Option<JoinHandle<()>> {
+        self.forget()
+    }
+
+    fn forget(&mut self) -> Option<JoinHandle<()>> {
+        let (seq, store) = (self.seq.take()?, Arc::clone(&self.store));
+        Some(self.runtime.spawn(async move {
+            match store.record(seq, Event::Delete).await {
+                Ok(_) | Err(store::Error::NotFound) => {}
+                Err(error) => {
+                    tracing::warn!(job.seq = seq.0, %error, "a job that nobody waits for any more is still there");
+                }
+            }
+        }))
+    }
+}
+
+impl Drop for Attendance {
+    fn drop(&mut self) {
+        self.forget();
+    }
+}
+
+impl Engine {
+    /// As [`Engine::submit`], for one who waits for the job. Nothing is left of it if this is dropped before its end.
+    ///
+    /// # Errors
+    /// As [`Engine::submit`].
+    pub async fn submit_attended(
+        self: &Arc<Self>,
+        mut submission: Submission,
+    ) -> Result<(View, Attendance), SubmitError> {
+        submission.wishes.attended = true;
+        let (engine, runtime) = (Arc::clone(self), Handle::current());
+        // Of its own, so that a job which is on its way to the disk when its client hangs up is forgotten, too.
+        let task = tokio::spawn(async move {
+            let view = engine.submit(submission).await?;
+            let attendance = Attendance {
+                store: Arc::clone(&engine.store),
+                runtime,
+                seq: Some(view.job.seq),
+            };
+            Ok((view, attendance))
+        });
+        let lost = |error| SubmitError::Store(store::Error::Database(format!("{error}")));
+        task.await.map_err(lost)?
+    }
+}
