@@ -9,13 +9,19 @@ pub enum Dialect {
     Driveonweb,
     /// OneDrive's items and long-running actions.
     Onedrive,
+    /// DeltaXML's XML Data Compare.
+    DataCompare,
+    /// DeltaXML's XML Merge.
+    XmlMerge,
 }
 
 impl Dialect {
     /// All of them, by name.
-    pub const ALL: [(&'static str, Self); 2] = [
+    pub const ALL: [(&'static str, Self); 4] = [
         ("driveonweb", Self::Driveonweb),
         ("onedrive", Self::Onedrive),
+        ("xml-data-compare", Self::DataCompare),
+        ("xml-merge", Self::XmlMerge),
     ];
 }
 
@@ -68,15 +74,16 @@ mod tests {
 
     #[test]
     fn dialects_are_all_none_or_some() {
-        let check = |text: &str, driveonweb, onedrive| {
+        let check = |text: &str, expected| {
             let dialects: Dialects = text.parse().expect(text);
-            let has = [Dialect::Driveonweb, Dialect::Onedrive].map(|d| dialects.has(d));
-            assert_eq!(has, [driveonweb, onedrive], "{text}");
+            let has = Dialect::ALL.map(|(_, dialect)| dialects.has(dialect));
+            assert_eq!(has, expected, "{text}");
         };
-        check("all", true, true);
-        check("none", false, false);
-        check("onedrive", false, true);
-        check("onedrive, driveonweb", true, true);
+        check("all", [true; 4]);
+        check("none", [false; 4]);
+        check("onedrive", [false, true, false, false]);
+        check("onedrive, driveonweb", [true, true, false, false]);
+        check("xml-merge,xml-data-compare", [false, false, true, true]);
         for bad in ["", "onedrive,", "all,none", "OneDrive"] {
             assert!(bad.parse::<Dialects>().is_err(), "{bad}");
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::LazyLock;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use hyper::body::{Frame, SizeHint};
@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 
 use super::files::FileStream;
-use crate::engine::{Download, Hold, Lease, ResultReader};
+use crate::engine::{Attendance, Download, Hold, Lease, ResultReader};
 use crate::store::CHUNK_BYTES;
 
 /// Chunks that all downloads together hold, 8 MiB, those that wait in a connection's buffer among them.
@@ -50,6 +50,13 @@ impl Body {
         }
     }
 
+    /// Ends somebody's waiting for a job before the last byte of its result is handed out.
+    pub(super) fn attend(&mut self, attendance: Attendance) {
+        if let Self::Blob(stream) = self {
+            stream.attendance = Some(attendance);
+        }
+    }
+
     /// No bytes.
     pub(super) fn empty() -> Self {
         Self::Full(Bytes::new())
@@ -66,6 +73,10 @@ pub(crate) struct BlobStream {
     /// Kept from expiry until the last byte is on its way.
     _hold: Hold,
     lease: Option<Lease>,
+    /// Of one who has waited for the job and asks only once.
+    attendance: Option<Attendance>,
+    /// The last bytes, which wait until the job is forgotten.
+    last: Option<(Bytes, JoinHandle<()>)>,
     /// Its last byte is that of the whole result.
     is_whole: bool,
     next: Option<Read>,
@@ -129,6 +140,8 @@ impl BlobStream {
             remaining: range.end - range.start,
             _hold: download.hold,
             lease: download.lease,
+            attendance: None,
+            last: None,
             is_whole,
             next: None,
         }
@@ -148,6 +161,37 @@ impl BlobStream {
         if self.remaining == 0 {
             return Poll::Ready(None);
         }
+        if self.last.is_none() {
+            let bytes = match ready!(self.poll_read(context)) {
+                Ok(bytes) => bytes,
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            };
+            let is_last = bytes.len() as u64 == self.remaining;
+            let attendance = self.attendance.take_if(|_| is_last);
+            match attendance.and_then(Attendance::end) {
+                Some(forgetting) => self.last = Some((bytes, forgetting)),
+                None => return self.hand_out(bytes),
+            }
+        }
+        let Some((bytes, mut forgetting)) = self.last.take() else {
+            return Poll::Ready(None);
+        };
+        // However it goes, there is nothing to be done about it here.
+        if Pin::new(&mut forgetting).poll(context).is_pending() {
+            self.last = Some((bytes, forgetting));
+            return Poll::Pending;
+        }
+        self.hand_out(bytes)
+    }
+
+    fn hand_out(&mut self, bytes: Bytes) -> Poll<Option<io::Result<Bytes>>> {
+        self.position += bytes.len() as u64;
+        self.remaining -= bytes.len() as u64;
+        self.read_ahead();
+        Poll::Ready(Some(Ok(bytes)))
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
         let mut next = match self.next.take() {
             Some(next) => next,
             None => self.read(CHUNKS.try_acquire().ok()),
@@ -156,15 +200,7 @@ impl BlobStream {
             self.next = Some(next);
             return Poll::Pending;
         };
-        let bytes = match read {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(error)) => return Poll::Ready(Some(Err(error))),
-            Err(error) => return Poll::Ready(Some(Err(io::Error::other(error)))),
-        };
-        self.position += bytes.len() as u64;
-        self.remaining -= bytes.len() as u64;
-        self.read_ahead();
-        Poll::Ready(Some(Ok(bytes)))
+        Poll::Ready(read.map_err(io::Error::other).flatten())
     }
 
     fn read(&self, permit: Option<Permit>) -> Read {

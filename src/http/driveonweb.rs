@@ -1,7 +1,5 @@
 //! driveonweb's polling jobs, answered from the engine.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, LOCATION};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
@@ -13,7 +11,7 @@ use super::problem::Problem;
 use super::reply::{self, header};
 use super::{App, Asker, download, files, query};
 use crate::engine::{Engine, Item, Numbered, Until};
-use crate::job::{Seq, WallMs};
+use crate::job::Seq;
 use crate::operations::browse::EntryKind;
 
 impl App {
@@ -89,8 +87,7 @@ impl App {
         seq: Seq,
         asker: &Asker,
     ) -> Result<Response<Body>, Problem> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = WallMs(now.unwrap_or_default().as_millis() as i64);
+        let now = reply::now();
         let mut view = self.engine.at(&asker.caller, seq).await?;
         if *view.job.operation != *kind.word() {
             return Err(Problem::not_found("That is a job of another kind."));

@@ -4,12 +4,15 @@ mod access;
 mod body;
 mod callback;
 mod cors;
+mod deltaxml;
 mod dialects;
 mod download;
 mod driveonweb;
 mod events;
 mod files;
+mod form;
 mod guard;
+mod intake;
 mod list;
 mod listener;
 mod log;
@@ -116,8 +119,7 @@ impl App {
             }
             Err(problem) => Err(problem),
         };
-        let mut response =
-            answer.unwrap_or_else(|problem| self.refusal(problem, request.uri.path()));
+        let mut response = answer.unwrap_or_else(|problem| self.refusal(problem, &request));
         if self.guard.allows_origins() {
             cors::add(&mut response, origin);
         }
@@ -219,6 +221,7 @@ impl App {
             }
             Route::Driveonweb(call) => self.driveonweb(request, call, asker).await,
             Route::Onedrive(call) => self.onedrive(request, body, call, asker).await,
+            Route::Deltaxml(call) => self.deltaxml(request, body, call, asker).await,
             Route::Monitor(token) => self.monitor(&token, "", asker).await,
             Route::MonitorEvents(token) => {
                 let view = self.engine.monitored(&token).await?;
@@ -293,8 +296,11 @@ impl App {
     }
 
     /// What a client is told that something is wrong with, in the words of the address that it asked at.
-    fn refusal(&self, problem: Problem, path: &str) -> Response<Body> {
-        if !self.dialects.has(Dialect::Onedrive) {
+    fn refusal(&self, problem: Problem, request: &Parts) -> Response<Body> {
+        let path = request.uri.path();
+        if let Some(product) = route::deltaxml_product(path, &self.dialects) {
+            deltaxml::refusal(&problem, product, &request.headers)
+        } else if !self.dialects.has(Dialect::Onedrive) {
             problem.response(path)
         } else if dialects::onedrive::is_ours(path) {
             onedrive::refusal(&problem)

@@ -1,5 +1,7 @@
 //! What replies have in common.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, RETRY_AFTER};
 use http::request::Parts;
@@ -7,7 +9,7 @@ use http::{Response, StatusCode};
 
 use super::body::Body;
 use crate::engine::View;
-use crate::job::Version;
+use crate::job::{Version, WallMs};
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -72,6 +74,12 @@ pub(super) fn seen_version(request: &Parts) -> Option<Version> {
     });
     // Of several the latest: a version never comes back.
     versions.max()
+}
+
+/// What the clock says.
+pub(super) fn now() -> WallMs {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    WallMs(since.unwrap_or_default().as_millis() as i64)
 }
 
 /// A header that we made.

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::dialects::{driveonweb, onedrive};
+use super::dialects::{deltaxml, driveonweb, onedrive};
 use crate::config::{Dialect, Dialects};
 
 use crate::job::JobId;
@@ -42,6 +42,8 @@ pub(super) enum Route {
     Driveonweb(driveonweb::Call),
     /// What OneDrive's clients ask for.
     Onedrive(onedrive::Call),
+    /// What DeltaXML's clients ask for.
+    Deltaxml(deltaxml::Call),
     /// The job that this token names.
     Monitor(String),
     /// The changes of the job that this token names.
@@ -75,9 +77,18 @@ pub(super) fn route(method: &Method, path: &str, dialects: &Dialects) -> Result<
 }
 
 fn foreign(method: &Method, path: &str, dialects: &Dialects) -> Result<Route, Miss> {
+    let missed = |allowed| refused(method, allowed);
+    let whole = path.strip_suffix('/').unwrap_or(path);
+    if deltaxml_product(whole, dialects).is_some()
+        && let Some(call) = deltaxml::call(method, whole)
+    {
+        return call.map(Route::Deltaxml).map_err(|miss| match miss {
+            deltaxml::Miss::NotFound => Miss::NotFound,
+            deltaxml::Miss::Method(allowed) => missed(allowed),
+        });
+    }
     let path = path.strip_prefix('/').ok_or(Miss::NotFound)?;
     let path = path.strip_suffix('/').unwrap_or(path);
-    let missed = |allowed| refused(method, allowed);
     if let (true, Some(rest)) = (
         dialects.has(Dialect::Driveonweb),
         path.strip_prefix("rest/"),
@@ -159,6 +170,16 @@ fn native(method: &Method, path: &str) -> Result<Route, Miss> {
     }
 }
 
+/// The one of DeltaXML's products that an address belongs to, if it is served.
+pub(super) fn deltaxml_product(path: &str, dialects: &Dialects) -> Option<deltaxml::Product> {
+    let product = deltaxml::Product::of(path)?;
+    let dialect = match product {
+        deltaxml::Product::Compare => Dialect::DataCompare,
+        deltaxml::Product::Merge => Dialect::XmlMerge,
+    };
+    dialects.has(dialect).then_some(product)
+}
+
 /// Whether an address wants no token: the dashboard's page, health, and what a monitor link leads to.
 pub(super) fn is_open(path: &str) -> bool {
     let plain = path.strip_suffix('/').unwrap_or(path);
@@ -169,7 +190,7 @@ pub(super) fn is_open(path: &str) -> bool {
 
 /// Whether a link on any page may lead to an address: to the dashboard and to downloads.
 pub(super) fn is_page(path: &str) -> bool {
-    path == "/" || path.starts_with("/v1/downloads/")
+    path == "/" || path.starts_with("/v1/downloads/") || deltaxml::is_download(path)
 }
 
 /// `found` is asked for these methods only: a wrong one is 405 whatever the rest of the path is.

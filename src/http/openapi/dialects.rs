@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{component, json_reply, replies, reply, schema};
+use super::{component, deltaxml, json_reply, replies, reply, schema};
 use crate::config::{Dialect, Dialects};
 
 /// What a call that looks at the store may meet.
@@ -18,7 +18,8 @@ pub(super) fn paths(dialects: &Dialects) -> Map<String, Value> {
         paths.extend(onedrive());
     }
     let paths = paths.into_iter();
-    paths.map(|(path, item)| (path.to_owned(), item)).collect()
+    let paths = paths.map(|(path, item)| (path.to_owned(), item));
+    paths.chain(deltaxml::paths(dialects)).collect()
 }
 
 /// What they share.
@@ -32,6 +33,7 @@ pub(super) fn schemas(dialects: &Dialects) -> Map<String, Value> {
         schemas.insert("OneDriveItem".into(), onedrive_item());
         schemas.insert("OneDriveError".into(), onedrive_error());
     }
+    schemas.extend(deltaxml::schemas(dialects));
     schemas
 }
 
@@ -47,6 +49,7 @@ pub(super) fn tags(dialects: &Dialects) -> Vec<Value> {
                      `action.copy` is an older name of `copy`.";
         tags.push(json!({ "name": "onedrive", "description": about }));
     }
+    tags.extend(deltaxml::tags(dialects));
     tags
 }
 

@@ -5,6 +5,7 @@
 //! of them share is in [`components`].
 
 mod components;
+mod deltaxml;
 mod dialects;
 mod routes;
 mod submit;
@@ -126,7 +127,7 @@ fn replies(own: &[(&str, Value)], problems: &[u16]) -> Value {
 mod tests {
     use http::Method;
 
-    use super::super::dialects::{driveonweb, onedrive};
+    use super::super::dialects::{deltaxml, driveonweb, onedrive};
     use super::super::route::{Route, route};
     use super::document;
     use crate::config::Dialects;
@@ -151,6 +152,7 @@ mod tests {
             Route::Download(_) => ("get", "/v1/downloads/{id}"),
             Route::Driveonweb(call) => ("get", driveonweb(*call)),
             Route::Onedrive(call) => onedrive(&call.what),
+            Route::Deltaxml(call) => return deltaxml(*call),
             Route::Monitor(_) => ("get", "/monitor/{token}"),
             Route::MonitorEvents(_) => ("get", "/monitor/{token}/events"),
             Route::MonitorResult(_) => ("get", "/monitor/{token}/result"),
@@ -170,6 +172,19 @@ mod tests {
             Call::Job(Kind::Copy, _) => "/rest/jobs/copy/{job}",
             Call::Download(_) => "/rest/files/{file}/download",
         }
+    }
+
+    fn deltaxml(call: deltaxml::Call) -> (&'static str, String) {
+        use deltaxml::{What, Work};
+        let (method, rest) = match call.what {
+            What::Begin(Work::Compare) => ("post", "compare".to_owned()),
+            What::Begin(work) => ("post", format!("types/{}", work.word())),
+            What::Types => ("get", "types".to_owned()),
+            What::Job(_) => ("get", "jobs/{uuid}".to_owned()),
+            What::Delete(_) => ("delete", "jobs/{uuid}".to_owned()),
+            What::Download(_) => ("get", "downloads/{uuid}".to_owned()),
+        };
+        (method, format!("{}/{rest}", call.product.prefix()))
     }
 
     fn onedrive(what: &onedrive::What) -> (&'static str, &'static str) {
@@ -196,6 +211,7 @@ mod tests {
             let address = path
                 .replace("{id}", "01JD3QXYZ0000000000000000A")
                 .replace("{token}", "x")
+                .replace("{uuid}", "0192f5b2-0000-0000-0000-00000000000a")
                 .replace("{folder}", "7")
                 .replace("{file}", "7")
                 .replace("{job}", "7")
@@ -218,6 +234,6 @@ mod tests {
             }
         }
         // Two for each operation.
-        assert_eq!(described, 30 + 2 * registry.iter().count());
+        assert_eq!(described, 41 + 2 * registry.iter().count());
     }
 }

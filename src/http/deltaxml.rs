@@ -1,0 +1,293 @@
+//! DeltaXML's comparisons and merges, answered from the engine.
+
+use std::time::Duration;
+
+use http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, VARY,
+};
+use http::request::Parts;
+use http::{Response, StatusCode};
+use hyper::body::Incoming;
+
+use super::body::Body;
+use super::dialects::deltaxml::{
+    self, Call, Error, Later, Media, Moment, Order, Product, What, Work,
+};
+use super::form::{Form, Part, Take};
+use super::problem::Problem;
+use super::reply::{self, header};
+use super::{App, Asker, download, params};
+use crate::engine::{Submission, Until, View};
+use crate::job::{Callback, Job, Method, Name, Outcome, State, When, Wishes, uuid};
+use crate::operations::Description;
+use crate::store::{self, Uploads};
+
+/// As long as it takes.
+const FOR_EVER: Duration = Duration::MAX;
+
+impl App {
+    /// Answers a call; errors have the product's shape.
+    pub(super) async fn deltaxml(
+        &self,
+        request: &Parts,
+        body: Incoming,
+        call: Call,
+        asker: &Asker,
+    ) -> Result<Response<Body>, Problem> {
+        let media = preferred(&request.headers);
+        let shown = |job: &Job, moment| {
+            let job = deltaxml::job(call.product, job, &asker.base, moment);
+            written(StatusCode::OK, media, job.written(media, "job"))
+        };
+        match call.what {
+            What::Begin(work) => self.deltaxml_work(request, body, work, asker).await,
+            What::Types => {
+                let types = deltaxml::types().written(media, "MergeTypes");
+                Ok(written(StatusCode::OK, media, types))
+            }
+            What::Job(id) => {
+                let view = self.engine.get(&asker.caller, id).await?;
+                let mut response = shown(&view.job, Moment::Now(reply::now()));
+                if !view.job.is_terminal() {
+                    reply::retry_after(response.headers_mut());
+                }
+                Ok(response)
+            }
+            What::Delete(id) => {
+                let job = self.engine.delete(&asker.caller, id).await?;
+                Ok(shown(&job, Moment::Deleted(reply::now())))
+            }
+            What::Download(id) => {
+                let view = self.engine.get(&asker.caller, id).await?;
+                self.download(request, &view, asker).await
+            }
+        }
+    }
+
+    async fn deltaxml_work(
+        &self,
+        request: &Parts,
+        body: Incoming,
+        work: Work,
+        asker: &Asker,
+    ) -> Result<Response<Body>, Problem> {
+        let Some((_, operation)) = self.engine.registry().get(work.operation()) else {
+            return Err(Problem::not_found("This server does no such work."));
+        };
+        let mut uploads = self.engine.store().uploads();
+        let description = &operation.description;
+        let order = self.order(&request.headers, body, work, description, &mut uploads);
+        let Order { params, later } = order.await?;
+        let submission = Submission {
+            token: asker.caller.name().cloned(),
+            operation: work.operation().to_owned(),
+            params,
+            uploads: Some(uploads),
+            wishes: later
+                .as_ref()
+                .map(|later| wishes(work, later, asker))
+                .unwrap_or_default(),
+            key: None,
+        };
+        if later.is_none() {
+            return self.attended(submission, asker).await;
+        }
+        let View { job, .. } = self.engine.submit(submission).await?;
+        let (media, product) = (preferred(&request.headers), Product::from(work));
+        let shown = deltaxml::job(product, &job, &asker.base, Moment::Accepted);
+        let mut response = written(StatusCode::ACCEPTED, media, shown.written(media, "job"));
+        let location = format!("{}{}", asker.base, product.job_path(job.id));
+        let headers = response.headers_mut();
+        headers.insert(LOCATION, header(&location));
+        reply::retry_after(headers);
+        Ok(response)
+    }
+
+    /// Reads what is asked for, in whichever way it is written.
+    async fn order(
+        &self,
+        headers: &HeaderMap,
+        body: Incoming,
+        work: Work,
+        operation: &Description,
+        uploads: &mut Uploads,
+    ) -> Result<Order, Problem> {
+        let content_type = text(headers);
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        let order = if headers.contains_key(CONTENT_ENCODING) {
+            return Err(unsupported(
+                "This server takes bodies without Content-Encoding only.",
+            ));
+        } else if essence.eq_ignore_ascii_case("multipart/form-data") {
+            let form = Form {
+                store: self.engine.store(),
+                bounds: self.bounds,
+                take: |part: &Part<'_>| Ok(take(work, part, operation)),
+            };
+            let pairs = form.read(headers, body, uploads).await?;
+            deltaxml::of_form(work, pairs, operation)
+        } else {
+            match Media::of(essence) {
+                Some(Media::Xml) => {
+                    let body = params::collect(body, self.bounds).await?;
+                    deltaxml::of_xml(work, body.into(), operation)
+                }
+                Some(Media::Json) => {
+                    let body = params::collect(body, self.bounds).await?;
+                    deltaxml::of_json(work, &body, operation)
+                }
+                None => {
+                    return Err(unsupported(
+                        "A request is sent as application/xml, application/json or multipart/form-data.",
+                    ));
+                }
+            }
+        };
+        order.map_err(Problem::malformed)
+    }
+
+    /// The result itself. Nothing is left of the job when its client has it, or has hung up.
+    async fn attended(
+        &self,
+        submission: Submission,
+        asker: &Asker,
+    ) -> Result<Response<Body>, Problem> {
+        let (view, attendance) = self.engine.submit_attended(submission).await?;
+        let id = view.job.id;
+        let ended = tokio::select! {
+            ended = self.engine.wait(&asker.caller, id, Until::Ended, FOR_EVER) => ended,
+            () = self.engine.stopping() => Err(store::Error::Stopped),
+        };
+        let outcome = match ended {
+            Ok(view) => view,
+            Err(store::Error::NotFound) => return Err(canceled()),
+            Err(store::Error::Stopped) => {
+                let detail = "The server stops. Nothing is left of the request.";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                return Err(Problem::new(status, "server_stopping", detail).retry_after(5));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        match &outcome.job.state {
+            State::Ended {
+                outcome: Outcome::Failed(failure),
+                ..
+            } => {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                Err(Problem::new(status, "job_failed", &*failure.message))
+            }
+            State::Ended {
+                outcome: Outcome::Succeeded(_),
+                ..
+            } => {
+                let mut response = download::whole(&self.engine, &outcome.job).await?;
+                response.body_mut().attend(attendance);
+                Ok(response)
+            }
+            _ => Err(canceled()),
+        }
+    }
+}
+
+/// A problem in the words of a product. What is well-formed but not valid is a bad request there.
+pub(super) fn refusal(problem: &Problem, product: Product, headers: &HeaderMap) -> Response<Body> {
+    let status = match problem.status() {
+        StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+        status => status,
+    };
+    let id = uuid(rand_bits());
+    // What the client may quote to whoever reads the log.
+    tracing::debug!(error.id = id, %status, code = problem.code(), "a request was refused");
+    let error = Error {
+        message: &problem.sentence(),
+        id,
+        status: status.as_u16(),
+        at: reply::now(),
+    };
+    let media = preferred(headers);
+    let text = deltaxml::error(product, &error, media);
+    let mut response = problem.response("");
+    *response.status_mut() = status;
+    *response.body_mut() = Body::Full(text.into());
+    describe(response.headers_mut(), media);
+    response
+}
+
+/// 128 random bits, as a UUID of version 4 has them (RFC 9562).
+fn rand_bits() -> u128 {
+    let mut bytes = [0; 16];
+    // An error is no worse for an id that others have, too.
+    let _ = getrandom::fill(&mut bytes);
+    let (version, variant) = (0xf << 76, 0x3 << 62);
+    u128::from_be_bytes(bytes) & !version & !variant | 0x4 << 76 | 0x2 << 62
+}
+
+fn wishes(work: Work, later: &Later, asker: &Asker) -> Wishes {
+    let callback = later.callback.clone().map(|url| Callback {
+        url,
+        method: Method::Get,
+        when: match Product::from(work) {
+            Product::Compare => When::Succeeded,
+            Product::Merge => When::Ended,
+        },
+        name: Name::Uuid,
+        base: asker.base.clone(),
+    });
+    Wishes {
+        keep: later.keep,
+        output: later.output.clone(),
+        callback,
+        ..Wishes::default()
+    }
+}
+
+/// What becomes of a part of a form. Documents may be long; a path or a URL is text.
+fn take(work: Work, part: &Part<'_>, operation: &Description) -> Take {
+    let is_xml = part.media_type.and_then(Media::of) == Some(Media::Xml);
+    match deltaxml::part(work, part.name, operation) {
+        deltaxml::Part::Nothing => Take::Nothing,
+        deltaxml::Part::Document(_) | deltaxml::Part::Version if part.is_file || is_xml => {
+            Take::Document
+        }
+        _ => Take::Text,
+    }
+}
+
+fn preferred(headers: &HeaderMap) -> Media {
+    let accept = headers.get_all(ACCEPT).iter();
+    Media::preferred(
+        accept.filter_map(|value| value.to_str().ok()),
+        text(headers),
+    )
+}
+
+/// What the body is, as the client says.
+fn text(headers: &HeaderMap) -> &str {
+    let content_type = headers.get(CONTENT_TYPE);
+    content_type
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
+fn written(status: StatusCode, media: Media, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::Full(text.into()));
+    *response.status_mut() = status;
+    describe(response.headers_mut(), media);
+    response
+}
+
+fn describe(headers: &mut HeaderMap, media: Media) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media.name()));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(VARY, HeaderValue::from_static("accept"));
+}
+
+fn canceled() -> Problem {
+    let detail = "The job was canceled meanwhile.";
+    Problem::new(StatusCode::CONFLICT, "job_canceled", detail)
+}
+
+fn unsupported(detail: &str) -> Problem {
+    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    Problem::new(status, "unsupported_media_type", detail)
+}
