@@ -11,7 +11,7 @@ use crate::store::{self, Store};
 
 /// Somebody's waiting for a job. When this is dropped the job is forgotten, and stopped if it runs.
 #[derive(Debug)]
-pub struct Attendance {
+pub(crate) struct Attendance {
     store: Arc<Store>,
     runtime: Handle,
     /// None once it is being forgotten.
@@ -20,7 +20,7 @@ pub struct Attendance {
 
 impl Attendance {
     /// Forgets the job; the task ends when that is done.
-    pub fn end(mut self) -> Option<JoinHandle<()>> {
+    pub(crate) fn end(mut self) -> Option<JoinHandle<()>> {
         self.forget()
     }
 
@@ -48,7 +48,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::submit`].
-    pub async fn submit_attended(
+    pub(crate) async fn submit_attended(
         self: &Arc<Self>,
         mut submission: Submission,
     ) -> Result<(View, Attendance), SubmitError> {

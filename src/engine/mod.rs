@@ -34,7 +34,7 @@ use crate::job::{Event, Job, JobId, Seq};
 use crate::operations::{LogReader, Outside, Registry};
 use crate::roots::Roots;
 use crate::store::{self, Filter, Store};
-pub use attendance::Attendance;
+pub(crate) use attendance::Attendance;
 use callbacks::Outbox;
 pub(crate) use callbacks::{Delivering, Message, Messenger, Verdict};
 pub(crate) use caller::Caller;
