@@ -193,7 +193,7 @@ fn a_job_that_ends_on_a_full_disk_tells_the_truth_about_its_file() {
     let [begun, sign, over] = ["begun", "sign", "over"].map(|name| site.path().join(name));
     let configuration = format!(
         "[operations.c]\ncommand = ['sh', '-c', \
-         'touch {}; while [ ! -e {} ]; do sleep 0.01; done; echo made; echo over >>{}']\n",
+         'echo begun >>{}; while [ ! -e {} ]; do sleep 0.01; done; echo made; echo over >>{}']\n",
         begun.display(),
         sign.display(),
         over.display()
@@ -206,17 +206,18 @@ fn a_job_that_ends_on_a_full_disk_tells_the_truth_about_its_file() {
             id_of(&client.post(&path, &json!({}), 202).json())
         })
         .collect();
-    wait_for("the command", || begun.exists().then_some(()));
+    let lines = |path: &Path| {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        (text.lines().count() == jobs.len()).then_some(())
+    };
+    wait_for("the commands", || lines(&begun));
     let fillers = ["filler", "filler-too"].map(|name| site.data().join(name));
     fill(&fillers[0]);
     // It may have been given up already.
     let _ = std::fs::remove_file(site.data().join("ballast"));
     fill(&fillers[1]);
     std::fs::write(&sign, b"").expect("a sign");
-    wait_for("the ends of the commands", || {
-        let over = std::fs::read_to_string(&over).ok()?;
-        (over.lines().count() == jobs.len()).then_some(())
-    });
+    wait_for("the ends of the commands", || lines(&over));
     for filler in &fillers {
         std::fs::remove_file(filler).expect("it is there");
     }
