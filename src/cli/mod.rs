@@ -1,6 +1,7 @@
 //! The command line: arguments become a [`crate::config::Config`], the parts are put together, and the end becomes an
 //! exit code.
 
+mod care;
 mod client;
 mod follow;
 mod params;
@@ -46,6 +47,10 @@ enum Command {
     Run(run::Run),
     #[command(flatten)]
     Remote(remote::Command),
+    /// Check the data: the file's structure, and the SHA-256 of every result.
+    Check(care::Check),
+    /// Copy the data, also while it is served.
+    Backup(care::Backup),
     /// Say who may use the server.
     Token(token::Token),
 }
@@ -140,6 +145,8 @@ pub fn main() -> ExitCode {
             Command::Serve(serve) => serve.run().await,
             Command::Run(run) => run.run().await,
             Command::Remote(command) => command.run().await,
+            Command::Check(check) => check.run(),
+            Command::Backup(backup) => backup.run(),
             Command::Token(token) => token.run(),
         }
     });

@@ -230,7 +230,7 @@ impl BlobReader {
     }
 }
 
-fn chunk_id(blob: BlobId, number: u32) -> i64 {
+pub(super) fn chunk_id(blob: BlobId, number: u32) -> i64 {
     blob.0 << NUMBER_BITS | i64::from(number)
 }
 

@@ -6,6 +6,7 @@
 //! changed and only then answers. Everyone else reads.
 
 mod blobs;
+mod care;
 mod claims;
 mod clock;
 mod disk;
@@ -35,6 +36,7 @@ use tokio::sync::oneshot;
 
 use crate::job::{BlobId, Event, INLINE_PARAMS_BYTES, Job, Progress, Seq};
 pub(crate) use blobs::{BlobReader, BlobWriter, CHUNK_BYTES, WholeBlob};
+pub(crate) use care::{backup, check};
 pub(crate) use clock::{IdleClock, TICK};
 use disk::Disk;
 pub(crate) use error::Error;

@@ -140,7 +140,7 @@ pub(super) fn open(data: &Path) -> Result<Opened, OpenError> {
 }
 
 /// Looks at the header without SQLite, which would roll back a journal or write a WAL on a file that is not ours.
-fn recognise(path: &Path, file: &mut File) -> Result<(), OpenError> {
+pub(super) fn recognise(path: &Path, file: &mut File) -> Result<(), OpenError> {
     let foreign = |what| {
         Err(OpenError::Foreign {
             path: path.to_owned(),
@@ -325,7 +325,7 @@ pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-fn sync_dir(path: &Path) -> io::Result<()> {
+pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     File::open(path)?.sync_all()?;
     #[cfg(not(unix))]

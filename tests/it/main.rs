@@ -3,6 +3,7 @@
 mod access;
 mod browser;
 mod callback;
+mod care;
 mod client;
 mod clock;
 mod command;

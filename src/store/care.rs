@@ -1,0 +1,227 @@
+//! What is done with a database besides serving it, also while a server does: it is checked, and copied.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+
+use super::blobs::chunk_id;
+use super::rows;
+use super::schema::{DATABASE_FILE, plain_connection, reading_connection, recognise, sync_dir};
+use super::{Error, OpenError};
+use crate::job::{BlobId, Job, Seq};
+
+/// What a check came to.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// Results, uploads and params that were read.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What is wrong, a line each.
+    pub faults: Vec<String>,
+}
+
+/// More lines than anybody reads.
+const FAULTS: usize = 100;
+
+/// Checks the file's structure, and the length and SHA-256 of everything that jobs own. Writes nothing. Each read is short,
+/// but for that of the structure.
+///
+/// # Errors
+/// Where there is nothing that could be checked.
+pub(crate) fn check(data: &Path) -> Result<Findings, OpenError> {
+    let path = find(data)?;
+    let connection = reading_connection(&path)?;
+    let mut findings = Findings::default();
+    let looked = structure(&connection, &mut findings)
+        .and_then(|()| strays(&connection, &mut findings))
+        .and_then(|()| contents(&connection, &mut findings));
+    if let Err(error) = looked {
+        findings
+            .faults
+            .push(format!("it cannot be read on: {error}"));
+    }
+    Ok(findings)
+}
+
+fn structure(connection: &Connection, findings: &mut Findings) -> Result<(), Error> {
+    let mut statement = connection.prepare(&format!("pragma integrity_check({FAULTS})"))?;
+    let lines = statement.query_map([], |row| row.get::<_, String>(0))?;
+    for line in lines {
+        let line = line?;
+        if line != "ok" {
+            findings.faults.push(line);
+        }
+    }
+    Ok(())
+}
+
+/// Blobs that jobs name and that are not there.
+fn strays(connection: &Connection, findings: &mut Findings) -> Result<(), Error> {
+    for what in ["params_blob", "result_blob", "log_blob"] {
+        let query = format!(
+            "select seq from job where {what} is not null and {what} not in (select id from blob) limit {FAULTS}"
+        );
+        let mut statement = connection.prepare(&query)?;
+        let jobs = statement.query_map([], |row| row.get(0).map(Seq))?;
+        for seq in jobs {
+            if let Some(job) = rows::select(connection, seq?)? {
+                findings
+                    .faults
+                    .push(format!("job {}: its {what} is not there", job.id));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A blob that belongs to a job.
+struct Owned {
+    blob: BlobId,
+    owner: Seq,
+    size: u64,
+    sha256: Option<Vec<u8>>,
+}
+
+fn contents(connection: &Connection, findings: &mut Findings) -> Result<(), Error> {
+    let mut last = BlobId(0);
+    while let Some(owned) = next(connection, last)? {
+        last = owned.blob;
+        let (size, sha256) = measure(connection, owned.blob)?;
+        let job = rows::select(connection, owned.owner)?;
+        let is_right = size == owned.size
+            && owned
+                .sha256
+                .as_ref()
+                .is_none_or(|expected| *expected == sha256)
+            && promised(job.as_ref(), owned.blob).is_none_or(|text| text == hex::encode(&sha256));
+        if is_right {
+            findings.blobs += 1;
+            findings.bytes += size;
+        } else if next(connection, BlobId(last.0 - 1))?.is_some_and(|now| now.blob == last) {
+            // Else it was forgotten meanwhile.
+            let whose = job.map_or_else(|| "no job".to_owned(), |job| format!("job {}", job.id));
+            findings.faults.push(format!(
+                "blob {} of {whose}: its bytes are not what was stored",
+                last.0
+            ));
+        }
+        if findings.faults.len() >= FAULTS {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The digest that a job's clients were told of this blob.
+fn promised(job: Option<&Job>, blob: BlobId) -> Option<&str> {
+    let output = job?.output()?;
+    (output.blob() == Some(blob)).then_some(output.sha256.as_str())
+}
+
+fn next(connection: &Connection, last: BlobId) -> Result<Option<Owned>, Error> {
+    let query = "select id, owner, size, sha256 from blob where owner is not null and id > ? order by id limit 1";
+    let mut statement = connection.prepare_cached(query)?;
+    let owned = statement.query_row([last.0], |row| {
+        Ok(Owned {
+            blob: BlobId(row.get(0)?),
+            owner: Seq(row.get(1)?),
+            size: row.get::<_, i64>(2)?.unsigned_abs(),
+            sha256: row.get(3)?,
+        })
+    });
+    Ok(owned.optional()?)
+}
+
+/// The length and digest of what is there.
+fn measure(connection: &Connection, blob: BlobId) -> Result<(u64, Vec<u8>), Error> {
+    let mut statement = connection.prepare_cached("select data from blob_chunk where id = ?")?;
+    let (mut size, mut digest) = (0, Sha256::new());
+    for number in 0.. {
+        let chunk = statement.query_row(params![chunk_id(blob, number)], |row| {
+            row.get::<_, Vec<u8>>(0)
+        });
+        let Some(chunk) = chunk.optional()? else {
+            break;
+        };
+        size += chunk.len() as u64;
+        digest.update(&chunk);
+    }
+    Ok((size, digest.finalize().to_vec()))
+}
+
+/// Copies the database to `to` as it is at one moment, for its owner only. Until all of it is on the disk it has another
+/// name; what has the name `to` is replaced.
+///
+/// # Errors
+/// Where there is nothing to copy, or no room for it; `to` is as it was then.
+pub(crate) fn backup(data: &Path, to: &Path) -> Result<(), OpenError> {
+    let path = find(data)?;
+    let io_error = |source| OpenError::Io {
+        path: to.to_owned(),
+        source,
+    };
+    let folder = match to.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let inside = folder
+        .canonicalize()
+        .map_err(io_error)?
+        .starts_with(data.canonicalize().map_err(io_error)?);
+    if inside {
+        return Err(io_error(io::Error::other(
+            "the data folder is the server's own",
+        )));
+    }
+    let draft = tempfile::Builder::new()
+        .prefix(".cloakroom-backup-")
+        .tempdir_in(folder)
+        .map_err(io_error)?;
+    let copy = draft.path().join(DATABASE_FILE);
+    let failed = |source| OpenError::Sqlite {
+        path: to.to_owned(),
+        source,
+    };
+    let connection = reading_connection(&path)?;
+    // The copy is no part of what `query_only` protects, but SQLite does not tell them apart.
+    connection
+        .pragma_update(None, "query_only", false)
+        .map_err(failed)?;
+    let name = copy
+        .to_str()
+        .ok_or_else(|| io_error(io::Error::other("its name is not UTF-8")))?;
+    connection
+        .execute("vacuum into ?", [name])
+        .map_err(failed)?;
+    let copied = plain_connection(&copy)?;
+    copied
+        .pragma_update(None, "journal_mode", "wal")
+        .map_err(failed)?;
+    copied.close().map_err(|(_, source)| failed(source))?;
+    let place = || {
+        let file = File::open(&copy)?;
+        // It holds what the data folder keeps from others.
+        #[cfg(unix)]
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        file.sync_all()?;
+        fs::rename(&copy, to)?;
+        sync_dir(folder)
+    };
+    place().map_err(io_error)
+}
+
+/// The database below `data`, if it is ours.
+fn find(data: &Path) -> Result<PathBuf, OpenError> {
+    let path = data.join(DATABASE_FILE);
+    let io_error = |source| OpenError::Io {
+        path: path.clone(),
+        source,
+    };
+    let mut file = File::open(&path).map_err(io_error)?;
+    recognise(&path, &mut file)?;
+    Ok(path)
+}
