@@ -47,6 +47,7 @@ pub mod tokens;
 
 pub use cloakroom::{Builder, Cloakroom, Error, JobResult, StartError};
 pub use engine::Until;
+pub use http::RouteFault;
 pub use store::OpenError;
 
 // Open to the binary, and to tests and benches of one floor alone: nothing is promised of these.

@@ -99,9 +99,10 @@ impl Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         let code = match error {
-            StartError::Exposed(_) | StartError::Operation(_) | StartError::Root { .. } => {
-                EXIT_USAGE
-            }
+            StartError::Exposed(_)
+            | StartError::Operation(_)
+            | StartError::Route(_)
+            | StartError::Root { .. } => EXIT_USAGE,
             StartError::Data(_) | StartError::Recovery(_) => EXIT_DATA,
             StartError::Listen { .. } | StartError::Listener(_) => EXIT_LISTEN,
         };

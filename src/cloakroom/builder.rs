@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, watch};
 use super::{Cloakroom, StartError, exposure};
 use crate::config::{Config, Listen};
 use crate::engine::Engine;
-use crate::http::{App, Server};
+use crate::http::{self, App, Server};
 use crate::operations::{Operation, Registry};
 use crate::roots::{RootSpec, Roots};
 use crate::tokens::Tokens;
@@ -157,6 +157,7 @@ impl Builder {
             registry.register(Arc::clone(operation))?;
         }
         registry.configure(&self.config)?;
+        http::check_routes(&self.config, &registry)?;
         Ok(registry)
     }
 }

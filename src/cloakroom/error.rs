@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::config::Listen;
 use crate::engine::{self, SubmitError};
+use crate::http::RouteFault;
 use crate::operations::{Fault, RegisterError};
 use crate::store::{self, OpenError};
 
@@ -17,6 +18,9 @@ pub enum StartError {
     /// An operation cannot be offered.
     #[error(transparent)]
     Operation(#[from] RegisterError),
+    /// An address of the operator's own clashes with another, or is of nothing.
+    #[error(transparent)]
+    Route(#[from] RouteFault),
     /// A root is not there.
     #[error("the root {} cannot be used: {source}", path.display())]
     Root {

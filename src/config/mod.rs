@@ -87,6 +87,15 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The operator's own addresses, if they are served.
+    pub(crate) fn served_routes(&self) -> &[Route] {
+        if self.dialects.has(Dialect::Custom) {
+            &self.routes
+        } else {
+            &[]
+        }
+    }
+
     /// Whom jobs and callbacks may call.
     pub(crate) fn outbound(&self) -> Policy {
         let listen: Vec<_> = self.listen.iter().filter_map(Listen::tcp).collect();

@@ -76,6 +76,17 @@ impl Default for Words {
     }
 }
 
+impl Words {
+    /// A member's name that is there twice.
+    pub(crate) fn repeated(&self) -> Option<&str> {
+        let members = [&self.status, &self.result].into_iter();
+        let members: Vec<_> = members.chain(&self.error).chain(&self.percent).collect();
+        let mut places = (1..members.len()).map(|at| members.split_at(at));
+        places
+            .find_map(|(before, behind)| before.contains(&behind[0]).then_some(behind[0].as_str()))
+    }
+}
+
 fn plain<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     path(from, 0)
 }

@@ -3,7 +3,9 @@
 mod access;
 mod body;
 mod callback;
+mod clash;
 mod cors;
+mod custom;
 mod deltaxml;
 mod dialects;
 mod download;
@@ -46,6 +48,9 @@ use crate::tokens::Tokens;
 use access::Access;
 pub(crate) use body::Body;
 use callback::Webhooks;
+pub use clash::RouteFault;
+pub(crate) use clash::check as check_routes;
+use dialects::custom::Routes;
 use dialects::native;
 use guard::{Facts, Guard, Pass};
 use params::Bounds;
@@ -71,6 +76,7 @@ pub(crate) struct App {
     access: Access,
     bounds: Bounds,
     dialects: Dialects,
+    routes: Routes,
     openapi: Bytes,
 }
 
@@ -84,13 +90,15 @@ impl App {
         engine.set_messenger(Arc::new(webhooks));
         let base = config.public_url.as_ref().map(ToString::to_string);
         let base = base.as_deref().unwrap_or("/");
-        let openapi = openapi::bytes(engine.registry(), &config.dialects, base);
+        let routes = Routes::new(config.served_routes());
+        let openapi = openapi::bytes(engine.registry(), &config.dialects, &routes, base);
         Self {
             engine,
             guard: Guard::new(config),
             access: Access::new(tokens),
             openapi,
             dialects: config.dialects.clone(),
+            routes,
             bounds: Bounds {
                 params: config.limits.params_bytes,
                 upload: config.limits.upload_bytes,
@@ -133,7 +141,9 @@ impl App {
         body: Incoming,
         pass: &Pass<'_>,
     ) -> Result<Response<Body>, Problem> {
-        let route = route::route(&request.method, request.uri.path(), &self.dialects);
+        let path = request.uri.path();
+        let route = route::route(&request.method, path, &self.dialects);
+        let route = route.or_else(|miss| route::custom(miss, &request.method, path, &self.routes));
         if let (true, Err(Miss::Options(allowed))) = (pass.is_preflight, &route) {
             return Ok(cors::preflight(allowed));
         }
@@ -222,6 +232,7 @@ impl App {
             Route::Driveonweb(call) => self.driveonweb(request, call, asker).await,
             Route::Onedrive(call) => self.onedrive(request, body, call, asker).await,
             Route::Deltaxml(call) => self.deltaxml(request, body, call, asker).await,
+            Route::Custom(call) => self.custom(request, body, call, asker).await,
             Route::Monitor(token) => self.monitor(&token, "", asker).await,
             Route::MonitorEvents(token) => {
                 let view = self.engine.monitored(&token).await?;

@@ -87,7 +87,8 @@ pub(super) fn header(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("made of URLs and identifiers, which are visible ASCII")
 }
 
-fn empty(status: StatusCode) -> Response<Body> {
+/// A reply without a body.
+pub(super) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::Full(Bytes::new()));
     *response.status_mut() = status;
     response.headers_mut().insert(CACHE_CONTROL, NO_STORE);

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::dialects::{deltaxml, driveonweb, onedrive};
+use super::dialects::{custom, deltaxml, driveonweb, onedrive};
 use crate::config::{Dialect, Dialects};
 
 use crate::job::JobId;
@@ -44,6 +44,8 @@ pub(super) enum Route {
     Onedrive(onedrive::Call),
     /// What DeltaXML's clients ask for.
     Deltaxml(deltaxml::Call),
+    /// What is asked for at an address of the operator's own.
+    Custom(custom::Call),
     /// The job that this token names.
     Monitor(String),
     /// The changes of the job that this token names.
@@ -74,6 +76,25 @@ pub(super) fn route(method: &Method, path: &str, dialects: &Dialects) -> Result<
         Err(Miss::NotFound) => foreign(method, path, dialects),
         found => found,
     }
+}
+
+/// What is at an address of the operator's own, where something was `missed` at all others.
+///
+/// # Errors
+/// [`Miss`].
+pub(super) fn custom(
+    missed: Miss,
+    method: &Method,
+    path: &str,
+    routes: &custom::Routes,
+) -> Result<Route, Miss> {
+    let call = match missed {
+        Miss::NotFound => routes.call(method, path),
+        Miss::Method(_) | Miss::Options(_) => None,
+    };
+    let call = call.ok_or(missed)?;
+    call.map(Route::Custom)
+        .map_err(|allowed| refused(method, allowed))
 }
 
 fn foreign(method: &Method, path: &str, dialects: &Dialects) -> Result<Route, Miss> {

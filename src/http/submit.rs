@@ -17,7 +17,7 @@ use super::problem::Problem;
 use super::reply::{self, header};
 use super::{App, Asker, download, options};
 use crate::engine::{Submission, Until, View};
-use crate::job::{Outcome, State, Wishes};
+use crate::job::{self, Outcome, State, Wishes};
 use crate::store::Key;
 
 const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
@@ -34,15 +34,41 @@ impl App {
         name: &str,
         asker: &Asker,
     ) -> Result<Response<Body>, Problem> {
+        let preferences = Preferences::of(&request.headers);
+        let taken = self.take_on(request, body, name, job::Name::Id, asker);
+        let view = taken.await?;
+        let mut response = match preferences.wait {
+            Some(patience) => self.result_or_ticket(view, patience, asker).await?,
+            None => self.ticket(&view, &asker.base).await?,
+        };
+        let headers = response.headers_mut();
+        headers.insert(VARY, HeaderValue::from_name(PREFER));
+        if let Some(applied) = preferences.applied() {
+            headers.insert(PREFERENCE_APPLIED, header(&applied));
+        }
+        Ok(response)
+    }
+
+    /// Takes on the job that a request asks for. A callback tells of it by the name that its client knows.
+    pub(super) async fn take_on(
+        &self,
+        request: &Parts,
+        body: Incoming,
+        name: &str,
+        known_by: job::Name,
+        asker: &Asker,
+    ) -> Result<View, Problem> {
         let Some((_, operation)) = self.engine.registry().get(name) else {
             return Err(Problem::not_found(format!(
                 "There is no operation named {name:?}."
             )));
         };
-        let (token, base) = (asker.caller.name().cloned(), &asker.base);
-        let preferences = Preferences::of(&request.headers);
+        let token = asker.caller.name().cloned();
         let key = idempotency_key(request)?;
-        let (wishes, scalars) = options::split(request, &operation.description, base)?;
+        let (mut wishes, scalars) = options::split(request, &operation.description, &asker.base)?;
+        if let Some(callback) = &mut wishes.callback {
+            callback.name = known_by;
+        }
         // Short bodies are told apart by the store; an upload may take hours.
         let storing = match &key {
             Some(key) if params::may_be_long(&request.headers) => {
@@ -75,17 +101,7 @@ impl App {
             wishes,
             key,
         };
-        let view = self.engine.submit(submission).await?;
-        let mut response = match preferences.wait {
-            Some(patience) => self.result_or_ticket(view, patience, asker).await?,
-            None => self.ticket(&view, base).await?,
-        };
-        let headers = response.headers_mut();
-        headers.insert(VARY, HeaderValue::from_name(PREFER));
-        if let Some(applied) = preferences.applied() {
-            headers.insert(PREFERENCE_APPLIED, header(&applied));
-        }
-        Ok(response)
+        Ok(self.engine.submit(submission).await?)
     }
 
     /// The result if it comes in time; nothing is lost or restarted if not.

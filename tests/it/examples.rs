@@ -191,6 +191,9 @@ fn the_settings_serve_and_publish_what_they_declare() {
         .json();
     assert_eq!(report["restart"], "fail", "{report}");
     assert_ne!(report["params"], Value::Null);
+    let params = json!({ "month": "2016" });
+    let refused = server.client().post("/start-report", &params, 422);
+    assert_eq!(refused.json()["errors"][0]["pointer"], "#/month");
     server.stop();
 }
 

@@ -52,7 +52,8 @@ pub(super) struct Flags {
     /// Stop when standard input ends, as it does when the program that started this one dies.
     #[arg(long)]
     pub(super) exit_with_parent: bool,
-    /// Other systems' clients to serve: all, none, or some of driveonweb and onedrive.
+    /// Other systems' clients to serve: all, none, or some of driveonweb, onedrive, xml-data-compare,
+    /// xml-merge, and custom, which is the routes of the configuration file.
     #[arg(long, value_name = "all|none|LIST", default_value = "all")]
     dialects: Dialects,
     /// Listen beyond loopback although anybody there may then use the server.

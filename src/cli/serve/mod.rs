@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use super::signals::Signals;
 use super::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
-use crate::cloakroom::Cloakroom;
+use crate::cloakroom::{Cloakroom, StartError};
 use crate::config::Config;
 use crate::operations::command;
 use crate::tokens::{self, Tokens};
@@ -37,7 +37,12 @@ pub(super) struct Serve {
 }
 
 impl Serve {
-    pub(super) async fn run(self) -> Result<(), Failure> {
+    pub(super) async fn run(mut self) -> Result<(), Failure> {
+        let places = std::mem::take(&mut self.file.places);
+        let refused = |error| match error {
+            StartError::Route(fault) => Failure::new(EXIT_USAGE, places.show(&fault)),
+            other => other.into(),
+        };
         let flags = &self.flags;
         let (announce, only_check) = (flags.announce, self.check_config);
         let (token_per_run, exit_with_parent) = (flags.token_per_run, flags.exit_with_parent);
@@ -48,7 +53,7 @@ impl Serve {
         let token = tokens.run_token().map(str::to_owned);
         let builder = Cloakroom::builder().config(config).tokens(tokens);
         if only_check {
-            return Ok(builder.check()?);
+            return builder.check().map_err(refused);
         }
         let mut signals = Signals::new().map_err(|error| {
             Failure::new(EXIT_FAILED, format!("cannot handle signals: {error}"))
@@ -60,7 +65,7 @@ impl Serve {
         };
         // This process has no children but commands.
         command::become_reaper();
-        let cloakroom = builder.start().await?;
+        let cloakroom = builder.start().await.map_err(refused)?;
         let announcement = Announcement::new(cloakroom.addresses(), token);
         let file = ServerFile::write(&data, &announcement);
         if let Err(error) = announcement.say(announce) {

@@ -13,6 +13,7 @@ use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderName};
 use http::request::Parts;
 use http::{Method, StatusCode};
 
+use super::dialects::custom::Routes;
 use super::problem::Problem;
 use crate::config::{Config, Origin, PublicUrl};
 use crate::faults;
@@ -25,6 +26,8 @@ pub(super) struct Guard {
     names: Vec<String>,
     public_url: Option<PublicUrl>,
     origins: Vec<Origin>,
+    /// The operator's own addresses.
+    routes: Routes,
     off: Option<Check>,
 }
 
@@ -71,6 +74,7 @@ impl Guard {
             names: config.hosts.iter().cloned().chain(public).collect(),
             public_url: config.public_url.clone(),
             origins: config.allow_origins.clone(),
+            routes: Routes::new(config.served_routes()),
             off: Check::planned(),
         }
     }

@@ -43,7 +43,7 @@ pub(super) fn site<'a>(guard: &Guard, facts: &Facts<'a>, host: &str) -> Result<S
     if !foreign_site && !foreign_origin {
         return Ok(Site::Own);
     }
-    if leads_to_a_page(facts.request) {
+    if leads_to_a_page(guard, facts.request) {
         return Ok(Site::Led);
     }
     Err(refusal())
@@ -96,11 +96,12 @@ fn is_own(guard: &Guard, origin: &str, host: &str) -> bool {
 }
 
 /// Whether the browser's window goes to the dashboard or to a download, which a link anywhere may lead to.
-fn leads_to_a_page(request: &Parts) -> bool {
+fn leads_to_a_page(guard: &Guard, request: &Parts) -> bool {
+    let path = request.uri.path();
     let headers = &request.headers;
     let into_a_window = matches!(only(headers, &SEC_FETCH_DEST), None | Some("document"));
     request.method == Method::GET
         && only(headers, &SEC_FETCH_MODE) == Some("navigate")
         && into_a_window
-        && route::is_page(request.uri.path())
+        && (route::is_page(path) || guard.routes.is_result(path))
 }

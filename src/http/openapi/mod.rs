@@ -5,6 +5,7 @@
 //! of them share is in [`components`].
 
 mod components;
+mod custom;
 mod deltaxml;
 mod dialects;
 mod routes;
@@ -13,6 +14,7 @@ mod submit;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
+use super::dialects::custom::Routes;
 use crate::config::Dialects;
 use crate::operations::Registry;
 
@@ -26,14 +28,22 @@ Everything but results is sent with `Cache-Control: no-store`.
 What is not HTTP/1.1 is answered `400`, a head that is too long `431` or `414`, each without a body.";
 
 /// The description, as it is sent; `base` is what every address begins with.
-pub(super) fn bytes(registry: &Registry, served: &Dialects, base: &str) -> Bytes {
-    document(registry, served, base).to_string().into()
+pub(super) fn bytes(
+    registry: &Registry,
+    served: &Dialects,
+    published: &Routes,
+    base: &str,
+) -> Bytes {
+    document(registry, served, published, base)
+        .to_string()
+        .into()
 }
 
-fn document(registry: &Registry, served: &Dialects, base: &str) -> Value {
+fn document(registry: &Registry, served: &Dialects, published: &Routes, base: &str) -> Value {
     let mut paths = routes::paths();
     let mut schemas = components::schemas();
     paths.extend(dialects::paths(served));
+    paths.extend(custom::paths(published, registry));
     schemas.extend(dialects::schemas(served));
     let mut tags = vec![
         json!({ "name": "operations", "description": "What a job can do, and the way to submit one." }),
@@ -42,6 +52,7 @@ fn document(registry: &Registry, served: &Dialects, base: &str) -> Value {
         json!({ "name": "server", "description": "The server itself." }),
     ];
     tags.extend(dialects::tags(served));
+    tags.extend(custom::tags(published));
     for (name, registered) in registry.iter() {
         let description = &registered.description;
         schemas.insert(submit::schema_name(name), submit::params(description));
@@ -127,8 +138,8 @@ fn replies(own: &[(&str, Value)], problems: &[u16]) -> Value {
 mod tests {
     use http::Method;
 
-    use super::super::dialects::{deltaxml, driveonweb, onedrive};
-    use super::super::route::{Route, route};
+    use super::super::dialects::{custom, deltaxml, driveonweb, onedrive};
+    use super::super::route::{self, Route};
     use super::document;
     use crate::config::Dialects;
     use crate::operations::Registry;
@@ -153,12 +164,22 @@ mod tests {
             Route::Driveonweb(call) => ("get", driveonweb(*call)),
             Route::Onedrive(call) => onedrive(&call.what),
             Route::Deltaxml(call) => return deltaxml(*call),
+            Route::Custom(call) => return custom(call),
             Route::Monitor(_) => ("get", "/monitor/{token}"),
             Route::MonitorEvents(_) => ("get", "/monitor/{token}/events"),
             Route::MonitorResult(_) => ("get", "/monitor/{token}/result"),
             Route::Session => ("post", "/session"),
         };
         (method, path.to_owned())
+    }
+
+    fn custom(call: &custom::Call) -> (&'static str, String) {
+        let (method, template) = match call.what {
+            custom::What::Submit => ("post", &call.of.submit),
+            custom::What::Status(_) => ("get", &call.of.status),
+            custom::What::Result(_) => ("get", &call.of.result),
+        };
+        (method, template.text().to_owned())
     }
 
     fn driveonweb(call: driveonweb::Call) -> &'static str {
@@ -205,11 +226,23 @@ mod tests {
     #[test]
     fn every_description_is_of_the_route_at_its_address() {
         let registry = Registry::built_in();
-        let document = document(&registry, &Dialects::all(), "/");
+        let published = custom::Routes::new(&[crate::config::Route {
+            operation: "zip".to_owned(),
+            submit: "/start".to_owned(),
+            status: "/state/{id}".to_owned(),
+            result: "/archive-{id}.zip".to_owned(),
+            words: crate::config::Words::default(),
+        }]);
+        let document = document(&registry, &Dialects::all(), &published, "/");
         let mut described = 0;
         for (path, item) in document["paths"].as_object().expect("paths") {
+            let id = if path.starts_with("/v1/") {
+                "01JD3QXYZ0000000000000000A"
+            } else {
+                "7"
+            };
             let address = path
-                .replace("{id}", "01JD3QXYZ0000000000000000A")
+                .replace("{id}", id)
                 .replace("{token}", "x")
                 .replace("{uuid}", "0192f5b2-0000-0000-0000-00000000000a")
                 .replace("{folder}", "7")
@@ -224,8 +257,10 @@ mod tests {
                 Method::PATCH,
             ] {
                 let name = method.as_str().to_ascii_lowercase();
-                let route = route(&method, &address, &Dialects::all()).ok();
-                let expected = route.as_ref().map(place);
+                let found = route::route(&method, &address, &Dialects::all());
+                let found =
+                    found.or_else(|miss| route::custom(miss, &method, &address, &published));
+                let expected = found.ok().as_ref().map(place);
                 let found = item[&name]
                     .is_object()
                     .then(|| (name.as_str(), path.clone()));
@@ -234,6 +269,6 @@ mod tests {
             }
         }
         // Two for each operation.
-        assert_eq!(described, 41 + 2 * registry.iter().count());
+        assert_eq!(described, 44 + 2 * registry.iter().count());
     }
 }

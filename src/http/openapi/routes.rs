@@ -321,15 +321,18 @@ fn session() -> Value {
 }
 
 fn monitor_result() -> Value {
-    let own = by_range();
+    let summary = "The result of a job by its link";
+    let call = result_call("getMonitorResult", "monitor", summary);
+    json!({ "parameters": [parameter("token")], "get": call })
+}
+
+/// A call for a result, which waits for nothing.
+pub(super) fn result_call(id: &str, tag: &str, summary: &str) -> Value {
     json!({
-        "parameters": [parameter("token")],
-        "get": {
-            "operationId": "getMonitorResult",
-            "tags": ["monitor"],
-            "summary": "The result of a job by its link",
-            "parameters": parameters(&["Range", "If-Range", "If-Match", "If-None-Match"]),
-            "responses": replies(&own, &[404, 412, 416, STORE]),
-        },
+        "operationId": id,
+        "tags": [tag],
+        "summary": summary,
+        "parameters": parameters(&["Range", "If-Range", "If-Match", "If-None-Match"]),
+        "responses": replies(&by_range(), &[404, 412, 416, STORE]),
     })
 }

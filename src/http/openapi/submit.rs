@@ -82,7 +82,7 @@ pub(super) fn path(operation: &Description) -> Value {
     })
 }
 
-fn body(operation: &Description) -> Value {
+pub(super) fn body(operation: &Description) -> Value {
     let form = |document: &dyn Fn(&Input) -> Value| form(operation, document);
     let path = |_: &Input| json!({ "type": "string", "format": "path" });
     // OpenAPI 3.1 would do without the format; the tools know a file by it.

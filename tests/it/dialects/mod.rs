@@ -1,5 +1,6 @@
 //! Other systems' clients: the exchanges that their descriptions show, request by request.
 
+mod custom;
 mod deltaxml;
 mod driveonweb;
 mod onedrive;

@@ -34,10 +34,15 @@ impl Fault {
 
     /// `FILE:LINE: what is wrong`.
     pub(super) fn show(&self, path: &Path, text: &str) -> String {
-        let before = text.as_bytes().iter().take(self.at.start);
-        let line = 1 + before.filter(|byte| **byte == b'\n').count();
+        let line = line(text, self.at.start);
         format!("{}:{line}: {}", path.display(), self.message)
     }
+}
+
+/// The line that a byte is in, from 1.
+pub(super) fn line(text: &str, at: usize) -> usize {
+    let before = text.as_bytes().iter().take(at);
+    1 + before.filter(|byte| **byte == b'\n').count()
 }
 
 impl From<toml::de::Error> for Fault {

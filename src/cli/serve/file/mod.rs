@@ -6,7 +6,7 @@ mod fault;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -15,6 +15,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::layers::{self, Values};
 use crate::config::{Callbacks, CommandSpec, Config, Limits, Route, Tuning};
+use crate::http::RouteFault;
 use crate::operations::{Command, Registry};
 use fault::Fault;
 
@@ -30,6 +31,31 @@ pub(in crate::cli) struct File {
     operations: BTreeMap<String, Tuning>,
     commands: BTreeMap<String, CommandSpec>,
     routes: Vec<Route>,
+    pub(super) places: RoutePlaces,
+}
+
+/// The lines of a table's keys.
+type Lines = BTreeMap<&'static str, usize>;
+
+/// Where a file says what of the operator's own addresses.
+#[derive(Default)]
+pub(super) struct RoutePlaces {
+    path: PathBuf,
+    lines: Vec<Lines>,
+}
+
+impl RoutePlaces {
+    /// `FILE:LINE: what is wrong`.
+    pub(super) fn show(&self, fault: &RouteFault) -> String {
+        let line = self
+            .lines
+            .get(fault.route)
+            .and_then(|keys| keys.get(fault.key));
+        match line {
+            Some(line) => format!("{}:{line}: {fault}", self.path.display()),
+            None => fault.to_string(),
+        }
+    }
 }
 
 impl File {
@@ -40,7 +66,10 @@ impl File {
     pub(super) fn read(path: &Path, flags: &clap::Command) -> Result<(Self, Values), String> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-        parse(&text, flags).map_err(|fault| fault.show(path, &text))
+        let parsed = parse(&text, flags);
+        let (mut file, values) = parsed.map_err(|fault| fault.show(path, &text))?;
+        path.clone_into(&mut file.places.path);
+        Ok((file, values))
     }
 
     /// Puts the sections into the settings.
@@ -65,7 +94,7 @@ fn parse(text: &str, flags: &clap::Command) -> Result<(File, Values), Fault> {
             "limits" => file.limits = section(value)?,
             "callbacks" => file.callbacks = section(value)?,
             "operations" => operations(value, &mut file)?,
-            "route" => file.routes = routes(value)?,
+            "route" => (file.routes, file.places.lines) = routes(value, text)?,
             name => {
                 let flag = layers::keys(flags)
                     .find(|key| *key == name)
@@ -208,13 +237,25 @@ fn tables(value: Value<'_>) -> Result<DeTable<'_>, Fault> {
     }
 }
 
-fn routes(value: Value<'_>) -> Result<Vec<Route>, Fault> {
+/// The operator's own addresses, and where in the file each of their keys is.
+fn routes(value: Value<'_>, text: &str) -> Result<(Vec<Route>, Vec<Lines>), Fault> {
     let at = value.span();
-    let routes: Vec<Route> = section(value)?;
-    if routes.is_empty() {
-        Ok(routes)
-    } else {
-        let reason = "this version serves no routes of an operator's own yet";
-        Err(Fault::new(at, format!("[[route]]: {reason}")))
+    let DeValue::Array(declared) = value.into_inner() else {
+        let message = "route: expected tables, each begun with [[route]]";
+        return Err(Fault::new(at, message.to_owned()));
+    };
+    let (mut routes, mut places) = (Vec::new(), Vec::new());
+    for one in declared {
+        let keys = ["operation", "submit", "status", "result", "words"];
+        let line = |key: &'static str| {
+            let at = place(&one, &[key.to_owned()], None);
+            (
+                key,
+                fault::line(text, at.unwrap_or_else(|| one.span()).start),
+            )
+        };
+        places.push(keys.map(line).into());
+        routes.push(section(one)?);
     }
+    Ok((routes, places))
 }
