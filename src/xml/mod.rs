@@ -30,7 +30,7 @@ pub use outline::{Element, outline};
 pub use paths::Rules;
 pub use versions::{Versions, check_versions};
 
-/// How many times longer than a document a delta may be that [`extract`] takes, limits being those of documents.
+/// How many times longer than a document a delta may be that [`extract()`] takes, limits being those of documents.
 pub const DELTA_LONGER: usize = delta::LONGER;
 
 /// What is bounded, and by how much. A document that is more is refused with [`Code::OverLimit`].
@@ -244,7 +244,7 @@ pub fn extract(
     extract::extract(delta, version, limits, watcher)
 }
 
-/// Makes a page for people of a delta: one HTML document that needs nothing else. The limits are as for [`extract`].
+/// Makes a page for people of a delta: one HTML document that needs nothing else. The limits are as for [`extract()`].
 ///
 /// # Errors
 /// [`Code::NotADelta`], and what is wrong with the delta as a document.
