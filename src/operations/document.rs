@@ -14,6 +14,7 @@ use super::result::open_output;
 use super::source::Source;
 use super::{Context, Description, Fault, Stop, walk};
 use crate::job::{BlobId, Failure, JobId, Output, Place};
+use crate::roots::Roots;
 use crate::store::BlobReader;
 
 /// A document, as params have it: a path or a URL, or an object that says where it is.
@@ -259,11 +260,32 @@ fn gone(id: &str) -> Failure {
 /// The jobs whose results are documents among params, each with where it stands there.
 pub(crate) fn source_jobs(params: &Value, description: &Description) -> Vec<(String, String)> {
     let mut jobs = Vec::new();
-    let mut look = |pointer: String, document: &Value| {
+    each(params, description, |pointer, document| {
         if let Ok(Tagged::Job { id }) = Tagged::deserialize(document) {
             jobs.push((pointer, id));
         }
-    };
+    });
+    jobs
+}
+
+/// Finds paths of documents that lead below no root.
+pub(super) fn misplaced(params: &Value, description: &Description, roots: &Roots) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    each(params, description, |pointer, document| {
+        let path = document.as_str().filter(|text| !is_url(text)).or_else(|| {
+            let is_file = document["type"] == "file";
+            document["path"].as_str().filter(|_| is_file)
+        });
+        if let Some(Err(refusal)) = path.map(|path| roots.locate(path)) {
+            let detail = refusal.to_string();
+            faults.push(Fault { pointer, detail });
+        }
+    });
+    faults
+}
+
+/// Looks at every document among params, with where it stands there.
+fn each(params: &Value, description: &Description, mut look: impl FnMut(String, &Value)) {
     for (name, value) in params.as_object().into_iter().flatten() {
         if !description.inputs.contains_key(name) {
             continue;
@@ -277,7 +299,6 @@ pub(crate) fn source_jobs(params: &Value, description: &Description) -> Vec<(Str
             one => look(format!("#/{name}"), one),
         }
     }
-    jobs
 }
 
 /// Whether a text is meant as a URL: no path begins so.

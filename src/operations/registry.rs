@@ -57,6 +57,7 @@ impl Registered {
             .collect();
         let faults = if faults.is_empty() {
             let mut faults = outside.check(params, &self.description);
+            faults.extend(document::misplaced(params, &self.description, roots));
             faults.extend(
                 self.operation
                     .check(params, roots)

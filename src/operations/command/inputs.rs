@@ -10,7 +10,6 @@ use serde_json::Value;
 use super::declaration::Plan;
 use super::work::{Work, make_private};
 use crate::operations::{Context, Document, Fault, Stop, is_url};
-use crate::roots::Roots;
 
 /// Between two looks whether to stop, in bytes.
 const PIECE_BYTES: u64 = 8 << 20;
@@ -34,8 +33,8 @@ fn documents(value: &Value) -> &[Value] {
     }
 }
 
-/// Finds what is wrong with documents before anything is read.
-pub(super) fn check(plan: &Plan, params: &Value, roots: &Roots) -> Vec<Fault> {
+/// Finds documents of types that are not wanted, before anything is read.
+pub(super) fn check(plan: &Plan, params: &Value) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (name, input) in &plan.spec.inputs {
         let value = &params[name];
@@ -44,16 +43,7 @@ pub(super) fn check(plan: &Plan, params: &Value, roots: &Roots) -> Vec<Fault> {
                 Value::Array(_) => format!("#/{name}/{at}"),
                 _ => format!("#/{name}"),
             };
-            let path = document.as_str().filter(|text| !is_url(text)).or_else(|| {
-                let is_file = document["type"] == "file";
-                document["path"].as_str().filter(|_| is_file)
-            });
-            if let Some(Err(refusal)) = path.map(|path| roots.locate(path)) {
-                faults.push(Fault {
-                    pointer,
-                    detail: refusal.to_string(),
-                });
-            } else if let Some(media_type) = document["mediaType"].as_str()
+            if let Some(media_type) = document["mediaType"].as_str()
                 && !takes(&input.media_types, media_type)
             {
                 let detail = format!(
