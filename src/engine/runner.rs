@@ -19,7 +19,7 @@ use super::live::Live;
 use super::workers::Workers;
 use crate::config::Limits;
 use crate::faults;
-use crate::job::{Event, Failure, Job, Seq};
+use crate::job::{Event, Failure, Job, Progress, Seq};
 use crate::operations::{
     Context, Cores, Log, Outside, ProgressSink, Reason, Registry, Shared, Signal, Stop,
     check_output, discard_output,
@@ -59,16 +59,30 @@ pub(super) struct Runner {
     logs: Mutex<HashMap<Seq, Arc<Log>>>,
     /// How many attempts are under way.
     under_way: watch::Sender<usize>,
-    progress: Arc<Notify>,
+    progress: Arc<News>,
 }
 
 /// Wakes the task that shows progress.
-struct Wake(Arc<Notify>);
+struct Wake(Arc<News>);
 
 impl ProgressSink for Wake {
     fn changed(&self) {
-        self.0.notify_one();
+        self.0.changed.notify_one();
     }
+
+    fn turned(&self) {
+        self.0.turned.notify_one();
+        self.0.changed.notify_one();
+    }
+}
+
+/// What the task is woken by that shows progress.
+#[derive(Default)]
+struct News {
+    /// There is some.
+    changed: Notify,
+    /// Some that does not wait.
+    turned: Notify,
 }
 
 impl Runner {
@@ -183,7 +197,7 @@ impl Runner {
     /// Shows progress whenever there is some. Runs until it is dropped.
     pub(super) async fn show_progress(&self) {
         loop {
-            self.progress.notified().await;
+            self.progress.changed.notified().await;
             for (seq, running) in self.running.lock().iter() {
                 let Some(progress) = running
                     .context
@@ -201,7 +215,10 @@ impl Runner {
                     self.store().leave_progress(*seq, running.attempt, progress);
                 }
             }
-            tokio::time::sleep(PROGRESS_PERIOD).await;
+            tokio::select! {
+                () = tokio::time::sleep(PROGRESS_PERIOD) => {}
+                () = self.progress.turned.notified() => {}
+            }
         }
     }
 
@@ -222,7 +239,10 @@ impl Runner {
             .map_or(job.version, |(_, shown)| shown.version);
         let progress = running
             .and_then(|running| running.context)
-            .map(|context| context.progress())
+            .map(|context| Progress {
+                saving: false,
+                ..context.progress()
+            })
             .unwrap_or_default();
         let written = self.log(job.seq).unwrap_or_default();
         let log = self.store_log(&written);
@@ -350,7 +370,6 @@ impl Runner {
                 check_output(&context, path)?;
             }
             let product = registered.operation.run(&context)?;
-            context.saving();
             product.place(&context)
         };
         let ended = match catch_unwind(AssertUnwindSafe(work)) {

@@ -88,6 +88,7 @@ impl Operation for Compare {
         };
         let delta = work.compute(|watcher| versions.compare(form, params.moves, watcher))?;
         context.phase("Output processing in progress");
+        context.turn();
         let stage = format!("Output, {}", changes(delta.counts.changes));
         let stem = markup::stem(&params.b).or(markup::stem(&params.a));
         let name = stem.map_or_else(|| "delta".into(), |stem| format!("{stem}-delta"));

@@ -64,16 +64,23 @@ impl Signal {
     }
 }
 
+/// How often progress of an attempt is shown at once; after that it is shown now and then.
+const TURNS: u32 = 32;
+
 /// Whoever shows progress. Told that there is some; asks for it when it has time.
 pub(crate) trait ProgressSink: Send + Sync {
     /// There is progress that was not asked for yet.
     fn changed(&self);
+
+    /// The same, and it is worth being shown at once: the work has turned to something else.
+    fn turned(&self);
 }
 
 #[derive(Debug, Default)]
 struct Meter {
     progress: Progress,
     fresh: bool,
+    turns: u32,
 }
 
 /// Who intends something.
@@ -342,6 +349,16 @@ impl Context {
     /// Says that the work is done, and that what came of it is being stored.
     pub fn saving(&self) {
         self.update(|progress| progress.saving = true);
+    }
+
+    /// Says that what was said last is worth being shown at once: the work has turned to something else, and will be
+    /// at it for a while. For work of which little is done at the same time; after some dozen times it is as any other.
+    pub fn turn(&self) {
+        let mut meter = self.meter.lock();
+        meter.turns += 1;
+        if meter.fresh && meter.turns <= TURNS {
+            self.sink.turned();
+        }
     }
 
     /// The latest progress if nobody has asked for it yet; for the engine.

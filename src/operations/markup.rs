@@ -1,6 +1,6 @@
 //! What the operations on XML documents share: getting them, showing progress, stopping, handing out what came of it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{Read, Write};
 
 use serde_json::json;
@@ -38,6 +38,8 @@ pub(super) struct Work<'c> {
     most: u64,
     /// The core that is being kept busy.
     permit: RefCell<Option<Permit<'c>>>,
+    /// How much was done so far: what came of it may be read again.
+    done: Cell<u64>,
 }
 
 /// Of all the work, reading is this much, in thousandths; handing over what came of it is the last tenth.
@@ -52,6 +54,7 @@ impl<'c> Work<'c> {
             names,
             most: context.document_bytes(),
             permit: RefCell::default(),
+            done: Cell::default(),
         }
     }
 
@@ -85,6 +88,7 @@ impl<'c> Work<'c> {
             .stage(&self.names[number], number as u64 + 1, self.steps());
         self.context
             .done(READING * number as u64 / self.inputs(), ALL);
+        self.context.turn();
         let most = self.most;
         let mut opened = document.open(self.context)?;
         let mut bytes = Vec::new();
@@ -104,6 +108,7 @@ impl<'c> Work<'c> {
     /// Says that the documents are now put together.
     pub(super) fn begin(&self, name: &str) {
         self.context.stage(name, self.inputs() + 1, self.steps());
+        self.context.turn();
     }
 
     /// Computes on one of the machine's cores.
@@ -127,6 +132,7 @@ impl<'c> Work<'c> {
     ) -> Result<Product, Stop> {
         self.context.stage(stage, self.steps(), self.steps());
         self.context.saving();
+        self.context.turn();
         let mut result = self.context.result(media_type, filename);
         let total = text.len() as u64;
         let mut done = 0;
@@ -138,6 +144,17 @@ impl<'c> Work<'c> {
                 .done(COMPARED + (ALL - COMPARED) * done / total.max(1), ALL);
         }
         result.finish()
+    }
+
+    /// As [`Work::hand_over`], with every element of the document on a line of its own.
+    pub(super) fn hand_over_indented(
+        &self,
+        delta: Delta,
+        stage: &str,
+        filename: &str,
+    ) -> Result<Product, Stop> {
+        let indented = self.compute(|watcher| xml::indent(delta.xml, &unlimited(), watcher))?;
+        self.hand_over(&indented, stage, MEDIA_TYPE, filename)
     }
 
     /// Hands over a page for people, made of a delta.
@@ -173,7 +190,8 @@ impl Watcher for Work<'_> {
             Step::Reading(number) => (READING * number as u64 + share(READING)) / self.inputs(),
             Step::Comparing => READING + share(COMPARED - READING),
         };
-        self.context.done(done, ALL);
+        self.done.set(done.max(self.done.get()));
+        self.context.done(self.done.get(), ALL);
         let goes_on = self.context.check().is_ok();
         if goes_on {
             *self.permit.borrow_mut() = Some(self.context.cores().acquire());

@@ -27,6 +27,9 @@ struct MergeParams {
     /// Every version with marks, or every change with marks only where versions contradict each other; or a page for people.
     #[serde(default)]
     format: Format,
+    /// Put every element on a line of its own, where that makes no difference but in white space.
+    #[serde(default)]
+    indent: bool,
     #[serde(flatten)]
     matching: Matching,
 }
@@ -62,13 +65,11 @@ struct Named {
 impl<'de> Deserialize<'de> for Named {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut value = Value::deserialize(deserializer)?;
-        // Of an upload, the name is what its file is called.
-        let own = match value.as_object_mut() {
-            Some(members) if members.get("type").is_none_or(|kind| kind != "upload") => {
-                members.remove("name")
-            }
-            _ => None,
-        };
+        let own = value.as_object_mut().and_then(|members| {
+            // Of an upload, the name is what its file is called.
+            let is_upload = members.get("type").is_some_and(|kind| kind == "upload");
+            members.remove(if is_upload { "version" } else { "name" })
+        });
         let document = Document::deserialize(value).map_err(D::Error::custom)?;
         let name = match own {
             Some(name) => name.as_str().unwrap_or_default().to_owned(),
@@ -87,10 +88,13 @@ impl JsonSchema for Named {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut document = Document::json_schema(generator).to_value();
         for kind in document["anyOf"].as_array_mut().into_iter().flatten() {
-            if kind["type"] == "object" && kind["properties"]["type"]["const"] != "upload" {
-                kind["properties"]["name"] =
-                    json!({ "type": "string", "minLength": 1, "maxLength": 256 });
-            }
+            let member = match kind["properties"]["type"]["const"].as_str() {
+                None => continue,
+                Some("upload") => "version",
+                Some(_) => "name",
+            };
+            kind["properties"][member] =
+                json!({ "type": "string", "minLength": 1, "maxLength": 256 });
         }
         json_schema!({
             "description": "A version of the document: as a document, with its name in marks.",
@@ -179,6 +183,10 @@ impl Operation for Merge {
         if params.format == Format::Html {
             return work.hand_over_page(delta, &stage, &name);
         }
-        work.hand_over(&delta.xml, &stage, MEDIA_TYPE, &format!("{name}.xml"))
+        let filename = format!("{name}.xml");
+        if params.indent {
+            return work.hand_over_indented(delta, &stage, &filename);
+        }
+        work.hand_over(&delta.xml, &stage, MEDIA_TYPE, &filename)
     }
 }

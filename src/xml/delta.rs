@@ -19,7 +19,7 @@ const DEEPER: usize = 3;
 const FACTS: usize = 8;
 
 /// What a delta may have of documents that have no more than this.
-fn of_delta(limits: &Limits) -> Limits {
+pub(super) fn of_delta(limits: &Limits) -> Limits {
     Limits {
         bytes: limits.bytes.saturating_mul(LONGER),
         depth: limits.depth.saturating_add(DEEPER),

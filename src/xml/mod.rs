@@ -10,6 +10,7 @@ mod entities;
 mod error;
 mod extract;
 mod hashes;
+mod indent;
 mod merge;
 mod names;
 mod outline;
@@ -242,6 +243,14 @@ pub fn extract(
     watcher: &dyn Watcher,
 ) -> Result<String, Error> {
     extract::extract(delta, version, limits, watcher)
+}
+
+/// Puts every element of a document on a line of its own, where that makes no difference but in white space.
+///
+/// # Errors
+/// What is wrong with the document.
+pub fn indent(document: String, limits: &Limits, watcher: &dyn Watcher) -> Result<String, Error> {
+    indent::indent(document.into(), limits, watcher)
 }
 
 /// Makes a page for people of a delta: one HTML document that needs nothing else. The limits are as for [`extract()`].

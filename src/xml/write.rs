@@ -184,7 +184,8 @@ impl Writer {
         }
     }
 
-    fn start(&mut self, tree: &Tree, node: u32, name: NameId, marks: &str) {
+    /// The start tag of an element, but for its end; `marks` are more attributes for it.
+    pub(crate) fn start(&mut self, tree: &Tree, node: u32, name: NameId, marks: &str) {
         self.text.push('<');
         self.names.write(&mut self.text, name);
         self.enter(tree.node(node).scope);
