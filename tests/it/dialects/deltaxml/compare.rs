@@ -7,10 +7,11 @@ use super::{
 };
 use crate::harness::{Client, Site};
 
-const OLD: &[u8] = b"<r><p>The quick fox</p></r>";
-const NEW: &[u8] = b"<r><p>The slow fox</p></r>";
+pub(super) const OLD: &[u8] = b"<r><p>The quick fox</p></r>";
+pub(super) const NEW: &[u8] = b"<r><p>The slow fox</p></r>";
 
-fn request(a: &str, b: &str, more: &str) -> String {
+/// A request in XML; what does not begin with a slash is a URL.
+pub(super) fn request(a: &str, b: &str, more: &str) -> String {
     let kind = |at: &str| if at.starts_with('/') { "file" } else { "http" };
     let place = |at: &str| match kind(at) {
         "file" => format!("<path>{at}</path>"),
@@ -27,7 +28,8 @@ fn request(a: &str, b: &str, more: &str) -> String {
     )
 }
 
-fn begin(client: Client, body: &str) -> (String, String) {
+/// Begins a comparison that nobody waits for; gives the job's path, and the answer.
+pub(super) fn begin(client: Client, body: &str) -> (String, String) {
     let path = format!("{COMPARE}/compare");
     let accepted = ask(client, "POST", &path, &AS_XML, body, 202);
     assert_eq!(accepted.header("content-type"), "application/xml");

@@ -1,6 +1,11 @@
 //! DeltaXML's XML Data Compare and XML Merge.
 
 mod compare;
+mod merge;
+mod refused;
+mod states;
+mod waited;
+mod wishes;
 
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -10,6 +15,7 @@ use crate::harness::{Client, Reply, wait_for};
 use crate::origin::{Origin, reply};
 
 const COMPARE: &str = "/api/xml-data-compare/v1";
+const MERGE: &str = "/api/xmlmerge/v1";
 
 /// A server of documents that are held back until they are let go, each by its path.
 struct Held {
@@ -70,6 +76,20 @@ fn ask(
 
 const AS_XML: [(&str, &str); 1] = [("content-type", "application/xml")];
 const AS_JSON: [(&str, &str); 1] = [("content-type", "application/json")];
+
+/// The head and the body of a form. A part is its head's parameters, its type if it has one, and its content.
+fn form(parts: &[(&str, &str, &str)]) -> ([(&'static str, &'static str); 1], String) {
+    let mut body = String::new();
+    for (parameters, media_type, content) in parts {
+        body += &format!("--boundary\r\nContent-Disposition: form-data; {parameters}\r\n");
+        if !media_type.is_empty() {
+            body += &format!("Content-Type: {media_type}\r\n");
+        }
+        body += &format!("\r\n{content}\r\n");
+    }
+    let headers = [("content-type", "multipart/form-data; boundary=boundary")];
+    (headers, body + "--boundary--\r\n")
+}
 
 fn text(reply: &Reply) -> String {
     String::from_utf8(reply.body.clone()).expect("UTF-8")

@@ -1,0 +1,272 @@
+//! What is refused, in the words of each product and in the way that the client prefers.
+
+use serde_json::{Value, json};
+
+use super::{AS_JSON, AS_XML, COMPARE, MERGE, ask, form, is_time, is_uuid, tagged, text};
+use crate::harness::{Client, Site};
+
+/// Whether a reply is an error of the product that `path` belongs to.
+fn check(path: &str, reply: &super::Reply) {
+    let is_merge = path.starts_with(MERGE);
+    let name = if is_merge { "Error" } else { "error" };
+    let [message, id, code] = ["Message", "Id", "Code"].map(|part| format!("{name}{part}"));
+    let body = text(reply);
+    if reply.header("content-type") == "application/json" {
+        let error = reply.json();
+        assert_eq!(error[&code], reply.status, "{path}: {body}");
+        assert!(is_uuid(error[&id].as_str().expect("an id")), "{body}");
+        assert!(
+            is_time(error["timestamp"].as_str().expect("a time")),
+            "{body}"
+        );
+        assert!(
+            !error[&message].as_str().expect("a message").is_empty(),
+            "{body}"
+        );
+        assert_eq!(error.as_object().expect("an object").len(), 4, "{body}");
+    } else {
+        assert_eq!(reply.header("content-type"), "application/xml");
+        let (id, at) = (tagged(&body, &id), tagged(&body, "timestamp"));
+        assert!(is_uuid(id) && is_time(at), "{path}: {body}");
+        let expected = format!(
+            "<{name}>\n    <{message}>{}</{message}>\n    <{name}Id>{id}</{name}Id>\n    <{code}>{}</{code}>\n    \
+             <timestamp>{at}</timestamp>\n</{name}>\n",
+            tagged(&body, &message),
+            reply.status,
+        );
+        assert_eq!(body, expected, "{path}");
+    }
+}
+
+fn refused(
+    client: Client,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+    status: u16,
+) -> super::Reply {
+    let reply = ask(client, method, path, headers, body, status);
+    check(path, &reply);
+    reply
+}
+
+#[test]
+fn what_cannot_be_understood_is_a_bad_request() {
+    let site = Site::new();
+    site.write("a.xml", b"<r/>");
+    let server = site.serve();
+    let client = server.client();
+    let compare = format!("{COMPARE}/compare");
+    let merge = format!("{MERGE}/types/concurrent");
+    let deep = |name: &str| "<x>".repeat(1000) + name + &"</x>".repeat(1000);
+    let a = "<input-a><path>/docs/a.xml</path></input-a>";
+    for body in [
+        "",
+        "x",
+        "<compare>",
+        "<compare/>",
+        "<other/>",
+        "<!DOCTYPE compare [<!ENTITY x 'y'>]><compare>&x;</compare>",
+        &format!("<compare>{}</compare>", deep("")),
+        &format!("<compare>{a}</compare>"),
+        &format!("<compare>{a}<input-b/></compare>"),
+        &format!("<compare>{a}<input-b type='ftp'><uri>ftp://x</uri></input-b></compare>"),
+        &format!("<compare>{a}<input-b type='file'><uri>/docs/a.xml</uri></input-b></compare>"),
+        &format!("<compare>{a}<input-b><path>/elsewhere/a.xml</path></input-b></compare>"),
+        &format!("<compare>{a}<input-b><path>/docs/../a.xml</path></input-b><async/></compare>"),
+        &format!(
+            "<compare>{a}{}<async>maybe</async></compare>",
+            a.replace("-a", "-b")
+        ),
+        &format!(
+            "<compare>{a}{}<async><keepResult>x</keepResult></async></compare>",
+            a.replace("-a", "-b")
+        ),
+        &format!(
+            "<compare>{a}{}<async><callback>nowhere</callback></async></compare>",
+            a.replace("-a", "-b")
+        ),
+        &format!(
+            "<compare>{a}{}<async><output type='http'/></async></compare>",
+            a.replace("-a", "-b")
+        ),
+        &format!(
+            "<compare>{a}{}<configuration><words>x</words></configuration></compare>",
+            a.replace("-a", "-b")
+        ),
+    ] {
+        refused(client, "POST", &compare, &AS_XML, body, 400);
+    }
+    let deep = "[".repeat(10_000);
+    for body in [
+        "",
+        "x",
+        "[]",
+        "null",
+        "1",
+        "\"x\"",
+        "{}",
+        &deep,
+        r#"{"input-a":1,"input-b":2}"#,
+        r#"{"input-a":{"type":"upload","name":"x","size":1,"mediaType":"x","blob":1},"input-b":"/docs/a.xml"}"#,
+        r#"{"input-a":"/docs/a.xml","input-b":"/docs/a.xml","async":1}"#,
+        r#"{"input-a":"/docs/a.xml","input-b":"/docs/a.xml","async":[]}"#,
+        r#"{"input-a":"/docs/a.xml","input-b":"/docs/a.xml","async":{"output":[]}}"#,
+        r#"{"input-a":"http://10.0.0.1:99999/","input-b":"/docs/a.xml"}"#,
+        r#"{"input-a":{"type":"job","id":"x"},"input-b":"/docs/a.xml"}"#,
+    ] {
+        refused(client, "POST", &compare, &AS_JSON, body, 400);
+    }
+    for body in [
+        json!({}),
+        json!({ "Versions": [] }),
+        json!({ "Versions": "x" }),
+        json!({ "Versions": [1, 2] }),
+        json!({ "Versions": [{ "type": "file", "Path": "/docs/a.xml" }] }),
+        json!({ "Versions": [{ "type": "file", "name": "a", "Path": "/docs/a.xml" }] }),
+        json!({ "Versions": vec![json!({ "type": "file", "name": "a", "Path": "/docs/a.xml" }); 2] }),
+    ] {
+        refused(client, "POST", &merge, &AS_JSON, &body.to_string(), 400);
+    }
+    let (headers, body) = form(&[("name=\"inputA\"", "", "/docs/a.xml")]);
+    refused(client, "POST", &compare, &headers, &body, 400);
+    refused(
+        client,
+        "POST",
+        &compare,
+        &headers,
+        &body[..body.len() - 20],
+        400,
+    );
+    refused(client, "POST", &compare, &headers, "", 400);
+    let (headers, body) = form(&[("filename=\"x\"", "", "x")]);
+    refused(client, "POST", &compare, &headers, &body, 400);
+    let jobs = client.get("/v1/jobs", 200).json();
+    assert_eq!(jobs["jobs"], json!([]), "none of them was taken on");
+    server.stop();
+    site.check_tables();
+}
+
+#[test]
+fn every_refusal_has_its_status_and_the_shape_of_the_product() {
+    let site = Site::new();
+    let server = site.serve();
+    let client = server.client();
+    for prefix in [COMPARE, MERGE] {
+        let id = "0192f5b2-0000-0000-0000-00000000000a";
+        let job = format!("{prefix}/jobs/{id}");
+        for accept in ["application/json", "application/xml", "*/*"] {
+            let headers = [("accept", accept)];
+            let lost = refused(client, "GET", &job, &headers, "", 404);
+            let expected = if accept == "application/json" {
+                accept
+            } else {
+                "application/xml"
+            };
+            assert_eq!(lost.header("content-type"), expected);
+            refused(
+                client,
+                "GET",
+                &format!("{prefix}/downloads/{id}"),
+                &headers,
+                "",
+                404,
+            );
+            refused(client, "DELETE", &job, &headers, "", 404);
+            refused(
+                client,
+                "GET",
+                &format!("{prefix}/nothing"),
+                &headers,
+                "",
+                404,
+            );
+            refused(client, "GET", prefix, &headers, "", 404);
+            let wrong = refused(client, "PUT", &job, &headers, "", 405);
+            assert_eq!(wrong.header("allow"), "GET, HEAD, DELETE, OPTIONS");
+            let stranger = [headers[0], ("origin", "http://evil.test")];
+            refused(client, "DELETE", &job, &stranger, "", 403);
+            let host = [headers[0], ("host", "evil.test")];
+            refused(client, "GET", &job, &host, "", 421);
+        }
+        let work = match prefix {
+            COMPARE => format!("{prefix}/compare"),
+            _ => format!("{prefix}/types/threeway"),
+        };
+        let wrong = refused(client, "GET", &work, &[], "", 405);
+        assert_eq!(wrong.header("allow"), "POST, OPTIONS");
+        refused(client, "POST", &work, &[], "<compare/>", 415);
+        refused(
+            client,
+            "POST",
+            &work,
+            &[("content-type", "text/csv")],
+            "a,b",
+            415,
+        );
+        let packed = [AS_JSON[0], ("content-encoding", "gzip")];
+        let reply = refused(client, "POST", &work, &packed, "x", 415);
+        assert_eq!(reply.header("content-type"), "application/json");
+        let stranger = [AS_XML[0], ("sec-fetch-site", "cross-site")];
+        refused(client, "POST", &work, &stranger, "<compare/>", 403);
+        let long = format!("{{\"x\":\"{}\"}}", "x".repeat(1 << 20));
+        refused(client, "POST", &work, &AS_JSON, &long, 413);
+        let options = ask(client, "OPTIONS", &job, &[], "", 204);
+        assert_eq!(options.header("allow"), "GET, HEAD, DELETE, OPTIONS");
+        let head = ask(client, "HEAD", &job, &[], "", 404);
+        assert!(head.body.is_empty());
+    }
+    server.stop();
+}
+
+#[test]
+fn jobs_belong_to_whoever_submitted_them() {
+    let site = Site::new();
+    let (anna, ben) = (site.token("anna", &[]), site.token("ben", &[]));
+    let server = site.serve();
+    let client = server.client();
+    let body = json!({ "input-a": "<a/>", "input-b": "<a/>", "async": true }).to_string();
+    let path = format!("{COMPARE}/compare");
+    let nobody = refused(client, "POST", &path, &AS_JSON, &body, 401);
+    assert_eq!(nobody.header("www-authenticate"), "Bearer");
+    let headers = [AS_JSON[0], ("authorization", &*anna)];
+    let job = super::path_of(&ask(client, "POST", &path, &headers, &body, 202));
+    refused(client, "GET", &job, &[], "", 401);
+    ask(client, "GET", &job, &[("authorization", &*anna)], "", 200);
+    let other = [("authorization", &*ben), ("accept", "application/json")];
+    refused(client, "GET", &job, &other, "", 404);
+    refused(client, "DELETE", &job, &other, "", 404);
+    refused(
+        client,
+        "GET",
+        &job.replace("/jobs/", "/downloads/"),
+        &other,
+        "",
+        404,
+    );
+    // Who waits is known as well.
+    let body = body.replace("true", "false");
+    ask(client, "POST", &path, &headers, &body, 200);
+    server.stop();
+}
+
+#[test]
+fn a_full_queue_is_told_in_the_same_words() {
+    let site = Site::new();
+    let server = site.serve_configured("[limits]\nqueue = 1\n");
+    let client = server.client();
+    let held = super::Held::new(b"<r/>");
+    let body = json!({ "input-a": held.url("/a.xml"), "input-b": "<r/>", "async": {} }).to_string();
+    let path = format!("{COMPARE}/compare");
+    ask(client, "POST", &path, &AS_JSON, &body, 202);
+    held.asked("/a.xml");
+    ask(client, "POST", &path, &AS_JSON, &body, 202);
+    let full = refused(client, "POST", &path, &AS_JSON, &body, 503);
+    assert_eq!(full.header("retry-after"), "5");
+    let jobs = client.get("/v1/jobs", 200).json();
+    let waiting: &Value = &jobs["jobs"][0]["status"];
+    assert_eq!(waiting, "queued");
+    held.let_go("/a.xml");
+    server.stop();
+}

@@ -1,0 +1,175 @@
+//! Whoever waits for a result gets it, and leaves no job behind.
+
+use std::io::Write;
+use std::net::TcpStream;
+
+use serde_json::{Value, json};
+
+use super::{AS_JSON, AS_XML, COMPARE, Held, MERGE, ask, form, text};
+use crate::harness::{Client, Server, Site, incompressible, wait_for};
+
+fn jobs(client: Client) -> Vec<Value> {
+    let jobs = client.get("/v1/jobs", 200).json();
+    jobs["jobs"].as_array().expect("jobs").clone()
+}
+
+fn compare(client: Client, a: &str, b: &str, expected: u16) -> super::Reply {
+    let body = json!({ "input-a": a, "inputB": b, "async": false }).to_string();
+    ask(
+        client,
+        "POST",
+        &format!("{COMPARE}/compare"),
+        &AS_JSON,
+        &body,
+        expected,
+    )
+}
+
+#[test]
+fn the_result_is_the_answer_and_the_job_is_gone_with_it() {
+    let site = Site::new();
+    let mut long = String::new();
+    for byte in incompressible(40 << 10) {
+        long += &format!("<b n='{byte}'/>");
+    }
+    site.write("a.xml", b"<r><a>one</a></r>");
+    site.write("b.xml", b"<r><a>two</a></r>");
+    site.write("long.xml", format!("<r>{long}</r>").as_bytes());
+    let server = site.serve();
+    let client = server.client();
+    let delta = compare(client, "/docs/a.xml", "/docs/b.xml", 200);
+    assert_eq!(jobs(client), [Value::Null; 0]);
+    assert_eq!(delta.header("content-type"), "application/xml");
+    assert!(text(&delta).contains("deltaxml:content-type=\"full-context\""));
+    let xml = "<compare><input-a><path>/docs/a.xml</path></input-a><input-b><path>/docs/long.xml</path></input-b></compare>";
+    let path = format!("{COMPARE}/compare");
+    let delta = ask(client, "POST", &path, &AS_XML, xml, 200);
+    assert_eq!(jobs(client), [Value::Null; 0]);
+    // More than a chunk of the store.
+    assert!(delta.body.len() > 1 << 20 && text(&delta).ends_with("</r>\n"));
+
+    let (headers, body) = form(&[
+        ("name=\"base\"", "", "/docs/a.xml"),
+        ("name=\"anna\"", "", "<r><a>two</a></r>"),
+        (
+            "name=\"ben\"; filename=\"x.xml\"",
+            "application/xml",
+            "<r><a>three</a></r>",
+        ),
+        ("name=\"AsyncOutput\"", "", "/docs/out.xml"),
+        ("name=\"Indent\"", "", "true"),
+    ]);
+    let path = format!("{MERGE}/types/concurrent");
+    let merged = text(&ask(client, "POST", &path, &headers, &body, 200));
+    assert!(
+        merged.contains("deltaxml:version-order=\"base, anna, ben\""),
+        "{merged}"
+    );
+    assert!(merged.contains("\n  <a deltaxml:deltaV2="), "{merged}");
+    assert_eq!(jobs(client), [Value::Null; 0]);
+    assert!(
+        !site.docs().join("out.xml").exists(),
+        "without Async it means nothing"
+    );
+    server.stop();
+    site.check_tables();
+}
+
+#[test]
+fn a_failure_is_a_bad_request_and_leaves_nothing() {
+    let site = Site::new();
+    site.write("a.xml", b"<r>");
+    site.write("b.xml", b"<s/>");
+    let server = site.serve();
+    let client = server.client();
+    let error = compare(client, "/docs/a.xml", "/docs/b.xml", 400).json();
+    assert_eq!(error["errorCode"], 400);
+    let message = error["errorMessage"].as_str().expect("a message");
+    assert!(message.starts_with("inputA: "), "{message}");
+    compare(client, "/docs/missing.xml", "/docs/b.xml", 400);
+    wait_for("an empty list", || jobs(client).is_empty().then_some(()));
+    server.stop();
+}
+
+/// Begins to wait for a comparison that does not end.
+fn wait(server: &Server, held: &Held) -> TcpStream {
+    let before = held.origin.asked().len();
+    let body = json!({ "input-a": held.url("/a.xml"), "input-b": "/docs/b.xml" }).to_string();
+    let mut stream = TcpStream::connect(server.address()).expect("a connection");
+    let request = format!(
+        "POST {COMPARE}/compare HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        server.address(),
+        body.len(),
+    );
+    stream.write_all(request.as_bytes()).expect("it is sent");
+    wait_for("the job at work", || {
+        (held.origin.asked().len() > before).then_some(())
+    });
+    stream
+}
+
+#[test]
+fn who_hangs_up_stops_the_job() {
+    let site = Site::new();
+    let server = site.serve();
+    let client = server.client();
+    let held = Held::new(b"<r/>");
+    let stream = wait(&server, &held);
+    let running = jobs(client);
+    assert_eq!(running.len(), 1);
+    assert_eq!(running[0]["status"], "running");
+    // The next one waits for it in the queue, and goes from there.
+    let body = json!({ "input-a": "<a/>", "input-b": "<a/>" }).to_string();
+    let mut queued = TcpStream::connect(server.address()).expect("a connection");
+    let request = format!(
+        "POST {COMPARE}/compare HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        server.address(),
+        body.len(),
+    );
+    queued.write_all(request.as_bytes()).expect("it is sent");
+    wait_for("both", || (jobs(client).len() == 2).then_some(()));
+    drop(queued);
+    wait_for("one", || (jobs(client).len() == 1).then_some(()));
+    drop(stream);
+    wait_for("none", || jobs(client).is_empty().then_some(()));
+    server.stop();
+    site.check_tables();
+}
+
+#[test]
+fn who_waits_is_told_that_somebody_else_has_canceled() {
+    let site = Site::new();
+    let server = site.serve();
+    let client = server.client();
+    let held = Held::new(b"<r/>");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| compare(client, &held.url("/a.xml"), "/docs/b.xml", 409));
+        held.asked("/a.xml");
+        let id = jobs(client)[0]["id"].as_str().expect("an id").to_owned();
+        let canceled = client.try_ask("POST", &format!("/v1/jobs/{id}/cancel"), &[], b"");
+        assert!(matches!(canceled.expect("a reply").status, 200 | 202));
+        let error = waiting.join().expect("an answer").json();
+        assert_eq!(error["errorMessage"], "The job was canceled meanwhile.");
+    });
+    wait_for("none", || jobs(client).is_empty().then_some(()));
+    server.stop();
+}
+
+#[test]
+fn a_job_that_somebody_waited_for_goes_with_the_server() {
+    let site = Site::new();
+    let held = Held::new(b"<r/>");
+    let server = site.serve();
+    let stream = wait(&server, &held);
+    server.kill();
+    drop(stream);
+    let server = site.serve();
+    assert_eq!(jobs(server.client()), [Value::Null; 0]);
+    let stream = wait(&server, &held);
+    server.stop();
+    drop(stream);
+    let server = site.serve();
+    assert_eq!(jobs(server.client()), [Value::Null; 0]);
+    server.stop();
+    site.check_tables();
+}

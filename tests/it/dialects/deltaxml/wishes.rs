@@ -1,0 +1,158 @@
+//! Forms, and what is wished besides the comparison.
+
+use serde_json::json;
+
+use super::compare::{NEW, OLD, begin, request};
+use super::{COMPARE, ask, ended, form, job_when, path_of, text};
+use crate::harness::Site;
+
+#[test]
+fn documents_come_in_a_form_as_files_or_as_paths() {
+    let site = Site::new();
+    site.write("a.xml", OLD);
+    let server = site.serve();
+    let client = server.client();
+    let (old, new) = (String::from_utf8_lossy(OLD), String::from_utf8_lossy(NEW));
+    let path = format!("{COMPARE}/compare");
+    for parts in [
+        [
+            ("name= \"input-a\"", "", "/docs/a.xml\r\n"),
+            (
+                "name=\"input-b\"; filename=\"new.xml\"",
+                "application/xml",
+                &*new,
+            ),
+        ],
+        [
+            ("name=\"inputA\"; filename=\"\"", "", &*old),
+            ("name=\"inputB\"", "text/xml", &*new),
+        ],
+        [
+            (
+                "name=\"inputA\"; Content-Type: text/plain;",
+                "",
+                "/docs/a.xml",
+            ),
+            ("name=\"inputB\"", "", &*new),
+        ],
+    ] {
+        let more = [
+            ("name= \"async\"", "", "true"),
+            (
+                "name=\"configuration\"; filename=\"c.xml\"",
+                "",
+                "<ignored/>",
+            ),
+            ("name=\"words\"", "", "false"),
+        ];
+        let (headers, body) = form(&[&parts[..], &more].concat());
+        let accepted = ask(client, "POST", &path, &headers, &body, 202);
+        assert_eq!(accepted.header("content-type"), "application/xml");
+        let job = path_of(&accepted);
+        assert_eq!(ended(client, &job)["jobStatus"], "SUCCESS", "{body}");
+        let result = ask(
+            client,
+            "GET",
+            &job.replace("/jobs/", "/downloads/"),
+            &[],
+            "",
+            200,
+        );
+        assert!(
+            text(&result).contains(">The quick fox</deltaxml:text>"),
+            "{}",
+            text(&result)
+        );
+    }
+    server.stop();
+    site.check_tables();
+}
+
+#[test]
+fn a_result_is_dropped_kept_or_written_to_a_file() {
+    let site = Site::new();
+    site.write("a.xml", OLD);
+    site.write("b.xml", NEW);
+    let server = site.serve();
+    let client = server.client();
+    let run = |wishes: &str| {
+        let (job, _) = begin(client, &request("/docs/a.xml", "/docs/b.xml", wishes));
+        (ended(client, &job), job.replace("/jobs/", "/downloads/"))
+    };
+    let get = |path: &str, expected| ask(client, "GET", path, &[], "", expected);
+    let (_, kept) = run("<async><keepResult>true</keepResult></async>");
+    get(&kept, 200);
+    let delta = get(&kept, 200).body;
+    let (job, once) = run("<async><keepResult>false</keepResult></async>");
+    assert_eq!(job["output"]["type"], "http");
+    assert_eq!(get(&once, 200).body, delta);
+    get(&once, 404);
+    let path = once.replace("/downloads/", "/jobs/");
+    let job = job_when(client, &path, |job| job["output"].is_null());
+    assert_eq!(
+        (&job["jobStatus"], &job["link"]),
+        (&json!("SUCCESS"), &json!([]))
+    );
+
+    let output = "<async><output type=\"file\"><path>/docs/out.xml</path></output></async>";
+    let (job, written) = run(output);
+    let expected = json!({
+        "type": "file",
+        "size": delta.len(),
+        "uri": format!("http://{}{written}", server.address()),
+        "path": "/docs/out.xml",
+    });
+    assert_eq!(job["output"], expected);
+    assert_eq!(get(&written, 200).body, delta);
+    let file = site.docs().join("out.xml");
+    assert_eq!(std::fs::read(&file).expect("the file"), delta);
+    ask(
+        client,
+        "DELETE",
+        &written.replace("/downloads/", "/jobs/"),
+        &[],
+        "",
+        200,
+    );
+    assert_eq!(
+        std::fs::read(&file).expect("the file"),
+        delta,
+        "it is nobody else's"
+    );
+    server.stop();
+}
+
+#[test]
+fn a_callback_is_made_on_success_only_and_names_the_job() {
+    let site = Site::new();
+    site.write("a.xml", OLD);
+    site.write("b.xml", b"<r>");
+    let server = site.serve();
+    let client = server.client();
+    let receiver = crate::origin::Origin::saying(crate::origin::reply("200 OK", "", b""));
+    let url = receiver.url("/done?x=1");
+    // As it is printed, with a space in it.
+    let wishes = format!(
+        "<async><callback>{}</callback></async>",
+        url.replace("http:", "http: ")
+    );
+    let (failed, _) = begin(client, &request("/docs/a.xml", "/docs/b.xml", &wishes));
+    assert_eq!(ended(client, &failed)["jobStatus"], "FAILED");
+    let (done, _) = begin(client, &request("/docs/a.xml", "/docs/a.xml", &wishes));
+    assert_eq!(ended(client, &done)["jobStatus"], "SUCCESS");
+    let asked = crate::harness::wait_for("the callback", || {
+        let asked = receiver.asked();
+        (!asked.is_empty()).then_some(asked)
+    });
+    let id = done.rsplit('/').next().expect("an id");
+    let expected = format!("/done?x=1&jobId={id}");
+    assert_eq!((&*asked[0].method, &*asked[0].path), ("GET", &*expected));
+    let callbacks: Vec<_> = client.get("/v1/jobs", 200).json()["jobs"]
+        .as_array()
+        .expect("jobs")
+        .iter()
+        .map(|job| job["callback"]["state"].clone())
+        .collect();
+    assert!(callbacks.contains(&json!("skipped")), "{callbacks:?}");
+    server.stop();
+}
