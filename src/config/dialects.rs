@@ -28,6 +28,14 @@ impl Dialect {
     ];
 }
 
+/// Other names that people give them.
+const ALIASES: [(&str, Dialect); 4] = [
+    ("data-compare", Dialect::DataCompare),
+    ("data_compare", Dialect::DataCompare),
+    ("xmlmerge", Dialect::XmlMerge),
+    ("xml_merge", Dialect::XmlMerge),
+];
+
 /// Some of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dialects(Vec<Dialect>);
@@ -70,7 +78,8 @@ impl FromStr for Dialects {
             _ => {}
         }
         let find = |name: &str| {
-            let named = Dialect::ALL.into_iter().find(|(known, _)| *known == name);
+            let all = Dialect::ALL.into_iter().chain(ALIASES);
+            let named = all.into_iter().find(|(known, _)| *known == name);
             named.map(|(_, dialect)| dialect).ok_or_else(|| {
                 let known = Dialect::ALL.map(|(name, _)| name).join(", ");
                 format!("there is no dialect named {name:?}: there are {known}")
@@ -98,6 +107,7 @@ mod tests {
         check("onedrive", &["onedrive"]);
         check("custom, driveonweb", &["driveonweb", "custom"]);
         check("xml-merge,onedrive", &["onedrive", "xml-merge"]);
+        check("data_compare,xmlmerge", &["xml-data-compare", "xml-merge"]);
         for bad in ["", "onedrive,", "all,none", "OneDrive"] {
             assert!(bad.parse::<Dialects>().is_err(), "{bad}");
         }

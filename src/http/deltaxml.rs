@@ -1,5 +1,6 @@
 //! DeltaXML's comparisons and merges, answered from the engine.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{
@@ -158,34 +159,52 @@ impl App {
             ended = self.engine.wait(&asker.caller, id, Until::Ended, FOR_EVER) => ended,
             () = self.engine.stopping() => Err(store::Error::Stopped),
         };
-        let outcome = match ended {
-            Ok(view) => view,
-            Err(store::Error::NotFound) => return Err(canceled()),
-            Err(store::Error::Stopped) => {
-                let detail = "The server stops. Nothing is left of the request.";
-                let status = StatusCode::SERVICE_UNAVAILABLE;
-                return Err(Problem::new(status, "server_stopping", detail).retry_after(5));
-            }
-            Err(error) => return Err(error.into()),
+        let answer = match ended.map_err(lost).and_then(|view| succeeded(&view.job)) {
+            Ok(job) => download::whole(&self.engine, &job).await,
+            Err(problem) => Err(problem),
         };
-        match &outcome.job.state {
-            State::Ended {
-                outcome: Outcome::Failed(failure),
-                ..
-            } => {
-                let status = StatusCode::UNPROCESSABLE_ENTITY;
-                Err(Problem::new(status, "job_failed", &*failure.message))
-            }
-            State::Ended {
-                outcome: Outcome::Succeeded(_),
-                ..
-            } => {
-                let mut response = download::whole(&self.engine, &outcome.job).await?;
+        match answer {
+            Ok(mut response) => {
                 response.body_mut().attend(attendance);
                 Ok(response)
             }
-            _ => Err(canceled()),
+            Err(problem) => {
+                if let Some(forgetting) = attendance.end() {
+                    // However it went, the problem is another one.
+                    let _ = forgetting.await;
+                }
+                Err(problem)
+            }
         }
+    }
+}
+
+/// Why whoever waited for a job hears no more of it.
+fn lost(error: store::Error) -> Problem {
+    match error {
+        store::Error::NotFound => canceled(),
+        store::Error::Stopped => {
+            let detail = "The server stops. Nothing is left of the request.";
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            Problem::new(status, "server_stopping", detail).retry_after(5)
+        }
+        error => error.into(),
+    }
+}
+
+/// The same job, if it has a result.
+fn succeeded(job: &Arc<Job>) -> Result<Arc<Job>, Problem> {
+    let outcome = match &job.state {
+        State::Ended { outcome, .. } => Some(outcome),
+        State::Queued | State::Running { .. } => None,
+    };
+    match outcome {
+        Some(Outcome::Succeeded(_)) => Ok(Arc::clone(job)),
+        Some(Outcome::Failed(failure)) => {
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            Err(Problem::new(status, "job_failed", &*failure.message))
+        }
+        Some(Outcome::Canceled) | None => Err(canceled()),
     }
 }
 

@@ -99,7 +99,7 @@ fn a_damaged_file_is_told_and_one_that_is_none_of_ours_is_left_alone() {
     server.stop();
     let database = site.data().join("cloakroom.db");
     let mut bytes = fs::read(&database).expect("a database");
-    let middle = bytes.len() / 2 & !4095;
+    let middle = (bytes.len() / 2) & !4095;
     bytes[middle..middle + 4096].fill(0x5a);
     fs::write(&database, &bytes).expect("a file");
     let output = tool(&["check"], &site.data());

@@ -25,7 +25,7 @@ fn ask(client: Client, method: &str, path: &str, headers: &[(&str, &str)], body:
 
 #[test]
 fn only_the_dialects_that_are_asked_for_are_there() {
-    let check = |asked: &str, driveonweb, onedrive| {
+    let check = |asked: &str, [driveonweb, onedrive, compare, merge]: [bool; 4]| {
         let site = Site::new();
         let mut command = site.command();
         command.args(["--dialects", asked]);
@@ -44,12 +44,28 @@ fn only_the_dialects_that_are_asked_for_are_there() {
         let lost = ask(client, "GET", "/v1.0/drive/items/7", &[], &Value::Null).json();
         let is_problem = lost["code"] == "not_found";
         assert_eq!(is_problem, !onedrive, "{lost}");
+        for (path, is_there) in [
+            ("/api/xml-data-compare/v1/compare", compare),
+            ("/api/xmlmerge/v1/types/threeway", merge),
+        ] {
+            let reply = ask(client, "GET", path, &[], &Value::Null);
+            let (status, shape) = if is_there {
+                (405, "application/xml")
+            } else {
+                (404, "application/problem+json")
+            };
+            assert_eq!(reply.status, status, "{asked} {path}");
+            assert_eq!(reply.header("content-type"), shape, "{asked} {path}");
+            assert_eq!(paths[path].is_object(), is_there, "{asked} {path}");
+        }
         server.stop();
     };
-    check("all", true, true);
-    check("none", false, false);
-    check("onedrive", false, true);
-    check("driveonweb", true, false);
+    check("all", [true; 4]);
+    check("none", [false; 4]);
+    check("onedrive", [false, true, false, false]);
+    check("driveonweb", [true, false, false, false]);
+    check("xml-data-compare", [false, false, true, false]);
+    check("xml-merge", [false, false, false, true]);
 }
 
 #[test]
@@ -60,12 +76,17 @@ fn every_address_takes_the_methods_that_are_described() {
     let description = client.get("/openapi.json", 200).json();
     let mut described = 0;
     for (path, item) in description["paths"].as_object().expect("paths") {
-        if !path.starts_with("/rest/") && !path.starts_with("/drive/") {
+        let prefixes = ["/rest/", "/drive/", "/api/"];
+        if !prefixes.iter().any(|prefix| path.starts_with(prefix)) {
             continue;
         }
         let address: Vec<_> = path
             .split('/')
-            .map(|part| if part.starts_with('{') { "7" } else { part })
+            .map(|part| match part {
+                "{uuid}" => "0192f5b2-0000-0000-0000-00000000000a",
+                part if part.starts_with('{') => "7",
+                part => part,
+            })
             .collect();
         let options = ask(client, "OPTIONS", &address.join("/"), &[], &Value::Null);
         let mut methods = vec!["OPTIONS"];
@@ -79,13 +100,16 @@ fn every_address_takes_the_methods_that_are_described() {
         if item["post"].is_object() {
             methods.push("POST");
         }
+        if item["delete"].is_object() {
+            methods.push("DELETE");
+        }
         methods.sort_unstable();
         let mut allowed: Vec<_> = options.header("allow").split(", ").collect();
         allowed.sort_unstable();
         assert_eq!(allowed, methods, "{path}");
         described += 1;
     }
-    assert_eq!(described, 13);
+    assert_eq!(described, 22);
 }
 
 #[test]
