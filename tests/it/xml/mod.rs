@@ -6,6 +6,7 @@ mod generate;
 mod marks;
 mod merging;
 mod oracle;
+mod outside;
 mod page;
 mod reading;
 
