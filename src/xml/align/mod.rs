@@ -6,46 +6,17 @@
 
 mod chain;
 mod common;
+mod row;
 mod similar;
 mod sketch;
 
 use super::Whitespace;
-use super::chars::is_blank;
 use super::hashes::{Hashing, mix};
 use super::names::{Name, NameId, Names, Text, XML_URI};
-use super::tree::{Kind, Span, Tree};
-use super::words;
+use super::tree::{Kind, Tree};
 use chain::Candidate;
 use common::Item;
-
-/// A part of an element's content: a child, or a piece of text.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Unit {
-    /// Equal for parts that are taken for equal.
-    pub(crate) key: u64,
-    /// The child that it is, or is a piece of.
-    pub(crate) node: u32,
-    /// The piece of text; empty for what is none.
-    pub(crate) text: Span,
-    /// White space before it that does not count.
-    pub(crate) lead: Span,
-}
-
-impl Unit {
-    pub(crate) fn is_text(&self) -> bool {
-        self.text.len > 0
-    }
-}
-
-/// The content of an element.
-#[derive(Debug)]
-pub(crate) struct Row<'t> {
-    pub(crate) tree: &'t Tree,
-    pub(crate) units: Vec<Unit>,
-    /// White space after the last unit that does not count.
-    pub(crate) tail: Span,
-    is_mixed: bool,
-}
+pub(crate) use row::{Row, Unit};
 
 /// How parts are matched.
 pub(crate) struct Matching<'m> {
@@ -78,77 +49,6 @@ pub(crate) fn ids(names: &mut Names) -> [NameId; 4] {
 }
 
 impl Matching<'_> {
-    /// The parts of an element, of its children in a range of nodes.
-    pub(crate) fn row<'t>(
-        &self,
-        tree: &'t Tree,
-        node: u32,
-        range: std::ops::Range<u32>,
-    ) -> Row<'t> {
-        let is_mixed = tree.node(node).is_mixed();
-        let mut row = Row {
-            tree,
-            units: Vec::new(),
-            tail: Span::default(),
-            is_mixed,
-        };
-        let mut next = range.start;
-        while next < range.end {
-            let child = next;
-            let node = tree.node(child);
-            next = node.end;
-            if !node.is_text() {
-                row.push(tree.exact[child as usize], child, Span::default());
-            } else if self.whitespace != Whitespace::Exact && !node.is_preserved() {
-                self.push_loose(&mut row, child);
-            } else {
-                self.push_exact(&mut row, child);
-            }
-        }
-        row.trim(self.whitespace);
-        row
-    }
-
-    fn push_exact(&self, row: &mut Row<'_>, child: u32) {
-        let span = row.tree.node(child).span();
-        if !self.words {
-            row.push(row.tree.exact[child as usize], child, span);
-            return;
-        }
-        let tree = row.tree;
-        let mut start = span.start;
-        for piece in words::pieces(tree.str(span)) {
-            let len = piece.len() as u32;
-            row.push(self.hashing.text(piece), child, Span { start, len });
-            start += len;
-        }
-    }
-
-    /// White space counts for one space between words, and for nothing between elements.
-    fn push_loose(&self, row: &mut Row<'_>, child: u32) {
-        let tree = row.tree;
-        let span = tree.node(child).span();
-        if is_blank(tree.str(span)) && !row.is_mixed {
-            row.tail = span;
-            return;
-        }
-        if !self.words {
-            row.push(tree.loose[child as usize], child, span);
-            return;
-        }
-        let mut start = span.start;
-        for piece in words::pieces(tree.str(span)) {
-            let len = piece.len() as u32;
-            let key = if is_blank(piece) {
-                self.hashing.text(" ")
-            } else {
-                self.hashing.text(piece)
-            };
-            row.push(key, child, Span { start, len });
-            start += len;
-        }
-    }
-
     /// Pairs of parts that are the same, or become each other; both in order.
     pub(crate) fn align(&self, x: &Row<'_>, y: &Row<'_>) -> Vec<(u32, u32)> {
         let mut pairs = Vec::with_capacity(x.units.len().min(y.units.len()));
@@ -332,77 +232,6 @@ impl Matching<'_> {
             if !(self.goes_on)() {
                 break;
             }
-        }
-    }
-}
-
-impl Row<'_> {
-    fn push(&mut self, key: u64, node: u32, text: Span) {
-        let lead = std::mem::take(&mut self.tail);
-        self.units.push(Unit {
-            key,
-            node,
-            text,
-            lead,
-        });
-    }
-
-    /// Where white space does not count, that at the ends of text is no unit.
-    fn trim(&mut self, whitespace: Whitespace) {
-        if whitespace == Whitespace::Exact {
-            return;
-        }
-        let is_soft = |row: &Self, unit: &Unit| {
-            unit.is_text()
-                && !row.tree.node(unit.node).is_preserved()
-                && is_blank(row.tree.str(unit.text))
-        };
-        if self.units.last().is_some_and(|unit| is_soft(self, unit)) {
-            self.tail = self.units.pop().map_or(Span::default(), |unit| unit.text);
-        }
-        if self.units.len() > 1 && is_soft(self, &self.units[0]) {
-            let first = self.units.remove(0);
-            self.units[0].lead = first.text;
-        }
-    }
-
-    /// Some of the units, as a row of their own.
-    pub(crate) fn part(&self, units: impl Iterator<Item = u32>) -> Row<'_> {
-        Row {
-            tree: self.tree,
-            units: units.map(|unit| self.units[unit as usize]).collect(),
-            tail: Span::default(),
-            is_mixed: self.is_mixed,
-        }
-    }
-
-    /// Some units of a stretch, for matching.
-    fn items(
-        &self,
-        range: std::ops::Range<usize>,
-        wanted: impl Fn(&Unit) -> bool,
-        key: impl Fn(&Unit) -> u64,
-    ) -> Vec<Item> {
-        let mut items = Vec::with_capacity(range.len());
-        for at in range {
-            let unit = &self.units[at];
-            if wanted(unit) {
-                items.push(Item {
-                    key: key(unit),
-                    position: at as u32,
-                    weight: self.weight(unit),
-                });
-            }
-        }
-        items
-    }
-
-    /// How much it says that a unit is matched.
-    fn weight(&self, unit: &Unit) -> u32 {
-        if unit.is_text() {
-            unit.text.len
-        } else {
-            self.tree.size(unit.node).min(1 << 30) as u32
         }
     }
 }

@@ -12,6 +12,7 @@ mod marks;
 mod moves;
 mod pieces;
 mod root;
+mod stretch;
 mod tags;
 mod trim;
 

@@ -36,7 +36,7 @@ fn nothing_outside_of_a_document_is_opened() {
     };
     for place in [url.as_str(), &file, "pipe"] {
         let external = format!("SYSTEM '{place}'");
-        let fine = [
+        let whole = [
             format!("<!DOCTYPE r {external}><r/>"),
             format!("<!DOCTYPE r PUBLIC '-//x' '{place}'><r/>"),
             format!("<!DOCTYPE r [<!ENTITY % p {external}>%p;]><r/>"),
@@ -50,7 +50,7 @@ fn nothing_outside_of_a_document_is_opened() {
                 "<r xmlns:i='http://www.w3.org/2001/XMLSchema-instance' i:schemaLocation='u {place}'/>"
             ),
         ];
-        for text in fine {
+        for text in whole {
             check(&text, "succeeded");
         }
         let lacking = [
