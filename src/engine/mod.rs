@@ -290,6 +290,11 @@ impl Engine {
         self.idle.hold(job)
     }
 
+    /// Whether the server stops.
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
     /// Ends when the server stops.
     pub(crate) async fn stopping(&self) {
         // The sender lives as long as we do.

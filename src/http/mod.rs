@@ -173,6 +173,7 @@ impl App {
                 StatusCode::OK,
                 Bytes::from_static(br#"{"status":"ok"}"#),
             )),
+            Route::Ready => self.ready(),
             Route::OpenApi => Ok(json(StatusCode::OK, self.openapi.clone())),
             Route::Operations => Ok(self.operations(base)),
             Route::Operation(name) => match self.engine.registry().get(&name) {
@@ -251,6 +252,22 @@ impl App {
                 self.download(request, &view, asker).await
             }
         }
+    }
+
+    /// Whether new jobs are taken on.
+    fn ready(&self) -> Result<Response<Body>, Problem> {
+        let not_ready = |detail| {
+            let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail);
+            Err(problem.retry_after(5))
+        };
+        if self.engine.is_stopping() {
+            return not_ready("The server stops.");
+        }
+        if !self.engine.store().has_room() {
+            return not_ready("There is no room on the server's disk.");
+        }
+        let ready = Bytes::from_static(br#"{"status":"ready"}"#);
+        Ok(json(StatusCode::OK, ready))
     }
 
     /// A result. Whoever was led here, or only looks ahead, must not use up one that is not kept.

@@ -12,6 +12,8 @@ use crate::job::JobId;
 pub(super) enum Route {
     /// Whether the process lives.
     Health,
+    /// Whether new jobs are taken on.
+    Ready,
     /// The description of the API.
     OpenApi,
     /// Every operation.
@@ -143,6 +145,7 @@ fn native(method: &Method, path: &str) -> Result<Route, Miss> {
     let id = |text: &str| text.parse::<JobId>().map_err(|_| Miss::NotFound);
     match parts {
         [Some("healthz"), None, ..] => get(method, || Ok(Route::Health)),
+        [Some("readyz"), None, ..] => get(method, || Ok(Route::Ready)),
         [Some("openapi.json"), None, ..] => get(method, || Ok(Route::OpenApi)),
         [Some("v1"), Some("operations"), None, _] => get(method, || Ok(Route::Operations)),
         [Some("v1"), Some("operations"), Some(name), None] => match *method {
@@ -245,6 +248,7 @@ mod tests {
             assert_eq!(found, expected, "{method} {path}");
         };
         check(Method::GET, "/healthz", Ok(Route::Health));
+        check(Method::GET, "/readyz", Ok(Route::Ready));
         check(Method::GET, "/openapi.json", Ok(Route::OpenApi));
         check(Method::GET, "/v1/operations", Ok(Route::Operations));
         check(

@@ -81,6 +81,7 @@ fn whoever_shows_no_token_learns_nothing() {
     client.ask("POST", "/v1/operations/zip", &[], b"{}", 401);
     client.ask("POST", "/session", &[], b"", 401);
     client.get("/healthz", 200);
+    assert_eq!(client.get("/readyz", 200).json()["status"], "ready");
     client.get("/monitor/x", 404);
     server.stop();
     let log = std::fs::read_to_string(site.path().join("log")).expect("a log");

@@ -94,6 +94,7 @@ fn a_full_disk_stops_submissions_and_nothing_else() {
     assert_is_full(&refused);
     let [kept, deleted] = [&ids[0], &ids[1]];
     client.get("/healthz", 200);
+    assert_eq!(client.get("/readyz", 503).json()["code"], "not_ready");
     client.get(&format!("/v1/jobs/{kept}"), 200);
     let result = client.get(&format!("/v1/downloads/{kept}"), 200).body;
     assert_eq!(

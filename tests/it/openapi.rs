@@ -26,6 +26,7 @@ fn every_route_that_answers_is_described() {
 
     let routes = [
         ("GET", "/healthz", 200),
+        ("GET", "/readyz", 200),
         ("GET", "/openapi.json", 200),
         ("GET", "/v1/operations", 200),
         ("GET", "/v1/operations/zip", 200),

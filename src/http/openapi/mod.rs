@@ -148,6 +148,7 @@ mod tests {
     fn place(route: &Route) -> (&'static str, String) {
         let (method, path) = match route {
             Route::Health => ("get", "/healthz"),
+            Route::Ready => ("get", "/readyz"),
             Route::OpenApi => ("get", "/openapi.json"),
             Route::Operations => ("get", "/v1/operations"),
             Route::Operation(name) => return ("get", format!("/v1/operations/{name}")),
@@ -269,6 +270,6 @@ mod tests {
             }
         }
         // Two for each operation.
-        assert_eq!(described, 44 + 2 * registry.iter().count());
+        assert_eq!(described, 45 + 2 * registry.iter().count());
     }
 }

@@ -10,6 +10,7 @@ const STORE: u16 = 503;
 pub(super) fn paths() -> Map<String, Value> {
     [
         ("/healthz", health()),
+        ("/readyz", ready()),
         ("/openapi.json", openapi()),
         ("/v1/operations", operations()),
         ("/v1/jobs", list()),
@@ -45,6 +46,20 @@ fn health() -> Value {
         "tags": ["server"],
         "summary": "Whether the server lives",
         "responses": replies(&[("200", json_reply(reply("It does.", &[], &[]), &up))], &[]),
+    }})
+}
+
+fn ready() -> Value {
+    let ready = json!({
+        "type": "object",
+        "properties": { "status": { "const": "ready" } },
+        "required": ["status"],
+    });
+    json!({ "get": {
+        "operationId": "ready",
+        "tags": ["server"],
+        "summary": "Whether new jobs are taken on",
+        "responses": replies(&[("200", json_reply(reply("They are.", &[], &[]), &ready))], &[503]),
     }})
 }
 
