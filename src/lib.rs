@@ -8,8 +8,9 @@
 //! ```
 //!
 //! The binary `cloakroom` serves this over HTTP. A program of your own does the same with a [`Cloakroom`]: on listeners,
-//! on one that is open already, or without HTTP, and with [operations](operations::Operation) of its own. Here is the
-//! whole of `examples/embedded.rs`; `examples/custom_operation.rs` is one that listens.
+//! on one that is open already, or without HTTP, and with [operations](operations::Operation) of its own, whose params
+//! are read by serde and described by schemars, both in version 1. Here is the whole of `examples/embedded.rs`;
+//! `examples/custom_operation.rs` is one that listens.
 //!
 //! ```
 #![doc = include_str!("../examples/embedded.rs")]

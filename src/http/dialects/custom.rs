@@ -21,7 +21,8 @@ pub(crate) struct Template(String);
 
 impl Template {
     fn new(text: &str) -> Self {
-        Self(text.strip_suffix('/').unwrap_or(text).to_owned())
+        let stripped = text.strip_suffix('/').filter(|rest| !rest.is_empty());
+        Self(stripped.unwrap_or(text).to_owned())
     }
 
     /// As the operator wrote it.
