@@ -79,7 +79,7 @@ impl fmt::Debug for JobId {
 }
 
 /// 128 bits as a UUID, in lower case.
-pub fn uuid(bits: u128) -> String {
+pub(crate) fn uuid(bits: u128) -> String {
     let hex = format!("{bits:032x}");
     let parts = [
         &hex[..8],

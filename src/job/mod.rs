@@ -15,7 +15,10 @@ use serde_json::Value;
 
 #[doc(hidden)]
 pub use apply::{Change, Event, IllegalEvent, Now, apply};
-pub use id::{JobId, NotAnId, SEQ_MAX, Seq, uuid};
+#[doc(hidden)]
+pub use id::SEQ_MAX;
+pub(crate) use id::uuid;
+pub use id::{JobId, NotAnId, Seq};
 pub use wishes::{Callback, Delivery, DeliveryState, Method, Name, When, Wishes};
 
 /// Milliseconds of wall-clock time since the Unix epoch. Shown to people, never used to order or to expire.
@@ -49,7 +52,7 @@ pub struct BlobId(pub i64);
 
 /// Params up to this many bytes stay in the job's row and in memory; longer ones are a blob, so that a
 /// change of state does not rewrite them.
-pub const INLINE_PARAMS_BYTES: usize = 512;
+pub(crate) const INLINE_PARAMS_BYTES: usize = 512;
 
 /// Where a job's params, a JSON object, are.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -25,7 +25,7 @@ impl Default for Cores {
 
 impl Cores {
     /// That many permits.
-    pub fn new(count: usize) -> Self {
+    pub(crate) fn new(count: usize) -> Self {
         Self {
             count,
             free: Mutex::new(count),

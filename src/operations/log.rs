@@ -41,13 +41,13 @@ impl Log {
     }
 
     /// Nothing more is written.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.tail.lock().is_closed = true;
         self.changed.send_replace(());
     }
 
     /// All of it that is kept.
-    pub fn to_vec(&self) -> Vec<u8> {
+    pub(crate) fn to_vec(&self) -> Vec<u8> {
         let tail = self.tail.lock();
         let (front, back) = tail.bytes.as_slices();
         [front, back].concat()

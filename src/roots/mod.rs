@@ -78,7 +78,7 @@ impl fmt::Display for Root {
 
 /// A file or folder, told from all others whatever its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
+pub(crate) struct Identity {
     device: u64,
     inode: u64,
 }
@@ -86,7 +86,7 @@ pub struct Identity {
 impl Identity {
     /// The identity of what was looked at.
     #[cfg(unix)]
-    pub fn of(metadata: &Metadata) -> Self {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
         use cap_std::fs::MetadataExt;
         Self {
             device: metadata.dev(),
@@ -126,7 +126,7 @@ impl Roots {
     ///
     /// # Errors
     /// The first root that is not a folder or cannot be opened, with the system's word.
-    pub fn open(specs: &[RootSpec], data: &Path) -> Result<Self, (PathBuf, io::Error)> {
+    pub(crate) fn open(specs: &[RootSpec], data: &Path) -> Result<Self, (PathBuf, io::Error)> {
         let mut roots = Vec::new();
         for spec in specs {
             let open = || {
@@ -227,7 +227,7 @@ impl Roots {
     /// Takes the server's own files out of every job's reach, whatever links lead to them. They are looked at, not
     /// opened: closing the database again would drop the locks that SQLite holds on it, which belong to the process.
     /// A file that is not there is passed over.
-    pub fn protect(&self, files: &[PathBuf]) {
+    pub(crate) fn protect(&self, files: &[PathBuf]) {
         for file in files {
             let at = file
                 .parent()
@@ -241,13 +241,13 @@ impl Roots {
     }
 
     /// Whether a file or folder is the server's own. Ask before opening it.
-    pub fn is_own(&self, metadata: &Metadata) -> bool {
+    pub(crate) fn is_own(&self, metadata: &Metadata) -> bool {
         self.own.read().contains(&Identity::of(metadata))
     }
 
     /// Whether a folder may be neither replaced nor removed: it is a root or the data folder, or holds one, or is the
     /// server's own.
-    pub fn must_stay(&self, metadata: &Metadata) -> bool {
+    pub(crate) fn must_stay(&self, metadata: &Metadata) -> bool {
         self.is_own(metadata) || self.fixed.contains(&Identity::of(metadata))
     }
 

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use super::{Hash, RUN_NAME, Token, fresh, hash};
 
 /// The name of the file in the data folder.
-pub const FILE: &str = "tokens";
+pub(crate) const FILE: &str = "tokens";
 /// Held by whoever edits the file.
 const LOCK_FILE: &str = "tokens.lock";
 /// The longest name, in characters.

@@ -19,11 +19,12 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use parking_lot::RwLock;
 use sha2::{Digest, Sha256};
 
+pub(crate) use file::FILE;
 use file::{Entry, Stamp};
-pub use file::{Error, FILE, add, list, remove};
+pub use file::{Error, add, list, remove};
 
 /// What the token of a single run is called, whichever run it is: so that its jobs are there in the next.
-pub const RUN_NAME: &str = "launcher";
+pub(crate) const RUN_NAME: &str = "launcher";
 /// How soon a token that was removed is refused: how often the file is looked at, at most.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// What every token begins with, for people and for scanners of leaked secrets.
