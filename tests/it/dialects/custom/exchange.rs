@@ -1,0 +1,136 @@
+//! The exchanges that the description shows.
+
+use std::collections::HashMap;
+use std::fs::OpenOptions;
+
+use serde_json::json;
+
+use crate::harness::{Reply, Site, wait_for};
+use crate::trees::make_fifo;
+
+/// The route that the exchange below is with.
+const REPORT: &str = r#"
+[[route]]
+operation = "report"
+submit = "/start-report"
+status = "/report-status/{id}"
+result = "/reports/report-{id}.pdf"
+
+[route.words]
+queued = "in_progress"
+running = "in_progress"
+succeeded = "completed"
+result = "download_link"
+"#;
+
+/// What was answered, all of it but the time.
+fn whole(reply: &Reply) -> (u16, HashMap<&str, &str>, &str) {
+    let headers = reply.headers.iter();
+    let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
+    let body = str::from_utf8(&reply.body).expect("text");
+    (
+        reply.status,
+        headers.filter(|(name, _)| *name != "date").collect(),
+        body,
+    )
+}
+
+#[test]
+fn a_report_is_started_looked_at_twice_and_downloaded() {
+    let site = Site::new();
+    let gate = site.path().join("gate");
+    make_fifo(&gate);
+    let settings = format!(
+        "[operations.report]\n\
+         command = ['sh', '-c', 'cat \"$0\"; printf \"%%PDF %s\" \"$1\"', '{}', '{{month}}']\n\
+         output = {{ media-type = 'application/pdf', filename = 'report.pdf' }}\n\
+         params.month = {{ type = 'string', default = '2016-02' }}\n{REPORT}",
+        gate.display()
+    );
+    let server = site.serve_configured(&settings);
+    let client = server.client();
+    let started = client.ask("POST", "/start-report", &[], b"", 202);
+    let common = [("connection", "close"), ("cache-control", "no-store")];
+    let expected = [
+        ("location", "/report-status/1"),
+        ("retry-after", "1"),
+        ("content-length", "0"),
+    ];
+    let headers: HashMap<_, _> = common.into_iter().chain(expected).collect();
+    assert_eq!(whole(&started), (202, headers, ""));
+
+    let status = "/report-status/1";
+    let running = client.get(status, 200);
+    let json = ("content-type", "application/json");
+    let expected = [json, ("retry-after", "1"), ("content-length", "24")];
+    let headers: HashMap<_, _> = common.into_iter().chain(expected).collect();
+    let body = r#"{"status":"in_progress"}"#;
+    assert_eq!(whole(&running), (200, headers, body));
+    let early = client.get("/reports/report-1.pdf", 404);
+    assert_eq!(early.json()["code"], "result_not_ready");
+    assert_eq!(early.header("retry-after"), "1");
+
+    // Whoever opens it waits until the report does, too.
+    drop(OpenOptions::new().write(true).open(&gate).expect("a gate"));
+    let done = wait_for("the report", || {
+        let reply = client.get(status, 200);
+        (reply.body != running.body).then_some(reply)
+    });
+    let expected = [json, ("content-length", "62")];
+    let headers: HashMap<_, _> = common.into_iter().chain(expected).collect();
+    let body = r#"{"status":"completed","download_link":"/reports/report-1.pdf"}"#;
+    assert_eq!(whole(&done), (200, headers, body));
+    let report = client.get("/reports/report-1.pdf", 200);
+    assert_eq!(report.body, b"%PDF 2016-02");
+    assert_eq!(report.header("content-type"), "application/pdf");
+    let name = "attachment; filename=\"report.pdf\"; filename*=UTF-8''report.pdf";
+    assert_eq!(report.header("content-disposition"), name);
+    let range = [("range", "bytes=1-3")];
+    let part = client.ask("GET", "/reports/report-1.pdf", &range, b"", 206);
+    assert_eq!(part.body, b"PDF");
+    // It is an ordinary job, too.
+    let jobs = client.get("/v1/jobs", 200).json();
+    assert_eq!(jobs["jobs"][0]["operation"], "report");
+    server.stop();
+}
+
+#[test]
+fn a_video_is_converted_under_addresses_with_the_number_inside() {
+    let site = Site::new();
+    let server = site.serve_configured(
+        r#"
+[operations.convert]
+command = ["cat", "{input.source}"]
+output = { media-type = "video/mp4", filename = "{input.source.stem}.mp4" }
+inputs.source = { media-types = ["video/*"], required = true }
+
+[[route]]
+operation = "convert"
+submit = "/convert-video"
+status = "/status/convert-{id}"
+result = "/videos/converted-{id}.mp4"
+words = { queued = "processing", running = "processing", succeeded = "done", result = "result_url" }
+"#,
+    );
+    let client = server.client();
+    // As the body itself, and as a part of a form.
+    let form = "--b\r\ncontent-disposition: form-data; name=\"source\"; filename=\"a.mov\"\r\n\r\nframes\r\n--b--\r\n";
+    let forms = "multipart/form-data; boundary=b";
+    for (number, kind, body) in [(1, "video/quicktime", "frames"), (2, forms, form)] {
+        let headers = [("content-type", kind)];
+        let begun = client.ask("POST", "/convert-video", &headers, body.as_bytes(), 202);
+        let status = format!("/status/convert-{number}");
+        assert_eq!(begun.header("location"), status);
+        let done = wait_for("the video", || {
+            let job = client.get(&status, 200).json();
+            (job != json!({ "status": "processing" })).then_some(job)
+        });
+        let result = format!("/videos/converted-{number}.mp4");
+        assert_eq!(done, json!({ "status": "done", "result_url": result }));
+        let video = client.get(&result, 200);
+        assert_eq!(video.body, b"frames");
+        assert_eq!(video.header("content-type"), "video/mp4");
+    }
+    client.ask("POST", "/convert-video", &[], b"", 422);
+    server.stop();
+}
