@@ -128,13 +128,16 @@ impl Problem {
         self.0.code
     }
 
-    /// What is wrong, all of it, as text.
+    /// What is wrong, all of it, as text for those who are shown no list of faults.
     pub(super) fn sentence(&self) -> String {
-        let faults = self.0.faults.iter().map(|fault| fault.detail.as_str());
-        let parts: Vec<_> = std::iter::once(self.0.detail.as_str())
-            .chain(faults)
-            .collect();
-        parts.join(" ")
+        if self.0.faults.is_empty() {
+            return self.0.detail.clone();
+        }
+        let faults = self.0.faults.iter().map(|fault| {
+            let name = fault.pointer.trim_start_matches(['#', '?', '/']);
+            format!("{name}: {}", fault.detail)
+        });
+        faults.collect::<Vec<_>>().join(" ")
     }
 
     /// The same, with a header.

@@ -129,6 +129,17 @@ fn what_cannot_be_understood_is_a_bad_request() {
     ] {
         refused(client, "POST", &merge, &AS_JSON, &body.to_string(), 400);
     }
+    let wrong = json!({
+        "input-a": "/docs/a.xml",
+        "input-b": "/docs/a.xml",
+        "async": { "callback": "nowhere", "output": { "type": "file", "path": "/elsewhere" } },
+    });
+    let told = refused(client, "POST", &compare, &AS_JSON, &wrong.to_string(), 400).json();
+    let message = told["errorMessage"].as_str().expect("a message");
+    assert!(
+        message.contains("output: ") && message.contains("callback: "),
+        "{message}"
+    );
     let (headers, body) = form(&[("name=\"inputA\"", "", "/docs/a.xml")]);
     refused(client, "POST", &compare, &headers, &body, 400);
     refused(
