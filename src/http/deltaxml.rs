@@ -214,7 +214,7 @@ pub(super) fn refusal(problem: &Problem, product: Product, headers: &HeaderMap) 
         StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
         status => status,
     };
-    let id = uuid(rand_bits());
+    let id = uuid(random_bits());
     // What the client may quote to whoever reads the log.
     tracing::debug!(error.id = id, %status, code = problem.code(), "a request was refused");
     let error = Error {
@@ -233,7 +233,7 @@ pub(super) fn refusal(problem: &Problem, product: Product, headers: &HeaderMap) 
 }
 
 /// 128 random bits, as a UUID of version 4 has them (RFC 9562).
-fn rand_bits() -> u128 {
+fn random_bits() -> u128 {
     let mut bytes = [0; 16];
     // An error is no worse for an id that others have, too.
     let _ = getrandom::fill(&mut bytes);

@@ -6,6 +6,24 @@ use super::node::{List, Member, Node};
 use super::value::{document, member, text};
 use super::{Product, Work, same};
 
+/// What XML Merge can be told in a form besides, which makes no difference here; everything else is a version.
+pub(super) const OTHER_SETTINGS: [&str; 14] = [
+    "CalsTableProcessing",
+    "CalsValidationLevel",
+    "Catalog",
+    "Configuration",
+    "DoctypePreservationMode",
+    "ElementSplitting",
+    "EntityReferencePreservationMode",
+    "FormattingElementsConfiguration",
+    "HtmlTableProcessing",
+    "InvalidCalsTableBehaviour",
+    "ResultType",
+    "RuleConfiguration",
+    "WarningReportMode",
+    "XmlCatalog",
+];
+
 /// The params of a merge.
 ///
 /// # Errors

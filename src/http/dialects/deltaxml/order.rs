@@ -62,7 +62,7 @@ pub(crate) fn part(work: Work, name: &str, operation: &Description) -> Part {
         "Async" => Part::Async,
         "AsyncCallback" => Part::Wish("Callback"),
         "AsyncOutput" => Part::Wish("Output"),
-        "Configuration" | "ResultType" => Part::Nothing,
+        _ if merge::OTHER_SETTINGS.contains(&name) => Part::Nothing,
         // In small letters it is a version that is called so.
         _ if is_capital && setting(name, operation).is_some() => Part::Setting,
         _ => Part::Version,

@@ -1,7 +1,5 @@
 //! What a request says, whichever way it is written: values inside of each other, as JSON has them.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value, json};
 
 use super::same;
@@ -108,13 +106,11 @@ pub(super) fn document(value: &Value, name: &str) -> Result<Value, String> {
         Some(kind) => kind.to_ascii_lowercase(),
         None => guessed(value).ok_or_else(|| wants("type"))?.to_owned(),
     };
-    let first = |names: &[&str]| -> Result<Option<Cow<'_, str>>, String> {
-        for name in names {
-            if let Some(text) = text(value, name)? {
-                return Ok(Some(text.to_owned().into()));
-            }
-        }
-        Ok(None)
+    // Each is called so by one product or another.
+    let first = |names: &[&str]| {
+        let mut texts = names.iter().map(|name| text(value, name));
+        let found = texts.find(|text| !matches!(text, Ok(None)));
+        found.unwrap_or(Ok(None))
     };
     match kind.as_str() {
         "file" => {
@@ -135,7 +131,7 @@ pub(super) fn document(value: &Value, name: &str) -> Result<Value, String> {
         }
         "job" => {
             let id = first(&["id", "jobId"])?.ok_or_else(|| wants("id"))?;
-            let id = JobId::from_uuid(&id).map_or(id, |id| id.to_string().into());
+            let id = JobId::from_uuid(id).map_or_else(|| id.to_owned(), |id| id.to_string());
             Ok(json!({ "type": "job", "id": id }))
         }
         // That it came with the request is found out where it is submitted.

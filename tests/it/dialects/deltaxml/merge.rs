@@ -224,6 +224,8 @@ fn versions_come_in_a_form_under_the_names_of_its_parts() {
         ),
         ("name=\"ben\"", "application/xml", "<r><q/>"),
         ("name=\"Async\"", "", "true"),
+        ("name=\"ElementSplitting\"", "", "true"),
+        ("name=\"ResultType\"", "", "DELTAV2"),
         ("name=\"AsyncCallback\"", "", &callback),
         ("name=\"AsyncOutput\"", "", "/docs/output.xml"),
     ]);
