@@ -210,10 +210,7 @@ fn succeeded(job: &Arc<Job>) -> Result<Arc<Job>, Problem> {
 
 /// A problem in the words of a product. What is well-formed but not valid is a bad request there.
 pub(super) fn refusal(problem: &Problem, product: Product, headers: &HeaderMap) -> Response<Body> {
-    let status = match problem.status() {
-        StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
-        status => status,
-    };
+    let status = problem.status_elsewhere();
     let id = uuid(random_bits());
     // What the client may quote to whoever reads the log.
     tracing::debug!(error.id = id, %status, code = problem.code(), "a request was refused");
@@ -225,10 +222,8 @@ pub(super) fn refusal(problem: &Problem, product: Product, headers: &HeaderMap) 
     };
     let media = preferred(headers);
     let text = deltaxml::error(product, &error, media);
-    let mut response = problem.response("");
-    *response.status_mut() = status;
-    *response.body_mut() = Body::Full(text.into());
-    describe(response.headers_mut(), media);
+    let mut response = problem.translated(text, media.name());
+    vary(response.headers_mut());
     response
 }
 
@@ -291,13 +286,15 @@ fn text(headers: &HeaderMap) -> &str {
 fn written(status: StatusCode, media: Media, text: String) -> Response<Body> {
     let mut response = Response::new(Body::Full(text.into()));
     *response.status_mut() = status;
-    describe(response.headers_mut(), media);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media.name()));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    vary(headers);
     response
 }
 
-fn describe(headers: &mut HeaderMap, media: Media) {
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media.name()));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+/// Another client may prefer the other way to write.
+fn vary(headers: &mut HeaderMap) {
     headers.insert(VARY, HeaderValue::from_static("accept"));
 }
 

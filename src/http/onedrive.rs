@@ -1,7 +1,7 @@
 //! OneDrive's items, actions and monitor URLs, answered from the engine.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use http::header::{CONTENT_TYPE, LOCATION};
 use http::request::Parts;
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
@@ -233,17 +233,8 @@ impl App {
 
 /// A problem in OneDrive's words. What is well-formed but not valid is a bad request there.
 pub(super) fn refusal(problem: &Problem) -> Response<Body> {
-    let status = match problem.status() {
-        StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
-        status => status,
-    };
-    let error = json!({ "error": error(problem) }).to_string();
-    let mut response = problem.response("");
-    *response.status_mut() = status;
-    *response.body_mut() = Body::Full(error.into());
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, json);
-    response
+    let error = json!({ "error": error(problem) });
+    problem.translated(error.to_string(), "application/json")
 }
 
 /// What is wrong, in OneDrive's words.

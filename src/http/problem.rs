@@ -1,6 +1,6 @@
 //! Errors on the wire: `application/problem+json` (RFC 9457) with a stable `code`.
 
-use http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
@@ -118,11 +118,6 @@ impl Problem {
             .with(ALLOW, HeaderValue::from_static(allowed))
     }
 
-    /// Its status.
-    pub(super) fn status(&self) -> StatusCode {
-        self.0.status
-    }
-
     /// Its code.
     pub(super) fn code(&self) -> &'static str {
         self.0.code
@@ -167,6 +162,24 @@ impl Problem {
         self.with(RETRY_AFTER, seconds.into())
     }
 
+    /// Its status in systems to which what is well-formed but not valid is a bad request.
+    pub(super) fn status_elsewhere(&self) -> StatusCode {
+        match self.0.status {
+            StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+            status => status,
+        }
+    }
+
+    /// The reply in the words of such a system, which are of this media type.
+    pub(super) fn translated(&self, words: String, media_type: &'static str) -> Response<Body> {
+        let mut response = self.response("");
+        *response.status_mut() = self.status_elsewhere();
+        *response.body_mut() = Body::Full(words.into());
+        let media_type = HeaderValue::from_static(media_type);
+        response.headers_mut().insert(CONTENT_TYPE, media_type);
+        response
+    }
+
     /// The reply; `instance` is the path that was asked for.
     pub(super) fn response(&self, instance: &str) -> Response<Body> {
         let wire = Wire {
@@ -191,7 +204,7 @@ impl Problem {
         let mut response = super::reply::json(self.0.status, json.into());
         let headers = response.headers_mut();
         headers.insert(
-            http::header::CONTENT_TYPE,
+            CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
         if let Some((name, value)) = &self.0.header {
