@@ -34,7 +34,6 @@ const TEXT: u64 = 1;
 const COMMENT: u64 = 2;
 const INSTRUCTION: u64 = 3;
 const ELEMENT: u64 = 4;
-const ORDERLESS: u64 = 5;
 
 impl Hashing {
     /// For these documents.
@@ -113,9 +112,6 @@ impl Hashing {
         let mut exact = mix(mix(ELEMENT, name), own);
         if let Some(&key) = tree.keys.get(&number) {
             exact = self.pair(exact, tree.str(key));
-        }
-        if tree.orderless.contains(&number) {
-            exact = mix(exact, ORDERLESS);
         }
         let mut loose = exact;
         let node = *tree.node(number);

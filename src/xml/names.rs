@@ -243,6 +243,12 @@ impl Names {
         self.lookup(one, prefix) != self.lookup(other, prefix)
     }
 
+    /// Whether any document declares a namespace of which this holds.
+    pub(crate) fn binds(&self, is_meant: impl Fn(&str) -> bool) -> bool {
+        let mut all = self.links.iter().flat_map(|link| link.declared.iter());
+        all.any(|(_, uri)| is_meant(self.str(*uri)))
+    }
+
     /// Whether any document declares this prefix.
     pub(crate) fn declares(&self, prefix: &str) -> bool {
         let Some(&prefix) = self.text_ids.get(prefix) else {

@@ -23,21 +23,22 @@ pub(crate) fn is_vocabulary(uri: &str) -> bool {
     [DELTA, DELTA_SHORT, PLAIN, XML].contains(&uri)
 }
 
+/// What a namespace was in its own document.
+pub(crate) fn unquoted(uri: &str) -> &str {
+    match uri.strip_suffix(QUOTED) {
+        Some(own) if is_vocabulary(own) => own,
+        _ => uri,
+    }
+}
+
 /// Whether a namespace is that of the marks.
 pub(crate) fn is_delta(uri: &str) -> bool {
     uri == DELTA || uri == DELTA_SHORT
 }
 
-/// An attribute of a document that says how to compare it: `key` or `ordered`.
-pub(crate) fn instruction(names: &Names, attribute: NameId) -> Option<&str> {
+/// What an attribute of a document is in the vocabulary, if it is one of the marks' own.
+pub(crate) fn quoted_mark(names: &Names, attribute: NameId) -> Option<&str> {
     let name = names.get(attribute);
-    let local = names.str(name.local);
-    let says = local == "key" || local == "ordered";
-    let is_ours = || {
-        names
-            .str(name.uri)
-            .strip_suffix(QUOTED)
-            .is_some_and(is_delta)
-    };
-    (says && is_ours()).then_some(local)
+    let uri = names.str(name.uri).strip_suffix(QUOTED)?;
+    is_delta(uri).then(|| names.str(name.local))
 }

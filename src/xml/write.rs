@@ -6,6 +6,7 @@ use super::hashes::collapse;
 use super::names::{Binding, NameId, Names, Scope, Text};
 use super::prolog::Aside;
 use super::tree::{Kind, Span, Tree};
+use super::vocabulary;
 
 /// A document being written.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(crate) struct Writer {
     pub(crate) scope: Scope,
     pub(crate) names: Names,
     whitespace: Whitespace,
+    /// Namespaces of the vocabulary are what they were in the documents: there are no marks besides.
+    pub(crate) is_plain: bool,
     scratch: String,
 }
 
@@ -33,6 +36,7 @@ impl Writer {
             scope: Scope::NONE,
             names,
             whitespace,
+            is_plain: false,
             scratch: String::new(),
         }
     }
@@ -111,7 +115,13 @@ impl Writer {
                 self.text.push_str(prefix);
             }
             self.text.push_str("=\"");
-            escape(&mut self.text, self.names.str(uri), true);
+            let uri = self.names.str(uri);
+            let uri = if self.is_plain {
+                vocabulary::unquoted(uri)
+            } else {
+                uri
+            };
+            escape(&mut self.text, uri, true);
             self.text.push('"');
         }
     }

@@ -3,7 +3,7 @@
 use super::Extractor;
 use crate::xml::names::{NameId, Scope, Text};
 use crate::xml::tree::Kind;
-use crate::xml::vocabulary::{self, QUOTED};
+use crate::xml::vocabulary;
 
 impl Extractor<'_> {
     /// What a version calls an element: only its root may be called otherwise than in the delta.
@@ -70,7 +70,11 @@ impl Extractor<'_> {
         if !vocabulary::is_vocabulary(text) {
             return Some(uri);
         }
-        let unquoted = text.strip_suffix(QUOTED)?.to_owned();
-        Some(self.out.names.text(&unquoted))
+        let own = vocabulary::unquoted(text);
+        if own == text {
+            return None;
+        }
+        let own = own.to_owned();
+        Some(self.out.names.text(&own))
     }
 }

@@ -23,6 +23,7 @@ use super::error::{Code, Error};
 use super::hashes::Hashing;
 use super::names::{NameId, Names, Scope};
 use super::tree::{Kind, Tree};
+use super::vocabulary;
 use super::write::Writer;
 use super::{Progress, Step, Watcher, Whitespace};
 use budget::Budget;
@@ -125,6 +126,12 @@ pub(crate) fn merge(
     };
     merger.write()?;
     if settings.moves && merger.find_moves() {
+        merger.write()?;
+    }
+    let is_plain = settings.form == Form::Merged && merger.counts.conflicts == 0;
+    let is_quoted = |uri: &str| vocabulary::unquoted(uri) != uri;
+    if is_plain && merger.out.names.binds(is_quoted) {
+        merger.out.is_plain = true;
         merger.write()?;
     }
     Ok(Merged {

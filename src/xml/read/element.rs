@@ -19,15 +19,18 @@ impl<'a> Parser<'a, '_> {
         let outer = outer.map_or(Scope::NONE, |open| open.scope);
         let scope = self.declare(qualified, outer, written)?;
         let name = self.resolve(qualified, scope, true, at)?;
+        if self.open.is_empty() {
+            self.is_delta = self.is_marked(written, scope)?;
+        }
         let first = self.tree.attributes.len();
         let mut key = None;
         let mut orderless = false;
         for one in written.iter().filter(|one| !one.is_declaration()) {
             let attribute = self.resolve(one.name, scope, false, one.at)?;
             let value = self.value(qualified, one)?;
-            match vocabulary::instruction(self.names, attribute) {
-                Some("key") => key = Some(value),
-                Some("ordered") => orderless = self.str(value) == "false",
+            match vocabulary::quoted_mark(self.names, attribute) {
+                Some("key") if !self.is_delta => key = Some(value),
+                Some("ordered") if !self.is_delta => orderless = self.str(value) == "false",
                 _ => {
                     let full = self.names.get(attribute);
                     if full.local == self.xml_space && full.uri == self.xml_uri {
@@ -91,6 +94,17 @@ impl<'a> Parser<'a, '_> {
             });
             *key = key.or(found.map(|one| one.value));
         }
+    }
+
+    /// Whether it says that it is a delta's root: then what is in it says nothing of how to compare.
+    fn is_marked(&mut self, written: &[Written<'a>], scope: Scope) -> Result<bool, Fault> {
+        for one in written.iter().filter(|one| one.name.ends_with(":deltaV2")) {
+            let attribute = self.resolve(one.name, scope, false, one.at)?;
+            if vocabulary::quoted_mark(self.names, attribute).is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn declare(

@@ -73,6 +73,7 @@ fn parse(source: &str, names: &mut Names, reading: &Reading<'_>) -> Result<Tree,
             ..Tree::default()
         },
         cdata_ends: memchr::memmem::find(source.as_bytes(), b"]]>").is_some(),
+        is_delta: false,
         xml_space: names.text("space"),
         xml_uri: names.text(XML_URI),
         names,
@@ -128,6 +129,8 @@ struct Parser<'a, 'r> {
     tree: Tree,
     /// `]]>` is somewhere, so text must be searched for it.
     cdata_ends: bool,
+    /// The document is a delta itself.
+    is_delta: bool,
     xml_space: Text,
     xml_uri: Text,
     names: &'r mut Names,

@@ -285,6 +285,27 @@ fn a_delta_of_deltas_gives_the_deltas_back() {
 }
 
 #[test]
+fn what_a_delta_says_of_order_is_content_where_deltas_are_compared() {
+    let orderless = with(|matching| matching.orderless = vec!["/r".into()]);
+    let a = "<r><i>1</i><i>2</i><x>3</x></r>";
+    let inner = compared(a, "<r><x>3</x><i>2</i><i>1</i></r>", &orderless).xml;
+    let other = compared(a, "<r><i>2</i></r>", &orderless).xml;
+    let outer = xml::compare(inner.clone().into(), other.clone().into(), &plain(), &())
+        .expect("they can be compared");
+    recovered(&outer, "A", &inner);
+    recovered(&outer, "B", &other);
+}
+
+#[test]
+fn saying_that_order_does_not_count_is_no_change() {
+    let d = "xmlns:d='http://www.deltaxml.com/ns/well-formed-delta-v1'";
+    let a = format!("<r {d}><l d:ordered='false'><i/><j/></l></r>");
+    let b = a.replace(" d:ordered='false'", "");
+    let delta = xml::compare(a.into(), b.into(), &plain(), &()).expect("they can be compared");
+    assert_eq!((root_mark(&delta), delta.counts.changes), ("A=B", 0));
+}
+
+#[test]
 fn one_changed_word_among_many_is_one_changed_path() {
     let row = |n: usize| format!("<row><name>name {n}</name><value>{}</value></row>\n", n * 7);
     let a = format!("<t>{}</t>", (0..5000).map(row).collect::<String>());

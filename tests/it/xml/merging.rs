@@ -122,6 +122,29 @@ fn contradictions_are_marked_and_nothing_else() {
 }
 
 #[test]
+fn deltas_merge_into_a_delta() {
+    let delta = |b: &str| {
+        let a = "<r><p>one</p><q>two</q></r>";
+        let options = xml::CompareOptions::default();
+        let delta = xml::compare(a.into(), b.into(), &options, &());
+        delta.expect("they can be compared").xml
+    };
+    let (base, anna) = (
+        delta("<r><p>one</p><q>2</q></r>"),
+        delta("<r><p>one</p></r>"),
+    );
+    let options = MergeOptions {
+        form: MergeForm::Merged,
+        ..MergeOptions::default()
+    };
+    let versions = named(&[("base", &base), ("anna", &anna), ("ben", &base)]);
+    let merged = xml::merge(versions, &options, &()).expect("they can be merged");
+    assert_eq!(merged.counts.conflicts, 0);
+    let back = xml::extract(merged.xml.into(), "B", &xml::Limits::default(), &());
+    assert!(back.is_ok_and(|back| back.ends_with("<r><p>one</p></r>\n")));
+}
+
+#[test]
 fn deleted_here_and_changed_there_is_a_conflict() {
     let delta = one(
         "<r><p id='1'>one two</p></r>",
