@@ -45,6 +45,8 @@ pub mod job;
 pub mod operations;
 pub mod roots;
 pub mod tokens;
+// Of use by itself.
+pub mod xml;
 
 pub use cloakroom::{Builder, Cloakroom, Error, JobResult, StartError};
 pub use engine::Until;
@@ -60,8 +62,6 @@ pub mod cli;
 pub mod outbound;
 #[doc(hidden)]
 pub mod plan;
-#[doc(hidden)]
-pub mod xml;
 
 mod engine;
 mod faults;
