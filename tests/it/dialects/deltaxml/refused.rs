@@ -232,6 +232,32 @@ fn every_refusal_has_its_status_and_the_shape_of_the_product() {
 }
 
 #[test]
+fn a_link_on_any_page_may_lead_to_a_result_that_stays() {
+    let site = Site::new();
+    let server = site.serve();
+    let client = server.client();
+    let path = format!("{COMPARE}/compare");
+    let led = [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "navigate"),
+    ];
+    for (keep, expected) in [(true, 200), (false, 403)] {
+        let body = json!({ "input-a": "<a/>", "input-b": "<a/>", "async": { "keepResult": keep } });
+        let accepted = ask(client, "POST", &path, &AS_JSON, &body.to_string(), 202);
+        let job = super::path_of(&accepted);
+        super::ended(client, &job);
+        let download = job.replace("/jobs/", "/downloads/");
+        let reply = ask(client, "GET", &download, &led, "", expected);
+        if expected != 200 {
+            check(&download, &reply);
+        }
+        refused(client, "GET", &job, &led, "", 403);
+        ask(client, "GET", &download, &[], "", 200);
+    }
+    server.stop();
+}
+
+#[test]
 fn jobs_belong_to_whoever_submitted_them() {
     let site = Site::new();
     let (anna, ben) = (site.token("anna", &[]), site.token("ben", &[]));
