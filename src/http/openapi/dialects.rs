@@ -45,7 +45,7 @@ pub(super) fn tags(dialects: &Dialects) -> Vec<Value> {
     }
     if dialects.has(Dialect::Onedrive) {
         let about = "Items and long-running actions, for OneDrive's clients. Every address is there below `/v1.0` too, \
-                     and an item can be named by its path as well: `/drive/root:/NAME/path`, `/drive/root:/NAME/path:/copy`. \
+                     the drive as `/me/drive` as well, and an item can be named by its path as well: `/drive/root:/NAME/path`, `/drive/root:/NAME/path:/copy`. \
                      `action.copy` is an older name of `copy`.";
         tags.push(json!({ "name": "onedrive", "description": about }));
     }

@@ -69,7 +69,8 @@ pub(crate) fn call(method: &Method, path: &str) -> Option<Result<Call, &'static 
         };
         return Some(read(method, prefix, what));
     }
-    let (address, action) = address(path)?;
+    // Newer clients name the drive of whoever asks.
+    let (address, action) = address(path.strip_prefix("me/").unwrap_or(path))?;
     let write = |what: What| match *method {
         Method::POST => Ok(Call { prefix, what }),
         _ => Err("POST, OPTIONS"),
@@ -147,6 +148,10 @@ mod tests {
         let get = |address: &str, expected| check(Method::GET, address, expected);
         get("drive/root", Some(What::Item(Address::Root)));
         get("v1.0/drive/items/root", Some(What::Item(Address::Root)));
+        get("v1.0/me/drive/root", Some(What::Item(Address::Root)));
+        get("me/drive/items/7", Some(What::Item(Address::Number(7))));
+        get("me/monitor/x", None);
+        get("me/me/drive/root", None);
         get("drive/root:/docs", Some(What::Item(path("/docs"))));
         get(
             "drive/root:/docs/a%20b:",
