@@ -34,6 +34,7 @@ const TEXT: u64 = 1;
 const COMMENT: u64 = 2;
 const INSTRUCTION: u64 = 3;
 const ELEMENT: u64 = 4;
+const PRESERVED: u64 = 5;
 
 impl Hashing {
     /// For these documents.
@@ -113,7 +114,12 @@ impl Hashing {
         if let Some(&key) = tree.keys.get(&number) {
             exact = self.pair(exact, tree.str(key));
         }
-        let mut loose = exact;
+        // What is white space that counts is not what does not.
+        let mut loose = if tree.node(number).is_preserved() {
+            mix(exact, PRESERVED)
+        } else {
+            exact
+        };
         let node = *tree.node(number);
         let mut child = number + 1;
         while child < node.end {

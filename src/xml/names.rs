@@ -243,18 +243,9 @@ impl Names {
         self.lookup(one, prefix) != self.lookup(other, prefix)
     }
 
-    /// Whether any document declares a namespace of which this holds.
-    pub(crate) fn binds(&self, is_meant: impl Fn(&str) -> bool) -> bool {
+    /// Whether any document declares a prefix and a namespace of which this holds.
+    pub(crate) fn binds(&self, is_meant: impl Fn(&str, &str) -> bool) -> bool {
         let mut all = self.links.iter().flat_map(|link| link.declared.iter());
-        all.any(|(_, uri)| is_meant(self.str(*uri)))
-    }
-
-    /// Whether any document declares this prefix.
-    pub(crate) fn declares(&self, prefix: &str) -> bool {
-        let Some(&prefix) = self.text_ids.get(prefix) else {
-            return false;
-        };
-        let mut all = self.links.iter().flat_map(|link| link.declared.iter());
-        all.any(|(one, _)| *one == prefix)
+        all.any(|(prefix, uri)| is_meant(self.str(*prefix), self.str(*uri)))
     }
 }

@@ -11,24 +11,29 @@ pub(crate) const PLAIN: &str = "http://www.deltaxml.com/ns/non-namespaced-attrib
 /// Elements named as attributes with the prefix `xml`.
 pub(crate) const XML: &str = "http://www.deltaxml.com/ns/xml-namespaced-attribute";
 
-/// What follows a namespace of the vocabulary where a document uses it for itself: a delta of deltas.
-pub(crate) const QUOTED: &str = "#quoted";
+/// What follows a namespace of the vocabulary where a document uses it for itself: a delta of deltas. With all that may
+/// follow it is a URI still, for some readers look.
+const QUOTED: [&str; 2] = ["#quoted", "-quoted"];
+
+/// A namespace as it is written where a document uses it for itself.
+pub(crate) fn quoted(uri: &str) -> String {
+    let [first, more] = QUOTED;
+    format!("{uri}{}", if uri.contains('#') { more } else { first })
+}
+
+/// What a quoted namespace was in its own document; none for what is not quoted.
+pub(crate) fn unquoted(uri: &str) -> Option<&str> {
+    let own = QUOTED.iter().find_map(|suffix| uri.strip_suffix(suffix))?;
+    is_vocabulary(own).then_some(own)
+}
 
 /// Whether a namespace is one of the vocabulary's, quoted or not.
 pub(crate) fn is_vocabulary(uri: &str) -> bool {
     let mut uri = uri;
-    while let Some(shorter) = uri.strip_suffix(QUOTED) {
-        uri = shorter;
+    while let Some(own) = QUOTED.iter().find_map(|suffix| uri.strip_suffix(suffix)) {
+        uri = own;
     }
     [DELTA, DELTA_SHORT, PLAIN, XML].contains(&uri)
-}
-
-/// What a namespace was in its own document.
-pub(crate) fn unquoted(uri: &str) -> &str {
-    match uri.strip_suffix(QUOTED) {
-        Some(own) if is_vocabulary(own) => own,
-        _ => uri,
-    }
 }
 
 /// Whether a namespace is that of the marks.
@@ -39,6 +44,6 @@ pub(crate) fn is_delta(uri: &str) -> bool {
 /// What an attribute of a document is in the vocabulary, if it is one of the marks' own.
 pub(crate) fn quoted_mark(names: &Names, attribute: NameId) -> Option<&str> {
     let name = names.get(attribute);
-    let uri = names.str(name.uri).strip_suffix(QUOTED)?;
+    let uri = unquoted(names.str(name.uri))?;
     is_delta(uri).then(|| names.str(name.local))
 }

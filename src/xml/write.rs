@@ -16,9 +16,19 @@ pub(crate) struct Writer {
     pub(crate) scope: Scope,
     pub(crate) names: Names,
     whitespace: Whitespace,
-    /// Namespaces of the vocabulary are what they were in the documents: there are no marks besides.
-    pub(crate) is_plain: bool,
+    pub(crate) quoting: Quoting,
     scratch: String,
+}
+
+/// What becomes of the vocabulary's namespaces that documents declare themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quoting {
+    /// They are quoted, for there are marks besides.
+    Quoted,
+    /// They are not declared: nothing in the documents is in them, but what was said of how to compare.
+    Dropped,
+    /// They are what they were: there are no marks besides.
+    Undone,
 }
 
 /// An element that is being copied.
@@ -36,7 +46,7 @@ impl Writer {
             scope: Scope::NONE,
             names,
             whitespace,
-            is_plain: false,
+            quoting: Quoting::Quoted,
             scratch: String::new(),
         }
     }
@@ -108,6 +118,12 @@ impl Writer {
 
     fn declare(&mut self, declared: &[Binding]) {
         for &(prefix, uri) in declared {
+            let own = vocabulary::unquoted(self.names.str(uri));
+            let uri = match (own, self.quoting) {
+                (Some(_), Quoting::Dropped) => continue,
+                (Some(own), Quoting::Undone) => own,
+                _ => self.names.str(uri),
+            };
             self.text.push_str(" xmlns");
             let prefix = self.names.str(prefix);
             if !prefix.is_empty() {
@@ -115,12 +131,6 @@ impl Writer {
                 self.text.push_str(prefix);
             }
             self.text.push_str("=\"");
-            let uri = self.names.str(uri);
-            let uri = if self.is_plain {
-                vocabulary::unquoted(uri)
-            } else {
-                uri
-            };
             escape(&mut self.text, uri, true);
             self.text.push('"');
         }

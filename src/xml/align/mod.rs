@@ -16,7 +16,7 @@ use super::names::{Name, NameId, Names, Text, XML_URI};
 use super::tree::{Kind, Tree};
 use chain::Candidate;
 use common::Item;
-pub(crate) use row::{Row, Unit};
+pub(crate) use row::{Content, Row, Unit};
 
 /// How parts are matched.
 pub(crate) struct Matching<'m> {
@@ -55,7 +55,7 @@ impl Matching<'_> {
         if x.units.is_empty() || y.units.is_empty() {
             return pairs;
         }
-        let is_flowing = x.is_mixed || y.is_mixed;
+        let is_flowing = x.content.is_mixed || y.content.is_mixed;
         let all = |row: &Row<'_>| -> Vec<Item> {
             let wanted = |unit: &Unit| is_flowing || !unit.is_text();
             row.items(0..row.units.len(), wanted, |unit| unit.key)

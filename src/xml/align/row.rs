@@ -26,6 +26,15 @@ impl Unit {
     }
 }
 
+/// What white space means in an element, in any version of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Content {
+    /// There is text besides, so it separates.
+    pub(crate) is_mixed: bool,
+    /// It counts, every character of it.
+    pub(crate) is_preserved: bool,
+}
+
 /// The content of an element.
 #[derive(Debug)]
 pub(crate) struct Row<'t> {
@@ -33,8 +42,7 @@ pub(crate) struct Row<'t> {
     pub(crate) units: Vec<Unit>,
     /// White space after the last unit that does not count.
     pub(crate) tail: Span,
-    /// It has text besides white space.
-    pub(super) is_mixed: bool,
+    pub(crate) content: Content,
 }
 
 impl Matching<'_> {
@@ -42,15 +50,14 @@ impl Matching<'_> {
     pub(crate) fn row<'t>(
         &self,
         tree: &'t Tree,
-        node: u32,
+        content: Content,
         range: std::ops::Range<u32>,
     ) -> Row<'t> {
-        let is_mixed = tree.node(node).is_mixed();
         let mut row = Row {
             tree,
             units: Vec::new(),
             tail: Span::default(),
-            is_mixed,
+            content,
         };
         let mut next = range.start;
         while next < range.end {
@@ -59,13 +66,15 @@ impl Matching<'_> {
             next = node.end;
             if !node.is_text() {
                 row.push(tree.exact[child as usize], child, Span::default());
-            } else if self.whitespace != Whitespace::Exact && !node.is_preserved() {
+            } else if self.whitespace != Whitespace::Exact && !content.is_preserved {
                 self.push_loose(&mut row, child);
             } else {
                 self.push_exact(&mut row, child);
             }
         }
-        row.trim(self.whitespace);
+        if self.whitespace != Whitespace::Exact && !content.is_preserved {
+            row.trim();
+        }
         row
     }
 
@@ -88,7 +97,7 @@ impl Matching<'_> {
     fn push_loose(&self, row: &mut Row<'_>, child: u32) {
         let tree = row.tree;
         let span = tree.node(child).span();
-        if is_blank(tree.str(span)) && !row.is_mixed {
+        if is_blank(tree.str(span)) && !row.content.is_mixed {
             row.tail = span;
             return;
         }
@@ -122,15 +131,8 @@ impl Row<'_> {
     }
 
     /// Where white space does not count, that at the ends of text is no unit.
-    fn trim(&mut self, whitespace: Whitespace) {
-        if whitespace == Whitespace::Exact {
-            return;
-        }
-        let is_soft = |row: &Self, unit: &Unit| {
-            unit.is_text()
-                && !row.tree.node(unit.node).is_preserved()
-                && is_blank(row.tree.str(unit.text))
-        };
+    fn trim(&mut self) {
+        let is_soft = |row: &Self, unit: &Unit| unit.is_text() && is_blank(row.tree.str(unit.text));
         if self.units.last().is_some_and(|unit| is_soft(self, unit)) {
             self.tail = self.units.pop().map_or(Span::default(), |unit| unit.text);
         }
@@ -146,7 +148,7 @@ impl Row<'_> {
             tree: self.tree,
             units: units.map(|unit| self.units[unit as usize]).collect(),
             tail: Span::default(),
-            is_mixed: self.is_mixed,
+            content: self.content,
         }
     }
 

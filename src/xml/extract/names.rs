@@ -70,11 +70,7 @@ impl Extractor<'_> {
         if !vocabulary::is_vocabulary(text) {
             return Some(uri);
         }
-        let own = vocabulary::unquoted(text);
-        if own == text {
-            return None;
-        }
-        let own = own.to_owned();
+        let own = vocabulary::unquoted(text)?.to_owned();
         Some(self.out.names.text(&own))
     }
 }

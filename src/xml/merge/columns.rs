@@ -36,6 +36,15 @@ impl Columns {
         &self.cells[column * self.rows..][..self.rows]
     }
 
+    /// Whether the units that any row has here are in another order there.
+    pub(crate) fn are_shuffled(&self) -> bool {
+        let in_row = |row: usize| {
+            let cells = self.cells.iter().skip(row).step_by(self.rows);
+            cells.filter(|&&cell| cell != NONE)
+        };
+        (0..self.rows).any(|row| !in_row(row).is_sorted())
+    }
+
     fn set(&mut self, column: usize, row: usize, unit: u32) {
         self.cells[column * self.rows + row] = unit;
     }

@@ -1,13 +1,13 @@
 //! An element that differs, from its start tag to its end.
 
 use super::columns::Layout;
-use super::level::{Builder, Group, Level};
+use super::level::{Builder, Group, Level, Order};
 use super::marks::{Mask, Mode};
 use super::{Counts, Form, Merger, trim};
 use crate::xml::Whitespace;
-use crate::xml::align::{self, Matching, Row};
+use crate::xml::align::{self, Content, Matching, Row};
 use crate::xml::names::{NameId, Scope};
-use crate::xml::tree::Kind;
+use crate::xml::tree::{Kind, Node};
 
 /// An element that is being written.
 pub(super) struct Frame {
@@ -114,14 +114,28 @@ impl Merger<'_> {
         } else {
             trim::whole(trees, groups)
         };
+        let nodes = || {
+            groups
+                .iter()
+                .map(|group| trees[group.tree].node(group.node))
+        };
+        let content = Content {
+            is_mixed: nodes().any(Node::is_mixed),
+            is_preserved: nodes().any(Node::is_preserved),
+        };
         let row = |(group, range): (&Group, &std::ops::Range<u32>)| {
-            matching.row(&trees[group.tree], group.node, range.clone())
+            matching.row(&trees[group.tree], content, range.clone())
         };
         let rows: Vec<Row<'_>> = groups.iter().zip(&ends.middles).map(row).collect();
         let columns = if is_orderless {
             layout.orderless(&rows)
         } else {
             layout.ordered(&rows)
+        };
+        let order = match is_orderless {
+            false => Order::Counts,
+            true if columns.are_shuffled() => Order::Shuffled,
+            true => Order::Same,
         };
         let owners: Vec<(Mask, usize)> = groups
             .iter()
@@ -138,7 +152,8 @@ impl Merger<'_> {
             rows: &rows,
             columns: &columns,
             whitespace: self.settings.whitespace,
-            is_orderless,
+            order,
+            is_held: false,
             keep_apart: rows.len() > 2,
             level: Level::default(),
         };

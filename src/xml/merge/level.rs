@@ -27,11 +27,17 @@ pub(crate) struct Alternative {
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
     /// Text that everybody has, or that counts for nothing.
-    Bare { tree: usize, text: Span },
+    Bare {
+        tree: usize,
+        text: Span,
+        is_preserved: bool,
+    },
     /// Children of the tree, from one up to another, that everybody has alike.
     Run { tree: usize, next: u32, end: u32 },
     /// Text that differs: alternatives.
     Region(Range<u32>),
+    /// The same, or text that all have, that stays where it is while the elements around it move.
+    Fixed(Range<u32>),
     /// A child: groups, and where it was in each version if that is not its order.
     Node {
         groups: Range<u32>,
@@ -50,6 +56,17 @@ pub(crate) struct Level {
     pub(crate) text: String,
 }
 
+/// What the order of elements means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// It is theirs.
+    Counts,
+    /// Nothing, and it is the same in all versions.
+    Same,
+    /// Nothing, and it is another in some version.
+    Shuffled,
+}
+
 /// What is put together.
 pub(crate) struct Builder<'b> {
     pub(crate) trees: &'b [Tree],
@@ -58,7 +75,9 @@ pub(crate) struct Builder<'b> {
     pub(crate) rows: &'b [Row<'b>],
     pub(crate) columns: &'b Columns,
     pub(crate) whitespace: Whitespace,
-    pub(crate) is_orderless: bool,
+    pub(crate) order: Order,
+    /// Text must not go with the element before it, for that moves.
+    pub(crate) is_held: bool,
     /// Neighbouring changes stay apart unless the same versions made them.
     pub(crate) keep_apart: bool,
     pub(crate) level: Level,
@@ -119,8 +138,12 @@ impl Builder<'_> {
         (row, &self.rows[row].units[cells[row] as usize])
     }
 
-    /// White space before a unit that does not count: that of the last version.
+    /// White space before a unit that does not count: that of the last version. Among text it would count in the middle of
+    /// another version's.
     fn lead(&mut self, column: usize) {
+        if column > 0 && self.rows[0].content.is_mixed {
+            return;
+        }
         let (row, unit) = self.unit(column);
         let lead = unit.lead;
         self.soft(row, lead);
@@ -131,11 +154,13 @@ impl Builder<'_> {
             self.level.ops.push(Op::Bare {
                 tree: self.owners[row].1,
                 text,
+                is_preserved: false,
             });
         }
     }
 
     fn node(&mut self, column: usize) {
+        self.is_held = self.order == Order::Shuffled;
         if let Some((tree, node)) = self.shared(column) {
             self.run(tree, node);
             return;
@@ -148,7 +173,7 @@ impl Builder<'_> {
             }
             let (mask, tree) = self.owners[row];
             let unit = &self.rows[row].units[cell as usize];
-            if self.is_orderless && self.trees[tree].node(unit.node).is_element() {
+            if self.order != Order::Counts && self.trees[tree].node(unit.node).is_element() {
                 self.level
                     .positions
                     .push((mask, self.numbers[row][cell as usize]));
@@ -183,7 +208,7 @@ impl Builder<'_> {
         let unit =
             |row: usize| (cells[row] != NONE).then(|| &self.rows[row].units[cells[row] as usize]);
         let key = unit(0)?.key;
-        let all = !self.is_orderless
+        let all = self.order == Order::Counts
             && (1..cells.len()).all(|row| unit(row).is_some_and(|unit| unit.key == key));
         let (row, last) = self.unit(column);
         all.then_some((self.owners[row].1, last.node))
@@ -205,7 +230,7 @@ impl Builder<'_> {
     fn text(&mut self, columns: Range<usize>) {
         let stretches = self.fold(self.stretches(columns));
         for stretch in stretches {
-            if stretch.is_common {
+            if stretch.is_common && !self.is_held {
                 for column in stretch.columns {
                     let (row, unit) = self.unit(column);
                     let (tree, unit) = (self.owners[row].1, *unit);
@@ -219,6 +244,7 @@ impl Builder<'_> {
 
     fn bare(&mut self, tree: usize, unit: &Unit) {
         let text = unit.text;
+        let is_preserved = self.rows[0].content.is_preserved;
         if self.whitespace != Whitespace::Ignore
             && self.trees[tree].node(unit.node).span() == text
             && let Some(Op::Run { tree: one, end, .. }) = self.level.ops.last_mut()
@@ -231,14 +257,20 @@ impl Builder<'_> {
         if let Some(Op::Bare {
             tree: before,
             text: last,
+            is_preserved: one,
         }) = self.level.ops.last_mut()
             && *before == tree
+            && *one == is_preserved
             && last.start + last.len == text.start
         {
             last.len += text.len;
             return;
         }
-        self.level.ops.push(Op::Bare { tree, text });
+        self.level.ops.push(Op::Bare {
+            tree,
+            text,
+            is_preserved,
+        });
     }
 
     /// Text that differs, as each row has it.
@@ -273,8 +305,11 @@ impl Builder<'_> {
             }
         }
         self.level.alternatives[first..].sort_unstable_by_key(|one| one.mask.trailing_zeros());
-        self.level.ops.push(Op::Region(
-            first as u32..self.level.alternatives.len() as u32,
-        ));
+        let range = first as u32..self.level.alternatives.len() as u32;
+        self.level.ops.push(if self.is_held {
+            Op::Fixed(range)
+        } else {
+            Op::Region(range)
+        });
     }
 }

@@ -22,9 +22,9 @@ use super::align;
 use super::error::{Code, Error};
 use super::hashes::Hashing;
 use super::names::{NameId, Names, Scope};
-use super::tree::{Kind, Tree};
+use super::tree::{Kind, Node, Tree};
 use super::vocabulary;
-use super::write::Writer;
+use super::write::{Quoting, Writer};
 use super::{Progress, Step, Watcher, Whitespace};
 use budget::Budget;
 use frame::Frame;
@@ -107,13 +107,15 @@ pub(crate) fn merge(
 ) -> Result<Merged, Error> {
     check_roots(trees, &names)?;
     let ids = align::ids(&mut names);
+    let are_quoted = names.binds(|_, uri| vocabulary::unquoted(uri).is_some());
+    let is_dropped = are_quoted && !trees.iter().any(|tree| quotes(tree, &names));
     let mut merger = Merger {
         trees,
         hashing,
         settings,
         watcher,
         ids,
-        tags: Tags::new(&names, labels),
+        tags: Tags::new(&names, labels, is_dropped),
         out: Writer::new(names, settings.whitespace),
         frames: Vec::new(),
         counts: Counts::default(),
@@ -124,20 +126,32 @@ pub(crate) fn merge(
         done: 0,
         scratch: String::new(),
     };
+    if is_dropped {
+        merger.out.quoting = Quoting::Dropped;
+    }
     merger.write()?;
     if settings.moves && merger.find_moves() {
         merger.write()?;
     }
     let is_plain = settings.form == Form::Merged && merger.counts.conflicts == 0;
-    let is_quoted = |uri: &str| vocabulary::unquoted(uri) != uri;
-    if is_plain && merger.out.names.binds(is_quoted) {
-        merger.out.is_plain = true;
+    if is_plain && are_quoted {
+        merger.out.quoting = Quoting::Undone;
         merger.write()?;
     }
     Ok(Merged {
         xml: merger.out.text,
         counts: merger.counts,
     })
+}
+
+/// Whether something in a document is in a namespace of the vocabulary, besides what says how to compare.
+fn quotes(tree: &Tree, names: &Names) -> bool {
+    let is_quoted = |name: NameId| {
+        let uri = names.get(name).uri;
+        vocabulary::unquoted(names.str(uri)).is_some()
+    };
+    let is_element = |node: &Node| matches!(node.kind(), Kind::Element(name) if is_quoted(name));
+    tree.nodes.iter().any(is_element) || tree.attributes.iter().any(|one| is_quoted(one.name))
 }
 
 fn check_roots(trees: &[Tree], names: &Names) -> Result<(), Error> {
@@ -236,9 +250,14 @@ impl Merger<'_> {
         };
         frame.next += 1;
         match op {
-            Op::Bare { tree, text } => self.bare(tree, text),
+            Op::Bare {
+                tree,
+                text,
+                is_preserved,
+            } => self.bare(tree, text, is_preserved),
             Op::Run { tree, next, end } => self.run_of(tree, next..end)?,
-            Op::Region(alternatives) => self.region(alternatives),
+            Op::Region(alternatives) => self.region(alternatives, false),
+            Op::Fixed(alternatives) => self.region(alternatives, true),
             Op::Node { groups, positions } => {
                 let frame = self.frames.last().expect("there is one");
                 let groups =

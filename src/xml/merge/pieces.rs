@@ -51,9 +51,9 @@ impl Merger<'_> {
         Ok(())
     }
 
-    pub(super) fn bare(&mut self, tree: usize, text: Span) {
+    pub(super) fn bare(&mut self, tree: usize, text: Span, is_preserved: bool) {
         let tree = &self.trees[tree];
-        if self.settings.whitespace == Whitespace::Ignore {
+        if self.settings.whitespace == Whitespace::Ignore && !is_preserved {
             let mut collapsed = String::new();
             hashes::collapse(tree.str(text), (false, false), &mut collapsed);
             self.out.content(&collapsed);
@@ -62,7 +62,9 @@ impl Merger<'_> {
         }
     }
 
-    pub(super) fn region(&mut self, range: Range<u32>) {
+    /// Text that differs, or that stays where it is: it must be in an element then, for readers take text for a part of
+    /// what is before it.
+    pub(super) fn region(&mut self, range: Range<u32>, stays: bool) {
         let frame = self.frames.last_mut().expect("there is one");
         let level = &mut frame.level;
         let texts: Vec<Alternative> =
@@ -71,8 +73,11 @@ impl Merger<'_> {
         let (all, is_marked) = (frame.mask, frame.is_marked);
         let masks: Vec<Mask> = texts.iter().map(|one| one.mask).collect();
         let part = |at: usize| &text[texts[at].text.start as usize..texts[at].text.end as usize];
-        if masks == [all] {
+        if masks == [all] && !(stays && is_marked) {
             self.out.content(part(0));
+        } else if masks == [all] {
+            let write = |out: &mut Writer, at| out.content(part(at));
+            alternatives(&mut self.out, &self.tags, &self.tags.text, &masks, write);
         } else {
             match self.settle(all, &masks, is_marked) {
                 Outcome::Take(at) => self.out.content(part(at)),

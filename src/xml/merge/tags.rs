@@ -28,10 +28,16 @@ pub(super) struct Tags {
 }
 
 impl Tags {
-    /// For versions of these names.
-    pub(super) fn new(names: &Names, labels: Vec<String>) -> Self {
+    /// For versions of these names; where the documents' own declarations of the vocabulary are dropped, their prefixes are
+    /// free.
+    pub(super) fn new(names: &Names, labels: Vec<String>, is_dropped: bool) -> Self {
+        let is_taken = |prefix: &str| {
+            names.binds(|one, uri| {
+                one == prefix && !(is_dropped && vocabulary::unquoted(uri).is_some())
+            })
+        };
         let [delta, plain, xml] =
-            ["deltaxml", "dxa", "dxx"].map(|wanted| free_prefix(names, wanted));
+            ["deltaxml", "dxa", "dxx"].map(|wanted| free_prefix(wanted, is_taken));
         let of = |local: &str| format!("{delta}:{local}");
         Self {
             text: Alternation {
@@ -92,9 +98,9 @@ pub(super) fn end(out: &mut String, name: &str) {
 }
 
 /// The prefix itself, or one like it that no document declares.
-fn free_prefix(names: &Names, wanted: &str) -> String {
+fn free_prefix(wanted: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let numbered = (1..).map(|n| format!("{wanted}{n}"));
     let mut all = std::iter::once(wanted.to_owned()).chain(numbered);
-    all.find(|prefix| !names.declares(prefix))
+    all.find(|prefix| !is_taken(prefix))
         .expect("there are more numbers than declarations")
 }

@@ -122,7 +122,7 @@ impl<'a> Parser<'a, '_> {
             let prefix = one.name.strip_prefix("xmlns:").unwrap_or_default();
             attributes::check_declaration(one, prefix, &uri)?;
             if self.reading.quote && vocabulary::is_vocabulary(&uri) {
-                uri.push_str(vocabulary::QUOTED);
+                uri = vocabulary::quoted(&uri);
             }
             let binding = (self.names.text(prefix), self.names.text(&uri));
             if declared.iter().any(|(one, _)| *one == binding.0) {

@@ -178,9 +178,33 @@ fn children_in_no_order_keep_their_places() {
         "<r>\n<i id='3'/>\n<i id='1'/>\n<i id='4'/></r>",
         &orderless,
         "\n<i d=\"A=B\" :original-position=\"A=1, B=2\" id=\"1\"/><:textGroup d=\"A\"><:text d=\"A\">\n</:text></:textGroup>\
-         <i d=\"A\" :original-position=\"A=2\" id=\"2\"/>\n<i d=\"A=B\" :original-position=\"A=3, B=1\" id=\"3\"/>\
+         <i d=\"A\" :original-position=\"A=2\" id=\"2\"/><:textGroup d=\"A=B\"><:text d=\"A=B\">\n</:text></:textGroup>\
+         <i d=\"A=B\" :original-position=\"A=3, B=1\" id=\"3\"/>\
          <:textGroup d=\"B\"><:text d=\"B\">\n</:text></:textGroup><i d=\"B\" :original-position=\"B=3\" id=\"4\"/>",
     );
+}
+
+#[test]
+fn what_says_how_to_compare_needs_no_other_prefix() {
+    let d = "xmlns:deltaxml='http://www.deltaxml.com/ns/well-formed-delta-v1'";
+    let a = format!("<r {d}><l deltaxml:ordered='false'><i/><j/></l></r>");
+    let b = format!("<r {d}><l deltaxml:ordered='false'><j/><i/></l></r>");
+    let delta = compared_as(&a, &b, "<r><l><i/><j/></l></r>", "<r><l><j/><i/></l></r>");
+    assert_eq!(
+        inside(&delta)
+            .replace("deltaxml:deltaV2", "d")
+            .replace("deltaxml:", ":"),
+        "<l d=\"A!=B\" :ordered=\"false\"><i d=\"A=B\" :original-position=\"A=1, B=2\"/>\
+         <j d=\"A=B\" :original-position=\"A=2, B=1\"/></l>",
+    );
+}
+
+/// Compares two documents, of which others come back.
+fn compared_as(a: &str, b: &str, own_a: &str, own_b: &str) -> xml::Delta {
+    let delta = xml::compare(a.into(), b.into(), &plain(), &()).expect("they can be compared");
+    recovered(&delta, "A", own_a);
+    recovered(&delta, "B", own_b);
+    delta
 }
 
 #[test]
@@ -229,6 +253,27 @@ fn loose_white_space_is_no_change() {
     let delta =
         xml::compare(a.into(), preserved.into(), &options, &()).expect("they can be compared");
     assert_eq!(delta.counts.changes, 1, "{}", delta.xml);
+}
+
+#[test]
+fn white_space_that_counts_in_one_version_counts() {
+    for whitespace in [Whitespace::Loose, Whitespace::Ignore] {
+        let options = with(|matching| matching.whitespace = whitespace);
+        let check = |a: &str, b: &str, name: &str, expected: &str| {
+            let delta =
+                xml::compare(a.into(), b.into(), &options, &()).expect("they can be compared");
+            recovered(&delta, name, expected);
+        };
+        // Preserved in one only.
+        let kept = "<r><p xml:space='preserve'> <c/>  x  y</p></r>";
+        check(kept, "<r><p>\n<c/> x y</p></r>", "A", kept);
+        check("<r><p>\n<c/> x y</p></r>", kept, "B", kept);
+        let kept = "<r xml:space='preserve'><p><c>x</c></p></r>";
+        check(kept, "<r><p><c> x </c></p></r>", "A", kept);
+        // Among text in one only.
+        let flowing = "<r><p><x/>text<d/></p></r>";
+        check("<r><p><x/>\n<c/><d/></p></r>", flowing, "B", flowing);
+    }
 }
 
 #[test]
