@@ -4,6 +4,7 @@
 //! decides nothing. A new route gets its entry in [`routes`]; a new submission option, in [`submit`]; what several
 //! of them share is in [`components`].
 
+mod call;
 mod components;
 mod custom;
 mod deltaxml;

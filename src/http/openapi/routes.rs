@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{json_reply, parameter, replies, reply, schema};
+use super::call::{Call, alone, below};
+use super::{json_reply, reply, schema};
 
 /// What a route that looks at the store may meet.
 const STORE: u16 = 503;
@@ -31,22 +32,25 @@ pub(super) fn paths() -> Map<String, Value> {
     .collect()
 }
 
-fn parameters(names: &[&str]) -> Value {
-    names.iter().map(|name| parameter(name)).collect()
-}
-
 fn health() -> Value {
     let up = json!({
         "type": "object",
         "properties": { "status": { "const": "ok" } },
         "required": ["status"],
     });
-    json!({ "get": {
-        "operationId": "health",
-        "tags": ["server"],
-        "summary": "Whether the server lives",
-        "responses": replies(&[("200", json_reply(reply("It does.", &[], &[]), &up))], &[]),
-    }})
+    alone(
+        "get",
+        Call {
+            id: "health",
+            tag: "server",
+            summary: "Whether the server lives",
+            ..Call::default()
+        }
+        .answered(
+            &[("200", json_reply(reply("It does.", &[], &[]), &up))],
+            &[],
+        ),
+    )
 }
 
 fn ready() -> Value {
@@ -55,22 +59,39 @@ fn ready() -> Value {
         "properties": { "status": { "const": "ready" } },
         "required": ["status"],
     });
-    json!({ "get": {
-        "operationId": "ready",
-        "tags": ["server"],
-        "summary": "Whether new jobs are taken on",
-        "responses": replies(&[("200", json_reply(reply("They are.", &[], &[]), &ready))], &[503]),
-    }})
+    alone(
+        "get",
+        Call {
+            id: "ready",
+            tag: "server",
+            summary: "Whether new jobs are taken on",
+            ..Call::default()
+        }
+        .answered(
+            &[("200", json_reply(reply("They are.", &[], &[]), &ready))],
+            &[503],
+        ),
+    )
 }
 
 fn openapi() -> Value {
     let document = json!({ "type": "object", "required": ["openapi", "info", "paths"] });
-    json!({ "get": {
-        "operationId": "describe",
-        "tags": ["server"],
-        "summary": "This description",
-        "responses": replies(&[("200", json_reply(reply("OpenAPI 3.1.", &[], &[]), &document))], &[]),
-    }})
+    alone(
+        "get",
+        Call {
+            id: "describe",
+            tag: "server",
+            summary: "This description",
+            ..Call::default()
+        }
+        .answered(
+            &[(
+                "200",
+                json_reply(reply("OpenAPI 3.1.", &[], &[]), &document),
+            )],
+            &[],
+        ),
+    )
 }
 
 fn operations() -> Value {
@@ -79,12 +100,19 @@ fn operations() -> Value {
         "properties": { "operations": { "type": "array", "items": schema("Operation") } },
         "required": ["operations"],
     });
-    json!({ "get": {
-        "operationId": "listOperations",
-        "tags": ["operations"],
-        "summary": "Every operation",
-        "responses": replies(&[("200", json_reply(reply("They, by name.", &[], &[]), &list))], &[]),
-    }})
+    alone(
+        "get",
+        Call {
+            id: "listOperations",
+            tag: "operations",
+            summary: "Every operation",
+            ..Call::default()
+        }
+        .answered(
+            &[("200", json_reply(reply("They, by name.", &[], &[]), &list))],
+            &[],
+        ),
+    )
 }
 
 fn job() -> Value {
@@ -101,25 +129,25 @@ fn job() -> Value {
         reply("The job as it was; its `status` is `deleted`.", &[], &[]),
         &schema("Job"),
     );
-    json!({
-        "parameters": [parameter("id")],
-        "get": {
-            "operationId": "getJob",
-            "tags": ["jobs"],
-            "summary": "Look at a job, or wait for it",
-            "description": "With `wait` the answer comes when the job has ended or the time is up; with `If-None-Match` \
-                            too, as soon as the job differs from the version that it names.",
-            "parameters": [parameter("wait"), parameter("If-None-Match")],
-            "responses": replies(&[("200", as_it_is), ("304", unchanged)], &[404, 422, STORE]),
-        },
-        "delete": {
-            "operationId": "deleteJob",
-            "tags": ["jobs"],
-            "summary": "Forget a job and its result",
-            "description": "It is canceled first if need be. From then on its addresses are `404`.",
-            "responses": replies(&[("200", deleted)], &[404, STORE, 507]),
-        },
-    })
+    let look = Call {
+        id: "getJob",
+        tag: "jobs",
+        summary: "Look at a job, or wait for it",
+        description: "With `wait` the answer comes when the job has ended or the time is up; with `If-None-Match` \
+                      too, as soon as the job differs from the version that it names.",
+        parameters: &["wait", "If-None-Match"],
+    };
+    let forget = Call {
+        id: "deleteJob",
+        tag: "jobs",
+        summary: "Forget a job and its result",
+        description: "It is canceled first if need be. From then on its addresses are `404`.",
+        ..Call::default()
+    };
+    let look = look.answered(&[("200", as_it_is), ("304", unchanged)], &[404, 422, STORE]);
+    let mut item = below("id", "get", look);
+    item["delete"] = forget.answered(&[("200", deleted)], &[404, STORE, 507]);
+    item
 }
 
 fn cancel() -> Value {
@@ -133,15 +161,17 @@ fn cancel() -> Value {
         ("200", json_reply(canceled, &schema("Job"))),
         ("202", json_reply(stopping, &schema("Job"))),
     ];
-    json!({
-        "parameters": [parameter("id")],
-        "post": {
-            "operationId": "cancelJob",
-            "tags": ["jobs"],
-            "summary": "Stop a job and keep its record",
-            "responses": replies(&own, &[404, 409, STORE, 507]),
-        },
-    })
+    below(
+        "id",
+        "post",
+        Call {
+            id: "cancelJob",
+            tag: "jobs",
+            summary: "Stop a job and keep its record",
+            ..Call::default()
+        }
+        .answered(&own, &[404, 409, STORE, 507]),
+    )
 }
 
 fn list() -> Value {
@@ -157,13 +187,17 @@ fn list() -> Value {
         reply("A page; `Link` leads to the next.", &[], &["Link"]),
         &page,
     );
-    json!({ "get": {
-        "operationId": "listJobs",
-        "tags": ["jobs"],
-        "summary": "Jobs, newest first",
-        "parameters": parameters(&["status", "operation", "limit", "after"]),
-        "responses": replies(&[("200", page)], &[422, STORE]),
-    }})
+    alone(
+        "get",
+        Call {
+            id: "listJobs",
+            tag: "jobs",
+            summary: "Jobs, newest first",
+            parameters: &["status", "operation", "limit", "after"],
+            ..Call::default()
+        }
+        .answered(&[("200", page)], &[422, STORE]),
+    )
 }
 
 fn stream(description: &str) -> Value {
@@ -174,56 +208,69 @@ fn stream(description: &str) -> Value {
 
 fn events() -> Value {
     let stream = stream("Events `job`, each with a job, and `deleted`, without end.");
-    json!({ "get": {
-        "operationId": "followJobs",
-        "tags": ["jobs"],
-        "summary": "What happens to any job, as it happens",
-        "responses": replies(&[("200", stream)], &[]),
-    }})
+    alone(
+        "get",
+        Call {
+            id: "followJobs",
+            tag: "jobs",
+            summary: "What happens to any job, as it happens",
+            ..Call::default()
+        }
+        .answered(&[("200", stream)], &[]),
+    )
 }
 
 fn job_events() -> Value {
     let stream =
         stream("Events `job`, the present state first, until the job has ended or is `deleted`.");
     let over = reply("The end was seen already.", &[], &[]);
-    json!({
-        "parameters": [parameter("id")],
-        "get": {
-            "operationId": "followJob",
-            "tags": ["jobs"],
-            "summary": "What happens to a job, as it happens",
-            "parameters": [parameter("Last-Event-ID")],
-            "responses": replies(&[("200", stream), ("204", over)], &[404, STORE]),
-        },
-    })
+    below(
+        "id",
+        "get",
+        Call {
+            id: "followJob",
+            tag: "jobs",
+            summary: "What happens to a job, as it happens",
+            parameters: &["Last-Event-ID"],
+            ..Call::default()
+        }
+        .answered(&[("200", stream), ("204", over)], &[404, STORE]),
+    )
 }
 
 fn log() -> Value {
     let mut text = reply("The last 256 KiB of it.", &[], &[]);
     text["content"] = json!({ "text/plain": {} });
-    json!({
-        "parameters": [parameter("id")],
-        "get": {
-            "operationId": "getLog",
-            "tags": ["jobs"],
-            "summary": "What a job's work wrote",
-            "parameters": [parameter("follow")],
-            "responses": replies(&[("200", text)], &[404, STORE]),
-        },
-    })
+    below(
+        "id",
+        "get",
+        Call {
+            id: "getLog",
+            tag: "jobs",
+            summary: "What a job's work wrote",
+            parameters: &["follow"],
+            ..Call::default()
+        }
+        .answered(&[("200", text)], &[404, STORE]),
+    )
 }
 
 fn retry() -> Value {
-    json!({
-        "parameters": [parameter("id")],
-        "post": {
-            "operationId": "retryJob",
-            "tags": ["jobs"],
-            "summary": "Do once more what an ended job did",
-            "description": "A new job with the same params and uploads.",
-            "responses": replies(&[("202", super::submit::ticket())], &[404, 409, 422, STORE, 507]),
-        },
-    })
+    below(
+        "id",
+        "post",
+        Call {
+            id: "retryJob",
+            tag: "jobs",
+            summary: "Do once more what an ended job did",
+            description: "A new job with the same params and uploads.",
+            ..Call::default()
+        }
+        .answered(
+            &[("202", super::submit::ticket())],
+            &[404, 409, 422, STORE, 507],
+        ),
+    )
 }
 
 /// What every reply that is a result says of it, besides its `ETag`.
@@ -244,17 +291,18 @@ fn result(description: &str, media_type: &str, always: &[&str]) -> Value {
 
 fn download() -> Value {
     let own = by_range();
-    json!({
-        "parameters": [parameter("id")],
-        "get": {
-            "operationId": "download",
-            "tags": ["jobs"],
-            "summary": "The result of a job",
-            "description": "With `wait` the answer comes when the job has ended or the time is up.",
-            "parameters": parameters(&["wait", "Range", "If-Range", "If-Match", "If-None-Match"]),
-            "responses": replies(&own, &[404, 412, 416, 422, STORE]),
-        },
-    })
+    below(
+        "id",
+        "get",
+        Call {
+            id: "download",
+            tag: "jobs",
+            summary: "The result of a job",
+            description: "With `wait` the answer comes when the job has ended or the time is up.",
+            parameters: &["wait", "Range", "If-Range", "If-Match", "If-None-Match"],
+        }
+        .answered(&own, &[404, 412, 416, 422, STORE]),
+    )
 }
 
 /// A result under the conditions of RFC 9110.
@@ -293,15 +341,17 @@ fn monitor() -> Value {
             ),
         ),
     ];
-    json!({
-        "parameters": [parameter("token")],
-        "get": {
-            "operationId": "getMonitor",
-            "tags": ["monitor"],
-            "summary": "Look at a job by its link",
-            "responses": replies(&own, &[404, STORE]),
-        },
-    })
+    below(
+        "token",
+        "get",
+        Call {
+            id: "getMonitor",
+            tag: "monitor",
+            summary: "Look at a job by its link",
+            ..Call::default()
+        }
+        .answered(&own, &[404, STORE]),
+    )
 }
 
 fn monitor_events() -> Value {
@@ -309,16 +359,18 @@ fn monitor_events() -> Value {
         "Events `job`, each with what the monitor says, until the job has ended or is `deleted`.",
     );
     let over = reply("The end was seen already.", &[], &[]);
-    json!({
-        "parameters": [parameter("token")],
-        "get": {
-            "operationId": "followMonitor",
-            "tags": ["monitor"],
-            "summary": "What happens to a job, by its link",
-            "parameters": [parameter("Last-Event-ID")],
-            "responses": replies(&[("200", stream), ("204", over)], &[404, STORE]),
-        },
-    })
+    below(
+        "token",
+        "get",
+        Call {
+            id: "followMonitor",
+            tag: "monitor",
+            summary: "What happens to a job, by its link",
+            parameters: &["Last-Event-ID"],
+            ..Call::default()
+        }
+        .answered(&[("200", stream), ("204", over)], &[404, STORE]),
+    )
 }
 
 fn session() -> Value {
@@ -327,27 +379,35 @@ fn session() -> Value {
         &[],
         &["Set-Cookie"],
     );
-    json!({ "post": {
-        "operationId": "beginSession",
-        "tags": ["server"],
-        "summary": "A cookie for a page of this server's, in exchange for a token",
-        "responses": replies(&[("204", begun)], &[]),
-    }})
+    alone(
+        "post",
+        Call {
+            id: "beginSession",
+            tag: "server",
+            summary: "A cookie for a page of this server's, in exchange for a token",
+            ..Call::default()
+        }
+        .answered(&[("204", begun)], &[]),
+    )
 }
 
 fn monitor_result() -> Value {
     let summary = "The result of a job by its link";
-    let call = result_call("getMonitorResult", "monitor", summary);
-    json!({ "parameters": [parameter("token")], "get": call })
+    below(
+        "token",
+        "get",
+        result_call("getMonitorResult", "monitor", summary),
+    )
 }
 
 /// A call for a result, which waits for nothing.
 pub(super) fn result_call(id: &str, tag: &str, summary: &str) -> Value {
-    json!({
-        "operationId": id,
-        "tags": [tag],
-        "summary": summary,
-        "parameters": parameters(&["Range", "If-Range", "If-Match", "If-None-Match"]),
-        "responses": replies(&by_range(), &[404, 412, 416, STORE]),
-    })
+    let call = Call {
+        id,
+        tag,
+        summary,
+        parameters: &["Range", "If-Range", "If-Match", "If-None-Match"],
+        ..Call::default()
+    };
+    call.answered(&by_range(), &[404, 412, 416, STORE])
 }
