@@ -1,6 +1,6 @@
 //! XML documents compared, merged, and taken apart again: a library of its own, without files, threads or jobs.
 //!
-//! [`compare`] and [`merge`] make a delta of documents: one that has all of them, each difference marked with the versions
+//! [`compare`] and [`merge()`] make a delta of documents: one that has all of them, each difference marked with the versions
 //! that have it (DeltaXML's deltaV2). [`extract()`] takes a version out again, equal by exclusive C14N to what went in.
 //! [`page()`] shows a delta to people. What is compared is bounded by [`Limits`], can be watched and ended by a [`Watcher`],
 //! and opens nothing that a document names. Here is the whole of `examples/xml_delta.rs`:
