@@ -49,6 +49,17 @@ pub(super) fn read(
     limits: &Limits,
     watcher: &dyn Watcher,
 ) -> Result<Marked, Error> {
+    let (tree, mut names) = document(bytes, limits, watcher)?;
+    let words = Words::find(&tree, &mut names)?;
+    Ok(Marked { tree, names, words })
+}
+
+/// Reads a document that may be a delta of documents with these limits.
+pub(super) fn document(
+    bytes: Vec<u8>,
+    limits: &Limits,
+    watcher: &dyn Watcher,
+) -> Result<(Tree, Names), Error> {
     let mut names = Names::new();
     let reading = Reading {
         input: 0,
@@ -58,8 +69,7 @@ pub(super) fn read(
         rules: &Rules::default(),
     };
     let tree = read::read(bytes, &mut names, &reading)?;
-    let words = Words::find(&tree, &mut names)?;
-    Ok(Marked { tree, names, words })
+    Ok((tree, names))
 }
 
 /// The names of the vocabulary in a delta.

@@ -1,11 +1,9 @@
 //! A document with every element on a line of its own, where that makes no difference but in white space.
 
-use super::delta::of_delta;
+use super::delta;
 use super::error::Error;
-use super::names::{NameId, Names, Scope};
-use super::paths::Rules;
+use super::names::{NameId, Scope};
 use super::prolog::Aside;
-use super::read::{self, Reading};
 use super::tree::{Kind, Tree};
 use super::write::Writer;
 use super::{Limits, Progress, Step, Watcher, Whitespace, chars, vocabulary};
@@ -24,16 +22,7 @@ pub(super) fn indent(
     limits: &Limits,
     watcher: &dyn Watcher,
 ) -> Result<String, Error> {
-    let mut names = Names::new();
-    let reading = Reading {
-        input: 0,
-        // It may be a delta.
-        limits: &of_delta(limits),
-        watcher,
-        quote: false,
-        rules: &Rules::default(),
-    };
-    let tree = read::read(document, &mut names, &reading)?;
+    let (tree, names) = delta::document(document, limits, watcher)?;
     let mut indenter = Indenter {
         tree: &tree,
         out: Writer::new(names, Whitespace::Exact),

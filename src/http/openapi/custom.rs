@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::dialects::custom::{Published, Routes};
-use super::{json_reply, parameter, replies, reply, routes, submit};
+use super::{json_reply, parameter, replies, reply, results, submit};
 use crate::operations::Registry;
 
 const TAG: &str = "custom";
@@ -41,7 +41,7 @@ pub(super) fn paths(published: &Routes, registry: &Registry) -> Map<String, Valu
             "responses": replies(&[("200", status(route))], &[404, STORE]),
         }));
         paths.insert(route.status.text().to_owned(), call);
-        let call = one(&routes::result_call(
+        let call = one(&results::result_call(
             &id("result"),
             TAG,
             "The result of a job",

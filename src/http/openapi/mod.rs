@@ -9,6 +9,7 @@ mod components;
 mod custom;
 mod deltaxml;
 mod dialects;
+mod results;
 mod routes;
 mod submit;
 

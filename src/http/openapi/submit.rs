@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{json_reply, parameter, replies, reply, routes, schema};
+use super::{json_reply, parameter, replies, reply, results, schema};
 use crate::operations::{Description, Input};
 
 /// What stands between a schema and another that it refers to.
@@ -188,7 +188,7 @@ pub(super) fn ticket() -> Value {
 fn result(operation: &Description) -> Value {
     let description = "The result, which came within the time of `Prefer: wait`; the job where the result is a file.";
     let always = ["ETag", "Vary", "Preference-Applied"];
-    let sometimes = [&routes::RESULT[..], &["Content-Location"]].concat();
+    let sometimes = [&results::RESULT[..], &["Content-Location"]].concat();
     let mut reply = reply(description, &always, &sometimes);
     reply["content"] = json!({ &operation.output: {} });
     if operation.output != "application/json" {
