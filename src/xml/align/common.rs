@@ -8,7 +8,7 @@ use crate::xml::hashes::mix;
 
 /// Rows that are longer than this together are cut into shorter ones first: the exact way takes time that grows faster
 /// than they do.
-const EXACT: usize = 1 << 16;
+const EXACT: usize = 1 << 14;
 /// So many keys in a row are once in each of two rows, or they are no place to cut.
 const CONTEXT: usize = 16;
 /// One of so many such places is looked at.
