@@ -57,6 +57,7 @@ impl Matching {
             orderless: self.orderless,
             keys: self.key,
             limits: unlimited(),
+            ..MatchOptions::default()
         }
     }
 

@@ -152,6 +152,9 @@ pub struct MatchOptions {
     /// Elements that are matched only by equal keys, with the attribute that is the key: `item@id`.
     /// `deltaxml:key` in a document gives a key, too.
     pub keys: Vec<String>,
+    /// Words and children of one element, in all versions together, that are matched with each other at once. Longer
+    /// content is matched a part at a time, which bounds the memory that it takes.
+    pub window: usize,
     /// What is refused.
     pub limits: Limits,
 }
@@ -163,6 +166,7 @@ impl Default for MatchOptions {
             words: true,
             orderless: Vec::new(),
             keys: Vec::new(),
+            window: 1 << 18,
             limits: Limits::default(),
         }
     }

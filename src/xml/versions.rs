@@ -79,6 +79,7 @@ impl Versions {
             content_type,
             whitespace: self.options.whitespace,
             words: self.options.words,
+            window: self.options.window,
             moves,
             version_order: false,
         };
@@ -104,6 +105,7 @@ impl Versions {
             },
             whitespace: self.options.whitespace,
             words: self.options.words,
+            window: self.options.window,
             moves: false,
             version_order: true,
         };

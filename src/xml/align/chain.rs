@@ -60,6 +60,19 @@ pub(crate) fn heaviest(mut candidates: Vec<Candidate>) -> Vec<(u32, u32)> {
     chain
 }
 
+/// The same, of candidates that may be there by chance: nothing, if it is no longer than chance makes it.
+pub(crate) fn telling(candidates: Vec<Candidate>) -> Vec<(u32, u32)> {
+    let count = candidates.len();
+    let chain = heaviest(candidates);
+    // Of n pairs in random order, about twice the square root of n are in order.
+    let by_chance = 4 * count.isqrt();
+    if chain.len() > by_chance || chain.len() * 2 > count {
+        chain
+    } else {
+        Vec::new()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +94,14 @@ mod tests {
         check(&[(0, 2, 1), (1, 0, 1), (2, 1, 1)], &[(1, 0), (2, 1)]);
         check(&[(0, 2, 5), (1, 0, 1), (2, 1, 1)], &[(0, 2)]);
         check(&[(0, 0, 1), (0, 1, 1), (1, 1, 1)], &[(0, 0), (1, 1)]);
+    }
+
+    #[test]
+    fn what_is_in_order_by_chance_tells_nothing() {
+        let candidate = |x, y| Candidate { x, y, weight: 1 };
+        let shuffled = (0..1000).map(|x| candidate(x, x * 619 % 1009));
+        assert_eq!(telling(shuffled.collect()), []);
+        let straight: Vec<Candidate> = (0..1000).map(|x| candidate(x, x)).collect();
+        assert_eq!(telling(straight).len(), 1000);
     }
 }

@@ -156,7 +156,7 @@ fn by_context(xs: &[Item], ys: &[Item]) -> Vec<(u32, u32)> {
         folded.filter(|item| item.key % SAMPLE == 0).collect()
     };
     let (sampled_x, sampled_y) = (sampled(xs), sampled(ys));
-    let anchors = chain::heaviest(unique(&sampled_x, &sampled_y));
+    let anchors = chain::telling(unique(&sampled_x, &sampled_y));
     let positions = |(x, y): (u32, u32)| {
         let (x, y) = (&sampled_x[x as usize], &sampled_y[y as usize]);
         (x.position, y.position)

@@ -15,8 +15,9 @@ use super::hashes::{Hashing, mix};
 use super::names::{Name, NameId, Names, Text, XML_URI};
 use super::tree::{Kind, Tree};
 use chain::Candidate;
-use common::Item;
-pub(crate) use row::{Content, Row, Unit};
+pub(crate) use chain::telling;
+pub(crate) use common::{Item, unique};
+pub(crate) use row::{Content, Part, Place, Row, Unit};
 
 /// How parts are matched.
 pub(crate) struct Matching<'m> {

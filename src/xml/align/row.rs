@@ -1,5 +1,7 @@
 //! The content of one element as a row of parts: its children, and its texts in words or as they are.
 
+use std::ops::Range;
+
 use super::Matching;
 use super::common::Item;
 use crate::xml::Whitespace;
@@ -45,13 +47,49 @@ pub(crate) struct Row<'t> {
     pub(crate) content: Content,
 }
 
+/// Where a part of an element's content begins: a child, and how many bytes into its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) node: u32,
+    pub(crate) offset: u32,
+}
+
+impl Place {
+    pub(crate) fn before(node: u32) -> Self {
+        Self { node, offset: 0 }
+    }
+
+    /// Right after a unit.
+    pub(crate) fn after(tree: &Tree, unit: &Unit) -> Self {
+        let node = tree.node(unit.node);
+        let whole = node.span();
+        let end = unit.text.start + unit.text.len;
+        if unit.is_text() && end < whole.start + whole.len {
+            Self {
+                node: unit.node,
+                offset: end - whole.start,
+            }
+        } else {
+            Self::before(node.end)
+        }
+    }
+}
+
+/// What an element's content is made of.
+pub(crate) enum Part {
+    /// Something to match; what is before it is not known here.
+    Unit(Unit),
+    /// White space that does not count.
+    Soft(Span),
+}
+
 impl Matching<'_> {
-    /// The parts of an element, of its children in a range of nodes.
+    /// The parts of an element between two places in it.
     pub(crate) fn row<'t>(
         &self,
         tree: &'t Tree,
         content: Content,
-        range: std::ops::Range<u32>,
+        range: &Range<Place>,
     ) -> Row<'t> {
         let mut row = Row {
             tree,
@@ -59,86 +97,124 @@ impl Matching<'_> {
             tail: Span::default(),
             content,
         };
-        let mut next = range.start;
-        while next < range.end {
-            let child = next;
-            let node = tree.node(child);
-            next = node.end;
-            if !node.is_text() {
-                row.push(tree.exact[child as usize], child, Span::default());
-            } else if self.whitespace != Whitespace::Exact && !content.is_preserved {
-                self.push_loose(&mut row, child);
-            } else {
-                self.push_exact(&mut row, child);
+        self.each_part(tree, content, range, |part| match part {
+            Part::Soft(span) => row.tail = span,
+            Part::Unit(unit) => {
+                let lead = std::mem::take(&mut row.tail);
+                row.units.push(Unit { lead, ..unit });
             }
-        }
-        if self.whitespace != Whitespace::Exact && !content.is_preserved {
-            row.trim();
-        }
+        });
         row
     }
 
-    fn push_exact(&self, row: &mut Row<'_>, child: u32) {
-        let span = row.tree.node(child).span();
-        if !self.words {
-            row.push(row.tree.exact[child as usize], child, span);
+    /// Names the parts of an element between two places in it.
+    pub(crate) fn each_part(
+        &self,
+        tree: &Tree,
+        content: Content,
+        range: &Range<Place>,
+        mut found: impl FnMut(Part),
+    ) {
+        let mut at = range.start;
+        while at < range.end {
+            let node = tree.node(at.node);
+            if node.is_text() {
+                let whole = node.span();
+                let is_last = at.node == range.end.node;
+                let end = if is_last { range.end.offset } else { whole.len };
+                let span = Span {
+                    start: whole.start + at.offset,
+                    len: end - at.offset,
+                };
+                self.each_of_text(tree, content, (at.node, span), &mut found);
+            } else {
+                found(Part::Unit(Unit {
+                    key: tree.exact[at.node as usize],
+                    node: at.node,
+                    text: Span::default(),
+                    lead: Span::default(),
+                }));
+            }
+            at = Place::before(node.end);
+        }
+    }
+
+    /// White space that does not count is one space between words, and nothing between elements.
+    fn each_of_text(
+        &self,
+        tree: &Tree,
+        content: Content,
+        (node, span): (u32, Span),
+        found: &mut impl FnMut(Part),
+    ) {
+        let is_loose = self.is_loose(content);
+        if is_loose && !content.is_mixed && is_blank(tree.str(span)) {
+            found(Part::Soft(span));
             return;
         }
-        let tree = row.tree;
+        let mut unit = |key, text| {
+            found(Part::Unit(Unit {
+                key,
+                node,
+                text,
+                lead: Span::default(),
+            }));
+        };
+        if !self.words {
+            let hashes = if is_loose { &tree.loose } else { &tree.exact };
+            unit(hashes[node as usize], span);
+            return;
+        }
         let mut start = span.start;
         for piece in words::pieces(tree.str(span)) {
             let len = piece.len() as u32;
-            row.push(self.hashing.text(piece), child, Span { start, len });
+            let is_gap = is_loose && is_blank(piece);
+            let key = self.hashing.text(if is_gap { " " } else { piece });
+            unit(key, Span { start, len });
             start += len;
         }
     }
 
-    /// White space counts for one space between words, and for nothing between elements.
-    fn push_loose(&self, row: &mut Row<'_>, child: u32) {
-        let tree = row.tree;
-        let span = tree.node(child).span();
-        if is_blank(tree.str(span)) && !row.content.is_mixed {
-            row.tail = span;
-            return;
-        }
-        if !self.words {
-            row.push(tree.loose[child as usize], child, span);
-            return;
-        }
-        let mut start = span.start;
-        for piece in words::pieces(tree.str(span)) {
-            let len = piece.len() as u32;
-            let key = if is_blank(piece) {
-                self.hashing.text(" ")
-            } else {
-                self.hashing.text(piece)
-            };
-            row.push(key, child, Span { start, len });
-            start += len;
-        }
+    /// Whether white space in some content only separates.
+    pub(crate) fn is_loose(&self, content: Content) -> bool {
+        self.whitespace != Whitespace::Exact && !content.is_preserved
     }
 }
 
 impl Row<'_> {
-    fn push(&mut self, key: u64, node: u32, text: Span) {
-        let lead = std::mem::take(&mut self.tail);
-        self.units.push(Unit {
-            key,
-            node,
-            text,
-            lead,
-        });
-    }
-
-    /// Where white space does not count, that at the ends of text is no unit.
-    fn trim(&mut self) {
-        let is_soft = |row: &Self, unit: &Unit| unit.is_text() && is_blank(row.tree.str(unit.text));
-        if self.units.last().is_some_and(|unit| is_soft(self, unit)) {
+    /// Where white space does not count, that at the end of the content is no unit.
+    pub(crate) fn trim_end(&mut self) {
+        if self.units.last().is_some_and(|unit| self.is_soft(unit)) {
             self.tail = self.units.pop().map_or(Span::default(), |unit| unit.text);
         }
-        if self.units.len() > 1 && is_soft(self, &self.units[0]) {
+    }
+
+    /// The same at its start.
+    pub(crate) fn trim_start(&mut self) {
+        if self.units.len() > 1 && self.is_soft(&self.units[0]) {
             let first = self.units.remove(0);
             self.units[0].lead = first.text;
+        }
+    }
+
+    fn is_soft(&self, unit: &Unit) -> bool {
+        unit.is_text() && is_blank(self.tree.str(unit.text))
+    }
+
+    /// Where one of the units begins, and the white space before it that does not count.
+    pub(crate) fn place(&self, unit: &Unit) -> Place {
+        if unit.lead.len > 0 {
+            // It is a text of its own, and so the node before.
+            return Place::before(unit.node - 1);
+        }
+        let offset = if unit.is_text() {
+            unit.text.start - self.tree.node(unit.node).span().start
+        } else {
+            0
+        };
+        Place {
+            node: unit.node,
+            offset,
         }
     }
 
@@ -155,7 +231,7 @@ impl Row<'_> {
     /// Some units of a stretch, for matching.
     pub(super) fn items(
         &self,
-        range: std::ops::Range<usize>,
+        range: Range<usize>,
         wanted: impl Fn(&Unit) -> bool,
         key: impl Fn(&Unit) -> u64,
     ) -> Vec<Item> {

@@ -14,6 +14,8 @@ pub(super) struct Budget {
     /// Bytes of the longest version.
     pub(super) longest: usize,
     tries: usize,
+    /// An element was met that a shorter slack may make shorter.
+    may_help: bool,
 }
 
 impl Budget {
@@ -23,18 +25,20 @@ impl Budget {
         Self {
             longest: lengths.max().unwrap_or(0),
             tries: 0,
+            may_help: false,
         }
     }
 
     /// Gives up more; whether there was more to give up.
     pub(super) fn tighten(&mut self) -> bool {
         self.tries += 1;
+        self.may_help = false;
         self.tries < SLACKS.len()
     }
 
     /// Whether so many bytes are too many, or will be: `done` of the longest version's are in them.
     pub(super) fn is_spent(&self, written: usize, done: usize) -> bool {
-        if self.tries + 1 == SLACKS.len() || self.longest <= SCRAP {
+        if !self.may_help || self.longest <= SCRAP {
             return false;
         }
         let is_too_long = |written: usize, whole: usize| written > whole / 10 * TOO_LONG;
@@ -44,7 +48,11 @@ impl Budget {
     }
 
     /// Whether an element is better written whole, in each version, than with so many bytes of marks and content.
-    pub(super) fn prefers_whole(&self, written: usize, whole: usize) -> bool {
-        written > whole * 5 / 4 + SLACKS[self.tries]
+    pub(super) fn prefers_whole(&mut self, written: usize, whole: usize) -> bool {
+        let excess = written.saturating_sub(whole * 5 / 4);
+        let is_whole = excess > SLACKS[self.tries];
+        let shorter = &SLACKS[self.tries + 1..];
+        self.may_help |= !is_whole && shorter.iter().any(|&slack| excess > slack);
+        is_whole
     }
 }

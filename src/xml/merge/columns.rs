@@ -11,7 +11,7 @@ use crate::xml::chars;
 pub(crate) const NONE: u32 = u32::MAX;
 
 /// Columns in the order in which they are written; each has a unit, or [`NONE`], for every row.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Columns {
     rows: usize,
     cells: Vec<u32>,
@@ -34,6 +34,36 @@ impl Columns {
 
     pub(crate) fn get(&self, column: usize) -> &[u32] {
         &self.cells[column * self.rows..][..self.rows]
+    }
+
+    /// How many units of a row there are before a column.
+    pub(crate) fn count_before(&self, column: usize, row: usize) -> usize {
+        let before = &self.cells[..column * self.rows];
+        let cells = before.iter().skip(row).step_by(self.rows);
+        cells.filter(|&&cell| cell != NONE).count()
+    }
+
+    /// Keeps so many.
+    pub(crate) fn truncate(&mut self, columns: usize) {
+        self.cells.truncate(columns * self.rows);
+    }
+
+    /// Keeps, of the columns from `first` on, so many units of each row and no more.
+    pub(crate) fn retain_after(&mut self, first: usize, units: &mut [u32]) {
+        let mut kept = first;
+        for column in first..self.len() {
+            let cells = column * self.rows..(column + 1) * self.rows;
+            let has = |row: &usize| self.cells[cells.start + row] != NONE;
+            if (0..self.rows).filter(has).all(|row| units[row] > 0) {
+                (0..self.rows).filter(has).for_each(|row| units[row] -= 1);
+                self.cells.copy_within(cells, kept * self.rows);
+                kept += 1;
+            } else {
+                // What comes after it in a row that it has cannot come before it.
+                (0..self.rows).filter(has).for_each(|row| units[row] = 0);
+            }
+        }
+        self.truncate(kept);
     }
 
     /// Whether the units that any row has here are in another order there.

@@ -1,18 +1,19 @@
 //! An element that differs, from its start tag to its end.
 
-use super::columns::Layout;
-use super::level::{Builder, Group, Level, Order};
-use super::marks::{Mask, Mode};
-use super::{Counts, Form, Merger, trim};
-use crate::xml::Whitespace;
-use crate::xml::align::{self, Content, Matching, Row};
+use super::content::Contents;
+use super::level::{Group, Level};
+use super::marks::Mask;
+use super::{Counts, Form, Merger};
 use crate::xml::names::{NameId, Scope};
-use crate::xml::tree::{Kind, Node};
+use crate::xml::tree::Kind;
 
 /// An element that is being written.
 pub(super) struct Frame {
+    /// What is laid out of its content, and the next of it to be written.
     pub(super) level: Level,
     pub(super) next: usize,
+    /// What is not laid out yet.
+    pub(super) rest: Contents,
     /// Who has it.
     pub(super) mask: Mask,
     name: NameId,
@@ -74,10 +75,12 @@ impl Merger<'_> {
         }
         self.out.raw(opening.marks);
         self.attributes(&groups, opening.mask, opening.is_marked);
-        let level = self.level(&groups);
+        let mut rest = self.contents(&groups);
+        let level = self.lay_out(&groups, &mut rest).unwrap_or_default();
         self.frames.push(Frame {
             level,
             next: 0,
+            rest,
             mask: opening.mask,
             name,
             outer,
@@ -89,80 +92,22 @@ impl Merger<'_> {
         });
     }
 
-    fn level(&self, groups: &[Group]) -> Level {
-        let progress = self.progress();
-        let goes_on = || self.watcher.goes_on(progress);
-        let matching = Matching {
-            hashing: self.hashing,
-            goes_on: &goes_on,
-            names: &self.out.names,
-            whitespace: self.settings.whitespace,
-            words: self.settings.words,
-            ids: self.ids,
-        };
-        let layout = Layout {
-            matching: &matching,
-            is_sequential: self.settings.mode == Mode::Sequential,
-        };
-        let trees = self.trees;
-        let is_orderless = groups
-            .iter()
-            .any(|group| trees[group.tree].orderless.contains(&group.node));
-        let may_trim = !is_orderless && self.settings.whitespace == Whitespace::Exact;
-        let ends = if may_trim {
-            trim::ends(trees, groups)
-        } else {
-            trim::whole(trees, groups)
-        };
-        let nodes = || {
-            groups
-                .iter()
-                .map(|group| trees[group.tree].node(group.node))
-        };
-        let content = Content {
-            is_mixed: nodes().any(Node::is_mixed),
-            is_preserved: nodes().any(Node::is_preserved),
-        };
-        let row = |(group, range): (&Group, &std::ops::Range<u32>)| {
-            matching.row(&trees[group.tree], content, range.clone())
-        };
-        let rows: Vec<Row<'_>> = groups.iter().zip(&ends.middles).map(row).collect();
-        let columns = if is_orderless {
-            layout.orderless(&rows)
-        } else {
-            layout.ordered(&rows)
-        };
-        let order = match is_orderless {
-            false => Order::Counts,
-            true if columns.are_shuffled() => Order::Shuffled,
-            true => Order::Same,
-        };
-        let owners: Vec<(Mask, usize)> = groups
-            .iter()
-            .map(|group| (group.mask, group.tree))
-            .collect();
-        let builder = Builder {
-            trees,
-            owners: &owners,
-            numbers: if is_orderless {
-                rows.iter().map(numbers).collect()
-            } else {
-                Vec::new()
-            },
-            rows: &rows,
-            columns: &columns,
-            whitespace: self.settings.whitespace,
-            order,
-            is_held: false,
-            keep_apart: rows.len() > 2,
-            level: Level::default(),
-        };
-        builder.build((groups[0].tree, ends.head, ends.tail))
+    /// Lays out what comes next of the element that was begun last, or ends it.
+    pub(super) fn turn(&mut self) {
+        let mut frame = self.frames.pop().expect("there is one");
+        frame.level = Level::default();
+        match self.lay_out(&frame.groups, &mut frame.rest) {
+            Some(level) => {
+                frame.level = level;
+                frame.next = 0;
+                self.frames.push(frame);
+            }
+            None => self.end(frame),
+        }
     }
 
     /// Ends the element that was begun last; if its marks are too many, its versions go out whole instead.
-    pub(super) fn end(&mut self) {
-        let frame = self.frames.pop().expect("there is one");
+    fn end(&mut self, frame: Frame) {
         self.out.close(frame.name, frame.outer);
         if !frame.is_marked || self.frames.is_empty() || self.settings.form == Form::Merged {
             return;
@@ -182,14 +127,4 @@ impl Merger<'_> {
             self.marked_copy(group, group.mask);
         }
     }
-}
-
-/// Of each unit of a row, its number among the elements, from 1.
-fn numbers(row: &Row<'_>) -> Vec<u32> {
-    let mut count = 0;
-    let number = |unit: &align::Unit| {
-        count += u32::from(!unit.is_text() && row.tree.node(unit.node).is_element());
-        count
-    };
-    row.units.iter().map(number).collect()
 }

@@ -56,6 +56,23 @@ pub(crate) struct Level {
     pub(crate) text: String,
 }
 
+impl Level {
+    /// Adds children that everybody has alike.
+    pub(crate) fn run(&mut self, tree: usize, nodes: Range<u32>) {
+        match self.ops.last_mut() {
+            _ if nodes.is_empty() => {}
+            Some(Op::Run { tree: one, end, .. }) if *one == tree && *end == nodes.start => {
+                *end = nodes.end;
+            }
+            _ => self.ops.push(Op::Run {
+                tree,
+                next: nodes.start,
+                end: nodes.end,
+            }),
+        }
+    }
+}
+
 /// What the order of elements means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
@@ -86,27 +103,8 @@ pub(crate) struct Builder<'b> {
 }
 
 impl Builder<'_> {
-    /// The middle as its columns say, between children that all have alike, by tree, first and end.
-    pub(crate) fn build(mut self, (tree, head, tail): (usize, Range<u32>, Range<u32>)) -> Level {
-        if !head.is_empty() {
-            self.level.ops.push(Op::Run {
-                tree,
-                next: head.start,
-                end: head.end,
-            });
-        }
-        self.middle();
-        if !tail.is_empty() {
-            self.level.ops.push(Op::Run {
-                tree,
-                next: tail.start,
-                end: tail.end,
-            });
-        }
-        self.level
-    }
-
-    fn middle(&mut self) {
+    /// Adds what the columns say to the level.
+    pub(crate) fn build(mut self) -> Level {
         let mut column = 0;
         while column < self.columns.len() {
             let start = column;
@@ -126,6 +124,7 @@ impl Builder<'_> {
         let last = self.rows.len() - 1;
         let tail = self.rows[last].tail;
         self.soft(last, tail);
+        self.level
     }
 
     /// The last row that has something in a column, and what.
@@ -162,7 +161,8 @@ impl Builder<'_> {
     fn node(&mut self, column: usize) {
         self.is_held = self.order == Order::Shuffled;
         if let Some((tree, node)) = self.shared(column) {
-            self.run(tree, node);
+            let after = self.trees[tree].node(node).end;
+            self.level.run(tree, node..after);
             return;
         }
         let first = self.level.groups.len();
@@ -212,19 +212,6 @@ impl Builder<'_> {
             && (1..cells.len()).all(|row| unit(row).is_some_and(|unit| unit.key == key));
         let (row, last) = self.unit(column);
         all.then_some((self.owners[row].1, last.node))
-    }
-
-    /// Adds a child to what everybody has alike.
-    fn run(&mut self, tree: usize, node: u32) {
-        let after = self.trees[tree].node(node).end;
-        match self.level.ops.last_mut() {
-            Some(Op::Run { tree: one, end, .. }) if *one == tree && *end == node => *end = after,
-            _ => self.level.ops.push(Op::Run {
-                tree,
-                next: node,
-                end: after,
-            }),
-        }
     }
 
     fn text(&mut self, columns: Range<usize>) {

@@ -6,6 +6,7 @@
 mod attributes;
 mod budget;
 mod columns;
+mod content;
 mod frame;
 mod level;
 mod marks;
@@ -15,6 +16,7 @@ mod root;
 mod stretch;
 mod tags;
 mod trim;
+mod windows;
 
 use hashbrown::HashMap;
 
@@ -56,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) content_type: &'static str,
     pub(crate) whitespace: Whitespace,
     pub(crate) words: bool,
+    /// How much of one element's content is laid out at once.
+    pub(crate) window: usize,
     pub(crate) moves: bool,
     /// The root says in which order the versions are.
     pub(crate) version_order: bool,
@@ -245,7 +249,7 @@ impl Merger<'_> {
         self.tick()?;
         let frame = self.frames.last_mut().expect("there is one");
         let Some(op) = frame.level.ops.get(frame.next).cloned() else {
-            self.end();
+            self.turn();
             return Ok(());
         };
         frame.next += 1;

@@ -168,7 +168,9 @@ impl Merger<'_> {
             self.tags.mark(&mut marks, owners);
             self.position_mark(&mut marks, positions);
             if groups.len() == 1 && some != all {
-                self.loners.push((some, one.tree, one.node));
+                if self.settings.moves {
+                    self.loners.push((some, one.tree, one.node));
+                }
                 self.move_mark(&mut marks, one);
             }
             if is_shared && self.settings.form == Form::ChangesOnly {

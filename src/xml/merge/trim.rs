@@ -13,7 +13,7 @@ pub(crate) struct Ends {
 }
 
 /// Nothing is taken for alike.
-pub(crate) fn whole(trees: &[Tree], groups: &[Group]) -> Ends {
+pub(crate) fn nothing(trees: &[Tree], groups: &[Group]) -> Ends {
     let content = |group: &Group| group.node + 1..trees[group.tree].node(group.node).end;
     Ends {
         head: 0..0,
@@ -22,17 +22,16 @@ pub(crate) fn whole(trees: &[Tree], groups: &[Group]) -> Ends {
     }
 }
 
-/// What is alike at both ends.
-pub(crate) fn ends(trees: &[Tree], groups: &[Group]) -> Ends {
-    let mut ends = whole(trees, groups);
+/// What is alike at the beginning.
+pub(crate) fn head(trees: &[Tree], groups: &[Group]) -> Ends {
+    let mut ends = nothing(trees, groups);
     let start = ends.middles[0].start;
-    let stop = ends.middles[0].end;
-    let hash = |group: &Group, node: u32| trees[group.tree].exact[node as usize];
     loop {
         let mut firsts = groups.iter().zip(&ends.middles);
         let alike = |(group, middle): (&Group, &Range<u32>)| {
             !middle.is_empty()
-                && hash(group, middle.start) == hash(&groups[0], ends.middles[0].start)
+                && hash(trees, group, middle.start)
+                    == hash(trees, &groups[0], ends.middles[0].start)
         };
         if !firsts.all(alike) {
             break;
@@ -42,6 +41,12 @@ pub(crate) fn ends(trees: &[Tree], groups: &[Group]) -> Ends {
         }
     }
     ends.head = start..ends.middles[0].start;
+    ends
+}
+
+/// What is alike at the end, too.
+pub(crate) fn tail(trees: &[Tree], groups: &[Group], ends: &mut Ends) {
+    let stop = ends.middles[0].end;
     // From the back, children are found only from the front: so they are listed once.
     let mut backward: Vec<Vec<u32>> = groups
         .iter()
@@ -54,7 +59,7 @@ pub(crate) fn ends(trees: &[Tree], groups: &[Group]) -> Ends {
         let mut lasts = groups.iter().zip(&backward);
         let alike = |(group, list): (&Group, &Vec<u32>)| {
             list.last()
-                .is_some_and(|&node| hash(group, node) == hash(&groups[0], own))
+                .is_some_and(|&node| hash(trees, group, node) == hash(trees, &groups[0], own))
         };
         if !lasts.all(alike) {
             break;
@@ -64,7 +69,10 @@ pub(crate) fn ends(trees: &[Tree], groups: &[Group]) -> Ends {
         }
     }
     ends.tail = ends.middles[0].end..stop;
-    ends
+}
+
+fn hash(trees: &[Tree], group: &Group, node: u32) -> u64 {
+    trees[group.tree].exact[node as usize]
 }
 
 fn listed(tree: &Tree, middle: &Range<u32>) -> Vec<u32> {

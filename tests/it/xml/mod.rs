@@ -3,6 +3,7 @@
 mod canonical;
 mod format;
 mod generate;
+mod long;
 mod marks;
 mod merging;
 mod oracle;
