@@ -9,6 +9,7 @@ use foldhash::quality::FixedState;
 
 use super::chars::{is_blank, is_space};
 use super::error::Error;
+use super::names::NameId;
 use super::tree::{Kind, Tree};
 use super::{Progress, Step, Watcher};
 
@@ -67,11 +68,11 @@ impl Hashing {
         is_loose: bool,
         watcher: &dyn Watcher,
     ) -> Result<(), Error> {
-        let count = tree.nodes.len();
-        tree.exact = vec![0; count];
-        tree.loose = vec![0; count];
+        let count = tree.len();
+        let mut exact = vec![0; count as usize];
+        let mut loose = vec![0; count as usize];
         let mut scratch = String::new();
-        for number in (0..count as u32).rev() {
+        for number in (0..count).rev() {
             let at = number as usize;
             if at.is_multiple_of(TICK)
                 && !watcher.goes_on(Progress {
@@ -82,63 +83,79 @@ impl Hashing {
             {
                 return Err(Error::stopped());
             }
-            match tree.node(number).kind() {
-                // Whether white space around it counts is known at its parent.
-                Kind::Text => tree.exact[at] = self.text(tree.text(number)),
-                Kind::Comment => tree.exact[at] = mix(COMMENT, self.str(tree.text(number))),
-                Kind::Instruction => tree.exact[at] = mix(INSTRUCTION, self.str(tree.text(number))),
-                Kind::Element(name) => {
-                    let (exact, loose) =
-                        self.element(tree, number, u64::from(name.0), &mut scratch);
-                    tree.exact[at] = exact;
-                    tree.loose[at] = loose;
-                }
-            }
-            if !tree.node(number).is_element() {
-                tree.loose[at] = tree.exact[at];
+            if let Kind::Element(name) = tree.node(number).kind() {
+                let own = self.start_tag(tree, number, name);
+                exact[at] = fold(tree, number, own, &exact);
+                loose[at] = self.loose(tree, number, own, &mut loose, &mut scratch);
+            } else {
+                // Whether white space around a text counts is known at its parent.
+                exact[at] = self.leaf(tree, number);
+                loose[at] = exact[at];
             }
         }
         if is_loose {
-            tree.exact.clone_from(&tree.loose);
+            tree.exact = loose;
+            return Ok(());
         }
+        for (number, (&exact, &loose)) in (0..).zip(exact.iter().zip(&loose)) {
+            if loose != exact {
+                tree.loose.push(number, loose);
+            }
+        }
+        tree.exact = exact;
         Ok(())
     }
 
-    fn element(&self, tree: &mut Tree, number: u32, name: u64, scratch: &mut String) -> (u64, u64) {
+    fn leaf(&self, tree: &Tree, number: u32) -> u64 {
+        let text = tree.text(number);
+        match tree.node(number).kind() {
+            Kind::Comment => mix(COMMENT, self.str(text)),
+            Kind::Instruction => mix(INSTRUCTION, self.str(text)),
+            Kind::Text | Kind::Element(_) => self.text(text),
+        }
+    }
+
+    /// The hash of an element's name, attributes and key.
+    fn start_tag(&self, tree: &Tree, number: u32, name: NameId) -> u64 {
         let mut own = 0_u64;
         for attribute in tree.attributes(number) {
             let value = self.str(tree.str(attribute.value));
             own = own.wrapping_add(mix(u64::from(attribute.name.0), value));
         }
-        let mut exact = mix(mix(ELEMENT, name), own);
-        if let Some(&key) = tree.keys.get(&number) {
-            exact = self.pair(exact, tree.str(key));
+        let own = mix(mix(ELEMENT, u64::from(name.0)), own);
+        match tree.keys.get(&number) {
+            Some(&key) => self.pair(own, tree.str(key)),
+            None => own,
         }
+    }
+
+    /// The hash of an element that counts white space only where it must; of its texts, it is known only now, too.
+    fn loose(
+        &self,
+        tree: &Tree,
+        number: u32,
+        own: u64,
+        loose: &mut [u64],
+        scratch: &mut String,
+    ) -> u64 {
+        let node = tree.node(number);
         // What is white space that counts is not what does not.
-        let mut loose = if tree.node(number).is_preserved() {
-            mix(exact, PRESERVED)
+        let mut hash = if node.is_preserved() {
+            mix(own, PRESERVED)
         } else {
-            exact
+            own
         };
-        let node = *tree.node(number);
-        let mut child = number + 1;
-        while child < node.end {
-            let at = child as usize;
-            exact = mix(exact, tree.exact[at]);
-            let one = *tree.node(child);
+        for child in tree.children(number) {
+            let one = tree.node(child);
             if one.is_text() && !one.is_preserved() {
                 let ends = (child == number + 1, one.end == node.end);
-                let own = self.loose_text(tree.text(child), node.is_mixed(), ends, scratch);
-                tree.loose[at] = own.unwrap_or(tree.exact[at]);
-                if let Some(own) = own {
-                    loose = mix(loose, own);
-                }
-            } else {
-                loose = mix(loose, tree.loose[at]);
+                let text = self.loose_text(tree.text(child), node.is_mixed(), ends, scratch);
+                let Some(text) = text else { continue };
+                loose[child as usize] = text;
             }
-            child = one.end;
+            hash = mix(hash, loose[child as usize]);
         }
-        (exact, loose)
+        hash
     }
 
     /// The hash of a text whose white space only separates; none if nothing is left of it.
@@ -166,6 +183,12 @@ impl Hashing {
         collapse(text, ends, scratch);
         (!scratch.is_empty()).then(|| self.text(scratch))
     }
+}
+
+/// The hash of an element with those of its children.
+fn fold(tree: &Tree, number: u32, own: u64, hashes: &[u64]) -> u64 {
+    let children = tree.children(number);
+    children.fold(own, |hash, child| mix(hash, hashes[child as usize]))
 }
 
 /// Appends a text with each run of white space as one space, and none at its start or end where `ends` says so.

@@ -62,7 +62,7 @@ impl Indenter<'_> {
     }
 
     fn run(&mut self, watcher: &dyn Watcher) -> Result<(), Error> {
-        let total = self.tree.nodes.len() as u32;
+        let total = self.tree.len();
         for number in 0..total {
             let progress = Progress {
                 step: Step::Comparing,

@@ -28,6 +28,7 @@ mod paths;
 mod prolog;
 mod read;
 mod scan;
+mod sparse;
 mod tree;
 mod versions;
 mod vocabulary;
@@ -166,7 +167,7 @@ impl Default for MatchOptions {
             words: true,
             orderless: Vec::new(),
             keys: Vec::new(),
-            window: 1 << 18,
+            window: 1 << 17,
             limits: Limits::default(),
         }
     }

@@ -1,6 +1,9 @@
 //! Names and namespaces, interned for all documents at hand, so that equal ones have equal numbers.
 
-use hashbrown::HashMap;
+use std::hash::BuildHasher;
+
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 /// The namespace of the prefix `xml` (Namespaces in XML 1.0, section 3).
 pub(crate) const XML_URI: &str = "http://www.w3.org/XML/1998/namespace";
@@ -48,11 +51,53 @@ struct Link {
     total: usize,
 }
 
+/// Strings one after the other, each once.
+#[derive(Debug, Default)]
+struct Texts {
+    all: String,
+    /// Where each ends.
+    ends: Vec<u32>,
+    ids: HashTable<Text>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Texts {
+    fn number(&mut self, text: &str) -> Text {
+        let Self {
+            all,
+            ends,
+            ids,
+            hasher,
+        } = self;
+        let is_it = |id: &Text| piece(all, ends, *id) == text;
+        let hash = |id: &Text| hasher.hash_one(piece(all, ends, *id));
+        match ids.entry(hasher.hash_one(text), is_it, hash) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(place) => {
+                let id = Text(ends.len() as u32);
+                place.insert(id);
+                all.push_str(text);
+                ends.push(all.len() as u32);
+                id
+            }
+        }
+    }
+
+    fn get(&self, text: Text) -> &str {
+        piece(&self.all, &self.ends, text)
+    }
+}
+
+fn piece<'t>(all: &'t str, ends: &[u32], text: Text) -> &'t str {
+    let number = text.0 as usize;
+    let start = number.checked_sub(1).map_or(0, |before| ends[before]);
+    &all[start as usize..ends[number] as usize]
+}
+
 /// Every name and scope met so far.
 #[derive(Debug)]
 pub(crate) struct Names {
-    texts: Vec<Box<str>>,
-    text_ids: HashMap<Box<str>, Text>,
+    texts: Texts,
     full: Vec<Name>,
     name_ids: HashMap<Name, NameId>,
     links: Vec<Link>,
@@ -72,8 +117,7 @@ pub(crate) struct Step {
 impl Names {
     pub(crate) fn new() -> Self {
         let mut names = Self {
-            texts: Vec::new(),
-            text_ids: HashMap::new(),
+            texts: Texts::default(),
             full: Vec::new(),
             name_ids: HashMap::new(),
             links: vec![Link {
@@ -91,18 +135,12 @@ impl Names {
 
     /// The number of a string.
     pub(crate) fn text(&mut self, text: &str) -> Text {
-        if let Some(&id) = self.text_ids.get(text) {
-            return id;
-        }
-        let id = Text(self.texts.len() as u32);
-        self.texts.push(text.into());
-        self.text_ids.insert(text.into(), id);
-        id
+        self.texts.number(text)
     }
 
     /// The string with a number.
     pub(crate) fn str(&self, text: Text) -> &str {
-        &self.texts[text.0 as usize]
+        self.texts.get(text)
     }
 
     /// The number of a name.

@@ -45,7 +45,8 @@ fn elements(tree: &Tree, names: &Names) -> Element {
     let local = |name: NameId| names.str(names.get(name).local).to_owned();
     // Those that are open, each with the number of the node after it; the document itself is around them all.
     let mut open = vec![(u32::MAX, Element::default())];
-    for (number, node) in (0..).zip(&tree.nodes) {
+    for number in 0..tree.len() {
+        let node = tree.node(number);
         close(&mut open, number);
         match node.kind() {
             Kind::Element(name) => {
@@ -67,7 +68,7 @@ fn elements(tree: &Tree, names: &Names) -> Element {
             Kind::Comment | Kind::Instruction => {}
         }
     }
-    close(&mut open, tree.nodes.len() as u32);
+    close(&mut open, tree.len());
     let around = open.pop().map(|(_, around)| around.children);
     let root = around.and_then(|mut roots| roots.pop());
     root.expect("what is well-formed has a root element")

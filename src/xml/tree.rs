@@ -1,7 +1,10 @@
 //! A document as flat arrays, in document order.
 
+use hashbrown::HashMap;
+
 use super::names::{NameId, Scope};
 use super::prolog::Aside;
+use super::sparse::Sparse;
 
 /// A piece of a tree's text: of the source, or, past its end, of what had to be put together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -11,7 +14,7 @@ pub(crate) struct Span {
 }
 
 /// What a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     Element(NameId),
     Text,
@@ -19,23 +22,32 @@ pub(crate) enum Kind {
     Instruction,
 }
 
-const TEXT: u32 = u32::MAX;
-const COMMENT: u32 = u32::MAX - 1;
-const INSTRUCTION: u32 = u32::MAX - 2;
-const FLAG: u32 = 1 << 31;
+/// White space is preserved.
+const PRESERVED: u32 = 1 << 31;
+/// There is text besides white space.
+const MIXED: u32 = 1 << 30;
+/// Where something may be in a source: more than this many bytes have no place.
+pub(crate) const PLACES: usize = 1 << 30;
+
+/// One node, as it is kept: there may be millions.
+#[derive(Debug, Clone, Copy)]
+struct Packed {
+    /// What it is and the scope that it is in, by their number among all that there are.
+    shape: u32,
+    /// Of an element, the number of the first node after it and all that is in it; of anything else, the length of its
+    /// text.
+    extent: u32,
+    /// Where it begins in the source, and flags.
+    at: u32,
+}
 
 /// One node; its children are between it and `end`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Node {
-    name: u32,
+    kind: Kind,
+    pub(crate) scope: Scope,
     /// The number of the first node after it and all that is in it.
     pub(crate) end: u32,
-    /// Of an element, the number of its first attribute; else where its text starts.
-    start: u32,
-    /// How many attributes, or bytes of text; of an element, flagged when it has text besides white space.
-    len: u32,
-    pub(crate) scope: Scope,
-    /// Where it begins in the source; flagged where white space is preserved.
     at: u32,
 }
 
@@ -52,83 +64,121 @@ pub(crate) struct Tree {
     pub(crate) source: String,
     /// Text that is not in the source as it is: with references, or in pieces.
     pub(crate) side: String,
-    pub(crate) nodes: Vec<Node>,
+    nodes: Vec<Packed>,
+    shapes: Vec<(Kind, Scope)>,
+    shape_ids: HashMap<(Kind, Scope), u32>,
     pub(crate) attributes: Vec<Attribute>,
+    /// Of each element that has attributes, the first.
+    attributed: Sparse<u32>,
+    /// Where a text begins that does not begin where its node does.
+    aside: Sparse<u32>,
     /// Of each subtree: equal for equal content.
     pub(crate) exact: Vec<u64>,
-    /// Of each subtree: equal for content that is equal but for white space.
-    pub(crate) loose: Vec<u64>,
+    /// Of each subtree: equal for content that is equal but for white space; where it is not the same as the other.
+    pub(crate) loose: Sparse<u64>,
     /// Whether there is a document type declaration.
     pub(crate) has_doctype: bool,
     /// What is before and after the root element.
     pub(crate) before: Vec<Aside>,
     pub(crate) after: Vec<Aside>,
     /// Values of keys, by element: only elements with equal keys may be matched.
-    pub(crate) keys: hashbrown::HashMap<u32, Span>,
+    pub(crate) keys: HashMap<u32, Span>,
     /// Elements whose children are in no order.
     pub(crate) orderless: hashbrown::HashSet<u32>,
 }
 
 impl Node {
-    pub(crate) fn new(kind: Kind, content: Span, scope: Scope, at: usize, preserved: bool) -> Self {
-        let name = match kind {
-            Kind::Element(name) => name.0,
-            Kind::Text => TEXT,
-            Kind::Comment => COMMENT,
-            Kind::Instruction => INSTRUCTION,
-        };
-        Self {
-            name,
-            end: 0,
-            start: content.start,
-            len: content.len,
-            scope,
-            at: at as u32 | if preserved { FLAG } else { 0 },
-        }
-    }
-
     pub(crate) fn kind(&self) -> Kind {
-        match self.name {
-            TEXT => Kind::Text,
-            COMMENT => Kind::Comment,
-            INSTRUCTION => Kind::Instruction,
-            name => Kind::Element(NameId(name)),
-        }
+        self.kind
     }
 
     pub(crate) fn is_element(&self) -> bool {
-        self.name < INSTRUCTION
+        matches!(self.kind, Kind::Element(_))
     }
 
     pub(crate) fn is_text(&self) -> bool {
-        self.name == TEXT
+        self.kind == Kind::Text
     }
 
-    /// The text of what is not an element.
-    pub(crate) fn span(&self) -> Span {
-        Span {
-            start: self.start,
-            len: self.len,
-        }
-    }
-
+    /// Where it begins in the source.
     pub(crate) fn at(&self) -> usize {
-        (self.at & !FLAG) as usize
+        (self.at & !(PRESERVED | MIXED)) as usize
     }
 
     /// Whether `xml:space` says that its white space matters.
     pub(crate) fn is_preserved(&self) -> bool {
-        self.at & FLAG != 0
+        self.at & PRESERVED != 0
     }
 
     /// Whether the element has text besides white space, which makes its white space matter too.
     pub(crate) fn is_mixed(&self) -> bool {
-        self.len & FLAG != 0
+        self.at & MIXED != 0
+    }
+}
+
+/// A document that is put together.
+impl Tree {
+    /// Nothing but what is before the root element.
+    pub(crate) fn new(has_doctype: bool, before: Vec<Aside>) -> Self {
+        Self {
+            has_doctype,
+            before,
+            ..Self::default()
+        }
     }
 
-    pub(crate) fn set_mixed(&mut self) {
-        self.len |= FLAG;
+    /// Adds an element with the attributes from `first` on; its end is not known yet.
+    pub(crate) fn push_element(&mut self, name: NameId, place: &Place, first: usize) -> u32 {
+        let number = self.push(Kind::Element(name), place, 0);
+        if first < self.attributes.len() {
+            self.attributed.push(number, first as u32);
+        }
+        number
     }
+
+    /// Ends an element after the last node that there is.
+    pub(crate) fn close(&mut self, element: u32) {
+        self.nodes[element as usize].extent = self.nodes.len() as u32;
+    }
+
+    /// Adds what is no element.
+    pub(crate) fn push_text(&mut self, kind: Kind, text: Span, place: &Place) -> u32 {
+        let number = self.push(kind, place, text.len);
+        if text.start as usize != place.at {
+            self.aside.push(number, text.start);
+        }
+        number
+    }
+
+    fn push(&mut self, kind: Kind, place: &Place, extent: u32) -> u32 {
+        let shape = (kind, place.scope);
+        let next = self.shapes.len() as u32;
+        let shape = *self.shape_ids.entry(shape).or_insert_with(|| {
+            self.shapes.push(shape);
+            next
+        });
+        let flag = if place.is_preserved { PRESERVED } else { 0 };
+        self.nodes.push(Packed {
+            shape,
+            extent,
+            at: place.at as u32 | flag,
+        });
+        self.nodes.len() as u32 - 1
+    }
+
+    /// Notes that an element has text besides white space.
+    pub(crate) fn set_mixed(&mut self, element: u32) {
+        self.nodes[element as usize].at |= MIXED;
+    }
+}
+
+/// Where a node is.
+pub(crate) struct Place {
+    /// In the source, below [`PLACES`].
+    pub(crate) at: usize,
+    pub(crate) scope: Scope,
+    /// White space is preserved there.
+    pub(crate) is_preserved: bool,
 }
 
 impl Tree {
@@ -140,23 +190,55 @@ impl Tree {
         }
     }
 
-    pub(crate) fn node(&self, node: u32) -> &Node {
-        &self.nodes[node as usize]
+    /// How many nodes there are.
+    pub(crate) fn len(&self) -> u32 {
+        self.nodes.len() as u32
+    }
+
+    /// What nodes there are, and in which scopes.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = Kind> {
+        self.shapes.iter().map(|(kind, _)| *kind)
+    }
+
+    pub(crate) fn node(&self, number: u32) -> Node {
+        let node = self.nodes[number as usize];
+        let (kind, scope) = self.shapes[node.shape as usize];
+        let is_element = matches!(kind, Kind::Element(_));
+        Node {
+            kind,
+            scope,
+            end: if is_element { node.extent } else { number + 1 },
+            at: node.at,
+        }
+    }
+
+    /// The text of what is not an element, as a piece of the tree's.
+    pub(crate) fn span(&self, number: u32) -> Span {
+        let node = self.nodes[number as usize];
+        let at = node.at & !(PRESERVED | MIXED);
+        Span {
+            start: self.aside.get(number).unwrap_or(at),
+            len: node.extent,
+        }
     }
 
     /// The text of what is not an element.
     pub(crate) fn text(&self, node: u32) -> &str {
-        self.str(self.node(node).span())
+        self.str(self.span(node))
     }
 
     /// The attributes of an element, as they were written; of anything else none.
     pub(crate) fn attributes(&self, node: u32) -> &[Attribute] {
-        let node = self.node(node);
-        if !node.is_element() {
+        let Some((first, next)) = self.attributed.pair(node) else {
             return &[];
-        }
-        let start = node.start as usize;
-        &self.attributes[start..start + (node.len & !FLAG) as usize]
+        };
+        let end = next.map_or(self.attributes.len(), |next| next as usize);
+        &self.attributes[first as usize..end]
+    }
+
+    /// The loose hash of a subtree.
+    pub(crate) fn loose(&self, node: u32) -> u64 {
+        self.loose.get(node).unwrap_or(self.exact[node as usize])
     }
 
     pub(crate) fn children(&self, node: u32) -> Children<'_> {
@@ -170,10 +252,11 @@ impl Tree {
     /// About how many bytes of the source a subtree is.
     pub(crate) fn size(&self, node: u32) -> usize {
         let one = self.node(node);
-        let end = self
-            .nodes
-            .get(one.end as usize)
-            .map_or(self.source.len(), Node::at);
+        let end = if one.end < self.len() {
+            self.node(one.end).at()
+        } else {
+            self.source.len()
+        };
         // Nodes that came out of one reference all begin there.
         end.saturating_sub(one.at()).max((one.end - node) as usize)
     }

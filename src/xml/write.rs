@@ -154,7 +154,7 @@ impl Writer {
         match tree.node(node).kind() {
             Kind::Comment => self.comment(tree.text(node)),
             Kind::Instruction => self.instruction(tree.text(node)),
-            Kind::Text => self.span(tree, tree.node(node).span()),
+            Kind::Text => self.span(tree, tree.span(node)),
             Kind::Element(_) => self.copy(tree, node, ""),
         }
     }
@@ -165,7 +165,7 @@ impl Writer {
         let last = tree.node(node).end;
         let mut number = node;
         while number < last {
-            let one = *tree.node(number);
+            let one = tree.node(number);
             match one.kind() {
                 Kind::Text => self.copied_text(tree, number, open.last()),
                 Kind::Element(name) => {

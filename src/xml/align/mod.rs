@@ -220,8 +220,8 @@ impl Matching<'_> {
         let is_node = |unit: &Unit| !unit.is_text();
         if self.whitespace == Whitespace::Exact {
             for gap in common::gaps(pairs, x.units.len(), y.units.len()) {
-                let xs = x.items(gap.0, is_node, |unit| x.tree.loose[unit.node as usize]);
-                let ys = y.items(gap.1, is_node, |unit| y.tree.loose[unit.node as usize]);
+                let xs = x.items(gap.0, is_node, |unit| x.tree.loose(unit.node));
+                let ys = y.items(gap.1, is_node, |unit| y.tree.loose(unit.node));
                 common::match_rows(&xs, &ys, pairs);
             }
             pairs.sort_unstable();

@@ -62,7 +62,7 @@ impl Place {
     /// Right after a unit.
     pub(crate) fn after(tree: &Tree, unit: &Unit) -> Self {
         let node = tree.node(unit.node);
-        let whole = node.span();
+        let whole = tree.span(unit.node);
         let end = unit.text.start + unit.text.len;
         if unit.is_text() && end < whole.start + whole.len {
             Self {
@@ -119,7 +119,7 @@ impl Matching<'_> {
         while at < range.end {
             let node = tree.node(at.node);
             if node.is_text() {
-                let whole = node.span();
+                let whole = tree.span(at.node);
                 let is_last = at.node == range.end.node;
                 let end = if is_last { range.end.offset } else { whole.len };
                 let span = Span {
@@ -161,8 +161,12 @@ impl Matching<'_> {
             }));
         };
         if !self.words {
-            let hashes = if is_loose { &tree.loose } else { &tree.exact };
-            unit(hashes[node as usize], span);
+            let key = if is_loose {
+                tree.loose(node)
+            } else {
+                tree.exact[node as usize]
+            };
+            unit(key, span);
             return;
         }
         let mut start = span.start;
@@ -208,7 +212,7 @@ impl Row<'_> {
             return Place::before(unit.node - 1);
         }
         let offset = if unit.is_text() {
-            unit.text.start - self.tree.node(unit.node).span().start
+            unit.text.start - self.tree.span(unit.node).start
         } else {
             0
         };

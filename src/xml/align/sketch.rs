@@ -62,7 +62,7 @@ impl Sketches {
     /// Adds an element: the first things that it has in it, the ones with the lowest hashes if there are many.
     pub(super) fn add(&mut self, matching: &Matching<'_>, tree: &Tree, unit: &Unit, position: u32) {
         let start = self.features.len();
-        let top = *tree.node(unit.node);
+        let top = tree.node(unit.node);
         let mut looks = LOOKS;
         let mut number = unit.node;
         while number < top.end && looks > 0 {

@@ -9,7 +9,7 @@ use super::windows::{Point, Window, Windows};
 use super::{Merger, trim};
 use crate::xml::Whitespace;
 use crate::xml::align::{self, Content, Matching, Row};
-use crate::xml::tree::{Node, Span};
+use crate::xml::tree::Span;
 
 /// What there is to lay out of an element's content.
 pub(super) struct Contents {
@@ -34,8 +34,8 @@ impl Merger<'_> {
                 .map(|group| trees[group.tree].node(group.node))
         };
         let content = Content {
-            is_mixed: nodes().any(Node::is_mixed),
-            is_preserved: nodes().any(Node::is_preserved),
+            is_mixed: nodes().any(|node| node.is_mixed()),
+            is_preserved: nodes().any(|node| node.is_preserved()),
         };
         let may_trim = !is_orderless && self.settings.whitespace == Whitespace::Exact;
         let mut ends = if may_trim {

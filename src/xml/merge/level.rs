@@ -233,7 +233,7 @@ impl Builder<'_> {
         let text = unit.text;
         let is_preserved = self.rows[0].content.is_preserved;
         if self.whitespace != Whitespace::Ignore
-            && self.trees[tree].node(unit.node).span() == text
+            && self.trees[tree].span(unit.node) == text
             && let Some(Op::Run { tree: one, end, .. }) = self.level.ops.last_mut()
             && *one == tree
             && *end == unit.node

@@ -24,7 +24,7 @@ use super::align;
 use super::error::{Code, Error};
 use super::hashes::Hashing;
 use super::names::{NameId, Names, Scope};
-use super::tree::{Kind, Node, Tree};
+use super::tree::{Kind, Tree};
 use super::vocabulary;
 use super::write::{Quoting, Writer};
 use super::{Progress, Step, Watcher, Whitespace};
@@ -154,8 +154,8 @@ fn quotes(tree: &Tree, names: &Names) -> bool {
         let uri = names.get(name).uri;
         vocabulary::unquoted(names.str(uri)).is_some()
     };
-    let is_element = |node: &Node| matches!(node.kind(), Kind::Element(name) if is_quoted(name));
-    tree.nodes.iter().any(is_element) || tree.attributes.iter().any(|one| is_quoted(one.name))
+    let is_element = |kind| matches!(kind, Kind::Element(name) if is_quoted(name));
+    tree.kinds().any(is_element) || tree.attributes.iter().any(|one| is_quoted(one.name))
 }
 
 fn check_roots(trees: &[Tree], names: &Names) -> Result<(), Error> {

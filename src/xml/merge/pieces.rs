@@ -27,7 +27,7 @@ impl Merger<'_> {
         let mut node = run.start;
         while node < run.end {
             self.tick()?;
-            let one = *self.trees[tree].node(node);
+            let one = self.trees[tree].node(node);
             self.reach(tree, node);
             if !one.is_element() {
                 self.out.node(&self.trees[tree], node);

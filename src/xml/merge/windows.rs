@@ -192,7 +192,7 @@ fn most_units(tree: &Tree, range: Range<u32>) -> usize {
     while next < range.end {
         let node = tree.node(next);
         count += if node.is_text() {
-            node.span().len as usize
+            tree.span(next).len as usize
         } else {
             1
         };

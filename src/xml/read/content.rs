@@ -6,7 +6,7 @@ use crate::xml::entities::{self, Reference};
 use crate::xml::error::Fault;
 use crate::xml::prolog::{self, Aside};
 use crate::xml::scan;
-use crate::xml::tree::{Kind, Node, Span};
+use crate::xml::tree::{Kind, Span};
 
 /// Text that may go on.
 pub(super) enum Pending {
@@ -122,14 +122,11 @@ impl<'a> Parser<'a, '_> {
         };
         if span.len > 0 {
             let open = self.open.last().expect("text is in an element");
-            let mut node = Node::new(Kind::Text, span, open.scope, at, open.preserved);
-            node.end = self.tree.nodes.len() as u32 + 1;
-            let is_blank = chars::is_blank(self.str(span));
-            let parent = open.node as usize;
-            if !is_blank {
-                self.tree.nodes[parent].set_mixed();
+            let (parent, place) = (open.node, open.place(at));
+            if !chars::is_blank(self.str(span)) {
+                self.tree.set_mixed(parent);
             }
-            self.tree.nodes.push(node);
+            self.tree.push_text(Kind::Text, span, &place);
         }
     }
 
@@ -152,10 +149,10 @@ impl<'a> Parser<'a, '_> {
             });
             return Ok(());
         };
-        let (scope, preserved) = (open.scope, open.preserved);
+        let place = open.place(at);
+        self.may_go_on(at)?;
         let span = self.put(text);
-        let node = self.push(Node::new(kind, span, scope, at, preserved))?;
-        self.tree.nodes[node as usize].end = node + 1;
+        self.tree.push_text(kind, span, &place);
         Ok(())
     }
 }

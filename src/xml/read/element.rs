@@ -4,7 +4,7 @@ use super::{Open, Parser};
 use crate::xml::attributes::{self, Written};
 use crate::xml::error::Fault;
 use crate::xml::names::{NameId, Scope};
-use crate::xml::tree::{Attribute, Kind, Node, Span};
+use crate::xml::tree::{Attribute, Place, Span};
 use crate::xml::vocabulary;
 
 impl<'a> Parser<'a, '_> {
@@ -47,17 +47,13 @@ impl<'a> Parser<'a, '_> {
             self.ask_rules(qualified, first, &mut key, &mut orderless);
         }
         attributes::refuse_twins(&self.tree.attributes[first..], self.names, at)?;
-        let content = Span {
-            start: first as u32,
-            len: (self.tree.attributes.len() - first) as u32,
-        };
-        let node = self.push(Node::new(
-            Kind::Element(name),
-            content,
-            scope,
+        self.may_go_on(at)?;
+        let place = Place {
             at,
-            preserved,
-        ))?;
+            scope,
+            is_preserved: preserved,
+        };
+        let node = self.tree.push_element(name, &place, first);
         if let Some(key) = key {
             self.tree.keys.insert(node, key);
         }

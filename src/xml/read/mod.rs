@@ -14,7 +14,7 @@ use super::error::{Code, Error, Fault};
 use super::names::{NameId, Names, Scope, Text, XML_URI};
 use super::paths::Rules;
 use super::prolog;
-use super::tree::{Node, Span, Tree};
+use super::tree::{PLACES, Place, Span, Tree};
 use super::{Limits, Progress, Step, Watcher, encoding};
 use content::Pending;
 
@@ -48,6 +48,13 @@ pub(crate) fn read(
         return Err(Error::new(Code::OverLimit, message).of_input(reading.input));
     }
     let source = encoding::decode(bytes).map_err(|error| error.of_input(reading.input))?;
+    if source.len() >= PLACES {
+        let message = format!(
+            "The document has {} bytes in UTF-8; fewer than {PLACES} are allowed.",
+            source.len()
+        );
+        return Err(Error::new(Code::OverLimit, message).of_input(reading.input));
+    }
     match parse(&source, names, reading) {
         Ok(mut tree) => {
             tree.source = source;
@@ -67,11 +74,7 @@ fn parse(source: &str, names: &mut Names, reading: &Reading<'_>) -> Result<Tree,
         source,
         dtd: &prolog.dtd,
         reading,
-        tree: Tree {
-            has_doctype: prolog.has_doctype,
-            before: prolog.asides,
-            ..Tree::default()
-        },
+        tree: Tree::new(prolog.has_doctype, prolog.asides),
         cdata_ends: memchr::memmem::find(source.as_bytes(), b"]]>").is_some(),
         is_delta: false,
         xml_space: names.text("space"),
@@ -201,7 +204,7 @@ impl Parser<'_, '_> {
                 format!("The element {} is not closed.", open.name),
             ));
         }
-        if self.frames.is_empty() && self.tree.nodes.is_empty() {
+        if self.frames.is_empty() && self.tree.len() == 0 {
             return Err(Fault::new(at, "There is no root element."));
         }
         Ok(self.frames.is_empty())
@@ -239,7 +242,7 @@ impl Parser<'_, '_> {
     /// Refuses a second root, and what is too deep or too much.
     fn may_begin(&self, at: usize) -> Result<(), Fault> {
         let limits = self.reading.limits;
-        if self.open.is_empty() && !self.tree.nodes.is_empty() {
+        if self.open.is_empty() && self.tree.len() > 0 {
             return Err(Fault::new(at, "There is a second root element."));
         }
         if self.open.len() >= limits.depth {
@@ -289,22 +292,23 @@ impl Parser<'_, '_> {
 
     fn close(&mut self) {
         let open = self.open.pop().expect("an element is open");
-        self.tree.nodes[open.node as usize].end = self.tree.nodes.len() as u32;
+        self.tree.close(open.node);
     }
 
-    fn push(&mut self, node: Node) -> Result<u32, Fault> {
-        let number = self.tree.nodes.len();
+    /// Refuses one node too many, and tells the watcher how far it is.
+    fn may_go_on(&self, at: usize) -> Result<(), Fault> {
+        let number = self.tree.len() as usize;
         let limit = self.reading.limits.nodes;
         if number >= limit {
             return Err(Fault::over(
-                node.at(),
+                at,
                 format!("The document has more than {limit} nodes."),
             ));
         }
         if number.is_multiple_of(TICK) {
             let progress = Progress {
                 step: Step::Reading(self.reading.input),
-                done: node.at() as u64,
+                done: at as u64,
                 total: self.source.len() as u64,
             };
             if !self.reading.watcher.goes_on(progress) {
@@ -315,8 +319,18 @@ impl Parser<'_, '_> {
                 });
             }
         }
-        self.tree.nodes.push(node);
-        Ok(number as u32)
+        Ok(())
+    }
+}
+
+impl Open<'_> {
+    /// Where something in it is.
+    fn place(&self, at: usize) -> Place {
+        Place {
+            at,
+            scope: self.scope,
+            is_preserved: self.preserved,
+        }
     }
 }
 
