@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::live::Live;
 use super::monitor::Monitor;
+use super::tally::Tally;
 use crate::config::Callbacks;
 use crate::job::{Callback, Event, IdleMs, Job, Seq};
 use crate::plan;
@@ -86,6 +87,7 @@ pub(super) struct Outbox {
     under_way: Mutex<UnderWay>,
     /// A job has ended of which somebody is to be told, or a message is no longer under way.
     news: Arc<Notify>,
+    tally: Arc<Tally>,
 }
 
 impl Outbox {
@@ -95,6 +97,7 @@ impl Outbox {
         monitor: Arc<Monitor>,
         settings: Callbacks,
         news: Arc<Notify>,
+        tally: Arc<Tally>,
     ) -> Self {
         Self {
             store,
@@ -104,6 +107,7 @@ impl Outbox {
             messenger: OnceLock::new(),
             under_way: Mutex::default(),
             news,
+            tally,
         }
     }
 
@@ -218,6 +222,12 @@ impl Outbox {
             }
         };
         tracing::info!(job.id = %job.id, attempt = attempts + 1, outcome = ?event, "callback");
+        let tellings = &self.tally.tellings;
+        match &event {
+            Event::Told => tellings.delivered.count(),
+            Event::NotTold { again: Some(_), .. } => tellings.postponed.count(),
+            _ => tellings.failed.count(),
+        }
         match self.store.record(seq, event).await {
             // Deleted meanwhile.
             Err(Error::NotFound | Error::Illegal(_)) | Ok(_) => Ok(()),

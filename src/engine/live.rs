@@ -6,6 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
@@ -25,6 +26,8 @@ pub(crate) struct LiveJob {
     rendered: Mutex<Option<Rendered>>,
     /// How often it was asked for by those who are told so.
     polls: AtomicU32,
+    /// When it came here.
+    since: Instant,
 }
 
 /// The bytes that a version was last shown as.
@@ -41,12 +44,18 @@ impl LiveJob {
             snapshot: watch::Sender::new(Some(job)),
             rendered: Mutex::default(),
             polls: AtomicU32::new(0),
+            since: Instant::now(),
         }
     }
 
     /// The job as it is.
     pub(crate) fn job(&self) -> Option<Arc<Job>> {
         self.snapshot.borrow().clone()
+    }
+
+    /// How long it is here.
+    pub(super) fn age(&self) -> Duration {
+        self.since.elapsed()
     }
 
     /// Counts one poll more; gives how many there were, this one included.
@@ -130,6 +139,19 @@ impl Live {
         }
         active.sort_unstable_by_key(|(_, job)| job.seq);
         active
+    }
+
+    /// Looks at every job that has not ended, in no order.
+    pub(super) fn look_at_active(&self, mut look: impl FnMut(&Job)) {
+        for shard in &self.shards {
+            for live in shard.read().values() {
+                if let Some(job) = &*live.snapshot.borrow()
+                    && !job.is_terminal()
+                {
+                    look(job);
+                }
+            }
+        }
     }
 
     /// Takes over what a commit made of a job. Versions that progress gave out meanwhile stay behind.

@@ -20,6 +20,7 @@ mod sources;
 mod start;
 mod submit;
 mod sweeper;
+mod tally;
 mod types;
 mod workers;
 
@@ -51,6 +52,7 @@ pub(crate) use results::{Download, Lease, ResultReader};
 use runner::Runner;
 use sources::Sources;
 use sweeper::Sweeper;
+pub(crate) use tally::{Active, Tally};
 pub use types::Until;
 pub(crate) use types::{Page, StartError, Submission, SubmitError, View};
 
@@ -71,6 +73,7 @@ pub(crate) struct Engine {
     sources: Arc<Sources>,
     outbox: Arc<Outbox>,
     feed: Arc<Feed>,
+    tally: Arc<Tally>,
     /// True once the server stops: nobody waits any longer.
     stopping: watch::Sender<bool>,
     duties: Vec<JoinHandle<()>>,

@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 
 use super::{Engine, Hold};
 use crate::job::{Event, Job, Place, Seq};
+use crate::metrics::Member;
 use crate::operations::open_output;
 use crate::store::{self, BlobReader, CHUNK_BYTES, Store};
 
@@ -26,6 +27,8 @@ pub(crate) struct Download {
     pub hold: Hold,
     /// Of a result that is not to be kept.
     pub lease: Option<Lease>,
+    /// Counts it among those that are being read.
+    pub open: Member,
 }
 
 /// Where the bytes of a result are.
@@ -208,6 +211,7 @@ impl Engine {
             reader,
             hold,
             lease,
+            open: self.tally.downloads.enter(),
         }))
     }
 }

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 use super::deadline::{self, Deadline};
 use super::feed::Feed;
 use super::live::Live;
+use super::tally::Tally;
 use super::workers::Workers;
 use crate::config::Limits;
 use crate::faults;
@@ -49,6 +50,7 @@ pub(super) struct Runner {
     feed: Arc<Feed>,
     cores: Arc<Cores>,
     limits: Limits,
+    tally: Arc<Tally>,
     /// Where deadlines of attempts are waited for.
     runtime: Handle,
     /// Set once the store is open; nothing is dispatched before.
@@ -94,6 +96,7 @@ impl Runner {
         live: Arc<Live>,
         feed: Arc<Feed>,
         limits: Limits,
+        tally: Arc<Tally>,
     ) -> Arc<Self> {
         Arc::new(Self {
             registry,
@@ -103,6 +106,7 @@ impl Runner {
             feed,
             cores: Arc::default(),
             limits,
+            tally,
             runtime: Handle::current(),
             store: OnceLock::new(),
             workers: Workers::default(),
@@ -265,9 +269,13 @@ impl Runner {
         drop(logs);
         // Whoever reads along finds the job as it has ended.
         written.close();
-        let duration_ms = began.elapsed().as_millis() as u64;
+        let duration = began.elapsed();
+        let duration_ms = duration.as_millis() as u64;
         match recorded {
             Ok(ended) => {
+                if ended.is_terminal() {
+                    self.tally.worked(&job.operation, duration);
+                }
                 tracing::info!(job.id = %job.id, operation = %job.operation, attempt = job.attempt, duration_ms,
                     status = ended.status().as_str(), "attempt over");
             }

@@ -15,9 +15,10 @@ use super::results::Takings;
 use super::runner::Runner;
 use super::sources::Sources;
 use super::sweeper::Sweeper;
+use super::tally::Tally;
 use super::{Engine, StartError, recovery};
 use crate::config::Config;
-use crate::job::{Seq, Status};
+use crate::job::{Job, Seq, Status};
 use crate::operations::{Description, Outside, Registry, command};
 use crate::outbound::Client;
 use crate::roots::Roots;
@@ -36,6 +37,7 @@ struct Desk {
     /// Somebody is to be told of an end.
     to_tell: Arc<Notify>,
     runner: Arc<Runner>,
+    tally: Arc<Tally>,
     fatal: watch::Sender<Option<String>>,
 }
 
@@ -49,15 +51,32 @@ impl Desk {
             self.runner.abandon(job);
         }
     }
+
+    /// Counts what has become of a job, which is not published yet.
+    fn count(&self, job: &Job, was: Option<Status>) {
+        if was.is_none() {
+            self.tally.submitted(&job.operation);
+        }
+        let status = job.status();
+        if was == Some(status) {
+            return;
+        }
+        self.tally.ended(&job.operation, status);
+        if status == Status::Running && job.attempt == 1 {
+            let waited = self.live.get(job.seq).map(|(live, _)| live.age());
+            self.tally.begun(&job.operation, waited.unwrap_or_default());
+        }
+    }
 }
 
 impl Observer for Desk {
     fn committed(&self, change: Committed) {
         match change {
-            Committed::Saved(job) => {
+            Committed::Saved { job, was } => {
                 if job.is_terminal() {
                     self.abandon(job.seq);
                 }
+                self.count(&job, was);
                 self.live.publish(&job);
                 if job.delivery_due().is_some() {
                     self.to_tell.notify_one();
@@ -70,14 +89,22 @@ impl Observer for Desk {
                 }
                 self.feed.changed(job.seq, job.token.as_deref());
             }
-            Committed::Claimed(job) => {
+            Committed::Claimed { job, was } => {
+                self.count(&job, was);
                 // Whoever finds it running finds its log too.
                 self.runner.admit(&job);
                 self.live.publish(&job);
                 self.feed.changed(job.seq, job.token.as_deref());
                 self.runner.dispatch(job);
             }
-            Committed::Forgotten { seq, token } => {
+            Committed::Forgotten {
+                seq,
+                token,
+                unended,
+            } => {
+                if let Some(operation) = unended {
+                    self.tally.deleted(&operation);
+                }
                 self.abandon(seq);
                 self.live.forget(seq);
                 self.sources.release(seq);
@@ -117,6 +144,7 @@ impl Engine {
             runtime: Handle::current(),
             input_bytes: config.limits.upload_bytes,
         });
+        let tally = Arc::new(Tally::new(registry.iter().map(|(name, _)| name)));
         let runner = Runner::new(
             Arc::clone(&registry),
             Arc::clone(&roots),
@@ -124,6 +152,7 @@ impl Engine {
             Arc::clone(&live),
             Arc::clone(&feed),
             config.limits.clone(),
+            Arc::clone(&tally),
         );
         let (to_tell, sources) = (Arc::new(Notify::new()), Arc::new(Sources::default()));
         let desk = Arc::new(Desk {
@@ -134,6 +163,7 @@ impl Engine {
             sources: Arc::clone(&sources),
             to_tell: Arc::clone(&to_tell),
             runner: Arc::clone(&runner),
+            tally: Arc::clone(&tally),
             fatal,
         });
         let options = options(config, &registry);
@@ -178,6 +208,7 @@ impl Engine {
             idle: Arc::clone(&idle),
             live: Arc::clone(&live),
             ended,
+            tally: Arc::clone(&tally),
         });
         let monitor = Arc::new(Monitor::new(&found.monitor_key));
         let outbox = Arc::new(Outbox::new(
@@ -186,6 +217,7 @@ impl Engine {
             Arc::clone(&monitor),
             config.callbacks.clone(),
             to_tell,
+            Arc::clone(&tally),
         ));
         let duties = vec![
             tokio::spawn(Arc::clone(&outbox).run()),
@@ -216,6 +248,7 @@ impl Engine {
             sweeper,
             keys: Arc::default(),
             feed,
+            tally,
             stopping: watch::Sender::new(false),
             duties,
         })

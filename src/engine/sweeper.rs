@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::idle::{Idle, Verdict};
 use super::live::Live;
+use super::tally::Tally;
 use crate::job::IdleMs;
 use crate::store::{Error, Store, Sweep};
 
@@ -25,6 +26,7 @@ pub(super) struct Sweeper {
     pub(super) live: Arc<Live>,
     /// A job has ended, and may be the first to be due.
     pub(super) ended: Arc<Notify>,
+    pub(super) tally: Arc<Tally>,
 }
 
 impl Sweeper {
@@ -114,8 +116,9 @@ impl Sweeper {
     }
 
     async fn commit(&self, sweep: Sweep) -> Result<(), Error> {
-        let rearmed = sweep.rearmed.clone();
+        let (rearmed, expired) = (sweep.rearmed.clone(), sweep.expired.len());
         self.store.sweep(sweep).await?;
+        self.tally.expired.add(expired as u64);
         for (seq, due) in rearmed {
             self.live.rearm(seq, due);
         }

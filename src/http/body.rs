@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::files::FileStream;
 use crate::engine::{Attendance, Download, Hold, Lease, ResultReader};
+use crate::metrics::Member;
 use crate::store::CHUNK_BYTES;
 
 /// Chunks that all downloads together hold, 8 MiB, those that wait in a connection's buffer among them.
@@ -72,6 +73,7 @@ pub(crate) struct BlobStream {
     remaining: u64,
     /// Kept from expiry until the last byte is on its way.
     _hold: Hold,
+    _open: Member,
     lease: Option<Lease>,
     /// Of one who has waited for the job and asks only once.
     attendance: Option<Attendance>,
@@ -139,6 +141,7 @@ impl BlobStream {
             position: range.start,
             remaining: range.end - range.start,
             _hold: download.hold,
+            _open: download.open,
             lease: download.lease,
             attendance: None,
             last: None,

@@ -14,10 +14,12 @@ mod events;
 mod files;
 mod form;
 mod guard;
+mod health;
 mod intake;
 mod list;
 mod listener;
 mod log;
+mod metrics;
 mod onedrive;
 mod openapi;
 mod options;
@@ -32,6 +34,8 @@ mod route;
 mod server;
 mod session;
 mod submit;
+mod template;
+mod traffic;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -58,6 +62,7 @@ use problem::Problem;
 use reply::{add_version, json, not_modified, options, seen_version};
 use route::{Miss, Route};
 pub(crate) use server::Server;
+use traffic::Traffic;
 
 /// Who asks for something, as the handlers see it.
 struct Asker {
@@ -78,6 +83,7 @@ pub(crate) struct App {
     dialects: Dialects,
     routes: Routes,
     openapi: Bytes,
+    traffic: Traffic,
 }
 
 impl App {
@@ -91,12 +97,14 @@ impl App {
         let base = config.public_url.as_ref().map(ToString::to_string);
         let base = base.as_deref().unwrap_or("/");
         let routes = Routes::new(config.served_routes());
-        let openapi = openapi::bytes(engine.registry(), &config.dialects, &routes, base);
+        let openapi = openapi::document(engine.registry(), &config.dialects, &routes, base);
+        metrics::begin();
         Self {
             engine,
             guard: Guard::new(config),
             access: Access::new(tokens),
-            openapi,
+            traffic: Traffic::new(&openapi),
+            openapi: openapi.to_string().into(),
             dialects: config.dialects.clone(),
             routes,
             bounds: Bounds {
@@ -119,31 +127,39 @@ impl App {
             local,
             has_tokens: self.access.has_tokens(),
         };
+        let found = self.route(&request);
+        let numbers = self.traffic.of(found.as_ref().ok().map(Route::template));
         let mut origin = None;
         let answer = match self.guard.check(&facts) {
             Ok(pass) => {
                 origin = pass.origin;
-                self.let_in(&request, body, &pass).await
+                self.let_in(&request, body, found, &pass).await
             }
             Err(problem) => Err(problem),
         };
         let mut response = answer.unwrap_or_else(|problem| self.refusal(problem, &request));
+        traffic::count(numbers, &request.method, response.status());
         if self.guard.allows_origins() {
             cors::add(&mut response, origin);
         }
         response
     }
 
-    /// Finds out who asks for what.
+    /// What is asked for.
+    fn route(&self, request: &Parts) -> Result<Route, Miss> {
+        let path = request.uri.path();
+        route::route(&request.method, path, &self.dialects)
+            .or_else(|miss| route::custom(miss, &request.method, path, &self.routes))
+    }
+
+    /// Finds out who asks.
     async fn let_in(
         self: &Arc<Self>,
         request: &Parts,
         body: Incoming,
+        route: Result<Route, Miss>,
         pass: &Pass<'_>,
     ) -> Result<Response<Body>, Problem> {
-        let path = request.uri.path();
-        let route = route::route(&request.method, path, &self.dialects);
-        let route = route.or_else(|miss| route::custom(miss, &request.method, path, &self.routes));
         if let (true, Err(Miss::Options(allowed))) = (pass.is_preflight, &route) {
             return Ok(cors::preflight(allowed));
         }
@@ -169,11 +185,9 @@ impl App {
     ) -> Result<Response<Body>, Problem> {
         let Asker { caller, base, .. } = asker;
         match route {
-            Route::Health => Ok(json(
-                StatusCode::OK,
-                Bytes::from_static(br#"{"status":"ok"}"#),
-            )),
-            Route::Ready => self.ready(),
+            Route::Health => Ok(health::alive()),
+            Route::Ready => self.ready().map(|()| health::ready()),
+            Route::Metrics => self.metrics(caller).await,
             Route::OpenApi => Ok(json(StatusCode::OK, self.openapi.clone())),
             Route::Operations => Ok(self.operations(base)),
             Route::Operation(name) => match self.engine.registry().get(&name) {
@@ -252,22 +266,6 @@ impl App {
                 self.download(request, &view, asker).await
             }
         }
-    }
-
-    /// Whether new jobs are taken on.
-    fn ready(&self) -> Result<Response<Body>, Problem> {
-        let not_ready = |detail| {
-            let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail);
-            Err(problem.retry_after(5))
-        };
-        if self.engine.is_stopping() {
-            return not_ready("The server stops.");
-        }
-        if !self.engine.store().has_room() {
-            return not_ready("There is no room on the server's disk.");
-        }
-        let ready = Bytes::from_static(br#"{"status":"ready"}"#);
-        Ok(json(StatusCode::OK, ready))
     }
 
     /// A result. Whoever was led here, or only looks ahead, must not use up one that is not kept.

@@ -16,6 +16,8 @@ pub(super) enum Route {
     Ready,
     /// The description of the API.
     OpenApi,
+    /// What is counted.
+    Metrics,
     /// Every operation.
     Operations,
     /// One operation.
@@ -146,6 +148,7 @@ fn native(method: &Method, path: &str) -> Result<Route, Miss> {
     match parts {
         [Some("healthz"), None, ..] => get(method, || Ok(Route::Health)),
         [Some("readyz"), None, ..] => get(method, || Ok(Route::Ready)),
+        [Some("metrics"), None, ..] => get(method, || Ok(Route::Metrics)),
         [Some("openapi.json"), None, ..] => get(method, || Ok(Route::OpenApi)),
         [Some("v1"), Some("operations"), None, _] => get(method, || Ok(Route::Operations)),
         [Some("v1"), Some("operations"), Some(name), None] => match *method {
@@ -250,6 +253,7 @@ mod tests {
         check(Method::GET, "/healthz", Ok(Route::Health));
         check(Method::GET, "/readyz", Ok(Route::Ready));
         check(Method::GET, "/openapi.json", Ok(Route::OpenApi));
+        check(Method::GET, "/metrics/", Ok(Route::Metrics));
         check(Method::GET, "/v1/operations", Ok(Route::Operations));
         check(
             Method::GET,
@@ -285,6 +289,7 @@ mod tests {
         for nothing in [
             "/",
             "",
+            "//",
             "/v1",
             "/v1/jobs/x",
             "/v1/jobs//",

@@ -115,6 +115,8 @@ async fn accept(
                 continue;
             }
         };
+        app.traffic.accepted.count();
+        let open = app.traffic.open.enter();
         let (app, pace) = (Arc::clone(&app), Arc::new(Pace::default()));
         let service = service_fn({
             let pace = Arc::clone(&pace);
@@ -132,7 +134,7 @@ async fn accept(
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop(permit);
+            drop((permit, open));
         });
     }
 }

@@ -1,4 +1,4 @@
-//! Room on the disk: the mark below which nothing new is taken, and the ballast that is given up so that deleting
+//! Figures on the disk: the mark below which nothing new is taken, and the ballast that is given up so that deleting
 //! still works when there is none. SQLite in WAL mode needs room even to delete.
 
 use std::fs::{self, File};
@@ -6,6 +6,9 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::Figures;
+use super::schema::DATABASE_FILE;
 
 /// The mark is this part of the file system where nothing else was said.
 const MARK_PART: u64 = 20;
@@ -130,6 +133,22 @@ impl Disk {
             tracing::warn!(%error, "the ballast cannot be put down");
             // Half a ballast is none.
             let _ = fs::remove_file(&self.ballast);
+        }
+    }
+
+    /// How long the files are and what is free; what is inside of them is for others to find out.
+    pub(super) fn figures(&self) -> Figures {
+        // Files are looked at by name: closing one would give up SQLite's own locks on it.
+        let length = |name: &str| {
+            let metadata = fs::metadata(self.data.join(name));
+            metadata.map_or(0, |metadata| metadata.len())
+        };
+        Figures {
+            database: length(DATABASE_FILE),
+            wal: length(&format!("{DATABASE_FILE}-wal")),
+            free_outside: room(&self.data).map_or(0, |(free, _)| free),
+            mark: self.mark,
+            ..Figures::default()
         }
     }
 

@@ -94,7 +94,12 @@ pub(super) struct Batch {
 impl Batch {
     /// Whether there is nothing to split.
     pub(super) fn is_single(&self) -> bool {
-        self.commands.len() + self.chunks.len() + usize::from(!self.progress.is_empty()) <= 1
+        self.len() + usize::from(!self.progress.is_empty()) <= 1
+    }
+
+    /// How many commands and chunks are in it.
+    pub(super) fn len(&self) -> usize {
+        self.commands.len() + self.chunks.len()
     }
 
     /// Whether there is nothing in it.

@@ -193,11 +193,7 @@ impl Jobs {
         self.newest_id = id_time;
         let job = Arc::new(job);
         self.replace(seq, Some(Arc::clone(&job)));
-        self.staged.push(if starts {
-            Committed::Claimed
-        } else {
-            Committed::Saved
-        }(Arc::clone(&job)));
+        self.staged.push(Committed::saved(Arc::clone(&job), None));
         Ok(job)
     }
 
@@ -265,7 +261,11 @@ impl Jobs {
                 }
             }
             keys::delete(connection, *seq)?;
-            self.staged.push(Committed::Forgotten { seq: *seq, token });
+            self.staged.push(Committed::Forgotten {
+                seq: *seq,
+                token,
+                unended: None,
+            });
         }
         faults::point("in-sweep");
         for (seq, due) in &sweep.rearmed {
@@ -314,11 +314,6 @@ impl Jobs {
     ) -> Result<Arc<Job>, Error> {
         let result = attempt.and_then(|attempt| attempt.result.as_ref());
         let log = attempt.and_then(|attempt| attempt.log.as_ref());
-        let committed = if event == Event::Claim {
-            Committed::Claimed
-        } else {
-            Committed::Saved
-        };
         match job::apply(job, event, self.now(&job.operation))? {
             Change::Nothing => Ok(Arc::clone(job)),
             Change::Save(mut new) => {
@@ -350,7 +345,8 @@ impl Jobs {
                 rows::update(connection, job, &new)?;
                 let new = Arc::<Job>::from(new);
                 self.replace(job.seq, Some(Arc::clone(&new)));
-                self.staged.push(committed(Arc::clone(&new)));
+                let was = Some(job.status());
+                self.staged.push(Committed::saved(Arc::clone(&new), was));
                 Ok(new)
             }
             Change::Forget => {
@@ -367,6 +363,7 @@ impl Jobs {
                 self.staged.push(Committed::Forgotten {
                     seq: job.seq,
                     token: job.token.clone(),
+                    unended: (!job.is_terminal()).then(|| Arc::clone(&job.operation)),
                 });
                 Ok(Arc::clone(job))
             }

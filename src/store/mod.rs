@@ -11,6 +11,7 @@ mod claims;
 mod clock;
 mod disk;
 mod error;
+mod figures;
 mod inbox;
 mod items;
 mod jobs;
@@ -40,6 +41,7 @@ pub(crate) use care::{backup, check};
 pub(crate) use clock::{IdleClock, TICK};
 use disk::Disk;
 pub(crate) use error::Error;
+pub(crate) use figures::{Commits, Figures};
 use inbox::{Command, Inbox, NewParams};
 pub(crate) use lock::own_files;
 pub use schema::OpenError;
@@ -60,6 +62,7 @@ pub(crate) struct Store {
     pool: r2d2::Pool<SqliteConnectionManager>,
     clock: Arc<IdleClock>,
     disk: Arc<Disk>,
+    commits: Arc<Commits>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Last, so that the locks outlive every connection.
     locks: Mutex<Option<lock::Locks>>,
@@ -88,7 +91,9 @@ impl Store {
         let point_reads = reader::Reader::start(schema::reading_connection(&opened.path)?)?;
         let jobs = jobs::Jobs::load(&opened.connection, opened.boot, options, Arc::clone(&clock))?;
         let active = jobs.active();
-        let writer = writer::Writer::new(opened.connection, jobs, observer, Arc::clone(&disk))
+        let commits = Arc::<Commits>::default();
+        let parts = (Arc::clone(&disk), Arc::clone(&commits));
+        let writer = writer::Writer::new(opened.connection, jobs, observer, parts)
             .map_err(|e| OpenError::Start(e.to_string()))?;
         let checkpointer = schema::plain_connection(&opened.path)?;
         let threads = writer.start(Arc::clone(&inbox), checkpointer)?;
@@ -98,6 +103,7 @@ impl Store {
             pool,
             clock,
             disk,
+            commits,
             threads: Mutex::new(threads),
             locks: Mutex::new(Some(opened.locks)),
         };

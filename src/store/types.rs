@@ -31,17 +31,40 @@ pub(crate) struct Options {
 /// What a commit changed. Given in commit order, before any answer to those who asked for it.
 #[derive(Debug, Clone)]
 pub(crate) enum Committed {
-    /// The job is now this.
-    Saved(Arc<Job>),
-    /// The job was claimed: run it.
-    Claimed(Arc<Job>),
-    /// The job is gone.
+    /// A job is another than before.
+    Saved {
+        /// What it is now.
+        job: Arc<Job>,
+        /// What it was; none if it is new.
+        was: Option<Status>,
+    },
+    /// A job was claimed: run it.
+    Claimed {
+        /// What it is now.
+        job: Arc<Job>,
+        /// What it was; none if it is new.
+        was: Option<Status>,
+    },
+    /// A job is gone.
     Forgotten {
         /// Which.
         seq: Seq,
         /// The name of the token that it belonged to.
         token: Option<Arc<str>>,
+        /// Its operation, if it had not ended.
+        unended: Option<Arc<str>>,
     },
+}
+
+impl Committed {
+    /// A job has become what it is: whatever begins to run was claimed.
+    pub(super) fn saved(job: Arc<Job>, was: Option<Status>) -> Self {
+        if job.status() == Status::Running && was != Some(Status::Running) {
+            Self::Claimed { job, was }
+        } else {
+            Self::Saved { job, was }
+        }
+    }
 }
 
 /// Whoever keeps a view of the jobs that are alive. Called on the writer's thread: must not block.

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::sync::mpsc;
@@ -20,7 +21,7 @@ use super::disk::Disk;
 use super::inbox::{Command, Inbox};
 use super::jobs::Jobs;
 use super::work::Work;
-use super::{Error, Observer, OpenError, blobs, items};
+use super::{Commits, Error, Observer, OpenError, blobs, items};
 use crate::faults;
 use crate::job::BlobId;
 
@@ -31,7 +32,7 @@ const FREED_BLOBS: usize = 128;
 /// Free pages that the file keeps, 1 MiB: what is freed is soon filled again.
 const KEPT_PAGES: i64 = 256;
 /// The length of a page.
-const PAGE_BYTES: u64 = 4096;
+pub(super) const PAGE_BYTES: u64 = 4096;
 /// Pages given back in one go, 1 MiB, when there is nothing else to do.
 const RETURNED_PAGES: i64 = 256;
 /// The WAL may be this many times longer than what the checkpointer is called for; then the writer does the last of a
@@ -50,6 +51,7 @@ pub(super) struct Writer {
     jobs: Jobs,
     observer: Arc<dyn Observer>,
     disk: Arc<Disk>,
+    commits: Arc<Commits>,
     /// Blobs to be freed bit by bit.
     garbage: VecDeque<BlobId>,
     /// Pages may have been freed since the file was last asked.
@@ -73,7 +75,7 @@ impl Writer {
         connection: Connection,
         jobs: Jobs,
         observer: Arc<dyn Observer>,
-        disk: Arc<Disk>,
+        (disk, commits): (Arc<Disk>, Arc<Commits>),
     ) -> Result<Self, Error> {
         let garbage = blobs::select_loose(&connection)?.into();
         let (answers, mut due) = mpsc::unbounded_channel::<Work>();
@@ -87,6 +89,7 @@ impl Writer {
             jobs,
             observer,
             disk,
+            commits,
             garbage,
             has_free_pages: true,
             has_shrunk: false,
@@ -197,7 +200,10 @@ impl Writer {
     fn try_transact(&mut self, work: &mut Work) -> Result<(), Error> {
         let done = self.fill_transaction(work).and_then(|freed| {
             faults::point("before-commit");
+            let begun = Instant::now();
             self.connection.execute_batch("commit")?;
+            self.commits.time.observe_time(begun.elapsed());
+            self.commits.sharers.observe(work.batch.len() as u64);
             faults::point("after-commit");
             Ok(freed)
         });

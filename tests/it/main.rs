@@ -25,6 +25,7 @@ mod keep;
 mod life;
 mod lock;
 mod log;
+mod metrics;
 mod monitor;
 mod openapi;
 mod origin;

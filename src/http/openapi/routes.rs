@@ -4,16 +4,13 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Call, alone, below};
 use super::results::{download, result_call};
-use super::{json_reply, reply, schema};
+use super::{json_reply, reply, schema, server};
 
 /// What a route that looks at the store may meet.
 const STORE: u16 = 503;
 
 pub(super) fn paths() -> Map<String, Value> {
     [
-        ("/healthz", health()),
-        ("/readyz", ready()),
-        ("/openapi.json", openapi()),
         ("/v1/operations", operations()),
         ("/v1/jobs", list()),
         ("/v1/events", events()),
@@ -26,73 +23,11 @@ pub(super) fn paths() -> Map<String, Value> {
         ("/monitor/{token}", monitor()),
         ("/monitor/{token}/events", monitor_events()),
         ("/monitor/{token}/result", monitor_result()),
-        ("/session", session()),
     ]
-    .map(|(path, item)| (path.to_owned(), item))
     .into_iter()
+    .chain(server::items())
+    .map(|(path, item)| (path.to_owned(), item))
     .collect()
-}
-
-fn health() -> Value {
-    let up = json!({
-        "type": "object",
-        "properties": { "status": { "const": "ok" } },
-        "required": ["status"],
-    });
-    alone(
-        "get",
-        Call {
-            id: "health",
-            tag: "server",
-            summary: "Whether the server lives",
-            ..Call::default()
-        }
-        .answered(
-            &[("200", json_reply(reply("It does.", &[], &[]), &up))],
-            &[],
-        ),
-    )
-}
-
-fn ready() -> Value {
-    let ready = json!({
-        "type": "object",
-        "properties": { "status": { "const": "ready" } },
-        "required": ["status"],
-    });
-    alone(
-        "get",
-        Call {
-            id: "ready",
-            tag: "server",
-            summary: "Whether new jobs are taken on",
-            ..Call::default()
-        }
-        .answered(
-            &[("200", json_reply(reply("They are.", &[], &[]), &ready))],
-            &[503],
-        ),
-    )
-}
-
-fn openapi() -> Value {
-    let document = json!({ "type": "object", "required": ["openapi", "info", "paths"] });
-    alone(
-        "get",
-        Call {
-            id: "describe",
-            tag: "server",
-            summary: "This description",
-            ..Call::default()
-        }
-        .answered(
-            &[(
-                "200",
-                json_reply(reply("OpenAPI 3.1.", &[], &[]), &document),
-            )],
-            &[],
-        ),
-    )
 }
 
 fn operations() -> Value {
@@ -327,24 +262,6 @@ fn monitor_events() -> Value {
             ..Call::default()
         }
         .answered(&[("200", stream), ("204", over)], &[404, STORE]),
-    )
-}
-
-fn session() -> Value {
-    let begun = reply(
-        "The cookie of a session; none where there are no tokens.",
-        &[],
-        &["Set-Cookie"],
-    );
-    alone(
-        "post",
-        Call {
-            id: "beginSession",
-            tag: "server",
-            summary: "A cookie for a page of this server's, in exchange for a token",
-            ..Call::default()
-        }
-        .answered(&[("204", begun)], &[]),
     )
 }
 

@@ -1,0 +1,73 @@
+//! `GET /metrics`: what is counted, as OpenMetrics text, which Prometheus reads whatever it asked for.
+//!
+//! Everything is read when it is asked for, and nothing waits: neither the store's writer nor whoever counts.
+
+mod page;
+mod process;
+
+use std::sync::Arc;
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::registry::Registry;
+
+use super::App;
+use super::body::Body;
+use super::problem::Problem;
+use crate::engine::Caller;
+use page::Page;
+use process::Process;
+pub(super) use process::begin;
+
+/// What each of our own names begins with.
+const PREFIX: &str = "cloakroom";
+const OPEN_METRICS: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+impl App {
+    /// The numbers of the whole server: where there are tokens, for an admin's.
+    ///
+    /// # Errors
+    /// 403 for others: whose jobs they are is none of theirs, nor how many.
+    pub(super) async fn metrics(&self, caller: &Caller) -> Result<Response<Body>, Problem> {
+        if !caller.sees_all() {
+            let detail = "Metrics are of everybody's jobs: an admin's token is wanted, as `cloakroom token add NAME \
+                          --admin` makes.";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail));
+        }
+        let page = Page {
+            ready: self.ready().is_ok(),
+            tally: Arc::clone(self.engine.tally()),
+            active: self.engine.active_by_operation(),
+            commits: self.engine.store().commits(),
+            // What cannot be had now is left out; all the rest tells how the server is.
+            figures: self.engine.store().figures().await.ok(),
+            answers: self.traffic.answers(),
+            accepted: self.traffic.accepted.get(),
+            open: self.traffic.open.get(),
+        };
+        let process = tokio::task::spawn_blocking(Process::look).await.ok();
+        let mut response = Response::new(Body::Full(text(page, process).into()));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, OPEN_METRICS);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Ok(response)
+    }
+}
+
+fn text(page: Page, process: Option<Process>) -> String {
+    let mut ours = Registry::with_prefix(PREFIX);
+    ours.register_collector(Box::new(page));
+    // Named as those of every program.
+    let mut everybodys = Registry::default();
+    if let Some(process) = process {
+        everybodys.register_collector(Box::new(process));
+    }
+    let mut text = String::new();
+    encode_registry(&mut text, &ours)
+        .and_then(|()| encode_registry(&mut text, &everybodys))
+        .and_then(|()| encode_eof(&mut text))
+        .expect("a string takes everything");
+    text
+}
