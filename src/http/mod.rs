@@ -6,6 +6,7 @@ mod callback;
 mod clash;
 mod cors;
 mod custom;
+mod dashboard;
 mod deltaxml;
 mod dialects;
 mod download;
@@ -185,6 +186,7 @@ impl App {
     ) -> Result<Response<Body>, Problem> {
         let Asker { caller, base, .. } = asker;
         match route {
+            Route::Dashboard => Ok(dashboard::page()),
             Route::Health => Ok(health::alive()),
             Route::Ready => self.ready().map(|()| health::ready()),
             Route::Metrics => self.metrics(caller).await,

@@ -10,6 +10,8 @@ use crate::job::JobId;
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route {
+    /// The page for people.
+    Dashboard,
     /// Whether the process lives.
     Health,
     /// Whether new jobs are taken on.
@@ -132,6 +134,9 @@ fn foreign(method: &Method, path: &str, dialects: &Dialects) -> Result<Route, Mi
 }
 
 fn native(method: &Method, path: &str) -> Result<Route, Miss> {
+    if path == "/" {
+        return get(method, || Ok(Route::Dashboard));
+    }
     let path = path.strip_prefix('/').ok_or(Miss::NotFound)?;
     let path = path.strip_suffix('/').unwrap_or(path);
     let mut segments = path.split('/');
@@ -250,6 +255,8 @@ mod tests {
             let found = route(&method, path, &Dialects::all());
             assert_eq!(found, expected, "{method} {path}");
         };
+        check(Method::GET, "/", Ok(Route::Dashboard));
+        check(Method::POST, "/", Err(Miss::Method("GET, HEAD, OPTIONS")));
         check(Method::GET, "/healthz", Ok(Route::Health));
         check(Method::GET, "/readyz", Ok(Route::Ready));
         check(Method::GET, "/openapi.json", Ok(Route::OpenApi));
@@ -287,7 +294,6 @@ mod tests {
             Err(Miss::Method("GET, HEAD, OPTIONS")),
         );
         for nothing in [
-            "/",
             "",
             "//",
             "/v1",

@@ -11,6 +11,7 @@ impl Route {
     /// it is here.
     pub(super) fn template(&self) -> &str {
         match self {
+            Self::Dashboard => "/",
             Self::Health => "/healthz",
             Self::Ready => "/readyz",
             Self::OpenApi => "/openapi.json",

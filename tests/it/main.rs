@@ -12,6 +12,7 @@ mod config;
 mod copy;
 mod crash;
 mod crowd;
+mod dashboard;
 mod dialects;
 mod disk;
 mod embedding;

@@ -25,6 +25,7 @@ fn every_route_that_answers_is_described() {
     let token = monitor.rsplit('/').next().expect("a token");
 
     let routes = [
+        ("GET", "/", 200),
         ("GET", "/metrics", 200),
         ("GET", "/healthz", 200),
         ("GET", "/readyz", 200),

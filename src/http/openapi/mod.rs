@@ -214,6 +214,6 @@ mod tests {
             }
         }
         // Two for each operation.
-        assert_eq!(described, 46 + 2 * registry.iter().count());
+        assert_eq!(described, 47 + 2 * registry.iter().count());
     }
 }

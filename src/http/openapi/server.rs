@@ -5,14 +5,30 @@ use serde_json::{Value, json};
 use super::call::{Call, alone};
 use super::{json_reply, reply};
 
-pub(super) fn items() -> [(&'static str, Value); 5] {
+pub(super) fn items() -> [(&'static str, Value); 6] {
     [
+        ("/", dashboard()),
         ("/metrics", metrics()),
         ("/healthz", health()),
         ("/readyz", ready()),
         ("/openapi.json", openapi()),
         ("/session", session()),
     ]
+}
+
+fn dashboard() -> Value {
+    let mut page = reply("HTML.", &["X-Content-Type-Options"], &[]);
+    page["content"] = json!({ "text/html": {} });
+    alone(
+        "get",
+        Call {
+            id: "dashboard",
+            tag: "server",
+            summary: "The page for people",
+            ..Call::default()
+        }
+        .answered(&[("200", page)], &[]),
+    )
 }
 
 fn metrics() -> Value {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
@@ -19,8 +19,34 @@ impl Chromium {
     /// Opens a page; every name that ends in `.test` leads to `stranger`. None where there is no such browser, which is
     /// said aloud.
     pub(super) fn open(page: &str, stranger: SocketAddr) -> Option<Self> {
-        let profile = tempfile::tempdir().expect("a folder");
         let mut command = Command::new("chromium");
+        command.arg(page).stdin(Stdio::null()).stdout(Stdio::null());
+        Self::start(command, stranger)
+    }
+
+    /// One that is told what to do: what it reads and what it writes, see `--remote-debugging-pipe`. Every name that ends
+    /// in `.test` leads to `named`. None as with [`Chromium::open`].
+    pub(super) fn drive(named: SocketAddr) -> Option<(Self, ChildStdin, ChildStdout)> {
+        if let Err(error) = Command::new("chromium").arg("--version").output() {
+            skipped(&format!("chromium: {error}"));
+            return None;
+        }
+        // It wants the pipe as its descriptors 3 and 4.
+        let script =
+            r#"exec chromium --remote-debugging-pipe "$@" 3<&0 4>&1 </dev/null >/dev/null"#;
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", script, "chromium"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut browser = Self::start(command, named)?;
+        let commands = browser.child.stdin.take().expect("it is piped");
+        let answers = browser.child.stdout.take().expect("it is piped");
+        Some((browser, commands, answers))
+    }
+
+    fn start(mut command: Command, named: SocketAddr) -> Option<Self> {
+        let profile = tempfile::tempdir().expect("a folder");
         command
             .args([
                 "--headless=new",
@@ -35,13 +61,11 @@ impl Chromium {
             ])
             // The browser's own ways to keep pages from loopback are not what this is about.
             .arg("--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests")
-            .arg(format!("--host-resolver-rules=MAP *.test {stranger}"))
+            .arg(format!("--host-resolver-rules=MAP *.test {named}"))
             .arg(format!("--user-data-dir={}", profile.path().display()))
-            .arg(page)
             .env("HOME", profile.path())
             .process_group(0);
-        let spawned = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        match spawned {
+        match command.stderr(Stdio::null()).spawn() {
             Ok(child) => Some(Self {
                 child,
                 _profile: profile,

@@ -1,6 +1,8 @@
 //! What a page can do from within a real browser. Servers whose checks are left out show that it would.
 
 mod chromium;
+mod dashboard;
+mod page;
 mod stranger;
 
 use serde_json::json;

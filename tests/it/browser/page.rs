@@ -1,0 +1,170 @@
+//! A page of a real browser, driven through the pipe of its DevTools: messages are JSON, a NUL after each.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{ChildStdin, ChildStdout};
+use std::sync::mpsc::{Receiver, channel};
+
+use serde_json::{Value, json};
+
+use super::chromium::Chromium;
+use crate::harness::{GENEROUS, wait_for};
+
+/// One page; its browser ends when it is dropped.
+pub(super) struct Page {
+    _browser: Chromium,
+    commands: ChildStdin,
+    messages: Receiver<Value>,
+    session: Option<String>,
+    calls: u64,
+    /// What the page complained of: errors that nobody caught, and what its policy forbids.
+    complaints: Vec<Value>,
+}
+
+impl Page {
+    /// Opens a page, as [`Chromium::drive`] does a browser.
+    pub(super) fn open(url: &str, named: SocketAddr) -> Option<Self> {
+        let (browser, commands, answers) = Chromium::drive(named)?;
+        let (sender, messages) = channel();
+        std::thread::spawn(move || read(answers, |message| sender.send(message).is_ok()));
+        let mut page = Self {
+            _browser: browser,
+            commands,
+            messages,
+            session: None,
+            calls: 0,
+            complaints: Vec::new(),
+        };
+        let target = wait_for("a page", || {
+            let targets = page.call("Target.getTargets", &json!({}));
+            let targets = targets["targetInfos"].as_array().cloned()?;
+            targets.into_iter().find(|target| target["type"] == "page")
+        });
+        let attach = json!({ "targetId": target["targetId"], "flatten": true });
+        let session = page.call("Target.attachToTarget", &attach);
+        page.session = session["sessionId"].as_str().map(str::to_owned);
+        for domain in ["Page.enable", "Runtime.enable", "Log.enable"] {
+            page.call(domain, &json!({}));
+        }
+        page.go(url);
+        Some(page)
+    }
+
+    /// Goes to another page.
+    pub(super) fn go(&mut self, url: &str) {
+        self.call("Page.navigate", &json!({ "url": url }));
+    }
+
+    /// What an expression comes to, once what it promises is there.
+    pub(super) fn ask(&mut self, expression: &str) -> Value {
+        let how = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let answer = self.call("Runtime.evaluate", &how);
+        assert!(
+            answer["exceptionDetails"].is_null(),
+            "{expression}: {answer}"
+        );
+        answer["result"]["value"].clone()
+    }
+
+    /// Waits until an expression is true; what it needs may not be there before.
+    pub(super) fn until(&mut self, expression: &str) {
+        let careful = format!("(() => {{ try {{ return {expression} }} catch {{}} }})()");
+        wait_for(expression, || {
+            (self.ask(&careful) == json!(true)).then_some(())
+        });
+    }
+
+    /// Waits until there is such an element that is seen, and clicks on it as a mouse does.
+    pub(super) fn click(&mut self, selector: &str) {
+        self.until(&format!(
+            "document.querySelector({selector:?}).checkVisibility()"
+        ));
+        self.ask(&format!("document.querySelector({selector:?}).click()"));
+    }
+
+    /// Puts text into what is focused, as a keyboard does.
+    pub(super) fn write(&mut self, text: &str) {
+        self.call("Input.insertText", &json!({ "text": text }));
+    }
+
+    /// Presses a key, which makes `text` if it makes any.
+    pub(super) fn press(&mut self, key: &str, code: u32, text: &str) {
+        let event = |kind| json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text });
+        self.call("Input.dispatchKeyEvent", &event("keyDown"));
+        self.call("Input.dispatchKeyEvent", &event("keyUp"));
+    }
+
+    /// Chooses a file in an input, as its user does.
+    pub(super) fn choose(&mut self, selector: &str, file: &Path) {
+        let document = self.call("DOM.getDocument", &json!({}));
+        let root = &document["root"]["nodeId"];
+        let find = json!({ "nodeId": root, "selector": selector });
+        let node = self.call("DOM.querySelector", &find);
+        let files = json!({ "nodeId": node["nodeId"], "files": [file] });
+        self.call("DOM.setFileInputFiles", &files);
+    }
+
+    /// Loads the page anew.
+    pub(super) fn reload(&mut self) {
+        self.ask("window.old = true");
+        self.call("Page.reload", &json!({}));
+        self.until("window.old === undefined && document.readyState === 'complete'");
+    }
+
+    /// What the page complained of so far.
+    pub(super) fn complaints(&mut self) -> &[Value] {
+        // Whatever was said before is read with the answer.
+        self.ask("0");
+        &self.complaints
+    }
+
+    fn call(&mut self, method: &str, params: &Value) -> Value {
+        self.calls += 1;
+        let id = self.calls;
+        self.send(id, method, params);
+        loop {
+            let message = self.messages.recv_timeout(GENEROUS);
+            let message = message.unwrap_or_else(|e| panic!("{method}: {e}"));
+            if message["id"] == id {
+                assert!(message["error"].is_null(), "{method}: {message}");
+                return message["result"].clone();
+            }
+            match message["method"].as_str() {
+                Some("Runtime.exceptionThrown") => self.complaints.push(message),
+                Some("Log.entryAdded") if message["params"]["entry"]["source"] == "security" => {
+                    self.complaints.push(message);
+                }
+                // Whoever is asked says yes.
+                Some("Page.javascriptDialogOpening") => {
+                    self.calls += 1;
+                    let (id, yes) = (self.calls, json!({ "accept": true }));
+                    self.send(id, "Page.handleJavaScriptDialog", &yes);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn send(&mut self, id: u64, method: &str, params: &Value) {
+        let mut command = json!({ "id": id, "method": method, "params": params });
+        if let Some(session) = &self.session {
+            command["sessionId"] = session.as_str().into();
+        }
+        let written = write!(self.commands, "{command}\0");
+        written.expect("the browser listens");
+    }
+}
+
+/// Hands on every message until nobody wants any more.
+fn read(answers: ChildStdout, mut hand_on: impl FnMut(Value) -> bool) {
+    let mut answers = BufReader::new(answers);
+    let mut message = Vec::new();
+    while answers.read_until(0, &mut message).is_ok_and(|n| n > 0) {
+        message.pop();
+        let message = std::mem::take(&mut message);
+        if !serde_json::from_slice(&message).is_ok_and(&mut hand_on) {
+            break;
+        }
+    }
+}
