@@ -30,7 +30,7 @@
 //! - **Invariant**: an answer to a submission follows its commit with `synchronous=FULL`, and the job can be polled by then.
 //! - **Invariant**: [`job::apply`] alone decides what happens to a job, on the store's one writing thread.
 //! - **Invariant**: only [`store`] holds SQL; only [`http`] knows HTTP.
-//! - **Invariant**: only [`outbound`] connects to anybody, and only to an address that [`address::Policy`] has allowed.
+//! - **Invariant**: a server connects to others through [`outbound`] alone, and only to an address that [`address::Policy`] has allowed.
 //! - **Invariant**: [`job`] and [`plan`] know no clock, socket, file, database or runtime.
 
 #![allow(

@@ -3,25 +3,32 @@
 use http::Method;
 use serde_json::Value;
 
-use super::client::Client;
+use super::client::{Client, Error, Tagged};
 use super::progress::Show;
 use super::{EXIT_FAILED, Failure};
 
-/// Waits for a job's end; `seen` is the job as it was last, and its ETag.
-pub(super) async fn follow(
-    client: &Client,
-    seen: (Value, Option<String>),
-    show: &mut Show,
-) -> Result<Value, Failure> {
+/// Waits for a job's end; `seen` is the job as it was last, and its ETag. A server that is away is waited for, while there
+/// is patience.
+///
+/// # Errors
+/// It is away for too long, or the job is deleted meanwhile.
+pub(super) async fn follow(client: &Client, seen: Tagged, show: &mut Show) -> Result<Value, Error> {
     let (mut job, mut tag) = seen;
-    let path = format!(
-        "/v1/jobs/{}?wait=20s",
-        job["id"].as_str().unwrap_or_default()
-    );
+    let id = job["id"].as_str().unwrap_or_default().to_owned();
+    let path = format!("/v1/jobs/{id}?wait=20s");
+    let mut patience = client.patience();
     while job["finishedAt"].is_null() {
-        let seen = tag.unwrap_or_default();
+        let seen = tag.clone().unwrap_or_default();
         let headers = [("if-none-match", seen.as_str())];
-        let (news, new_tag) = client.json(Method::GET, &path, &headers, None).await?;
+        let (news, new_tag) = match client.json(Method::GET, &path, &headers, None).await {
+            Ok(answer) => answer,
+            Err(error) if error.is_not_found() => return Err(Error::Deleted),
+            Err(error) => {
+                patience.bear(error, show).await?;
+                continue;
+            }
+        };
+        patience.renew();
         tag = new_tag;
         if !news.is_null() {
             job = news;

@@ -4,6 +4,7 @@
 mod care;
 mod client;
 mod follow;
+mod form;
 mod params;
 mod progress;
 mod remote;
@@ -11,6 +12,7 @@ mod run;
 mod save;
 mod serve;
 mod signals;
+mod submission;
 mod token;
 
 use std::fmt::Display;

@@ -112,20 +112,42 @@ impl Show {
         }
     }
 
-    /// From now on it is a download of so many bytes.
-    pub(super) fn begin_download(&mut self, bytes: u64) {
+    /// From now on so many bytes go up or down.
+    pub(super) fn begin_transfer(&mut self, what: &'static str, bytes: u64) {
         if let Self::Bar(bar) = self {
-            bar.bar.set_prefix("Saving");
+            bar.bar.set_prefix(what);
             bar.bar.set_message("");
             bar.unit = None;
             bar.count(Unit::Bytes, 0, bytes);
         }
     }
 
-    /// So many bytes of the download are there.
-    pub(super) fn downloaded(&mut self, bytes: u64) {
+    /// So many bytes are through.
+    pub(super) fn transferred(&mut self, bytes: u64) {
         if let Self::Bar(bar) = self {
             bar.bar.set_position(bytes);
+        }
+    }
+
+    /// What adds to the bytes that are through, for a transfer that another thread sees.
+    pub(super) fn adder(&self) -> impl Fn(u64) + Send + use<> {
+        let bar = match self {
+            Self::Bar(bar) => Some(bar.bar.clone()),
+            _ => None,
+        };
+        move |bytes| {
+            if let Some(bar) = &bar {
+                bar.inc(bytes);
+            }
+        }
+    }
+
+    /// A sentence between.
+    pub(super) fn say(&self, sentence: &str) {
+        match self {
+            Self::Bar(bar) => bar.bar.suspend(|| eprintln!("{sentence}")),
+            Self::Lines { .. } => eprintln!("{sentence}"),
+            Self::Nothing => {}
         }
     }
 

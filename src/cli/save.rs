@@ -3,18 +3,26 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::ETAG;
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
-use super::client::{Client, failed};
+use super::client::{Client, Error};
 use super::progress::Show;
 use super::{EXIT_FAILED, Failure};
 
+/// A connection that brings nothing for so long is given up.
+const IDLE_TIME: Duration = Duration::from_secs(30);
+
 /// Saves a job's result under a temporary name beside its own, checks it, and renames it. Without a name of the
-/// caller's it gets its own, here; `-` is stdout.
+/// caller's it gets its own, here; `-` is stdout. Goes on where a connection broke, while there is patience.
 pub(super) async fn save(
     client: &Client,
     job: &Value,
@@ -27,18 +35,35 @@ pub(super) async fn save(
         Some(path) => Target::file(path)?,
         None => Target::file(&free_name(output["filename"].as_str().unwrap_or("result")))?,
     };
-    show.begin_download(output["size"].as_u64().unwrap_or_default());
+    show.begin_transfer("Saving", output["size"].as_u64().unwrap_or_default());
     let path = format!("/v1/downloads/{}", job["id"].as_str().unwrap_or_default());
-    let mut body = client.bytes(&path).await?.into_body();
     let (mut digest, mut bytes) = (Sha256::new(), 0);
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(failed)?.into_data() else {
-            continue;
+    let mut patience = client.patience();
+    let mut tag = None;
+    'connections: loop {
+        let mut body = match open(client, &path, bytes, &mut tag).await {
+            Ok(body) => body,
+            Err(error) => {
+                patience.bear(error, show).await?;
+                continue;
+            }
         };
-        digest.update(&data);
-        bytes += data.len() as u64;
-        target.write(&data)?;
-        show.downloaded(bytes);
+        loop {
+            match next(client, &mut body).await {
+                Ok(Some(data)) => {
+                    patience.renew();
+                    digest.update(&data);
+                    bytes += data.len() as u64;
+                    target.write(&data)?;
+                    show.transferred(bytes);
+                }
+                Ok(None) => break 'connections,
+                Err(error) => {
+                    patience.bear(error, show).await?;
+                    continue 'connections;
+                }
+            }
+        }
     }
     if output["sha256"].as_str() != Some(&hex::encode(digest.finalize())) {
         return Err(Failure::new(
@@ -48,6 +73,45 @@ pub(super) async fn save(
     }
     show.end();
     target.finish()
+}
+
+/// The result's bytes, from one of them on. `tag` is what it was when it began, and must be still.
+async fn open(
+    client: &Client,
+    path: &str,
+    from: u64,
+    tag: &mut Option<String>,
+) -> Result<Incoming, Error> {
+    let range = format!("bytes={from}-");
+    let response = match tag {
+        Some(tag) if from > 0 => {
+            let headers = [("range", range.as_str()), ("if-match", tag.as_str())];
+            client
+                .bytes(path, &headers, StatusCode::PARTIAL_CONTENT)
+                .await?
+        }
+        _ => client.bytes(path, &[], StatusCode::OK).await?,
+    };
+    if from == 0 {
+        let text = response
+            .headers()
+            .get(ETAG)
+            .and_then(|tag| tag.to_str().ok());
+        *tag = text.map(str::to_owned);
+    }
+    Ok(response.into_body())
+}
+
+/// The next bytes; none at the end.
+async fn next(client: &Client, body: &mut Incoming) -> Result<Option<Bytes>, Error> {
+    loop {
+        let frame = tokio::time::timeout(IDLE_TIME, body.frame()).await;
+        let frame = frame.map_err(|_| client.lost("the result has stopped coming"))?;
+        let Some(frame) = frame else { return Ok(None) };
+        if let Ok(data) = frame.map_err(|error| client.lost(error))?.into_data() {
+            return Ok(Some(data));
+        }
+    }
 }
 
 /// Where a result goes.

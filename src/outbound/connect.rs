@@ -79,9 +79,11 @@ impl Connector {
         if !target.is_https() {
             return Ok(Box::new(plain));
         }
-        let encrypted = timeout_at(until, tls::encrypt(plain, target.host()));
+        let distrust = |fault: tls::Fault| Error::Tls(fault.to_string());
+        let trust = tls::Trust::machine().map_err(distrust)?;
+        let encrypted = timeout_at(until, trust.encrypt(plain, target.host()));
         let encrypted = encrypted.await.map_err(late)?;
-        Ok(Box::new(encrypted.map_err(Error::Tls)?))
+        Ok(Box::new(encrypted.map_err(distrust)?))
     }
 
     /// Every address that the target's host stands for, all of them judged.

@@ -11,7 +11,7 @@
 
 mod connect;
 mod target;
-mod tls;
+pub(crate) mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;

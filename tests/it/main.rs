@@ -1,6 +1,7 @@
 //! Cloakroom's tests: pure ones, ones against a real server, ones that kill it.
 
 mod access;
+mod authority;
 mod browser;
 mod callback;
 mod care;
@@ -18,6 +19,7 @@ mod disk;
 mod embedding;
 mod examples;
 mod fetch;
+mod front;
 mod guard;
 mod harness;
 mod job;

@@ -3,14 +3,13 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use http::Method;
+use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 
-use super::super::client::failed;
 use super::super::follow::{follow, job_failed};
 use super::super::progress::Show;
 use super::super::save::save;
-use super::{EXIT_FAILED, Failure, Server, job_path};
+use super::{EXIT_FAILED, Failure, Retry, Server, job_path};
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Wait {
@@ -19,6 +18,8 @@ pub(in crate::cli) struct Wait {
     /// Show no progress.
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    retry: Retry,
     #[command(flatten)]
     server: Server,
 }
@@ -33,6 +34,8 @@ pub(in crate::cli) struct Get {
     /// Show no progress.
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    retry: Retry,
     #[command(flatten)]
     server: Server,
 }
@@ -50,7 +53,7 @@ pub(in crate::cli) struct Log {
 
 impl Wait {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let client = self.server.client()?;
+        let client = self.retry.patient(self.server.client()?);
         let path = job_path(&self.id)?;
         let seen = client.json(Method::GET, &path, &[], None).await?;
         let mut show = Show::new(self.quiet);
@@ -67,7 +70,7 @@ impl Wait {
 
 impl Get {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let client = self.server.client()?;
+        let client = self.retry.patient(self.server.client()?);
         let path = job_path(&self.id)?;
         let (job, _) = client.json(Method::GET, &path, &[], None).await?;
         if job["finishedAt"].is_null() {
@@ -88,10 +91,12 @@ impl Log {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let query = if self.follow { "?follow" } else { "" };
         let path = format!("{}/log{query}", job_path(&self.id)?);
-        let mut body = self.server.client()?.bytes(&path).await?.into_body();
+        let client = self.server.client()?;
+        let response = client.bytes(&path, &[], StatusCode::OK).await?;
+        let mut body = response.into_body();
         let mut stdout = std::io::stdout();
         while let Some(frame) = body.frame().await {
-            if let Ok(data) = frame.map_err(failed)?.into_data() {
+            if let Ok(data) = frame.map_err(|error| client.lost(error))?.into_data() {
                 let written = stdout.write_all(&data).and_then(|()| stdout.flush());
                 written.map_err(|error| Failure::new(EXIT_FAILED, error))?;
             }

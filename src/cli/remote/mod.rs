@@ -1,6 +1,5 @@
 //! Commands that talk to a running server: one file for each family.
 
-mod form;
 mod get;
 mod look;
 mod submit;
@@ -8,6 +7,7 @@ mod table;
 mod turn;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -40,7 +40,7 @@ pub(super) enum Command {
     /// Stop a job, and keep its record.
     Cancel(turn::Cancel),
     /// Do once more what an ended job did, and print the new job's id.
-    Retry(turn::Retry),
+    Retry(turn::Again),
     /// Forget a job and its result.
     Delete(turn::Delete),
 }
@@ -65,12 +65,20 @@ impl Command {
 /// Which server, and who asks.
 #[derive(Args)]
 pub(super) struct Server {
-    /// The server, as `http://HOST:PORT/PATH` or `unix:PATH` [default: the one on --data, else http://127.0.0.1:7070].
+    /// The server, as `http(s)://HOST[:PORT][/PATH]` or `unix:PATH` [default: the one on --data, else
+    /// http://127.0.0.1:7070].
     #[arg(long, value_name = "URL", env = "CLOAKROOM_URL")]
     url: Option<String>,
     /// The data folder of a server on this machine [default: cloakroom-data].
     #[arg(long, value_name = "DIR", env = "CLOAKROOM_DATA")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// How a server is asked, wherever it is.
+#[derive(Args)]
+pub(super) struct Access {
     /// The token to show.
     #[arg(
         long,
@@ -79,17 +87,49 @@ pub(super) struct Server {
         hide_env_values = true
     )]
     token: Option<String>,
+    /// A file of PEM with the authorities to believe about https, instead of those that this machine trusts.
+    #[arg(long, value_name = "FILE", env = "CLOAKROOM_CA")]
+    ca: Option<PathBuf>,
+}
+
+/// How long a server may be away.
+#[derive(Args)]
+pub(super) struct Retry {
+    /// How long to try again when a server that was there cannot be reached, or says that it cannot do it now.
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = humantime::parse_duration)]
+    retry_for: Duration,
+}
+
+impl Retry {
+    /// A client with that much patience.
+    pub(super) fn patient(&self, client: Client) -> Client {
+        client.with_patience(self.retry_for)
+    }
+}
+
+impl Access {
+    /// A client of the server there; `token` is shown where the caller has named none.
+    pub(super) fn client(&self, url: &str, token: Option<String>) -> Result<Client, Failure> {
+        let ca = self
+            .ca
+            .as_deref()
+            .filter(|file| !file.as_os_str().is_empty());
+        let given = self.token.clone().filter(|token| !token.is_empty());
+        Client::at(url, ca, given.or(token))
+    }
 }
 
 impl Server {
     fn client(&self) -> Result<Client, Failure> {
-        if let Some(url) = &self.url {
-            return Client::at(url, self.token.clone());
+        // An empty variable says nothing.
+        if let Some(url) = self.url.as_deref().filter(|url| !url.is_empty()) {
+            return self.access.client(url, None);
         }
         let data = self.data.as_deref();
+        let data = data.filter(|data| !data.as_os_str().is_empty());
         match told(data.unwrap_or(Path::new(DEFAULT_DATA)))? {
-            Some((url, token)) => Client::at(&url, self.token.clone().or(token)),
-            None if data.is_none() => Client::at(DEFAULT_URL, self.token.clone()),
+            Some((url, token)) => self.access.client(&url, token),
+            None if data.is_none() => self.access.client(DEFAULT_URL, None),
             None => {
                 let message = format!(
                     "no server runs on {}",

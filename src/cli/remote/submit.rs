@@ -1,8 +1,8 @@
 //! `submit`: hands in a job.
 
-use super::super::params::fields;
-use super::form::{Form, named_file};
-use super::{EXIT_USAGE, Failure, Server};
+use super::super::progress::Show;
+use super::super::submission::Submission;
+use super::{Failure, Retry, Server};
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Submit {
@@ -17,36 +17,24 @@ pub(in crate::cli) struct Submit {
     /// A name for this submission: the same one again makes no second job.
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
+    /// Show no progress.
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten)]
+    retry: Retry,
     #[command(flatten)]
     server: Server,
 }
 
 impl Submit {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-        if !self.operation.bytes().all(is_name) {
-            let message = format!("{:?} is no name of an operation", self.operation);
-            return Err(Failure::new(EXIT_USAGE, message));
-        }
-        let mut form = Form::new()?;
-        for (name, value) in fields(&self.params)? {
-            form.field(name, value);
-        }
-        for input in &self.input {
-            let (name, path) = named_file(input)?;
-            form.file(name, path)?;
-        }
-        let content_type = form.content_type();
-        let mut headers = vec![("content-type", content_type.as_str())];
-        headers.extend(
-            self.idempotency_key
-                .iter()
-                .map(|key| ("idempotency-key", key.as_str())),
-        );
-        let path = format!("/v1/operations/{}", self.operation);
-        let client = self.server.client()?;
-        let job = client.form(&path, &headers, form.into_body()).await?;
-        println!("{}", job["id"].as_str().unwrap_or_default());
+        let key = self.idempotency_key.as_deref();
+        let submission = Submission::new(&self.operation, &self.params, &self.input, key)?;
+        let client = self.retry.patient(self.server.client()?);
+        let mut show = Show::new(self.quiet);
+        let sent = submission.send(&client, &mut show).await;
+        show.end();
+        println!("{}", sent?.0["id"].as_str().unwrap_or_default());
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ pub(in crate::cli) struct Cancel {
 }
 
 #[derive(clap::Args)]
-pub(in crate::cli) struct Retry {
+pub(in crate::cli) struct Again {
     /// The job's id.
     id: String,
     #[command(flatten)]
@@ -36,7 +36,7 @@ impl Cancel {
     }
 }
 
-impl Retry {
+impl Again {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let job = ask(&self.server, Method::POST, &self.id, "/retry").await?;
         println!("{}", job["id"].as_str().unwrap_or_default());

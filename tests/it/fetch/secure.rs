@@ -3,43 +3,17 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::json;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
+use tokio_rustls::rustls::{ServerConnection, StreamOwned};
 
 use super::{failure, fetched};
+use crate::authority::{Authority, VALID};
 use crate::harness::{Server, Site};
 use crate::origin::Origin;
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
-fn authority() -> Authority {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().expect("a key");
-    CertifiedIssuer::self_signed(params, key).expect("a certificate")
-}
-
 /// A server with a certificate for these names, which says hello by https to whoever believes it. Gives its port.
 fn hello(authority: &Authority, names: &[&str], lifetime: (i32, i32)) -> u16 {
-    let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
-    let mut params = CertificateParams::new(names).expect("names");
-    params.not_before = rcgen::date_time_ymd(lifetime.0, 1, 1);
-    params.not_after = rcgen::date_time_ymd(lifetime.1, 1, 1);
-    let key = KeyPair::generate().expect("a key");
-    let certificate = params.signed_by(&key, authority).expect("a certificate");
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-        )
-        .expect("a key for the certificate");
-    let config = Arc::new(config);
+    let config = authority.server(names, lifetime);
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("its address").port();
     std::thread::spawn(move || {
@@ -80,22 +54,21 @@ fn serve(site: &Site, roots: &str) -> Server {
 
 #[test]
 fn only_who_proves_to_be_the_host_is_believed() {
-    let (ours, theirs) = (authority(), authority());
-    let valid = (2020, 2999);
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
     let site = Site::new();
     let server = serve(&site, &ours.pem());
     let client = server.client();
     let url = |host: &str, port| json!({ "uri": format!("https://{host}:{port}/") });
 
-    let good = hello(&ours, &["localhost", "127.0.0.1"], valid);
+    let good = hello(&ours, &["localhost", "127.0.0.1"], VALID);
     for host in ["localhost", "127.0.0.1", "LOCALHOST", "0x7f.1"] {
         assert_eq!(fetched(client, &url(host, good)).1.body, b"hello", "{host}");
     }
     let plain = Origin::saying("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
     for (what, port) in [
-        ("another authority's", hello(&theirs, &["localhost"], valid)),
-        ("another name's", hello(&ours, &["example.org"], valid)),
-        ("an address's", hello(&ours, &["127.0.0.1"], valid)),
+        ("another authority's", hello(&theirs, &["localhost"], VALID)),
+        ("another name's", hello(&ours, &["example.org"], VALID)),
+        ("an address's", hello(&ours, &["127.0.0.1"], VALID)),
         ("an old one", hello(&ours, &["localhost"], (2020, 2021))),
         ("a future one", hello(&ours, &["localhost"], (2998, 2999))),
         ("none at all", plain.address().port()),
@@ -109,7 +82,7 @@ fn only_who_proves_to_be_the_host_is_believed() {
 
 #[test]
 fn a_machine_that_trusts_nobody_says_so() {
-    let port = hello(&authority(), &["localhost"], (2020, 2999));
+    let port = hello(&Authority::new("nobody's"), &["localhost"], VALID);
     let site = Site::new();
     let server = serve(&site, "");
     let (code, message) = failure(

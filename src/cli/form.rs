@@ -9,8 +9,7 @@ use futures_util::stream;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 
-use super::super::client::Body;
-use super::{EXIT_FAILED, EXIT_USAGE, Failure};
+use super::client::{Body, Error};
 
 /// What is read of a file at once, in bytes.
 const PIECE: usize = 64 * 1024;
@@ -19,6 +18,10 @@ const PIECE: usize = 64 * 1024;
 pub(super) struct Form {
     boundary: String,
     parts: Vec<Part>,
+    /// Of its files, as long as they are now.
+    bytes: u64,
+    /// Whether all of its files are such that they can be read once more.
+    can_repeat: bool,
 }
 
 enum Part {
@@ -27,14 +30,14 @@ enum Part {
 }
 
 impl Form {
-    /// An empty one.
-    pub(super) fn new() -> Result<Self, Failure> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|error| Failure::new(EXIT_FAILED, error))?;
-        Ok(Self {
-            boundary: hex::encode(random),
+    /// An empty one, with what stands between its parts and in none of them.
+    pub(super) fn new(boundary: String) -> Self {
+        Self {
+            boundary,
             parts: Vec::new(),
-        })
+            bytes: 0,
+            can_repeat: true,
+        }
     }
 
     /// Adds a field.
@@ -45,9 +48,12 @@ impl Form {
     }
 
     /// Adds a file.
-    pub(super) fn file(&mut self, name: &str, path: &Path) -> Result<(), Failure> {
-        let wrong = |error| Failure::new(EXIT_USAGE, format!("{}: {error}", path.display()));
+    pub(super) fn file(&mut self, name: &str, path: &Path) -> Result<(), Error> {
+        let wrong = |error| Error::Usage(format!("{}: {error}", path.display()));
         let file = File::open(path).map_err(wrong)?;
+        let metadata = file.metadata().map_err(wrong)?;
+        self.bytes += metadata.len();
+        self.can_repeat &= metadata.is_file();
         let filename = path.file_name().unwrap_or_default().to_string_lossy();
         let head = self.head(name, &format!("; filename=\"{}\"", quoted(&filename)));
         let head = format!("{head}Content-Type: application/octet-stream\r\n\r\n");
@@ -64,12 +70,26 @@ impl Form {
         format!("multipart/form-data; boundary={}", self.boundary)
     }
 
-    /// All of it, as it is sent.
-    pub(super) fn into_body(mut self) -> Body {
+    /// How many bytes its files have.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether the same form can be made again: none of its files is a pipe.
+    pub(super) fn can_repeat(&self) -> bool {
+        self.can_repeat
+    }
+
+    /// All of it, as it is sent; `sent` hears of every byte of a file.
+    pub(super) fn into_body(mut self, sent: impl Fn(u64) + Send + 'static) -> Body {
         let end = format!("--{}--\r\n", self.boundary);
         self.parts.push(Part::Text(end));
         let pieces = self.parts.into_iter().flat_map(Part::pieces);
-        let frames = pieces.map(|piece| piece.map(Frame::data));
+        let frames = pieces.map(move |piece| {
+            let (bytes, piece) = piece?;
+            sent(bytes);
+            Ok(Frame::data(piece))
+        });
         StreamBody::new(stream::iter(frames)).boxed_unsync()
     }
 
@@ -83,16 +103,17 @@ impl Form {
 }
 
 impl Part {
-    fn pieces(self) -> Box<dyn Iterator<Item = io::Result<Bytes>> + Send> {
+    /// What it consists of, each with how many bytes of a file are in it.
+    fn pieces(self) -> Box<dyn Iterator<Item = io::Result<(u64, Bytes)>> + Send> {
         match self {
-            Self::Text(text) => Box::new(std::iter::once(Ok(text.into()))),
+            Self::Text(text) => Box::new(std::iter::once(Ok((0, text.into())))),
             Self::File(mut file) => Box::new(std::iter::from_fn(move || {
                 let mut piece = vec![0; PIECE];
                 match file.read(&mut piece) {
                     Ok(0) => None,
                     Ok(bytes) => {
                         piece.truncate(bytes);
-                        Some(Ok(piece.into()))
+                        Some(Ok((bytes as u64, piece.into())))
                     }
                     Err(error) => Some(Err(error)),
                 }
@@ -106,11 +127,4 @@ fn quoted(text: &str) -> String {
     text.replace('"', "%22")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
-}
-
-/// `name=FILE`.
-pub(super) fn named_file(text: &str) -> Result<(&str, &Path), Failure> {
-    let wrong = || Failure::new(EXIT_USAGE, format!("{text:?} is not NAME=FILE"));
-    let (name, path) = text.split_once('=').ok_or_else(wrong)?;
-    Ok((name, Path::new(path)))
 }

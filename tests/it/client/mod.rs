@@ -1,5 +1,8 @@
 //! The commands that talk to a running server.
 
+mod run;
+mod secure;
+
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -22,6 +25,11 @@ fn said(site: &Site, arguments: &[&str]) -> String {
 
 fn code(site: &Site, arguments: &[&str]) -> Option<i32> {
     cloakroom(site, arguments).status.code()
+}
+
+/// What it says of what went wrong.
+fn words(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
 }
 
 #[test]

@@ -1,0 +1,185 @@
+//! `cloakroom run`: one job through HTTP, its result saved; on a server of its own, or on one that runs already.
+
+mod own;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::Method;
+
+use super::client::{Client, Tagged};
+use super::follow::{follow, job_failed};
+use super::progress::Show;
+use super::remote::{Access, Retry};
+use super::save::save;
+use super::signals::Signals;
+use super::submission::Submission;
+use super::{EXIT_FAILED, EXIT_USAGE, Failure};
+use own::Own;
+
+/// How long a job that was canceled gets to stop.
+const STOP_TIME: Duration = Duration::from_secs(5);
+
+#[derive(clap::Args)]
+pub(super) struct Run {
+    /// What to do: the name of an operation.
+    operation: String,
+    /// The operation's params. A name that comes twice is a list. Paths are this machine's; with --url they are the
+    /// server's.
+    #[arg(value_name = "NAME=VALUE")]
+    params: Vec<String>,
+    /// A document for the operation; with --url it is sent along. Repeatable.
+    #[arg(short, long, value_name = "NAME=FILE")]
+    input: Vec<String>,
+    /// Where to save the result; "-" for stdout [default: the result's own name, here].
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Do it on the server at `http(s)://HOST[:PORT][/PATH]` or `unix:PATH`, instead of one of its own that is started
+    /// for it. Of the environment CLOAKROOM_TOKEN and CLOAKROOM_CA count then; CLOAKROOM_URL never makes this choice.
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
+    url: Option<String>,
+    /// Keep the own server's data there; it is temporary otherwise.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Show no progress.
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten, next_help_heading = "With --url")]
+    access: Access,
+    #[command(flatten)]
+    retry: Retry,
+}
+
+impl Run {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let signals = Signals::new()
+            .map_err(|e| Failure::new(EXIT_FAILED, format!("cannot handle signals: {e}")))?;
+        let mut show = Show::new(self.quiet);
+        let done = match &self.url {
+            Some(url) => {
+                let client = self.retry.patient(self.access.client(url, None)?);
+                self.there(&client, signals, &mut show).await
+            }
+            None => self.here(signals, &mut show).await,
+        };
+        show.end();
+        done
+    }
+
+    /// On a server of its own, which ends with the job.
+    async fn here(&self, signals: Signals, show: &mut Show) -> Result<(), Failure> {
+        let own = Own::start(self.data.as_deref()).await?;
+        let client = own.client();
+        let done = match own::submit(self, &client).await {
+            Ok(submitted) => self.see_through(&client, submitted, signals, show).await,
+            Err(failure) => Err(failure),
+        };
+        own.stop().await;
+        done
+    }
+
+    /// On a server that runs already, and keeps the job and its result.
+    async fn there(
+        &self,
+        client: &Client,
+        mut signals: Signals,
+        show: &mut Show,
+    ) -> Result<(), Failure> {
+        let submission = Submission::new(&self.operation, &self.params, &self.input, None)?;
+        let sent = tokio::select! {
+            sent = submission.send(client, show) => sent,
+            () = signals.next() => {
+                let message = "interrupted before the server said that it has the job";
+                return Err(Failure::new(EXIT_FAILED, message));
+            }
+        };
+        match sent {
+            Ok(submitted) => self.see_through(client, submitted, signals, show).await,
+            Err(error) if error.is_not_found() => {
+                Err(unknown_operation(client, &self.operation).await)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Follows a job to its end and saves its result; a signal cancels it.
+    async fn see_through(
+        &self,
+        client: &Client,
+        submitted: Tagged,
+        mut signals: Signals,
+        show: &mut Show,
+    ) -> Result<(), Failure> {
+        let id = submitted.0["id"].as_str().unwrap_or_default().to_owned();
+        let ended = tokio::select! {
+            ended = follow(client, submitted, show) => ended,
+            () = signals.next() => {
+                show.end();
+                return Err(self.cancel(client, &id, signals).await);
+            }
+        };
+        let job = ended.map_err(|error| {
+            let goes_on = error.may_pass();
+            self.left(error.into(), if goes_on { "wait" } else { "" }, &id)
+        })?;
+        if job["status"] != "succeeded" {
+            return Err(job_failed(&job));
+        }
+        let saved = tokio::select! {
+            saved = save(client, &job, self.output.as_deref(), show) => saved,
+            () = signals.next() => Err(interrupted()),
+        };
+        saved.map_err(|failure| self.left(failure, "get", &id))
+    }
+
+    /// Stops the job, for as long as whoever asked for it likes to wait: another signal is the end.
+    async fn cancel(&self, client: &Client, id: &str, mut signals: Signals) -> Failure {
+        let path = format!("/v1/jobs/{id}");
+        let stop = async {
+            let cancel = format!("{path}/cancel");
+            client.json(Method::POST, &cancel, &[], None).await?;
+            let wait = format!("{path}?wait=5s");
+            client.json(Method::GET, &wait, &[], None).await
+        };
+        let stopped = tokio::select! {
+            stopped = tokio::time::timeout(STOP_TIME, stop) => stopped,
+            () = signals.next() => return self.left(interrupted(), "cancel", id),
+        };
+        match stopped {
+            Ok(Err(error)) if error.may_pass() => self.left(interrupted(), "cancel", id),
+            // Whether or not it has stopped by now: the server knows that it is to.
+            _ => Failure::new(EXIT_FAILED, "canceled; nothing was saved"),
+        }
+    }
+
+    /// A failure that leaves something on a server that goes on, and by which command it is to be had.
+    fn left(&self, failure: Failure, command: &str, id: &str) -> Failure {
+        match &self.url {
+            Some(url) if !command.is_empty() => {
+                let message = failure.message;
+                let hint = format!("`cloakroom {command} {id} --url {url}` goes on from here");
+                Failure::new(failure.code, format!("{message}; {hint}"))
+            }
+            _ => failure,
+        }
+    }
+}
+
+fn interrupted() -> Failure {
+    Failure::new(EXIT_FAILED, "interrupted; nothing was saved")
+}
+
+/// Which operations there are, for whoever named another one.
+async fn unknown_operation(client: &Client, operation: &str) -> Failure {
+    let all = match client.json(Method::GET, "/v1/operations", &[], None).await {
+        Ok((all, _)) => all,
+        Err(error) => return error.into(),
+    };
+    let operations = all["operations"].as_array().into_iter().flatten();
+    let names: Vec<_> = operations
+        .filter_map(|operation| operation["name"].as_str())
+        .collect();
+    let names = names.join(", ");
+    let message = format!("there is no operation {operation:?}; there are: {names}");
+    Failure::new(EXIT_USAGE, message)
+}

@@ -1,0 +1,103 @@
+//! A submission to a server that runs: params and files as a form, under a key, so that it makes one job however often
+//! it has to be sent.
+
+use std::path::Path;
+
+use super::client::{Client, Error, Tagged};
+use super::form::Form;
+use super::params::fields;
+use super::progress::Show;
+use super::{EXIT_FAILED, EXIT_USAGE, Failure};
+
+/// One submission.
+pub(super) struct Submission<'a> {
+    path: String,
+    fields: Vec<(&'a str, &'a str)>,
+    files: Vec<(&'a str, &'a Path)>,
+    key: String,
+    boundary: String,
+}
+
+impl<'a> Submission<'a> {
+    /// Of params as `name=value` and files as `name=FILE`. Without a key of the caller's it gets one of its own.
+    ///
+    /// # Errors
+    /// They are written in another way.
+    pub(super) fn new(
+        operation: &str,
+        params: &'a [String],
+        inputs: &'a [String],
+        key: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        if operation.is_empty() || !operation.bytes().all(is_name) {
+            let message = format!("{operation:?} is no name of an operation");
+            return Err(Failure::new(EXIT_USAGE, message));
+        }
+        Ok(Self {
+            path: format!("/v1/operations/{operation}"),
+            fields: fields(params)?,
+            files: inputs
+                .iter()
+                .map(|input| named_file(input))
+                .collect::<Result<_, _>>()?,
+            key: key.map_or_else(random, |key| Ok(key.to_owned()))?,
+            boundary: random()?,
+        })
+    }
+
+    /// Sends it, again where a connection breaks, and gives the job.
+    ///
+    /// # Errors
+    /// The server is not there, or refuses it, or is away for too long.
+    pub(super) async fn send(&self, client: &Client, show: &mut Show) -> Result<Tagged, Error> {
+        let mut patience = client.patience();
+        let mut was_there = false;
+        loop {
+            let form = self.form()?;
+            let can_repeat = form.can_repeat();
+            let content_type = form.content_type();
+            let headers = [
+                ("content-type", content_type.as_str()),
+                ("idempotency-key", &self.key),
+            ];
+            show.begin_transfer("Sending", form.bytes());
+            let body = form.into_body(show.adder());
+            match client.form(&self.path, &headers, body).await {
+                Ok(job) => return Ok(job),
+                // Nobody is waited for who was never there.
+                Err(error @ Error::Away(_)) if !was_there => return Err(error),
+                Err(error) if !can_repeat => return Err(error),
+                Err(error) => {
+                    was_there = true;
+                    patience.bear(error, show).await?;
+                }
+            }
+        }
+    }
+
+    /// A new form each time: files are read from their beginning.
+    fn form(&self) -> Result<Form, Error> {
+        let mut form = Form::new(self.boundary.clone());
+        for (name, value) in &self.fields {
+            form.field(name, value);
+        }
+        for (name, path) in &self.files {
+            form.file(name, path)?;
+        }
+        Ok(form)
+    }
+}
+
+fn random() -> Result<String, Failure> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| Failure::new(EXIT_FAILED, error))?;
+    Ok(hex::encode(random))
+}
+
+/// `name=FILE`.
+fn named_file(text: &str) -> Result<(&str, &Path), Failure> {
+    let wrong = || Failure::new(EXIT_USAGE, format!("{text:?} is not NAME=FILE"));
+    let (name, path) = text.split_once('=').ok_or_else(wrong)?;
+    Ok((name, Path::new(path)))
+}

@@ -1,0 +1,160 @@
+//! What stands between a client and a server: a proxy with TLS and a path of its own, or a network that breaks.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+
+/// Where a connection breaks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Break {
+    /// Before the request has reached the server.
+    Request,
+    /// After so many bytes of the reply.
+    Reply(u64),
+}
+
+/// What becomes of requests.
+#[derive(Default)]
+struct Fate {
+    /// Where they are passed on to.
+    server: Option<SocketAddr>,
+    /// What their paths begin with, which is taken off.
+    prefix: String,
+    /// For the next ones whose first line begins like this, in this order.
+    breaks: VecDeque<(&'static str, Break)>,
+    /// The first lines of all.
+    seen: Vec<String>,
+}
+
+/// One of them, on a port of its own, for as long as this lives.
+pub(crate) struct Front {
+    address: SocketAddr,
+    fate: Arc<Mutex<Fate>>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Front {
+    /// One that passes nothing on before it is told where to.
+    pub(crate) fn new(tls: Option<Arc<ServerConfig>>, prefix: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"));
+        let listener = listener.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let fate = Arc::new(Mutex::new(Fate {
+            prefix: prefix.to_owned(),
+            ..Fate::default()
+        }));
+        let shared = Arc::clone(&fate);
+        runtime.spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.expect("a connection");
+                let (fate, tls) = (Arc::clone(&shared), tls.clone().map(TlsAcceptor::from));
+                tokio::spawn(async move {
+                    match tls {
+                        None => pass(stream, &fate).await,
+                        // Whoever does not believe us hangs up.
+                        Some(tls) => match tls.accept(stream).await {
+                            Ok(stream) => pass(stream, &fate).await,
+                            Err(_) => None,
+                        },
+                    }
+                });
+            }
+        });
+        Self {
+            address,
+            fate,
+            _runtime: runtime,
+        }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Passes requests on to this server from now on.
+    pub(crate) fn lead_to(&self, server: SocketAddr) {
+        self.fate.lock().expect("no panic").server = Some(server);
+    }
+
+    /// Breaks the connections of these requests, each once, in this order.
+    pub(crate) fn break_at(&self, breaks: &[(&'static str, Break)]) {
+        self.fate.lock().expect("no panic").breaks.extend(breaks);
+    }
+
+    /// The first lines of what was asked.
+    pub(crate) fn seen(&self) -> Vec<String> {
+        self.fate.lock().expect("no panic").seen.clone()
+    }
+
+    /// How many of the breaks are still to come.
+    pub(crate) fn unbroken(&self) -> usize {
+        self.fate.lock().expect("no panic").breaks.len()
+    }
+}
+
+/// Passes one connection's request on; every one says `connection: close`.
+async fn pass(mut stream: impl AsyncRead + AsyncWrite + Unpin, fate: &Mutex<Fate>) -> Option<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8(head).expect("text");
+    let (line, rest) = head.split_once("\r\n").expect("a line");
+    let (server, line, cut) = {
+        let mut fate = fate.lock().expect("no panic");
+        fate.seen.push(line.to_owned());
+        let plain = line.replacen(&format!(" {}/", fate.prefix), " /", 1);
+        let is_hit = fate
+            .breaks
+            .front()
+            .is_some_and(|(begin, _)| line.starts_with(begin));
+        let cut = if is_hit {
+            fate.breaks.pop_front()
+        } else {
+            None
+        };
+        let is_ours = fate.prefix.is_empty() || plain != line;
+        (
+            fate.server.filter(|_| is_ours),
+            plain,
+            cut.map(|(_, cut)| cut),
+        )
+    };
+    if let Some(Break::Request) = cut {
+        return None;
+    }
+    let connected = match server {
+        Some(server) => TcpStream::connect(server).await.ok(),
+        None => None,
+    };
+    let Some(mut server) = connected else {
+        let reply = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 5\r\n\r\nnone\n";
+        stream.write_all(reply).await.ok()?;
+        return stream.shutdown().await.ok();
+    };
+    let head = format!("{line}\r\nconnection: close\r\n{rest}");
+    server.write_all(head.as_bytes()).await.ok()?;
+    let (mut down, mut up) = server.split();
+    let (mut from, mut to) = tokio::io::split(stream);
+    let bytes = match cut {
+        Some(Break::Reply(bytes)) => bytes,
+        _ => u64::MAX,
+    };
+    let mut reply = (&mut down).take(bytes);
+    tokio::select! {
+        _ = tokio::io::copy(&mut reply, &mut to) => {}
+        // Whoever hangs up wants no reply; the server sees the end of its request.
+        _ = tokio::io::copy(&mut from, &mut up) => {}
+    }
+    to.shutdown().await.ok()
+}
