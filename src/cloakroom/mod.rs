@@ -119,6 +119,16 @@ impl Cloakroom {
         }
     }
 
+    /// Takes no more connections, and answers whoever waits: what is left to do after a [failure](Self::failure).
+    pub(crate) async fn hang_up(&self) {
+        self.stop.send_replace(true);
+        self.engine.stop_waiting();
+        if let Some(serving) = self.serving.lock().await.take() {
+            // A panic there has been reported.
+            let _ = serving.await;
+        }
+    }
+
     /// Stops in order: no more connections, whoever waits is answered, running jobs get `grace`, and what is left of
     /// them goes back to the queue. Then the data is closed. A second call does nothing.
     pub async fn shutdown(&self, grace: Duration) {

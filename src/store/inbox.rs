@@ -139,6 +139,8 @@ impl Batch {
 struct Waiting {
     batch: Batch,
     progress_since: Option<Instant>,
+    /// The writer is to look whether all is well, although there is nothing to do.
+    alarmed: bool,
     closed: bool,
 }
 
@@ -185,7 +187,13 @@ impl Inbox {
         waiting.batch.progress.insert(seq, (attempt, progress));
     }
 
-    /// The next batch, waiting for one unless there is `other_work`; none once the inbox is closed and empty.
+    /// Wakes the writer: it finds out what is wrong.
+    pub(super) fn alarm(&self) {
+        self.waiting.lock().alarmed = true;
+        self.ready.notify_one();
+    }
+
+    /// The next batch, waiting for one unless there is `other_work` or an alarm; none once the inbox is closed and empty.
     pub(super) fn take(&self, other_work: bool) -> Option<Batch> {
         let mut waiting = self.waiting.lock();
         loop {
@@ -195,7 +203,7 @@ impl Inbox {
             if waiting.closed {
                 return None;
             }
-            if other_work {
+            if other_work || std::mem::take(&mut waiting.alarmed) {
                 return Some(waiting.batch());
             }
             match waiting.progress_since {

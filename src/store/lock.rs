@@ -23,9 +23,8 @@ pub(crate) fn own_files(data: &Path) -> Vec<PathBuf> {
 
 /// Held for as long as the server lives.
 #[derive(Debug)]
-#[expect(dead_code, reason = "they are held, not used")]
 pub(super) struct Locks {
-    lock_file: File,
+    _lock_file: File,
     database: Option<File>,
 }
 
@@ -63,7 +62,7 @@ impl Locks {
         };
         write_pid(&mut file).map_err(|source| OpenError::Io { path, source })?;
         Ok(Self {
-            lock_file: file,
+            _lock_file: file,
             database: None,
         })
     }
@@ -91,5 +90,10 @@ impl Locks {
         let _ = path;
         self.database = Some(database);
         Ok(())
+    }
+
+    /// The database's own file.
+    pub(super) fn database(&self) -> Option<&File> {
+        self.database.as_ref()
     }
 }

@@ -18,6 +18,7 @@ mod jobs;
 mod keys;
 mod lock;
 mod numbers;
+mod presence;
 mod questions;
 mod reader;
 mod rows;
@@ -44,6 +45,7 @@ pub(crate) use error::Error;
 pub(crate) use figures::{Commits, Figures};
 use inbox::{Command, Inbox, NewParams};
 pub(crate) use lock::own_files;
+use presence::Presence;
 pub use schema::OpenError;
 pub(crate) use schema::create_private_dir;
 pub(crate) use types::{
@@ -63,6 +65,7 @@ pub(crate) struct Store {
     clock: Arc<IdleClock>,
     disk: Arc<Disk>,
     commits: Arc<Commits>,
+    presence: Arc<Presence>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Last, so that the locks outlive every connection.
     locks: Mutex<Option<lock::Locks>>,
@@ -92,8 +95,13 @@ impl Store {
         let jobs = jobs::Jobs::load(&opened.connection, opened.boot, options, Arc::clone(&clock))?;
         let active = jobs.active();
         let commits = Arc::<Commits>::default();
-        let parts = (Arc::clone(&disk), Arc::clone(&commits));
-        let writer = writer::Writer::new(opened.connection, jobs, observer, parts)
+        let presence = Arc::new(Presence::remember(data, &opened.locks)?);
+        let shared = writer::Shared {
+            disk: Arc::clone(&disk),
+            presence: Arc::clone(&presence),
+            commits: Arc::clone(&commits),
+        };
+        let writer = writer::Writer::new(opened.connection, jobs, observer, shared)
             .map_err(|e| OpenError::Start(e.to_string()))?;
         let checkpointer = schema::plain_connection(&opened.path)?;
         let threads = writer.start(Arc::clone(&inbox), checkpointer)?;
@@ -104,6 +112,7 @@ impl Store {
             clock,
             disk,
             commits,
+            presence,
             threads: Mutex::new(threads),
             locks: Mutex::new(Some(opened.locks)),
         };
@@ -123,10 +132,13 @@ impl Store {
         &self.clock
     }
 
-    /// Keeps the clock going and looks after the disk; once every [`TICK`].
+    /// Keeps the clock going and looks after the disk and the files; once every [`TICK`].
     pub(crate) fn tick(&self) {
         self.clock.tick();
         self.disk.look();
+        if self.presence.check_all().is_err() {
+            self.inbox.alarm();
+        }
     }
 
     /// Whether there is room for more. Looks at the disk.

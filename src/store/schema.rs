@@ -46,6 +46,14 @@ pub enum OpenError {
         /// What gave it away.
         what: &'static str,
     },
+    /// There was a database, and it is gone.
+    #[error("{} is missing, and a part of it is in {}: put it back, or remove that too to begin anew", path.display(), wal.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// What is left of it.
+        wal: PathBuf,
+    },
     /// The file was written by a later release.
     #[error("{} has schema version {version}, this server knows {USER_VERSION}: use the release that wrote it", path.display())]
     Newer {
@@ -112,6 +120,12 @@ pub(super) fn open(data: &Path) -> Result<Opened, OpenError> {
     let mut locks = Locks::take(data)?;
     let path = data.join(DATABASE_FILE);
     if !path.try_exists().map_err(io_error(&path))? {
+        // A stop in order leaves no WAL. One that is left belongs to a database that somebody took away, and SQLite would
+        // make it a part of the new one.
+        let wal = data.join(format!("{DATABASE_FILE}-wal"));
+        if wal.try_exists().map_err(io_error(&wal))? {
+            return Err(OpenError::Missing { path, wal });
+        }
         create(data, &path)?;
     }
     let mut file = File::options()

@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use super::disk::Disk;
 use super::inbox::{Command, Inbox};
 use super::jobs::Jobs;
+use super::presence::Presence;
 use super::work::Work;
 use super::{Commits, Error, Observer, OpenError, blobs, items};
 use crate::faults;
@@ -46,12 +47,18 @@ thread_local! {
     static WAL_PAGES: Cell<u64> = const { Cell::new(0) };
 }
 
+/// What the writer and the store's handle both look at.
+pub(super) struct Shared {
+    pub(super) disk: Arc<Disk>,
+    pub(super) presence: Arc<Presence>,
+    pub(super) commits: Arc<Commits>,
+}
+
 pub(super) struct Writer {
     connection: Connection,
     jobs: Jobs,
     observer: Arc<dyn Observer>,
-    disk: Arc<Disk>,
-    commits: Arc<Commits>,
+    shared: Shared,
     /// Blobs to be freed bit by bit.
     garbage: VecDeque<BlobId>,
     /// Pages may have been freed since the file was last asked.
@@ -75,7 +82,7 @@ impl Writer {
         connection: Connection,
         jobs: Jobs,
         observer: Arc<dyn Observer>,
-        (disk, commits): (Arc<Disk>, Arc<Commits>),
+        shared: Shared,
     ) -> Result<Self, Error> {
         let garbage = blobs::select_loose(&connection)?.into();
         let (answers, mut due) = mpsc::unbounded_channel::<Work>();
@@ -88,8 +95,7 @@ impl Writer {
             connection,
             jobs,
             observer,
-            disk,
-            commits,
+            shared,
             garbage,
             has_free_pages: true,
             has_shrunk: false,
@@ -131,23 +137,25 @@ impl Writer {
         let mut checkpointed = 0;
         while let Some(batch) = inbox.take(!self.garbage.is_empty() || self.has_free_pages) {
             let done = if batch.is_empty() && self.garbage.is_empty() {
-                self.return_pages()
+                let present = self.shared.presence.check_all().map_err(Error::Fatal);
+                present.and_then(|()| self.return_pages())
             } else {
                 self.transact(Work::new(batch))
             };
             if let Err(error) = done {
                 tracing::error!(%error, "the database failed: the server stops, its next start recovers");
                 inbox.abort();
+                self.rescue();
                 self.observer.fatal(&error.to_string());
                 return;
             }
             let bytes = WAL_PAGES.get() * PAGE_BYTES;
-            self.disk.set_wal(bytes);
+            self.shared.disk.set_wal(bytes);
             if bytes < checkpointed {
                 checkpointed = 0;
             }
-            let grown = bytes - checkpointed >= self.disk.wal_step();
-            if grown && bytes >= WAL_STEPS * self.disk.wal_step() {
+            let grown = bytes - checkpointed >= self.shared.disk.wal_step();
+            if grown && bytes >= WAL_STEPS * self.shared.disk.wal_step() {
                 checkpointed = bytes;
                 copy_wal(&self.connection, "passive");
             } else if grown || std::mem::take(&mut self.has_shrunk) && bytes > 0 {
@@ -157,6 +165,13 @@ impl Writer {
             }
         }
         copy_wal(&self.connection, "truncate");
+    }
+
+    /// Where the WAL alone has lost its name, what was acknowledged from it is brought into the database.
+    fn rescue(&self) {
+        if self.shared.presence.has_database() && self.shared.presence.check().is_err() {
+            copy_wal(&self.connection, "full");
+        }
     }
 
     /// Does the work in one transaction, or, where that is rolled back, each part in its own.
@@ -173,7 +188,7 @@ impl Writer {
             Ok(()) => self.answer(work),
             Err(error) if error.is_fatal() => return Err(error),
             // What ends, cancels or forgets a job is worth the ballast; what is new is not.
-            Err(Error::StorageFull) if !work.batch.is_new() && self.disk.release() => {
+            Err(Error::StorageFull) if !work.batch.is_new() && self.shared.disk.release() => {
                 return self.transact(Work::new(work.batch));
             }
             Err(error) if work.batch.is_single() => work.refuse(&error),
@@ -202,8 +217,10 @@ impl Writer {
             faults::point("before-commit");
             let begun = Instant::now();
             self.connection.execute_batch("commit")?;
-            self.commits.time.observe_time(begun.elapsed());
-            self.commits.sharers.observe(work.batch.len() as u64);
+            // Not before it: a file that goes meanwhile takes the commit along.
+            self.shared.presence.check().map_err(Error::Fatal)?;
+            self.shared.commits.time.observe_time(begun.elapsed());
+            self.shared.commits.sharers.observe(work.batch.len() as u64);
             faults::point("after-commit");
             Ok(freed)
         });
@@ -329,14 +346,15 @@ impl Writer {
 
     /// Tells the disk how full the database is, where that matters.
     fn measure(&self) -> Result<(), Error> {
-        let (is_low, has_quota) = (self.disk.is_low(), self.disk.has_quota());
+        let (is_low, has_quota) = (self.shared.disk.is_low(), self.shared.disk.has_quota());
         if is_low || has_quota {
             let free = self.free_pages()?.unsigned_abs();
-            self.disk.set_inside(free * PAGE_BYTES);
+            self.shared.disk.set_inside(free * PAGE_BYTES);
             if has_quota {
                 let mut statement = self.connection.prepare_cached("pragma page_count")?;
                 let pages: i64 = statement.query_row([], |row| row.get(0))?;
-                self.disk
+                self.shared
+                    .disk
                     .set_filled(pages.unsigned_abs().saturating_sub(free) * PAGE_BYTES);
             }
         }

@@ -36,6 +36,7 @@ mod outbound;
 mod output;
 mod plan;
 mod power;
+mod presence;
 mod proxy;
 mod raw;
 mod remote;

@@ -75,6 +75,7 @@ impl Serve {
             () = signals.next() => {}
             () = parent.gone() => tracing::info!("standard input has ended"),
             reason = cloakroom.failure() => {
+                cloakroom.hang_up().await;
                 return Err(Failure::new(EXIT_DATA, format!("the database failed: {reason}")));
             }
         }

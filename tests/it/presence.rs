@@ -1,0 +1,164 @@
+//! Files of the database that go away while it is served.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Server, Site};
+
+/// A server on a site, whose log goes into a file.
+struct Watched {
+    site: Site,
+    server: Server,
+    log: PathBuf,
+    /// A job that was acknowledged and has ended.
+    job: String,
+}
+
+fn serve(planned: &str) -> Watched {
+    let site = Site::new();
+    site.write("a", b"a");
+    let log = site.path().join("log");
+    let mut command = site.command();
+    command.stderr(fs::File::create(&log).expect("a file"));
+    command.env("CLOAKROOM_FAULT", planned);
+    let server = site.serve_with(command);
+    let job = server.client().zip("/docs/a");
+    server.client().ended(&job);
+    Watched {
+        site,
+        server,
+        log,
+        job,
+    }
+}
+
+/// What a submission is answered with; nothing once nobody answers.
+fn submit(client: Client) -> Option<(u16, Value)> {
+    let body = json!({ "path": "/docs/a" }).to_string();
+    let headers = [("content-type", "application/json")];
+    let reply = client.try_ask("POST", "/v1/operations/zip", &headers, body.as_bytes());
+    reply.ok().map(|reply| (reply.status, reply.json()))
+}
+
+/// A server must end by itself, whether or not somebody asks, and say why; nothing must be acknowledged after `harm`.
+/// Once `mend` has undone it the next one has what this one acknowledged before.
+fn check(harm: impl Fn(&Path), word: &str, mend: impl Fn(&Path)) {
+    for somebody_asks in [true, false] {
+        let mut watched = serve("");
+        let data = watched.site.data();
+        harm(&data);
+        if somebody_asks {
+            while let Some((status, problem)) = submit(watched.server.client()) {
+                assert_eq!(status, 503, "{problem}");
+                let code = problem["code"].as_str().expect("a code");
+                assert!(
+                    ["store_failed", "server_stopping"].contains(&code),
+                    "{problem}"
+                );
+            }
+        }
+        assert_eq!(watched.server.wait().code(), Some(3));
+        let log = fs::read_to_string(&watched.log).expect("a log");
+        assert!(log.contains("ERROR") && log.contains(word), "{log}");
+        mend(&data);
+        let server = watched.site.serve();
+        server
+            .client()
+            .get(&format!("/v1/jobs/{}", watched.job), 200);
+        server
+            .client()
+            .get(&format!("/v1/downloads/{}", watched.job), 200);
+        server.stop();
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+#[test]
+fn a_database_that_is_removed_stops_the_server_and_is_not_made_anew() {
+    check(
+        |data| {
+            let database = data.join("cloakroom.db");
+            fs::rename(&database, beside(&database, ".away")).expect("it is there");
+        },
+        "cloakroom.db was removed while it was open",
+        |data| {
+            let database = data.join("cloakroom.db");
+            let refused = Command::new(env!("CARGO_BIN_EXE_cloakroom"))
+                .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+                .arg(data)
+                .output()
+                .expect("it ends");
+            assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+            let words = String::from_utf8_lossy(&refused.stderr);
+            assert!(words.contains("is missing"), "{words}");
+            assert!(!database.exists(), "no new one is made");
+            fs::rename(beside(&database, ".away"), &database).expect("it is there");
+        },
+    );
+}
+
+#[test]
+fn a_database_that_is_replaced_stops_the_server() {
+    check(
+        |data| {
+            let database = data.join("cloakroom.db");
+            let copy = beside(&database, ".copy");
+            fs::copy(&database, &copy).expect("a copy");
+            fs::rename(copy, database).expect("it can be replaced");
+        },
+        "cloakroom.db was replaced while it was open",
+        |_| {},
+    );
+}
+
+#[test]
+fn what_was_acknowledged_survives_the_removal_of_the_wal() {
+    check(
+        |data| fs::remove_file(data.join("cloakroom.db-wal")).expect("it is there"),
+        "cloakroom.db-wal was removed while it was open",
+        |_| {},
+    );
+}
+
+#[test]
+fn the_shared_memory_is_made_anew_by_another_start() {
+    let mut watched = serve("");
+    let shared_memory = watched.site.data().join("cloakroom.db-shm");
+    fs::remove_file(shared_memory).expect("it is there");
+    // Until it looks, what it takes on is safe.
+    let late = submit(watched.server.client());
+    assert_eq!(watched.server.wait().code(), Some(3));
+    let server = watched.site.serve();
+    let late = late.filter(|(status, _)| *status == 202);
+    let late = late.map(|(_, job)| job["id"].as_str().expect("an id").to_owned());
+    for id in late.iter().chain([&watched.job]) {
+        assert_eq!(server.client().ended(id)["status"], "succeeded");
+    }
+    server.stop();
+}
+
+#[test]
+fn a_data_folder_that_is_moved_away_stops_the_server() {
+    check(
+        |data| fs::rename(data, beside(data, ".away")).expect("it is there"),
+        "was removed while it was open",
+        |data| fs::rename(beside(data, ".away"), data).expect("it is there"),
+    );
+}
+
+#[test]
+fn a_server_that_does_not_look_acknowledges_what_is_lost() {
+    let watched = serve("files-unwatched");
+    fs::remove_file(watched.site.data().join("cloakroom.db")).expect("it is there");
+    let (status, reply) = submit(watched.server.client()).expect("a reply");
+    assert_eq!(status, 202, "{reply}");
+    watched.server.kill();
+}
