@@ -27,7 +27,14 @@ impl Attendance {
     fn forget(&mut self) -> Option<JoinHandle<()>> {
         let (seq, store) = (self.seq.take()?, Arc::clone(&self.store));
         Some(self.runtime.spawn(async move {
-            match store.record(seq, Event::Delete).await {
+            let deleted = loop {
+                match store.record(seq, Event::Delete).await {
+                    // Each time it has waited for some seconds.
+                    Err(store::Error::Busy) => {}
+                    deleted => break deleted,
+                }
+            };
+            match deleted {
                 Ok(_) | Err(store::Error::NotFound) => {}
                 Err(error) => {
                     tracing::warn!(job.seq = seq.0, %error, "a job that nobody waits for any more is still there");

@@ -73,7 +73,7 @@ impl Upload {
     /// Begins one that is said to be at least `announced` bytes long.
     pub(super) fn begin(store: &Store, bounds: Bounds, announced: u64) -> Result<Self, Problem> {
         let upload = Self {
-            blob: store.write_blob(),
+            blob: store.write_upload(),
             most: bounds.upload,
         };
         if announced > upload.most {

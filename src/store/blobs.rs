@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::Error;
 use super::disk::Disk;
-use super::inbox::{Chunk, Command, Inbox};
+use super::inbox::{Asker, Chunk, Command, Inbox};
 use crate::job::{BlobId, Seq};
 
 /// The length of every chunk of a blob but the last.
@@ -37,6 +37,7 @@ pub(crate) struct WholeBlob {
 pub(crate) struct BlobWriter {
     inbox: Arc<Inbox>,
     disk: Arc<Disk>,
+    asker: Asker,
     blob: BlobId,
     number: u32,
     size: u64,
@@ -47,11 +48,12 @@ pub(crate) struct BlobWriter {
 }
 
 impl BlobWriter {
-    pub(super) fn new(inbox: Arc<Inbox>, disk: Arc<Disk>) -> Self {
+    pub(super) fn new(inbox: Arc<Inbox>, disk: Arc<Disk>, asker: Asker) -> Self {
         let blob = inbox.new_blob();
         Self {
             inbox,
             disk,
+            asker,
             blob,
             number: 0,
             size: 0,
@@ -159,6 +161,7 @@ impl BlobWriter {
             blob: self.blob,
             number: self.number,
             data,
+            asker: self.asker,
             reply,
         });
         self.number += 1;

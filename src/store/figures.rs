@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::writer::PAGE_BYTES;
+use super::wal::PAGE_BYTES;
 use super::{Error, Store};
 use crate::metrics::Histogram;
 

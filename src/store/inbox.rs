@@ -67,6 +67,28 @@ pub(super) enum Command {
     },
 }
 
+/// Who waits for something to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// A client, who can be told to come again.
+    Client,
+    /// This server, with a job that would be lost.
+    Server,
+}
+
+impl Command {
+    fn asker(&self) -> Asker {
+        match self {
+            Self::Intend { .. } | Self::Abandon { .. } => Asker::Server,
+            Self::Record { event, .. } if !matches!(event, Event::Cancel | Event::Delete) => {
+                Asker::Server
+            }
+            // The sweeper too, which comes again by itself, and one that stops, which does not wait for others.
+            _ => Asker::Client,
+        }
+    }
+}
+
 /// Where a new job's params go.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum NewParams {
@@ -80,6 +102,7 @@ pub(super) struct Chunk {
     pub(super) blob: BlobId,
     pub(super) number: u32,
     pub(super) data: Bytes,
+    pub(super) asker: Asker,
     pub(super) reply: Reply<()>,
 }
 
@@ -119,6 +142,24 @@ impl Batch {
         self.commands
             .iter()
             .any(|command| matches!(command, Command::Sweep { .. }))
+    }
+
+    /// What clients wait for, and what the server does. Progress that nobody waits for is left out.
+    pub(super) fn by_asker(self) -> (Self, Self) {
+        let (mut clients, mut server) = (Self::default(), Self::default());
+        for command in self.commands {
+            match command.asker() {
+                Asker::Client => clients.commands.push_back(command),
+                Asker::Server => server.commands.push_back(command),
+            }
+        }
+        for chunk in self.chunks {
+            match chunk.asker {
+                Asker::Client => clients.chunks.push_back(chunk),
+                Asker::Server => server.chunks.push_back(chunk),
+            }
+        }
+        (clients, server)
     }
 
     /// Its parts, each a batch. Progress that nobody waits for is left out: there will be more.
@@ -175,6 +216,21 @@ impl Inbox {
             waiting.batch.chunks.push_back(chunk);
             self.ready.notify_one();
         }
+    }
+
+    /// Hands in once more, as the first, what could not be done yet; after [`Inbox::close`] it is given back.
+    pub(super) fn put_back(&self, batch: Batch) -> Option<Batch> {
+        let mut waiting = self.waiting.lock();
+        if waiting.closed {
+            return Some(batch);
+        }
+        for command in batch.commands.into_iter().rev() {
+            waiting.batch.commands.push_front(command);
+        }
+        for chunk in batch.chunks.into_iter().rev() {
+            waiting.batch.chunks.push_front(chunk);
+        }
+        None
     }
 
     /// Leaves how far an attempt is, to be written when there is occasion. The latest wins.

@@ -25,6 +25,7 @@ mod rows;
 mod schema;
 mod types;
 mod uploads;
+mod wal;
 mod work;
 mod writer;
 
@@ -43,7 +44,7 @@ pub(crate) use clock::{IdleClock, TICK};
 use disk::Disk;
 pub(crate) use error::Error;
 pub(crate) use figures::{Commits, Figures};
-use inbox::{Command, Inbox, NewParams};
+use inbox::{Asker, Command, Inbox, NewParams};
 pub(crate) use lock::own_files;
 use presence::Presence;
 pub use schema::OpenError;
@@ -94,17 +95,18 @@ impl Store {
         let point_reads = reader::Reader::start(schema::reading_connection(&opened.path)?)?;
         let jobs = jobs::Jobs::load(&opened.connection, opened.boot, options, Arc::clone(&clock))?;
         let active = jobs.active();
-        let commits = Arc::<Commits>::default();
         let presence = Arc::new(Presence::remember(data, &opened.locks)?);
-        let shared = writer::Shared {
+        let commits = Arc::<Commits>::default();
+        let around = writer::Around {
+            inbox: Arc::clone(&inbox),
             disk: Arc::clone(&disk),
             presence: Arc::clone(&presence),
             commits: Arc::clone(&commits),
         };
-        let writer = writer::Writer::new(opened.connection, jobs, observer, shared)
+        let writer = writer::Writer::new(opened.connection, jobs, observer, around)
             .map_err(|e| OpenError::Start(e.to_string()))?;
         let checkpointer = schema::plain_connection(&opened.path)?;
-        let threads = writer.start(Arc::clone(&inbox), checkpointer)?;
+        let threads = writer.start(checkpointer)?;
         let store = Self {
             inbox,
             point_reads,
@@ -300,7 +302,20 @@ impl Store {
 
     /// A new blob, to be filled by one thread. It belongs to nobody until a job's result names it.
     pub(crate) fn write_blob(&self) -> BlobWriter {
-        BlobWriter::new(Arc::clone(&self.inbox), Arc::clone(&self.disk))
+        BlobWriter::new(
+            Arc::clone(&self.inbox),
+            Arc::clone(&self.disk),
+            Asker::Server,
+        )
+    }
+
+    /// The same for a client's document, which is refused while the database is busy.
+    pub(crate) fn write_upload(&self) -> BlobWriter {
+        BlobWriter::new(
+            Arc::clone(&self.inbox),
+            Arc::clone(&self.disk),
+            Asker::Client,
+        )
     }
 
     /// A blob's bytes. Reading blocks on the disk.

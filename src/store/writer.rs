@@ -7,10 +7,8 @@
 //! at a time, so that one bad part costs the others nothing. An I/O error leaves the state of the file unknown:
 //! the writer stops, those who wait are told that nothing is known, and the next start recovers.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -18,11 +16,12 @@ use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::disk::Disk;
-use super::inbox::{Command, Inbox};
+use super::inbox::{Batch, Command, Inbox};
 use super::jobs::Jobs;
 use super::presence::Presence;
+use super::wal::{PAGE_BYTES, Wal};
 use super::work::Work;
-use super::{Commits, Error, Observer, OpenError, blobs, items};
+use super::{Commits, Error, Observer, OpenError, blobs, items, wal};
 use crate::faults;
 use crate::job::BlobId;
 
@@ -32,33 +31,21 @@ const FREED_CHUNKS: usize = 16;
 const FREED_BLOBS: usize = 128;
 /// Free pages that the file keeps, 1 MiB: what is freed is soon filled again.
 const KEPT_PAGES: i64 = 256;
-/// The length of a page.
-pub(super) const PAGE_BYTES: u64 = 4096;
 /// Pages given back in one go, 1 MiB, when there is nothing else to do.
 const RETURNED_PAGES: i64 = 256;
-/// The WAL may be this many times longer than what the checkpointer is called for; then the writer does the last of a
-/// checkpoint itself: while it writes nothing the WAL can be copied to its end, and begins anew.
-const WAL_STEPS: u64 = 4;
 /// A batch with more commands than this is answered by a task: waking one costs the writer less than waking all.
 const ANSWERED_HERE: usize = 4;
-
-thread_local! {
-    /// Pages in the WAL after the last commit of this thread.
-    static WAL_PAGES: Cell<u64> = const { Cell::new(0) };
-}
-
-/// What the writer and the store's handle both look at.
-pub(super) struct Shared {
-    pub(super) disk: Arc<Disk>,
-    pub(super) presence: Arc<Presence>,
-    pub(super) commits: Arc<Commits>,
-}
 
 pub(super) struct Writer {
     connection: Connection,
     jobs: Jobs,
     observer: Arc<dyn Observer>,
-    shared: Shared,
+    inbox: Arc<Inbox>,
+    disk: Arc<Disk>,
+    presence: Arc<Presence>,
+    commits: Arc<Commits>,
+    /// Another process holds the database.
+    is_held: bool,
     /// Blobs to be freed bit by bit.
     garbage: VecDeque<BlobId>,
     /// Pages may have been freed since the file was last asked.
@@ -67,6 +54,14 @@ pub(super) struct Writer {
     has_shrunk: bool,
     /// To the task that answers large batches.
     answers: mpsc::UnboundedSender<Work>,
+}
+
+/// What the writer shares with the rest of the store.
+pub(super) struct Around {
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) disk: Arc<Disk>,
+    pub(super) presence: Arc<Presence>,
+    pub(super) commits: Arc<Commits>,
 }
 
 /// What of the garbage a transaction takes away.
@@ -82,7 +77,7 @@ impl Writer {
         connection: Connection,
         jobs: Jobs,
         observer: Arc<dyn Observer>,
-        shared: Shared,
+        around: Around,
     ) -> Result<Self, Error> {
         let garbage = blobs::select_loose(&connection)?.into();
         let (answers, mut due) = mpsc::unbounded_channel::<Work>();
@@ -95,7 +90,11 @@ impl Writer {
             connection,
             jobs,
             observer,
-            shared,
+            inbox: around.inbox,
+            disk: around.disk,
+            presence: around.presence,
+            commits: around.commits,
+            is_held: false,
             garbage,
             has_free_pages: true,
             has_shrunk: false,
@@ -106,71 +105,46 @@ impl Writer {
     }
 
     /// Starts the writer's thread and the checkpointer's.
-    pub(super) fn start(
-        self,
-        inbox: Arc<Inbox>,
-        checkpointer: Connection,
-    ) -> Result<Vec<JoinHandle<()>>, OpenError> {
+    pub(super) fn start(self, checkpointer: Connection) -> Result<Vec<JoinHandle<()>>, OpenError> {
         let unable = |e: std::io::Error| OpenError::Start(e.to_string());
-        inbox.set_next_blob(self.jobs.first_blob());
-        let (call, calls) = sync_channel(1);
-        let checkpoints = thread::Builder::new()
-            .name("store-checkpoints".into())
-            .spawn(move || {
-                for () in calls {
-                    copy_wal(&checkpointer, "passive");
-                }
-            })
-            .map_err(unable)?;
+        self.inbox.set_next_blob(self.jobs.first_blob());
+        let (wal, checkpoints) =
+            Wal::start(Arc::clone(&self.disk), checkpointer).map_err(unable)?;
         let writer = thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || self.run(&inbox, &call))
+            .spawn(move || self.run(wal))
             .map_err(unable)?;
         Ok(vec![writer, checkpoints])
     }
 
-    fn run(mut self, inbox: &Inbox, checkpoint: &SyncSender<()>) {
-        self.connection.wal_hook(Some(|_, pages| {
-            WAL_PAGES.set(pages.unsigned_abs().into());
-            Ok(())
-        }));
-        let mut checkpointed = 0;
-        while let Some(batch) = inbox.take(!self.garbage.is_empty() || self.has_free_pages) {
+    fn run(mut self, mut wal: Wal) {
+        Wal::watch(&self.connection);
+        while let Some(batch) = self
+            .inbox
+            .take(!self.garbage.is_empty() || self.has_free_pages)
+        {
             let done = if batch.is_empty() && self.garbage.is_empty() {
-                let present = self.shared.presence.check_all().map_err(Error::Fatal);
+                let present = self.presence.check_all().map_err(Error::Fatal);
                 present.and_then(|()| self.return_pages())
             } else {
                 self.transact(Work::new(batch))
             };
             if let Err(error) = done {
                 tracing::error!(%error, "the database failed: the server stops, its next start recovers");
-                inbox.abort();
+                self.inbox.abort();
                 self.rescue();
                 self.observer.fatal(&error.to_string());
                 return;
             }
-            let bytes = WAL_PAGES.get() * PAGE_BYTES;
-            self.shared.disk.set_wal(bytes);
-            if bytes < checkpointed {
-                checkpointed = 0;
-            }
-            let grown = bytes - checkpointed >= self.shared.disk.wal_step();
-            if grown && bytes >= WAL_STEPS * self.shared.disk.wal_step() {
-                checkpointed = bytes;
-                copy_wal(&self.connection, "passive");
-            } else if grown || std::mem::take(&mut self.has_shrunk) && bytes > 0 {
-                checkpointed = bytes;
-                // A call that waits already will do for this one too.
-                let _ = checkpoint.try_send(());
-            }
+            wal.after_commit(&self.connection, std::mem::take(&mut self.has_shrunk));
         }
-        copy_wal(&self.connection, "truncate");
+        wal::copy(&self.connection, "truncate");
     }
 
     /// Where the WAL alone has lost its name, what was acknowledged from it is brought into the database.
     fn rescue(&self) {
-        if self.shared.presence.has_database() && self.shared.presence.check().is_err() {
-            copy_wal(&self.connection, "full");
+        if self.presence.has_database() && self.presence.check().is_err() {
+            wal::copy(&self.connection, "full");
         }
     }
 
@@ -185,10 +159,16 @@ impl Writer {
             }
         }
         match self.try_transact(&mut work) {
-            Ok(()) => self.answer(work),
+            Ok(()) => {
+                if std::mem::take(&mut self.is_held) {
+                    tracing::info!("the database is ours again");
+                }
+                self.answer(work);
+            }
             Err(error) if error.is_fatal() => return Err(error),
+            Err(Error::Busy) => self.put_off(work.batch),
             // What ends, cancels or forgets a job is worth the ballast; what is new is not.
-            Err(Error::StorageFull) if !work.batch.is_new() && self.shared.disk.release() => {
+            Err(Error::StorageFull) if !work.batch.is_new() && self.disk.release() => {
                 return self.transact(Work::new(work.batch));
             }
             Err(error) if work.batch.is_single() => work.refuse(&error),
@@ -200,6 +180,22 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    /// Somebody else has held the database for as long as we wait at a time. Clients are told; what the server itself would
+    /// lose waits on.
+    fn put_off(&mut self, batch: Batch) {
+        if !self.is_held {
+            tracing::warn!(
+                "another process holds the database; nothing is stored until it lets go"
+            );
+            self.is_held = true;
+        }
+        let (clients, server) = batch.by_asker();
+        Work::new(clients).refuse(&Error::Busy);
+        if let Some(late) = self.inbox.put_back(server) {
+            Work::new(late).refuse(&Error::Busy);
+        }
     }
 
     fn answer(&self, work: Work) {
@@ -218,9 +214,9 @@ impl Writer {
             let begun = Instant::now();
             self.connection.execute_batch("commit")?;
             // Not before it: a file that goes meanwhile takes the commit along.
-            self.shared.presence.check().map_err(Error::Fatal)?;
-            self.shared.commits.time.observe_time(begun.elapsed());
-            self.shared.commits.sharers.observe(work.batch.len() as u64);
+            self.presence.check().map_err(Error::Fatal)?;
+            self.commits.time.observe_time(begun.elapsed());
+            self.commits.sharers.observe(work.batch.len() as u64);
             faults::point("after-commit");
             Ok(freed)
         });
@@ -346,15 +342,14 @@ impl Writer {
 
     /// Tells the disk how full the database is, where that matters.
     fn measure(&self) -> Result<(), Error> {
-        let (is_low, has_quota) = (self.shared.disk.is_low(), self.shared.disk.has_quota());
+        let (is_low, has_quota) = (self.disk.is_low(), self.disk.has_quota());
         if is_low || has_quota {
             let free = self.free_pages()?.unsigned_abs();
-            self.shared.disk.set_inside(free * PAGE_BYTES);
+            self.disk.set_inside(free * PAGE_BYTES);
             if has_quota {
                 let mut statement = self.connection.prepare_cached("pragma page_count")?;
                 let pages: i64 = statement.query_row([], |row| row.get(0))?;
-                self.shared
-                    .disk
+                self.disk
                     .set_filled(pages.unsigned_abs().saturating_sub(free) * PAGE_BYTES);
             }
         }
@@ -364,13 +359,5 @@ impl Writer {
     fn free_pages(&self) -> Result<i64, Error> {
         let mut statement = self.connection.prepare_cached("pragma freelist_count")?;
         Ok(statement.query_row([], |row| row.get(0))?)
-    }
-}
-
-/// Copies the WAL into the database. `passive` waits for nobody and holds up nobody; `truncate` also empties the WAL.
-fn copy_wal(connection: &Connection, mode: &str) {
-    let checkpoint = format!("pragma wal_checkpoint({mode})");
-    if let Err(error) = connection.query_row(&checkpoint, [], |_| Ok(())) {
-        tracing::warn!(%error, mode, "a checkpoint failed, the next one may do");
     }
 }

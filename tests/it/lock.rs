@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::Site;
+use serde_json::json;
+
+use crate::harness::{GENEROUS, Site, wait_for};
 
 /// A start that must fail with this exit code; gives what it says.
 fn refused(mut command: Command, code: i32) -> String {
@@ -111,5 +113,91 @@ fn a_data_folder_that_cannot_be_used_is_said_in_one_line() {
         },
         2,
     );
+    server.stop();
+}
+
+/// Another process that writes to the database, until it is dropped.
+fn hold(site: &Site) -> rusqlite::Connection {
+    let connection = rusqlite::Connection::open(site.data().join("cloakroom.db"));
+    let connection = connection.expect("a database");
+    connection.busy_timeout(GENEROUS).expect("a time-out");
+    connection
+        .execute_batch("begin immediate")
+        .expect("the lock");
+    connection
+}
+
+#[test]
+fn who_waits_for_a_lock_that_is_let_go_is_served() {
+    let site = Site::new();
+    site.write("a", b"a");
+    let server = site.serve();
+    let client = server.client();
+    let foreign = hold(&site);
+    let submit = std::thread::spawn(move || client.zip("/docs/a"));
+    // The server answers others meanwhile.
+    for _ in 0..100 {
+        client.get("/v1/jobs", 200);
+    }
+    drop(foreign);
+    let id = submit.join().expect("it is taken on");
+    assert_eq!(client.ended(&id)["status"], "succeeded");
+    server.stop();
+}
+
+#[test]
+fn while_another_process_holds_the_database_clients_are_refused_and_jobs_go_on() {
+    let site = Site::new();
+    site.write("a", b"a");
+    let sign = site.path().join("sign");
+    // Longer than a chunk, so that its result is on its way to the disk before it ends.
+    let server = site.serve_configured(&format!(
+        "[operations.c]\ncommand = ['sh', '-c', 'until [ -e {} ]; do sleep 0.01; done; head -c 600000 /dev/zero']\n",
+        sign.display()
+    ));
+    let client = server.client();
+    let old = client.zip("/docs/a");
+    client.ended(&old);
+    let running = client.post("/v1/operations/c", &json!({}), 202).json();
+    let running = running["id"].as_str().expect("an id");
+    wait_for("it to run", || {
+        let job = client.get(&format!("/v1/jobs/{running}"), 200).json();
+        (job["status"] == "running").then_some(())
+    });
+
+    let foreign = hold(&site);
+    std::fs::write(&sign, b"").expect("a file");
+    let busy = |method: &str, path: &str, body: &[u8]| {
+        let headers = [("content-type", "application/json")];
+        let refused = client.ask(method, path, &headers, body, 503);
+        assert_eq!(refused.json()["code"], "database_busy");
+        let seconds = refused.header("retry-after").parse::<u32>();
+        assert!(seconds.is_ok_and(|seconds| seconds >= 1), "{refused:?}");
+    };
+    std::thread::scope(|scope| {
+        // Those that wait together are refused together.
+        for _ in 0..20 {
+            scope.spawn(|| busy("POST", "/v1/operations/zip", br#"{"path":"/docs/a"}"#));
+        }
+        scope.spawn(|| busy("DELETE", &format!("/v1/jobs/{old}"), b""));
+        let reads = scope.spawn(|| {
+            for _ in 0..20 {
+                client.get(&format!("/v1/downloads/{old}"), 200);
+                client.get("/v1/jobs", 200);
+                client.get("/healthz", 200);
+            }
+        });
+        reads.join().expect("reads go on");
+    });
+    let job = client.get(&format!("/v1/jobs/{running}"), 200).json();
+    assert_eq!(job["status"], "running", "its end waits for the disk");
+
+    drop(foreign);
+    let job = client.ended(running);
+    assert_eq!(job["status"], "succeeded", "{job}");
+    assert_eq!(job["output"]["size"], 600_000, "{job}");
+    let id = client.zip("/docs/a");
+    assert_eq!(client.ended(&id)["status"], "succeeded");
+    client.ask("DELETE", &format!("/v1/jobs/{old}"), &[], b"", 200);
     server.stop();
 }
