@@ -64,7 +64,7 @@ impl App {
     }
 
     /// What a link without a host begins with: the path that a proxy takes off, if there is one.
-    fn own_path(&self) -> &str {
+    pub(super) fn own_path(&self) -> &str {
         let url = self.guard.public_url();
         url.map_or("", |url| url.path())
     }

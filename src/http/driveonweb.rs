@@ -72,7 +72,7 @@ impl App {
             }
         };
         let view = self.begin(kind.word(), params, asker).await?;
-        let location = kind.polling_url(view.job.seq);
+        let location = kind.polling_url(self.own_path(), view.job.seq);
         let body = driveonweb::begun(&location).to_string();
         let mut response = reply::json(StatusCode::SEE_OTHER, body.into());
         response.headers_mut().insert(LOCATION, header(&location));
@@ -113,7 +113,7 @@ impl App {
                 None => None,
             },
         };
-        let body = driveonweb::job(kind, &view.job, polls, now, result);
+        let body = driveonweb::job(kind, &view.job, polls, now, result, self.own_path());
         let mut response = reply::json(StatusCode::OK, body.to_string().into());
         if !view.job.is_terminal() {
             reply::retry_after(response.headers_mut());

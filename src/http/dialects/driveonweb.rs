@@ -49,9 +49,13 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 
-    /// Where a job is polled.
-    pub(crate) fn polling_url(self, seq: Seq) -> String {
-        format!("/rest/jobs/{}/{}", self.word(), seq.0)
+    /// Where a job is polled, below the server's own path.
+    pub(crate) fn polling_url(self, own_path: &str, seq: Seq) -> String {
+        format!("{}/{}", self.polling_endpoint(own_path), seq.0)
+    }
+
+    fn polling_endpoint(self, own_path: &str) -> String {
+        format!("{own_path}/rest/jobs/{}", self.word())
     }
 }
 
@@ -99,7 +103,14 @@ pub(crate) fn held(polls: u32) -> Duration {
 }
 
 /// A job that was polled so many times, this time at `now`; `result` is the number of what it made.
-pub(crate) fn job(kind: Kind, job: &Job, polls: u32, now: WallMs, result: Option<i64>) -> Value {
+pub(crate) fn job(
+    kind: Kind,
+    job: &Job,
+    polls: u32,
+    now: WallMs,
+    result: Option<i64>,
+    own_path: &str,
+) -> Value {
     let (state, polls, accessed) = match &job.state {
         State::Queued | State::Running { .. } => ("RUNNING", polls, Some(now.0.to_string())),
         State::Ended { outcome, .. } => match outcome {
@@ -115,8 +126,8 @@ pub(crate) fn job(kind: Kind, job: &Job, polls: u32, now: WallMs, result: Option
         "lastAccessDate": accessed,
         "jobState": state,
         "jobType": word.to_ascii_uppercase(),
-        "pollingEndpoint": format!("/rest/jobs/{word}"),
-        "pollingUrl": kind.polling_url(job.seq),
+        "pollingEndpoint": kind.polling_endpoint(own_path),
+        "pollingUrl": kind.polling_url(own_path, job.seq),
     });
     shown[format!("{word}Result")] = result.into();
     shown["type"] = format!("{word}PollingJob").into();

@@ -235,3 +235,27 @@ fn replies_are_held_longer_each_time_but_not_past_the_end() {
     assert_eq!(canceled["zipResult"], Value::Null);
     server.stop();
 }
+
+#[test]
+fn what_a_proxy_takes_off_stands_before_every_address() {
+    let site = Site::new();
+    site.write("dow/a.txt", b"a");
+    let token = site.token("anna", &[]);
+    let mut command = site.command();
+    command.args(["--public-url", "https://example.org/jobs/"]);
+    let server = site.serve_with(command);
+    let client = server.client();
+    let get = |path: &str, status| {
+        let headers = [("authorization", token.as_str())];
+        client.ask("GET", path, &headers, b"", status)
+    };
+    let roots = get("/rest/folders", 200).json();
+    let begun = get(&format!("/rest/folders/{}/zip", roots[0]["id"]), 303);
+    let url = begun.header("location").to_owned();
+    assert_eq!(begun.json(), json!({ "location": url }));
+    let own = url.strip_prefix("/jobs").expect("the public path");
+    let job = get(own, 200).json();
+    assert_eq!(job["pollingUrl"], url, "{job}");
+    assert_eq!(job["pollingEndpoint"], "/jobs/rest/jobs/zip", "{job}");
+    server.stop();
+}
