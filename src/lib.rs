@@ -48,7 +48,7 @@ pub mod tokens;
 // Of use by itself.
 pub mod xml;
 
-pub use cloakroom::{Builder, Cloakroom, Error, JobResult, StartError};
+pub use cloakroom::{Builder, Cloakroom, Error, JobOptions, JobResult, StartError};
 pub use engine::Until;
 pub use http::RouteFault;
 pub use store::OpenError;

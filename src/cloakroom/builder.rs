@@ -122,6 +122,7 @@ impl Builder {
             }
         };
         let addresses = server.addresses();
+        let base = base(&config, &addresses);
         let (stop, stopped) = watch::channel(false);
         let app = Arc::new(App::new(
             Arc::clone(&engine),
@@ -132,6 +133,7 @@ impl Builder {
         Ok(Cloakroom {
             engine,
             addresses,
+            base,
             stop,
             serving: Mutex::new(Some(tokio::spawn(serving))),
         })
@@ -160,6 +162,16 @@ impl Builder {
         http::check_routes(&self.config, &registry)?;
         Ok(registry)
     }
+}
+
+/// What links begin with that are made for nobody's request.
+fn base(config: &Config, addresses: &[Listen]) -> String {
+    let public = config.public_url.as_ref().map(ToString::to_string);
+    let is_tcp = |address: &&Listen| address.tcp().is_some();
+    let first = || addresses.iter().find(is_tcp).map(Listen::url);
+    public
+        .or_else(first)
+        .unwrap_or_else(|| "http://localhost".to_owned())
 }
 
 async fn listen(addresses: &[Listen], open: Vec<TcpListener>) -> Result<Server, StartError> {

@@ -6,6 +6,7 @@
 mod builder;
 mod error;
 mod exposure;
+mod options;
 mod result;
 
 use std::sync::Arc;
@@ -17,9 +18,10 @@ use tokio::task::JoinHandle;
 
 use crate::config::Listen;
 use crate::engine::{Caller, Engine, Submission, Until};
-use crate::job::{Job, JobId, Status, Wishes};
+use crate::job::{Job, JobId, Status};
 pub use builder::Builder;
 pub use error::{Error, StartError};
+pub use options::JobOptions;
 pub use result::JobResult;
 
 /// A running cloakroom: jobs are taken, run and kept until it is [shut down](Self::shutdown).
@@ -32,6 +34,8 @@ pub use result::JobResult;
 pub struct Cloakroom {
     engine: Arc<Engine>,
     addresses: Vec<Listen>,
+    /// What links in messages begin with.
+    base: String,
     stop: watch::Sender<bool>,
     /// None once it is shut down.
     serving: Mutex<Option<JoinHandle<()>>>,
@@ -54,12 +58,26 @@ impl Cloakroom {
     /// [`Error::UnknownOperation`], [`Error::Invalid`], [`Error::QueueFull`], [`Error::StorageFull`] and the like mean
     /// that there is no job; after [`Error::Stopped`] and [`Error::Store`] there may be one.
     pub async fn submit(&self, operation: &str, params: Value) -> Result<JobId, Error> {
+        let options = JobOptions::default();
+        self.submit_with(operation, params, options).await
+    }
+
+    /// As [`Cloakroom::submit`], with more to ask than the work itself.
+    ///
+    /// # Errors
+    /// The same; [`Error::Invalid`] also where the output leads below no root, or the callback's address must not be called.
+    pub async fn submit_with(
+        &self,
+        operation: &str,
+        params: Value,
+        options: JobOptions,
+    ) -> Result<JobId, Error> {
         let submission = Submission {
             token: None,
             operation: operation.to_owned(),
             params,
             uploads: None,
-            wishes: Wishes::default(),
+            wishes: options.into_wishes(&self.base),
             key: None,
         };
         Ok(self.engine.submit(submission).await?.job.id)

@@ -6,17 +6,18 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use cloakroom::config::Config;
-use cloakroom::job::{JobId, Status};
+use cloakroom::job::{JobId, Method, Status};
 use cloakroom::operations::{Context, Description, Operation, Product, Stop};
 use cloakroom::tokens::Tokens;
-use cloakroom::{Builder, Cloakroom, Error, StartError, Until};
+use cloakroom::{Builder, Cloakroom, Error, JobOptions, StartError, Until};
 use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
-use crate::harness::{Client, Site};
+use crate::harness::{Client, Site, wait_for};
+use crate::origin::{Origin, reply};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -101,6 +102,65 @@ fn a_job_is_submitted_awaited_and_read_without_http() {
         let refused = cloakroom.submit("zip", json!({})).await;
         assert_eq!(refused, Err(Error::UnknownOperation("zip".to_owned())));
         assert_eq!(cloakroom.cancel(id).await, Err(Error::AlreadyEnded));
+        cloakroom.shutdown(Duration::ZERO).await;
+    });
+    site.check_tables();
+}
+
+#[test]
+fn a_result_becomes_a_file_is_told_of_and_read_once() {
+    let site = Site::new();
+    let receiver = Origin::saying(reply("204 No Content", "", b""));
+    block_on(async {
+        let (builder, open) = gated(&site.data());
+        let root = format!("docs={}", site.docs().display());
+        let builder = builder.root(root.parse().expect("a root"));
+        let cloakroom = builder.start().await.expect("it starts");
+        let submit = async |bytes: usize, options: JobOptions| {
+            let params = json!({ "bytes": bytes });
+            let id = cloakroom.submit_with("gate", params, options).await?;
+            open.send(()).expect("somebody waits");
+            cloakroom.wait(id, Until::Ended).await
+        };
+        let placed = JobOptions::default().output("/docs/made.txt");
+        let placed = placed.callback(Method::Post, receiver.url("/hook"));
+        let job = submit(1000, placed).await.expect("a job");
+        assert_eq!(job.status(), Status::Succeeded);
+        let made = std::fs::read(site.docs().join("made.txt"));
+        assert_eq!(made.expect("the file"), vec![b'x'; 1000]);
+        assert_eq!(read(&cloakroom, job.id).await, vec![b'x'; 1000]);
+
+        let once = JobOptions::default().forget_when_read();
+        let once = once.callback(Method::Get, receiver.url("/done"));
+        let job = submit(3, once).await.expect("a job");
+        assert_eq!(read(&cloakroom, job.id).await, b"xxx");
+        let gone = cloakroom.result(job.id).await.expect_err("it was read");
+        assert_eq!(gone.to_string(), "there is no result: it is gone");
+        let get = format!("/done?jobId={}", job.id);
+        let asked = tokio::task::spawn_blocking(move || {
+            wait_for("two calls", || {
+                (receiver.asked().len() == 2).then(|| receiver.asked())
+            })
+        });
+        let asked = asked.await.expect("the calls");
+        let of = |method: &str| {
+            asked
+                .iter()
+                .find(|ask| ask.method == method)
+                .expect("a call")
+        };
+        assert_eq!(of("GET").path, get);
+        let event: Value = serde_json::from_slice(&of("POST").body).expect("JSON");
+        assert_eq!(event["type"], "job.succeeded", "{event}");
+        assert_eq!(event["data"]["output"]["path"], "/docs/made.txt", "{event}");
+
+        let wrong = JobOptions::default().output("/elsewhere/made.txt");
+        let wrong = wrong.callback(Method::Get, "ftp://example.org/");
+        let refused = submit(1, wrong).await;
+        assert!(
+            matches!(&refused, Err(Error::Invalid(faults)) if faults.len() == 2),
+            "{refused:?}"
+        );
         cloakroom.shutdown(Duration::ZERO).await;
     });
     site.check_tables();
