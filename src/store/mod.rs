@@ -18,6 +18,7 @@ mod jobs;
 mod keys;
 mod lock;
 mod numbers;
+mod ownership;
 mod presence;
 mod questions;
 mod reader;

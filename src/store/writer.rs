@@ -107,7 +107,7 @@ impl Writer {
     /// Starts the writer's thread and the checkpointer's.
     pub(super) fn start(self, checkpointer: Connection) -> Result<Vec<JoinHandle<()>>, OpenError> {
         let unable = |e: std::io::Error| OpenError::Start(e.to_string());
-        self.inbox.set_next_blob(self.jobs.first_blob());
+        self.inbox.set_next_blob(self.jobs.ownership.first());
         let (wal, checkpoints) =
             Wal::start(Arc::clone(&self.disk), checkpointer).map_err(unable)?;
         let writer = thread::Builder::new()
@@ -225,7 +225,7 @@ impl Writer {
                 self.has_free_pages |= freed.chunks > 0 || work.batch.forgets();
                 self.garbage.drain(..freed.blobs);
                 self.measure()?;
-                self.garbage.extend(self.jobs.disowned.drain(..));
+                self.garbage.extend(self.jobs.ownership.take_loose());
                 for change in self.jobs.staged.drain(..) {
                     self.observer.committed(change);
                 }
@@ -250,7 +250,7 @@ impl Writer {
         work.command_answers.clear();
         connection.execute_batch("begin immediate")?;
         for chunk in &work.batch.chunks {
-            self.jobs.store_chunk(connection, chunk)?;
+            self.jobs.ownership.store_chunk(connection, chunk)?;
             work.chunk_answers.push(Ok(()));
         }
         for command in &work.batch.commands {
@@ -284,7 +284,7 @@ impl Writer {
                 Command::Sweep { sweep, .. } => self.jobs.sweep(connection, sweep).map(|()| None),
                 Command::EndLife { .. } => self.jobs.end_life(connection).map(|()| None),
                 Command::Abandon { blob } => {
-                    self.jobs.disowned.push(*blob);
+                    self.jobs.ownership.abandon(*blob);
                     Ok(None)
                 }
             };

@@ -4,6 +4,8 @@
 //! Races of submission, claim, cancel, delete and the end of an attempt are decided here and nowhere else, by
 //! [`job::apply`] on the jobs in memory, fenced by the rows. Called by the writer only.
 
+mod submit;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,20 +13,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 
 use super::claims::Claims;
-use super::inbox::{Chunk, NewParams};
 use super::numbers::{Random, Range};
-use super::{
-    Attempt, Committed, Error, IdleClock, NewJob, OpenError, Options, Sweep, blobs, keys, rows,
-    schema,
-};
+use super::ownership::Ownership;
+use super::{Attempt, Committed, Error, IdleClock, OpenError, Options, Sweep, keys, rows, schema};
 use crate::faults;
-use crate::job::{
-    self, BlobId, Change, Event, Job, JobId, Now, Output, Params, Progress, SEQ_MAX, Seq, State,
-    Version, WallMs,
-};
+use crate::job::{self, Change, Event, Job, JobId, Now, Output, Progress, Seq, Version, WallMs};
 
-/// Chunks of a blob that are freed together with its job.
-const FREED_AT_ONCE: usize = 2;
 pub(super) struct Jobs {
     options: Options,
     clock: Arc<IdleClock>,
@@ -33,13 +27,11 @@ pub(super) struct Jobs {
     active: HashMap<Seq, Arc<Job>>,
     claims: Claims,
     seq: Range,
-    blob: Range,
     newest_id: WallMs,
     random: Random,
     /// What the transaction at hand will have changed.
     pub(super) staged: Vec<Committed>,
-    /// Blobs that nobody will own after the transaction at hand.
-    pub(super) disowned: Vec<BlobId>,
+    pub(super) ownership: Ownership,
 }
 
 impl Jobs {
@@ -64,11 +56,10 @@ impl Jobs {
             boot,
             active: HashMap::new(),
             seq: Range::load(connection, "seq_next")?,
-            blob: Range::load(connection, "blob_next")?,
             newest_id,
             random: Random::default(),
             staged: Vec::new(),
-            disowned: Vec::new(),
+            ownership: Ownership::load(connection)?,
         };
         jobs.reload(connection)
             .map_err(|e| OpenError::Start(e.to_string()))?;
@@ -86,115 +77,18 @@ impl Jobs {
         active
     }
 
-    /// The first blob that this life may name.
-    pub(super) fn first_blob(&self) -> i64 {
-        self.blob.next
-    }
-
     pub(super) fn set_slots(&mut self, slots: usize) {
         self.claims.set_slots(slots);
     }
 
     /// Brings memory back in step with the rows after a transaction was rolled back.
     pub(super) fn roll_back(&mut self, connection: &Connection) -> Result<(), Error> {
-        self.disowned.clear();
         if !self.staged.is_empty() {
             self.staged.clear();
             self.reload(connection)?;
         }
         self.seq.reload(connection)?;
-        self.blob.reload(connection)
-    }
-
-    pub(super) fn store_chunk(
-        &mut self,
-        connection: &Connection,
-        chunk: &Chunk,
-    ) -> Result<(), Error> {
-        self.blob.reserve(connection, chunk.blob.0)?;
-        blobs::insert_chunk(connection, chunk)
-    }
-
-    /// A crash before the commit leaves nothing of the job; after it, the job runs whoever was told.
-    pub(super) fn submit(
-        &mut self,
-        connection: &Connection,
-        new: &NewJob,
-        params: NewParams,
-    ) -> Result<Arc<Job>, Error> {
-        if let Some(key) = &new.key
-            && let Some((seq, print)) = keys::select(connection, key)?
-        {
-            return if print == key.print {
-                self.find(connection, seq)
-            } else {
-                Err(Error::KeyTaken)
-            };
-        }
-        let starts = self.claims.may_start(&new.operation);
-        if !starts && self.claims.waiting() >= self.options.queue {
-            return Err(Error::QueueFull(self.options.queue));
-        }
-        let seq = Seq(self.seq.next);
-        if seq.0 > SEQ_MAX {
-            return Err(Error::Database("every sequence number is used up".into()));
-        }
-        self.seq.reserve(connection, seq.0)?;
-        let now = self.now(&new.operation);
-        let id_time = now.wall.max(self.newest_id);
-        let params = match params {
-            NewParams::Inline => Params::Inline(Arc::clone(&new.params)),
-            NewParams::Blob(blob) => {
-                self.blob.reserve(connection, blob.0)?;
-                blobs::insert_small(connection, blob, seq, new.params.as_bytes())?;
-                Params::Blob(blob)
-            }
-        };
-        let mut job = Job {
-            seq,
-            id: JobId::new(id_time, seq, self.random.next()?),
-            token: new.token.clone(),
-            operation: Arc::clone(&new.operation),
-            params,
-            uploads: match new.again {
-                Some(old) => Arc::clone(&self.find(connection, old)?.uploads),
-                None => new.uploads.iter().map(|whole| whole.blob).collect(),
-            },
-            attempt: 0,
-            strikes: 0,
-            version: Version::first_of(self.boot),
-            cancel_requested: false,
-            doomed: false,
-            wishes: Arc::clone(&new.wishes),
-            delivery: None,
-            log: None,
-            placing: false,
-            created: now.wall,
-            state: State::Queued,
-            progress: Progress::default(),
-        };
-        if starts && let Change::Save(claimed) = job::apply(&job, Event::Claim, now)? {
-            job = *claimed;
-        }
-        rows::insert(connection, &job)?;
-        if new.again.is_some() {
-            for blob in &*job.uploads {
-                blobs::hand_over(connection, *blob, seq)?;
-            }
-        }
-        for whole in &new.uploads {
-            self.blob.reserve(connection, whole.blob.0)?;
-            blobs::insert_tail(connection, whole, seq)?;
-        }
-        if let Some(key) = &new.key {
-            keys::insert(connection, key, seq)?;
-        }
-        self.seq.next += 1;
-        self.newest_id = id_time;
-        let job = Arc::new(job);
-        self.replace(seq, Some(Arc::clone(&job)));
-        self.staged.push(Committed::saved(Arc::clone(&job), None));
-        Ok(job)
+        self.ownership.roll_back(connection)
     }
 
     /// Lets an event happen to a job, for the attempt that asks or for anybody.
@@ -253,12 +147,8 @@ impl Jobs {
         for seq in &sweep.expired {
             let (token, blobs) = rows::expire(connection, *seq)?;
             for blob in blobs {
-                // An upload may be another job's by now; what is short goes at once, the rest is freed bit by bit.
-                if blobs::disown(connection, blob, *seq)?
-                    && !blobs::free(connection, blob, FREED_AT_ONCE)?.1
-                {
-                    self.disowned.push(blob);
-                }
+                // What is short goes at once, the rest bit by bit.
+                self.ownership.take_and_free(connection, blob, *seq)?;
             }
             keys::delete(connection, *seq)?;
             self.staged.push(Committed::Forgotten {
@@ -327,10 +217,9 @@ impl Jobs {
                 for (made, wanted) in wanted {
                     match made {
                         Some(whole) if wanted == Some(whole.blob) => {
-                            self.blob.reserve(connection, whole.blob.0)?;
-                            blobs::insert_tail(connection, whole, job.seq)?;
+                            self.ownership.give(connection, whole, job.seq)?;
                         }
-                        Some(unwanted) => self.disowned.push(unwanted.blob),
+                        Some(unwanted) => self.ownership.abandon(unwanted.blob),
                         None => {}
                     }
                 }
@@ -338,9 +227,7 @@ impl Jobs {
                     .blobs()
                     .filter(|blob| !new.blobs().any(|kept| kept == *blob))
                 {
-                    if blobs::disown(connection, blob, job.seq)? {
-                        self.disowned.push(blob);
-                    }
+                    self.ownership.take(connection, blob, job.seq)?;
                 }
                 rows::update(connection, job, &new)?;
                 let new = Arc::<Job>::from(new);
@@ -351,13 +238,12 @@ impl Jobs {
             }
             Change::Forget => {
                 for blob in job.blobs() {
-                    if blobs::disown(connection, blob, job.seq)? {
-                        self.disowned.push(blob);
-                    }
+                    self.ownership.take(connection, blob, job.seq)?;
                 }
                 keys::delete(connection, job.seq)?;
-                self.disowned
-                    .extend(result.into_iter().chain(log).map(|whole| whole.blob));
+                for unwanted in result.into_iter().chain(log) {
+                    self.ownership.abandon(unwanted.blob);
+                }
                 rows::delete(connection, job)?;
                 self.replace(job.seq, None);
                 self.staged.push(Committed::Forgotten {
