@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    AS_JSON, AS_XML, COMPARE, Held, ask, ended, is_time, is_uuid, job_when, path_of, tagged, text,
+    AS_XML, COMPARE, Held, ask, ended, get, is_time, is_uuid, job_when, path_of, post, tagged, text,
 };
 use crate::harness::{Client, Site};
 
@@ -66,7 +66,7 @@ fn two_documents_are_compared_polled_for_and_downloaded_in_xml() {
     held.asked("/a.xml");
     let is_loading = |job: &Value| job["phaseDescription"] == "Inputs Loading -'inputA'";
     let loading = job_when(client, &job, is_loading);
-    let processing = ask(client, "GET", &job, &[], "", 200);
+    let processing = get(client, &job, 200);
     assert_eq!(processing.header("retry-after"), "1");
     let processing = text(&processing);
     let started = tagged(&processing, "startTime");
@@ -104,11 +104,11 @@ fn two_documents_are_compared_polled_for_and_downloaded_in_xml() {
     });
     assert_eq!(loading, expected);
     let download = job.replace("/jobs/", "/downloads/");
-    ask(client, "GET", &download, &[], "", 404);
+    get(client, &download, 404);
 
     held.let_go("/a.xml");
     let bytes = &ended(client, &job)["output"]["size"];
-    let success = text(&ask(client, "GET", &job, &[], "", 200));
+    let success = text(&get(client, &job, 200));
     let finished = tagged(&success, "finishedTime");
     assert!(is_time(finished) && finished >= started, "{success}");
     let host = server.address();
@@ -135,7 +135,7 @@ fn two_documents_are_compared_polled_for_and_downloaded_in_xml() {
     );
     assert_eq!(success, expected);
 
-    let result = ask(client, "GET", &download, &[], "", 200);
+    let result = get(client, &download, 200);
     assert_eq!(result.header("content-type"), "application/xml");
     assert_eq!(result.body.len().to_string(), bytes.to_string());
     assert!(text(&result).contains("deltaxml:deltaV2=\"A!=B\""));
@@ -191,14 +191,7 @@ fn a_running_job_is_deleted_in_both_ways() {
         let gone = ask(client, "GET", &job, &[("accept", media)], "", 404);
         assert_eq!(gone.header("content-type"), media);
         ask(client, "DELETE", &job, &[], "", 404);
-        ask(
-            client,
-            "GET",
-            &job.replace("/jobs/", "/downloads/"),
-            &[],
-            "",
-            404,
-        );
+        get(client, &job.replace("/jobs/", "/downloads/"), 404);
     }
     held.let_go("/b.xml");
     server.stop();
@@ -217,7 +210,7 @@ fn an_ended_job_is_deleted_as_it_was() {
         "async": {},
     });
     let path = format!("{COMPARE}/compare");
-    let accepted = ask(client, "POST", &path, &AS_JSON, &body.to_string(), 202);
+    let accepted = post(client, &path, &body, 202);
     let job = path_of(&accepted);
     let id = job.rsplit('/').next().expect("an id");
     let expected = json!({

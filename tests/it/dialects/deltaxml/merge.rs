@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    AS_JSON, AS_XML, Held, MERGE, ask, ended, form, is_time, is_uuid, job_when, path_of, tagged,
-    text,
+    AS_JSON, AS_XML, Held, MERGE, ask, ended, form, get, is_time, is_uuid, job_when, path_of,
+    tagged, text,
 };
 use crate::harness::{Client, Site, wait_for};
 use crate::origin::Origin;
@@ -90,7 +90,7 @@ fn a_merge_is_begun_polled_for_and_downloaded_in_xml() {
 
     held.let_go("/ben.xml");
     ended(client, &job);
-    let success = text(&ask(client, "GET", &job, &[], "", 200));
+    let success = text(&get(client, &job, 200));
     let [started, finished, took] =
         ["startTime", "finishedTime", "processingTime"].map(|name| tagged(&success, name));
     assert!(is_time(started) && is_time(finished), "{success}");
@@ -121,7 +121,7 @@ fn a_merge_is_begun_polled_for_and_downloaded_in_xml() {
         server.address(),
     );
     assert_eq!(success, expected);
-    let result = ask(client, "GET", &download, &[], "", 200);
+    let result = get(client, &download, 200);
     assert_eq!(result.body, delta);
     assert!(text(&result).contains("deltaxml:version-order=\"base, anna, ben\""));
     assert!(
@@ -174,7 +174,7 @@ fn a_running_merge_is_deleted_in_both_ways() {
         "links": []
     });
     assert_eq!(deleted, expected);
-    ask(client, "GET", &job, &[], "", 404);
+    get(client, &job, 404);
 
     let (job, _) = begin(client, "sequential", &AS_JSON, &body);
     let id = job.rsplit('/').next().expect("an id");
@@ -195,15 +195,8 @@ fn a_running_merge_is_deleted_in_both_ways() {
         nanoseconds(tagged(&deleted, "processingTime")),
     );
     assert_eq!(deleted, expected);
-    ask(client, "GET", &job, &[], "", 404);
-    ask(
-        client,
-        "GET",
-        &job.replace("/jobs/", "/downloads/"),
-        &[],
-        "",
-        404,
-    );
+    get(client, &job, 404);
+    get(client, &job.replace("/jobs/", "/downloads/"), 404);
     server.stop();
 }
 
@@ -238,7 +231,7 @@ fn versions_come_in_a_form_under_the_names_of_its_parts() {
     assert_eq!(error["timestamp"], failed["finishedTime"]);
     let message = error["ErrorMessage"].as_str().expect("a message");
     assert!(message.starts_with("ben: "), "{message}");
-    let xml = text(&ask(client, "GET", &job, &[], "", 200));
+    let xml = text(&get(client, &job, 200));
     assert!(
         xml.contains("    <error>\n        <ErrorMessage>ben: "),
         "{xml}"
@@ -309,7 +302,7 @@ fn each_way_to_merge_is_told_and_taken() {
             400,
         );
     }
-    let xml = text(&ask(client, "GET", &path, &[], "", 200));
+    let xml = text(&get(client, &path, 200));
     assert!(
         xml.starts_with("<MergeTypes>\n    <Types>\n        <ThreeWayMerge>"),
         "{xml}"

@@ -74,6 +74,16 @@ fn ask(
     reply
 }
 
+/// Asks for what is there, as it comes.
+fn get(client: Client, path: &str, expected: u16) -> Reply {
+    ask(client, "GET", path, &[], "", expected)
+}
+
+/// Hands in a request in JSON.
+fn post(client: Client, path: &str, body: &Value, expected: u16) -> Reply {
+    ask(client, "POST", path, &AS_JSON, &body.to_string(), expected)
+}
+
 const AS_XML: [(&str, &str); 1] = [("content-type", "application/xml")];
 const AS_JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 

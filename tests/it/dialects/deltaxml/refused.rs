@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{AS_JSON, AS_XML, COMPARE, MERGE, ask, form, is_time, is_uuid, tagged, text};
+use super::{
+    AS_JSON, AS_XML, COMPARE, MERGE, ask, form, get, is_time, is_uuid, post, tagged, text,
+};
 use crate::harness::{Client, Site};
 
 /// Whether a reply is an error of the product that `path` belongs to.
@@ -61,6 +63,7 @@ fn what_cannot_be_understood_is_a_bad_request() {
     let merge = format!("{MERGE}/types/concurrent");
     let deep = |name: &str| "<x>".repeat(1000) + name + &"</x>".repeat(1000);
     let a = "<input-a><path>/docs/a.xml</path></input-a>";
+    let both = format!("{a}{}", a.replace("-a", "-b"));
     for body in [
         "",
         "x",
@@ -75,26 +78,11 @@ fn what_cannot_be_understood_is_a_bad_request() {
         &format!("<compare>{a}<input-b type='file'><uri>/docs/a.xml</uri></input-b></compare>"),
         &format!("<compare>{a}<input-b><path>/elsewhere/a.xml</path></input-b></compare>"),
         &format!("<compare>{a}<input-b><path>/docs/../a.xml</path></input-b><async/></compare>"),
-        &format!(
-            "<compare>{a}{}<async>maybe</async></compare>",
-            a.replace("-a", "-b")
-        ),
-        &format!(
-            "<compare>{a}{}<async><keepResult>x</keepResult></async></compare>",
-            a.replace("-a", "-b")
-        ),
-        &format!(
-            "<compare>{a}{}<async><callback>nowhere</callback></async></compare>",
-            a.replace("-a", "-b")
-        ),
-        &format!(
-            "<compare>{a}{}<async><output type='http'/></async></compare>",
-            a.replace("-a", "-b")
-        ),
-        &format!(
-            "<compare>{a}{}<configuration><words>x</words></configuration></compare>",
-            a.replace("-a", "-b")
-        ),
+        &format!("<compare>{both}<async>maybe</async></compare>"),
+        &format!("<compare>{both}<async><keepResult>x</keepResult></async></compare>"),
+        &format!("<compare>{both}<async><callback>nowhere</callback></async></compare>"),
+        &format!("<compare>{both}<async><output type='http'/></async></compare>"),
+        &format!("<compare>{both}<configuration><words>x</words></configuration></compare>"),
     ] {
         refused(client, "POST", &compare, &AS_XML, body, 400);
     }
@@ -243,7 +231,7 @@ fn a_link_on_any_page_may_lead_to_a_result_that_stays() {
     ];
     for (keep, expected) in [(true, 200), (false, 403)] {
         let body = json!({ "input-a": "<a/>", "input-b": "<a/>", "async": { "keepResult": keep } });
-        let accepted = ask(client, "POST", &path, &AS_JSON, &body.to_string(), 202);
+        let accepted = post(client, &path, &body, 202);
         let job = super::path_of(&accepted);
         super::ended(client, &job);
         let download = job.replace("/jobs/", "/downloads/");
@@ -252,7 +240,7 @@ fn a_link_on_any_page_may_lead_to_a_result_that_stays() {
             check(&download, &reply);
         }
         refused(client, "GET", &job, &led, "", 403);
-        ask(client, "GET", &download, &[], "", 200);
+        get(client, &download, 200);
     }
     server.stop();
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::compare::{NEW, OLD, begin, request};
-use super::{COMPARE, Held, ask, ended, job_when, text};
+use super::{COMPARE, Held, ask, ended, get, job_when, text};
 use crate::harness::{Client, Site};
 
 #[test]
@@ -24,7 +24,7 @@ fn a_job_is_the_same_in_the_native_words() {
     let running = job_when(client, &path(&native), |job| job["currentStage"] == 2);
     assert_eq!(running["jobStatus"], "PROCESSING");
     // One at a time.
-    let queued = text(&ask(client, "GET", &path(&waiting), &[], "", 200));
+    let queued = text(&get(client, &path(&waiting), 200));
     let uuid = path(&waiting).rsplit('/').next().expect("an id").to_owned();
     let link = |rel: &str| {
         format!(

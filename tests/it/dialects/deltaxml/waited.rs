@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
-use super::{AS_JSON, AS_XML, COMPARE, Held, MERGE, ask, form, text};
+use super::{AS_XML, COMPARE, Held, MERGE, ask, form, post, text};
 use crate::harness::{Client, Server, Site, incompressible, wait_for};
 
 fn jobs(client: Client) -> Vec<Value> {
@@ -14,15 +14,21 @@ fn jobs(client: Client) -> Vec<Value> {
 }
 
 fn compare(client: Client, a: &str, b: &str, expected: u16) -> super::Reply {
-    let body = json!({ "input-a": a, "inputB": b, "async": false }).to_string();
-    ask(
-        client,
-        "POST",
-        &format!("{COMPARE}/compare"),
-        &AS_JSON,
-        &body,
-        expected,
-    )
+    let body = json!({ "input-a": a, "inputB": b, "async": false });
+    post(client, &format!("{COMPARE}/compare"), &body, expected)
+}
+
+/// Asks for a comparison, and does not look at the answer yet.
+fn ask_for(server: &Server, a: &str, b: &str) -> TcpStream {
+    let body = json!({ "input-a": a, "input-b": b }).to_string();
+    let mut stream = TcpStream::connect(server.address()).expect("a connection");
+    let request = format!(
+        "POST {COMPARE}/compare HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        server.address(),
+        body.len(),
+    );
+    stream.write_all(request.as_bytes()).expect("it is sent");
+    stream
 }
 
 #[test]
@@ -94,14 +100,7 @@ fn a_failure_is_a_bad_request_and_leaves_nothing() {
 /// Begins to wait for a comparison that does not end.
 fn wait(server: &Server, held: &Held) -> TcpStream {
     let before = held.origin.asked().len();
-    let body = json!({ "input-a": held.url("/a.xml"), "input-b": "/docs/b.xml" }).to_string();
-    let mut stream = TcpStream::connect(server.address()).expect("a connection");
-    let request = format!(
-        "POST {COMPARE}/compare HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        server.address(),
-        body.len(),
-    );
-    stream.write_all(request.as_bytes()).expect("it is sent");
+    let stream = ask_for(server, &held.url("/a.xml"), "/docs/b.xml");
     wait_for("the job at work", || {
         (held.origin.asked().len() > before).then_some(())
     });
@@ -119,14 +118,7 @@ fn who_hangs_up_stops_the_job() {
     assert_eq!(running.len(), 1);
     assert_eq!(running[0]["status"], "running");
     // The next one waits for it in the queue, and goes from there.
-    let body = json!({ "input-a": "<a/>", "input-b": "<a/>" }).to_string();
-    let mut queued = TcpStream::connect(server.address()).expect("a connection");
-    let request = format!(
-        "POST {COMPARE}/compare HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        server.address(),
-        body.len(),
-    );
-    queued.write_all(request.as_bytes()).expect("it is sent");
+    let queued = ask_for(&server, "<a/>", "<a/>");
     wait_for("both", || (jobs(client).len() == 2).then_some(()));
     drop(queued);
     wait_for("one", || (jobs(client).len() == 1).then_some(()));

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::compare::{NEW, OLD, begin, request};
-use super::{COMPARE, ask, ended, form, job_when, path_of, text};
+use super::{COMPARE, ask, ended, form, get, job_when, path_of, text};
 use crate::harness::Site;
 
 #[test]
@@ -50,14 +50,7 @@ fn documents_come_in_a_form_as_files_or_as_paths() {
         assert_eq!(accepted.header("content-type"), "application/xml");
         let job = path_of(&accepted);
         assert_eq!(ended(client, &job)["jobStatus"], "SUCCESS", "{body}");
-        let result = ask(
-            client,
-            "GET",
-            &job.replace("/jobs/", "/downloads/"),
-            &[],
-            "",
-            200,
-        );
+        let result = get(client, &job.replace("/jobs/", "/downloads/"), 200);
         assert!(
             text(&result).contains(">The quick fox</deltaxml:text>"),
             "{}",
@@ -79,7 +72,7 @@ fn a_result_is_dropped_kept_or_written_to_a_file() {
         let (job, _) = begin(client, &request("/docs/a.xml", "/docs/b.xml", wishes));
         (ended(client, &job), job.replace("/jobs/", "/downloads/"))
     };
-    let get = |path: &str, expected| ask(client, "GET", path, &[], "", expected);
+    let get = |path: &str, expected| get(client, path, expected);
     let (_, kept) = run("<async><keepResult>true</keepResult></async>");
     get(&kept, 200);
     let delta = get(&kept, 200).body;
