@@ -11,6 +11,7 @@ use super::idle::{Idle, Verdict};
 use super::live::Live;
 use super::tally::Tally;
 use crate::job::IdleMs;
+use crate::memory;
 use crate::store::{Error, Store, Sweep};
 
 /// Jobs that one transaction forgets or moves at most.
@@ -33,17 +34,28 @@ impl Sweeper {
     /// Sweeps until it is dropped.
     pub(super) async fn run(&self) {
         let mut stored = self.store.clock().now();
+        // Whether memory is kept that jobs have used.
+        let mut keeps_memory = false;
         loop {
             let ended = self.ended.notified();
             match self.run_once(&mut stored).await {
                 Ok(Some(pause)) => {
                     tokio::select! {
-                        () = tokio::time::sleep(pause) => {}
-                        () = ended => {}
+                        () = tokio::time::sleep(pause) => {
+                            if keeps_memory && self.live.active().is_empty() {
+                                keeps_memory = false;
+                                // Nobody needs to know when it is done.
+                                drop(tokio::task::spawn_blocking(memory::give_back));
+                            }
+                        }
+                        () = ended => keeps_memory = true,
                     }
                 }
                 // Nothing that could expire: nothing to wake up for.
-                Ok(None) => ended.await,
+                Ok(None) => {
+                    ended.await;
+                    keeps_memory = true;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "sweeping failed, it is tried again");
                     tokio::time::sleep(PAUSE).await;

@@ -12,6 +12,7 @@ use super::signals::Signals;
 use super::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
 use crate::cloakroom::{Cloakroom, StartError};
 use crate::config::Config;
+use crate::memory;
 use crate::operations::command;
 use crate::tokens::{self, Tokens};
 pub(super) use announce::SERVER_FILE;
@@ -71,6 +72,7 @@ impl Serve {
         if let Err(error) = announcement.say(announce) {
             tracing::warn!(%error, "nobody reads the announcement");
         }
+        memory::give_back();
         tokio::select! {
             () = signals.next() => {}
             () = parent.gone() => tracing::info!("standard input has ended"),
