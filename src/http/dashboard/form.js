@@ -36,7 +36,8 @@ function control(name, schema, operation) {
   if (input) return document_(id, input, required);
   if (choices(schema)) {
     const values = choices(schema);
-    const blank = initial === undefined ? '' : `${initial} (default)`;
+    const usual = initial === undefined ? 'Default' : `${initial} (default)`;
+    const blank = required && initial === undefined ? '' : usual;
     const select = make('select', { id, required: required && initial === undefined }, make('option', { value: '' }, blank),
       ...values.map((value, index) => make('option', { value: String(index) }, String(value))));
     return { element: select, read: () => (select.value === '' ? undefined : values[Number(select.value)]) };
@@ -90,9 +91,12 @@ function document_(id, input, required) {
   };
 }
 
+// What is between backticks is code.
+const words = (text) => text.split('`').map((part, index) => (index % 2 ? make('code', {}, part) : part));
+
 const field = (name, label, hint, required, element) => make('div', { class: 'field', 'data-param': name },
   make('label', { for: element.id || element.firstChild.id }, label, required ? make('span', { class: 'must', title: 'Required' }, ' *') : null),
-  element, hint ? make('p', { class: 'hint' }, hint) : null, make('p', { class: 'fault' }));
+  element, hint ? make('p', { class: 'hint' }, ...words(hint)) : null, make('p', { class: 'fault' }));
 
 let controls = [];
 
@@ -111,7 +115,7 @@ function drawForm() {
   const output = make('input', { id: 'option-output', type: 'text', placeholder: '/root/file', spellcheck: 'false' });
   const call = make('input', { id: 'option-callback', type: 'url' });
   controls.options = { output: () => output.value, callback: () => call.value };
-  $('about').textContent = params.description ?? '';
+  $('about').replaceChildren(...words(params.description ?? ''));
   const must = controls.filter((one) => one.required);
   const may = controls.filter((one) => !one.required);
   may.push(
