@@ -47,37 +47,37 @@ function submit(path, params, progress) {
   });
 }
 
-// Pieces of text as they come. A stream that is silent for longer than the server ever is has died.
+// Pieces of text as they come.
 async function* pieces(path, signal) {
-  const over = new AbortController();
-  const silent = () => setTimeout(() => over.abort(), 45_000);
-  let timer = silent();
-  try {
-    const reply = await ask(path, { signal: AbortSignal.any([signal, over.signal]) });
-    const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) return;
-      clearTimeout(timer);
-      timer = silent();
-      yield value;
-    }
-  } finally {
-    clearTimeout(timer);
+  const reply = await ask(path, { signal });
+  const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    yield value;
   }
 }
 
-// Server-sent events. Not an EventSource, which cannot show a token.
+// Server-sent events. Not an EventSource, which cannot show a token. A stream that is silent for longer than the server
+// ever is has died.
 async function* events(path, signal) {
+  const silence = new AbortController();
+  const wait = () => setTimeout(() => silence.abort(), 45_000);
+  let timer = wait();
   let rest = '';
-  for await (const piece of pieces(path, signal)) {
-    const blocks = (rest + piece).split('\n\n');
-    rest = blocks.pop();
-    for (const block of blocks) {
-      const field = (name) => block.split('\n').find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
-      if (field('data')) yield { name: field('event'), data: JSON.parse(field('data')) };
-      else yield { name: 'pulse' };
+  try {
+    for await (const piece of pieces(path, AbortSignal.any([signal, silence.signal]))) {
+      clearTimeout(timer);
+      timer = wait();
+      const blocks = (rest + piece).split('\n\n');
+      rest = blocks.pop();
+      for (const block of blocks) {
+        const field = (name) => block.split('\n').find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+        yield { name: field('event'), data: field('data') && JSON.parse(field('data')) };
+      }
     }
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -3,7 +3,8 @@
 let shown = null;
 let reading = new AbortController();
 
-async function choose() {
+// Shows the job that the address names.
+async function show() {
   const id = location.hash.slice(1);
   for (const [other, row] of rows) {
     if (other === id) row.firstChild.setAttribute('aria-current', 'true');
@@ -27,6 +28,10 @@ async function choose() {
     if (error.status !== 404) failed(error);
     $('details').replaceChildren(top('There is no such job'), make('p', {}, error.message));
   }
+}
+
+async function choose() {
+  await show();
   $('details').focus();
 }
 

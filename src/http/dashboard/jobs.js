@@ -67,6 +67,7 @@ function update(job) {
 
 function forget(seq) {
   for (const heard of hearing) heard.set(seq, null);
+  if (shown?.seq === seq) show().catch(failed);
   const job = [...jobs.values()].find((one) => one.seq === seq);
   if (!job) return;
   jobs.delete(job.id);

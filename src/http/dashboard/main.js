@@ -43,6 +43,7 @@ async function follow() {
       for await (const { name, data } of events('v1/events', mine.signal)) {
         if (!isListed) {
           await list();
+          show();
           isListed = true;
           pause = 500;
           lookAtHealth();
@@ -72,7 +73,6 @@ async function start() {
   $('new').hidden = false;
   drawForm();
   follow();
-  if (location.hash) choose();
 }
 
 $('sign-in').addEventListener('submit', async (event) => {
