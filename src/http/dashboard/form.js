@@ -26,67 +26,58 @@ const choices = (schema) => schema.enum ?? (schema.oneOf?.every((one) => 'const'
 
 const isTextList = (schema) => typeOf(schema) === 'array' && [undefined, 'string'].includes(typeOf(schema.items ?? {}));
 
+const lines = (text) => text.split('\n').map((line) => line.trim()).filter(Boolean);
+
 // A control for one param, and a way to read it: undefined for what was left alone.
 function control(name, schema, operation) {
   const id = `param-${name}`;
   const initial = schema.default;
   const required = operation.params.required?.includes(name) ?? false;
-  const given = (value) => (value === '' ? undefined : value);
-  const input = operation.inputs[name];
-  if (input) return document_(id, input, required);
-  if (choices(schema)) {
-    const values = choices(schema);
+  const type = typeOf(schema);
+  const box = (tag, attributes, ...children) => make(tag, { id, required, placeholder: initial, spellcheck: 'false', ...attributes }, ...children);
+  const read = (element, parse) => ({ element, read: () => (element.value === '' ? undefined : parse(element.value)) });
+
+  if (operation.inputs[name]) return inputControl(id, operation.inputs[name], required);
+  const values = choices(schema);
+  if (values) {
+    const must = required && initial === undefined;
     const usual = initial === undefined ? 'Default' : `${initial} (default)`;
-    const blank = required && initial === undefined ? '' : usual;
-    const select = make('select', { id, required: required && initial === undefined }, make('option', { value: '' }, blank),
-      ...values.map((value, index) => make('option', { value: String(index) }, String(value))));
-    return { element: select, read: () => (select.value === '' ? undefined : values[Number(select.value)]) };
+    const options = values.map((value, index) => make('option', { value: index }, String(value)));
+    return read(box('select', { required: must }, make('option', { value: '' }, must ? '' : usual), ...options), (index) => values[index]);
   }
-  if (typeOf(schema) === 'boolean') {
-    const box = make('input', { id, type: 'checkbox', checked: initial === true });
-    return { element: box, read: () => (box.checked === (initial ?? false) && !required ? undefined : box.checked) };
+  if (type === 'boolean') {
+    const check = make('input', { id, type: 'checkbox', checked: initial === true });
+    return { element: check, read: () => (check.checked === (initial ?? false) && !required ? undefined : check.checked) };
   }
-  if (['integer', 'number'].includes(typeOf(schema))) {
-    const step = typeOf(schema) === 'integer' ? 1 : 'any';
-    const number = make('input', { id, type: 'number', min: schema.minimum, max: schema.maximum, step, required, placeholder: initial });
-    return { element: number, read: () => (number.value === '' ? undefined : Number(number.value)) };
+  if (type === 'integer' || type === 'number') {
+    const { minimum: min, maximum: max } = schema;
+    return read(box('input', { type: 'number', min, max, step: type === 'integer' ? 1 : 'any' }), Number);
   }
-  const listed = isTextList(schema) || schema.anyOf?.some(isTextList);
-  if (listed) {
-    const area = make('textarea', { id, required, placeholder: 'One a line' });
-    return {
-      element: area,
-      read: () => {
-        const lines = area.value.split('\n').map((line) => line.trim()).filter(Boolean);
-        if (lines.length === 0) return undefined;
-        return lines.length === 1 && !isTextList(schema) ? lines[0] : lines;
-      },
-    };
+  if (isTextList(schema) || schema.anyOf?.some(isTextList)) {
+    return read(box('textarea', { placeholder: 'One a line' }), (text) => {
+      const all = lines(text);
+      return all.length > 1 || isTextList(schema) ? all : all[0];
+    });
   }
-  if (typeOf(schema) === 'string' || schema.anyOf?.some((one) => typeOf(one) === 'string')) {
-    const text = make('input', { id, type: 'text', required, minlength: schema.minLength, maxlength: schema.maxLength, placeholder: initial, spellcheck: 'false' });
-    return { element: text, read: () => given(text.value) };
+  if (type === 'string' || schema.anyOf?.some((one) => typeOf(one) === 'string')) {
+    return read(box('input', { type: 'text', minlength: schema.minLength, maxlength: schema.maxLength }), String);
   }
-  const json = make('textarea', { id, required, placeholder: 'JSON', spellcheck: 'false' });
-  return { element: json, read: () => (json.value.trim() ? JSON.parse(json.value) : undefined) };
+  return read(box('textarea', { placeholder: 'JSON' }), JSON.parse);
 }
 
 // A document: a file of one's own, or where the server finds it.
-function document_(id, input, required) {
-  const file = make('input', { id, type: 'file', multiple: input.list, accept: input.mediaTypes.length ? input.mediaTypes.join() : null });
-  const where = make(input.list ? 'textarea' : 'input', {
-    type: input.list ? null : 'text', spellcheck: 'false', 'aria-label': 'Path or URL',
-    placeholder: input.list ? 'or paths below a root, or URLs, one a line' : 'or a path below a root, or a URL',
-  });
+function inputControl(id, { list, mediaTypes }, required) {
+  const file = make('input', { id, type: 'file', multiple: list, accept: mediaTypes.join() || null });
+  const placeholder = list ? 'or paths below a root, or URLs, one a line' : 'or a path below a root, or a URL';
+  const where = make(list ? 'textarea' : 'input', { spellcheck: 'false', 'aria-label': 'Path or URL', placeholder });
   return {
     element: make('div', { class: 'field' }, file, where),
-    focus: file,
-    missing: () => required && file.files.length === 0 && !where.value.trim(),
     files: () => [...file.files],
     read: () => {
-      const lines = where.value.split('\n').map((line) => line.trim()).filter(Boolean);
-      if (lines.length === 0 || (!input.list && file.files.length)) return undefined;
-      return input.list ? lines : lines[0];
+      const places = lines(where.value);
+      if (required && !places.length && !file.files.length) throw new Error('Choose a file, or say where it is.');
+      if (list) return places.length ? places : undefined;
+      return file.files.length ? undefined : places[0];
     },
   };
 }
@@ -112,9 +103,9 @@ function drawForm() {
     const hint = made.files && !own.$ref ? null : own.description;
     return { name, required, ...made, field: field(name, schema.title ?? name, hint, required, made.element) };
   });
-  const output = make('input', { id: 'option-output', type: 'text', placeholder: '/root/file', spellcheck: 'false' });
-  const call = make('input', { id: 'option-callback', type: 'url' });
-  controls.options = { output: () => output.value, callback: () => call.value };
+  const option = (name, attributes) => make('input', { id: `option-${name}`, spellcheck: 'false', ...attributes });
+  const output = option('output', { placeholder: '/root/file' });
+  const call = option('callback', { type: 'url' });
   $('about').replaceChildren(...words(params.description ?? ''));
   const must = controls.filter((one) => one.required);
   const may = controls.filter((one) => !one.required);
@@ -126,21 +117,24 @@ function drawForm() {
     make('details', { open: must.length === 0 }, make('summary', {}, 'More options'), ...may.map((one) => one.field)));
 }
 
-function openForm() {
+function clearFaults() {
   for (const fault of $('submit').querySelectorAll('.fault')) fault.textContent = '';
+}
+
+function openForm() {
+  clearFaults();
   $('submit').showModal();
 }
 
 // What the form says, as JSON, or as a form if there are files.
 function params() {
   const values = {};
-  for (const one of controls) {
-    if (one.missing?.()) throw new Problem(0, { detail: 'A document is missing.', errors: [{ pointer: `#/${one.name}`, detail: 'Choose a file, or say where it is.' }] });
+  for (const { name, read } of controls) {
     try {
-      const value = one.read();
-      if (value !== undefined) values[one.name] = value;
+      const value = read();
+      if (value !== undefined) values[name] = value;
     } catch (error) {
-      throw new Problem(0, { detail: 'A param is not JSON.', errors: [{ pointer: `#/${one.name}`, detail: error.message }] });
+      throw new Problem(0, { detail: error.message, errors: [{ pointer: `#/${name}`, detail: error.message }] });
     }
   }
   if (!controls.some((one) => one.files?.().length)) return values;
@@ -155,10 +149,10 @@ function params() {
 async function submitForm(event) {
   event.preventDefault();
   const button = event.submitter;
-  for (const fault of $('submit').querySelectorAll('.fault')) fault.textContent = '';
+  clearFaults();
   button.disabled = true;
   try {
-    const options = query({ output: controls.options.output(), callback: controls.options.callback() });
+    const options = query({ output: $('option-output').value, callback: $('option-callback').value });
     const job = await submit(`v1/operations/${$('operation').value}?${options}`, params(), (part) => {
       $('upload').hidden = false;
       $('upload').value = part * 100;

@@ -100,6 +100,8 @@ $('new').addEventListener('click', openForm);
 $('close').addEventListener('click', () => $('submit').close());
 $('operation').addEventListener('change', drawForm);
 $('submit').addEventListener('submit', submitForm);
+// What the browser complains of is seen.
+$('submit').addEventListener('invalid', (event) => event.target.closest('details')?.setAttribute('open', ''), true);
 addEventListener('hashchange', choose);
 addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && location.hash && !$('submit').open) leave();
