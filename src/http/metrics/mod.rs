@@ -6,6 +6,7 @@ mod page;
 mod process;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
@@ -22,6 +23,8 @@ pub(super) use process::begin;
 
 /// What each of our own names begins with.
 const PREFIX: &str = "cloakroom";
+/// How long the disk has to tell how much it holds: Prometheus waits for ten seconds in all.
+const PATIENCE: Duration = Duration::from_secs(3);
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
@@ -36,13 +39,15 @@ impl App {
                           --admin` makes.";
             return Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail));
         }
+        // What the disk does not tell in time is left out; all the rest says how the server is.
+        let figures = self.engine.store().figures();
+        let figures = tokio::time::timeout(PATIENCE, figures).await;
         let page = Page {
             ready: self.ready().is_ok(),
             tally: Arc::clone(self.engine.tally()),
             active: self.engine.active_by_operation(),
             commits: self.engine.store().commits(),
-            // What cannot be had now is left out; all the rest tells how the server is.
-            figures: self.engine.store().figures().await.ok(),
+            figures: figures.ok().and_then(Result::ok),
             answers: self.traffic.answers(),
             accepted: self.traffic.accepted.get(),
             open: self.traffic.open.get(),
