@@ -56,13 +56,13 @@ function take(page, latest) {
 // A job is another than before. One that is older than what is shown will be asked for with the rest.
 function update(job) {
   for (const heard of hearing) heard.set(job.seq, job);
+  detailsOf(job);
   const isNew = !jobs.has(job.id);
   if (isNew && next !== null && job.seq < oldest()) return;
   if (fits(job)) jobs.set(job.id, job);
   else jobs.delete(job.id);
   if (changed.size === 0) requestAnimationFrame(drawChanged);
   changed.add(job.id);
-  detailsOf(job);
 }
 
 function forget(seq) {
