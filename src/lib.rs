@@ -63,6 +63,7 @@ pub mod outbound;
 #[doc(hidden)]
 pub mod plan;
 
+mod descriptors;
 mod engine;
 mod faults;
 mod http;

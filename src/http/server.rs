@@ -99,6 +99,8 @@ async fn accept(
     connections: Arc<Semaphore>,
     graceful: Arc<GracefulShutdown>,
 ) {
+    // What goes on failing is told once.
+    let mut is_told = false;
     loop {
         // At the limit nobody is accepted; the system's own queue holds a few more.
         let permit = Arc::clone(&connections)
@@ -109,12 +111,15 @@ async fn accept(
             Ok(accepted) => accepted,
             Err(error) => {
                 if !is_about_one_connection(&error) {
-                    tracing::warn!(%error, "no connection can be accepted");
+                    if !std::mem::replace(&mut is_told, true) {
+                        tracing::warn!(%error, "no connection can be accepted");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
                 continue;
             }
         };
+        is_told = false;
         app.traffic.accepted.count();
         let open = app.traffic.open.enter();
         let (app, pace) = (Arc::clone(&app), Arc::new(Pace::default()));

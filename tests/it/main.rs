@@ -43,6 +43,7 @@ mod remote;
 mod run;
 mod sidecar;
 mod slow;
+mod starved;
 mod submit;
 mod trees;
 mod upload;

@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
-use crate::harness::Site;
+use serde_json::json;
+
+use crate::harness::{GENEROUS, Server, Site};
 
 /// What is sent behind each request; answered once at most, and never as a part of it.
 const MARKER: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -185,5 +187,78 @@ fn no_odd_framing_smuggles_a_request() {
             "{shown:?}: {said}"
         );
     }
+    server.stop();
+}
+
+/// Sends the pieces, and gives what comes back until the other side hangs up.
+fn exchange(server: &Server, pieces: &[&[u8]]) -> String {
+    let mut stream = TcpStream::connect(server.address()).expect("a connection");
+    stream.set_read_timeout(Some(GENEROUS)).expect("a socket");
+    for piece in pieces {
+        // A server that has seen enough may close before all of it is sent.
+        let _ = stream.write_all(piece);
+    }
+    let mut said = Vec::new();
+    // What nobody read resets the connection, once the answer is there.
+    let _ = stream.read_to_end(&mut said);
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+#[test]
+fn a_body_may_come_in_chunks_of_one_byte() {
+    let site = Site::new();
+    site.write("a", b"a");
+    let server = site.serve();
+    let body = format!("{{\"path\":\"/docs/a\"{}}}", " ".repeat(100_000));
+    let chunk = |c: char| ['1', '\r', '\n', c, '\r', '\n'];
+    let chunks: String = body.chars().flat_map(chunk).collect();
+    let request = post(
+        "Transfer-Encoding: chunked\r\nConnection: close\r\n",
+        &format!("{chunks}0\r\n\r\n"),
+    );
+    let said = exchange(&server, &[request.as_bytes()]);
+    assert!(said.starts_with("HTTP/1.1 202 "), "{said}");
+    server.stop();
+}
+
+#[test]
+fn what_is_too_long_is_refused_before_it_is_sent() {
+    let site = Site::new();
+    site.write("a", b"a");
+    let server = site.serve();
+    let expecting = |length: u64| {
+        let headers = "Expect: 100-continue\r\nConnection: close\r\n";
+        post(&format!("{headers}Content-Length: {length}\r\n"), "")
+    };
+    // Not a byte of the body follows.
+    let said = exchange(&server, &[expecting(2 << 20).as_bytes()]);
+    assert!(said.starts_with("HTTP/1.1 413 "), "{said}");
+    let body = br#"{"path":"/docs/a"}"#;
+    let said = exchange(&server, &[expecting(18).as_bytes(), body]);
+    let (go_on, reply) = said.split_once("\r\n\r\n").expect("two heads");
+    assert_eq!(go_on, "HTTP/1.1 100 Continue");
+    assert!(reply.starts_with("HTTP/1.1 202 "), "{said}");
+    server.stop();
+}
+
+#[test]
+fn a_body_that_ends_before_its_length_makes_no_job() {
+    let site = Site::new();
+    site.write("a", b"a");
+    let server = site.serve();
+    // Whole, as far as JSON goes.
+    let cut = post("Content-Length: 1000\r\n", r#"{"path":"/docs/a"}"#);
+    let mut stream = TcpStream::connect(server.address()).expect("a connection");
+    stream.set_read_timeout(Some(GENEROUS)).expect("a socket");
+    stream.write_all(cut.as_bytes()).expect("it is sent");
+    stream.shutdown(Shutdown::Write).expect("it is open");
+    let mut said = String::new();
+    stream.read_to_string(&mut said).expect("an end");
+    assert!(
+        said.is_empty() || said.starts_with("HTTP/1.1 400 "),
+        "{said}"
+    );
+    let jobs = server.client().get("/v1/jobs", 200).json();
+    assert_eq!(jobs["jobs"], json!([]));
     server.stop();
 }

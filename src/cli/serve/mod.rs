@@ -12,6 +12,7 @@ use super::signals::Signals;
 use super::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
 use crate::cloakroom::{Cloakroom, StartError};
 use crate::config::Config;
+use crate::descriptors;
 use crate::memory;
 use crate::operations::command;
 use crate::tokens::{self, Tokens};
@@ -48,7 +49,10 @@ impl Serve {
         let (announce, only_check) = (flags.announce, self.check_config);
         let (token_per_run, exit_with_parent) = (flags.token_per_run, flags.exit_with_parent);
         let usage = |message| Failure::new(EXIT_USAGE, message);
-        let config = self.settings();
+        let mut config = self.settings();
+        if !only_check {
+            config.limits.connections = descriptors::take(config.limits.connections);
+        }
         let (data, drain_timeout) = (config.data.clone(), config.drain_timeout);
         let tokens = tokens(&config, token_per_run)?;
         let token = tokens.run_token().map(str::to_owned);

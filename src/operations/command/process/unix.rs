@@ -12,6 +12,7 @@ use rustix::io::{Errno, FdFlags};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use super::{Event, system};
+use crate::descriptors;
 
 /// The descriptor that a command may say its progress on.
 const PROGRESS: i32 = 3;
@@ -24,6 +25,7 @@ pub(super) fn prepare(command: &mut Command, progress: PipeWriter) {
     let set_up = move || {
         system::end_with(server)?;
         set_progress(&progress)?;
+        descriptors::give_back()?;
         system::close_others();
         Ok(())
     };
