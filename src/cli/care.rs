@@ -61,7 +61,9 @@ impl Backup {
     pub(super) fn run(self) -> Result<(), Failure> {
         store::backup(&self.data.data, &self.file).map_err(|error| {
             let code = match &error {
-                store::OpenError::Foreign { .. } | store::OpenError::Newer { .. } => EXIT_DATA,
+                store::OpenError::Foreign { .. }
+                | store::OpenError::ForeignWal { .. }
+                | store::OpenError::Newer { .. } => EXIT_DATA,
                 store::OpenError::Io { path, .. } if *path != self.file => EXIT_DATA,
                 _ => EXIT_FAILED,
             };

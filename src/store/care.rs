@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::blobs::chunk_id;
 use super::rows;
 use super::schema::{DATABASE_FILE, plain_connection, reading_connection, recognise, sync_dir};
-use super::{Error, OpenError};
+use super::{Error, OpenError, wal};
 use crate::job::{BlobId, Job, Seq};
 
 /// What a check came to.
@@ -223,5 +223,6 @@ fn find(data: &Path) -> Result<PathBuf, OpenError> {
     };
     let mut file = File::open(&path).map_err(io_error)?;
     recognise(&path, &mut file)?;
+    wal::recognise(&path)?;
     Ok(path)
 }

@@ -1,9 +1,11 @@
-//! What can go wrong with the store, and what SQLite means by what it says.
+//! What can go wrong with the store, from its start on, and what SQLite means by what it says.
 
 use std::io;
+use std::path::PathBuf;
 
 use rusqlite::{ErrorCode, ffi};
 
+use super::schema::{DATABASE_FILE, USER_VERSION};
 use crate::job::IllegalEvent;
 
 /// Why the store did not do what it was asked.
@@ -91,6 +93,82 @@ impl From<rusqlite::Error> for Error {
                 | ErrorCode::OutOfMemory,
             ) => Self::Fatal(error.to_string()),
             _ => Self::Database(error.to_string()),
+        }
+    }
+}
+
+/// Why the data cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another server has it.
+    #[error("{} is in use by {}", path.display(), match holder { Some(pid) => format!("process {pid}"), None => "another process".into() })]
+    InUse {
+        /// What is locked.
+        path: PathBuf,
+        /// By whom, where that is known.
+        holder: Option<u32>,
+    },
+    /// The file is something else.
+    #[error("{} is not a Cloakroom database ({what}); it was left untouched", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What gave it away.
+        what: &'static str,
+    },
+    /// There was a database, and it is gone.
+    #[error("{} is missing, and a part of it is in {}: put it back, or remove that too to begin anew", path.display(), wal.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// What is left of it.
+        wal: PathBuf,
+    },
+    /// What is beside the database was written for another.
+    #[error("{} belongs to another database than {}; both were left untouched", wal.display(), path.display())]
+    ForeignWal {
+        /// The file.
+        path: PathBuf,
+        /// The other one's.
+        wal: PathBuf,
+    },
+    /// The file was written by a later release.
+    #[error("{} has schema version {version}, this server knows {USER_VERSION}: use the release that wrote it", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
+    /// The operating system says no.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// What was asked for.
+        path: PathBuf,
+        /// The answer.
+        source: io::Error,
+    },
+    /// SQLite says no.
+    #[error("{}: {source}", path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// The answer.
+        source: rusqlite::Error,
+    },
+    /// The binary was linked with an SQLite that is too old.
+    #[error("SQLite {0} is too old, 3.51.3 is needed")]
+    SqliteTooOld(&'static str),
+    /// A connection or a thread of the store could not be made.
+    #[error("cannot start the store: {0}")]
+    Start(String),
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(source: rusqlite::Error) -> Self {
+        Self::Sqlite {
+            path: DATABASE_FILE.into(),
+            source,
         }
     }
 }

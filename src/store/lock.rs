@@ -9,7 +9,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use super::schema::{DATABASE_FILE, OpenError};
+use super::OpenError;
+use super::schema::DATABASE_FILE;
 
 const LOCK_FILE: &str = "lock";
 

@@ -44,11 +44,11 @@ pub(crate) use care::{backup, check};
 pub(crate) use clock::{IdleClock, TICK};
 use disk::Disk;
 pub(crate) use error::Error;
+pub use error::OpenError;
 pub(crate) use figures::{Commits, Figures};
 use inbox::{Asker, Command, Inbox, NewParams};
 pub(crate) use lock::own_files;
 use presence::Presence;
-pub use schema::OpenError;
 pub(crate) use schema::create_private_dir;
 pub(crate) use types::{
     Attempt, Committed, Due, Filter, Found, Key, Limits, NewJob, Observer, Options, Owner, Sweep,

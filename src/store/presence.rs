@@ -7,8 +7,9 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::OpenError;
 use super::lock::Locks;
-use super::schema::{DATABASE_FILE, OpenError};
+use super::schema::DATABASE_FILE;
 use crate::faults;
 
 /// The files of one open database.

@@ -9,6 +9,7 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::lock::Locks;
+use super::{OpenError, wal};
 use crate::faults;
 use crate::job::IdleMs;
 
@@ -18,7 +19,7 @@ pub(crate) const DATABASE_FILE: &str = "cloakroom.db";
 /// "Clok": the file is ours.
 const APPLICATION_ID: u32 = 0x436c_6f6b;
 /// The schema that this server writes.
-const USER_VERSION: u32 = 1;
+pub(super) const USER_VERSION: u32 = 1;
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// Older SQLite can corrupt a WAL database that several connections reset at once.
@@ -26,74 +27,6 @@ const SQLITE_AT_LEAST: i32 = 3_051_003;
 
 /// How long a statement waits for somebody else's lock on the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Why the data cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another server has it.
-    #[error("{} is in use by {}", path.display(), match holder { Some(pid) => format!("process {pid}"), None => "another process".into() })]
-    InUse {
-        /// What is locked.
-        path: PathBuf,
-        /// By whom, where that is known.
-        holder: Option<u32>,
-    },
-    /// The file is something else.
-    #[error("{} is not a Cloakroom database ({what}); it was left untouched", path.display())]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-        /// What gave it away.
-        what: &'static str,
-    },
-    /// There was a database, and it is gone.
-    #[error("{} is missing, and a part of it is in {}: put it back, or remove that too to begin anew", path.display(), wal.display())]
-    Missing {
-        /// The file.
-        path: PathBuf,
-        /// What is left of it.
-        wal: PathBuf,
-    },
-    /// The file was written by a later release.
-    #[error("{} has schema version {version}, this server knows {USER_VERSION}: use the release that wrote it", path.display())]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        version: u32,
-    },
-    /// The operating system says no.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// What was asked for.
-        path: PathBuf,
-        /// The answer.
-        source: io::Error,
-    },
-    /// SQLite says no.
-    #[error("{}: {source}", path.display())]
-    Sqlite {
-        /// The file.
-        path: PathBuf,
-        /// The answer.
-        source: rusqlite::Error,
-    },
-    /// The binary was linked with an SQLite that is too old.
-    #[error("SQLite {0} is too old, 3.51.3 is needed")]
-    SqliteTooOld(&'static str),
-    /// A connection or a thread of the store could not be made.
-    #[error("cannot start the store: {0}")]
-    Start(String),
-}
-
-impl From<rusqlite::Error> for OpenError {
-    fn from(source: rusqlite::Error) -> Self {
-        Self::Sqlite {
-            path: DATABASE_FILE.into(),
-            source,
-        }
-    }
-}
 
 /// The file, open for writing by nobody but us.
 pub(super) struct Opened {
@@ -135,8 +68,10 @@ pub(super) fn open(data: &Path) -> Result<Opened, OpenError> {
         .map_err(io_error(&path))?;
     recognise(&path, &mut file)?;
     locks.add_database(&path, file)?;
+    let recognised = wal::recognise(&path)?;
 
     let connection = plain_connection(&path)?;
+    drop(recognised);
     let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version > USER_VERSION {
         return Err(OpenError::Newer { path, version });

@@ -4,13 +4,18 @@
 //! and writes nothing meanwhile, so that the log begins anew.
 
 use std::cell::Cell;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+use url::Url;
 
+use super::OpenError;
 use super::disk::Disk;
+use super::schema::meta;
 
 /// The length of a page.
 pub(super) const PAGE_BYTES: u64 = 4096;
@@ -81,6 +86,49 @@ impl Wal {
             let _ = self.call.try_send(());
         }
     }
+}
+
+/// Finds out whether the WAL beside a database is its own: SQLite makes any that is whole a part of the database. Changes
+/// neither. Nobody in this process may have the database open by SQLite. What it gives spares the next connection reading
+/// the WAL once more, if it is kept until then.
+///
+/// # Errors
+/// It is another one's, or cannot be read together with the database.
+pub(super) fn recognise(database: &Path) -> Result<Option<Connection>, OpenError> {
+    let mut wal = database.as_os_str().to_owned();
+    wal.push("-wal");
+    let wal = Path::new(&wal);
+    if !std::fs::metadata(wal).is_ok_and(|found| found.len() > 0) {
+        return Ok(None);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let alone = immutable(database).map(|url| Connection::open_with_flags(url, flags));
+    let Some(Ok(alone)) = alone else {
+        return Ok(None);
+    };
+    // Made with the database and never changed. A power cut may have torn the page, which the WAL then mends.
+    let Ok(own) = meta::<Vec<u8>>(&alone, "monitor_key") else {
+        return Ok(None);
+    };
+    drop(alone);
+    let together = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // Else its end would copy the one into the other.
+    together.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    if meta::<Vec<u8>>(&together, "monitor_key")? == own {
+        Ok(Some(together))
+    } else {
+        Err(OpenError::ForeignWal {
+            path: database.to_owned(),
+            wal: wal.to_owned(),
+        })
+    }
+}
+
+/// The address of a database as it is without its WAL, and without locks.
+fn immutable(database: &Path) -> Option<String> {
+    let mut url = Url::from_file_path(std::path::absolute(database).ok()?).ok()?;
+    url.set_query(Some("immutable=1"));
+    Some(url.into())
 }
 
 /// Copies the WAL into the database. `passive` waits for nobody and holds up nobody, `full` waits for readers, `truncate`

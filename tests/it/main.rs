@@ -47,6 +47,7 @@ mod starved;
 mod submit;
 mod trees;
 mod upload;
+mod wal;
 mod watch;
 mod xml;
 mod zip;

@@ -1,0 +1,113 @@
+//! A database whose WAL is not what it was when the server died.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use cloakroom::Cloakroom;
+use cloakroom::job::JobId;
+
+use crate::harness::Site;
+
+/// What a server leaves that is killed: the database, its WAL, and the jobs that it has acknowledged, in order.
+struct Dead {
+    database: Vec<u8>,
+    wal: Vec<u8>,
+    jobs: Vec<JobId>,
+}
+
+fn dead(jobs: usize) -> Dead {
+    let site = Site::new();
+    site.write("a", b"a");
+    let server = site.serve();
+    let client = server.client();
+    let jobs = (0..jobs).map(|_| {
+        let id = client.zip("/docs/a");
+        client.ended(&id);
+        id.parse().expect("an id")
+    });
+    let jobs = jobs.collect();
+    server.kill();
+    let read = |name| fs::read(site.data().join(name)).expect("a file");
+    Dead {
+        database: read("cloakroom.db"),
+        wal: read("cloakroom.db-wal"),
+        jobs,
+    }
+}
+
+/// Puts both into a data folder of their own.
+fn lay_out(site: &Site, database: &[u8], wal: &[u8]) {
+    let data = site.data();
+    fs::create_dir_all(&data).expect("a folder");
+    fs::write(data.join("cloakroom.db"), database).expect("a file");
+    fs::write(data.join("cloakroom.db-wal"), wal).expect("a file");
+}
+
+/// How many of the jobs are there, from the first on; none after one that is missing.
+fn kept(data: &Path, jobs: &[JobId]) -> usize {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let found = runtime.block_on(async {
+        let cloakroom = Cloakroom::builder().data(data).start().await;
+        let cloakroom = cloakroom.expect("it starts");
+        let mut found = Vec::new();
+        for id in jobs {
+            found.push(cloakroom.job(*id).await.is_ok());
+        }
+        cloakroom.shutdown(Duration::ZERO).await;
+        found
+    });
+    runtime.shutdown_background();
+    let kept = found.iter().take_while(|is_there| **is_there).count();
+    assert!(found[kept..].iter().all(|is_there| !is_there), "{found:?}");
+    kept
+}
+
+#[test]
+fn of_a_wal_that_was_cut_all_is_kept_up_to_the_cut() {
+    let dead = dead(10);
+    let length = dead.wal.len();
+    let mut cuts = vec![0, 1, 31, 32, 33, 4096, length - 4097, length - 1, length];
+    cuts.extend((1..10).map(|tenth| length * tenth / 10 / 4096 * 4096));
+    cuts.extend((1..10).map(|tenth| (length * tenth / 10) | 1));
+    cuts.sort_unstable();
+    let mut most = 0;
+    for cut in cuts {
+        let site = Site::new();
+        lay_out(&site, &dead.database, &dead.wal[..cut]);
+        let kept = kept(&site.data(), &dead.jobs);
+        assert!(kept >= most, "{cut} of {length}: {kept} jobs");
+        most = kept;
+        site.check_tables();
+    }
+    assert_eq!(most, dead.jobs.len(), "the whole has all");
+}
+
+#[test]
+fn another_databases_wal_is_refused_and_both_are_left_as_they_are() {
+    let (own, other) = (dead(1), dead(2));
+    let site = Site::new();
+    lay_out(&site, &own.database, &other.wal);
+    let data = site.data();
+    let backup = site.path().join("backup");
+    let backup = backup.to_str().expect("text");
+    for arguments in [
+        &["serve", "--listen", "127.0.0.1:0"][..],
+        &["check"],
+        &["backup", backup],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
+        let output = command.args(arguments).arg("--data").arg(&data).output();
+        let output = output.expect("it ends");
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {words}");
+        assert!(words.contains("belongs to another database"), "{words}");
+    }
+    let read = |name| fs::read(data.join(name)).expect("a file");
+    assert!(read("cloakroom.db") == own.database);
+    assert!(read("cloakroom.db-wal") == other.wal);
+    // With its own it is whole again.
+    lay_out(&site, &own.database, &own.wal);
+    assert_eq!(kept(&data, &own.jobs), 1);
+}
