@@ -84,10 +84,12 @@ create table blob (
 
 create index blob_loose on blob (id) where owner is null;
 
--- A blob's bytes in order: id = blob << 20 | number, 256 KiB each but the last.
+-- A blob's bytes in order: id = blob << 20 | number, 256 KiB each but the last. What a disk has changed is found out when it
+-- is read: crc is the CRC-32 of the id, as eight bytes with the lowest first, and the data.
 create table blob_chunk (
     id   integer primary key,
-    data blob not null
+    crc  integer not null constraint crc_has_32_bits check (crc between 0 and 4294967295),
+    data blob    not null
 ) strict;
 
 -- Numbers for files and folders below roots, for clients that cannot name them by path. Given once, never taken away.

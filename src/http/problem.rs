@@ -259,6 +259,10 @@ impl From<store::Error> for Problem {
                 );
                 Self::new(StatusCode::CONFLICT, "already_ended", detail)
             }
+            Error::Damaged => unavailable(
+                "store_failed",
+                "The server's disk has damaged what was stored.",
+            ),
             Error::Superseded | Error::Stopped | Error::Database(_) | Error::Fatal(_) => {
                 tracing::error!(%error, "a request could not be served");
                 unavailable(

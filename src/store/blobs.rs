@@ -29,6 +29,7 @@ pub(crate) struct WholeBlob {
     /// The digest of all of it.
     pub sha256: [u8; 32],
     tail_number: u32,
+    tail_crc: u32,
     tail: Bytes,
 }
 
@@ -134,6 +135,7 @@ impl BlobWriter {
             size: self.size,
             sha256: self.sha256(),
             tail_number: self.number,
+            tail_crc: checksum(chunk_id(self.blob, self.number), &self.buffer),
             tail: self.buffer.split().freeze(),
         }
     }
@@ -160,6 +162,7 @@ impl BlobWriter {
         self.inbox.push_chunk(Chunk {
             blob: self.blob,
             number: self.number,
+            crc: checksum(chunk_id(self.blob, self.number), &data),
             data,
             asker: self.asker,
             reply,
@@ -207,15 +210,27 @@ impl BlobReader {
     /// The chunk with this number from 0, or none past the end or once the blob is gone. Blocks on the disk.
     ///
     /// # Errors
-    /// What the disk says.
+    /// What the disk says, and [`Error::Damaged`] where it gives back something else than it was given.
     pub(crate) fn chunk(&self, number: u32) -> Result<Option<Bytes>, Error> {
         let connection = self.pool.get().map_err(|_| Error::Busy)?;
         let mut statement =
-            connection.prepare_cached("select data from blob_chunk where id = ?")?;
-        let data: Option<Vec<u8>> = statement
-            .query_row([chunk_id(self.blob, number)], |row| row.get(0))
+            connection.prepare_cached("select crc, data from blob_chunk where id = ?")?;
+        let id = chunk_id(self.blob, number);
+        let found: Option<(u32, Vec<u8>)> = statement
+            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        Ok(data.map(Bytes::from))
+        let Some((crc, data)) = found else {
+            return Ok(None);
+        };
+        if checksum(id, &data) != crc {
+            tracing::error!(
+                blob = self.blob.0,
+                number,
+                "the disk has changed what was stored: `cloakroom check` says whose it is"
+            );
+            return Err(Error::Damaged);
+        }
+        Ok(Some(Bytes::from(data)))
     }
 
     /// All of it; for what is known to be small.
@@ -237,6 +252,14 @@ pub(super) fn chunk_id(blob: BlobId, number: u32) -> i64 {
     blob.0 << NUMBER_BITS | i64::from(number)
 }
 
+/// What a chunk is known by when it is read: its bytes, in their place.
+fn checksum(id: i64, data: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&id.to_le_bytes());
+    crc.update(data);
+    crc.finalize()
+}
+
 /// Stores a chunk of a blob that belongs to nobody yet. A crash just after this leaves a loose blob, which the
 /// next start removes.
 pub(super) fn insert_chunk(connection: &Connection, chunk: &Chunk) -> Result<(), Error> {
@@ -245,7 +268,8 @@ pub(super) fn insert_chunk(connection: &Connection, chunk: &Chunk) -> Result<(),
             .prepare_cached("insert into blob (id) values (?)")?
             .execute([chunk.blob.0])?;
     }
-    insert_data(connection, chunk.blob, chunk.number, &chunk.data)
+    let id = chunk_id(chunk.blob, chunk.number);
+    insert_data(connection, id, chunk.crc, &chunk.data)
 }
 
 /// Stores a blob's last bytes and gives it to `owner`.
@@ -255,7 +279,8 @@ pub(super) fn insert_tail(
     owner: Seq,
 ) -> Result<(), Error> {
     if !whole.tail.is_empty() {
-        insert_data(connection, whole.blob, whole.tail_number, &whole.tail)?;
+        let id = chunk_id(whole.blob, whole.tail_number);
+        insert_data(connection, id, whole.tail_crc, &whole.tail)?;
     }
     connection
         .prepare_cached(
@@ -279,7 +304,8 @@ pub(super) fn insert_small(
     bytes: &[u8],
 ) -> Result<(), Error> {
     for (number, data) in (0..).zip(bytes.chunks(CHUNK_BYTES)) {
-        insert_data(connection, blob, number, data)?;
+        let id = chunk_id(blob, number);
+        insert_data(connection, id, checksum(id, data), data)?;
     }
     connection
         .prepare_cached("insert into blob (id, owner, size) values (?, ?, ?)")?
@@ -287,15 +313,10 @@ pub(super) fn insert_small(
     Ok(())
 }
 
-fn insert_data(
-    connection: &Connection,
-    blob: BlobId,
-    number: u32,
-    data: &[u8],
-) -> Result<(), Error> {
+fn insert_data(connection: &Connection, id: i64, crc: u32, data: &[u8]) -> Result<(), Error> {
     connection
-        .prepare_cached("insert into blob_chunk (id, data) values (?, ?)")?
-        .execute(params![chunk_id(blob, number), data])?;
+        .prepare_cached("insert into blob_chunk (id, crc, data) values (?, ?, ?)")?
+        .execute(params![id, crc, data])?;
     Ok(())
 }
 

@@ -41,6 +41,9 @@ pub enum Error {
     /// The file system does not let us write.
     #[error("the data folder is read-only")]
     ReadOnly,
+    /// The disk gives back something else than it was given.
+    #[error("what was stored is damaged")]
+    Damaged,
     /// Anything else that SQLite says, about one statement.
     #[error("{0}")]
     Database(String),

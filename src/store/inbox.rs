@@ -101,6 +101,8 @@ pub(super) enum NewParams {
 pub(super) struct Chunk {
     pub(super) blob: BlobId,
     pub(super) number: u32,
+    /// The checksum of `data` in this place.
+    pub(super) crc: u32,
     pub(super) data: Bytes,
     pub(super) asker: Asker,
     pub(super) reply: Reply<()>,

@@ -13,6 +13,7 @@ mod config;
 mod copy;
 mod crash;
 mod crowd;
+mod damage;
 mod dashboard;
 mod dialects;
 mod disk;
