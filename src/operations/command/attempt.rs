@@ -100,13 +100,16 @@ impl<'a> Attempt<'a> {
         let mut find = |line: std::borrow::Cow<'_, str>| news |= latch.find(&line, &plan.progress);
         match stream {
             Stream::Stdout if let Some(result) = &mut self.result => {
+                // A result of lines may tell of its progress, too.
+                if !plan.progress.is_empty() {
+                    self.stdout.push(bytes, &mut find);
+                }
                 // What stops is listened to, but not kept.
                 if self.stopping.is_none()
                     && let Err(error) = result.write_all(bytes)
                 {
                     self.stop(error.into(), process);
                 }
-                return;
             }
             Stream::Stdout => {
                 self.context.log().write(bytes);
@@ -151,8 +154,8 @@ impl<'a> Attempt<'a> {
 }
 
 fn failure(status: ExitStatus, stderr: &str) -> Failure {
-    // `exit status: 1`, or `signal: 9 (SIGKILL)`.
-    let words = status.to_string();
+    // Of `exit status: 1`, or `signal: 9 (SIGKILL)`.
+    let words = status.to_string().replacen(": ", " ", 1);
     #[cfg(unix)]
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);
     #[cfg(not(unix))]

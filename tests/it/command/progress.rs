@@ -63,6 +63,22 @@ fn expressions_find_progress_on_both_streams_and_groups_latch() {
 }
 
 #[test]
+fn a_result_of_lines_tells_of_its_progress() {
+    let site = Site::new();
+    let script = script(&site, &["echo 'row 30 of 100'"]).replace(" >\"$1\"", "");
+    let server = site.serve_configured(&format!(
+        "[operations.c]\ncommand = ['sh', '-c', '''{script}''']\nprogress = ['row (?<current>\\d+) of (?<total>\\d+)']\n"
+    ));
+    let client = server.client();
+    let id = submit(client, &json!({}));
+    shown(client, &id, |job| job["percentComplete"] == 30.0);
+    go_on(&site, 0);
+    let job = client.ended(&id);
+    assert_eq!(super::result(client, &job), "row 30 of 100\nok\n");
+    server.stop();
+}
+
+#[test]
 fn lines_of_json_on_descriptor_3_are_progress() {
     let site = Site::new();
     let script = script(
