@@ -1,6 +1,6 @@
 //! One method at one address, as the description has it.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{parameter, replies};
 

@@ -1,7 +1,7 @@
 //! What several routes share: schemas, problems, parameters, headers.
 
 use http::StatusCode;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::schema;
 use crate::http::problem::CODES;

@@ -1,6 +1,6 @@
 //! The addresses of the operator's own, in the operator's words.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::super::dialects::custom::{Published, Routes};
 use super::{json_reply, parameter, replies, reply, results, submit};
@@ -91,8 +91,8 @@ fn status(route: &Published) -> Value {
         }
     }
     let mut members = json!({
-        &words.status: { "enum": distinct },
-        &words.result: { "type": "string", "format": "uri-reference" },
+        (&words.status): { "enum": distinct },
+        (&words.result): { "type": "string", "format": "uri-reference" },
     });
     let mut required = vec![&words.status];
     if let Some(name) = &words.error {

@@ -1,6 +1,6 @@
 //! The addresses of DeltaXML's clients.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{reply, schema};
 use crate::config::{Dialect, Dialects};

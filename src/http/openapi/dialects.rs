@@ -1,6 +1,6 @@
 //! The addresses of other systems' clients, as far as they are served.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{component, deltaxml, json_reply, replies, reply, schema};
 use crate::config::{Dialect, Dialects};

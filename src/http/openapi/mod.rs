@@ -4,6 +4,9 @@
 //! decides nothing. A new route gets its entry in [`routes`]; a new submission option, in [`submit`]; what several
 //! of them share is in [`components`].
 
+#[macro_use]
+mod json;
+
 mod call;
 mod components;
 mod custom;
@@ -14,7 +17,7 @@ mod routes;
 mod server;
 mod submit;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::dialects::custom::Routes;
 use crate::config::Dialects;

@@ -1,6 +1,6 @@
 //! Results, wherever they are handed out: whole, in part, under conditions.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::call::{Call, below};
 use super::reply;

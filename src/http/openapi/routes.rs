@@ -1,6 +1,6 @@
 //! The routes that are the same whatever the operations are.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::call::{Call, alone, below};
 use super::results::{download, result_call};

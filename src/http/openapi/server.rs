@@ -1,6 +1,6 @@
 //! The routes that are about the server itself.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::call::{Call, alone};
 use super::{json_reply, reply};

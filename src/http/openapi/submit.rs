@@ -1,6 +1,6 @@
 //! The path of one operation: what it is, and how a job of it is submitted in every form that a body may have.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{json_reply, parameter, replies, reply, results, schema};
 use crate::operations::{Description, Input};
@@ -190,7 +190,7 @@ fn result(operation: &Description) -> Value {
     let always = ["ETag", "Vary", "Preference-Applied"];
     let sometimes = [&results::RESULT[..], &["Content-Location"]].concat();
     let mut reply = reply(description, &always, &sometimes);
-    reply["content"] = json!({ &operation.output: {} });
+    reply["content"] = json!({ (&operation.output): {} });
     if operation.output != "application/json" {
         reply["content"]["application/json"] = json!({ "schema": schema("Job") });
     }
