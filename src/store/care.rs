@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-use super::blobs::chunk_id;
+use super::chunks::chunk_id;
 use super::rows;
 use super::schema::{DATABASE_FILE, plain_connection, reading_connection, recognise, sync_dir};
 use super::{Error, OpenError, wal};

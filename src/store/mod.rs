@@ -7,6 +7,7 @@
 
 mod blobs;
 mod care;
+mod chunks;
 mod claims;
 mod clock;
 mod disk;

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::inbox::Chunk;
 use super::numbers::Range;
-use super::{Error, WholeBlob, blobs};
+use super::{Error, WholeBlob, chunks};
 use crate::job::{BlobId, Seq};
 
 /// Chunks of a blob that are freed together with its job.
@@ -49,7 +49,7 @@ impl Ownership {
         chunk: &Chunk,
     ) -> Result<(), Error> {
         self.numbers.reserve(connection, chunk.blob.0)?;
-        blobs::insert_chunk(connection, chunk)
+        chunks::insert_chunk(connection, chunk)
     }
 
     /// Stores a blob that is short, as the job's.
@@ -61,7 +61,7 @@ impl Ownership {
         bytes: &[u8],
     ) -> Result<(), Error> {
         self.numbers.reserve(connection, blob.0)?;
-        blobs::insert_small(connection, blob, owner, bytes)
+        chunks::insert_small(connection, blob, owner, bytes)
     }
 
     /// Stores the last bytes of a blob, and makes it the job's.
@@ -72,7 +72,7 @@ impl Ownership {
         owner: Seq,
     ) -> Result<(), Error> {
         self.numbers.reserve(connection, whole.blob.0)?;
-        blobs::insert_tail(connection, whole, owner)
+        chunks::insert_tail(connection, whole, owner)
     }
 
     /// Takes a blob from a job, unless it is another's by now.
@@ -82,7 +82,7 @@ impl Ownership {
         blob: BlobId,
         owner: Seq,
     ) -> Result<(), Error> {
-        if blobs::disown(connection, blob, owner)? {
+        if chunks::disown(connection, blob, owner)? {
             self.loose.push(blob);
         }
         Ok(())
@@ -95,8 +95,8 @@ impl Ownership {
         blob: BlobId,
         owner: Seq,
     ) -> Result<(), Error> {
-        if blobs::disown(connection, blob, owner)?
-            && !blobs::free(connection, blob, FREED_AT_ONCE)?.1
+        if chunks::disown(connection, blob, owner)?
+            && !chunks::free(connection, blob, FREED_AT_ONCE)?.1
         {
             self.loose.push(blob);
         }

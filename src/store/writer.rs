@@ -21,7 +21,7 @@ use super::jobs::Jobs;
 use super::presence::Presence;
 use super::wal::{PAGE_BYTES, Wal};
 use super::work::Work;
-use super::{Commits, Error, Observer, OpenError, blobs, items, wal};
+use super::{Commits, Error, Observer, OpenError, chunks, items, wal};
 use crate::faults;
 use crate::job::BlobId;
 
@@ -79,7 +79,7 @@ impl Writer {
         observer: Arc<dyn Observer>,
         around: Around,
     ) -> Result<Self, Error> {
-        let garbage = blobs::select_loose(&connection)?.into();
+        let garbage = chunks::select_loose(&connection)?.into();
         let (answers, mut due) = mpsc::unbounded_channel::<Work>();
         tokio::spawn(async move {
             while let Some(work) = due.recv().await {
@@ -297,7 +297,7 @@ impl Writer {
         self.jobs.claim_ready(connection)?;
         let mut freed = Freed::default();
         for blob in self.garbage.iter().take(FREED_BLOBS) {
-            let (chunks, is_gone) = blobs::free(connection, *blob, FREED_CHUNKS - freed.chunks)?;
+            let (chunks, is_gone) = chunks::free(connection, *blob, FREED_CHUNKS - freed.chunks)?;
             freed.chunks += chunks;
             if !is_gone {
                 break;

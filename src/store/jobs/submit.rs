@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::super::inbox::NewParams;
-use super::super::{Committed, Error, NewJob, blobs, keys, rows};
+use super::super::{Committed, Error, NewJob, chunks, keys, rows};
 use super::Jobs;
 use crate::job::{
     self, Change, Event, Job, JobId, Now, Params, Progress, SEQ_MAX, Seq, State, Version,
@@ -45,7 +45,7 @@ impl Jobs {
         rows::insert(connection, &job)?;
         if new.again.is_some() {
             for blob in &*job.uploads {
-                blobs::hand_over(connection, *blob, seq)?;
+                chunks::hand_over(connection, *blob, seq)?;
             }
         }
         for whole in &new.uploads {
