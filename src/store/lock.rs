@@ -25,7 +25,9 @@ pub(crate) fn own_files(data: &Path) -> Vec<PathBuf> {
 /// Held for as long as the server lives.
 #[derive(Debug)]
 pub(super) struct Locks {
-    _lock_file: File,
+    lock_file: File,
+    /// Whoever had them before did not give them back.
+    left_behind: bool,
     database: Option<File>,
 }
 
@@ -56,6 +58,8 @@ impl Locks {
             }
             Err(TryLockError::Error(source)) => return Err(OpenError::Io { path, source }),
         }
+        // Emptied by whoever stops in order.
+        let left_behind = file.metadata().is_ok_and(|found| found.len() > 0);
         let write_pid = |file: &mut File| {
             file.set_len(0)?;
             file.rewind()?;
@@ -63,7 +67,8 @@ impl Locks {
         };
         write_pid(&mut file).map_err(|source| OpenError::Io { path, source })?;
         Ok(Self {
-            _lock_file: file,
+            lock_file: file,
+            left_behind,
             database: None,
         })
     }
@@ -96,5 +101,16 @@ impl Locks {
     /// The database's own file.
     pub(super) fn database(&self) -> Option<&File> {
         self.database.as_ref()
+    }
+
+    /// Whether the last one to hold them died.
+    pub(super) fn were_left_behind(&self) -> bool {
+        self.left_behind
+    }
+
+    /// Says that this one did not, once the database is closed.
+    pub(super) fn give_back(self) {
+        // At worst the next one believes that we died.
+        let _ = self.lock_file.set_len(0);
     }
 }

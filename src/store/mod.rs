@@ -334,7 +334,9 @@ impl Store {
             let _ = thread.join();
         }
         // From here on another server may have the data.
-        self.locks.lock().take();
+        if let Some(locks) = self.locks.lock().take() {
+            locks.give_back();
+        }
     }
 
     /// Hands a command in at once; the future is only its answer.

@@ -52,14 +52,18 @@ pub(super) fn open(data: &Path) -> Result<Opened, OpenError> {
     create_private_dir(data).map_err(io_error(data))?;
     let mut locks = Locks::take(data)?;
     let path = data.join(DATABASE_FILE);
+    let wal = data.join(format!("{DATABASE_FILE}-wal"));
+    let has_wal = wal.try_exists().map_err(io_error(&wal))?;
     if !path.try_exists().map_err(io_error(&path))? {
-        // A stop in order leaves no WAL. One that is left belongs to a database that somebody took away, and SQLite would
-        // make it a part of the new one.
-        let wal = data.join(format!("{DATABASE_FILE}-wal"));
-        if wal.try_exists().map_err(io_error(&wal))? {
+        // A stop in order leaves nothing in the WAL. What is left belongs to a database that somebody took away, and SQLite
+        // would make it a part of the new one.
+        let is_empty = fs::metadata(&wal).is_ok_and(|found| found.len() == 0);
+        if has_wal && (locks.were_left_behind() || !is_empty) {
             return Err(OpenError::Missing { path, wal });
         }
         create(data, &path)?;
+    } else if locks.were_left_behind() && !has_wal {
+        tracing::warn!(wal = %wal.display(), "the last server died, and its log is gone: what it acknowledged last may be lost");
     }
     let mut file = File::options()
         .read(true)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, GENEROUS, Mount, Server, Site, skipped};
+use crate::harness::{Client, GENEROUS, Mount, Server, Site, skipped, wait_for};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
@@ -163,6 +163,47 @@ fn after_a_sync_that_failed_nothing_is_acknowledged_and_nothing_is_lost() {
         }
         server.stop();
     }
+}
+
+#[test]
+fn a_disk_without_room_for_a_moment_refuses_and_recovers() {
+    if Command::new("strace").arg("-V").output().is_err() {
+        return skipped("there is no strace");
+    }
+    let site = Site::new();
+    site.write("a", b"a");
+    site.serve().stop();
+    let log = site.path().join("strace");
+    let log = log.to_str().expect("text");
+    let (trace, inject) = ("trace=pwrite64", "inject=pwrite64:error=ENOSPC:when=40..60");
+    let strace = ["-D", "-f", "-o", log, "-e", trace, "-e", inject];
+    let mut command = behind(&site, "strace", &strace);
+    command.env("CLOAKROOM_LOG", "off");
+    let server = site.serve_with(command);
+    let client = server.client();
+    let body = json!({ "path": "/docs/a" }).to_string();
+    let mut accepted = Vec::new();
+    let mut before: Option<usize> = None;
+    // What refuses looks once a second whether there is room again.
+    wait_for("room after a refusal", || {
+        let reply = client.try_ask("POST", "/v1/operations/zip", &JSON, body.as_bytes());
+        let reply = reply.expect("it goes on");
+        let answer = reply.json();
+        if reply.status == 202 {
+            accepted.push(answer["id"].as_str().expect("an id").to_owned());
+        } else {
+            assert_eq!(reply.status, 507, "{answer}");
+            assert_eq!(answer["code"], "storage_full", "{answer}");
+            before = Some(accepted.len());
+        }
+        before.filter(|before| accepted.len() >= before + 10)
+    });
+    for id in &accepted {
+        let job = client.ended(id);
+        let fitted = job["status"] == "succeeded";
+        assert!(fitted || job["error"]["code"] == "storage_full", "{job}");
+    }
+    server.stop();
 }
 
 #[test]

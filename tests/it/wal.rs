@@ -111,3 +111,30 @@ fn another_databases_wal_is_refused_and_both_are_left_as_they_are() {
     lay_out(&site, &own.database, &own.wal);
     assert_eq!(kept(&data, &own.jobs), 1);
 }
+
+#[test]
+fn a_log_that_is_gone_after_a_death_is_missed_and_after_a_stop_it_is_not() {
+    let start = |site: &Site| {
+        let log = site.path().join("log");
+        let mut command = site.command();
+        command.stderr(fs::File::create(&log).expect("a file"));
+        let server = site.serve_with(command);
+        let text = fs::read_to_string(&log).expect("a log");
+        (server, text.contains("its log is gone"))
+    };
+    let site = Site::new();
+    site.serve().kill();
+    fs::remove_file(site.data().join("cloakroom.db-wal")).expect("it is there");
+    let (server, is_missed) = start(&site);
+    assert!(is_missed);
+    server.stop();
+    // Whoever has looked at the tables meanwhile has taken it away.
+    let _ = fs::remove_file(site.data().join("cloakroom.db-wal"));
+    let (server, is_missed) = start(&site);
+    assert!(!is_missed);
+    server.stop();
+    // Whoever wants to begin anew may, too.
+    fs::remove_file(site.data().join("cloakroom.db")).expect("it is there");
+    let (server, _) = start(&site);
+    server.stop();
+}
