@@ -1,22 +1,48 @@
 //! Changes of all jobs, for whoever follows them. A follower that is slow misses states in between, never the latest,
 //! and holds up nobody.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::caller::Caller;
-use crate::job::Seq;
+use crate::job::{Job, JobId, Seq};
 
 /// Jobs that changed and were not asked for yet; with more the follower is let go.
 const WAITING: usize = 10_000;
 
+/// What has become of a job.
+#[derive(Debug, Clone)]
+pub(crate) enum News {
+    /// It is another than before.
+    Changed(Seq),
+    /// It was forgotten.
+    Forgotten(Forgotten),
+}
+
+/// A job that is gone.
+#[derive(Debug, Clone)]
+pub(crate) struct Forgotten {
+    pub(crate) seq: Seq,
+    pub(crate) id: JobId,
+    /// As it last was, if it was in memory.
+    pub(crate) last: Option<Arc<Job>>,
+}
+
+impl News {
+    fn seq(&self) -> Seq {
+        match self {
+            Self::Changed(seq) | Self::Forgotten(Forgotten { seq, .. }) => *seq,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
     order: VecDeque<Seq>,
-    jobs: HashSet<Seq>,
+    jobs: HashMap<Seq, News>,
     overflown: bool,
 }
 
@@ -32,8 +58,8 @@ struct Mailbox {
 pub(crate) struct Follower(Arc<Mailbox>);
 
 impl Follower {
-    /// The next job that has changed since it was last given; none once too many were not asked for.
-    pub(crate) async fn next(&self) -> Option<Seq> {
+    /// What has become of the next job that has changed since it was last given; none once too many were not asked for.
+    pub(crate) async fn next(&self) -> Option<News> {
         loop {
             let news = self.0.news.notified();
             {
@@ -42,8 +68,7 @@ impl Follower {
                     return None;
                 }
                 if let Some(seq) = waiting.order.pop_front() {
-                    waiting.jobs.remove(&seq);
-                    return Some(seq);
+                    return waiting.jobs.remove(&seq);
                 }
             }
             news.await;
@@ -68,6 +93,15 @@ impl Feed {
 
     /// A job has changed that belongs to the token with this name.
     pub(super) fn changed(&self, seq: Seq, token: Option<&str>) {
+        self.tell(&News::Changed(seq), token);
+    }
+
+    /// A job is gone that belonged to the token with this name.
+    pub(super) fn forgotten(&self, forgotten: Forgotten, token: Option<&str>) {
+        self.tell(&News::Forgotten(forgotten), token);
+    }
+
+    fn tell(&self, news: &News, token: Option<&str>) {
         let mut mailboxes = self.0.lock();
         mailboxes.retain(|mailbox| {
             let Some(mailbox) = mailbox.upgrade() else {
@@ -79,8 +113,8 @@ impl Feed {
             let mut waiting = mailbox.waiting.lock();
             if waiting.jobs.len() >= WAITING {
                 waiting.overflown = true;
-            } else if waiting.jobs.insert(seq) {
-                waiting.order.push_back(seq);
+            } else if waiting.jobs.insert(news.seq(), news.clone()).is_none() {
+                waiting.order.push_back(news.seq());
             }
             mailbox.news.notify_one();
             !waiting.overflown

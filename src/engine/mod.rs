@@ -40,7 +40,7 @@ use callbacks::Outbox;
 pub(crate) use callbacks::{Delivering, Message, Messenger, Verdict};
 pub(crate) use caller::Caller;
 use feed::Feed;
-pub(crate) use feed::Follower;
+pub(crate) use feed::{Follower, Forgotten, News};
 pub(crate) use idle::Hold;
 use idle::Idle;
 pub(crate) use items::{Item, ItemError, Numbered};

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
 use super::callbacks::Outbox;
-use super::feed::Feed;
+use super::feed::{Feed, Forgotten};
 use super::idle::Idle;
 use super::live::Live;
 use super::monitor::Monitor;
@@ -18,7 +18,7 @@ use super::sweeper::Sweeper;
 use super::tally::Tally;
 use super::{Engine, StartError, recovery};
 use crate::config::Config;
-use crate::job::{Job, Seq, Status};
+use crate::job::{Job, JobId, Seq, Status};
 use crate::operations::{Description, Outside, Registry, command};
 use crate::outbound::Client;
 use crate::roots::Roots;
@@ -52,6 +52,12 @@ impl Desk {
         }
     }
 
+    /// A job that goes now, as it is in memory.
+    fn gone(&self, seq: Seq, id: JobId) -> Forgotten {
+        let last = self.live.get(seq).map(|(_, job)| job);
+        Forgotten { seq, id, last }
+    }
+
     /// Counts what has become of a job, which is not published yet.
     fn count(&self, job: &Job, was: Option<Status>) {
         if was.is_none() {
@@ -77,6 +83,8 @@ impl Observer for Desk {
                     self.abandon(job.seq);
                 }
                 self.count(&job, was);
+                // Whoever follows hears of it as readers saw it last.
+                let doomed = job.doomed.then(|| self.gone(job.seq, job.id));
                 self.live.publish(&job);
                 if job.delivery_due().is_some() {
                     self.to_tell.notify_one();
@@ -87,7 +95,14 @@ impl Observer for Desk {
                 } else if job.cancel_requested {
                     self.runner.stop(job.seq);
                 }
-                self.feed.changed(job.seq, job.token.as_deref());
+                match doomed {
+                    None => self.feed.changed(job.seq, job.token.as_deref()),
+                    Some(gone) if gone.last.is_some() => {
+                        self.feed.forgotten(gone, job.token.as_deref());
+                    }
+                    // It was gone before.
+                    Some(_) => {}
+                }
             }
             Committed::Claimed { job, was } => {
                 self.count(&job, was);
@@ -99,9 +114,12 @@ impl Observer for Desk {
             }
             Committed::Forgotten {
                 seq,
+                id,
+                was_doomed,
                 token,
                 unended,
             } => {
+                let gone = self.gone(seq, id);
                 if let Some(operation) = unended {
                     self.tally.deleted(&operation);
                 }
@@ -111,7 +129,9 @@ impl Observer for Desk {
                 if let Some(idle) = self.idle.get() {
                     idle.forget(seq);
                 }
-                self.feed.changed(seq, token.as_deref());
+                if !was_doomed {
+                    self.feed.forgotten(gone, token.as_deref());
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Server-sent events: one job, or all of them. The present state first, then each change; the latest wins for a slow
 //! reader.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,12 +9,13 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Response, StatusCode};
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::body::Body;
 use super::dialects::native;
 use super::{App, Asker, reply};
-use crate::engine::{Caller, View};
+use crate::engine::{Caller, Forgotten, News, View};
 use crate::job::Job;
 
 /// Sent when nothing else is, so that neither side takes the other for dead.
@@ -21,8 +23,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// What the client waits before it asks again, in milliseconds.
 const RETRY: &str = "retry: 2000\n\n";
 
-/// What a monitor says of a job that was forgotten.
-const DELETED: &str = "event: deleted\ndata: {\"status\":\"deleted\"}\n\n";
+/// What there is to say of a job that was forgotten.
+const DELETED: &str = "deleted";
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 pub(super) const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -107,7 +109,7 @@ impl Stream<'_> {
         let _hold = loop {
             let now = changes.borrow_and_update().clone();
             let Some(job) = now else {
-                return self.send(self.deleted(&last).await).await;
+                return self.send(self.deleted(&last.job).await).await;
             };
             last = View {
                 job,
@@ -132,28 +134,30 @@ impl Stream<'_> {
         loop {
             let next = follower.next();
             tokio::pin!(next);
-            let seq = loop {
+            let news = loop {
                 tokio::select! {
-                    seq = &mut next => break seq,
+                    news = &mut next => break news,
                     () = tokio::time::sleep(HEARTBEAT) => self.send(":\n\n".into()).await?,
                     () = self.sender.closed() => return Err(Gone),
                     () = self.app.engine.stopping() => return Ok(()),
                 }
             };
-            let Some(seq) = seq else { return Ok(()) };
+            let Some(news) = news else { return Ok(()) };
             if !self.app.access.still_knows(caller) {
                 return Ok(());
             }
-            let event = match self.app.engine.look(caller, seq).await {
-                Some(view) => self.event(&view, false).await,
-                None => format!(
-                    "event: deleted
-data: {{\"seq\":{},\"status\":\"deleted\"}}
-
-",
-                    seq.0
-                )
-                .into(),
+            let event = match news {
+                News::Changed(seq) => match self.app.engine.look(caller, seq).await {
+                    Some(view) => self.event(&view, false).await,
+                    // That it is gone comes next.
+                    None => continue,
+                },
+                News::Forgotten(Forgotten { seq, id, last }) => match last {
+                    Some(job) => self.deleted(&job).await,
+                    None => {
+                        deleted(&json!({ "id": id.to_string(), "seq": seq.0, "status": DELETED }))
+                    }
+                },
             };
             self.send(event).await?;
         }
@@ -194,23 +198,19 @@ data: {{\"seq\":{},\"status\":\"deleted\"}}
         }
     }
 
-    async fn deleted(&self, last: &View) -> Bytes {
+    async fn deleted(&self, last: &Job) -> Bytes {
         if self.form == Form::Monitor {
-            return DELETED.into();
+            return deleted(&json!({ "status": DELETED }));
         }
-        let params = self
-            .app
-            .engine
-            .params(&last.job)
-            .await
-            .unwrap_or_else(|_| "{}".into());
-        let json = native::deleted_job(&last.job, &params, &self.app.links(&last.job, self.base));
-        format!(
-            "event: deleted\ndata: {}\n\n",
-            String::from_utf8_lossy(&json)
-        )
-        .into()
+        let params = self.app.engine.params(last).await;
+        let params = params.unwrap_or_else(|_| "{}".into());
+        let json = native::deleted_job(last, &params, &self.app.links(last, self.base));
+        deleted(&String::from_utf8_lossy(&json))
     }
+}
+
+fn deleted(json: &dyn Display) -> Bytes {
+    format!("event: deleted\ndata: {json}\n\n").into()
 }
 
 fn version(job: &Job) -> String {

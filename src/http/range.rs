@@ -5,7 +5,7 @@ use std::ops::Range;
 /// What a Range header asks of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// All of it: there is no header, or one that is not understood, or one with several ranges.
+    /// All of it: there is no header, or one that is not understood, or one with several ranges of which one is there.
     Whole,
     /// These bytes, of which there is at least one.
     Part(Range<u64>),
@@ -18,23 +18,31 @@ pub(super) fn wanted(header: Option<&str>, size: u64) -> Wanted {
     let Some((unit, set)) = header.and_then(|header| header.split_once('=')) else {
         return Wanted::Whole;
     };
-    let Some((first, last)) = set.trim().split_once('-').filter(|_| !set.contains(',')) else {
-        return Wanted::Whole;
-    };
     if !unit.trim().eq_ignore_ascii_case("bytes") {
         return Wanted::Whole;
     }
-    let range = match (number(first), number(last)) {
-        (Ok(Some(first)), Ok(last)) if last.is_none_or(|last| last >= first) => {
-            first..last.map_or(size, |last| last.saturating_add(1).min(size))
+    let several = set.contains(',');
+    let ranges = set.split(',').map(str::trim);
+    // Empty members of a list count for nothing.
+    let ranges = ranges.filter(|range| !several || !range.is_empty());
+    let ranges: Option<Vec<_>> = ranges.map(|range| one(range, size)).collect();
+    match ranges.as_deref() {
+        None | Some([]) => Wanted::Whole,
+        Some(all) if all.iter().all(Range::is_empty) => Wanted::Nothing,
+        Some([part]) => Wanted::Part(part.clone()),
+        Some(_) => Wanted::Whole,
+    }
+}
+
+/// What one range of a header asks of a result of `size` bytes; none if it is not understood.
+fn one(text: &str, size: u64) -> Option<Range<u64>> {
+    let (first, last) = text.split_once('-')?;
+    match (number(first).ok()?, number(last).ok()?) {
+        (Some(first), last) if last.is_none_or(|last| last >= first) => {
+            Some(first..last.map_or(size, |last| last.saturating_add(1).min(size)))
         }
-        (Ok(None), Ok(Some(suffix))) => size.saturating_sub(suffix)..size,
-        _ => return Wanted::Whole,
-    };
-    if range.is_empty() {
-        Wanted::Nothing
-    } else {
-        Wanted::Part(range)
+        (None, Some(suffix)) => Some(size.saturating_sub(suffix)..size),
+        _ => None,
     }
 }
 
@@ -67,12 +75,14 @@ mod tests {
         check("bytes=-10", Wanted::Part(90..100));
         check("bytes=-1000", Wanted::Part(0..100));
         check("Bytes = 5-6", Wanted::Part(5..7));
+        check("bytes=5-6,", Wanted::Part(5..7));
         check("bytes=0-99999999999999999999999999", Wanted::Part(0..100));
         for nothing in [
             "bytes=100-",
             "bytes=100-200",
             "bytes=-0",
             "bytes=99999999999999999999999999-",
+            "bytes=100-, 200-300",
         ] {
             check(nothing, Wanted::Nothing);
         }
@@ -84,6 +94,9 @@ mod tests {
             "bytes=a-b",
             "bytes=2-1",
             "bytes=0-1,5-6",
+            "bytes=0-1, 100-",
+            "bytes=100-, 2-1",
+            "bytes=,",
             "lines=0-1",
             "bytes=+1-2",
         ] {

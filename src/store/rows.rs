@@ -211,25 +211,36 @@ pub(super) fn rearm(connection: &Connection, seq: Seq, due: IdleMs) -> Result<()
     Ok(())
 }
 
-/// Removes an ended job; gives the name of its token and the blobs that it owned.
-pub(super) fn expire(
-    connection: &Connection,
-    seq: Seq,
-) -> Result<(Option<Arc<str>>, Vec<BlobId>), Error> {
+/// What is left of an ended job that was removed.
+pub(super) struct Expired {
+    pub(super) id: JobId,
+    /// The name of the token that it belonged to.
+    pub(super) token: Option<Arc<str>>,
+    /// What it owned.
+    pub(super) blobs: Vec<BlobId>,
+}
+
+/// Removes an ended job, if it is there.
+pub(super) fn expire(connection: &Connection, seq: Seq) -> Result<Option<Expired>, Error> {
     let mut statement = connection.prepare_cached(
-        "delete from job where seq = ? and due is not null returning params_blob, result_blob, log_blob, uploads, token",
+        "delete from job where seq = ? and due is not null returning params_blob, result_blob, log_blob, uploads, token, id",
     )?;
     let mut rows = statement.query([seq.0])?;
-    let (mut token, mut blobs) = (None, Vec::new());
+    let mut expired = None;
     // Stepping to the end is what makes the deletion.
     while let Some(row) = rows.next()? {
+        let mut blobs = Vec::new();
         for column in 0..3 {
             blobs.extend(row.get::<_, Option<i64>>(column)?.map(BlobId));
         }
         blobs.extend(read_uploads(row.get(3)?).iter());
-        token = row.get::<_, Option<String>>(4)?.map(Into::into);
+        expired = Some(Expired {
+            id: JobId::from_bytes(row.get(5)?),
+            token: row.get::<_, Option<String>>(4)?.map(Into::into),
+            blobs,
+        });
     }
-    Ok((token, blobs))
+    Ok(expired)
 }
 
 /// The job at `seq`.

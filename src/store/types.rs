@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::WholeBlob;
-use crate::job::{IdleMs, Job, Progress, Seq, Status, Version, Wishes};
+use crate::job::{IdleMs, Job, JobId, Progress, Seq, Status, Version, Wishes};
 
 /// What the writer must know about an operation.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +49,10 @@ pub(crate) enum Committed {
     Forgotten {
         /// Which.
         seq: Seq,
+        /// Its public name.
+        id: JobId,
+        /// Readers were told already, when it was doomed.
+        was_doomed: bool,
         /// The name of the token that it belonged to.
         token: Option<Arc<str>>,
         /// Its operation, if it had not ended.

@@ -144,6 +144,27 @@ fn a_deletion_ends_a_jobs_events_and_all_of_them_are_in_the_stream_of_all() {
         (last.0.as_str(), &last.2["status"]),
         ("deleted", &json!("deleted"))
     );
+
+    // Those who follow all jobs hear of it once, as of the same job.
+    let last = client.zip("/docs/a");
+    let mut gone = Vec::new();
+    loop {
+        let (name, _, job) = all.next().expect("an event");
+        if name == "deleted" {
+            gone.push(job);
+        } else if job["id"] == last.as_str() && job["finishedAt"] != Value::Null {
+            break;
+        }
+    }
+    assert_eq!(gone.len(), 1, "{gone:?}");
+    assert_eq!(
+        (&gone[0]["id"], &gone[0]["status"], &gone[0]["params"]),
+        (
+            &json!(long),
+            &json!("deleted"),
+            &json!({ "path": "/docs/long" })
+        )
+    );
     server.stop();
 }
 
@@ -256,6 +277,8 @@ fn a_result_comes_whole_or_by_range() {
     assert_eq!(get(&[("range", "bytes=0-1,5-6")], 200).body, bytes);
     let nothing = get(&[("range", &format!("bytes={length}-"))], 416);
     assert_eq!(nothing.header("content-range"), format!("bytes */{length}"));
+    let none_of_several = format!("bytes={length}-, {}-", length + 5);
+    get(&[("range", &none_of_several)], 416);
 
     assert_eq!(
         get(&[("range", "bytes=1-2"), ("if-range", &tag)], 206).body,

@@ -145,15 +145,19 @@ impl Jobs {
     /// Executes what the sweeper decided. A crash in the middle leaves all of it or nothing.
     pub(super) fn sweep(&mut self, connection: &Connection, sweep: &Sweep) -> Result<(), Error> {
         for seq in &sweep.expired {
-            let (token, blobs) = rows::expire(connection, *seq)?;
-            for blob in blobs {
+            let Some(expired) = rows::expire(connection, *seq)? else {
+                continue;
+            };
+            for blob in expired.blobs {
                 // What is short goes at once, the rest bit by bit.
                 self.ownership.take_and_free(connection, blob, *seq)?;
             }
             keys::delete(connection, *seq)?;
             self.staged.push(Committed::Forgotten {
                 seq: *seq,
-                token,
+                id: expired.id,
+                was_doomed: false,
+                token: expired.token,
                 unended: None,
             });
         }
@@ -248,6 +252,8 @@ impl Jobs {
                 self.replace(job.seq, None);
                 self.staged.push(Committed::Forgotten {
                     seq: job.seq,
+                    id: job.id,
+                    was_doomed: job.doomed,
                     token: job.token.clone(),
                     unended: (!job.is_terminal()).then(|| Arc::clone(&job.operation)),
                 });
