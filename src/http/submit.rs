@@ -37,11 +37,14 @@ impl App {
         let preferences = Preferences::of(&request.headers);
         let taken = self.take_on(request, body, name, job::Name::Id, asker);
         let view = taken.await?;
-        let mut response = match preferences.wait {
-            Some(patience) => self.result_or_ticket(view, patience, asker).await?,
-            None => self.ticket(&view, &asker.base).await?,
+        let link = self.link(&view, &asker.base);
+        let answer = match preferences.wait {
+            Some(patience) => self.result_or_ticket(view, patience, asker).await,
+            None => self.ticket(&view, &asker.base).await,
         };
+        let mut response = answer.unwrap_or_else(|problem| self.refusal(problem, request));
         let headers = response.headers_mut();
+        headers.insert(LINK, link);
         headers.insert(VARY, HeaderValue::from_name(PREFER));
         if let Some(applied) = preferences.applied() {
             headers.insert(PREFERENCE_APPLIED, header(&applied));
@@ -157,19 +160,23 @@ impl App {
     /// The ticket.
     pub(super) async fn ticket(&self, view: &View, base: &str) -> Result<Response<Body>, Problem> {
         let mut response = self.job(StatusCode::ACCEPTED, view, base).await?;
-        let links = self.links(&view.job, base);
-        let (url, monitor) = (links.job(&view.job), links.monitor());
-        let link = header(&format!(
-            "<{url}>; rel=\"status\", <{monitor}>; rel=\"monitor\""
-        ));
-        let url = header(&url);
+        let url = header(&self.links(&view.job, base).job(&view.job));
         let headers = response.headers_mut();
         headers.insert(LOCATION, url.clone());
         headers.insert(OPERATION_LOCATION, url);
-        headers.insert(LINK, link);
+        headers.insert(LINK, self.link(view, base));
         headers.insert(VARY, HeaderValue::from_name(PREFER));
         reply::retry_after(headers);
         Ok(response)
+    }
+
+    /// Where the job is found, whatever the answer itself is.
+    fn link(&self, view: &View, base: &str) -> HeaderValue {
+        let links = self.links(&view.job, base);
+        let (job, monitor) = (links.job(&view.job), links.monitor());
+        header(&format!(
+            "<{job}>; rel=\"status\", <{monitor}>; rel=\"monitor\""
+        ))
     }
 }
 

@@ -216,7 +216,19 @@ fn a_client_that_prefers_to_wait_gets_the_result() {
         .to_owned();
     assert_eq!(client.get(&format!("/v1/{download}"), 200).body, reply.body);
 
-    let failed = ask("wait=50", "/docs/nothing", 422).json();
+    let reply = ask("wait=50", "/docs/nothing", 422);
+    assert_eq!(reply.header("preference-applied"), "wait=50");
+    assert_eq!(reply.header("vary"), "prefer");
+    let newest = &client.get("/v1/jobs?limit=1", 200).json()["jobs"][0];
+    let link = format!(
+        "<{}>; rel=\"status\"",
+        newest["links"]["self"].as_str().expect("a link")
+    );
+    assert!(
+        reply.header("link").starts_with(&link),
+        "the job that failed is found"
+    );
+    let failed = reply.json();
     assert_eq!(
         (&failed["code"], &failed["error"]["code"]),
         (&json!("job_failed"), &json!("source_not_found"))
