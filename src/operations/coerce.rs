@@ -11,7 +11,9 @@ pub(crate) fn coerce<'a>(
     let mut params = Map::new();
     for (name, value) in pairs {
         let property = &schema["properties"][name];
+        let is_list = property["type"] == "array";
         let value = match value {
+            Value::String(text) if is_list => convert(text, &property["items"]),
             Value::String(text) => convert(text, property),
             other => other,
         };
@@ -19,7 +21,7 @@ pub(crate) fn coerce<'a>(
             Some(Value::Array(list)) => list.push(value),
             Some(first) => *first = Value::Array(vec![first.take(), value]),
             None => {
-                let value = if property["type"] == "array" {
+                let value = if is_list {
                     Value::Array(vec![value])
                 } else {
                     value
@@ -87,6 +89,7 @@ mod tests {
             "name": { "type": "string" },
             "deep": { "type": ["boolean", "null"] },
             "exclude": { "type": "array", "items": { "type": "string" } },
+            "pages": { "type": "array", "items": { "type": "integer" } },
         }});
         let check = |pairs: &[(&str, &str)], expected: Value| {
             let pairs = pairs
@@ -104,6 +107,12 @@ mod tests {
             json!({ "width": "wide", "other": "a=b" }),
         );
         check(&[("exclude", "*.o")], json!({ "exclude": ["*.o"] }));
+        check(&[("exclude", "1")], json!({ "exclude": ["1"] }));
+        check(&[("pages", "7")], json!({ "pages": [7] }));
+        check(
+            &[("pages", "7"), ("pages", "last"), ("pages", "9")],
+            json!({ "pages": [7, "last", 9] }),
+        );
         check(
             &[("name", "a"), ("name", "b")],
             json!({ "name": ["a", "b"] }),
