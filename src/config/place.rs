@@ -117,7 +117,9 @@ impl FromStr for PublicUrl {
             return Err(expected());
         }
         Ok(Self {
-            origin: format!("{scheme}://{authority}").parse()?,
+            origin: format!("{scheme}://{authority}")
+                .parse()
+                .map_err(|_| expected())?,
             host: authority.host().to_ascii_lowercase(),
             path: uri.path().trim_end_matches('/').to_owned(),
         })

@@ -125,9 +125,9 @@ impl Roots {
     /// Opens each root. `data` is the server's own folder, which every walk leaves out.
     ///
     /// # Errors
-    /// The first root that is not a folder or cannot be opened, with the system's word.
+    /// The first root that is not a folder, cannot be opened, or goes by another's name, with the reason.
     pub(crate) fn open(specs: &[RootSpec], data: &Path) -> Result<Self, (PathBuf, io::Error)> {
-        let mut roots = Vec::new();
+        let mut roots: Vec<Root> = Vec::new();
         for spec in specs {
             let open = || {
                 let path = std::fs::canonicalize(&spec.path)?;
@@ -139,7 +139,14 @@ impl Roots {
                     dir,
                 })
             };
-            roots.push(open().map_err(|e| (spec.path.clone(), e))?);
+            let root = open().map_err(|e| (spec.path.clone(), e))?;
+            let name = root.on_the_wire();
+            if roots.iter().any(|other| other.on_the_wire() == name) {
+                let taken = format!("another root is {name} already");
+                let error = io::Error::new(io::ErrorKind::AlreadyExists, taken);
+                return Err((spec.path.clone(), error));
+            }
+            roots.push(root);
         }
         let mut fixed = Vec::new();
         let paths = roots.iter().map(|root| root.path.clone());

@@ -164,6 +164,19 @@ fn a_wrong_variable_or_flag_names_itself() {
         &["'many'", "--workers"],
     );
     let mut command = site.configured("");
+    check_refused(
+        command.args(["--public-url", "ftp://example.org"]),
+        &["--public-url", "http(s)://HOST[:PORT][/PATH]"],
+    );
+    let mut command = site.configured("");
+    let docs = site.docs();
+    for _ in 0..2 {
+        command
+            .arg("--root")
+            .arg(format!("twice={}", docs.display()));
+    }
+    check_refused(&mut command, &["another root is /twice already"]);
+    let mut command = site.configured("");
     command.env("CLOAKROOM_CONFIG", "elsewhere.toml");
     assert!(
         command
