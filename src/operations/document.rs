@@ -74,7 +74,7 @@ impl JsonSchema for Document {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A document: a path below a root, an http:// or https:// URL, or an object that says where it is; or a part of the form.",
+            "description": "A document: a path below a root, an http:// or https:// URL, or an object that says where it is: of type file with its path, http with its uri, inline with its value, job with an id; or a part of the form.",
             "anyOf": [
                 { "type": "string", "format": "path" },
                 {

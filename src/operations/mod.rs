@@ -7,6 +7,7 @@ pub(crate) mod browse;
 mod coerce;
 pub(crate) mod command;
 mod compare;
+mod complaint;
 mod context;
 mod copy;
 mod cores;

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jsonschema::Validator;
-use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
 use super::command::{Command, SpecError};
 use super::{
-    Description, Fault, Operation, Outside, RESERVED, compare, copy, document, extract, fetch,
-    merge, zip,
+    Description, Fault, Operation, Outside, RESERVED, compare, complaint, copy, document, extract,
+    fetch, merge, zip,
 };
 use crate::config::{Config, Tuning};
 use crate::job::BlobId;
@@ -53,7 +52,7 @@ impl Registered {
         let faults: Vec<_> = self
             .validator
             .iter_errors(params)
-            .flat_map(|error| faults(&error))
+            .flat_map(|error| complaint::faults(&error, &self.description.params))
             .collect();
         let faults = if faults.is_empty() {
             let mut faults = outside.check(params, &self.description);
@@ -86,37 +85,6 @@ fn shortened(message: &str) -> String {
     match message.char_indices().nth(CHARS) {
         Some((end, _)) => format!("{}...", &message[..end]),
         None => message.to_owned(),
-    }
-}
-
-/// A schema's complaint as one fault or several, each pointing at what is wrong.
-fn faults(error: &jsonschema::ValidationError<'_>) -> Vec<Fault> {
-    let at = |name: &str| {
-        format!(
-            "#{}/{}",
-            error.instance_path(),
-            name.replace('~', "~0").replace('/', "~1")
-        )
-    };
-    match error.kind() {
-        ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let unknown = |name: &String| Fault {
-                pointer: at(name),
-                detail: "There is no such param.".into(),
-            };
-            unexpected.iter().map(unknown).collect()
-        }
-        ValidationErrorKind::Required { property } => {
-            let name = property.as_str().unwrap_or_default();
-            vec![Fault {
-                pointer: at(name),
-                detail: "It is required.".into(),
-            }]
-        }
-        _ => vec![Fault {
-            pointer: format!("#{}", error.instance_path()),
-            detail: error.to_string(),
-        }],
     }
 }
 

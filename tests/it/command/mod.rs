@@ -143,9 +143,22 @@ fn a_document_and_params_become_a_file() {
         (json!({ "doc": "/etc/passwd" }), "#/doc"),
         (json!({ "doc": "/docs/a.txt", "words": "a\0b" }), "#/words"),
         (json!({ "doc": "/docs/a.txt", "other": 1 }), "#/other"),
+        (json!({ "doc": 1 }), "#/doc"),
+        (json!({ "doc": { "type": "nothing" } }), "#/doc"),
+        (json!({ "doc": { "type": "file" } }), "#/doc/path"),
+        (
+            json!({ "doc": { "type": "inline", "value": 1 } }),
+            "#/doc/value",
+        ),
     ] {
         let problem = client.post("/v1/operations/c", &bad, 422).json();
-        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+        let error = &problem["errors"][0];
+        assert_eq!(error["pointer"], pointer, "{problem}");
+        let detail = error["detail"].as_str().expect("a detail");
+        assert!(
+            !detail.contains("anyOf"),
+            "{detail} does not say what to do"
+        );
     }
     let picture = [("content-type", "image/png")];
     let problem = client
