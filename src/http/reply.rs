@@ -59,13 +59,12 @@ pub(super) fn retry_after(headers: &mut HeaderMap) {
     headers.insert(RETRY_AFTER, 1.into());
 }
 
-/// The version that the client has, if it says so and it is one of ours.
+/// The version that the client has, if it says that it has one; what is none of ours stands for one before all of them.
 pub(super) fn seen_version(request: &Parts) -> Option<Version> {
-    let tags = request
-        .headers
-        .get_all(http::header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(|tags| tags.to_str().ok());
+    const NONE_OF_OURS: Version = Version(0);
+    let tags = request.headers.get_all(http::header::IF_NONE_MATCH);
+    tags.iter().next()?;
+    let tags = tags.iter().filter_map(|tags| tags.to_str().ok());
     let versions = tags.flat_map(|tags| tags.split(',')).filter_map(|tag| {
         let tag = tag.trim();
         let tag = tag.strip_prefix("W/").unwrap_or(tag);
@@ -73,7 +72,7 @@ pub(super) fn seen_version(request: &Parts) -> Option<Version> {
         i64::from_str_radix(hex, 16).ok().map(Version)
     });
     // Of several the latest: a version never comes back.
-    versions.max()
+    Some(versions.max().unwrap_or(NONE_OF_OURS))
 }
 
 /// What the clock says.

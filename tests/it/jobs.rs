@@ -61,6 +61,10 @@ fn each_change_wakes_who_has_not_seen_it() {
     let client = server.client();
     let id = client.zip("/docs/a");
     let path = format!("/v1/jobs/{id}?wait=50s");
+    // Whoever has seen something else has seen none of its versions.
+    let other = [("if-none-match", "\"another\"")];
+    let first = client.ask("GET", &path, &other, b"", 200).json();
+    assert_eq!(first["finishedAt"], serde_json::Value::Null, "{first}");
     let (mut tag, mut percent, mut changes) = (String::new(), 0.0, 0);
     loop {
         let headers: &[(&str, &str)] = if tag.is_empty() {
