@@ -172,6 +172,7 @@ impl App {
         match route {
             Ok(route) => self.try_answer(request, body, route, &asker).await,
             Err(Miss::NotFound) => Err(Problem::not_found("There is nothing at this address.")),
+            Err(Miss::NoJob) => Err(crate::store::Error::NotFound.into()),
             Err(Miss::Method(allowed)) => Err(Problem::method(allowed)),
             Err(Miss::Options(allowed)) => Ok(options(allowed)),
         }

@@ -67,6 +67,8 @@ pub(super) enum Route {
 pub(super) enum Miss {
     /// Nothing is there.
     NotFound,
+    /// A job would be there, but none has such an identifier.
+    NoJob,
     /// Something is there, but not for this method; these are allowed.
     Method(&'static str),
     /// OPTIONS: these methods are allowed.
@@ -96,7 +98,7 @@ pub(super) fn custom(
 ) -> Result<Route, Miss> {
     let call = match missed {
         Miss::NotFound => routes.call(method, path),
-        Miss::Method(_) | Miss::Options(_) => None,
+        Miss::NoJob | Miss::Method(_) | Miss::Options(_) => None,
     };
     let call = call.ok_or(missed)?;
     call.map(Route::Custom)
@@ -149,7 +151,7 @@ fn native(method: &Method, path: &str) -> Result<Route, Miss> {
     if segments.next().is_some() {
         return Err(Miss::NotFound);
     }
-    let id = |text: &str| text.parse::<JobId>().map_err(|_| Miss::NotFound);
+    let id = |text: &str| text.parse::<JobId>().map_err(|_| Miss::NoJob);
     match parts {
         [Some("healthz"), None, ..] => get(method, || Ok(Route::Health)),
         [Some("readyz"), None, ..] => get(method, || Ok(Route::Ready)),
@@ -293,19 +295,12 @@ mod tests {
             "/v1/downloads/x",
             Err(Miss::Method("GET, HEAD, OPTIONS")),
         );
-        for nothing in [
-            "",
-            "//",
-            "/v1",
-            "/v1/jobs/x",
-            "/v1/jobs//",
-            "/v1/operations/zip/x",
-            "//healthz",
-            "*",
-        ] {
+        for nothing in ["", "//", "/v1", "/v1/operations/zip/x", "//healthz", "*"] {
             check(Method::GET, nothing, Err(Miss::NotFound));
         }
         check(Method::GET, &format!("{job}//"), Err(Miss::NotFound));
+        check(Method::GET, "/v1/jobs/x", Err(Miss::NoJob));
+        check(Method::DELETE, "/v1/jobs//", Err(Miss::NoJob));
     }
 
     #[test]
