@@ -70,7 +70,10 @@ impl<'a> Attempt<'a> {
                 Ok(Event::Bytes(stream, bytes)) => self.take(stream, &bytes, &mut process),
                 Ok(Event::Closed) => process.open -= 1,
                 Ok(Event::Exited) => exited = true,
-                Err(_) => exited |= process.has_exited(),
+                Err(_) => {
+                    exited |= process.has_exited();
+                    self.look_at_unfinished();
+                }
             }
             self.look(&mut process, &is_too_large);
             // Who is asked to stop may have helpers that take their time.
@@ -95,15 +98,9 @@ impl<'a> Attempt<'a> {
     }
 
     fn take(&mut self, stream: Stream, bytes: &[u8], process: &mut Process) {
-        let Self { latch, plan, .. } = self;
-        let mut news = false;
-        let mut find = |line: std::borrow::Cow<'_, str>| news |= latch.find(&line, &plan.progress);
+        self.listen(stream, bytes);
         match stream {
             Stream::Stdout if let Some(result) = &mut self.result => {
-                // A result of lines may tell of its progress, too.
-                if !plan.progress.is_empty() {
-                    self.stdout.push(bytes, &mut find);
-                }
                 // What stops is listened to, but not kept.
                 if self.stopping.is_none()
                     && let Err(error) = result.write_all(bytes)
@@ -111,17 +108,47 @@ impl<'a> Attempt<'a> {
                     self.stop(error.into(), process);
                 }
             }
-            Stream::Stdout => {
-                self.context.log().write(bytes);
-                self.stdout.push(bytes, &mut find);
-            }
+            Stream::Stdout => self.context.log().write(bytes),
             Stream::Stderr => {
                 self.context.log().write(bytes);
                 self.errors.push(bytes);
-                self.stderr.push(bytes, &mut find);
             }
-            Stream::Progress => self.progress.push(bytes, |line| news |= latch.read(&line)),
+            Stream::Progress => {}
         }
+    }
+
+    /// Finds progress in what it says.
+    fn listen(&mut self, stream: Stream, bytes: &[u8]) {
+        let Self { latch, plan, .. } = self;
+        let mut news = false;
+        let lines = match stream {
+            Stream::Progress => {
+                self.progress.push(bytes, |line| news |= latch.read(&line));
+                None
+            }
+            // A result may be long, and seldom has any progress in it.
+            _ if plan.progress.is_empty() => None,
+            Stream::Stdout => Some(&mut self.stdout),
+            Stream::Stderr => Some(&mut self.stderr),
+        };
+        if let Some(lines) = lines {
+            lines.push(bytes, |line| news |= latch.find(&line, &plan.progress));
+        }
+        if news {
+            self.latch.show(self.context);
+        }
+    }
+
+    /// Finds progress in what it has said so far, when it says nothing for a while.
+    fn look_at_unfinished(&mut self) {
+        let Self { latch, plan, .. } = self;
+        let mut news = false;
+        for lines in [&mut self.stdout, &mut self.stderr] {
+            let line = lines.shown();
+            news |= line.is_some_and(|line| latch.find(&line, &plan.progress));
+        }
+        let line = self.progress.unfinished();
+        news |= line.is_some_and(|line| latch.read(&line));
         if news {
             self.latch.show(self.context);
         }

@@ -117,6 +117,10 @@ fn number(text: &str) -> Option<f64> {
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     line: Vec<u8>,
+    /// The one before ended with `\r` alone: this one is shown in its place, and as it is.
+    replaces: bool,
+    /// How much of the line was looked at before its end came.
+    looked_at: usize,
 }
 
 impl Lines {
@@ -134,7 +138,26 @@ impl Lines {
                     line(String::from_utf8_lossy(&self.line));
                 }
                 self.line.clear();
+                self.looked_at = 0;
+                self.replaces = part.ends_with(b"\r");
             }
+        }
+    }
+
+    /// What there is of the line that has not ended, if there is more than when this was asked before.
+    pub(super) fn unfinished(&mut self) -> Option<Cow<'_, str>> {
+        let has_grown = self.line.len() > self.looked_at;
+        self.looked_at = self.line.len();
+        has_grown.then(|| String::from_utf8_lossy(&self.line))
+    }
+
+    /// As [`Lines::unfinished`], but only where a line stands in the place of the one before. Elsewhere it may be cut in
+    /// the middle of a number, as it is by programs that print in blocks.
+    pub(super) fn shown(&mut self) -> Option<Cow<'_, str>> {
+        if self.replaces {
+            self.unfinished()
+        } else {
+            None
         }
     }
 }
@@ -184,5 +207,20 @@ mod tests {
         push(b"\nend\n");
         let long = "x".repeat(LINE_BYTES);
         assert_eq!(seen, ["a", "bc", "d\u{fffd}", &long, "end"]);
+    }
+
+    #[test]
+    fn a_line_in_the_place_of_another_is_seen_before_its_end() {
+        let mut lines = Lines::default();
+        lines.push(b"1", |_| {});
+        assert_eq!(lines.shown(), None);
+        lines.push(b"0%\r40", |_| {});
+        assert_eq!(lines.shown().as_deref(), Some("40"));
+        assert_eq!(lines.shown(), None);
+        lines.push(b"%", |_| {});
+        assert_eq!(lines.shown().as_deref(), Some("40%"));
+        lines.push(b"\r\nnext", |_| {});
+        assert_eq!(lines.shown(), None);
+        assert_eq!(lines.unfinished().as_deref(), Some("next"));
     }
 }

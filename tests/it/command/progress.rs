@@ -108,3 +108,35 @@ fn lines_of_json_on_descriptor_3_are_progress() {
     assert_eq!(client.ended(&id)["status"], "succeeded");
     server.stop();
 }
+
+#[test]
+fn progress_is_found_in_a_result_and_in_lines_that_have_not_ended() {
+    let site = Site::new();
+    // Each is read in another way, and none of the last three has an end of its line.
+    let script = script(
+        &site,
+        &[
+            "echo 'at 10 %'",
+            "printf '\\rat 20 %%' >&2",
+            "printf '\\rat 30 %%'",
+            "printf '{\"percent\":40}' >&3",
+        ],
+    );
+    let script = script.replace(">\"$1\"", "");
+    let server = site.serve_configured(&format!(
+        "[operations.c]\ncommand = ['sh', '-c', '''{script}''']\nprogress = ['at (?<percent>\\d+) %']\n"
+    ));
+    let client = server.client();
+    let id = submit(client, &json!({}));
+    for (number, percent) in [10.0, 20.0, 30.0, 40.0].into_iter().enumerate() {
+        shown(client, &id, |job| job["percentComplete"] == percent);
+        go_on(&site, number);
+    }
+    let job = client.ended(&id);
+    assert_eq!(
+        super::result(client, &job),
+        "at 10 %\n\rat 30 %ok\n",
+        "the result is what was printed"
+    );
+    server.stop();
+}
