@@ -82,12 +82,12 @@ impl Template {
         })
     }
 
-    /// The param whose value it begins with, if it begins with one.
-    pub(super) fn first_param(&self) -> Option<&str> {
-        match self.0.first() {
-            Some(Piece::Place(Place::Param(name))) => Some(name),
+    /// The params that it begins with, one behind the other: one that is empty leaves the start to the next.
+    pub(super) fn first_params(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map_while(|piece| match piece {
+            Piece::Place(Place::Param(name)) => Some(name.as_str()),
             _ => None,
-        }
+        })
     }
 
     /// The texts that it becomes: one; as many as a list has that it holds; none where something was not given.

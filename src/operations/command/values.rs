@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::declaration::Plan;
 use super::inputs::{Input, plain_name};
-use super::template::{Place, Values};
+use super::template::{Place, Template, Values};
 use crate::operations::Fault;
 
 /// The values of one attempt.
@@ -48,7 +48,8 @@ impl Given<'_> {
 pub(super) fn check(plan: &Plan, params: &Value) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (name, schema) in &plan.spec.params {
-        let texts = texts(param(plan, params, name));
+        let value = param(plan, params, name);
+        let texts = texts(value);
         let mut fault = |detail: &str| {
             faults.push(Fault {
                 pointer: format!("#/{name}"),
@@ -58,9 +59,9 @@ pub(super) fn check(plan: &Plan, params: &Value) -> Vec<Fault> {
         if texts.iter().any(|text| text.contains('\0')) {
             fault("It holds a NUL.");
         }
-        let begins = |template: &super::template::Template| template.first_param() == Some(name);
+        let begins = |argument: &Template| begins(argument, name, plan, params);
         if texts.iter().any(|text| text.starts_with('-'))
-            && !says_what_may_be(schema)
+            && !allows(schema, value)
             && plan.arguments.iter().any(begins)
         {
             fault("It begins with '-' and would be taken for an option.");
@@ -69,15 +70,49 @@ pub(super) fn check(plan: &Plan, params: &Value) -> Vec<Fault> {
     faults
 }
 
-/// Whether a schema says which values there are, so that one with a leading `-` is meant to be one of them.
-fn says_what_may_be(schema: &Value) -> bool {
-    let is_number = |name: &Value| name == "integer" || name == "number";
-    let types = match &schema["type"] {
-        Value::Array(types) => types.as_slice(),
-        one => std::slice::from_ref(one),
-    };
-    let keys = ["enum", "const", "pattern"];
-    keys.iter().any(|key| schema.get(key).is_some()) || types.iter().all(is_number)
+/// Whether an argument may begin with a param's value: nothing stands before it, or nothing but what is empty.
+fn begins(argument: &Template, name: &str, plan: &Plan, params: &Value) -> bool {
+    let may_be_empty = |one: &str| texts(param(plan, params, one)).iter().any(String::is_empty);
+    for one in argument.first_params() {
+        if one == name {
+            return true;
+        }
+        if !may_be_empty(one) {
+            return false;
+        }
+    }
+    false
+}
+
+/// Whether a schema allows a value with a leading `-`: it is the operator's own, one of those that the schema names, or a
+/// number where one is wanted. Of a list, every item is allowed.
+fn allows(schema: &Value, value: &Value) -> bool {
+    let names = ["enum", "const", "pattern"];
+    if schema["default"] == *value || names.iter().any(|name| schema.get(name).is_some()) {
+        return true;
+    }
+    let fits = |one: &&Value| jsonschema::is_valid(one, value);
+    let alternatives = ["anyOf", "oneOf", "allOf"].into_iter();
+    let mut alternatives =
+        alternatives.flat_map(|name| schema[name].as_array().into_iter().flatten());
+    if alternatives.any(|one| fits(&one) && allows(one, value)) {
+        return true;
+    }
+    match value {
+        Value::Number(_) => ["integer", "number"]
+            .iter()
+            .any(|kind| schema["type"] == *kind || holds(&schema["type"], kind)),
+        Value::Array(items) => items.iter().all(|item| {
+            let is_harmless = !texts(item).iter().any(|text| text.starts_with('-'));
+            is_harmless || allows(&schema["items"], item)
+        }),
+        _ => false,
+    }
+}
+
+fn holds(list: &Value, word: &str) -> bool {
+    list.as_array()
+        .is_some_and(|list| list.iter().any(|one| one == word))
 }
 
 fn param<'a>(plan: &'a Plan, params: &'a Value, name: &str) -> &'a Value {

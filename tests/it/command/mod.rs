@@ -326,6 +326,36 @@ fn a_value_becomes_no_option_unless_its_schema_says_so() {
 }
 
 #[test]
+fn what_a_schema_allows_is_found_wherever_it_says_so() {
+    let site = Site::new();
+    let server = site.serve_configured(
+        "[operations.c]\ncommand = ['echo', '{before}{behind}', '{flags}', '{either}', '{own}', '{level}']\n\
+         params.before = { type = 'string', default = '' }\n\
+         params.behind = { type = 'string', default = '' }\n\
+         params.flags = { type = 'array', items = { type = 'string', enum = ['-a', 'b'] }, default = [] }\n\
+         params.either = { anyOf = [{ const = '-e' }, { type = 'string', maxLength = 3 }], default = 'e' }\n\
+         params.own = { type = 'string', default = '-o' }\n\
+         params.level = { type = ['integer', 'null'], default = -1 }\n",
+    );
+    let client = server.client();
+    let params = json!({ "before": "x", "behind": "-y", "flags": ["b", "-a"], "either": "-e" });
+    let job = run(client, &params);
+    assert_eq!(result(client, &job), "x-y b -a -e -o -1\n");
+    for (bad, pointer) in [
+        (json!({ "behind": "-y" }), "#/behind"),
+        (json!({ "before": "-", "behind": "y" }), "#/before"),
+        (json!({ "either": "-f" }), "#/either"),
+        (json!({ "own": "-p" }), "#/own"),
+    ] {
+        let problem = client.post("/v1/operations/c", &bad, 422).json();
+        let errors = problem["errors"].as_array().expect("errors");
+        assert_eq!(errors.len(), 1, "{problem}");
+        assert_eq!(errors[0]["pointer"], pointer, "{problem}");
+    }
+    server.stop();
+}
+
+#[test]
 fn a_command_that_fails_says_how_and_what_it_said_last() {
     let site = Site::new();
     let server = serve_script(&site, "echo first >&2; echo last words >&2; exit 3", "");
