@@ -43,7 +43,7 @@ impl App {
         match call.what {
             What::Begin(work) => self.deltaxml_work(request, body, work, asker).await,
             What::Types => {
-                let types = deltaxml::types().written(media, "MergeTypes");
+                let types = deltaxml::types(self.own_path()).written(media, "MergeTypes");
                 Ok(written(StatusCode::OK, media, types))
             }
             What::Job(id) => {

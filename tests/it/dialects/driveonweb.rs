@@ -257,5 +257,11 @@ fn what_a_proxy_takes_off_stands_before_every_address() {
     let job = get(own, 200).json();
     assert_eq!(job["pollingUrl"], url, "{job}");
     assert_eq!(job["pollingEndpoint"], "/jobs/rest/jobs/zip", "{job}");
+    let xml = get("/api/xmlmerge/v1/types", 200).body;
+    let xml = String::from_utf8(xml).expect("text");
+    assert!(
+        xml.contains("<href>/jobs/api/xmlmerge/v1/types/concurrent</href>"),
+        "{xml}"
+    );
     server.stop();
 }

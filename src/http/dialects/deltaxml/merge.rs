@@ -66,10 +66,10 @@ fn version(version: &Value) -> Result<Value, String> {
     Ok(named)
 }
 
-/// Every way to merge.
-pub(crate) fn types() -> Node {
+/// Every way to merge; `path` is what addresses on this host begin with.
+pub(crate) fn types(path: &str) -> Node {
     let one = |work: Work| {
-        let href = format!("{}/types/{}", Product::Merge.prefix(), work.word());
+        let href = format!("{path}{}/types/{}", Product::Merge.prefix(), work.word());
         let link = Node::Object(vec![
             Member::text("rel", "self"),
             Member::text("href", href),
