@@ -30,7 +30,7 @@ pub enum Error {
     #[error("the attempt is over")]
     Superseded,
     /// No room on the disk.
-    #[error("the disk is full")]
+    #[error("there is no room for more: the disk is full, or the database as large as it may be")]
     StorageFull,
     /// Somebody else holds the database.
     #[error("the database is busy")]
