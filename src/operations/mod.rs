@@ -7,7 +7,7 @@ pub(crate) mod browse;
 mod coerce;
 pub(crate) mod command;
 mod compare;
-mod complaint;
+mod complaints;
 mod context;
 mod copy;
 mod cores;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::command::{Command, SpecError};
 use super::{
-    Description, Fault, Operation, Outside, RESERVED, compare, complaint, copy, document, extract,
+    Description, Fault, Operation, Outside, RESERVED, compare, complaints, copy, document, extract,
     fetch, merge, zip,
 };
 use crate::config::{Config, Tuning};
@@ -52,7 +52,7 @@ impl Registered {
         let faults: Vec<_> = self
             .validator
             .iter_errors(params)
-            .flat_map(|error| complaint::faults(&error, &self.description.params))
+            .flat_map(|error| complaints::faults(&error))
             .collect();
         let faults = if faults.is_empty() {
             let mut faults = outside.check(params, &self.description);
@@ -68,7 +68,7 @@ impl Registered {
             faults
         };
         let shorten = |fault: Fault| Fault {
-            detail: shortened(&fault.detail),
+            detail: complaints::shortened(&fault.detail),
             ..fault
         };
         if faults.is_empty() {
@@ -76,15 +76,6 @@ impl Registered {
         } else {
             Err(faults.into_iter().map(shorten).collect())
         }
-    }
-}
-
-/// As much of a message as a person reads; it may quote what was sent.
-fn shortened(message: &str) -> String {
-    const CHARS: usize = 300;
-    match message.char_indices().nth(CHARS) {
-        Some((end, _)) => format!("{}...", &message[..end]),
-        None => message.to_owned(),
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::progress;
 use super::template::{Place, Template, is_name};
 use crate::config::CommandSpec;
-use crate::operations::{Description, Document, Input, RESERVED};
+use crate::operations::{Description, Document, Input, RESERVED, complaints};
 
 /// What is wrong with a declaration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -189,7 +189,7 @@ fn check_params(spec: &CommandSpec) -> Result<(), SpecError> {
             return Err(wrong("expected a table, the JSON Schema of a param".into()));
         }
         let validator = jsonschema::validator_for(schema)
-            .map_err(|error| wrong(format!("this is not a JSON Schema: {error}")))?;
+            .map_err(|error| wrong(format!("this is not a JSON Schema: {}", said(&error))))?;
         if let Some(default) = schema.get("default") {
             validator
                 .validate(default)
@@ -246,6 +246,13 @@ fn media_type(spec: &CommandSpec) -> Result<String, SpecError> {
         let message = format!("{text:?} is not a media type like \"video/mp4\"");
         Err(SpecError::new(&["output", "media-type"], None, message))
     }
+}
+
+/// A complaint about a schema, in one sentence.
+fn said(error: &jsonschema::ValidationError<'_>) -> String {
+    let faults = complaints::faults(error).into_iter();
+    let faults: Vec<_> = faults.map(|fault| fault.detail).collect();
+    faults.join(", ")
 }
 
 /// A relative path is meant from where the server was started, not from where the command runs.

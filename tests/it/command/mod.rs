@@ -144,7 +144,7 @@ fn a_document_and_params_become_a_file() {
         (json!({ "doc": "/docs/a.txt", "words": "a\0b" }), "#/words"),
         (json!({ "doc": "/docs/a.txt", "other": 1 }), "#/other"),
         (json!({ "doc": 1 }), "#/doc"),
-        (json!({ "doc": { "type": "nothing" } }), "#/doc"),
+        (json!({ "doc": { "type": "nothing" } }), "#/doc/type"),
         (json!({ "doc": { "type": "file" } }), "#/doc/path"),
         (
             json!({ "doc": { "type": "inline", "value": 1 } }),
