@@ -53,7 +53,7 @@ pub struct CommandSpec {
     #[serde(default)]
     pub env: Vec<String>,
     /// How long it gets to end by itself when it is asked to.
-    #[serde(default = "grace", deserialize_with = "values::time")]
+    #[serde(default = "grace", deserialize_with = "values::time_or_none")]
     pub grace: Duration,
 }
 

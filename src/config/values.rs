@@ -43,26 +43,41 @@ pub(super) fn some_size<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64
     size(from).map(Some)
 }
 
-/// A duration as text, like `1h 30m`.
-struct Time;
+/// A duration as text, like `1h 30m`; whether it may be nothing.
+struct Time {
+    may_be_nothing: bool,
+}
 
 impl Visitor<'_> for Time {
     type Value = Duration;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a duration like \"90s\" or \"1h 30m\", longer than nothing")
+        f.write_str("a duration like \"90s\" or \"1h 30m\"")?;
+        if self.may_be_nothing {
+            return Ok(());
+        }
+        f.write_str(", longer than nothing")
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
         let time = humantime::parse_duration(text).ok();
-        time.filter(|time| !time.is_zero())
+        time.filter(|time| self.may_be_nothing || !time.is_zero())
             .ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 
 /// A duration; nothing at all is none.
 pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    from.deserialize_any(Time)
+    from.deserialize_any(Time {
+        may_be_nothing: false,
+    })
+}
+
+/// A duration that may be nothing at all.
+pub(super) fn time_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    from.deserialize_any(Time {
+        may_be_nothing: true,
+    })
 }
 
 /// A duration that is none unless it is given.

@@ -50,7 +50,7 @@ pub use log::Log;
 pub(crate) use log::LogReader;
 pub(crate) use outside::Outside;
 pub use registry::RegisterError;
-pub(crate) use registry::Registry;
+pub(crate) use registry::{Registry, check_name};
 pub use result::{Product, ResultWriter};
 pub(crate) use result::{check_output, discard_output, open_output, placed_output};
 pub(crate) use wishes::check_wishes;

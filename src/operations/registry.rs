@@ -84,7 +84,7 @@ impl Registered {
 pub enum RegisterError {
     /// Its name cannot stand in a URL.
     #[error(
-        "{0:?} is not an operation's name: lower-case letters, digits and '-' are, and a letter first"
+        "{0:?} is not an operation's name: letters, digits, '-' and '_' are, and a letter or digit first"
     )]
     Name(String),
     /// A command is not declared as it should be.
@@ -169,12 +169,7 @@ impl Registry {
     pub(crate) fn register(&mut self, operation: Arc<dyn Operation>) -> Result<(), RegisterError> {
         let description = operation.describe();
         let name = description.name.clone();
-        let plain = name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-        if !plain || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
-            return Err(RegisterError::Name(name));
-        }
+        check_name(&name)?;
         if self.0.contains_key(name.as_str()) {
             return Err(RegisterError::Twice(name));
         }
@@ -203,5 +198,18 @@ impl Registry {
     /// All of them, by name.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Registered>)> {
         self.0.iter()
+    }
+}
+
+/// Finds out whether an operation may be called so: the name stands in URLs.
+///
+/// # Errors
+/// [`RegisterError::Name`].
+pub(crate) fn check_name(name: &str) -> Result<(), RegisterError> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    if name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(is_plain) {
+        Ok(())
+    } else {
+        Err(RegisterError::Name(name.to_owned()))
     }
 }

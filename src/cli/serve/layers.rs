@@ -85,6 +85,16 @@ pub(super) fn is_list(flag: &Arg) -> bool {
     matches!(flag.get_action(), ArgAction::Append)
 }
 
+/// Whether a flag has one value that is words in a row.
+pub(super) fn is_words(flag: &Arg) -> bool {
+    matches!(flag.get_value_names(), Some([name, ..]) if name.ends_with("LIST"))
+}
+
+/// Whether a flag takes any text, so that a number is one by mistake.
+pub(super) fn is_any_text(flag: &Arg) -> bool {
+    matches!(flag.get_value_names(), Some([name, ..]) if ["DIR", "NAME"].contains(&name.as_str()))
+}
+
 /// Finds out whether a flag takes these values.
 ///
 /// # Errors
@@ -108,7 +118,7 @@ pub(super) fn check(command: &Command, flag: &Arg, values: &[String]) -> Result<
     };
     let expected = match (error.get(ContextKind::ValidValue), flag.get_value_names()) {
         (Some(ContextValue::Strings(words)), _) => format!("one of {}", words.join(", ")),
-        (_, Some([name, ..])) => name.to_string(),
+        (_, Some([name, ..])) => for_people(name).to_owned(),
         _ => "a value".to_owned(),
     };
     let reason = error.source().map(|source| format!("{source}; "));
@@ -116,6 +126,15 @@ pub(super) fn check(command: &Command, flag: &Arg, values: &[String]) -> Result<
         "{value:?} does not do: {}expected {expected}",
         reason.unwrap_or_default()
     ))
+}
+
+/// What the name of a flag's value means, where that is not plain.
+fn for_people(name: &str) -> &str {
+    match name {
+        "TIME" => "a duration like \"90s\" or \"1h 30m\"",
+        "N" => "a whole number, at least 1",
+        name => name,
+    }
 }
 
 /// What the environment says of flags that do not stand on the command line. An empty variable says nothing.

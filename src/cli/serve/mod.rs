@@ -41,8 +41,11 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(mut self) -> Result<(), Failure> {
         let places = std::mem::take(&mut self.file.places);
-        let refused = |error| match error {
-            StartError::Route(fault) => Failure::new(EXIT_USAGE, places.show(&fault)),
+        let refused = |error: StartError| match error {
+            StartError::Route(fault) => Failure::new(EXIT_USAGE, places.show_route(&fault)),
+            StartError::Root { ref path, .. } => {
+                Failure::new(EXIT_USAGE, places.show_root(path, &error))
+            }
             other => other.into(),
         };
         let flags = &self.flags;

@@ -63,6 +63,7 @@ impl Plan {
     /// Checks a declaration.
     pub(super) fn new(name: &str, spec: &CommandSpec) -> Result<Self, SpecError> {
         check_names(spec)?;
+        check_inputs(spec)?;
         check_params(spec)?;
         let Some((program, arguments)) = spec.command.split_first() else {
             return Err(SpecError::new(&["command"], None, "there is no program"));
@@ -182,6 +183,19 @@ fn check_names(spec: &CommandSpec) -> Result<(), SpecError> {
     Ok(())
 }
 
+fn check_inputs(spec: &CommandSpec) -> Result<(), SpecError> {
+    for (name, input) in &spec.inputs {
+        let mut types = input.media_types.iter().enumerate();
+        if let Some((at, text)) = types.find(|(_, text)| text.contains(';') || !is_media_type(text))
+        {
+            let message = format!("{text:?} is not a media type like \"video/mp4\" or \"video/*\"");
+            let key = ["inputs", name, "media-types"];
+            return Err(SpecError::new(&key, Some(at), message));
+        }
+    }
+    Ok(())
+}
+
 fn check_params(spec: &CommandSpec) -> Result<(), SpecError> {
     for (name, schema) in &spec.params {
         let wrong = |message: String| SpecError::new(&["params", name], None, message);
@@ -235,17 +249,21 @@ fn media_type(spec: &CommandSpec) -> Result<String, SpecError> {
     let Some(text) = spec.output.media_type.as_deref() else {
         return Ok("application/octet-stream".to_owned());
     };
-    let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_graphic());
-    let essence = text.split(';').next().unwrap_or_default().trim();
-    let has_parts = essence
-        .split_once('/')
-        .is_some_and(|(a, b)| plain(a) && plain(b));
-    if has_parts && text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+    if is_media_type(text) {
         Ok(text.to_owned())
     } else {
         let message = format!("{text:?} is not a media type like \"video/mp4\"");
         Err(SpecError::new(&["output", "media-type"], None, message))
     }
+}
+
+/// Whether it is `type/subtype`, perhaps with parameters, all of it plain.
+fn is_media_type(text: &str) -> bool {
+    let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_graphic());
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    let parts = essence.split_once('/');
+    parts.is_some_and(|(kind, name)| plain(kind) && plain(name))
+        && text.bytes().all(|b| (b' '..=b'~').contains(&b))
 }
 
 /// A complaint about a schema, in one sentence.

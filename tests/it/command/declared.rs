@@ -1,5 +1,7 @@
 //! Declarations that are wrong.
 
+use serde_json::json;
+
 use crate::config::check_refused;
 use crate::harness::Site;
 
@@ -8,7 +10,15 @@ fn what_is_wrong_with_a_declaration_is_told_by_line() {
     let site = Site::new();
     let cases: &[(&str, &[&str])] = &[
         ("command = []", &["2: command: there is no program"]),
-        ("command = 'ls'", &["2: ", "expected a sequence"]),
+        ("command = 'ls'", &["2: ", "expected a list"]),
+        (
+            "command = ['a']\noutput = 'x'",
+            &["3: ", "expected a table"],
+        ),
+        (
+            "command = ['a']\ninputs.x.media-types = ['video']",
+            &["3: inputs.x.media-types: \"video\" is not a media type"],
+        ),
         (
             "command = ['{x}']\nparams.x = { type = 'string' }",
             &["2: command: \"{x}\" is not a program"],
@@ -43,7 +53,10 @@ fn what_is_wrong_with_a_declaration_is_told_by_line() {
         ),
         (
             "command = ['a']\nparams.x = { type = 'strin' }",
-            &["3: params.x: this is not a JSON Schema"],
+            &[
+                "3: params.x: this is not a JSON Schema: \"strin\" is not one of",
+                "\"string\"",
+            ],
         ),
         (
             "command = ['a']\nparams.x = { type = 'string', default = 1 }",
@@ -92,11 +105,26 @@ fn what_is_wrong_with_a_declaration_is_told_by_line() {
         let text = format!("[operations.c]\n{text}");
         check_refused(&mut site.configured(&text), parts);
     }
-    let name = "[operations.Convert]\ncommand = ['a']";
-    check_refused(
-        &mut site.configured(name),
-        &["1: ", "\"Convert\" is not an operation's name"],
-    );
+    for name in ["a b", "a/b", "-a", "ä"] {
+        let text = format!("[operations.'{name}']\ncommand = ['a']");
+        let expected = format!("{name:?} is not an operation's name");
+        check_refused(&mut site.configured(&text), &["1: ", &expected]);
+    }
     let built_in = "[operations.zip]\ncommand = ['a']";
     check_refused(&mut site.configured(built_in), &["1: ", "built in"]);
+}
+
+#[test]
+fn an_operation_may_be_called_in_any_letters_and_be_killed_at_once() {
+    let site = Site::new();
+    let server = site.serve_configured(
+        "[operations.to_PDF]\ncommand = ['echo', 'made']\ngrace = '0s'\n\
+         [operations.3d-print]\ncommand = ['true']\n",
+    );
+    let client = server.client();
+    let job = client.post("/v1/operations/to_PDF", &json!({}), 202).json();
+    let job = client.ended(job["id"].as_str().expect("an id"));
+    assert_eq!(job["output"]["filename"], "to_PDF", "{job}");
+    client.get("/v1/operations/3d-print", 200);
+    server.stop();
 }

@@ -57,8 +57,17 @@ fn plain(message: &str) -> String {
         .replace("unknown field", "unknown key")
         .replace("missing field", "missing key")
         .replace("unknown variant", "unknown word")
+        .replace("type: sequence", "type: list")
+        .replace("type: map", "type: table")
+        .replace("expected a sequence", "expected a list")
+        .replace("expected a map", "expected a table")
+        .replace("expected i64", "expected a whole number")
         .replace('`', "\"")
         .replace('\n', ", ");
+    // What a table becomes is nobody's business but ours.
+    if let Some((before, _)) = message.split_once("expected struct ") {
+        message = format!("{before}expected a table");
+    }
     let meant = {
         let mut words = message.split('"').skip(1).step_by(2);
         let unknown = words.next().filter(|_| message.starts_with("unknown "));

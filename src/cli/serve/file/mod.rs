@@ -14,9 +14,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::layers::{self, Values};
+use crate::cloakroom::StartError;
 use crate::config::{Callbacks, CommandSpec, Config, Limits, Route, Tuning};
 use crate::http::RouteFault;
-use crate::operations::{Command, Registry};
+use crate::operations::{Command, Registry, check_name};
+use crate::roots::RootSpec;
 use fault::Fault;
 
 type Value<'a> = Spanned<DeValue<'a>>;
@@ -31,30 +33,46 @@ pub(in crate::cli) struct File {
     operations: BTreeMap<String, Tuning>,
     commands: BTreeMap<String, CommandSpec>,
     routes: Vec<Route>,
-    pub(super) places: RoutePlaces,
+    pub(super) places: Places,
 }
 
 /// The lines of a table's keys.
 type Lines = BTreeMap<&'static str, usize>;
 
-/// Where a file says what of the operator's own addresses.
+/// Where a file says what can only be judged later: the operator's own addresses, and roots.
 #[derive(Default)]
-pub(super) struct RoutePlaces {
+pub(super) struct Places {
     path: PathBuf,
-    lines: Vec<Lines>,
+    routes: Vec<Lines>,
+    roots: Vec<(PathBuf, usize)>,
 }
 
-impl RoutePlaces {
-    /// `FILE:LINE: what is wrong`.
-    pub(super) fn show(&self, fault: &RouteFault) -> String {
-        let line = self
-            .lines
-            .get(fault.route)
-            .and_then(|keys| keys.get(fault.key));
+impl Places {
+    /// `FILE:LINE: what is wrong` with an address.
+    pub(super) fn show_route(&self, fault: &RouteFault) -> String {
+        let route = self.routes.get(fault.route);
+        self.show(route.and_then(|keys| keys.get(fault.key)), fault)
+    }
+
+    /// The same of a root, `path`.
+    pub(super) fn show_root(&self, path: &Path, fault: &StartError) -> String {
+        let root = self.roots.iter().find(|(root, _)| root == path);
+        self.show(root.map(|(_, line)| line), fault)
+    }
+
+    fn show(&self, line: Option<&usize>, fault: &dyn std::fmt::Display) -> String {
         match line {
             Some(line) => format!("{}:{line}: {fault}", self.path.display()),
             None => fault.to_string(),
         }
+    }
+
+    /// Notes where roots are named, each as `--root` has it.
+    fn note_roots(&mut self, roots: &[String], line: usize) {
+        let roots = roots
+            .iter()
+            .filter_map(|root| root.parse::<RootSpec>().ok());
+        self.roots.extend(roots.map(|root| (root.path, line)));
     }
 }
 
@@ -87,14 +105,17 @@ fn parse(text: &str, flags: &clap::Command) -> Result<(File, Values), Fault> {
     let (mut file, mut values) = (File::default(), Values::new());
     for (key, value) in document.into_inner() {
         match key.get_ref().as_ref() {
-            "roots" => values
-                .entry("root".to_owned())
-                .or_default()
-                .extend(roots(value)?),
+            "roots" => {
+                for (root, at) in roots(value)? {
+                    let root = [root];
+                    file.places.note_roots(&root, fault::line(text, at.start));
+                    values.entry("root".to_owned()).or_default().extend(root);
+                }
+            }
             "limits" => file.limits = section(value)?,
             "callbacks" => file.callbacks = section(value)?,
             "operations" => operations(value, &mut file)?,
-            "route" => (file.routes, file.places.lines) = routes(value, text)?,
+            "route" => (file.routes, file.places.routes) = routes(value, text)?,
             name => {
                 let flag = layers::keys(flags)
                     .find(|key| *key == name)
@@ -105,6 +126,9 @@ fn parse(text: &str, flags: &clap::Command) -> Result<(File, Values), Fault> {
                 })?;
                 let at = value.span();
                 let texts = texts(flag, &value)?;
+                if name == "root" {
+                    file.places.note_roots(&texts, fault::line(text, at.start));
+                }
                 layers::check(flags, flag, &texts)
                     .map_err(|reason| Fault::new(at, format!("{name}: {reason}")))?;
                 values.entry(name.to_owned()).or_default().extend(texts);
@@ -122,15 +146,19 @@ fn section<T: DeserializeOwned>(value: Value<'_>) -> Result<T, Fault> {
 fn texts(flag: &clap::Arg, value: &Value<'_>) -> Result<Vec<String>, Fault> {
     let expected = if layers::is_switch(flag) {
         "true or false"
-    } else if layers::is_list(flag) {
+    } else if layers::is_list(flag) || layers::is_words(flag) {
         "a text or a list of texts"
+    } else if layers::is_any_text(flag) {
+        "a text"
     } else {
         "a text or a number"
     };
     let name = flag.get_long().unwrap_or_default();
     let one = |value: &Value<'_>| match (value.get_ref(), layers::is_switch(flag)) {
         (DeValue::String(text), false) => Ok(text.clone().into_owned()),
-        (DeValue::Integer(number), false) => Ok(number.as_str().to_owned()),
+        (DeValue::Integer(number), false) if !layers::is_any_text(flag) => {
+            Ok(number.as_str().to_owned())
+        }
         (DeValue::Boolean(on), true) => Ok(on.to_string()),
         (other, _) => {
             let found = other.type_str();
@@ -142,21 +170,25 @@ fn texts(flag: &clap::Arg, value: &Value<'_>) -> Result<Vec<String>, Fault> {
     };
     match value.get_ref() {
         DeValue::Array(items) if layers::is_list(flag) => items.iter().map(one).collect(),
+        DeValue::Array(items) if layers::is_words(flag) => {
+            let words: Vec<_> = items.iter().map(one).collect::<Result<_, _>>()?;
+            Ok(vec![words.join(",")])
+        }
         _ => Ok(vec![one(value)?]),
     }
 }
 
 /// `NAME = "PATH[:ro]"`, each as `--root` has it.
-fn roots(value: Value<'_>) -> Result<Vec<String>, Fault> {
+fn roots(value: Value<'_>) -> Result<Vec<(String, Range<usize>)>, Fault> {
     let roots: BTreeMap<Spanned<String>, Spanned<String>> = section(value)?;
     let root = |(name, path): (Spanned<String>, Spanned<String>)| {
         let (at, text) = (
             name.span(),
             format!("{}={}", name.get_ref(), path.get_ref()),
         );
-        let root: Result<crate::roots::RootSpec, _> = text.parse();
+        let root: Result<RootSpec, _> = text.parse();
         match root {
-            Ok(root) if root.name.as_deref() == Some(name.get_ref()) => Ok(text),
+            Ok(root) if root.name.as_deref() == Some(name.get_ref()) => Ok((text, at)),
             Ok(_) => Err(Fault::new(
                 at,
                 format!("{:?} is not a root's name", name.get_ref()),
@@ -199,6 +231,7 @@ fn operations(value: Value<'_>, file: &mut File) -> Result<(), Fault> {
 
 /// A command, which is checked here, where it is known what stands where.
 fn command(at: Range<usize>, name: &str, value: Value<'_>) -> Result<CommandSpec, Fault> {
+    check_name(name).map_err(|error| Fault::new(at.clone(), error.to_string()))?;
     let declared = value.clone();
     let spec = section(value)?;
     let command = Command::new(name, &spec, Path::new("")).map_err(|error| {
