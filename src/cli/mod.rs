@@ -20,7 +20,9 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cloakroom::StartError;
 use crate::operations::command;
@@ -112,6 +114,27 @@ impl From<StartError> for Failure {
     }
 }
 
+/// Logs to stderr, from this level on or as `CLOAKROOM_LOG` says: a level, or one for each target, `info,hyper=debug`.
+fn log(level: &str) -> Result<(), Failure> {
+    let said = std::env::var("CLOAKROOM_LOG").ok();
+    let wanted = said
+        .as_deref()
+        .filter(|said| !said.is_empty())
+        .unwrap_or(level);
+    let targets: Targets = wanted
+        .parse()
+        .map_err(|error| Failure::new(EXIT_USAGE, format!("CLOAKROOM_LOG={wanted}: {error}")))?;
+    tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::TRACE)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .finish()
+        .with(targets)
+        .init();
+    Ok(())
+}
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::layered() {
@@ -124,13 +147,9 @@ pub fn main() -> ExitCode {
     } else {
         "error"
     };
-    let filter = EnvFilter::try_from_env("CLOAKROOM_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    if let Err(failure) = log(level) {
+        return end(Err(failure));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -179,6 +179,9 @@ fn a_wrong_variable_or_flag_names_itself() {
     command.env("CLOAKROOM_INSECURE_NO_TOKEN", "perhaps");
     check_refused(&mut command, &["CLOAKROOM_INSECURE_NO_TOKEN: \"perhaps\""]);
     let mut command = site.configured("");
+    command.env("CLOAKROOM_LOG", "hyper=loud");
+    check_refused(&mut command, &["CLOAKROOM_LOG=hyper=loud"]);
+    let mut command = site.configured("");
     check_refused(
         command.args(["--workers", "many"]),
         &["'many'", "--workers"],
