@@ -18,6 +18,7 @@ use super::reply::{self, header};
 use super::{App, Asker, download, options};
 use crate::engine::{Submission, Until, View};
 use crate::job::{self, Outcome, State, Wishes};
+use crate::operations::make_whole;
 use crate::store::Key;
 
 const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
@@ -218,6 +219,9 @@ fn print(operation: &str, params: &Value, wishes: &Wishes) -> [u8; 32] {
     if let Some(callback) = wishes["callback"].as_object_mut() {
         callback.remove("base");
     }
-    let all = json!([operation, native::without_blobs(params), wishes]);
+    let mut all = json!([operation, native::without_blobs(params), wishes]);
+    // The same value may be written in several ways.
+    make_whole(&mut all);
+    all.sort_all_objects();
     Sha256::digest(all.to_string()).into()
 }

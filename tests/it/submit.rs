@@ -317,6 +317,12 @@ fn one_key_makes_one_job_however_often_and_wherever_it_crashes() {
         id(&submit(&client, ZIP, &form, b"path=/docs/a", 202)),
         first
     );
+    let [ordered, reversed] = [
+        br#"{"path":"/docs/a","level":1}"#.as_slice(),
+        br#"{"level":1.0,"path":"/docs/a"}"#,
+    ]
+    .map(|body| id(&submit(&client, ZIP, &with_key("order"), body, 202)));
+    assert_eq!(ordered, reversed);
     assert_eq!(
         submit(&client, ZIP, &with_key("k"), br#"{"path":"/docs"}"#, 422)["code"],
         "idempotency_key_reused"
