@@ -116,7 +116,9 @@ impl From<SubmitError> for Error {
         match error {
             SubmitError::UnknownOperation(name) => Self::UnknownOperation(name),
             SubmitError::Invalid(faults) => Self::Invalid(faults),
-            SubmitError::NoResult(reason) => Self::NoResult(reason),
+            SubmitError::NoResult(reason) | SubmitError::NoResultYet(reason) => {
+                Self::NoResult(reason)
+            }
             SubmitError::Store(error) => error.into(),
         }
     }

@@ -72,7 +72,11 @@ impl Engine {
             if job.output().is_none() {
                 let status = job.status().as_str();
                 let detail = format!("Job {id} is {status}: there is no result to read.");
-                return Err(SubmitError::NoResult(detail));
+                return Err(if job.is_terminal() {
+                    SubmitError::NoResult(detail)
+                } else {
+                    SubmitError::NoResultYet(detail)
+                });
             }
             holds.push(self.idle.hold(job).ok_or_else(unknown)?);
             seqs.push(job.seq);

@@ -39,9 +39,12 @@ pub enum SubmitError {
     /// The params do not fit.
     #[error("the params are not valid")]
     Invalid(Vec<Fault>),
-    /// A document is the result of a job that has none, or none yet.
+    /// A document is the result of a job that has none.
     #[error("{0}")]
     NoResult(String),
+    /// A document is the result of a job that has not ended.
+    #[error("{0}")]
+    NoResultYet(String),
     /// The store says no.
     #[error(transparent)]
     Store(#[from] store::Error),

@@ -75,7 +75,11 @@ impl App {
         let location = kind.polling_url(self.own_path(), view.job.seq);
         let body = driveonweb::begun(&location).to_string();
         let mut response = reply::json(StatusCode::SEE_OTHER, body.into());
-        response.headers_mut().insert(LOCATION, header(&location));
+        let headers = response.headers_mut();
+        headers.insert(LOCATION, header(&location));
+        if !view.job.is_terminal() {
+            reply::retry_after(headers);
+        }
         Ok(response)
     }
 

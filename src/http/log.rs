@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::body::Body;
 use super::events::X_ACCEL_BUFFERING;
 use super::problem::Problem;
-use super::{App, query};
+use super::{App, query, reply};
 use crate::engine::{Caller, Until, View};
 use crate::job::State;
 use crate::store;
@@ -31,7 +31,11 @@ impl App {
         let follows =
             query::pairs(request).any(|(name, value)| name == "follow" && value != "false");
         if !follows || view.job.is_terminal() || request.method == Method::HEAD {
-            return Ok(text(Body::Full(self.engine.log(&view.job).await?)));
+            let mut response = text(Body::Full(self.engine.log(&view.job).await?));
+            if !view.job.is_terminal() {
+                reply::retry_after(response.headers_mut());
+            }
+            return Ok(response);
         }
         let (sender, body) = mpsc::channel(1);
         let (app, caller) = (Arc::clone(self), caller.clone());

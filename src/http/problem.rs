@@ -230,7 +230,7 @@ impl From<store::Error> for Problem {
             .retry_after(5),
             Error::NotEnded => {
                 let detail = "The job has not ended: it can be retried when it has.";
-                Self::new(StatusCode::CONFLICT, "not_ended", detail)
+                Self::new(StatusCode::CONFLICT, "not_ended", detail).retry_after(1)
             }
             Error::KeyTaken => {
                 let detail = "Another request was submitted under this Idempotency-Key.";
@@ -301,6 +301,9 @@ impl From<SubmitError> for Problem {
             }
             SubmitError::NoResult(detail) => {
                 Self::new(StatusCode::CONFLICT, "source_not_ready", detail)
+            }
+            SubmitError::NoResultYet(detail) => {
+                Self::new(StatusCode::CONFLICT, "source_not_ready", detail).retry_after(1)
             }
             SubmitError::Store(error) => error.into(),
         }

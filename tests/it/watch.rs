@@ -220,12 +220,15 @@ fn a_job_that_has_not_ended_is_not_done_once_more() {
     let server = site.serve_with(command);
     let client = server.client();
     let id = client.zip("/docs/long");
-    assert_eq!(
-        client
-            .ask("POST", &format!("/v1/jobs/{id}/retry"), &[], b"", 409)
-            .json()["code"],
-        "not_ended"
-    );
+    let retry = client.ask("POST", &format!("/v1/jobs/{id}/retry"), &[], b"", 409);
+    assert_eq!(retry.json()["code"], "not_ended");
+    let params = json!({ "delta": { "type": "job", "id": id }, "version": "A" });
+    let read = client.post("/v1/operations/extract", &params, 409);
+    assert_eq!(read.json()["code"], "source_not_ready");
+    let log = client.get(&format!("/v1/jobs/{id}/log"), 200);
+    for about_a_job_that_runs in [retry, read, log] {
+        assert_eq!(about_a_job_that_runs.header("retry-after"), "1");
+    }
     server.stop();
 }
 

@@ -84,7 +84,7 @@ fn job() -> Value {
             "seq": { "description": "Its place in the order of submission.", "type": "integer", "minimum": 1 },
             "operation": { "type": "string" },
             "status": {
-                "description": "`deleted` in the answer to DELETE only.",
+                "description": "`deleted` in the answer to DELETE and in events only.",
                 "enum": ["queued", "running", "succeeded", "failed", "canceled", "deleted"],
             },
             "percentComplete": { "type": ["number", "null"], "minimum": 0, "maximum": 100 },

@@ -207,6 +207,7 @@ fn replies_are_held_longer_each_time_but_not_past_the_end() {
     let client = server.client();
     let folder = find(client, &root(client), "a");
     let begun = client.get(&format!("/rest/folders/{folder}/zip"), 303);
+    assert_eq!(begun.header("retry-after"), "1");
     let url = begun.header("location").to_owned();
     let mut took = Vec::new();
     for polls in 1..=3 {
