@@ -4,6 +4,7 @@
 //! is opened relative to the root's own handle (`cap-std`: `openat2` with `RESOLVE_BENEATH` where the kernel has it),
 //! so that no `..`, no link and no race leads out.
 
+mod refusal;
 mod spec;
 
 use std::fmt;
@@ -15,34 +16,13 @@ use cap_std::fs::{Dir, Metadata};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
+pub use refusal::Refusal;
 pub use spec::RootSpec;
 
 /// The longest path on the wire, in bytes.
 const PATH_BYTES: usize = 4096;
-
-/// Why a path on the wire is refused, before anything is started.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// It is no path at all.
-    #[error("{0:?} is not a path: {1}")]
-    Malformed(String, &'static str),
-    /// Nothing is written there.
-    #[error("{path:?} is below a root that is read-only; {roots}")]
-    ReadOnly {
-        /// The path.
-        path: String,
-        /// What there is.
-        roots: String,
-    },
-    /// It is below none of the roots.
-    #[error("{path:?} is below none of the roots; {roots}")]
-    Outside {
-        /// The path.
-        path: String,
-        /// What there is instead.
-        roots: String,
-    },
-}
+/// As much of a path as is repeated where it is none.
+const SHOWN_CHARS: usize = 100;
 
 #[derive(Debug)]
 struct Root {
@@ -174,7 +154,13 @@ impl Roots {
     /// # Errors
     /// [`Refusal`]: the message names the roots.
     pub fn locate(&self, path: &str) -> Result<Place<'_>, Refusal> {
-        let malformed = |why| Err(Refusal::Malformed(path.to_owned(), why));
+        let malformed = |reason| {
+            Err(Refusal::Malformed {
+                path: path.chars().take(SHOWN_CHARS).collect(),
+                reason,
+                roots: self.describe(),
+            })
+        };
         if path.len() > PATH_BYTES {
             return malformed("it is longer than 4096 bytes");
         }

@@ -112,10 +112,11 @@ impl Target {
     /// Finds out whether a file can take its place.
     ///
     /// # Errors
-    /// `target_unwritable` where a folder is, or something of the server's own.
+    /// `target_unwritable` where a folder, a device, a FIFO or a socket is, or something of the server's own.
     pub(super) fn check_file(&self, roots: &Roots) -> Result<(), Stop> {
         match self.dir.symlink_metadata(&self.name) {
-            Ok(there) if there.is_dir() || roots.must_stay(&there) => {
+            // A link is replaced itself, wherever it leads.
+            Ok(there) if !(there.is_file() || there.is_symlink()) || roots.must_stay(&there) => {
                 let message = format!(
                     "{} cannot be written: what is there is no file that may be replaced.",
                     self.path()
