@@ -30,7 +30,7 @@ pub(super) fn faults(error: &ValidationError<'_>) -> Vec<Fault> {
             let words = words.map(ToString::to_string);
             vec![fault(
                 pointer(error),
-                &unlike(error.instance(), "one of", words),
+                &unlike(&error.instance().to_string(), "one of", words),
             )]
         }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
@@ -52,8 +52,17 @@ fn alternatives(error: &ValidationError<'_>, context: &[Vec<ValidationError<'_>>
     let mut meant = context
         .iter()
         .filter(|errors| !errors.iter().any(rules_out));
-    if let (Some(errors), None) = (meant.next(), meant.next()) {
-        return errors.iter().flat_map(faults).collect();
+    let wants = |errors: &[ValidationError<'_>]| errors.iter().flat_map(faults).collect::<Vec<_>>();
+    if let Some(first) = meant.next() {
+        let (mut common, mut others) = (wants(first), meant.map(|errors| wants(errors)).peekable());
+        if others.peek().is_none() {
+            return common;
+        }
+        // Of several that may be meant, what they all miss: most often the word that tells them apart.
+        others.for_each(|other| common.retain(|fault| other.contains(fault)));
+        if !common.is_empty() {
+            return common;
+        }
     }
     let all = || context.iter().flatten();
     let word = |one: &ValidationError<'_>| match one.kind() {
@@ -62,7 +71,8 @@ fn alternatives(error: &ValidationError<'_>, context: &[Vec<ValidationError<'_>>
     };
     if let Some(first) = all().find(|one| word(one).is_some()) {
         let same = all().filter(|one| one.instance_path() == first.instance_path());
-        let detail = unlike(first.instance(), "one of", same.filter_map(word));
+        let sent = first.instance().to_string();
+        let detail = unlike(&sent, "one of", same.filter_map(word));
         return vec![fault(pointer(first), &detail)];
     }
     let kind = |one: &ValidationError<'_>| match one.kind() {
@@ -75,13 +85,13 @@ fn alternatives(error: &ValidationError<'_>, context: &[Vec<ValidationError<'_>>
     let detail = if kinds.is_empty() {
         error.to_string()
     } else {
-        unlike(error.instance(), "of type", kinds.into_iter())
+        unlike(&outline(error.instance()), "of type", kinds.into_iter())
     };
     vec![fault(pointer(error), &detail)]
 }
 
 /// `5 is not of type "string" or "object"`.
-fn unlike(instance: &Value, what: &str, words: impl Iterator<Item = String>) -> String {
+fn unlike(sent: &str, what: &str, words: impl Iterator<Item = String>) -> String {
     let mut each: Vec<String> = Vec::new();
     for word in words {
         if !each.contains(&word) {
@@ -92,7 +102,16 @@ fn unlike(instance: &Value, what: &str, words: impl Iterator<Item = String>) -> 
         Some((last, before)) if !before.is_empty() => format!("{} or {last}", before.join(", ")),
         _ => each.concat(),
     };
-    format!("{} is not {what} {words}", shortened(&instance.to_string()))
+    format!("{} is not {what} {words}", shortened(sent))
+}
+
+/// What is of a wrong type, without its members: of uploads they are ours.
+fn outline(instance: &Value) -> String {
+    match instance {
+        Value::Array(items) => format!("a list of {}", items.len()),
+        Value::Object(_) => "an object".to_owned(),
+        plain => plain.to_string(),
+    }
 }
 
 fn pointer(error: &ValidationError<'_>) -> String {
@@ -146,6 +165,12 @@ mod tests {
             &document,
             json!(5),
             "#: 5 is not of type \"string\" or \"object\"",
+        );
+        check(&document, json!({}), "#/type: It is required.");
+        check(
+            &document,
+            json!([{ "type": "upload", "blob": 7 }, "/a"]),
+            "#: a list of 2 is not of type \"string\" or \"object\"",
         );
         check(
             &document,
