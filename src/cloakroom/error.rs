@@ -22,7 +22,7 @@ pub enum StartError {
     #[error(transparent)]
     Route(#[from] RouteFault),
     /// A root is not there.
-    #[error("the root {} cannot be used: {source}; expected a folder", path.display())]
+    #[error("the root {} cannot be used: {source}", path.display())]
     Root {
         /// As it was given.
         path: PathBuf,

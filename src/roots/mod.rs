@@ -5,9 +5,9 @@
 //! so that no `..`, no link and no race leads out.
 
 mod refusal;
+mod root;
 mod spec;
 
-use std::fmt;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -17,44 +17,13 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
 pub use refusal::Refusal;
+use root::Root;
 pub use spec::RootSpec;
 
 /// The longest path on the wire, in bytes.
 const PATH_BYTES: usize = 4096;
 /// As much of a path as is repeated where it is none.
 const SHOWN_CHARS: usize = 100;
-
-#[derive(Debug)]
-struct Root {
-    name: Option<String>,
-    path: PathBuf,
-    read_only: bool,
-    dir: Dir,
-}
-
-impl Root {
-    /// Its own path on the wire.
-    fn on_the_wire(&self) -> String {
-        match &self.name {
-            Some(name) => format!("/{name}"),
-            None => self.path.to_string_lossy().into_owned(),
-        }
-    }
-}
-
-impl fmt::Display for Root {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "/{name}")?,
-            None => write!(f, "{}", self.path.display())?,
-        }
-        if self.read_only {
-            f.write_str(" (read-only)")
-        } else {
-            Ok(())
-        }
-    }
-}
 
 /// A file or folder, told from all others whatever its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,17 +78,10 @@ impl Roots {
     pub(crate) fn open(specs: &[RootSpec], data: &Path) -> Result<Self, (PathBuf, io::Error)> {
         let mut roots: Vec<Root> = Vec::new();
         for spec in specs {
-            let open = || {
-                let path = std::fs::canonicalize(&spec.path)?;
-                let dir = Dir::open_ambient_dir(&path, ambient_authority())?;
-                Ok(Root {
-                    name: spec.name.clone(),
-                    path,
-                    read_only: spec.read_only,
-                    dir,
-                })
-            };
-            let root = open().map_err(|e| (spec.path.clone(), e))?;
+            let root = Root::open(spec).map_err(|error| {
+                let expected = format!("{error}; expected a folder");
+                (spec.path.clone(), io::Error::new(error.kind(), expected))
+            })?;
             let name = root.on_the_wire();
             if roots.iter().any(|other| other.on_the_wire() == name) {
                 let taken = format!("another root is {name} already");
@@ -170,16 +132,12 @@ impl Roots {
         if !path.starts_with('/') && !Path::new(path).is_absolute() {
             return malformed("it does not start with a root");
         }
-        let parts = Path::new(path).components();
-        if parts.clone().any(|part| part == Component::ParentDir) {
+        let mut parts = Path::new(path).components();
+        if parts.any(|part| part == Component::ParentDir) {
             return malformed("it holds '..'");
         }
         for root in &self.all {
-            let rest = match &root.name {
-                Some(name) => Path::new(path).strip_prefix(Path::new("/").join(name)),
-                None => Path::new(path).strip_prefix(&root.path),
-            };
-            if let Ok(rest) = rest {
+            if let Some(rest) = root.rest(Path::new(path)) {
                 let rest = if rest.as_os_str().is_empty() {
                     Path::new(".")
                 } else {
@@ -347,13 +305,32 @@ mod tests {
         ] {
             assert!(rest(bad).is_err(), "{bad:?}");
         }
-        let message = roots
-            .locate("/etc/passwd")
-            .expect_err("it is outside")
-            .to_string();
-        assert!(
-            message.contains("/docs") && message.contains("(read-only)"),
-            "{message}"
-        );
+        for lost in ["/etc/passwd", "docs/a", "/docs/../etc"] {
+            let message = roots.locate(lost).expect_err(lost).to_string();
+            let named = message.contains("there are: /docs, ");
+            assert!(named && message.contains("(read-only)"), "{message}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_root_goes_by_its_path_with_links_and_without_them() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let real = folder.path().canonicalize().expect("its real path");
+        let link = real.join("link");
+        std::fs::create_dir(real.join("docs")).expect("a folder");
+        std::os::unix::fs::symlink("docs", &link).expect("a link");
+        let root = RootSpec {
+            name: None,
+            path: link.clone(),
+            read_only: false,
+        };
+        let roots = Roots::open(&[root], Path::new("/nonexistent")).expect("roots");
+        for path in [link.join("a"), real.join("docs/a")] {
+            let place = roots
+                .locate(path.to_str().expect("UTF-8"))
+                .expect("a place");
+            assert_eq!(place.path(), real.join("docs/a"));
+        }
     }
 }

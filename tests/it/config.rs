@@ -94,6 +94,10 @@ fn what_is_wrong_with_a_file_is_told_by_line() {
             "\nroot = ['/', 'docs=/there-is-none']",
             &["toml:2: the root /there-is-none cannot be used"],
         ),
+        (
+            "root = 'docs=/'\n[roots]\ndocs = '/tmp'",
+            &["toml:3: the root /tmp cannot be used: another root is /docs already"],
+        ),
         ("data = 5", &["1: data: integer", "expected a text"]),
         ("host = [5]", &["1: host: integer", "expected a text"]),
         (
