@@ -5,6 +5,8 @@ use percent_encoding::percent_decode_str;
 
 /// What the newer addresses begin with.
 const VERSION: &str = "v1.0/";
+/// What newer clients put before the drive of whoever asks.
+const OWN: &str = "me/";
 /// What stands for the folder of all roots.
 pub(super) const ROOT: &str = "drive/root";
 
@@ -48,7 +50,8 @@ pub(crate) enum Address {
 /// Whether an address is one of ours, so that errors there have our shape.
 pub(crate) fn is_ours(path: &str) -> bool {
     let path = path.strip_prefix('/').unwrap_or(path);
-    let rest = path.strip_prefix("drive");
+    let rest = path.strip_prefix(OWN).unwrap_or(path);
+    let rest = rest.strip_prefix("drive");
     path.starts_with(VERSION) || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
@@ -69,8 +72,7 @@ pub(crate) fn call(method: &Method, path: &str) -> Option<Result<Call, &'static 
         };
         return Some(read(method, prefix, what));
     }
-    // Newer clients name the drive of whoever asks.
-    let (address, action) = address(path.strip_prefix("me/").unwrap_or(path))?;
+    let (address, action) = address(path.strip_prefix(OWN).unwrap_or(path))?;
     let write = |what: What| match *method {
         Method::POST => Ok(Call { prefix, what }),
         _ => Err("POST, OPTIONS"),
