@@ -215,7 +215,7 @@ pub(super) fn refusal(problem: &Problem, product: Product, headers: &HeaderMap) 
     // What the client may quote to whoever reads the log.
     tracing::debug!(error.id = id, %status, code = problem.code(), "a request was refused");
     let error = Error {
-        message: &problem.sentence(),
+        message: &problem.sentence(|param| product.word(param)),
         id,
         status: status.as_u16(),
         at: reply::now(),

@@ -239,7 +239,7 @@ pub(super) fn refusal(problem: &Problem) -> Response<Body> {
 
 /// What is wrong, in OneDrive's words.
 pub(super) fn error(problem: &Problem) -> Value {
-    onedrive::error(problem.code(), &problem.sentence())
+    onedrive::error(problem.code(), &problem.sentence(onedrive::word))
 }
 
 fn shown(value: &Value) -> Response<Body> {

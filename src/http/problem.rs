@@ -123,14 +123,15 @@ impl Problem {
         self.0.code
     }
 
-    /// What is wrong, all of it, as text for those who are shown no list of faults.
-    pub(super) fn sentence(&self) -> String {
+    /// What is wrong, all of it, as text for those who are shown no list of faults; `word` is what they call a param.
+    pub(super) fn sentence(&self, word: impl Fn(&str) -> &str) -> String {
         if self.0.faults.is_empty() {
             return self.0.detail.clone();
         }
         let faults = self.0.faults.iter().map(|fault| {
             let name = fault.pointer.trim_start_matches(['#', '?', '/']);
-            format!("{name}: {}", fault.detail)
+            let (param, inside) = name.split_at(name.find('/').unwrap_or(name.len()));
+            format!("{}{inside}: {}", word(param), fault.detail)
         });
         faults.collect::<Vec<_>>().join(" ")
     }

@@ -173,6 +173,8 @@ fn items_are_found_by_path_and_number_under_both_prefixes() {
         "/drive/nothing",
         "/v1.0/nothing",
         "/drive/items/x",
+        "/me/drive/nothing",
+        "/me/drive/root:/docs/nowhere",
     ] {
         let error = expect(client, "GET", path, &Value::Null, 404).json();
         assert_eq!(error["error"]["code"], "itemNotFound", "{error}");
@@ -325,6 +327,15 @@ fn a_file_is_uploaded_from_a_url_when_nobody_waits_for_it() {
     assert_eq!(refused.status, 400);
     assert_eq!(refused.json()["error"]["code"], "invalidRequest");
     expect(client, "POST", path, &json!({ "name": "x.jpg" }), 400);
+    let body_of = |url: &str| json!({ "@content.sourceUrl": url, "name": "x.jpg" });
+    let later = [("prefer", "respond-async")];
+    let refused = ask(client, "POST", path, &later, &body_of("ftp://a.test/x"));
+    let message = &refused.json()["error"]["message"];
+    let message = message.as_str().expect("a message");
+    assert!(
+        message.starts_with("@microsoft.graph.sourceUrl: "),
+        "in its words: {message}"
+    );
     expect(
         client,
         "POST",

@@ -47,6 +47,21 @@ impl Product {
         })
     }
 
+    /// What its clients call a param or a wish.
+    pub(crate) fn word(self, param: &str) -> &str {
+        match (self, param) {
+            (Self::Compare, _) => {
+                let mut inputs = compare::INPUTS.into_iter();
+                let input = inputs.find(|(_, own)| *own == param);
+                input.map_or(param, |(input, _)| input)
+            }
+            (Self::Merge, "versions") => "Versions",
+            (Self::Merge, "callback") => "Callback",
+            (Self::Merge, "output") => "Output",
+            (Self::Merge, _) => param,
+        }
+    }
+
     /// Where a job is found.
     pub(crate) fn job_path(self, id: JobId) -> String {
         format!("{}/jobs/{}", self.prefix(), id.to_uuid())

@@ -78,6 +78,16 @@ pub(crate) fn error(code: &str, message: &str) -> Value {
     json!({ "code": error_code(code), "message": message })
 }
 
+/// What a param is called there.
+pub(crate) fn word(param: &str) -> &str {
+    match param {
+        "uri" => "@microsoft.graph.sourceUrl",
+        "to" => "parentReference",
+        "from" => "item",
+        other => other,
+    }
+}
+
 /// The word for a native code, of problems and of jobs: its own where there is one, else the same in its casing.
 fn error_code(code: &str) -> Cow<'_, str> {
     let known = match code {

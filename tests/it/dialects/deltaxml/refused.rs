@@ -128,6 +128,14 @@ fn what_cannot_be_understood_is_a_bad_request() {
         message.contains("output: ") && message.contains("callback: "),
         "{message}"
     );
+    let lost = r#"{"input-a":"/docs/a.xml","input-b":"/elsewhere"}"#;
+    let told = refused(client, "POST", &compare, &AS_JSON, lost, 400).json();
+    let message = told["errorMessage"].as_str().expect("a message");
+    assert!(message.starts_with("input-b: "), "in its words: {message}");
+    let alone = r#"{"Versions":[{"name":"a","Path":"/docs/a.xml"}]}"#;
+    let told = refused(client, "POST", &merge, &AS_JSON, alone, 400).json();
+    let message = told["ErrorMessage"].as_str().expect("a message");
+    assert!(message.starts_with("Versions: "), "in its words: {message}");
     let (headers, body) = form(&[("name=\"inputA\"", "", "/docs/a.xml")]);
     refused(client, "POST", &compare, &headers, &body, 400);
     refused(
