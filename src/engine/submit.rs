@@ -1,6 +1,10 @@
 //! How jobs come in: checked, stored, and only then answered.
 
+use std::path::Path;
 use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::keys::KeyInUse;
 use super::{Caller, Engine, Submission, SubmitError, View};
@@ -25,9 +29,14 @@ impl Engine {
         };
         let mut uploads = submission.uploads;
         let blobs = uploads.as_ref().map(Uploads::blobs).unwrap_or_default();
-        let params = registered.check(&submission.params, &blobs, &self.roots, &self.outside);
-        let mut faults = check_wishes(&submission.wishes, &self.roots, &self.outside);
-        faults.extend(params.err().unwrap_or_default());
+        let look = || {
+            let mut faults = check_wishes(&submission.wishes, &self.roots, &self.outside);
+            let params = registered.check(&submission.params, &blobs, &self.roots, &self.outside);
+            faults.extend(params.err().unwrap_or_default());
+            faults
+        };
+        let asks_files = submission.wishes.output.is_some() || names_path(&submission.params);
+        let faults = if asks_files { beside(look) } else { look() };
         if !faults.is_empty() {
             return Err(SubmitError::Invalid(faults));
         }
@@ -88,5 +97,23 @@ impl Engine {
         let params = self.params(&view.job).await?;
         let job = self.store.submit_again(&view.job, params).await?;
         Ok(self.shown(job))
+    }
+}
+
+/// Whether there is something like a path in params, which may be looked for on a disk.
+fn names_path(params: &Value) -> bool {
+    match params {
+        Value::String(text) => Path::new(text).is_absolute() || text.starts_with('/'),
+        Value::Array(items) => items.iter().any(names_path),
+        Value::Object(members) => members.values().any(names_path),
+        _ => false,
+    }
+}
+
+/// Does what may wait for a disk without holding up others, where the runtime has other threads for them.
+fn beside<T>(look: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => tokio::task::block_in_place(look),
+        _ => look(),
     }
 }

@@ -276,7 +276,7 @@ pub(super) fn misplaced(params: &Value, description: &Description, roots: &Roots
             let is_file = document["type"] == "file";
             document["path"].as_str().filter(|_| is_file)
         });
-        if let Some(Err(refusal)) = path.map(|path| roots.locate(path)) {
+        if let Some(Err(refusal)) = path.map(|path| roots.admit(path)) {
             let detail = refusal.to_string();
             faults.push(Fault { pointer, detail });
         }

@@ -170,6 +170,46 @@ impl Roots {
         Ok(place)
     }
 
+    /// As [`Roots::locate`]; also where a link on the way leads out now, as far as the file system can be asked. Blocks on
+    /// it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn admit(&self, path: &str) -> Result<Place<'_>, Refusal> {
+        let place = self.locate(path)?;
+        self.stay_inside(path, &place)?;
+        Ok(place)
+    }
+
+    /// As [`Roots::locate_target`]; also where a link on the way to the folder leads out now. Blocks on the file system.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn admit_target(&self, path: &str) -> Result<Place<'_>, Refusal> {
+        let place = self.locate_target(path)?;
+        if let Some((folder, _)) = place.parent() {
+            self.stay_inside(path, &folder)?;
+        }
+        Ok(place)
+    }
+
+    fn stay_inside(&self, path: &str, place: &Place<'_>) -> Result<(), Refusal> {
+        match place.dir().metadata(place.rest()) {
+            // The library says so itself; what the system does not permit has the system's number.
+            Err(error)
+                if error.kind() == io::ErrorKind::PermissionDenied
+                    && error.raw_os_error().is_none() =>
+            {
+                Err(Refusal::LeadsOut {
+                    path: path.to_owned(),
+                    roots: self.describe(),
+                })
+            }
+            // What is not there may be there when the job runs.
+            _ => Ok(()),
+        }
+    }
+
     /// Every root's own path on the wire.
     pub fn paths(&self) -> Vec<String> {
         self.all.iter().map(Root::on_the_wire).collect()

@@ -21,6 +21,14 @@ pub enum Refusal {
         /// What there is.
         roots: String,
     },
+    /// A link on the way leads somewhere else.
+    #[error("{path:?} leads through a link out of its root; {roots}")]
+    LeadsOut {
+        /// The path.
+        path: String,
+        /// What there is instead.
+        roots: String,
+    },
     /// It is below none of the roots.
     #[error("{path:?} is below none of the roots; {roots}")]
     Outside {

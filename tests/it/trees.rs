@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Site, skipped};
+use serde_json::Value;
+
+use crate::harness::{Client, Site, skipped};
 
 /// How long swaps go on; `CLOAKROOM_TEST_SWAPS` asks for a number of them instead.
 const TIME: Duration = Duration::from_secs(2);
@@ -83,6 +85,23 @@ pub(crate) fn with_a_way_out(site: &Site) -> PathBuf {
 
 /// What can be asked for of that tree.
 pub(crate) const WAYS: [&str; 4] = ["tree", "tree/folder", "tree/folder/deep", "tree/file"];
+
+/// Runs a job to its end; none if a path of its leads out at the moment that it is submitted.
+#[cfg(target_os = "linux")]
+pub(crate) fn ended_if_inside(client: &Client, operation: &str, params: &Value) -> Option<Value> {
+    let path = format!("/v1/operations/{operation}");
+    let headers = [("Content-Type", "application/json")];
+    let reply = client.try_ask("POST", &path, &headers, params.to_string().as_bytes());
+    let reply = reply.expect("a reply");
+    let answer = reply.json();
+    if reply.status == 422 {
+        let detail = answer["errors"][0]["detail"].as_str().expect("a detail");
+        assert!(detail.contains("out of its root"), "{answer}");
+        return None;
+    }
+    assert_eq!(reply.status, 202, "{answer}");
+    Some(client.ended(answer["id"].as_str().expect("an id")))
+}
 
 /// Exchanges each of the pairs below the root, over and over, while some work at it: `work` is given the number of a
 /// worker and does one round. Gives how many swaps there were.

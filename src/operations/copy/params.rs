@@ -33,7 +33,7 @@ pub(super) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<Fault>> {
         serde_json::from_value(params.clone()).map_err(|e| vec![fault("#", e.to_string())])?;
     let (from, to) = (&params.from.0, &params.to.0);
     let mut faults = Vec::new();
-    let source = roots.locate(from);
+    let source = roots.admit(from);
     if let Err(refusal) = &source {
         faults.push(fault("#/from", refusal.to_string()));
     }

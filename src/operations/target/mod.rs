@@ -168,7 +168,7 @@ pub(super) fn check(roots: &Roots, pointer: &str, path: &str) -> Option<Fault> {
             detail,
         })
     };
-    match roots.locate_target(path) {
+    match roots.admit_target(path) {
         Err(refusal) => fault(refusal.to_string()),
         Ok(place) if place.parent().is_none() => {
             fault(format!("{path:?} is a root itself, which nothing replaces"))

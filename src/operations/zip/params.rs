@@ -89,7 +89,7 @@ pub(super) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<Fault>> {
         serde_json::from_value(params.clone()).map_err(|e| vec![fault("#", e.to_string())])?;
     let mut faults = Vec::new();
     for (number, path) in params.paths().enumerate() {
-        if let Err(refusal) = roots.locate(path) {
+        if let Err(refusal) = roots.admit(path) {
             let pointer = match params.path {
                 Paths::One(_) => "#/path".to_owned(),
                 Paths::Many(_) => format!("#/path/{number}"),

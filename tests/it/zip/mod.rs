@@ -179,13 +179,7 @@ fn nothing_outside_a_root_gets_into_an_archive() {
         files_in(&archive),
         BTreeMap::from([("folder/a".into(), b"a".to_vec())])
     );
-    for path in [
-        "/docs/folder/out",
-        "/docs/folder/absolute",
-        "/docs/folder/up/secret",
-        "/docs/folder/loop",
-        "/docs/folder/fifo",
-    ] {
+    for path in ["/docs/folder/loop", "/docs/folder/fifo"] {
         let job = client.ended(&client.zip(path));
         assert_eq!(job["error"]["code"], "source_not_found", "{path}: {job}");
     }
@@ -195,12 +189,18 @@ fn nothing_outside_a_root_gets_into_an_archive() {
         "docs",
         "/docsecret",
         "/docs/a\0b",
+        "/docs/folder/out",
+        "/docs/folder/absolute",
+        "/docs/folder/up/secret",
     ] {
         let problem = client
             .post("/v1/operations/zip", &json!({ "path": path }), 422)
             .json();
         assert_eq!(problem["code"], "invalid_params");
-        assert_eq!(problem["errors"][0]["pointer"], "#/path");
+        let error = &problem["errors"][0];
+        assert_eq!(error["pointer"], "#/path");
+        let detail = error["detail"].as_str().expect("a detail");
+        assert!(detail.contains("there are: /docs"), "{detail}");
     }
     server.stop();
 }
