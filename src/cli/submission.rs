@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use http::Method;
+
 use super::client::{Client, Error, Tagged};
 use super::form::Form;
 use super::params::fields;
@@ -87,6 +89,21 @@ impl<'a> Submission<'a> {
         }
         Ok(form)
     }
+}
+
+/// Which operations there are, for whoever named another one.
+pub(super) async fn unknown_operation(client: &Client, operation: &str) -> Failure {
+    let all = match client.json(Method::GET, "/v1/operations", &[], None).await {
+        Ok((all, _)) => all,
+        Err(error) => return error.into(),
+    };
+    let operations = all["operations"].as_array().into_iter().flatten();
+    let names: Vec<_> = operations
+        .filter_map(|operation| operation["name"].as_str())
+        .collect();
+    let names = names.join(", ");
+    let message = format!("there is no operation {operation:?}; there are: {names}");
+    Failure::new(EXIT_USAGE, message)
 }
 
 fn random() -> Result<String, Failure> {

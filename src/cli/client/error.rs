@@ -107,7 +107,7 @@ impl From<Error> for Failure {
         let is_usage = match &error {
             Error::Refused(refusal) => matches!(
                 refusal.status,
-                StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST
+                StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST
             ),
             Error::Usage(_) => true,
             _ => false,

@@ -1,7 +1,7 @@
 //! `submit`: hands in a job.
 
 use super::super::progress::Show;
-use super::super::submission::Submission;
+use super::super::submission::{Submission, unknown_operation};
 use super::{Failure, Retry, Server};
 
 #[derive(clap::Args)]
@@ -34,7 +34,15 @@ impl Submit {
         let mut show = Show::new(self.quiet);
         let sent = submission.send(&client, &mut show).await;
         show.end();
-        println!("{}", sent?.0["id"].as_str().unwrap_or_default());
-        Ok(())
+        match sent {
+            Ok(job) => {
+                println!("{}", job.0["id"].as_str().unwrap_or_default());
+                Ok(())
+            }
+            Err(error) if error.is_not_found() => {
+                Err(unknown_operation(&client, &self.operation).await)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -13,8 +13,8 @@ use super::progress::Show;
 use super::remote::{Access, Retry};
 use super::save::save;
 use super::signals::Signals;
-use super::submission::Submission;
-use super::{EXIT_FAILED, EXIT_USAGE, Failure};
+use super::submission::{Submission, unknown_operation};
+use super::{EXIT_FAILED, Failure};
 use own::Own;
 
 /// How long a job that was canceled gets to stop.
@@ -167,19 +167,4 @@ impl Run {
 
 fn interrupted() -> Failure {
     Failure::new(EXIT_FAILED, "interrupted; nothing was saved")
-}
-
-/// Which operations there are, for whoever named another one.
-async fn unknown_operation(client: &Client, operation: &str) -> Failure {
-    let all = match client.json(Method::GET, "/v1/operations", &[], None).await {
-        Ok((all, _)) => all,
-        Err(error) => return error.into(),
-    };
-    let operations = all["operations"].as_array().into_iter().flatten();
-    let names: Vec<_> = operations
-        .filter_map(|operation| operation["name"].as_str())
-        .collect();
-    let names = names.join(", ");
-    let message = format!("there is no operation {operation:?}; there are: {names}");
-    Failure::new(EXIT_USAGE, message)
 }

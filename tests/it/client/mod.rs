@@ -87,7 +87,10 @@ fn a_job_is_led_through_its_life_by_commands() {
 
     assert_eq!(code(&site, &["cancel", &id]), Some(1), "it has ended");
     said(&site, &["delete", &id]);
-    assert_eq!(code(&site, &["status", &id]), Some(2));
+    for command in ["status", "wait", "get", "log", "cancel", "retry", "delete"] {
+        let none = code(&site, &[command, &id]);
+        assert_eq!(none, Some(1), "{command}: there is no such job");
+    }
     assert_eq!(code(&site, &["status", "../../healthz"]), Some(2));
     let failed = said(&site, &["submit", "zip", "path=/docs/missing"]);
     assert_eq!(code(&site, &["wait", "-q", failed.trim()]), Some(1));
