@@ -10,15 +10,17 @@ import tempfile
 import urllib.error
 import urllib.request
 
+from prometheus_client import parser
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 # A name says its unit, and is never of a part or a multiple of one.
 UNITS = {"seconds", "bytes"}
 
 
-def ask(url, params=None):
+def ask(url, params=None, accept="*/*"):
     data = None if params is None else json.dumps(params).encode()
-    request = urllib.request.Request(url, data=data, headers={"content-type": "application/json"})
+    headers = {"content-type": "application/json", "accept": accept}
+    request = urllib.request.Request(url, data=data, headers=headers)
     return urllib.request.urlopen(request, timeout=60)
 
 
@@ -44,10 +46,16 @@ def read(url):
     except urllib.error.HTTPError as error:
         assert error.code == 404, error.code
 
-    reply = ask(f"{url}/metrics")
+    plain = ask(f"{url}/metrics")
+    assert plain.headers["content-type"].startswith("text/plain; version=0.0.4"), plain.headers
+    older = {family.name for family in parser.text_string_to_metric_families(plain.read().decode())}
+
+    reply = ask(f"{url}/metrics", accept="application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5")
     assert reply.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0"), reply.headers
     families = list(text_string_to_metric_families(reply.read().decode()))
     assert len({family.name for family in families}) == len(families), "each name once"
+    # The older format has no word for information.
+    assert older == {f.name + "_info" if f.type == "info" else f.name for f in families}, older
     for family in families:
         assert family.documentation.endswith("."), family.name
         assert family.name.startswith(("cloakroom_", "process_")), family.name

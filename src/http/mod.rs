@@ -190,7 +190,7 @@ impl App {
             Route::Dashboard => Ok(dashboard::page()),
             Route::Health => Ok(health::alive()),
             Route::Ready => self.ready().map(|()| health::ready()),
-            Route::Metrics => self.metrics(caller).await,
+            Route::Metrics => self.metrics(request, caller).await,
             Route::OpenApi => Ok(json(StatusCode::OK, self.openapi.clone())),
             Route::Operations => Ok(self.operations(base)),
             Route::Operation(name) => match self.engine.registry().get(&name) {

@@ -13,7 +13,6 @@ use crate::harness::{Client, Reply, Site, incompressible, wait_for};
 /// Every number by its name and labels.
 fn numbers(reply: &Reply) -> HashMap<String, f64> {
     let text = std::str::from_utf8(&reply.body).expect("text");
-    assert!(text.ends_with("# EOF\n"), "{text}");
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines
         .map(|line| {
@@ -219,6 +218,15 @@ fn the_text_is_what_prometheus_expects() {
         "application/openmetrics-text; version=1.0.0; charset=utf-8"
     );
     assert_eq!(reply.header("cache-control"), "no-store");
+    assert!(reply.body.ends_with(b"\n# EOF\n"));
+    let older = client.get("/metrics", 200);
+    assert_eq!(
+        older.header("content-type"),
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
+    let older = String::from_utf8_lossy(&older.body).into_owned();
+    assert!(older.contains("\n# TYPE cloakroom_jobs_submitted_total counter\n"));
+    assert!(!older.contains("# EOF") && !older.contains("# UNIT"));
     let numbers = numbers(&reply);
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(

@@ -1,14 +1,17 @@
-//! `GET /metrics`: what is counted, as OpenMetrics text, which Prometheus reads whatever it asked for.
+//! `GET /metrics`: what is counted, as OpenMetrics text for whoever asks for it, as Prometheus does, or in the format
+//! before it.
 //!
 //! Everything is read when it is asked for, and nothing waits: neither the store's writer nor whoever counts.
 
 mod page;
+mod plain;
 mod process;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, VARY};
+use http::request::Parts;
 use http::{Response, StatusCode};
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::registry::Registry;
@@ -27,13 +30,18 @@ const PREFIX: &str = "cloakroom";
 const PATIENCE: Duration = Duration::from_secs(3);
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 impl App {
     /// The numbers of the whole server: where there are tokens, for an admin's.
     ///
     /// # Errors
     /// 403 for others: whose jobs they are is none of theirs, nor how many.
-    pub(super) async fn metrics(&self, caller: &Caller) -> Result<Response<Body>, Problem> {
+    pub(super) async fn metrics(
+        &self,
+        request: &Parts,
+        caller: &Caller,
+    ) -> Result<Response<Body>, Problem> {
         if !caller.sees_all() {
             let detail = "Metrics are of everybody's jobs: an admin's token is wanted, as `cloakroom token add NAME \
                           --admin` makes.";
@@ -53,12 +61,30 @@ impl App {
             open: self.traffic.open.get(),
         };
         let process = tokio::task::spawn_blocking(Process::look).await.ok();
-        let mut response = Response::new(Body::Full(text(page, process).into()));
+        let text = text(page, process);
+        let (text, content_type) = if wants_open_metrics(request) {
+            (text, OPEN_METRICS)
+        } else {
+            (plain::of(&text), PLAIN)
+        };
+        let mut response = Response::new(Body::Full(text.into()));
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, OPEN_METRICS);
+        headers.insert(CONTENT_TYPE, content_type);
+        headers.insert(VARY, HeaderValue::from_static("accept"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Ok(response)
     }
+}
+
+/// Whoever reads OpenMetrics names it: nobody's first wish is anything else then.
+fn wants_open_metrics(request: &Parts) -> bool {
+    let mut accepted = request.headers.get_all(ACCEPT).iter();
+    accepted.any(|value| {
+        let value = value.to_str().unwrap_or_default();
+        value
+            .to_ascii_lowercase()
+            .contains("application/openmetrics-text")
+    })
 }
 
 fn text(page: Page, process: Option<Process>) -> String {

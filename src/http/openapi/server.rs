@@ -32,8 +32,12 @@ fn dashboard() -> Value {
 }
 
 fn metrics() -> Value {
-    let mut text = reply("OpenMetrics 1.0.", &[], &[]);
-    text["content"] = json!({ "application/openmetrics-text": {} });
+    let mut text = reply(
+        "OpenMetrics 1.0 for whoever accepts it, else Prometheus' older text.",
+        &[],
+        &[],
+    );
+    text["content"] = json!({ "application/openmetrics-text": {}, "text/plain": {} });
     alone(
         "get",
         Call {
