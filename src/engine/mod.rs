@@ -13,6 +13,7 @@ mod keys;
 mod leftovers;
 mod live;
 mod monitor;
+mod pace;
 mod recovery;
 mod results;
 mod runner;

@@ -11,26 +11,25 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use super::deadline::{self, Deadline};
 use super::feed::Feed;
 use super::live::Live;
+use super::pace::Pace;
 use super::tally::Tally;
 use super::workers::Workers;
 use crate::config::Limits;
 use crate::faults;
 use crate::job::{Event, Failure, Job, Progress, Seq};
 use crate::operations::{
-    Context, Cores, Log, Outside, ProgressSink, Reason, Registry, Shared, Signal, Stop,
-    check_output, discard_output,
+    Context, Cores, Log, Outside, Reason, Registry, Shared, Signal, Stop, check_output,
+    discard_output,
 };
 use crate::plan;
 use crate::roots::Roots;
 use crate::store::{self, Attempt, Store, WholeBlob};
 
-/// Between two looks at the progress of running attempts: at most ten versions of a job a second.
-const PROGRESS_PERIOD: Duration = Duration::from_millis(100);
 /// Between two tries to record an end on a disk that has no room for it.
 const FULL_DISK_PAUSE: Duration = Duration::from_secs(1);
 
@@ -61,30 +60,7 @@ pub(super) struct Runner {
     logs: Mutex<HashMap<Seq, Arc<Log>>>,
     /// How many attempts are under way.
     under_way: watch::Sender<usize>,
-    progress: Arc<News>,
-}
-
-/// Wakes the task that shows progress.
-struct Wake(Arc<News>);
-
-impl ProgressSink for Wake {
-    fn changed(&self) {
-        self.0.changed.notify_one();
-    }
-
-    fn turned(&self) {
-        self.0.turned.notify_one();
-        self.0.changed.notify_one();
-    }
-}
-
-/// What the task is woken by that shows progress.
-#[derive(Default)]
-struct News {
-    /// There is some.
-    changed: Notify,
-    /// Some that does not wait.
-    turned: Notify,
+    pace: Arc<Pace>,
 }
 
 impl Runner {
@@ -113,7 +89,7 @@ impl Runner {
             running: Mutex::default(),
             logs: Mutex::default(),
             under_way: watch::Sender::new(0),
-            progress: Arc::default(),
+            pace: Arc::default(),
         })
     }
 
@@ -201,7 +177,7 @@ impl Runner {
     /// Shows progress whenever there is some. Runs until it is dropped.
     pub(super) async fn show_progress(&self) {
         loop {
-            self.progress.changed.notified().await;
+            self.pace.progress().await;
             for (seq, running) in self.running.lock().iter() {
                 let Some(progress) = running
                     .context
@@ -219,10 +195,7 @@ impl Runner {
                     self.store().leave_progress(*seq, running.attempt, progress);
                 }
             }
-            tokio::select! {
-                () = tokio::time::sleep(PROGRESS_PERIOD) => {}
-                () = self.progress.turned.notified() => {}
-            }
+            self.pace.pause().await;
         }
     }
 
@@ -344,7 +317,7 @@ impl Runner {
             },
             signal,
             self.log(job.seq).unwrap_or_default(),
-            Box::new(Wake(Arc::clone(&self.progress))),
+            self.pace.sink(),
         )
     }
 

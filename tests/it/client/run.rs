@@ -56,6 +56,15 @@ fn running(client: Client) -> serde_json::Value {
     })
 }
 
+/// A server behind one that breaks connections, and the address of that.
+fn behind_front(site: &Site) -> (Server, Front, String) {
+    let server = serve(site);
+    let front = Front::new(None, "");
+    front.lead_to(server.address());
+    let url = format!("http://127.0.0.1:{}", front.port());
+    (server, front, url)
+}
+
 #[test]
 fn a_job_is_done_on_a_server_that_runs() {
     let site = Site::new();
@@ -156,10 +165,7 @@ fn an_interrupt_cancels_the_job_on_the_server() {
 #[test]
 fn a_network_that_breaks_everywhere_costs_nothing_but_time() {
     let site = Site::new();
-    let server = serve(&site);
-    let front = Front::new(None, "");
-    front.lead_to(server.address());
-    let url = format!("http://127.0.0.1:{}", front.port());
+    let (server, front, url) = behind_front(&site);
     let document = incompressible(600_000);
     std::fs::write(site.path().join("doc"), &document).expect("a file");
     front.break_at(&[
@@ -190,10 +196,7 @@ fn a_network_that_breaks_everywhere_costs_nothing_but_time() {
 #[test]
 fn a_server_that_is_started_again_is_waited_for() {
     let site = Site::new();
-    let server = serve(&site);
-    let front = Front::new(None, "");
-    front.lead_to(server.address());
-    let url = format!("http://127.0.0.1:{}", front.port());
+    let (server, front, url) = behind_front(&site);
     std::fs::write(site.path().join("doc"), b"x").expect("a file");
     let run = [
         "run", "gate", "--url", &url, "-q", "-i", "doc=doc", "-o", "out",
@@ -227,10 +230,7 @@ fn a_server_that_is_started_again_is_waited_for() {
 #[test]
 fn a_server_that_stays_away_is_given_up_and_the_job_can_be_followed_later() {
     let site = Site::new();
-    let server = serve(&site);
-    let front = Front::new(None, "");
-    front.lead_to(server.address());
-    let url = format!("http://127.0.0.1:{}", front.port());
+    let (server, front, url) = behind_front(&site);
     std::fs::write(site.path().join("doc"), b"x").expect("a file");
     front.break_at(&[("GET /v1/jobs/", Break::Request)]);
     let run = [
