@@ -23,7 +23,7 @@
 //! | 5 | [`cli`], [`Cloakroom`] | arguments become a [`config::Config`]; the parts are put together |
 //! | 4 | [`http`] | addresses, guards, errors, dialects: the only place that knows a status code |
 //! | 3 | [`engine`] | submit, look, wait, cancel, delete; the live table, the runner, recovery |
-//! | 2 | [`operations`], [`xml`] | what a job can do; documents compared and merged, a library of its own |
+//! | 2 | [`operations`], [`xml`] | what a job can do; documents compared and merged, the crate `xml-delta` |
 //! | 1 | [`store`], [`roots`], [`tokens`], [`outbound`] | the file of jobs and results; folders that jobs may touch; who may ask; the one client of other servers |
 //! | 0 | [`job`], [`plan`], [`address`], [`config`], [`metrics`], [`memory`] | pure, but for the last: states and transitions, recovery, whom we may call, settings, what is counted, what the allocator keeps |
 //!
@@ -46,7 +46,7 @@ pub mod operations;
 pub mod roots;
 pub mod tokens;
 // Of use by itself.
-pub mod xml;
+pub use xml_delta as xml;
 
 pub use cloakroom::{Builder, Cloakroom, Error, JobOptions, JobResult, StartError};
 pub use engine::Until;

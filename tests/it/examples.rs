@@ -60,29 +60,6 @@ fn the_one_without_http_finds_the_primes_whatever_was_there_before() {
 }
 
 #[test]
-fn two_documents_become_one_or_a_page() {
-    let site = Site::new();
-    site.write("old.xml", b"<list><entry>one</entry></list>");
-    site.write(
-        "new.xml",
-        b"<list><entry>one</entry><entry>two</entry></list>",
-    );
-    let run = |more: &[&str]| {
-        let mut command = Command::new(example("xml_delta"));
-        command
-            .current_dir(site.docs())
-            .args(["old.xml", "new.xml"]);
-        let output = command.args(more).output().expect("it runs");
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).expect("UTF-8")
-    };
-    let delta = run(&[]);
-    let added = "<entry deltaxml:deltaV2=\"B\">two</entry>";
-    assert!(delta.contains(added), "{delta}");
-    assert!(run(&["page"]).starts_with("<!DOCTYPE html>"));
-}
-
-#[test]
 fn the_receiver_believes_what_is_signed_and_does_it_once() {
     let site = Site::new();
     site.write("a", b"a");

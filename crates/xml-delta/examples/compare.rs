@@ -1,0 +1,32 @@
+//! Two XML documents become one that has both, with every difference marked; or, for people, a page.
+//!
+//! ```sh
+//! cargo run -p xml-delta --example compare -- old.xml new.xml > delta.xml
+//! cargo run -p xml-delta --example compare -- old.xml new.xml page > delta.html
+//! ```
+
+use std::error::Error;
+
+use xml_delta::{self as xml, CompareOptions, Limits};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let (old, new) = match &arguments[..] {
+        [old, new] | [old, new, _] => (std::fs::read(old)?, std::fs::read(new)?),
+        _ => return Err("two documents are wanted, and the word page where one is".into()),
+    };
+    let delta = xml::compare(old.clone(), new, &CompareOptions::default(), &())?;
+    // Nothing of either is lost.
+    let back = xml::extract(delta.xml.clone().into(), "A", &Limits::default(), &())?;
+    assert_eq!(
+        xml::compare(old, back.into(), &CompareOptions::default(), &())?
+            .counts
+            .changes,
+        0
+    );
+    match arguments.get(2) {
+        Some(_) => print!("{}", xml::page(delta.xml, &Limits::default(), &())?),
+        None => print!("{}", delta.xml),
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! Names and namespaces as a version has them: without the vocabulary, and what was quoted unquoted.
+
+use super::Extractor;
+use crate::names::{NameId, Scope, Text};
+use crate::tree::Kind;
+use crate::vocabulary;
+
+impl Extractor<'_> {
+    /// What a version calls an element: only its root may be called otherwise than in the delta.
+    pub(super) fn name(&self, node: u32, name: NameId) -> String {
+        let mut written = String::new();
+        self.out.names.write(&mut written, name);
+        let prefixes = if node == 0 {
+            self.delta_attribute(0, "root-prefix")
+        } else {
+            None
+        };
+        let own = prefixes
+            .into_iter()
+            .flat_map(|all| all.split(", "))
+            .find_map(|pair| {
+                let (version, prefix) = pair.rsplit_once('=')?;
+                (version == self.version).then_some(prefix)
+            });
+        match own {
+            None => written,
+            Some("") => self
+                .out
+                .names
+                .str(self.out.names.get(name).local)
+                .to_owned(),
+            Some(prefix) => format!(
+                "{prefix}:{}",
+                self.out.names.str(self.out.names.get(name).local)
+            ),
+        }
+    }
+
+    /// Declares the root's own prefix, if nothing else does.
+    pub(super) fn root_prefix(&mut self, written: &str) {
+        let Kind::Element(name) = self.tree.node(0).kind() else {
+            return;
+        };
+        let uri = self.out.names.get(name).uri;
+        let prefix = written.split_once(':').map_or("", |(prefix, _)| prefix);
+        let prefix = self.out.names.text(prefix);
+        if self.out.names.lookup(self.out.scope, prefix) != uri {
+            self.out.bind(prefix, uri);
+        }
+    }
+
+    /// The scope that an element had in its own document: without the vocabulary, and what was quoted unquoted.
+    pub(super) fn scope(&mut self, scope: Scope) -> Scope {
+        if let Some(own) = self.scopes.get(&scope) {
+            return *own;
+        }
+        let bindings = self.out.names.bindings(scope);
+        let mut own = Vec::new();
+        for (prefix, uri) in bindings {
+            own.extend(self.own_uri(uri).map(|uri| (prefix, uri)));
+        }
+        let own = self.out.names.scope(Scope::NONE, &own);
+        self.scopes.insert(scope, own);
+        own
+    }
+
+    /// What a namespace was in its own document; none for the vocabulary of the delta itself.
+    pub(super) fn own_uri(&mut self, uri: Text) -> Option<Text> {
+        let text = self.out.names.str(uri);
+        if !vocabulary::is_vocabulary(text) {
+            return Some(uri);
+        }
+        let own = vocabulary::unquoted(text)?.to_owned();
+        Some(self.out.names.text(&own))
+    }
+}

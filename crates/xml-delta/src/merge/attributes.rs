@@ -1,0 +1,132 @@
+//! The attributes of an element that differs: what all have stays on it, the rest goes into its first child.
+
+use hashbrown::HashMap;
+
+use super::Merger;
+use super::level::Group;
+use super::marks::{Mask, Outcome};
+use super::tags;
+use crate::names::{NameId, Text, XML_URI};
+use crate::tree::Span;
+
+/// An attribute, and where its values are: the number of the group, and the value.
+type Gathered = (NameId, Vec<(usize, Span)>);
+
+/// An attribute that differs: its values, with who has each.
+type Differing = (NameId, Vec<(Mask, String)>);
+
+impl Merger<'_> {
+    /// Writes what is common, ends the start tag, and writes what is not.
+    pub(super) fn attributes(&mut self, groups: &[Group], all: Mask, is_marked: bool) {
+        let mut differing = Vec::new();
+        for (name, values) in self.gather(groups) {
+            let alternatives = self.values(groups, &values);
+            let masks: Vec<Mask> = alternatives.iter().map(|one| one.0).collect();
+            if masks == [all] {
+                self.out.attribute(name, &alternatives[0].1);
+                continue;
+            }
+            match self.settle(all, &masks, is_marked) {
+                Outcome::Take(at) => self.out.attribute(name, &alternatives[at].1),
+                Outcome::Omit => {}
+                Outcome::Conflict { .. } => differing.push((name, alternatives)),
+            }
+        }
+        self.out.raw(">");
+        if !differing.is_empty() {
+            self.differing(groups, &differing);
+        }
+    }
+
+    /// Every attribute that any version has, in the order in which they come.
+    fn gather(&self, groups: &[Group]) -> Vec<Gathered> {
+        let mut gathered: Vec<Gathered> = Vec::new();
+        let mut places: HashMap<NameId, usize> = HashMap::new();
+        for (number, group) in groups.iter().enumerate() {
+            for attribute in self.trees[group.tree].attributes(group.node) {
+                let place = *places.entry(attribute.name).or_insert_with(|| {
+                    gathered.push((attribute.name, Vec::new()));
+                    gathered.len() - 1
+                });
+                gathered[place].1.push((number, attribute.value));
+            }
+        }
+        gathered
+    }
+
+    /// The different values, with who has them.
+    fn values(&self, groups: &[Group], values: &[(usize, Span)]) -> Vec<(Mask, String)> {
+        let mut alternatives: Vec<(Mask, String)> = Vec::new();
+        for &(number, value) in values {
+            let group = &groups[number];
+            let value = self.trees[group.tree].str(value);
+            match alternatives.iter_mut().find(|(_, one)| one == value) {
+                Some((mask, _)) => *mask |= group.mask,
+                None => alternatives.push((group.mask, value.to_owned())),
+            }
+        }
+        alternatives.sort_by_key(|(mask, _)| mask.trailing_zeros());
+        alternatives
+    }
+
+    fn differing(&mut self, groups: &[Group], differing: &[Differing]) {
+        // Versions that have all of these alike are one group.
+        let mut profiles: Vec<(Vec<Option<usize>>, Mask)> = Vec::new();
+        for group in groups {
+            let which = |(_, values): &Differing| {
+                values.iter().position(|(mask, _)| mask & group.mask != 0)
+            };
+            let profile: Vec<Option<usize>> = differing.iter().map(which).collect();
+            match profiles.iter_mut().find(|(one, _)| *one == profile) {
+                Some((_, mask)) => *mask |= group.mask,
+                None => profiles.push((profile, group.mask)),
+            }
+        }
+        let mut masks: Vec<Mask> = profiles.iter().map(|(_, mask)| *mask).collect();
+        masks.sort_unstable_by_key(|mask| mask.trailing_zeros());
+        self.tags
+            .start(&mut self.out.text, &self.tags.attributes, masks);
+        for (name, values) in differing {
+            self.differing_attribute(*name, values);
+        }
+        tags::end(&mut self.out.text, &self.tags.attributes);
+    }
+
+    fn differing_attribute(&mut self, name: NameId, values: &[(Mask, String)]) {
+        let (element, declaration) = self.attribute_element(name);
+        let masks = values.iter().map(|(mask, _)| *mask);
+        self.tags.start(
+            &mut self.out.text,
+            &format!("{element}{declaration}"),
+            masks,
+        );
+        let value = &self.tags.attribute_value;
+        for (mask, text) in values {
+            self.tags.start(&mut self.out.text, value, [*mask]);
+            self.out.content(text);
+            tags::end(&mut self.out.text, value);
+        }
+        tags::end(&mut self.out.text, &element);
+    }
+
+    /// The element that stands for an attribute, and what it must declare for that.
+    fn attribute_element(&mut self, name: NameId) -> (String, String) {
+        let full = self.out.names.get(name);
+        let local = self.out.names.str(full.local).to_owned();
+        if full.uri == Text::EMPTY {
+            return (format!("{}:{local}", self.tags.plain), String::new());
+        }
+        let uri = self.out.names.str(full.uri).to_owned();
+        if uri == XML_URI {
+            return (format!("{}:{local}", self.tags.xml), String::new());
+        }
+        let prefix = self.out.names.str(full.prefix).to_owned();
+        let mut declaration = String::new();
+        if self.out.names.lookup(self.out.scope, full.prefix) != full.uri {
+            declaration.push_str(&format!(" xmlns:{prefix}=\""));
+            crate::write::escape(&mut declaration, &uri, true);
+            declaration.push('"');
+        }
+        (format!("{prefix}:{local}"), declaration)
+    }
+}

@@ -1,0 +1,375 @@
+//! The contents of several versions of one element, side by side: what is in one column is one thing.
+
+use std::ops::Range;
+
+use hashbrown::HashMap;
+
+use crate::align::{Matching, Row, Unit};
+use crate::chars;
+
+/// No unit of that version.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// Columns in the order in which they are written; each has a unit, or [`NONE`], for every row.
+#[derive(Debug, Clone)]
+pub(crate) struct Columns {
+    rows: usize,
+    cells: Vec<u32>,
+}
+
+impl Columns {
+    /// Everything of the first row, and nothing of the others.
+    fn of_first(units: Range<u32>, rows: usize) -> Self {
+        let mut cells = Vec::with_capacity(units.len() * rows);
+        for unit in units {
+            cells.push(unit);
+            cells.resize(cells.len() + rows - 1, NONE);
+        }
+        Self { rows, cells }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.cells.len() / self.rows
+    }
+
+    pub(crate) fn get(&self, column: usize) -> &[u32] {
+        &self.cells[column * self.rows..][..self.rows]
+    }
+
+    /// How many units of a row there are before a column.
+    pub(crate) fn count_before(&self, column: usize, row: usize) -> usize {
+        let before = &self.cells[..column * self.rows];
+        let cells = before.iter().skip(row).step_by(self.rows);
+        cells.filter(|&&cell| cell != NONE).count()
+    }
+
+    /// Keeps so many.
+    pub(crate) fn truncate(&mut self, columns: usize) {
+        self.cells.truncate(columns * self.rows);
+    }
+
+    /// Keeps, of the columns from `first` on, so many units of each row and no more.
+    pub(crate) fn retain_after(&mut self, first: usize, units: &mut [u32]) {
+        let mut kept = first;
+        for column in first..self.len() {
+            let cells = column * self.rows..(column + 1) * self.rows;
+            let has = |row: &usize| self.cells[cells.start + row] != NONE;
+            if (0..self.rows).filter(has).all(|row| units[row] > 0) {
+                (0..self.rows).filter(has).for_each(|row| units[row] -= 1);
+                self.cells.copy_within(cells, kept * self.rows);
+                kept += 1;
+            } else {
+                // What comes after it in a row that it has cannot come before it.
+                (0..self.rows).filter(has).for_each(|row| units[row] = 0);
+            }
+        }
+        self.truncate(kept);
+    }
+
+    /// Whether the units that any row has here are in another order there.
+    pub(crate) fn are_shuffled(&self) -> bool {
+        let in_row = |row: usize| {
+            let cells = self.cells.iter().skip(row).step_by(self.rows);
+            cells.filter(|&&cell| cell != NONE)
+        };
+        (0..self.rows).any(|row| !in_row(row).is_sorted())
+    }
+
+    fn set(&mut self, column: usize, row: usize, unit: u32) {
+        self.cells[column * self.rows + row] = unit;
+    }
+
+    fn push(&mut self, row: usize, unit: u32) {
+        let start = self.cells.len();
+        self.cells.resize(start + self.rows, NONE);
+        self.cells[start + row] = unit;
+    }
+}
+
+/// How rows become columns.
+pub(crate) struct Layout<'l> {
+    pub(crate) matching: &'l Matching<'l>,
+    /// Each version is matched with the one before it, not with the first.
+    pub(crate) is_sequential: bool,
+}
+
+impl Layout<'_> {
+    /// The columns of content that is in order.
+    pub(crate) fn ordered(&self, rows: &[Row<'_>]) -> Columns {
+        let mut columns = Columns::of_first(0..rows[0].units.len() as u32, rows.len());
+        for row in 1..rows.len() {
+            let partner = if self.is_sequential { row - 1 } else { 0 };
+            let pairs = self.matching.align(&rows[partner], &rows[row]);
+            let mut anchors = anchors(&columns, partner, &pairs);
+            for other in (0..row).filter(|&other| other != partner) {
+                self.anchor_additions(rows, &columns, (partner, other, row), &mut anchors);
+            }
+            columns = Woven {
+                rows,
+                columns: &columns,
+                partner,
+                row,
+            }
+            .weave(&anchors);
+        }
+        columns
+    }
+
+    /// Matches what a row has added with what another one has added at the same place.
+    fn anchor_additions(
+        &self,
+        rows: &[Row<'_>],
+        columns: &Columns,
+        (partner, other, row): (usize, usize, usize),
+        anchors: &mut Vec<(u32, u32)>,
+    ) {
+        let mut found = Vec::new();
+        let mut from = (0, 0);
+        let ends = (columns.len() as u32, rows[row].units.len() as u32);
+        for &(column, unit) in anchors.iter().chain([&ends]) {
+            let is_addition = |c: &u32| {
+                let cells = columns.get(*c as usize);
+                cells[other] != NONE && cells[partner] == NONE
+            };
+            let there: Vec<u32> = if unit > from.1 {
+                (from.0..column).filter(is_addition).collect()
+            } else {
+                Vec::new()
+            };
+            if !there.is_empty() {
+                let units = there.iter().map(|&c| columns.get(c as usize)[other]);
+                let x = rows[other].part(units);
+                let y = rows[row].part(from.1..unit);
+                let pairs = addition_pairs(&x, &y, self.matching.align(&x, &y));
+                found.extend(
+                    pairs
+                        .into_iter()
+                        .map(|(i, j)| (there[i as usize], from.1 + j)),
+                );
+            }
+            from = (column + 1, unit + 1);
+        }
+        anchors.extend(found);
+        anchors.sort_unstable();
+    }
+
+    /// The columns of content whose elements are in no order: they keep the first row's, and the order of what is
+    /// between them in each row.
+    pub(crate) fn orderless(&self, rows: &[Row<'_>]) -> Columns {
+        let elements: Vec<Vec<u32>> = rows.iter().map(elements_of).collect();
+        let mut slots = Columns::of_first(0..elements[0].len() as u32, rows.len());
+        for row in 1..rows.len() {
+            self.match_orderless(rows, &elements, row, &mut slots);
+        }
+        let mut columns = Columns {
+            rows: rows.len(),
+            cells: Vec::new(),
+        };
+        let mut next = vec![0; rows.len()];
+        for slot in 0..=slots.len() {
+            // What stands before the next element of each row that has one here; at the end, what is left.
+            let here = |row: usize| slot == slots.len() || slots.get(slot)[row] != NONE;
+            let ranges: Vec<_> = (0..rows.len())
+                .map(|row| {
+                    if here(row) {
+                        between(&rows[row], &elements[row], next[row])
+                    } else {
+                        0..0
+                    }
+                })
+                .collect();
+            let parts: Vec<Row<'_>> = rows
+                .iter()
+                .zip(&ranges)
+                .map(|(row, range)| row.part(range.clone()))
+                .collect();
+            let gap = self.ordered(&parts);
+            for column in 0..gap.len() {
+                let cells = gap.get(column).iter().zip(&ranges);
+                let whole = cells.map(|(&cell, range)| {
+                    if cell == NONE {
+                        NONE
+                    } else {
+                        cell + range.start
+                    }
+                });
+                columns.cells.extend(whole);
+            }
+            if slot < slots.len() {
+                for row in 0..rows.len() {
+                    let cell = slots.get(slot)[row];
+                    columns.cells.push(if cell == NONE {
+                        NONE
+                    } else {
+                        elements[row][cell as usize]
+                    });
+                    next[row] += usize::from(cell != NONE);
+                }
+            }
+        }
+        columns
+    }
+
+    /// Finds the slot of each element of a row: of the same content, the same identity, or alike.
+    fn match_orderless(
+        &self,
+        rows: &[Row<'_>],
+        elements: &[Vec<u32>],
+        row: usize,
+        slots: &mut Columns,
+    ) {
+        let mut free: HashMap<u64, Vec<u32>> = HashMap::new();
+        let representative = |slots: &Columns, slot: u32| {
+            let cells = slots.get(slot as usize);
+            let other = (0..row)
+                .find(|&other| cells[other] != NONE)
+                .expect("no slot is empty");
+            (other, elements[other][cells[other] as usize])
+        };
+        for slot in (0..slots.len() as u32).rev() {
+            let (other, unit) = representative(slots, slot);
+            let key = rows[other].units[unit as usize].key;
+            free.entry(key).or_default().push(slot);
+        }
+        let mut left = Vec::new();
+        for (number, &unit) in elements[row].iter().enumerate() {
+            let key = rows[row].units[unit as usize].key;
+            match free.get_mut(&key).and_then(Vec::pop) {
+                Some(slot) => slots.set(slot as usize, row, number as u32),
+                None => left.push(number as u32),
+            }
+        }
+        let mut open: Vec<u32> = free.into_values().flatten().collect();
+        open.sort_unstable();
+        let of_slot = |&slot: &u32| {
+            let (other, unit) = representative(slots, slot);
+            (rows[other].tree, rows[other].units[unit as usize])
+        };
+        let xs: Vec<_> = open.iter().map(of_slot).collect();
+        let of_element = |&number: &u32| {
+            (
+                rows[row].tree,
+                rows[row].units[elements[row][number as usize] as usize],
+            )
+        };
+        let ys: Vec<_> = left.iter().map(of_element).collect();
+        let found = self.matching.match_freely(&xs, &ys);
+        for &(x, y) in &found {
+            slots.set(open[x as usize] as usize, row, left[y as usize]);
+        }
+        let matched: hashbrown::HashSet<u32> = found.iter().map(|&(_, y)| y).collect();
+        for (y, &number) in left.iter().enumerate() {
+            if !matched.contains(&(y as u32)) {
+                slots.push(row, number);
+            }
+        }
+    }
+}
+
+/// The elements among a row's units.
+fn elements_of(row: &Row<'_>) -> Vec<u32> {
+    let is_element = |unit: &Unit| !unit.is_text() && row.tree.node(unit.node).is_element();
+    let units = row.units.iter().enumerate();
+    units
+        .filter(|(_, unit)| is_element(unit))
+        .map(|(at, _)| at as u32)
+        .collect()
+}
+
+/// The units before the n-th element and after the one before it.
+fn between(row: &Row<'_>, elements: &[u32], n: usize) -> Range<u32> {
+    let start = n.checked_sub(1).map_or(0, |before| elements[before] + 1);
+    let end = elements.get(n).copied().unwrap_or(row.units.len() as u32);
+    start..end
+}
+
+/// Where the units of a row are that were matched with those of a partner that has columns.
+fn anchors(columns: &Columns, partner: usize, pairs: &[(u32, u32)]) -> Vec<(u32, u32)> {
+    let mut anchors = Vec::with_capacity(pairs.len());
+    let mut pairs = pairs.iter().peekable();
+    for column in 0..columns.len() {
+        let cell = columns.get(column)[partner];
+        if let Some((_, unit)) = pairs.next_if(|(x, _)| *x == cell) {
+            anchors.push((column as u32, *unit));
+        }
+    }
+    anchors
+}
+
+/// Of the pairs between two rows of additions, those that mean one addition: elements, and the text that follows
+/// right after them. Text alone is one only if everything is.
+fn addition_pairs(x: &Row<'_>, y: &Row<'_>, pairs: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
+    if pairs.len() == x.units.len() && pairs.len() == y.units.len() {
+        return pairs;
+    }
+    let mut kept: Vec<(u32, u32)> = Vec::new();
+    for (i, j) in pairs {
+        let follows = kept.last().is_some_and(|&(a, b)| a + 1 == i && b + 1 == j);
+        if follows || !x.units[i as usize].is_text() {
+            kept.push((i, j));
+        }
+    }
+    kept
+}
+
+/// A row that is put into the columns of those before it.
+struct Woven<'w, 't> {
+    rows: &'w [Row<'t>],
+    columns: &'w Columns,
+    /// The row that it was matched with.
+    partner: usize,
+    row: usize,
+}
+
+impl Woven<'_, '_> {
+    /// Puts the row's units into columns: matched ones where they belong, others after what is in the gap already.
+    fn weave(&self, anchors: &[(u32, u32)]) -> Columns {
+        let units = self.rows[self.row].units.len();
+        let width = self.columns.rows;
+        let capacity = self.columns.cells.len() + (units - anchors.len()) * width;
+        let mut woven = Columns {
+            rows: width,
+            cells: Vec::with_capacity(capacity),
+        };
+        let mut from = (0, 0);
+        let ends = (self.columns.len() as u32, units as u32);
+        for &(column, unit) in anchors.iter().chain([&ends]) {
+            let place = self.place(from.0..column, from.1..unit) as usize;
+            let cells = |columns: Range<usize>| columns.start * width..columns.end * width;
+            let before = cells(from.0 as usize..place);
+            woven.cells.extend_from_slice(&self.columns.cells[before]);
+            (from.1..unit).for_each(|unit| woven.push(self.row, unit));
+            let after = cells(place..column as usize);
+            woven.cells.extend_from_slice(&self.columns.cells[after]);
+            if (column as usize) < self.columns.len() {
+                woven
+                    .cells
+                    .extend_from_slice(self.columns.get(column as usize));
+                let last = woven.len() - 1;
+                woven.set(last, self.row, unit);
+            }
+            from = (column + 1, unit + 1);
+        }
+        woven
+    }
+
+    /// Before which column of a gap the row's units go: at its end, but before additions of others that bring the white
+    /// space that separates them along, if these here lean on what is around them.
+    fn place(&self, gap: Range<u32>, units: Range<u32>) -> u32 {
+        let is_blank = |row: usize, unit: u32| {
+            let unit = &self.rows[row].units[unit as usize];
+            unit.is_text() && chars::is_blank(self.rows[row].tree.str(unit.text))
+        };
+        if units.is_empty() || is_blank(self.row, units.start) || is_blank(self.row, units.end - 1)
+        {
+            return gap.end;
+        }
+        let is_addition = |column: &u32| self.columns.get(*column as usize)[self.partner] == NONE;
+        let Some(first) = gap.clone().rev().take_while(is_addition).last() else {
+            return gap.end;
+        };
+        let cells = self.columns.get(first as usize);
+        let leads = (0..self.row).any(|row| cells[row] != NONE && is_blank(row, cells[row]));
+        if leads { first } else { gap.end }
+    }
+}

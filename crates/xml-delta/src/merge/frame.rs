@@ -1,0 +1,130 @@
+//! An element that differs, from its start tag to its end.
+
+use super::content::Contents;
+use super::level::{Group, Level};
+use super::marks::Mask;
+use super::{Counts, Form, Merger};
+use crate::names::{NameId, Scope};
+use crate::tree::Kind;
+
+/// An element that is being written.
+pub(super) struct Frame {
+    /// What is laid out of its content, and the next of it to be written.
+    pub(super) level: Level,
+    pub(super) next: usize,
+    /// What is not laid out yet.
+    pub(super) rest: Contents,
+    /// Who has it.
+    pub(super) mask: Mask,
+    name: NameId,
+    outer: Scope,
+    /// What is in it carries marks.
+    pub(super) is_marked: bool,
+    /// It says where it was in each version.
+    is_placed: bool,
+    groups: Vec<Group>,
+    /// Where it begins in what is written, and what was counted before it.
+    start: usize,
+    outer_counts: Counts,
+}
+
+/// How an element begins.
+pub(super) struct Opening<'o> {
+    /// Who has it.
+    pub(super) mask: Mask,
+    /// More attributes.
+    pub(super) marks: &'o str,
+    /// What is in it carries marks.
+    pub(super) is_marked: bool,
+    /// It says where it was in each version.
+    pub(super) is_placed: bool,
+}
+
+impl Opening<'_> {
+    /// Of an element that is in what is merged, with marks only where something in it contradicts.
+    pub(super) fn unmarked(mask: Mask) -> Self {
+        Self {
+            mask,
+            marks: "",
+            is_marked: false,
+            is_placed: false,
+        }
+    }
+}
+
+impl Merger<'_> {
+    /// Begins an element that differs.
+    pub(super) fn open(&mut self, groups: Vec<Group>, opening: &Opening<'_>) {
+        let first = groups[0];
+        let tree = &self.trees[first.tree];
+        let Kind::Element(name) = tree.node(first.node).kind() else {
+            unreachable!("only elements are opened");
+        };
+        let start = self.out.text.len();
+        let outer = self.out.scope;
+        let outer_counts = self.counts;
+        self.out.raw("<");
+        self.out.name(name);
+        for (number, group) in groups.iter().enumerate() {
+            let scope = self.trees[group.tree].node(group.node).scope;
+            if number == 0 {
+                self.out.enter(scope);
+            } else {
+                self.out.enter_beside(scope);
+            }
+        }
+        self.out.raw(opening.marks);
+        self.attributes(&groups, opening.mask, opening.is_marked);
+        let mut rest = self.contents(&groups);
+        let level = self.lay_out(&groups, &mut rest).unwrap_or_default();
+        self.frames.push(Frame {
+            level,
+            next: 0,
+            rest,
+            mask: opening.mask,
+            name,
+            outer,
+            is_marked: opening.is_marked,
+            is_placed: opening.is_placed,
+            groups,
+            start,
+            outer_counts,
+        });
+    }
+
+    /// Lays out what comes next of the element that was begun last, or ends it.
+    pub(super) fn turn(&mut self) {
+        let mut frame = self.frames.pop().expect("there is one");
+        frame.level = Level::default();
+        match self.lay_out(&frame.groups, &mut frame.rest) {
+            Some(level) => {
+                frame.level = level;
+                frame.next = 0;
+                self.frames.push(frame);
+            }
+            None => self.end(frame),
+        }
+    }
+
+    /// Ends the element that was begun last; if its marks are too many, its versions go out whole instead.
+    fn end(&mut self, frame: Frame) {
+        self.out.close(frame.name, frame.outer);
+        if !frame.is_marked || self.frames.is_empty() || self.settings.form == Form::Merged {
+            return;
+        }
+        let sizes = frame
+            .groups
+            .iter()
+            .map(|group| self.trees[group.tree].size(group.node));
+        let written = self.out.text.len() - frame.start;
+        if frame.is_placed || !self.budget.prefers_whole(written, sizes.sum()) {
+            return;
+        }
+        self.out.text.truncate(frame.start);
+        self.counts = frame.outer_counts;
+        for group in frame.groups {
+            self.counts.changes += 1;
+            self.marked_copy(group, group.mask);
+        }
+    }
+}

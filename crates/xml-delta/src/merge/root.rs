@@ -1,0 +1,102 @@
+//! The root element: what it says of the whole document.
+
+use super::frame::Opening;
+use super::level::Group;
+use super::marks::{self, Mask, Outcome};
+use super::{Form, Merger};
+use crate::tree::{Kind, Tree};
+
+impl Merger<'_> {
+    pub(super) fn root(&mut self, all: Mask, groups: Vec<Group>) {
+        let is_merged = self.settings.form == Form::Merged;
+        let owners: Vec<Mask> = groups.iter().map(|group| group.mask).collect();
+        if is_merged && let Outcome::Take(which) = marks::decide(self.settings.mode, all, &owners) {
+            self.counts.changes += groups.len() as u64 - 1;
+            let group = groups[which];
+            self.out.copy(&self.trees[group.tree], group.node, "");
+            return;
+        }
+        if is_merged {
+            // Whether there is anything to declare the marks for is known only at the end.
+            self.open(groups, &Opening::unmarked(all));
+            return;
+        }
+        let mut marks = self.tags.declarations();
+        self.tags.mark(&mut marks, owners);
+        marks.push_str(&self.root_facts());
+        match (&groups[..], self.settings.form) {
+            ([group], Form::ChangesOnly) => {
+                self.out.hollow(&self.trees[group.tree], 0, &marks);
+            }
+            ([group], _) => {
+                self.ordered_mark(&mut marks, &groups);
+                self.out.copy(&self.trees[group.tree], 0, &marks);
+            }
+            _ => {
+                self.ordered_mark(&mut marks, &groups);
+                let opening = Opening {
+                    mask: all,
+                    marks: &marks,
+                    is_marked: true,
+                    is_placed: false,
+                };
+                self.open(groups, &opening);
+            }
+        }
+    }
+
+    /// What the root says of the document.
+    pub(super) fn root_facts(&self) -> String {
+        let p = &self.tags.delta;
+        let mut facts = format!(
+            " {p}:version=\"2.0\" {p}:content-type=\"{}\"",
+            self.settings.content_type
+        );
+        if self.settings.version_order {
+            facts.push_str(&format!(
+                " {p}:version-order=\"{}\"",
+                self.tags.labels.0.join(", ")
+            ));
+        }
+        facts + &self.root_prefixes()
+    }
+
+    /// Declares the marks of conflicts on the root, whose start tag began at `root`.
+    pub(super) fn declare_conflicts(&mut self, root: usize) {
+        if self.counts.conflicts > 0 {
+            let name = self.out.text[root + 1..]
+                .find([' ', '>', '/'])
+                .expect("a start tag ends");
+            let marks = self.tags.declarations() + &self.root_facts();
+            self.out.text.insert_str(root + 1 + name, &marks);
+        }
+    }
+
+    /// What prefix the root has in each version, if it is not the same.
+    pub(super) fn root_prefixes(&self) -> String {
+        let prefix = |tree: &Tree| match tree.node(0).kind() {
+            Kind::Element(name) => self
+                .out
+                .names
+                .str(self.out.names.get(name).prefix)
+                .to_owned(),
+            _ => String::new(),
+        };
+        let all: Vec<String> = self.trees.iter().map(prefix).collect();
+        if all.iter().all(|one| *one == all[0]) {
+            return String::new();
+        }
+        let pairs = self
+            .tags
+            .labels
+            .0
+            .iter()
+            .zip(&all)
+            .map(|(label, prefix)| format!("{label}={prefix}"));
+        format!(
+            " {}:root-prefix=\"{}\"",
+            self.tags.delta,
+            pairs.collect::<Vec<_>>().join(", ")
+        )
+    }
+}

@@ -1,0 +1,74 @@
+//! Comparing, merging and extracting, judged by what comes back.
+
+mod canonical;
+mod example;
+mod format;
+mod generate;
+mod long;
+mod marks;
+mod merging;
+mod oracle;
+mod page;
+mod reading;
+
+use xml_delta::{self as xml, CompareOptions, Delta, Limits, MergeOptions, Version};
+
+use canonical::canonical;
+
+/// Compares two documents, and takes each out of the delta again: it must be what it was.
+fn compared(a: &str, b: &str, options: &CompareOptions) -> Delta {
+    let delta = xml::compare(a.into(), b.into(), options, &()).expect("they can be compared");
+    marks::check(&delta.xml, &["A", "B"]);
+    for (name, version) in [("A", a), ("B", b)] {
+        recovered(&delta, name, version);
+    }
+    delta
+}
+
+/// Merges versions, and takes each out of the result again: it must be what it was.
+fn merged(versions: &[(&str, &str)], options: &MergeOptions) -> Delta {
+    let delta = xml::merge(named(versions), options, &()).expect("they can be merged");
+    let names: Vec<&str> = versions.iter().map(|(name, _)| *name).collect();
+    marks::check(&delta.xml, &names);
+    for (name, version) in versions {
+        recovered(&delta, name, version);
+    }
+    delta
+}
+
+fn named(versions: &[(&str, &str)]) -> Vec<Version> {
+    let version = |(name, text): &(&str, &str)| Version {
+        name: (*name).to_owned(),
+        bytes: (*text).into(),
+    };
+    versions.iter().map(version).collect()
+}
+
+fn recovered(delta: &Delta, name: &str, version: &str) {
+    let back = xml::extract(delta.xml.clone().into(), name, &Limits::default(), &());
+    let back = back.unwrap_or_else(|error| panic!("{error} in\n{}", delta.xml));
+    assert_eq!(
+        canonical(&back),
+        canonical(version),
+        "{name} out of\n{}",
+        delta.xml
+    );
+}
+
+/// What is between the root's start tag and its end.
+fn inside(delta: &Delta) -> &str {
+    let text = delta.xml.split_once("?>").expect("a declaration").1.trim();
+    let start = text.find('>').expect("a start tag") + 1;
+    let end = text.rfind("</").unwrap_or(start);
+    &text[start..end]
+}
+
+/// The mark that the root has.
+fn root_mark(delta: &Delta) -> &str {
+    let rest = delta
+        .xml
+        .split_once("deltaxml:deltaV2=\"")
+        .expect("a mark")
+        .1;
+    rest.split('"').next().expect("its end")
+}

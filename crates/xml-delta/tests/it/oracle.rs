@@ -1,0 +1,89 @@
+//! Whatever is compared or merged comes back out as it went in.
+
+use proptest::prelude::*;
+use xml_delta::{
+    self as xml, CompareOptions, Limits, MatchOptions, MergeForm, MergeOptions, Mode, Whitespace,
+};
+
+use super::canonical::canonical;
+use super::generate::{document, edited, edits, written};
+use super::{compared, merged, named};
+
+fn matching(words: bool, orderless: bool, window: usize) -> MatchOptions {
+    MatchOptions {
+        words,
+        window,
+        orderless: if orderless {
+            vec!["item".into(), "/root".into()]
+        } else {
+            Vec::new()
+        },
+        ..MatchOptions::default()
+    }
+}
+
+/// Content is matched all at once, or in parts that are as small as they get, or somewhat longer.
+fn windows() -> impl Strategy<Value = usize> {
+    prop_oneof![2 => Just(MatchOptions::default().window), 1 => Just(1), 1 => Just(50)]
+}
+
+fn modes() -> impl Strategy<Value = Mode> {
+    prop_oneof![Just(Mode::Concurrent), Just(Mode::Sequential)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn both_documents_come_back_out_of_a_comparison(
+        a in document(), changes in edits(), other in document(), is_edited in prop::bool::weighted(0.8),
+        words: bool, moves: bool, orderless in prop::bool::weighted(0.2), window in windows(),
+    ) {
+        let b = if is_edited { edited(&a, &changes) } else { other };
+        let options = CompareOptions { moves, matching: matching(words, orderless, window), ..CompareOptions::default() };
+        compared(&written(&a), &written(&b), &options);
+    }
+
+    #[test]
+    fn loosely_alike_is_what_comes_back_where_white_space_only_separates(
+        a in document(), changes in edits(), words: bool, window in windows(),
+    ) {
+        let (a, b) = (written(&a), written(&edited(&a, &changes)));
+        let matching = MatchOptions { whitespace: Whitespace::Loose, ..matching(words, false, window) };
+        let options = CompareOptions { matching, ..CompareOptions::default() };
+        let delta = xml::compare(a.clone().into(), b.clone().into(), &options, &()).expect("they can be compared");
+        let bare = |text: &str| canonical(text).replace("&#13;", "").split_whitespace().collect::<String>();
+        for (name, version) in [("A", &a), ("B", &b)] {
+            let back = xml::extract(delta.xml.clone().into(), name, &Limits::default(), &()).expect("it is in there");
+            prop_assert_eq!(bare(&back), bare(version), "{}", delta.xml);
+        }
+    }
+
+    #[test]
+    fn every_version_comes_back_out_of_a_merge(
+        base in document(), changes in prop::collection::vec(edits(), 1..5), mode in modes(),
+        words: bool, orderless in prop::bool::weighted(0.2), window in windows(),
+    ) {
+        let mut texts = vec![written(&base)];
+        let mut last = base.clone();
+        for edits in &changes {
+            last = edited(if mode == Mode::Sequential { &last } else { &base }, edits);
+            texts.push(written(&last));
+        }
+        let names = ["base", "anna", "ben", "chris", "dora"];
+        let versions: Vec<(&str, &str)> = names.into_iter().zip(texts.iter().map(String::as_str)).collect();
+        let options = MergeOptions { mode, matching: matching(words, orderless, window), ..MergeOptions::default() };
+        merged(&versions, &options);
+    }
+
+    #[test]
+    fn one_sided_changes_merge_into_that_side(base in document(), changes in edits(), first: bool) {
+        let (base_text, other) = (written(&base), written(&edited(&base, &changes)));
+        let (anna, ben) = if first { (&other, &base_text) } else { (&base_text, &other) };
+        let options = MergeOptions { form: MergeForm::Merged, ..MergeOptions::default() };
+        let versions = named(&[("base", &base_text), ("anna", anna), ("ben", ben)]);
+        let merged = xml::merge(versions, &options, &()).expect("they can be merged");
+        prop_assert_eq!(merged.counts.conflicts, 0);
+        prop_assert!(!merged.xml.contains("deltaxml:"));
+    }
+}

@@ -1,0 +1,357 @@
+//! What is read, and what is refused, where.
+
+use std::cell::Cell;
+
+use xml_delta::{
+    self as xml, Code, CompareOptions, Error, Limits, MatchOptions, Progress, Watcher,
+};
+
+use super::{compared, root_mark};
+
+fn compare_with(document: &[u8], limits: &Limits) -> Result<xml::Delta, Error> {
+    let matching = MatchOptions {
+        limits: limits.clone(),
+        ..MatchOptions::default()
+    };
+    let options = CompareOptions {
+        matching,
+        ..CompareOptions::default()
+    };
+    xml::compare("<r/>".into(), document.to_vec(), &options, &())
+}
+
+fn refused(document: impl AsRef<[u8]>, code: Code) -> Error {
+    let document = document.as_ref();
+    let shown = String::from_utf8_lossy(&document[..document.len().min(200)]).into_owned();
+    let error = compare_with(document, &Limits::default()).expect_err(&shown);
+    assert_eq!(
+        (error.code, error.input),
+        (code, Some(1)),
+        "{error} in {shown}"
+    );
+    error
+}
+
+/// Whether two documents are the same in the end.
+fn same(one: impl AsRef<[u8]>, other: &str) {
+    let delta = xml::compare(
+        one.as_ref().to_vec(),
+        other.into(),
+        &CompareOptions::default(),
+        &(),
+    )
+    .expect("they can be compared");
+    assert_eq!(root_mark(&delta), "A=B", "{}", delta.xml);
+}
+
+#[test]
+fn what_is_not_well_formed_is_refused() {
+    for document in [
+        "",
+        " ",
+        "x",
+        "<r",
+        "<r>",
+        "<r></s>",
+        "<r/><r/>",
+        "<r/>x",
+        "x<r/>",
+        "</r>",
+        "<r></r >x",
+        "<r a></r>",
+        "<r a=1/>",
+        "<r a='1'b='2'/>",
+        "<r a='1' a='2'/>",
+        "<r a='<'/>",
+        "<r a='&x;'/>",
+        "<r>&x;</r>",
+        "<r>&</r>",
+        "<r>&lt</r>",
+        "<r>&#0;</r>",
+        "<r>&#xfffe;</r>",
+        "<r>&#x110000;</r>",
+        "<r>&#+1;</r>",
+        "<r>]]></r>",
+        "<r>\u{1}</r>",
+        "<r>\u{fffe}</r>",
+        "<r><!-- -- --></r>",
+        "<r><!-- ---></r>",
+        "<r><!--x</r>",
+        "<r><?xml x?></r>",
+        "<r><?a:b?></r>",
+        "<r><??></r>",
+        "<r><?p</r>",
+        "<1r/>",
+        "<r><a:b/></r>",
+        "<:r/>",
+        "<r:/>",
+        "<a:b:c xmlns:a='u'/>",
+        "<r p:a='1'/>",
+        "<r xmlns:p=''/>",
+        "<r xmlns:xmlns='u'/>",
+        "<r xmlns:xml='u'/>",
+        "<r xmlns:a='u' xmlns:b='u' a:k='' b:k=''/>",
+        "<![CDATA[x]]><r/>",
+        "<r><![CDATA[x</r>",
+        "<r><![cdata[x]]></r>",
+        "<r><!DOCTYPE r></r>",
+        "<!DOCTYPE r><!DOCTYPE r><r/>",
+        " <?xml version='1.0'?><r/>",
+        "<?xml?><r/>",
+        "<?xml version='2.0'?><r/>",
+        "<?xml version='1.0' encoding='x y'?><r/>",
+        "<?xml version='1.0' standalone='maybe'?><r/>",
+        "<?xml encoding='UTF-8' version='1.0'?><r/>",
+        "<r / >",
+        "<r/ >",
+        "< r/>",
+        "<!DOCTYPE r [<!ELEMENT r>]><r/>",
+        "<!DOCTYPE r [<!ELEMENT r (a,b|c)>]><r/>",
+        "<!DOCTYPE r [<!ELEMENT r (#PCDATA|a)>]><r/>",
+        "<!DOCTYPE r [<!ATTLIST r a WRONG #IMPLIED>]><r/>",
+        "<!DOCTYPE r [<!ENTITY e '%p;'>]><r/>",
+        "<?xml version='1.0' standalone='yes'?><!DOCTYPE r [%p;]><r/>",
+        "<!DOCTYPE r [%p;]><r>&x;</r>",
+        "<?xml version='1.0' standalone='yes'?><!DOCTYPE r [<!ENTITY % p ''>%p;]><r>&x;</r>",
+        "<!DOCTYPE r [<!ENTITY e '<a>'>]><r>&e;</r>",
+        "<!DOCTYPE r [<!ENTITY e '</r><r>'>]><r>&e;</r>",
+        "<!DOCTYPE r [",
+        "<!DOCTYPE r [<!ENTITY e '<'>]><r a='&e;'/>",
+        "<!DOCTYPE r [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><r>&e;</r>",
+        "<!DOCTYPE r [<!ENTITY e SYSTEM 'http://127.0.0.1/'>]><r a='&e;'/>",
+    ] {
+        refused(document, Code::NotWellFormed);
+    }
+}
+
+#[test]
+fn a_refusal_names_line_and_column() {
+    let at = |document: &str, line: usize, column: usize| {
+        let place = refused(document, Code::NotWellFormed)
+            .place
+            .expect("a place");
+        assert_eq!((place.line, place.column), (line, column), "{document}");
+    };
+    at("<r>\n  <a>\r\n  ä&x;</a></r>", 3, 4);
+    at("<r>\n <a b='1' b='2'/></r>", 2, 2);
+    at("<r>\n</s>", 2, 1);
+    at("<r/>\n\n  x", 3, 3);
+    at("<r a='1'\nb='<'/>", 2, 1);
+    let error = refused(b"<r>\n\xff</r>", Code::NotWellFormed);
+    assert_eq!(
+        error.place.map(|place| (place.line, place.column)),
+        Some((2, 1))
+    );
+}
+
+#[test]
+fn every_encoding_is_read() {
+    let text = "<r k=\"\u{e4}\">\u{e9}\u{20ac}</r>";
+    let utf16 = |big: bool| -> Vec<u8> {
+        let units = format!("\u{feff}{text}").encode_utf16().collect::<Vec<_>>();
+        units
+            .iter()
+            .flat_map(|unit| {
+                if big {
+                    unit.to_be_bytes()
+                } else {
+                    unit.to_le_bytes()
+                }
+            })
+            .collect()
+    };
+    same(utf16(true), text);
+    same(utf16(false), text);
+    same(format!("\u{feff}{text}"), text);
+    let utf32: Vec<u8> = format!("\u{feff}{text}")
+        .chars()
+        .flat_map(|c| u32::from(c).to_be_bytes())
+        .collect();
+    same(utf32, text);
+    same(
+        b"<?xml version='1.0' encoding='ISO-8859-1'?><r>\xe9\x85</r>",
+        "<r>\u{e9}\u{85}</r>",
+    );
+    same(
+        b"<?xml version='1.0' encoding='windows-1252'?><r>\x80</r>",
+        "<r>\u{20ac}</r>",
+    );
+    same(
+        b"<?xml version='1.0' encoding='Shift_JIS'?><r>\x93\xfa</r>",
+        "<r>\u{65e5}</r>",
+    );
+    same(
+        b"<?xml version='1.0' encoding='us-ascii'?><r>x</r>",
+        "<r>x</r>",
+    );
+}
+
+#[test]
+fn bytes_that_contradict_what_is_said_are_refused() {
+    for document in [
+        &b"<?xml version='1.0' encoding='UTF-16'?><r/>"[..],
+        b"\xef\xbb\xbf<?xml version='1.0' encoding='ISO-8859-1'?><r/>",
+        b"<?xml version='1.0' encoding='UTF-7'?><r/>",
+        b"<?xml version='1.0' encoding='nonsense'?><r/>",
+        b"<?xml version='1.0' encoding='us-ascii'?><r>\xe9</r>",
+        b"<r>\xe9</r>",
+        b"\xff\xfe<\0r\0/\0",
+        b"\xff\xfe<\0r\0\x00\xd8/\0>\0",
+    ] {
+        refused(document, Code::NotWellFormed);
+    }
+}
+
+#[test]
+fn entities_of_the_document_itself_are_expanded() {
+    let dtd = "<!DOCTYPE r [<!ENTITY e 'x&f;'><!ENTITY f '<b>y</b>&#38;lt;'><!ATTLIST r n NMTOKENS #IMPLIED d CDATA 'not added'>\
+               <!-- c --><?p?><!ELEMENT r (#PCDATA|b)*><!NOTATION n SYSTEM 'x'><!ENTITY % p '<!ENTITY g \"G\">'>%p;]>";
+    same(
+        format!("{dtd}<r n=' a  b '>&e;&g;<![CDATA[<]]>&#65;</r>"),
+        "<r n='a b'>x<b>y</b>&lt;G&lt;A</r>",
+    );
+    same(
+        "<!DOCTYPE r PUBLIC '-//x' 'http://127.0.0.1/none.dtd'><r/>",
+        "<r/>",
+    );
+    same(
+        "<!DOCTYPE r [<!ENTITY e 'v'>]><r a='&e;&#10;\n'/>",
+        "<r a='v&#10; '/>",
+    );
+}
+
+#[test]
+fn an_entity_that_is_declared_nowhere_may_stand_for_nothing() {
+    let dtd = "<!DOCTYPE r [<!ENTITY % p '<!ENTITY e \"text\">'>%p;]>";
+    same(format!("{dtd}<r a='&x;'>&e;&x;</r>"), "<r a=''>text</r>");
+    same(
+        "<!DOCTYPE r [%p;<!ATTLIST r a NMTOKENS #IMPLIED>]><r a=' b '/>",
+        "<r a=' b '/>",
+    );
+}
+
+fn repeated(count: usize, one: impl Fn(usize) -> String) -> String {
+    (0..count).map(one).collect()
+}
+
+#[test]
+fn what_is_too_much_is_refused_at_once() {
+    let laughs = repeated(20, |n| match n {
+        0 => String::new(),
+        n => format!("<!ENTITY e{n} '&e{};&e{};'>", n - 1, n - 1),
+    });
+    let laughs = format!(
+        "<!DOCTYPE r [<!ENTITY e0 '{}'>{laughs}]><r>&e19;</r>",
+        "ha ".repeat(1000)
+    );
+    refused(&laughs, Code::OverLimit);
+    refused(
+        laughs.replace("<r>&e19;</r>", "<r a='&e19;'/>"),
+        Code::OverLimit,
+    );
+    refused(
+        "<!DOCTYPE r [<!ENTITY e '&e;'>]><r>&e;</r>",
+        Code::OverLimit,
+    );
+    refused(
+        "<!DOCTYPE r [<!ENTITY e '&f;'><!ENTITY f '&e;'>]><r a='&e;'/>",
+        Code::OverLimit,
+    );
+    refused(
+        format!("<r>{}{}</r>", "<a>".repeat(100_000), "</a>".repeat(100_000)),
+        Code::OverLimit,
+    );
+    let attributes = repeated(80_000, |n| format!(" a{n}=''"));
+    refused(format!("<r{attributes}/>"), Code::OverLimit);
+    let scopes = repeated(2000, |n| format!("<a xmlns:p{n}='u'>"));
+    refused(
+        format!("<r>{scopes}{}</r>", "</a>".repeat(2000)),
+        Code::OverLimit,
+    );
+    let small = Limits {
+        bytes: 10,
+        ..Limits::default()
+    };
+    let error = compare_with(b"<r>12345</r>", &small).expect_err("it is too long");
+    assert_eq!(error.code, Code::OverLimit);
+}
+
+#[test]
+fn a_delta_may_be_more_than_its_documents_were() {
+    let a = "<r><d k='1'>one</d><t>some words</t></r>";
+    let b = "<r>\n<d k='2'>one</d><t>some text</t>\n</r>";
+    let limits = Limits {
+        bytes: b.len(),
+        depth: 2,
+        nodes: 7,
+        attributes: 1,
+        namespaces: 0,
+        entity_bytes: 0,
+    };
+    let matching = MatchOptions {
+        limits: limits.clone(),
+        ..MatchOptions::default()
+    };
+    let options = CompareOptions {
+        matching,
+        ..CompareOptions::default()
+    };
+    let delta = xml::compare(a.into(), b.into(), &options, &()).expect("they are within limits");
+    let long = format!("{}{}", delta.xml, " ".repeat(8 * b.len()));
+    let short = Limits {
+        bytes: delta.xml.len() / 8 + 1,
+        ..limits
+    };
+    let taken = xml::extract(delta.xml.clone().into(), "B", &short, &());
+    assert!(taken.is_ok_and(|taken| taken.ends_with("</t>\n</r>\n")));
+    xml::page(delta.xml, &short, &()).expect("a page");
+    let error = xml::extract(long.into(), "B", &short, &()).expect_err("it is too long");
+    assert_eq!(error.code, Code::OverLimit);
+}
+
+#[test]
+fn a_deep_document_needs_no_stack() {
+    let deep = |text: &str| format!("{}{text}{}", "<a>".repeat(8000), "</a>".repeat(8000));
+    let (a, b) = (deep("one"), deep("two"));
+    let small_stack = std::thread::Builder::new().stack_size(128 << 10);
+    let run = move || compared(&a, &b, &CompareOptions::default()).counts.changes;
+    let thread = small_stack.spawn(run).expect("a thread");
+    assert!(thread.join().expect("it has stack enough") > 0);
+}
+
+/// Stops at the n-th question.
+struct Impatient(Cell<u32>);
+
+impl Watcher for Impatient {
+    fn goes_on(&self, progress: Progress) -> bool {
+        assert!(progress.done <= progress.total, "{progress:?}");
+        self.0.set(self.0.get().saturating_sub(1));
+        self.0.get() > 0
+    }
+}
+
+#[test]
+fn a_watcher_may_end_it() {
+    let row = |n: usize, k: usize| format!("<row><v>{}</v></row>", n * k);
+    let document = |k: usize| {
+        format!(
+            "<t>{}</t>",
+            (0..20_000).map(|n| row(n, k)).collect::<String>()
+        )
+    };
+    let (a, b) = (document(3), document(5));
+    for questions in [1, 3, 10, 30] {
+        let watcher = Impatient(Cell::new(questions));
+        let ended = xml::compare(
+            a.clone().into(),
+            b.clone().into(),
+            &CompareOptions::default(),
+            &watcher,
+        );
+        assert_eq!(
+            ended.expect_err("it was stopped").code,
+            Code::Stopped,
+            "after {questions}"
+        );
+    }
+}
