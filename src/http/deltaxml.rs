@@ -19,9 +19,11 @@ use super::problem::Problem;
 use super::reply::{self, header};
 use super::{App, Asker, download, params};
 use crate::engine::{Submission, Until, View};
+use crate::header_params::charset;
 use crate::job::{Callback, Job, Method, Name, Outcome, State, When, Wishes, uuid};
 use crate::operations::Description;
 use crate::store::{self, Uploads};
+use crate::xml::Source;
 
 /// As long as it takes.
 const FOR_EVER: Duration = Duration::MAX;
@@ -131,7 +133,8 @@ impl App {
             match Media::of(essence) {
                 Some(Media::Xml) => {
                     let body = params::collect(body, self.bounds).await?;
-                    deltaxml::of_xml(work, body.into(), operation)
+                    let body = Source::new(body.into(), charset(content_type));
+                    deltaxml::of_xml(work, body, operation)
                 }
                 Some(Media::Json) => {
                     let body = params::collect(body, self.bounds).await?;

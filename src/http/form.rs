@@ -1,14 +1,18 @@
 //! Forms (multipart/form-data) on their way in: files go into the store, fields are text.
 
+use std::borrow::Cow;
+
 use bytes::BytesMut;
+use encoding_rs::Encoding;
 use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap};
 use hyper::body::Incoming;
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use serde_json::Value;
 
-use super::intake::{Bounds, Upload, next_data, too_large};
+use super::intake::{Bounds, Kind, Upload, next_data, too_large};
 use super::problem::Problem;
+use crate::header_params::charset;
 use crate::store::{Store, Uploads};
 
 /// Parts of a form, at most.
@@ -107,12 +111,17 @@ impl<F: Fn(&Part<'_>) -> Result<Take, Problem>> Form<'_, F> {
         uploads: &mut Uploads,
     ) -> Result<Value, Problem> {
         let media_type = media_type.unwrap_or_else(|| "application/octet-stream".into());
+        let charset = charset_of(&field);
         let filename = field.file_name().unwrap_or(name).to_owned();
         let mut upload = Upload::begin(self.store, self.bounds, 0)?;
         while let Some(data) = field.chunk().await.map_err(|e| problem(e, self.bounds))? {
             upload.append(&data).await?;
         }
-        upload.end(&filename, &media_type, uploads).await
+        let kind = Kind {
+            media_type: &media_type,
+            charset,
+        };
+        upload.end(&filename, kind, uploads).await
     }
 
     /// A field's text; all of a form's together are as long as params may be.
@@ -123,6 +132,7 @@ impl<F: Fn(&Part<'_>) -> Result<Take, Problem>> Form<'_, F> {
         text_bytes: &mut usize,
     ) -> Result<String, Problem> {
         let mut text = BytesMut::new();
+        let charset = charset_of(&field);
         while let Some(data) = field.chunk().await.map_err(|e| problem(e, self.bounds))? {
             *text_bytes += data.len();
             if *text_bytes > self.bounds.params {
@@ -130,9 +140,19 @@ impl<F: Fn(&Part<'_>) -> Result<Take, Problem>> Form<'_, F> {
             }
             text.extend_from_slice(&data);
         }
-        String::from_utf8(text.to_vec())
-            .map_err(|_| Problem::malformed(format!("The field {name:?} is not UTF-8.")))
+        let charset = charset.as_deref().unwrap_or("UTF-8");
+        let text = Encoding::for_label_no_replacement(charset.as_bytes()).and_then(|encoding| {
+            encoding.decode_without_bom_handling_and_without_replacement(&text)
+        });
+        text.map(Cow::into_owned)
+            .ok_or_else(|| Problem::malformed(format!("The field {name:?} is not {charset}.")))
     }
+}
+
+/// The `charset` that the media type of a part gives.
+fn charset_of(field: &Field<'_>) -> Option<String> {
+    let media_type = field.headers().get(CONTENT_TYPE)?;
+    charset(&String::from_utf8_lossy(media_type.as_bytes()))
 }
 
 /// Some clients send a file with an empty name.

@@ -63,6 +63,15 @@ pub(super) async fn next_data(
     Ok(None)
 }
 
+/// What a document is, as its client says.
+#[derive(Debug, Clone)]
+pub(super) struct Kind<'a> {
+    /// Its media type, without parameters.
+    pub(super) media_type: &'a str,
+    /// The `charset` among those.
+    pub(super) charset: Option<String>,
+}
+
 /// A document on its way into the store.
 pub(super) struct Upload {
     blob: crate::store::BlobWriter,
@@ -95,18 +104,21 @@ impl Upload {
     pub(super) async fn end(
         self,
         name: &str,
-        media_type: &str,
+        kind: Kind<'_>,
         uploads: &mut Uploads,
     ) -> Result<Value, Problem> {
         let whole = self.blob.finish_async().await?;
-        let document = json!({
+        let mut document = json!({
             "type": "upload",
             "name": name,
             "size": whole.size,
-            "mediaType": media_type,
+            "mediaType": kind.media_type,
             "sha256": hex::encode(whole.sha256),
             "blob": whole.blob,
         });
+        if let Some(charset) = kind.charset {
+            document["charset"] = charset.into();
+        }
         uploads.push(whole);
         Ok(document)
     }

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::form::{Form, Part, Take};
 pub(super) use super::intake::{Bounds, collect};
-use super::intake::{Upload, next_data};
+use super::intake::{Kind, Upload, next_data};
 use super::problem::Problem;
 use super::query;
+use crate::header_params::charset;
 use crate::operations::{Description, coerce};
 use crate::store::{Store, Uploads};
 
@@ -31,15 +32,14 @@ pub(super) fn may_be_long(headers: &HeaderMap) -> bool {
 }
 
 fn essence(headers: &HeaderMap) -> String {
-    let content_type = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let essence = content_type
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default();
-    essence.trim().to_ascii_lowercase()
+    let essence = content_type(headers).split(';').next();
+    essence.unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    let content_type = headers.get(CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    content_type.unwrap_or_default()
 }
 
 /// Reads a body for an operation. `scalars` are the query parameters that are not options: a raw body's params.
@@ -102,7 +102,13 @@ pub(super) async fn read(
                 uploads,
             })
         }
-        _ => raw(&essence, body, &scalars, operation, store, bounds).await,
+        _ => {
+            let kind = Kind {
+                media_type: &essence,
+                charset: charset(content_type(headers)),
+            };
+            raw(kind, body, &scalars, operation, store, bounds).await
+        }
     }
 }
 
@@ -119,7 +125,7 @@ fn is_empty_document(essence: &str, scalars: &[(String, String)], operation: &De
 
 /// A body that is itself the one document of an operation.
 async fn raw(
-    essence: &str,
+    kind: Kind<'_>,
     body: Incoming,
     scalars: &[(String, String)],
     operation: &Description,
@@ -133,7 +139,7 @@ async fn raw(
              this operation has not exactly one document that the body could be.",
         ));
     };
-    if essence.is_empty() {
+    if kind.media_type.is_empty() {
         return Err(unsupported("A document is sent with its Content-Type."));
     }
     let mut uploads = store.uploads();
@@ -142,7 +148,7 @@ async fn raw(
     while let Some(data) = next_data(&mut body, bounds.patience).await? {
         upload.append(&data).await?;
     }
-    let document = upload.end(name, essence, &mut uploads).await?;
+    let document = upload.end(name, kind, &mut uploads).await?;
     let pairs = texts(scalars).chain([(name.as_str(), document)]);
     Ok(Decoded {
         params: coerce(pairs, &operation.params),

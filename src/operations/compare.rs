@@ -77,8 +77,8 @@ impl Operation for Compare {
             [("A", &params.a), ("B", &params.b)].into_iter().enumerate()
         {
             let name = NAMES[number];
-            let bytes = work.load(document, number, &format!("Inputs Loading -'{name}'"))?;
-            work.compute(|watcher| versions.read(label, bytes, watcher))?;
+            let source = work.load(document, number, &format!("Inputs Loading -'{name}'"))?;
+            work.compute(|watcher| versions.read(label, source, watcher))?;
         }
         context.phase("Comparison in progress");
         work.begin("Comparison");

@@ -13,6 +13,7 @@ use super::remote::RemoteReader;
 use super::result::open_output;
 use super::source::Source;
 use super::{Context, Description, Fault, Stop, walk};
+use crate::header_params::charset;
 use crate::job::{BlobId, Failure, JobId, Output, Place};
 use crate::roots::Roots;
 use crate::store::BlobReader;
@@ -62,6 +63,8 @@ pub enum Tagged {
         size: u64,
         /// What the client says it is.
         media_type: String,
+        /// The `charset` that its media type gave.
+        charset: Option<String>,
         /// Where the bytes are.
         blob: BlobId,
     },
@@ -119,6 +122,7 @@ impl JsonSchema for Document {
                         "name": { "type": "string" },
                         "size": { "type": "integer", "minimum": 0 },
                         "mediaType": { "type": "string" },
+                        "charset": { "type": "string" },
                         "sha256": { "type": "string" },
                     },
                     "required": ["type", "name", "size", "mediaType"],
@@ -128,9 +132,30 @@ impl JsonSchema for Document {
     }
 }
 
-/// A document's bytes, one after the other. What goes wrong on the way is an [`io::Error`] that becomes the [`Stop`] that
-/// it was.
-pub enum Opened<'a> {
+/// What is known of a document's encoding apart from its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encoding {
+    /// It is text in UTF-8, whatever it says of itself: it came within other text.
+    Text,
+    /// What the `charset` of its media type says, if there is one.
+    Charset(Option<String>),
+}
+
+/// A document that is being read, one byte after the other. What goes wrong on the way is an [`io::Error`] that becomes
+/// the [`Stop`] that it was.
+pub struct Opened<'a> {
+    bytes: OpenedBytes<'a>,
+    encoding: Encoding,
+}
+
+impl Opened<'_> {
+    /// What is known of its encoding apart from its bytes.
+    pub fn encoding(&self) -> &Encoding {
+        &self.encoding
+    }
+}
+
+enum OpenedBytes<'a> {
     /// In memory.
     Inline(Cursor<Vec<u8>>),
     /// A file below a root.
@@ -142,7 +167,7 @@ pub enum Opened<'a> {
 }
 
 /// A blob's bytes in order.
-pub struct BlobBytes {
+struct BlobBytes {
     reader: BlobReader,
     number: u32,
     chunk: Bytes,
@@ -165,11 +190,11 @@ impl Read for BlobBytes {
 
 impl Read for Opened<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Inline(text) => text.read(buffer),
-            Self::File(file) => file.read(buffer),
-            Self::Blob(blob) => blob.read(buffer),
-            Self::Remote(remote) => remote.read(buffer),
+        match &mut self.bytes {
+            OpenedBytes::Inline(text) => text.read(buffer),
+            OpenedBytes::File(file) => file.read(buffer),
+            OpenedBytes::Blob(blob) => blob.read(buffer),
+            OpenedBytes::Remote(remote) => remote.read(buffer),
         }
     }
 }
@@ -182,12 +207,13 @@ impl Document {
     pub fn open<'a>(&self, context: &'a Context) -> Result<Opened<'a>, Stop> {
         let remote = |uri: &str, authorization| {
             let remote = RemoteReader::open(context, uri, authorization)?;
-            Ok(Opened::Remote(Box::new(remote)))
+            let charset = remote.charset();
+            Ok::<_, Stop>((OpenedBytes::Remote(Box::new(remote)), charset))
         };
-        match self {
-            Self::Path(url) if is_url(url) => remote(url, None),
+        let (bytes, charset) = match self {
+            Self::Path(url) if is_url(url) => remote(url, None)?,
             Self::Tagged(Tagged::Http { uri, authorization }) => {
-                remote(uri, authorization.as_deref())
+                remote(uri, authorization.as_deref())?
             }
             Self::Path(path) | Self::Tagged(Tagged::File { path }) => {
                 let missing = |why: &str| {
@@ -199,14 +225,22 @@ impl Document {
                     .as_ref()
                     .ok_or_else(|| missing("it is a folder"))?;
                 let opened = walk::open_file(context.roots(), &source.dir, name)?;
-                Ok(Opened::File(opened.ok_or_else(|| missing("it is gone"))?.0))
+                let (file, _) = opened.ok_or_else(|| missing("it is gone"))?;
+                (OpenedBytes::File(file), None)
             }
             Self::Tagged(Tagged::Inline { value }) => {
-                Ok(Opened::Inline(Cursor::new(value.clone().into_bytes())))
+                return Ok(Opened {
+                    bytes: OpenedBytes::Inline(Cursor::new(value.clone().into_bytes())),
+                    encoding: Encoding::Text,
+                });
             }
-            Self::Tagged(Tagged::Upload { blob, .. }) => Ok(blob_of(context, *blob)),
-            Self::Tagged(Tagged::Job { id }) => open_job(context, id),
-        }
+            Self::Tagged(Tagged::Upload { blob, charset, .. }) => {
+                (blob_of(context, *blob), charset.clone())
+            }
+            Self::Tagged(Tagged::Job { id }) => open_job(context, id)?,
+        };
+        let encoding = Encoding::Charset(charset);
+        Ok(Opened { bytes, encoding })
     }
 
     /// The name of another job's result, which the params do not tell.
@@ -221,25 +255,26 @@ impl Document {
     }
 }
 
-fn blob_of(context: &Context, blob: BlobId) -> Opened<'_> {
-    Opened::Blob(BlobBytes {
+fn blob_of(context: &Context, blob: BlobId) -> OpenedBytes<'_> {
+    OpenedBytes::Blob(BlobBytes {
         reader: context.store().read_blob(blob),
         number: 0,
         chunk: Bytes::new(),
     })
 }
 
-/// Opens another job's result.
-fn open_job<'a>(context: &'a Context, id: &str) -> Result<Opened<'a>, Stop> {
+/// Opens another job's result, which may have a charset.
+fn open_job<'a>(context: &'a Context, id: &str) -> Result<(OpenedBytes<'a>, Option<String>), Stop> {
     let output = output_of(context, id)?;
-    match &output.place {
-        Place::Blob(blob) => Ok(blob_of(context, *blob)),
+    let bytes = match &output.place {
+        Place::Blob(blob) => blob_of(context, *blob),
         Place::File { path, modified_ns } => {
             let file = open_output(context.roots(), path, output.size, *modified_ns);
-            Ok(Opened::File(file.ok_or_else(|| gone(id))?))
+            OpenedBytes::File(file.ok_or_else(|| gone(id))?)
         }
-        Place::Gone => Err(gone(id).into()),
-    }
+        Place::Gone => return Err(gone(id).into()),
+    };
+    Ok((bytes, charset(&output.media_type)))
 }
 
 /// What another job's result is. That whoever submitted may have it was found out then.

@@ -32,11 +32,11 @@ impl Operation for Extract {
     fn run(&self, context: &Context) -> Result<Product, Stop> {
         let params: ExtractParams = context.params()?;
         let work = Work::on_delta(context);
-        let bytes = work.load(&params.delta, 0, "Reading the delta")?;
+        let source = work.load(&params.delta, 0, "Reading the delta")?;
         context.phase("Extracting");
         work.begin(&params.version);
         let text = work.compute(|watcher| {
-            xml::extract(bytes, &params.version, &markup::unlimited(), watcher)
+            xml::extract(source, &params.version, &markup::unlimited(), watcher)
         })?;
         let filename = format!("{}.xml", params.version.replace(['/', '\\'], "_"));
         work.hand_over(&text, "Output", MEDIA_TYPE, &filename)

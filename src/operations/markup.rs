@@ -6,10 +6,10 @@ use std::io::{Read, Write};
 use serde_json::json;
 
 use super::cores::Permit;
-use super::document::{Opened, Tagged};
+use super::document::{Encoding, Opened, Tagged};
 use super::{Context, Document, Input, Product, Stop};
 use crate::job::Failure;
-use crate::xml::{self, Code, Delta, Error, Limits, Progress, Step, Watcher};
+use crate::xml::{self, Code, Delta, Error, Limits, Progress, Source, Step, Watcher};
 
 pub(super) const MEDIA_TYPE: &str = "application/xml";
 
@@ -76,13 +76,13 @@ impl<'c> Work<'c> {
         self.inputs() + 2
     }
 
-    /// Gets a document's bytes.
+    /// Gets a document.
     pub(super) fn load(
         &self,
         document: &Document,
         number: usize,
         phase: &str,
-    ) -> Result<Vec<u8>, Stop> {
+    ) -> Result<Source, Stop> {
         self.context.phase(phase);
         self.context
             .stage(&self.names[number], number as u64 + 1, self.steps());
@@ -95,7 +95,7 @@ impl<'c> Work<'c> {
         loop {
             self.context.check()?;
             if gulp(&mut opened, &mut bytes)? == 0 {
-                return Ok(bytes);
+                return Ok(source(bytes, opened.encoding()));
             }
             if bytes.len() as u64 > most {
                 let message =
@@ -174,6 +174,15 @@ pub(super) fn unlimited() -> Limits {
     Limits {
         bytes: usize::MAX,
         ..Limits::default()
+    }
+}
+
+fn source(bytes: Vec<u8>, encoding: &Encoding) -> Source {
+    match encoding {
+        Encoding::Text => {
+            String::from_utf8(bytes).map_or_else(|error| error.into_bytes().into(), Source::from)
+        }
+        Encoding::Charset(charset) => Source::new(bytes, charset.clone()),
     }
 }
 

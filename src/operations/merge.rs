@@ -160,8 +160,8 @@ impl Operation for Merge {
         let matching = params.matching.options();
         let mut versions = work.compute(|_| Versions::new(&matching))?;
         for (number, Named { name, document }) in params.versions.iter().enumerate() {
-            let bytes = work.load(document, number, &format!("Processing Version '{name}'"))?;
-            work.compute(|watcher| versions.read(name, bytes, watcher))?;
+            let source = work.load(document, number, &format!("Processing Version '{name}'"))?;
+            work.compute(|watcher| versions.read(name, source, watcher))?;
         }
         work.begin("Merge");
         let form = match params.format {

@@ -5,6 +5,7 @@ mod authority;
 mod browser;
 mod callback;
 mod care;
+mod charset;
 mod client;
 mod clock;
 mod command;

@@ -58,8 +58,8 @@ fn pairs(folder: &Path) {
                 std::fs::read(&a).expect("a file"),
                 std::fs::read(&b).expect("a file"),
             );
-            let delta =
-                xml::compare(a, b, &CompareOptions::default(), &()).expect("they can be compared");
+            let delta = xml::compare(a.into(), b.into(), &CompareOptions::default(), &())
+                .expect("they can be compared");
             length = delta.xml.len();
             std::fs::write(&out, delta.xml).expect("a file");
         });

@@ -15,11 +15,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         [old, new] | [old, new, _] => (std::fs::read(old)?, std::fs::read(new)?),
         _ => return Err("two documents are wanted, and the word page where one is".into()),
     };
-    let delta = xml::compare(old.clone(), new, &CompareOptions::default(), &())?;
+    let delta = xml::compare(
+        old.clone().into(),
+        new.into(),
+        &CompareOptions::default(),
+        &(),
+    )?;
     // Nothing of either is lost.
     let back = xml::extract(delta.xml.clone().into(), "A", &Limits::default(), &())?;
     assert_eq!(
-        xml::compare(old, back.into(), &CompareOptions::default(), &())?
+        xml::compare(old.into(), back.into(), &CompareOptions::default(), &())?
             .counts
             .changes,
         0

@@ -1,5 +1,6 @@
 //! A delta that is read: a tree, and what the names of the vocabulary in it are.
 
+use super::encoding::Source;
 use super::error::{Code, Error};
 use super::names::{Names, Text};
 use super::paths::Rules;
@@ -45,18 +46,18 @@ pub(super) struct Marked {
 
 /// Reads a delta of documents with these limits.
 pub(super) fn read(
-    bytes: Vec<u8>,
+    source: Source,
     limits: &Limits,
     watcher: &dyn Watcher,
 ) -> Result<Marked, Error> {
-    let (tree, mut names) = document(bytes, limits, watcher)?;
+    let (tree, mut names) = document(source, limits, watcher)?;
     let words = Words::find(&tree, &mut names)?;
     Ok(Marked { tree, names, words })
 }
 
 /// Reads a document that may be a delta of documents with these limits.
 pub(super) fn document(
-    bytes: Vec<u8>,
+    source: Source,
     limits: &Limits,
     watcher: &dyn Watcher,
 ) -> Result<(Tree, Names), Error> {
@@ -68,7 +69,7 @@ pub(super) fn document(
         quote: false,
         rules: &Rules::default(),
     };
-    let tree = read::read(bytes, &mut names, &reading)?;
+    let tree = read::read(source, &mut names, &reading)?;
     Ok((tree, names))
 }
 

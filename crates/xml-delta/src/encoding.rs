@@ -6,6 +6,59 @@ use super::chars;
 use super::error::{Code, Error};
 use super::prolog;
 
+/// A document before it is decoded, with what is known of its encoding from outside of it.
+///
+/// Knowledge from outside overrides the XML declaration (XML 1.0, section 4.3.3; RFC 7303, section 3): text that was
+/// decoded already stays as it is, and a `charset` parameter is believed unless a byte order mark says otherwise.
+#[derive(Debug, Clone)]
+pub struct Source(Content);
+
+#[derive(Debug, Clone)]
+enum Content {
+    Text(String),
+    Bytes {
+        bytes: Vec<u8>,
+        charset: Option<String>,
+    },
+}
+
+impl Source {
+    /// Bytes whose media type names an encoding in its `charset` parameter, or does not. Without one a byte order mark or
+    /// the XML declaration names the encoding.
+    pub fn new(bytes: Vec<u8>, charset: Option<String>) -> Self {
+        Self(Content::Bytes { bytes, charset })
+    }
+
+    /// Its length in bytes before it is decoded.
+    pub(crate) fn len(&self) -> usize {
+        match &self.0 {
+            Content::Text(text) => text.len(),
+            Content::Bytes { bytes, .. } => bytes.len(),
+        }
+    }
+}
+
+/// Bytes of which nothing is known from outside.
+impl From<Vec<u8>> for Source {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::new(bytes, None)
+    }
+}
+
+/// Text that was decoded already, so that an encoding in its XML declaration means nothing.
+impl From<String> for Source {
+    fn from(text: String) -> Self {
+        Self(Content::Text(text))
+    }
+}
+
+/// As for [`String`].
+impl From<&str> for Source {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
 /// What the first bytes say.
 enum Start {
     Utf8,
@@ -20,27 +73,19 @@ enum Start {
 }
 
 /// The text of a document: no byte order mark, lines end in a line feed, only characters that are allowed.
-pub(crate) fn decode(bytes: Vec<u8>) -> Result<String, Error> {
-    let (start, mark) = start(&bytes);
-    let mut text = match start {
-        Start::Utf32 { big } => utf32(&bytes[mark..], big)?,
-        Start::Utf16 { big } => {
-            let encoding = if big {
-                encoding_rs::UTF_16BE
-            } else {
-                encoding_rs::UTF_16LE
-            };
-            other(&bytes[mark..], encoding)?
-        }
-        Start::Utf8 => utf8(bytes, mark)?,
-        Start::Ascii => declared(bytes)?,
+pub(crate) fn decode(source: Source) -> Result<String, Error> {
+    let mut text = match source.0 {
+        Content::Text(text) => match text.strip_prefix('\u{feff}') {
+            Some(rest) => rest.to_owned(),
+            None => text,
+        },
+        Content::Bytes { bytes, charset } => match (start(&bytes), charset) {
+            ((Start::Ascii, _) | (_, 0), Some(charset)) => labeled(bytes, &charset)?,
+            // A byte order mark comes before a charset, and each of them before the declaration.
+            ((start, mark), Some(_)) => started(bytes, &start, mark)?,
+            ((start, mark), None) => undeclared(bytes, &start, mark)?,
+        },
     };
-    let name = prolog::declared_encoding(&text);
-    if let Some(name) = name.filter(|name| !agrees(&start, mark, name)) {
-        let message =
-            format!("The document says that it is in {name}, and its bytes say otherwise.");
-        return Err(Error::new(Code::NotWellFormed, message).at(&text, 0));
-    }
     if memchr::memchr(b'\r', text.as_bytes()).is_some() {
         text = text.replace("\r\n", "\n").replace('\r', "\n");
     }
@@ -51,6 +96,63 @@ pub(crate) fn decode(bytes: Vec<u8>) -> Result<String, Error> {
     match checked {
         Ok(()) => Ok(text),
         Err(fault) => Err(fault.in_text(&text)),
+    }
+}
+
+/// Decodes a document of which nothing is known but its bytes: its beginning and its declaration must agree.
+fn undeclared(bytes: Vec<u8>, start: &Start, mark: usize) -> Result<String, Error> {
+    let text = started(bytes, start, mark)?;
+    let name = prolog::declared_encoding(&text);
+    if let Some(name) = name.filter(|name| !agrees(start, mark, name)) {
+        let message =
+            format!("The document says that it is in {name}, and its bytes say otherwise.");
+        return Err(Error::new(Code::NotWellFormed, message).at(&text, 0));
+    }
+    Ok(text)
+}
+
+/// Decodes a document as its first bytes say, or as its declaration says where they do not.
+fn started(bytes: Vec<u8>, start: &Start, mark: usize) -> Result<String, Error> {
+    match *start {
+        Start::Utf32 { big } => utf32(&bytes[mark..], big),
+        Start::Utf16 { big } => other(&bytes[mark..], utf16(big)),
+        Start::Utf8 => utf8(bytes, mark),
+        Start::Ascii => declared(bytes),
+    }
+}
+
+/// Decodes a document without a byte order mark as the `charset` of its media type says.
+fn labeled(bytes: Vec<u8>, charset: &str) -> Result<String, Error> {
+    let label = charset.trim().to_ascii_lowercase();
+    // RFC 2781, section 4.3: big-endian without a mark, but for those that begin otherwise.
+    let is_little = bytes.starts_with(b"<\0");
+    match label.as_str() {
+        "utf-16" => other(&bytes, utf16(!is_little)),
+        "utf-32" => utf32(&bytes, !is_little),
+        "utf-32be" => utf32(&bytes, true),
+        "utf-32le" => utf32(&bytes, false),
+        _ => match by_label(bytes, &label, |_| true) {
+            Some(text) => text.map_err(|mut error| {
+                error.message = format!(
+                    "The bytes are not text in {charset}, the charset that the media type gives."
+                );
+                error
+            }),
+            None => {
+                let message = format!(
+                    "The media type gives the charset {charset:?}, which cannot be decoded; send the document as UTF-8."
+                );
+                Err(Error::new(Code::NotWellFormed, message))
+            }
+        },
+    }
+}
+
+fn utf16(big: bool) -> &'static Encoding {
+    if big {
+        encoding_rs::UTF_16BE
+    } else {
+        encoding_rs::UTF_16LE
     }
 }
 
@@ -99,7 +201,24 @@ fn declared(bytes: Vec<u8>) -> Result<String, Error> {
     let Some(name) = prolog::declared_encoding(&head) else {
         return utf8(bytes, 0);
     };
-    match name.to_ascii_lowercase().as_str() {
+    let text = by_label(bytes, &name.to_ascii_lowercase(), |encoding| {
+        // Others could not have a declaration that is read as ASCII.
+        encoding.is_ascii_compatible()
+    });
+    text.unwrap_or_else(|| {
+        let message =
+            format!("The document is in {name}, which is not an encoding that can be read here.");
+        Err(Error::new(Code::NotWellFormed, message).at(&head, 0))
+    })
+}
+
+/// Decodes bytes by an encoding's name in small letters; none where the name is unknown or refused.
+fn by_label(
+    bytes: Vec<u8>,
+    label: &str,
+    admits: impl Fn(&'static Encoding) -> bool,
+) -> Option<Result<String, Error>> {
+    Some(match label {
         "utf-8" | "utf8" => utf8(bytes, 0),
         "iso-8859-1" | "iso_8859-1" | "latin1" | "l1" => {
             // Not what browsers take it for, which is windows-1252.
@@ -111,16 +230,10 @@ fn declared(bytes: Vec<u8>) -> Result<String, Error> {
         },
         label => {
             let encoding = Encoding::for_label_no_replacement(label.as_bytes())
-                .filter(|one| one.is_ascii_compatible() && *one != encoding_rs::X_USER_DEFINED);
-            if let Some(encoding) = encoding {
-                return other(&bytes, encoding);
-            }
-            let message = format!(
-                "The document is in {name}, which is not an encoding that can be read here."
-            );
-            Err(Error::new(Code::NotWellFormed, message).at(&head, 0))
+                .filter(|one| admits(one) && *one != encoding_rs::X_USER_DEFINED)?;
+            other(&bytes, encoding)
         }
-    }
+    })
 }
 
 fn utf8(mut bytes: Vec<u8>, mark: usize) -> Result<String, Error> {
@@ -163,4 +276,65 @@ fn head_of(bytes: &[u8], end: usize) -> String {
 fn malformed(good: &str) -> Error {
     let message = "The bytes are not text in the encoding of the document.";
     Error::new(Code::NotWellFormed, message).at(good, good.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utf16le(text: &str) -> Vec<u8> {
+        text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+    }
+
+    #[test]
+    fn decoded_text_keeps_its_characters_whatever_it_declares() {
+        for name in ["ISO-8859-1", "utf-16", "US-ASCII", "UTF-8", "x-unknown"] {
+            let text = format!("<?xml version='1.0' encoding='{name}'?><r>é</r>");
+            assert_eq!(decode(text.as_str().into()).as_ref(), Ok(&text), "{name}");
+            let marked = format!("\u{feff}{text}");
+            assert_eq!(decode(marked.into()).as_ref(), Ok(&text), "{name}");
+        }
+    }
+
+    #[test]
+    fn byte_order_mark_beats_charset_and_charset_beats_declaration() {
+        const MARK: &str = "\u{feff}";
+        const LATIN_1: &str = "<?xml version='1.0' encoding='ISO-8859-1'?><r>é</r>";
+        let check = |bytes: Vec<u8>, charset: &str, expected: &str| {
+            let text = decode(Source::new(bytes, Some(charset.into())));
+            assert_eq!(text.as_deref(), Ok(expected), "{charset}");
+        };
+        check(LATIN_1.into(), "utf-8", LATIN_1);
+        check(LATIN_1.into(), "UTF8", LATIN_1);
+        check(b"<r>\xe9</r>".to_vec(), "ISO-8859-1", "<r>é</r>");
+        check(b"<r>\x80</r>".to_vec(), "windows-1252", "<r>€</r>");
+        check(b"<r/>".to_vec(), "us-ascii", "<r/>");
+        let marked = format!("{MARK}{LATIN_1}");
+        check(marked.clone().into(), "iso-8859-1", LATIN_1);
+        check(utf16le(&marked), "utf-8", LATIN_1);
+        check(utf16le(LATIN_1), "utf-16", LATIN_1);
+        check(utf16le(LATIN_1), "utf-16le", LATIN_1);
+        let big: Vec<u8> = LATIN_1.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        check(big.clone(), "utf-16", LATIN_1);
+        check(big, "UTF-16BE", LATIN_1);
+        let four: Vec<u8> = LATIN_1
+            .chars()
+            .flat_map(|c| u32::from(c).to_be_bytes())
+            .collect();
+        check(four, "utf-32", LATIN_1);
+    }
+
+    #[test]
+    fn unknown_or_wrong_charset_is_named_in_the_error() {
+        let refused = |bytes: &[u8], charset: &str| {
+            let error = decode(Source::new(bytes.to_vec(), Some(charset.into())));
+            let error = error.expect_err(charset);
+            assert_eq!(error.code, Code::NotWellFormed);
+            assert!(error.message.contains(charset), "{error}");
+        };
+        refused(b"<r/>", "klingon");
+        refused(b"<r/>", "x-user-defined");
+        refused(b"<r>\xe9</r>", "utf-8");
+        refused(b"<r>\xc3\xa9</r>", "us-ascii");
+    }
 }

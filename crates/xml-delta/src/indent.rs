@@ -1,6 +1,7 @@
 //! A document with every element on a line of its own, where that makes no difference but in white space.
 
 use super::delta;
+use super::encoding::Source;
 use super::error::Error;
 use super::names::{NameId, Scope};
 use super::prolog::Aside;
@@ -18,7 +19,7 @@ const TICK: u32 = 4096;
 /// Indents a document. Elements stay as they are that hold text, white space that is to be preserved, or text that
 /// versions differ in, with all that is in them.
 pub(super) fn indent(
-    document: Vec<u8>,
+    document: Source,
     limits: &Limits,
     watcher: &dyn Watcher,
 ) -> Result<String, Error> {

@@ -35,6 +35,7 @@ mod vocabulary;
 mod words;
 mod write;
 
+pub use encoding::Source;
 pub use error::{Code, Error, Place};
 pub use merge::{Counts, Mode};
 pub use outline::{Element, outline};
@@ -200,7 +201,7 @@ pub struct Version {
     /// What marks call it.
     pub name: String,
     /// The document.
-    pub bytes: Vec<u8>,
+    pub source: Source,
 }
 
 /// What came of a comparison or a merge.
@@ -217,8 +218,8 @@ pub struct Delta {
 /// # Errors
 /// As [`Code`] says; about a document with its number and the place in it.
 pub fn compare(
-    a: Vec<u8>,
-    b: Vec<u8>,
+    a: Source,
+    b: Source,
     options: &CompareOptions,
     watcher: &dyn Watcher,
 ) -> Result<Delta, Error> {
@@ -240,7 +241,7 @@ pub fn merge(
 ) -> Result<Delta, Error> {
     let mut read = Versions::new(&options.matching)?;
     for version in versions {
-        read.read(&version.name, version.bytes, watcher)?;
+        read.read(&version.name, version.source, watcher)?;
     }
     read.merge(options.form, options.mode, watcher)
 }
@@ -251,7 +252,7 @@ pub fn merge(
 /// # Errors
 /// [`Code::NotADelta`], [`Code::UnknownVersion`], and what is wrong with the delta as a document.
 pub fn extract(
-    delta: Vec<u8>,
+    delta: Source,
     version: &str,
     limits: &Limits,
     watcher: &dyn Watcher,

@@ -1,6 +1,7 @@
 //! A short document as elements inside of each other, for whoever wants what it says and not how it is written.
 
 use super::Limits;
+use super::encoding::Source;
 use super::error::{Code, Error};
 use super::names::{NameId, Names};
 use super::paths::Rules;
@@ -24,7 +25,7 @@ pub struct Element {
 ///
 /// # Errors
 /// [`Code::NotWellFormed`] and [`Code::OverLimit`].
-pub fn outline(bytes: Vec<u8>, limits: &Limits) -> Result<Element, Error> {
+pub fn outline(source: Source, limits: &Limits) -> Result<Element, Error> {
     let mut names = Names::new();
     let reading = Reading {
         input: 0,
@@ -33,7 +34,7 @@ pub fn outline(bytes: Vec<u8>, limits: &Limits) -> Result<Element, Error> {
         quote: false,
         rules: &Rules::default(),
     };
-    let tree = read::read(bytes, &mut names, &reading)?;
+    let tree = read::read(source, &mut names, &reading)?;
     if tree.has_doctype {
         let message = "A document type declaration is not allowed here.";
         return Err(Error::new(Code::NotWellFormed, message).of_input(0));

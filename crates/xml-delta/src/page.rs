@@ -1,6 +1,7 @@
 //! A delta for people: one page, with what was deleted and added in colours, and buttons that go from change to change.
 
 use super::delta::{self, Marked, Words, names_in};
+use super::encoding::Source;
 use super::error::Error;
 use super::names::{NameId, Names};
 use super::tree::{Kind, Tree};
@@ -13,11 +14,7 @@ const FOLDED: u32 = 40;
 const TICK: u32 = 4096;
 
 /// Makes a page of a delta.
-pub(super) fn page(
-    delta: Vec<u8>,
-    limits: &Limits,
-    watcher: &dyn Watcher,
-) -> Result<String, Error> {
+pub(super) fn page(delta: Source, limits: &Limits, watcher: &dyn Watcher) -> Result<String, Error> {
     let Marked { tree, names, words } = delta::read(delta, limits, watcher)?;
     let mut page = Page {
         tree: &tree,

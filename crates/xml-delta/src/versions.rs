@@ -1,5 +1,6 @@
 //! Versions that are read one by one, and then put together.
 
+use super::encoding::Source;
 use super::error::{Code, Error};
 use super::hashes::Hashing;
 use super::merge::{self, Form, Settings};
@@ -39,7 +40,7 @@ impl Versions {
     ///
     /// # Errors
     /// What is wrong with the document.
-    pub fn read(&mut self, name: &str, bytes: Vec<u8>, watcher: &dyn Watcher) -> Result<(), Error> {
+    pub fn read(&mut self, name: &str, source: Source, watcher: &dyn Watcher) -> Result<(), Error> {
         let reading = Reading {
             input: self.trees.len(),
             limits: &self.options.limits,
@@ -48,7 +49,7 @@ impl Versions {
             rules: &self.rules,
         };
         self.trees
-            .push(read::read(bytes, &mut self.names, &reading)?);
+            .push(read::read(source, &mut self.names, &reading)?);
         self.labels.push(name.to_owned());
         Ok(())
     }

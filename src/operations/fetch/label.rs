@@ -4,6 +4,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use percent_encoding::percent_decode_str;
 
+use crate::header_params::params;
 use crate::operations::remote::Remote;
 
 /// What file systems allow a name, in bytes.
@@ -74,12 +75,8 @@ fn plain(name: &str) -> Option<String> {
 
 /// The name in a Content-Disposition (RFC 6266): `filename*` before `filename`.
 fn filename(text: &str) -> Option<String> {
-    let (_, mut rest) = text.split_once(';')?;
     let mut simple = None;
-    loop {
-        let (name, after) = rest.split_once('=')?;
-        let (value, after) = value(after.trim_start());
-        let name = name.trim().to_ascii_lowercase();
+    for (name, value) in params(text) {
         if name == "filename*"
             && let Some(extended) = extended(&value)
         {
@@ -88,29 +85,8 @@ fn filename(text: &str) -> Option<String> {
         if name == "filename" && simple.is_none() {
             simple = Some(value);
         }
-        match after.split_once(';') {
-            Some((_, next)) if next.contains('=') => rest = next,
-            _ => return simple,
-        }
     }
-}
-
-/// A token or a quoted string, and what comes after it.
-fn value(text: &str) -> (String, &str) {
-    let Some(quoted) = text.strip_prefix('"') else {
-        let end = text.find(';').unwrap_or(text.len());
-        return (text[..end].trim().to_owned(), &text[end..]);
-    };
-    let mut value = String::new();
-    let mut letters = quoted.char_indices();
-    while let Some((at, letter)) = letters.next() {
-        match letter {
-            '"' => return (value, &quoted[at + 1..]),
-            '\\' => value.extend(letters.next().map(|(_, letter)| letter)),
-            _ => value.push(letter),
-        }
-    }
-    (value, "")
+    simple
 }
 
 /// `UTF-8''na%C3%AFve.txt` (RFC 8187).

@@ -3,14 +3,15 @@
 use std::io::{self, Read};
 
 use bytes::{Buf, Bytes};
-use http::header::CONTENT_ENCODING;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::{Piece, Remote, text};
+use crate::header_params::charset;
 use crate::job::Failure;
 use crate::operations::{Context, Stop};
 
 /// A document from elsewhere, one byte after the other. Its errors become what they were on the way to a [`Stop`].
-pub struct RemoteReader<'a> {
+pub(in crate::operations) struct RemoteReader<'a> {
     remote: Remote<'a>,
     piece: Bytes,
     left: u64,
@@ -46,6 +47,12 @@ impl<'a> RemoteReader<'a> {
             left,
             is_over: false,
         })
+    }
+
+    /// The `charset` that its media type gives.
+    pub(in crate::operations) fn charset(&self) -> Option<String> {
+        let media_type = self.remote.headers().get(CONTENT_TYPE)?;
+        charset(&String::from_utf8_lossy(media_type.as_bytes()))
     }
 
     fn next(&mut self) -> Result<Bytes, Stop> {

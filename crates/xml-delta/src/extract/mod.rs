@@ -7,6 +7,7 @@ mod order;
 use hashbrown::HashMap;
 
 use super::delta::{self, Marked, Words, names_in};
+use super::encoding::Source;
 use super::error::{Code, Error};
 use super::names::{NameId, Scope, Text};
 use super::tree::{Kind, Tree};
@@ -18,7 +19,7 @@ const TICK: u32 = 4096;
 
 /// Takes a version out of a delta.
 pub(super) fn extract(
-    delta: Vec<u8>,
+    delta: Source,
     version: &str,
     limits: &Limits,
     watcher: &dyn Watcher,

@@ -10,12 +10,13 @@ use quick_xml::reader::Reader;
 use super::attributes::{self, Written};
 use super::chars;
 use super::dtd::Dtd;
+use super::encoding::{self, Source};
 use super::error::{Code, Error, Fault};
 use super::names::{NameId, Names, Scope, Text, XML_URI};
 use super::paths::Rules;
 use super::prolog;
 use super::tree::{PLACES, Place, Span, Tree};
-use super::{Limits, Progress, Step, Watcher, encoding};
+use super::{Limits, Progress, Step, Watcher};
 use content::Pending;
 
 /// Nodes between two looks at the watcher.
@@ -35,19 +36,19 @@ pub(crate) struct Reading<'r> {
 
 /// Reads a document.
 pub(crate) fn read(
-    bytes: Vec<u8>,
+    source: Source,
     names: &mut Names,
     reading: &Reading<'_>,
 ) -> Result<Tree, Error> {
     let limit = reading.limits.bytes.min(1 << 30);
-    if bytes.len() > limit {
+    if source.len() > limit {
         let message = format!(
             "The document has {} bytes; {limit} are allowed.",
-            bytes.len()
+            source.len()
         );
         return Err(Error::new(Code::OverLimit, message).of_input(reading.input));
     }
-    let source = encoding::decode(bytes).map_err(|error| error.of_input(reading.input))?;
+    let source = encoding::decode(source).map_err(|error| error.of_input(reading.input))?;
     if source.len() >= PLACES {
         let message = format!(
             "The document has {} bytes in UTF-8; fewer than {PLACES} are allowed.",

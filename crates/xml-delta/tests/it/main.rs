@@ -39,7 +39,7 @@ fn merged(versions: &[(&str, &str)], options: &MergeOptions) -> Delta {
 fn named(versions: &[(&str, &str)]) -> Vec<Version> {
     let version = |(name, text): &(&str, &str)| Version {
         name: (*name).to_owned(),
-        bytes: (*text).into(),
+        source: (*text).into(),
     };
     versions.iter().map(version).collect()
 }

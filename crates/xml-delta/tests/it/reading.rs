@@ -17,7 +17,7 @@ fn compare_with(document: &[u8], limits: &Limits) -> Result<xml::Delta, Error> {
         matching,
         ..CompareOptions::default()
     };
-    xml::compare("<r/>".into(), document.to_vec(), &options, &())
+    xml::compare("<r/>".into(), document.to_vec().into(), &options, &())
 }
 
 fn refused(document: impl AsRef<[u8]>, code: Code) -> Error {
@@ -35,7 +35,7 @@ fn refused(document: impl AsRef<[u8]>, code: Code) -> Error {
 /// Whether two documents are the same in the end.
 fn same(one: impl AsRef<[u8]>, other: &str) {
     let delta = xml::compare(
-        one.as_ref().to_vec(),
+        one.as_ref().to_vec().into(),
         other.into(),
         &CompareOptions::default(),
         &(),

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::value::{self, flag, insert, member, text};
 use super::{Product, Work, compare, merge, same};
 use crate::operations::{Description, coerce};
+use crate::xml::Source;
 
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -86,7 +87,7 @@ fn setting<'d>(name: &str, operation: &'d Description) -> Option<&'d str> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn of_xml(work: Work, body: Vec<u8>, operation: &Description) -> Result<Order, String> {
+pub(crate) fn of_xml(work: Work, body: Source, operation: &Description) -> Result<Order, String> {
     let (name, request) = value::of_xml(body)?;
     let root = work.root();
     if name != root && root.strip_suffix("Merge") != Some(&name) {

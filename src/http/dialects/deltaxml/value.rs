@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::same;
 use crate::job::JobId;
 use crate::operations::is_url;
-use crate::xml::{self, Element, Limits};
+use crate::xml::{self, Element, Limits, Source};
 
 /// Elements of a request inside of each other, at most.
 const DEPTH: usize = 64;
@@ -14,7 +14,7 @@ const DEPTH: usize = 64;
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn of_xml(body: Vec<u8>) -> Result<(String, Value), String> {
+pub(super) fn of_xml(body: Source) -> Result<(String, Value), String> {
     let limits = Limits {
         depth: DEPTH,
         ..Limits::default()
@@ -164,7 +164,8 @@ mod tests {
         let (name, value) = of_xml(
             b"<p:compare xmlns:p='urn:p'><input-a xmlns:x='urn:x' x:type='file'><path>/docs/a b.xml</path></input-a>\
               <async/><v>1</v><v>2</v><w n='3'>4</w></p:compare>"
-                .to_vec(),
+                .to_vec()
+.into(),
         )
         .expect("XML");
         assert_eq!(name, "compare");
