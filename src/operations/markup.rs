@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{Read, Write};
+use std::ops::ControlFlow;
 
 use serde_json::json;
 
@@ -9,7 +10,7 @@ use super::cores::Permit;
 use super::document::{Encoding, Opened, Tagged};
 use super::{Context, Document, Input, Product, Stop};
 use crate::job::Failure;
-use crate::xml::{self, Code, Delta, Error, Limits, Progress, Source, Step, Watcher};
+use crate::xml::{self, Delta, Error, ErrorKind, Limits, Progress, ProgressSink, Source, Step};
 
 pub(super) const MEDIA_TYPE: &str = "application/xml";
 
@@ -114,7 +115,7 @@ impl<'c> Work<'c> {
     /// Computes on one of the machine's cores.
     pub(super) fn compute<T>(
         &self,
-        work: impl FnOnce(&dyn Watcher) -> Result<T, Error>,
+        work: impl FnOnce(&dyn ProgressSink) -> Result<T, Error>,
     ) -> Result<T, Stop> {
         *self.permit.borrow_mut() = Some(self.context.cores().acquire());
         let done = work(self);
@@ -164,7 +165,7 @@ impl<'c> Work<'c> {
         stage: &str,
         name: &str,
     ) -> Result<Product, Stop> {
-        let page = self.compute(|watcher| xml::page(delta.xml, &unlimited(), watcher))?;
+        let page = self.compute(|watcher| xml::render_html(delta.xml, &unlimited(), watcher))?;
         self.hand_over(&page, stage, "text/html", &format!("{name}.html"))
     }
 }
@@ -190,8 +191,8 @@ fn gulp(opened: &mut Opened<'_>, bytes: &mut Vec<u8>) -> Result<usize, Stop> {
     Ok(opened.by_ref().take(GULP).read_to_end(bytes)?)
 }
 
-impl Watcher for Work<'_> {
-    fn goes_on(&self, progress: Progress) -> bool {
+impl ProgressSink for Work<'_> {
+    fn progress(&self, progress: Progress) -> ControlFlow<()> {
         // Others may have their turn.
         self.permit.replace(None);
         let share = |span: u64| span * progress.done.min(progress.total) / progress.total.max(1);
@@ -201,17 +202,17 @@ impl Watcher for Work<'_> {
         };
         self.done.set(done.max(self.done.get()));
         self.context.done(self.done.get(), ALL);
-        let goes_on = self.context.check().is_ok();
-        if goes_on {
-            *self.permit.borrow_mut() = Some(self.context.cores().acquire());
+        if self.context.check().is_err() {
+            return ControlFlow::Break(());
         }
-        goes_on
+        *self.permit.borrow_mut() = Some(self.context.cores().acquire());
+        ControlFlow::Continue(())
     }
 }
 
 /// What is wrong, with the document and the place where that is known.
 fn failure(error: &Error, names: &[String]) -> Stop {
-    if error.code == Code::Stopped {
+    if error.kind == ErrorKind::Stopped {
         return Stop::Canceled;
     }
     let input = error.input.and_then(|number| names.get(number));
@@ -219,12 +220,12 @@ fn failure(error: &Error, names: &[String]) -> Stop {
         Some(name) => format!("{name}: {error}"),
         None => error.to_string(),
     };
-    let mut failure = Failure::new(error.code.as_str(), message);
-    if input.is_some() || error.place.is_some() {
+    let mut failure = Failure::new(error.kind.as_str(), message);
+    if input.is_some() || error.position.is_some() {
         failure.inner = Some(json!({
             "input": input,
-            "line": error.place.map(|place| place.line),
-            "column": error.place.map(|place| place.column),
+            "line": error.position.map(|place| place.line),
+            "column": error.position.map(|place| place.column),
         }));
     }
     failure.into()

@@ -54,7 +54,7 @@ impl Matching {
                 Whitespace::Ignore => xml::Whitespace::Ignore,
             },
             words: self.words,
-            orderless: self.orderless,
+            unordered: self.orderless,
             keys: self.key,
             limits: unlimited(),
             ..MatchOptions::default()

@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         0
     );
     match arguments.get(2) {
-        Some(_) => print!("{}", xml::page(delta.xml, &Limits::default(), &())?),
+        Some(_) => print!("{}", xml::render_html(delta.xml, &Limits::default(), &())?),
         None => print!("{}", delta.xml),
     }
     Ok(())

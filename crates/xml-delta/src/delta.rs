@@ -1,13 +1,13 @@
 //! A delta that is read: a tree, and what the names of the vocabulary in it are.
 
 use super::encoding::Source;
-use super::error::{Code, Error};
+use super::error::{Error, ErrorKind};
 use super::names::{Names, Text};
 use super::paths::Rules;
 use super::read::{self, Reading};
 use super::tree::{Kind, Tree};
 use super::vocabulary;
-use super::{Limits, Watcher};
+use super::{Limits, ProgressSink};
 
 /// A delta may be so many times as long as a document: it has all of every version, and marks, which are much where white
 /// space differs everywhere.
@@ -48,9 +48,9 @@ pub(super) struct Marked {
 pub(super) fn read(
     source: Source,
     limits: &Limits,
-    watcher: &dyn Watcher,
+    sink: &dyn ProgressSink,
 ) -> Result<Marked, Error> {
-    let (tree, mut names) = document(source, limits, watcher)?;
+    let (tree, mut names) = document(source, limits, sink)?;
     let words = Words::find(&tree, &mut names)?;
     Ok(Marked { tree, names, words })
 }
@@ -59,13 +59,13 @@ pub(super) fn read(
 pub(super) fn document(
     source: Source,
     limits: &Limits,
-    watcher: &dyn Watcher,
+    sink: &dyn ProgressSink,
 ) -> Result<(Tree, Names), Error> {
     let mut names = Names::new();
     let reading = Reading {
         input: 0,
         limits: &of_delta(limits),
-        watcher,
+        sink,
         quote: false,
         rules: &Rules::default(),
     };
@@ -97,7 +97,7 @@ impl Words {
         let Some(uri) = marked else {
             let message =
                 "The root element has no deltaxml:deltaV2, so this is no delta of whole versions.";
-            return Err(Error::new(Code::NotADelta, message)
+            return Err(Error::new(ErrorKind::NotADelta, message)
                 .of_input(0)
                 .at(&tree.source, tree.node(0).at()));
         };

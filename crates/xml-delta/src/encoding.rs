@@ -3,7 +3,7 @@
 use encoding_rs::Encoding;
 
 use super::chars;
-use super::error::{Code, Error};
+use super::error::{Error, ErrorKind};
 use super::prolog;
 
 /// A document before it is decoded, with what is known of its encoding from outside of it.
@@ -106,7 +106,7 @@ fn undeclared(bytes: Vec<u8>, start: &Start, mark: usize) -> Result<String, Erro
     if let Some(name) = name.filter(|name| !agrees(start, mark, name)) {
         let message =
             format!("The document says that it is in {name}, and its bytes say otherwise.");
-        return Err(Error::new(Code::NotWellFormed, message).at(&text, 0));
+        return Err(Error::new(ErrorKind::NotWellFormed, message).at(&text, 0));
     }
     Ok(text)
 }
@@ -142,7 +142,7 @@ fn labeled(bytes: Vec<u8>, charset: &str) -> Result<String, Error> {
                 let message = format!(
                     "The media type gives the charset {charset:?}, which cannot be decoded; send the document as UTF-8."
                 );
-                Err(Error::new(Code::NotWellFormed, message))
+                Err(Error::new(ErrorKind::NotWellFormed, message))
             }
         },
     }
@@ -208,7 +208,7 @@ fn declared(bytes: Vec<u8>) -> Result<String, Error> {
     text.unwrap_or_else(|| {
         let message =
             format!("The document is in {name}, which is not an encoding that can be read here.");
-        Err(Error::new(Code::NotWellFormed, message).at(&head, 0))
+        Err(Error::new(ErrorKind::NotWellFormed, message).at(&head, 0))
     })
 }
 
@@ -275,7 +275,7 @@ fn head_of(bytes: &[u8], end: usize) -> String {
 
 fn malformed(good: &str) -> Error {
     let message = "The bytes are not text in the encoding of the document.";
-    Error::new(Code::NotWellFormed, message).at(good, good.len())
+    Error::new(ErrorKind::NotWellFormed, message).at(good, good.len())
 }
 
 #[cfg(test)]
@@ -329,7 +329,7 @@ mod tests {
         let refused = |bytes: &[u8], charset: &str| {
             let error = decode(Source::new(bytes.to_vec(), Some(charset.into())));
             let error = error.expect_err(charset);
-            assert_eq!(error.code, Code::NotWellFormed);
+            assert_eq!(error.kind, ErrorKind::NotWellFormed);
             assert!(error.message.contains(charset), "{error}");
         };
         refused(b"<r/>", "klingon");

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// What kind of thing went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Code {
+pub enum ErrorKind {
     /// A document is not well-formed XML 1.0 with namespaces, or is in no known encoding.
     NotWellFormed,
     /// A document is larger, deeper or otherwise more than [`super::Limits`] allow.
@@ -23,7 +23,7 @@ pub enum Code {
     Stopped,
 }
 
-impl Code {
+impl ErrorKind {
     /// Its name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -41,14 +41,14 @@ impl Code {
 
 /// A place in a document, both from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Place {
+pub struct Position {
     /// The line.
     pub line: usize,
     /// The character in it.
     pub column: usize,
 }
 
-impl Place {
+impl Position {
     /// The place of a byte in a text.
     pub(crate) fn of(text: &str, at: usize) -> Self {
         let mut at = at.min(text.len());
@@ -68,32 +68,32 @@ impl Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     /// Of what kind it is.
-    pub code: Code,
+    pub kind: ErrorKind,
     /// A sentence about it.
     pub message: String,
     /// Which of the documents, from 0, where it is about one.
     pub input: Option<usize>,
     /// Where in that document.
-    pub place: Option<Place>,
+    pub position: Option<Position>,
 }
 
 impl Error {
-    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: ErrorKind, message: impl Into<String>) -> Self {
         Self {
-            code,
+            kind: code,
             message: message.into(),
             input: None,
-            place: None,
+            position: None,
         }
     }
 
     /// An input that is more than may be, found out before it was read.
     pub fn over_limit(message: impl Into<String>, input: usize) -> Self {
-        Self::new(Code::OverLimit, message).of_input(input)
+        Self::new(ErrorKind::OverLimit, message).of_input(input)
     }
 
     pub(crate) fn stopped() -> Self {
-        Self::new(Code::Stopped, "It was stopped.")
+        Self::new(ErrorKind::Stopped, "It was stopped.")
     }
 
     pub(crate) fn of_input(mut self, input: usize) -> Self {
@@ -102,7 +102,7 @@ impl Error {
     }
 
     pub(crate) fn at(mut self, text: &str, at: usize) -> Self {
-        self.place = Some(Place::of(text, at));
+        self.position = Some(Position::of(text, at));
         self
     }
 }
@@ -110,7 +110,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
-        match self.place {
+        match self.position {
             Some(place) => write!(f, " (line {}, column {})", place.line, place.column),
             None => Ok(()),
         }
@@ -122,7 +122,7 @@ impl std::error::Error for Error {}
 /// A fault at a byte of the text at hand, before it is known which line that is.
 #[derive(Debug)]
 pub(crate) struct Fault {
-    pub(crate) code: Code,
+    pub(crate) code: ErrorKind,
     pub(crate) message: String,
     pub(crate) at: usize,
 }
@@ -130,7 +130,7 @@ pub(crate) struct Fault {
 impl Fault {
     pub(crate) fn new(at: usize, message: impl Into<String>) -> Self {
         Self {
-            code: Code::NotWellFormed,
+            code: ErrorKind::NotWellFormed,
             message: message.into(),
             at,
         }
@@ -138,7 +138,7 @@ impl Fault {
 
     pub(crate) fn over(at: usize, message: impl Into<String>) -> Self {
         Self {
-            code: Code::OverLimit,
+            code: ErrorKind::OverLimit,
             ..Self::new(at, message)
         }
     }

@@ -11,9 +11,9 @@ use super::chars::{is_blank, is_space};
 use super::error::Error;
 use super::names::NameId;
 use super::tree::{Kind, Tree};
-use super::{Progress, Step, Watcher};
+use super::{Progress, ProgressSink, Step};
 
-/// Nodes between two looks at the watcher.
+/// Nodes between two looks at the sink.
 const TICK: usize = 1 << 16;
 
 /// Hashes that can be compared with each other.
@@ -66,7 +66,7 @@ impl Hashing {
         &self,
         tree: &mut Tree,
         is_loose: bool,
-        watcher: &dyn Watcher,
+        sink: &dyn ProgressSink,
     ) -> Result<(), Error> {
         let count = tree.len();
         let mut exact = vec![0; count as usize];
@@ -75,11 +75,13 @@ impl Hashing {
         for number in (0..count).rev() {
             let at = number as usize;
             if at.is_multiple_of(TICK)
-                && !watcher.goes_on(Progress {
-                    step: Step::Comparing,
-                    done: 0,
-                    total: 1,
-                })
+                && sink
+                    .progress(Progress {
+                        step: Step::Comparing,
+                        done: 0,
+                        total: 1,
+                    })
+                    .is_break()
             {
                 return Err(Error::stopped());
             }

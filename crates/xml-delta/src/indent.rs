@@ -7,13 +7,13 @@ use super::names::{NameId, Scope};
 use super::prolog::Aside;
 use super::tree::{Kind, Tree};
 use super::write::Writer;
-use super::{Limits, Progress, Step, Watcher, Whitespace, chars, vocabulary};
+use super::{Limits, Progress, ProgressSink, Step, Whitespace, chars, vocabulary};
 
 /// Spaces before what is inside of an element.
 const STEP: usize = 2;
 /// What is deep down is not moved further to the right, or a deep document would be mostly spaces.
 const DEEPEST: usize = 64;
-/// Nodes between two looks at the watcher.
+/// Nodes between two looks at the sink.
 const TICK: u32 = 4096;
 
 /// Indents a document. Elements stay as they are that hold text, white space that is to be preserved, or text that
@@ -21,9 +21,9 @@ const TICK: u32 = 4096;
 pub(super) fn indent(
     document: Source,
     limits: &Limits,
-    watcher: &dyn Watcher,
+    sink: &dyn ProgressSink,
 ) -> Result<String, Error> {
-    let (tree, names) = delta::document(document, limits, watcher)?;
+    let (tree, names) = delta::document(document, limits, sink)?;
     let mut indenter = Indenter {
         tree: &tree,
         out: Writer::new(names, Whitespace::Exact),
@@ -33,7 +33,7 @@ pub(super) fn indent(
         .out
         .raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     indenter.asides(&tree.before);
-    indenter.run(watcher)?;
+    indenter.run(sink)?;
     indenter.out.raw("\n");
     indenter.asides(&tree.after);
     Ok(indenter.out.text)
@@ -62,7 +62,7 @@ impl Indenter<'_> {
         }
     }
 
-    fn run(&mut self, watcher: &dyn Watcher) -> Result<(), Error> {
+    fn run(&mut self, sink: &dyn ProgressSink) -> Result<(), Error> {
         let total = self.tree.len();
         for number in 0..total {
             let progress = Progress {
@@ -70,7 +70,7 @@ impl Indenter<'_> {
                 done: number.into(),
                 total: total.into(),
             };
-            if number.is_multiple_of(TICK) && !watcher.goes_on(progress) {
+            if number.is_multiple_of(TICK) && sink.progress(progress).is_break() {
                 return Err(Error::stopped());
             }
             self.node(number);

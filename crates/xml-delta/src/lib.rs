@@ -14,16 +14,16 @@ mod attributes;
 mod chars;
 mod delta;
 mod dtd;
+mod elements;
 mod encoding;
 mod entities;
 mod error;
 mod extract;
 mod hashes;
+mod html;
 mod indent;
 mod merge;
 mod names;
-mod outline;
-mod page;
 mod paths;
 mod prolog;
 mod read;
@@ -36,9 +36,11 @@ mod words;
 mod write;
 
 pub use encoding::Source;
-pub use error::{Code, Error, Place};
+use std::ops::ControlFlow;
+
+pub use elements::{Element, parse_elements};
+pub use error::{Error, ErrorKind, Position};
 pub use merge::{Counts, Mode};
-pub use outline::{Element, outline};
 pub use paths::Rules;
 pub use versions::{Versions, check_versions};
 
@@ -95,16 +97,16 @@ pub struct Progress {
     pub total: u64,
 }
 
-/// Whoever watches the work, and may end it.
-pub trait Watcher {
-    /// Told every now and then, many times a second; false ends the work with [`Code::Stopped`].
-    fn goes_on(&self, progress: Progress) -> bool;
+/// Receives progress, and can stop the work.
+pub trait ProgressSink {
+    /// Called many times a second while work goes on; [`ControlFlow::Break`] ends it with [`ErrorKind::Stopped`].
+    fn progress(&self, progress: Progress) -> ControlFlow<()>;
 }
 
-/// Nobody watches.
-impl Watcher for () {
-    fn goes_on(&self, _: Progress) -> bool {
-        true
+/// Ignores progress and never stops the work.
+impl ProgressSink for () {
+    fn progress(&self, _: Progress) -> ControlFlow<()> {
+        ControlFlow::Continue(())
     }
 }
 
@@ -150,7 +152,7 @@ pub struct MatchOptions {
     pub words: bool,
     /// Elements whose children are in no order, by name or small path: `list`, `catalog/list`, `/catalog/list`.
     /// `deltaxml:ordered="false"` in a document says the same.
-    pub orderless: Vec<String>,
+    pub unordered: Vec<String>,
     /// Elements that are matched only by equal keys, with the attribute that is the key: `item@id`.
     /// `deltaxml:key` in a document gives a key, too.
     pub keys: Vec<String>,
@@ -166,7 +168,7 @@ impl Default for MatchOptions {
         Self {
             whitespace: Whitespace::Exact,
             words: true,
-            orderless: Vec::new(),
+            unordered: Vec::new(),
             keys: Vec::new(),
             window: 1 << 17,
             limits: Limits::default(),
@@ -221,12 +223,12 @@ pub fn compare(
     a: Source,
     b: Source,
     options: &CompareOptions,
-    watcher: &dyn Watcher,
+    sink: &dyn ProgressSink,
 ) -> Result<Delta, Error> {
     let mut versions = Versions::new(&options.matching)?;
-    versions.read("A", a, watcher)?;
-    versions.read("B", b, watcher)?;
-    versions.compare(options.context, options.moves, watcher)
+    versions.read("A", a, sink)?;
+    versions.read("B", b, sink)?;
+    versions.compare(options.context, options.moves, sink)
 }
 
 /// Merges versions of a document; the first is the one that the others come from.
@@ -237,13 +239,13 @@ pub fn compare(
 pub fn merge(
     versions: Vec<Version>,
     options: &MergeOptions,
-    watcher: &dyn Watcher,
+    sink: &dyn ProgressSink,
 ) -> Result<Delta, Error> {
     let mut read = Versions::new(&options.matching)?;
     for version in versions {
-        read.read(&version.name, version.source, watcher)?;
+        read.read(&version.name, version.source, sink)?;
     }
-    read.merge(options.form, options.mode, watcher)
+    read.merge(options.form, options.mode, sink)
 }
 
 /// Takes a version out of a delta that has all of it. The limits are those of the documents that it was made of; a delta
@@ -255,23 +257,27 @@ pub fn extract(
     delta: Source,
     version: &str,
     limits: &Limits,
-    watcher: &dyn Watcher,
+    sink: &dyn ProgressSink,
 ) -> Result<String, Error> {
-    extract::extract(delta, version, limits, watcher)
+    extract::extract(delta, version, limits, sink)
 }
 
 /// Puts every element of a document on a line of its own, where that makes no difference but in white space.
 ///
 /// # Errors
 /// What is wrong with the document.
-pub fn indent(document: String, limits: &Limits, watcher: &dyn Watcher) -> Result<String, Error> {
-    indent::indent(document.into(), limits, watcher)
+pub fn indent(document: String, limits: &Limits, sink: &dyn ProgressSink) -> Result<String, Error> {
+    indent::indent(document.into(), limits, sink)
 }
 
 /// Makes a page for people of a delta: one HTML document that needs nothing else. The limits are as for [`extract()`].
 ///
 /// # Errors
 /// [`Code::NotADelta`], and what is wrong with the delta as a document.
-pub fn page(delta: String, limits: &Limits, watcher: &dyn Watcher) -> Result<String, Error> {
-    page::page(delta.into(), limits, watcher)
+pub fn render_html(
+    delta: String,
+    limits: &Limits,
+    sink: &dyn ProgressSink,
+) -> Result<String, Error> {
+    html::render(delta.into(), limits, sink)
 }

@@ -1,6 +1,6 @@
 //! Small paths that say which elements are meant: `item`, `list/item`, `/catalog/list/item`, and `item@id`.
 
-use super::error::{Code, Error};
+use super::error::{Error, ErrorKind};
 
 /// Elements by their own name and those of the elements around them, as they are written in the documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Rules {
     pub fn new(orderless: &[String], keys: &[String]) -> Result<Self, Error> {
         let wrong = |text: &str, example: &str| {
             let message = format!("{text:?} is no path to elements; {example} is one.");
-            Error::new(Code::BadOption, message)
+            Error::new(ErrorKind::BadOption, message)
         };
         let orderless = orderless.iter().map(|text| {
             Path::parse(text).ok_or_else(|| wrong(text, "\"list\" or \"catalog/list\""))

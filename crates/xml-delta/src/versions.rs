@@ -1,14 +1,14 @@
 //! Versions that are read one by one, and then put together.
 
 use super::encoding::Source;
-use super::error::{Code, Error};
+use super::error::{Error, ErrorKind};
 use super::hashes::Hashing;
 use super::merge::{self, Form, Settings};
 use super::names::Names;
 use super::paths::Rules;
 use super::read::{self, Reading};
 use super::tree::Tree;
-use super::{Context, Delta, MatchOptions, MergeForm, Mode, Watcher, Whitespace, chars};
+use super::{Context, Delta, MatchOptions, MergeForm, Mode, ProgressSink, Whitespace, chars};
 
 /// Documents that belong together. For who wants to know when which of them is read; else [`super::compare`] and
 /// [`super::merge()`] do it all.
@@ -28,7 +28,7 @@ impl Versions {
     /// [`Code::BadOption`] for a path that is none.
     pub fn new(options: &MatchOptions) -> Result<Self, Error> {
         Ok(Self {
-            rules: Rules::new(&options.orderless, &options.keys)?,
+            rules: Rules::new(&options.unordered, &options.keys)?,
             options: options.clone(),
             names: Names::new(),
             labels: Vec::new(),
@@ -40,11 +40,16 @@ impl Versions {
     ///
     /// # Errors
     /// What is wrong with the document.
-    pub fn read(&mut self, name: &str, source: Source, watcher: &dyn Watcher) -> Result<(), Error> {
+    pub fn read(
+        &mut self,
+        name: &str,
+        source: Source,
+        sink: &dyn ProgressSink,
+    ) -> Result<(), Error> {
         let reading = Reading {
             input: self.trees.len(),
             limits: &self.options.limits,
-            watcher,
+            sink,
             quote: true,
             rules: &self.rules,
         };
@@ -62,7 +67,7 @@ impl Versions {
         self,
         context: Context,
         moves: bool,
-        watcher: &dyn Watcher,
+        sink: &dyn ProgressSink,
     ) -> Result<Delta, Error> {
         let (form, content_type) = match context {
             Context::Full => (Form::Full, "full-context"),
@@ -70,7 +75,7 @@ impl Versions {
         };
         if self.trees.len() != 2 {
             return Err(Error::new(
-                Code::BadVersions,
+                ErrorKind::BadVersions,
                 "A comparison takes two documents.",
             ));
         }
@@ -84,14 +89,19 @@ impl Versions {
             moves,
             version_order: false,
         };
-        self.put_together(&settings, watcher)
+        self.put_together(&settings, sink)
     }
 
     /// Merges all that were read; the others come from the first.
     ///
     /// # Errors
     /// As for [`super::merge()`].
-    pub fn merge(self, form: MergeForm, mode: Mode, watcher: &dyn Watcher) -> Result<Delta, Error> {
+    pub fn merge(
+        self,
+        form: MergeForm,
+        mode: Mode,
+        sink: &dyn ProgressSink,
+    ) -> Result<Delta, Error> {
         let labels: Vec<&str> = self.labels.iter().map(String::as_str).collect();
         check_versions(&labels, mode)?;
         let settings = Settings {
@@ -110,14 +120,18 @@ impl Versions {
             moves: false,
             version_order: true,
         };
-        self.put_together(&settings, watcher)
+        self.put_together(&settings, sink)
     }
 
-    fn put_together(mut self, settings: &Settings, watcher: &dyn Watcher) -> Result<Delta, Error> {
+    fn put_together(
+        mut self,
+        settings: &Settings,
+        sink: &dyn ProgressSink,
+    ) -> Result<Delta, Error> {
         let sources = self.trees.iter().map(|tree| tree.source.as_str());
         let hashing = Hashing::of(sources);
         for tree in &mut self.trees {
-            hashing.fill(tree, settings.whitespace != Whitespace::Exact, watcher)?;
+            hashing.fill(tree, settings.whitespace != Whitespace::Exact, sink)?;
         }
         let merged = merge::merge(
             &self.trees,
@@ -125,7 +139,7 @@ impl Versions {
             self.names,
             &hashing,
             settings,
-            watcher,
+            sink,
         )?;
         Ok(Delta {
             xml: merged.xml,
@@ -139,7 +153,7 @@ impl Versions {
 /// # Errors
 /// [`Code::BadVersions`].
 pub fn check_versions(names: &[&str], mode: Mode) -> Result<(), Error> {
-    let wrong = |message: String| Err(Error::new(Code::BadVersions, message));
+    let wrong = |message: String| Err(Error::new(ErrorKind::BadVersions, message));
     if names.len() < 2 || names.len() > merge::VERSIONS {
         return wrong(format!("A merge takes 2 to {} versions.", merge::VERSIONS));
     }

@@ -23,7 +23,7 @@ pub(crate) use row::{Content, Part, Place, Row, Unit};
 pub(crate) struct Matching<'m> {
     pub(crate) hashing: &'m Hashing,
     /// Asked between steps; when it says no, what is matched so far is enough, for nobody wants it.
-    pub(crate) goes_on: &'m dyn Fn() -> bool,
+    pub(crate) keep_going: &'m dyn Fn() -> bool,
     pub(crate) names: &'m Names,
     pub(crate) whitespace: Whitespace,
     pub(crate) words: bool,
@@ -63,7 +63,7 @@ impl Matching<'_> {
         };
         self.match_exact(x, y, &all(x), &all(y), &mut pairs);
         pairs.sort_unstable();
-        if !(self.goes_on)() {
+        if !(self.keep_going)() {
             return pairs;
         }
         let before = pairs.len();
@@ -230,7 +230,7 @@ impl Matching<'_> {
             let xs = x.items(gap.0, is_node, |unit| unit.key);
             let ys = y.items(gap.1, is_node, |unit| unit.key);
             similar::match_nodes(self, x, y, &xs, &ys, pairs);
-            if !(self.goes_on)() {
+            if !(self.keep_going)() {
                 break;
             }
         }

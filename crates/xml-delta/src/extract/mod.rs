@@ -8,13 +8,13 @@ use hashbrown::HashMap;
 
 use super::delta::{self, Marked, Words, names_in};
 use super::encoding::Source;
-use super::error::{Code, Error};
+use super::error::{Error, ErrorKind};
 use super::names::{NameId, Scope, Text};
 use super::tree::{Kind, Tree};
 use super::write::Writer;
-use super::{Limits, Progress, Step, Watcher, Whitespace};
+use super::{Limits, Progress, ProgressSink, Step, Whitespace};
 
-/// Nodes between two looks at the watcher.
+/// Nodes between two looks at the sink.
 const TICK: u32 = 4096;
 
 /// Takes a version out of a delta.
@@ -22,16 +22,16 @@ pub(super) fn extract(
     delta: Source,
     version: &str,
     limits: &Limits,
-    watcher: &dyn Watcher,
+    sink: &dyn ProgressSink,
 ) -> Result<String, Error> {
-    let Marked { tree, names, words } = delta::read(delta, limits, watcher)?;
+    let Marked { tree, names, words } = delta::read(delta, limits, sink)?;
     let mut extractor = Extractor {
         tree: &tree,
         words,
         version,
         out: Writer::new(names, Whitespace::Exact),
         scopes: HashMap::new(),
-        watcher,
+        sink,
     };
     extractor.check()?;
     extractor.run()?;
@@ -45,7 +45,7 @@ struct Extractor<'t> {
     out: Writer,
     /// What scopes of the delta are in the version.
     scopes: HashMap<Scope, Scope>,
-    watcher: &'t dyn Watcher,
+    sink: &'t dyn ProgressSink,
 }
 
 /// What is left to do.
@@ -72,12 +72,12 @@ impl Extractor<'_> {
                 self.version,
                 known.join(", ")
             );
-            return fail(Code::UnknownVersion, message);
+            return fail(ErrorKind::UnknownVersion, message);
         }
         let content = self.delta_attribute(0, "content-type");
         if content.is_some_and(|content| content.contains("changes-only")) {
             return fail(
-                Code::NotADelta,
+                ErrorKind::NotADelta,
                 "The delta has only what changed, so no version can be taken out of it.".into(),
             );
         }
@@ -148,7 +148,7 @@ impl Extractor<'_> {
             done: self.tree.node(*node).at() as u64,
             total: self.tree.source.len() as u64,
         };
-        if self.watcher.goes_on(progress) {
+        if self.sink.progress(progress).is_continue() {
             Ok(())
         } else {
             Err(Error::stopped())
@@ -191,7 +191,7 @@ impl Extractor<'_> {
             _ => String::new(),
         };
         let error = Error::new(
-            Code::NotADelta,
+            ErrorKind::NotADelta,
             format!("The mark {name} cannot be followed: {why}."),
         );
         error

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::columns::{Columns, Layout, NONE};
+use super::alignment::{AlignmentTable, Layout, NONE};
 use super::level::{Builder, Group, Level, Order};
 use super::marks::{Mask, Mode};
 use super::windows::{Point, Window, Windows};
@@ -74,8 +74,8 @@ impl Merger<'_> {
     pub(super) fn lay_out(&self, groups: &[Group], contents: &mut Contents) -> Option<Level> {
         let window = contents.windows.next()?;
         let progress = self.progress();
-        let goes_on = || self.watcher.goes_on(progress);
-        let matching = self.matching(&goes_on);
+        let keep_going = || self.sink.progress(progress).is_continue();
+        let matching = self.matching(&keep_going);
         let layout = Layout {
             matching: &matching,
             is_sequential: self.settings.mode == Mode::Sequential,
@@ -96,7 +96,7 @@ impl Merger<'_> {
             }
         }
         let mut columns = if contents.is_orderless {
-            layout.orderless(&rows)
+            layout.unordered(&rows)
         } else {
             layout.ordered(&rows)
         };
@@ -120,7 +120,7 @@ impl Merger<'_> {
         groups: &[Group],
         is_orderless: bool,
         rows: &[Row<'_>],
-        columns: &Columns,
+        columns: &AlignmentTable,
         level: Level,
     ) -> Level {
         let order = match is_orderless {
@@ -151,10 +151,10 @@ impl Merger<'_> {
         builder.build()
     }
 
-    fn matching<'m>(&'m self, goes_on: &'m dyn Fn() -> bool) -> Matching<'m> {
+    fn matching<'m>(&'m self, keep_going: &'m dyn Fn() -> bool) -> Matching<'m> {
         Matching {
             hashing: self.hashing,
-            goes_on,
+            keep_going,
             names: &self.out.names,
             whitespace: self.settings.whitespace,
             words: self.settings.words,
@@ -167,7 +167,7 @@ impl Merger<'_> {
 /// beginning. Says where to go on.
 fn give_up_end(
     rows: &mut [Row<'_>],
-    columns: &mut Columns,
+    columns: &mut AlignmentTable,
     window: &Window,
     targets: &[u32],
 ) -> Vec<Point> {

@@ -93,7 +93,7 @@ impl Merger<'_> {
     }
 
     /// Lays out what comes next of the element that was begun last, or ends it.
-    pub(super) fn turn(&mut self) {
+    pub(super) fn advance(&mut self) {
         let mut frame = self.frames.pop().expect("there is one");
         frame.level = Level::default();
         match self.lay_out(&frame.groups, &mut frame.rest) {

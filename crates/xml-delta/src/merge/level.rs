@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::columns::{Columns, NONE};
+use super::alignment::{AlignmentTable, NONE};
 use super::marks::Mask;
 use crate::Whitespace;
 use crate::align::{Row, Unit};
@@ -90,7 +90,7 @@ pub(crate) struct Builder<'b> {
     /// Who has each row, and from which tree it is.
     pub(crate) owners: &'b [(Mask, usize)],
     pub(crate) rows: &'b [Row<'b>],
-    pub(crate) columns: &'b Columns,
+    pub(crate) columns: &'b AlignmentTable,
     pub(crate) whitespace: Whitespace,
     pub(crate) order: Order,
     /// Text must not go with the element before it, for that moves.

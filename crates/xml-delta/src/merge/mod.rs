@@ -3,9 +3,9 @@
 //! Element by element from the root down, each pushed on a stack of our own, so that depth costs memory only. Two
 //! versions are the same case as many: a comparison is a merge of two.
 
+mod alignment;
 mod attributes;
 mod budget;
-mod columns;
 mod content;
 mod frame;
 mod level;
@@ -21,22 +21,22 @@ mod windows;
 use hashbrown::HashMap;
 
 use super::align;
-use super::error::{Code, Error};
+use super::error::{Error, ErrorKind};
 use super::hashes::Hashing;
 use super::names::{NameId, Names, Scope};
 use super::tree::{Kind, Tree};
 use super::vocabulary;
 use super::write::{Quoting, Writer};
-use super::{Progress, Step, Watcher, Whitespace};
+use super::{Progress, ProgressSink, Step, Whitespace};
 use budget::Budget;
 use frame::Frame;
 use level::{Group, Op};
 pub use marks::Mode;
 pub(crate) use marks::VERSIONS;
-use moves::{Loner, Moved};
+use moves::{Moved, Unmatched};
 use tags::Tags;
 
-/// Pieces written between two looks at the watcher.
+/// Pieces written between two looks at the sink.
 const TICK: u32 = 256;
 
 /// What is written.
@@ -78,7 +78,7 @@ struct Merger<'t> {
     trees: &'t [Tree],
     hashing: &'t Hashing,
     settings: &'t Settings,
-    watcher: &'t dyn Watcher,
+    sink: &'t dyn ProgressSink,
     ids: [NameId; 4],
     out: Writer,
     frames: Vec<Frame>,
@@ -86,7 +86,7 @@ struct Merger<'t> {
     tags: Tags,
     budget: Budget,
     moved: HashMap<(usize, u32), Moved>,
-    loners: Vec<Loner>,
+    unmatched: Vec<Unmatched>,
     ticks: u32,
     /// Bytes of the longest version that are done, about.
     done: u64,
@@ -107,7 +107,7 @@ pub(crate) fn merge(
     mut names: Names,
     hashing: &Hashing,
     settings: &Settings,
-    watcher: &dyn Watcher,
+    sink: &dyn ProgressSink,
 ) -> Result<Merged, Error> {
     check_roots(trees, &names)?;
     let ids = align::ids(&mut names);
@@ -117,7 +117,7 @@ pub(crate) fn merge(
         trees,
         hashing,
         settings,
-        watcher,
+        sink,
         ids,
         tags: Tags::new(&names, labels, is_dropped),
         out: Writer::new(names, settings.whitespace),
@@ -125,7 +125,7 @@ pub(crate) fn merge(
         counts: Counts::default(),
         budget: Budget::new(trees),
         moved: HashMap::new(),
-        loners: Vec::new(),
+        unmatched: Vec::new(),
         ticks: 0,
         done: 0,
         scratch: String::new(),
@@ -168,7 +168,7 @@ fn check_roots(trees: &[Tree], names: &Names) -> Result<(), Error> {
         let other = name(tree);
         if other != first {
             let message = format!("The root elements have different names: {first} and {other}.");
-            let error = Error::new(Code::DifferentRoots, message).of_input(number);
+            let error = Error::new(ErrorKind::DifferentRoots, message).of_input(number);
             return Err(error.at(&tree.source, tree.node(0).at()));
         }
     }
@@ -182,7 +182,7 @@ impl Merger<'_> {
             self.out.text.clear();
             self.out.scope = Scope::NONE;
             self.frames.clear();
-            self.loners.clear();
+            self.unmatched.clear();
             self.counts = Counts::default();
             self.done = 0;
             if self.run()? || !self.budget.tighten() {
@@ -249,7 +249,7 @@ impl Merger<'_> {
         self.tick()?;
         let frame = self.frames.last_mut().expect("there is one");
         let Some(op) = frame.level.ops.get(frame.next).cloned() else {
-            self.turn();
+            self.advance();
             return Ok(());
         };
         frame.next += 1;
@@ -297,7 +297,7 @@ impl Merger<'_> {
         if !self.ticks.is_multiple_of(TICK) {
             return Ok(());
         }
-        if self.watcher.goes_on(self.progress()) {
+        if self.sink.progress(self.progress()).is_continue() {
             Ok(())
         } else {
             Err(Error::stopped())

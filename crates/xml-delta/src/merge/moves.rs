@@ -14,7 +14,7 @@ pub(super) struct Moved {
 }
 
 /// A node that not all versions have.
-pub(super) type Loner = (Mask, usize, u32);
+pub(super) type Unmatched = (Mask, usize, u32);
 
 impl Merger<'_> {
     /// Appends what names the other half, if there is one.
@@ -32,13 +32,13 @@ impl Merger<'_> {
 
     /// Pairs what one version alone has with the same in another; whether there was any.
     pub(super) fn find_moves(&mut self) -> bool {
-        let mut by_hash: HashMap<u64, Vec<Loner>> = HashMap::new();
-        for &loner in &self.loners {
-            let hash = self.trees[loner.1].exact[loner.2 as usize];
-            by_hash.entry(hash).or_default().push(loner);
+        let mut by_hash: HashMap<u64, Vec<Unmatched>> = HashMap::new();
+        for &node in &self.unmatched {
+            let hash = self.trees[node.1].exact[node.2 as usize];
+            by_hash.entry(hash).or_default().push(node);
         }
-        for &loner in &self.loners {
-            let hash = self.trees[loner.1].exact[loner.2 as usize];
+        for &node in &self.unmatched {
+            let hash = self.trees[node.1].exact[node.2 as usize];
             let Some([one, other]) = by_hash.get(&hash).map(Vec::as_slice) else {
                 continue;
             };
@@ -47,7 +47,7 @@ impl Merger<'_> {
             } else {
                 (*other, *one)
             };
-            if from.0 & to.0 == 0 && loner == from {
+            if from.0 & to.0 == 0 && node == from {
                 let number = self.moved.len() as u32 / 2 + 1;
                 self.moved.insert(
                     (from.1, from.2),

@@ -169,7 +169,7 @@ impl Merger<'_> {
             self.position_mark(&mut marks, positions);
             if groups.len() == 1 && some != all {
                 if self.settings.moves {
-                    self.loners.push((some, one.tree, one.node));
+                    self.unmatched.push((some, one.tree, one.node));
                 }
                 self.move_mark(&mut marks, one);
             }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::columns::NONE;
+use super::alignment::NONE;
 use super::level::Builder;
 use super::marks::Mask;
 use crate::chars::is_blank;

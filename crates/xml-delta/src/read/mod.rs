@@ -11,15 +11,15 @@ use super::attributes::{self, Written};
 use super::chars;
 use super::dtd::Dtd;
 use super::encoding::{self, Source};
-use super::error::{Code, Error, Fault};
+use super::error::{Error, ErrorKind, Fault};
 use super::names::{NameId, Names, Scope, Text, XML_URI};
 use super::paths::Rules;
 use super::prolog;
 use super::tree::{PLACES, Place, Span, Tree};
-use super::{Limits, Progress, Step, Watcher};
+use super::{Limits, Progress, ProgressSink, Step};
 use content::Pending;
 
-/// Nodes between two looks at the watcher.
+/// Nodes between two looks at the sink.
 const TICK: usize = 4096;
 
 /// How a document is to be read.
@@ -27,7 +27,7 @@ pub(crate) struct Reading<'r> {
     /// Its number among the inputs.
     pub(crate) input: usize,
     pub(crate) limits: &'r Limits,
-    pub(crate) watcher: &'r dyn Watcher,
+    pub(crate) sink: &'r dyn ProgressSink,
     /// Names of the delta vocabulary are a document's own, not marks.
     pub(crate) quote: bool,
     /// What options say of elements.
@@ -46,7 +46,7 @@ pub(crate) fn read(
             "The document has {} bytes; {limit} are allowed.",
             source.len()
         );
-        return Err(Error::new(Code::OverLimit, message).of_input(reading.input));
+        return Err(Error::new(ErrorKind::OverLimit, message).of_input(reading.input));
     }
     let source = encoding::decode(source).map_err(|error| error.of_input(reading.input))?;
     if source.len() >= PLACES {
@@ -54,14 +54,14 @@ pub(crate) fn read(
             "The document has {} bytes in UTF-8; fewer than {PLACES} are allowed.",
             source.len()
         );
-        return Err(Error::new(Code::OverLimit, message).of_input(reading.input));
+        return Err(Error::new(ErrorKind::OverLimit, message).of_input(reading.input));
     }
     match parse(&source, names, reading) {
         Ok(mut tree) => {
             tree.source = source;
             Ok(tree)
         }
-        Err(fault) if fault.code == Code::Stopped => Err(Error::stopped()),
+        Err(fault) if fault.code == ErrorKind::Stopped => Err(Error::stopped()),
         Err(fault) => Err(fault.in_text(&source).of_input(reading.input)),
     }
 }
@@ -296,7 +296,7 @@ impl Parser<'_, '_> {
         self.tree.close(open.node);
     }
 
-    /// Refuses one node too many, and tells the watcher how far it is.
+    /// Refuses one node too many, and tells the sink how far it is.
     fn may_go_on(&self, at: usize) -> Result<(), Fault> {
         let number = self.tree.len() as usize;
         let limit = self.reading.limits.nodes;
@@ -312,9 +312,9 @@ impl Parser<'_, '_> {
                 done: at as u64,
                 total: self.source.len() as u64,
             };
-            if !self.reading.watcher.goes_on(progress) {
+            if self.reading.sink.progress(progress).is_break() {
                 return Err(Fault {
-                    code: Code::Stopped,
+                    code: ErrorKind::Stopped,
                     message: String::new(),
                     at: 0,
                 });

@@ -1,6 +1,6 @@
 //! What deltas look like, rule by rule.
 
-use xml_delta::{self as xml, Code, CompareOptions, Context, MatchOptions, Whitespace};
+use xml_delta::{self as xml, CompareOptions, Context, ErrorKind, MatchOptions, Whitespace};
 
 use super::{compared, inside, recovered, root_mark};
 
@@ -172,7 +172,7 @@ fn elements_with_different_keys_are_never_the_same() {
 
 #[test]
 fn children_in_no_order_keep_their_places() {
-    let orderless = with(|matching| matching.orderless = vec!["/r".into()]);
+    let orderless = with(|matching| matching.unordered = vec!["/r".into()]);
     check(
         "<r>\n<i id='1'/>\n<i id='2'/>\n<i id='3'/></r>",
         "<r>\n<i id='3'/>\n<i id='1'/>\n<i id='4'/></r>",
@@ -231,7 +231,7 @@ fn changes_only_leaves_out_what_is_alike() {
     );
     let error = xml::extract(delta.xml.into(), "A", &xml::Limits::default(), &())
         .expect_err("it is not whole");
-    assert_eq!(error.code, Code::NotADelta);
+    assert_eq!(error.kind, ErrorKind::NotADelta);
 }
 
 #[test]
@@ -306,7 +306,7 @@ fn a_prefix_may_change_its_meaning() {
 fn different_roots_are_named() {
     let error = xml::compare("<a/>".into(), "<b xmlns='urn:b'/>".into(), &plain(), &())
         .expect_err("they differ");
-    assert_eq!(error.code, Code::DifferentRoots);
+    assert_eq!(error.kind, ErrorKind::DifferentRoots);
     assert!(error.message.contains("a and {urn:b}b"), "{error}");
 }
 
@@ -331,7 +331,7 @@ fn a_delta_of_deltas_gives_the_deltas_back() {
 
 #[test]
 fn what_a_delta_says_of_order_is_content_where_deltas_are_compared() {
-    let orderless = with(|matching| matching.orderless = vec!["/r".into()]);
+    let orderless = with(|matching| matching.unordered = vec!["/r".into()]);
     let a = "<r><i>1</i><i>2</i><x>3</x></r>";
     let inner = compared(a, "<r><x>3</x><i>2</i><i>1</i></r>", &orderless).xml;
     let other = compared(a, "<r><i>2</i></r>", &orderless).xml;

@@ -1,6 +1,6 @@
 //! Merges of several versions.
 
-use xml_delta::{self as xml, Code, Counts, MergeForm, MergeOptions, Mode};
+use xml_delta::{self as xml, Counts, ErrorKind, MergeForm, MergeOptions, Mode};
 
 use super::{inside, merged, named};
 
@@ -182,13 +182,13 @@ fn a_row_of_versions_ends_in_the_last() {
 #[test]
 fn names_of_versions_are_checked() {
     let check = |names: &[&str], mode: Mode, is_fine: bool| {
-        let code = xml::check_versions(names, mode).map_err(|error| error.code);
+        let code = xml::check_versions(names, mode).map_err(|error| error.kind);
         assert_eq!(
             code,
             if is_fine {
                 Ok(())
             } else {
-                Err(Code::BadVersions)
+                Err(ErrorKind::BadVersions)
             },
             "{names:?}"
         );

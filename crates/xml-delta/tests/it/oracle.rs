@@ -13,7 +13,7 @@ fn matching(words: bool, orderless: bool, window: usize) -> MatchOptions {
     MatchOptions {
         words,
         window,
-        orderless: if orderless {
+        unordered: if orderless {
             vec!["item".into(), "/root".into()]
         } else {
             Vec::new()

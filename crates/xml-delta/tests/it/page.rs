@@ -11,7 +11,7 @@ fn a_page_shows_what_was_deleted_and_added() {
         "<r k='2'><p>one &lt; 2</p></r>",
         &CompareOptions::default(),
     );
-    let page = xml::page(delta.xml, &Limits::default(), &()).expect("a page");
+    let page = xml::render_html(delta.xml, &Limits::default(), &()).expect("a page");
     let content = page
         .split_once("<main>")
         .expect("content")
@@ -37,7 +37,7 @@ fn nothing_in_a_document_becomes_markup_of_the_page() {
         "<r a='&lt;script>'>&lt;script>CONTENT<!--<script>--></r>",
         &CompareOptions::default(),
     );
-    let page = xml::page(delta.xml, &Limits::default(), &()).expect("a page");
+    let page = xml::render_html(delta.xml, &Limits::default(), &()).expect("a page");
     assert_eq!(page.matches("<script>").count(), 1, "{page}");
 }
 
@@ -48,7 +48,7 @@ fn a_page_of_many_versions_names_them() {
         ("anna", "<r>y</r>"),
         ("ben", "<r>x</r>"),
     ];
-    let page = xml::page(
+    let page = xml::render_html(
         merged(&versions, &xml::MergeOptions::default()).xml,
         &Limits::default(),
         &(),

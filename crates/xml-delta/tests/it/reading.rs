@@ -1,9 +1,10 @@
 //! What is read, and what is refused, where.
 
 use std::cell::Cell;
+use std::ops::ControlFlow;
 
 use xml_delta::{
-    self as xml, Code, CompareOptions, Error, Limits, MatchOptions, Progress, Watcher,
+    self as xml, CompareOptions, Error, ErrorKind, Limits, MatchOptions, Progress, ProgressSink,
 };
 
 use super::{compared, root_mark};
@@ -20,12 +21,12 @@ fn compare_with(document: &[u8], limits: &Limits) -> Result<xml::Delta, Error> {
     xml::compare("<r/>".into(), document.to_vec().into(), &options, &())
 }
 
-fn refused(document: impl AsRef<[u8]>, code: Code) -> Error {
+fn refused(document: impl AsRef<[u8]>, code: ErrorKind) -> Error {
     let document = document.as_ref();
     let shown = String::from_utf8_lossy(&document[..document.len().min(200)]).into_owned();
     let error = compare_with(document, &Limits::default()).expect_err(&shown);
     assert_eq!(
-        (error.code, error.input),
+        (error.kind, error.input),
         (code, Some(1)),
         "{error} in {shown}"
     );
@@ -120,15 +121,15 @@ fn what_is_not_well_formed_is_refused() {
         "<!DOCTYPE r [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><r>&e;</r>",
         "<!DOCTYPE r [<!ENTITY e SYSTEM 'http://127.0.0.1/'>]><r a='&e;'/>",
     ] {
-        refused(document, Code::NotWellFormed);
+        refused(document, ErrorKind::NotWellFormed);
     }
 }
 
 #[test]
 fn a_refusal_names_line_and_column() {
     let at = |document: &str, line: usize, column: usize| {
-        let place = refused(document, Code::NotWellFormed)
-            .place
+        let place = refused(document, ErrorKind::NotWellFormed)
+            .position
             .expect("a place");
         assert_eq!((place.line, place.column), (line, column), "{document}");
     };
@@ -137,9 +138,9 @@ fn a_refusal_names_line_and_column() {
     at("<r>\n</s>", 2, 1);
     at("<r/>\n\n  x", 3, 3);
     at("<r a='1'\nb='<'/>", 2, 1);
-    let error = refused(b"<r>\n\xff</r>", Code::NotWellFormed);
+    let error = refused(b"<r>\n\xff</r>", ErrorKind::NotWellFormed);
     assert_eq!(
-        error.place.map(|place| (place.line, place.column)),
+        error.position.map(|place| (place.line, place.column)),
         Some((2, 1))
     );
 }
@@ -198,7 +199,7 @@ fn bytes_that_contradict_what_is_said_are_refused() {
         b"\xff\xfe<\0r\0/\0",
         b"\xff\xfe<\0r\0\x00\xd8/\0>\0",
     ] {
-        refused(document, Code::NotWellFormed);
+        refused(document, ErrorKind::NotWellFormed);
     }
 }
 
@@ -244,36 +245,36 @@ fn what_is_too_much_is_refused_at_once() {
         "<!DOCTYPE r [<!ENTITY e0 '{}'>{laughs}]><r>&e19;</r>",
         "ha ".repeat(1000)
     );
-    refused(&laughs, Code::OverLimit);
+    refused(&laughs, ErrorKind::OverLimit);
     refused(
         laughs.replace("<r>&e19;</r>", "<r a='&e19;'/>"),
-        Code::OverLimit,
+        ErrorKind::OverLimit,
     );
     refused(
         "<!DOCTYPE r [<!ENTITY e '&e;'>]><r>&e;</r>",
-        Code::OverLimit,
+        ErrorKind::OverLimit,
     );
     refused(
         "<!DOCTYPE r [<!ENTITY e '&f;'><!ENTITY f '&e;'>]><r a='&e;'/>",
-        Code::OverLimit,
+        ErrorKind::OverLimit,
     );
     refused(
         format!("<r>{}{}</r>", "<a>".repeat(100_000), "</a>".repeat(100_000)),
-        Code::OverLimit,
+        ErrorKind::OverLimit,
     );
     let attributes = repeated(80_000, |n| format!(" a{n}=''"));
-    refused(format!("<r{attributes}/>"), Code::OverLimit);
+    refused(format!("<r{attributes}/>"), ErrorKind::OverLimit);
     let scopes = repeated(2000, |n| format!("<a xmlns:p{n}='u'>"));
     refused(
         format!("<r>{scopes}{}</r>", "</a>".repeat(2000)),
-        Code::OverLimit,
+        ErrorKind::OverLimit,
     );
     let small = Limits {
         bytes: 10,
         ..Limits::default()
     };
     let error = compare_with(b"<r>12345</r>", &small).expect_err("it is too long");
-    assert_eq!(error.code, Code::OverLimit);
+    assert_eq!(error.kind, ErrorKind::OverLimit);
 }
 
 #[test]
@@ -304,9 +305,9 @@ fn a_delta_may_be_more_than_its_documents_were() {
     };
     let taken = xml::extract(delta.xml.clone().into(), "B", &short, &());
     assert!(taken.is_ok_and(|taken| taken.ends_with("</t>\n</r>\n")));
-    xml::page(delta.xml, &short, &()).expect("a page");
+    xml::render_html(delta.xml, &short, &()).expect("a page");
     let error = xml::extract(long.into(), "B", &short, &()).expect_err("it is too long");
-    assert_eq!(error.code, Code::OverLimit);
+    assert_eq!(error.kind, ErrorKind::OverLimit);
 }
 
 #[test]
@@ -322,16 +323,20 @@ fn a_deep_document_needs_no_stack() {
 /// Stops at the n-th question.
 struct Impatient(Cell<u32>);
 
-impl Watcher for Impatient {
-    fn goes_on(&self, progress: Progress) -> bool {
+impl ProgressSink for Impatient {
+    fn progress(&self, progress: Progress) -> ControlFlow<()> {
         assert!(progress.done <= progress.total, "{progress:?}");
         self.0.set(self.0.get().saturating_sub(1));
-        self.0.get() > 0
+        if self.0.get() > 0 {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
     }
 }
 
 #[test]
-fn a_watcher_may_end_it() {
+fn progress_sink_can_stop_the_work() {
     let row = |n: usize, k: usize| format!("<row><v>{}</v></row>", n * k);
     let document = |k: usize| {
         format!(
@@ -349,8 +354,8 @@ fn a_watcher_may_end_it() {
             &watcher,
         );
         assert_eq!(
-            ended.expect_err("it was stopped").code,
-            Code::Stopped,
+            ended.expect_err("it was stopped").kind,
+            ErrorKind::Stopped,
             "after {questions}"
         );
     }

@@ -19,7 +19,7 @@ pub(super) fn of_xml(body: Source) -> Result<(String, Value), String> {
         depth: DEPTH,
         ..Limits::default()
     };
-    let root = xml::outline(body, &limits);
+    let root = xml::parse_elements(body, &limits);
     let root = root.map_err(|error| format!("The body is not XML as it is wanted: {error}"))?;
     Ok((root.name.clone(), of_element(root)))
 }

@@ -2,7 +2,7 @@
 
 use super::Limits;
 use super::encoding::Source;
-use super::error::{Code, Error};
+use super::error::{Error, ErrorKind};
 use super::names::{NameId, Names};
 use super::paths::Rules;
 use super::read::{self, Reading};
@@ -25,19 +25,19 @@ pub struct Element {
 ///
 /// # Errors
 /// [`Code::NotWellFormed`] and [`Code::OverLimit`].
-pub fn outline(source: Source, limits: &Limits) -> Result<Element, Error> {
+pub fn parse_elements(source: Source, limits: &Limits) -> Result<Element, Error> {
     let mut names = Names::new();
     let reading = Reading {
         input: 0,
         limits,
-        watcher: &(),
+        sink: &(),
         quote: false,
         rules: &Rules::default(),
     };
     let tree = read::read(source, &mut names, &reading)?;
     if tree.has_doctype {
         let message = "A document type declaration is not allowed here.";
-        return Err(Error::new(Code::NotWellFormed, message).of_input(0));
+        return Err(Error::new(ErrorKind::NotWellFormed, message).of_input(0));
     }
     Ok(elements(&tree, &names))
 }
@@ -90,12 +90,12 @@ fn close(open: &mut Vec<(u32, Element)>, number: u32) {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Element, Code> {
+    fn read(text: &str) -> Result<Element, ErrorKind> {
         let limits = Limits {
             depth: 4,
             ..Limits::default()
         };
-        outline(text.into(), &limits).map_err(|error| error.code)
+        parse_elements(text.into(), &limits).map_err(|error| error.kind)
     }
 
     #[test]
@@ -121,16 +121,16 @@ mod tests {
     #[test]
     fn what_stands_for_something_else_is_refused() {
         for (text, code) in [
-            ("<!DOCTYPE a><a/>", Code::NotWellFormed),
+            ("<!DOCTYPE a><a/>", ErrorKind::NotWellFormed),
             (
                 "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>",
-                Code::NotWellFormed,
+                ErrorKind::NotWellFormed,
             ),
-            ("<a>&b;</a>", Code::NotWellFormed),
-            ("<a/><a/>", Code::NotWellFormed),
-            ("<a b='1' b='2'/>", Code::NotWellFormed),
-            ("", Code::NotWellFormed),
-            ("<a><b><c><d><e/></d></c></b></a>", Code::OverLimit),
+            ("<a>&b;</a>", ErrorKind::NotWellFormed),
+            ("<a/><a/>", ErrorKind::NotWellFormed),
+            ("<a b='1' b='2'/>", ErrorKind::NotWellFormed),
+            ("", ErrorKind::NotWellFormed),
+            ("<a><b><c><d><e/></d></c></b></a>", ErrorKind::OverLimit),
         ] {
             assert_eq!(read(text), Err(code), "{text}");
         }

@@ -12,12 +12,12 @@ pub(crate) const NONE: u32 = u32::MAX;
 
 /// Columns in the order in which they are written; each has a unit, or [`NONE`], for every row.
 #[derive(Debug, Clone)]
-pub(crate) struct Columns {
+pub(crate) struct AlignmentTable {
     rows: usize,
     cells: Vec<u32>,
 }
 
-impl Columns {
+impl AlignmentTable {
     /// Everything of the first row, and nothing of the others.
     fn of_first(units: Range<u32>, rows: usize) -> Self {
         let mut cells = Vec::with_capacity(units.len() * rows);
@@ -95,8 +95,8 @@ pub(crate) struct Layout<'l> {
 
 impl Layout<'_> {
     /// The columns of content that is in order.
-    pub(crate) fn ordered(&self, rows: &[Row<'_>]) -> Columns {
-        let mut columns = Columns::of_first(0..rows[0].units.len() as u32, rows.len());
+    pub(crate) fn ordered(&self, rows: &[Row<'_>]) -> AlignmentTable {
+        let mut columns = AlignmentTable::of_first(0..rows[0].units.len() as u32, rows.len());
         for row in 1..rows.len() {
             let partner = if self.is_sequential { row - 1 } else { 0 };
             let pairs = self.matching.align(&rows[partner], &rows[row]);
@@ -104,13 +104,13 @@ impl Layout<'_> {
             for other in (0..row).filter(|&other| other != partner) {
                 self.anchor_additions(rows, &columns, (partner, other, row), &mut anchors);
             }
-            columns = Woven {
+            columns = MergedRow {
                 rows,
                 columns: &columns,
                 partner,
                 row,
             }
-            .weave(&anchors);
+            .merge_row(&anchors);
         }
         columns
     }
@@ -119,7 +119,7 @@ impl Layout<'_> {
     fn anchor_additions(
         &self,
         rows: &[Row<'_>],
-        columns: &Columns,
+        columns: &AlignmentTable,
         (partner, other, row): (usize, usize, usize),
         anchors: &mut Vec<(u32, u32)>,
     ) {
@@ -155,13 +155,13 @@ impl Layout<'_> {
 
     /// The columns of content whose elements are in no order: they keep the first row's, and the order of what is
     /// between them in each row.
-    pub(crate) fn orderless(&self, rows: &[Row<'_>]) -> Columns {
+    pub(crate) fn unordered(&self, rows: &[Row<'_>]) -> AlignmentTable {
         let elements: Vec<Vec<u32>> = rows.iter().map(elements_of).collect();
-        let mut slots = Columns::of_first(0..elements[0].len() as u32, rows.len());
+        let mut slots = AlignmentTable::of_first(0..elements[0].len() as u32, rows.len());
         for row in 1..rows.len() {
             self.match_orderless(rows, &elements, row, &mut slots);
         }
-        let mut columns = Columns {
+        let mut columns = AlignmentTable {
             rows: rows.len(),
             cells: Vec::new(),
         };
@@ -216,10 +216,10 @@ impl Layout<'_> {
         rows: &[Row<'_>],
         elements: &[Vec<u32>],
         row: usize,
-        slots: &mut Columns,
+        slots: &mut AlignmentTable,
     ) {
         let mut free: HashMap<u64, Vec<u32>> = HashMap::new();
-        let representative = |slots: &Columns, slot: u32| {
+        let representative = |slots: &AlignmentTable, slot: u32| {
             let cells = slots.get(slot as usize);
             let other = (0..row)
                 .find(|&other| cells[other] != NONE)
@@ -284,7 +284,7 @@ fn between(row: &Row<'_>, elements: &[u32], n: usize) -> Range<u32> {
 }
 
 /// Where the units of a row are that were matched with those of a partner that has columns.
-fn anchors(columns: &Columns, partner: usize, pairs: &[(u32, u32)]) -> Vec<(u32, u32)> {
+fn anchors(columns: &AlignmentTable, partner: usize, pairs: &[(u32, u32)]) -> Vec<(u32, u32)> {
     let mut anchors = Vec::with_capacity(pairs.len());
     let mut pairs = pairs.iter().peekable();
     for column in 0..columns.len() {
@@ -313,21 +313,21 @@ fn addition_pairs(x: &Row<'_>, y: &Row<'_>, pairs: Vec<(u32, u32)>) -> Vec<(u32,
 }
 
 /// A row that is put into the columns of those before it.
-struct Woven<'w, 't> {
+struct MergedRow<'w, 't> {
     rows: &'w [Row<'t>],
-    columns: &'w Columns,
+    columns: &'w AlignmentTable,
     /// The row that it was matched with.
     partner: usize,
     row: usize,
 }
 
-impl Woven<'_, '_> {
+impl MergedRow<'_, '_> {
     /// Puts the row's units into columns: matched ones where they belong, others after what is in the gap already.
-    fn weave(&self, anchors: &[(u32, u32)]) -> Columns {
+    fn merge_row(&self, anchors: &[(u32, u32)]) -> AlignmentTable {
         let units = self.rows[self.row].units.len();
         let width = self.columns.rows;
         let capacity = self.columns.cells.len() + (units - anchors.len()) * width;
-        let mut woven = Columns {
+        let mut woven = AlignmentTable {
             rows: width,
             cells: Vec::with_capacity(capacity),
         };

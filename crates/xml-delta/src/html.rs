@@ -5,24 +5,28 @@ use super::encoding::Source;
 use super::error::Error;
 use super::names::{NameId, Names};
 use super::tree::{Kind, Tree};
-use super::{Limits, Progress, Step, Watcher};
+use super::{Limits, Progress, ProgressSink, Step};
 
 const TEMPLATE: &str = include_str!("page.html");
 /// What is alike is folded where it has more nodes than this.
 const FOLDED: u32 = 40;
-/// Nodes between two looks at the watcher.
+/// Nodes between two looks at the sink.
 const TICK: u32 = 4096;
 
 /// Makes a page of a delta.
-pub(super) fn page(delta: Source, limits: &Limits, watcher: &dyn Watcher) -> Result<String, Error> {
-    let Marked { tree, names, words } = delta::read(delta, limits, watcher)?;
+pub(super) fn render(
+    delta: Source,
+    limits: &Limits,
+    sink: &dyn ProgressSink,
+) -> Result<String, Error> {
+    let Marked { tree, names, words } = delta::read(delta, limits, sink)?;
     let mut page = Page {
         tree: &tree,
         words,
         names,
         versions: Vec::new(),
         out: String::new(),
-        watcher,
+        sink,
     };
     let mark = page.words.mark(&tree, &page.names, 0).unwrap_or_default();
     page.versions = names_in(mark).collect();
@@ -47,7 +51,7 @@ struct Page<'t> {
     names: Names,
     versions: Vec<&'t str>,
     out: String,
-    watcher: &'t dyn Watcher,
+    sink: &'t dyn ProgressSink,
 }
 
 /// What is left to do.
@@ -66,7 +70,9 @@ impl<'t> Page<'t> {
                 Task::Raw(text) => self.out.push_str(&text),
                 Task::Node(node, owners) => {
                     count += 1;
-                    if count.is_multiple_of(TICK) && !self.watcher.goes_on(self.progress(node)) {
+                    if count.is_multiple_of(TICK)
+                        && self.sink.progress(self.progress(node)).is_break()
+                    {
                         return Err(Error::stopped());
                     }
                     self.node(node, owners, &mut tasks);
