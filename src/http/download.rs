@@ -4,15 +4,14 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, IF_RANGE,
-    RANGE, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Method, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
 use super::body::{BlobStream, Body};
+use super::conditions::{Conditions, Selected, evaluate, select};
 use super::problem::Problem;
-use super::range::{Wanted, wanted};
 use super::reply::header;
 use crate::engine::Engine;
 use crate::job::{Job, Output, Status};
@@ -51,48 +50,20 @@ pub(super) async fn result(
     };
     // Conditions are looked at only where there is something to hand out.
     let download = engine.download(job).await?.ok_or_else(gone)?;
-    let text = |name: HeaderName| request.get(name).and_then(|value| value.to_str().ok());
     let tag = format!("\"{}\"", output.sha256);
-    if text(IF_MATCH).is_some_and(|tags| !names(tags, &tag, false)) {
-        let detail = "The result is another than the one that If-Match names.";
-        return Err(Problem::new(
-            StatusCode::PRECONDITION_FAILED,
-            "precondition_failed",
-            detail,
-        ));
-    }
-    if text(IF_NONE_MATCH).is_some_and(|tags| names(tags, &tag, true)) {
+    if evaluate(request, Some(&output.sha256))? == Conditions::NotModified {
         return Ok(reply(StatusCode::NOT_MODIFIED, Body::empty(), output, &tag));
     }
-    // A range of something else than the client has begun with would not fit: then it gets all of it.
-    let range = text(RANGE)
-        .filter(|_| *method == Method::GET && text(IF_RANGE).is_none_or(|range| range == tag));
-    let (status, range) = match wanted(range, output.size) {
-        Wanted::Whole => (StatusCode::OK, 0..output.size),
-        Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
-        Wanted::Nothing => {
-            let detail = format!("The result has {} bytes.", output.size);
-            let problem = Problem::new(
-                StatusCode::RANGE_NOT_SATISFIABLE,
-                "range_not_satisfiable",
-                detail,
-            );
-            return Err(problem.with(CONTENT_RANGE, header(&format!("bytes */{}", output.size))));
-        }
-    };
-    let content_range = format!(
-        "bytes {}-{}/{}",
-        range.start,
-        range.end.saturating_sub(1),
-        output.size
-    );
+    let Selected {
+        status,
+        range,
+        content_range,
+    } = select(method, request, Some(&output.sha256), output.size)?;
     let is_whole = status == StatusCode::OK && *method == Method::GET;
     let body = Body::Blob(BlobStream::new(download, range, is_whole));
     let mut response = reply(status, body, output, &tag);
-    if status == StatusCode::PARTIAL_CONTENT {
-        response
-            .headers_mut()
-            .insert(CONTENT_RANGE, header(&content_range));
+    if let Some(content_range) = content_range {
+        response.headers_mut().insert(CONTENT_RANGE, content_range);
     }
     Ok(response)
 }
@@ -122,14 +93,6 @@ fn reply(status: StatusCode, body: Body, output: &Output, tag: &str) -> Response
         );
     }
     response
-}
-
-/// Whether a list of entity tags names `tag`; weak ones do where the comparison is weak.
-fn names(tags: &str, tag: &str, weakly: bool) -> bool {
-    tags.split(',').map(str::trim).any(|one| {
-        let strong = one.strip_prefix("W/").filter(|_| weakly).unwrap_or(one);
-        one == "*" || strong == tag
-    })
 }
 
 fn gone() -> Problem {
@@ -183,20 +146,6 @@ mod tests {
         check(
             "a\r\nb",
             "attachment; filename=\"a__b\"; filename*=UTF-8''a%0D%0Ab",
-        );
-    }
-
-    #[test]
-    fn tags_are_compared_as_their_header_wants() {
-        assert!(
-            names("\"a\"", "\"a\"", false)
-                && names("\"x\", \"a\"", "\"a\"", false)
-                && names("*", "\"a\"", false)
-        );
-        assert!(
-            !names("W/\"a\"", "\"a\"", false)
-                && names("W/\"a\"", "\"a\"", true)
-                && !names("\"b\"", "\"a\"", true)
         );
     }
 }

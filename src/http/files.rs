@@ -9,17 +9,18 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, HeaderMap, HeaderValue, IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,
+    CONTENT_TYPE, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Method, Response, StatusCode};
 use tokio::task::JoinHandle;
 
 use super::body::Body;
+use super::conditions::{Conditions, Selected, evaluate, select};
 use super::download::attachment;
 use super::problem::Problem;
-use super::range::{Wanted, wanted};
-use super::reply::header;
+use super::reply::{empty, header};
 
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// Bytes that are read at once.
 const PIECE: u64 = 256 * 1024;
 
@@ -84,24 +85,17 @@ pub(super) fn reply(
     method: &Method,
     request: &HeaderMap,
 ) -> Result<Response<Body>, Problem> {
-    // Files have no tag, so a range of what the client has begun with may be of another.
-    let range = request
-        .get(RANGE)
-        .and_then(|range| range.to_str().ok())
-        .filter(|_| *method == Method::GET && !request.contains_key(IF_RANGE));
-    let (status, range) = match wanted(range, size) {
-        Wanted::Whole => (StatusCode::OK, 0..size),
-        Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
-        Wanted::Nothing => {
-            let detail = format!("The file has {size} bytes.");
-            let problem = Problem::new(
-                StatusCode::RANGE_NOT_SATISFIABLE,
-                "range_not_satisfiable",
-                detail,
-            );
-            return Err(problem.with(CONTENT_RANGE, header(&format!("bytes */{size}"))));
-        }
-    };
+    // Files have no tag: that the client has this one, or a part of it, cannot be told.
+    if evaluate(request, None)? == Conditions::NotModified {
+        let mut response = empty(StatusCode::NOT_MODIFIED);
+        response.headers_mut().insert(CACHE_CONTROL, PRIVATE);
+        return Ok(response);
+    }
+    let Selected {
+        status,
+        range,
+        content_range,
+    } = select(method, request, None, size)?;
     let Range { start, end } = range;
     file.seek(SeekFrom::Start(start))
         .map_err(|_| Problem::not_found("The file cannot be read."))?;
@@ -113,13 +107,12 @@ pub(super) fn reply(
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    if status == StatusCode::PARTIAL_CONTENT {
-        let range = format!("bytes {start}-{}/{size}", end - 1);
-        headers.insert(CONTENT_RANGE, header(&range));
+    if let Some(content_range) = content_range {
+        headers.insert(CONTENT_RANGE, content_range);
     }
     headers.insert(CONTENT_TYPE, header(&media_type(name)));
     headers.insert(CONTENT_DISPOSITION, attachment(name));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(CACHE_CONTROL, PRIVATE);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));

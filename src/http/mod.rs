@@ -4,6 +4,7 @@ mod access;
 mod body;
 mod callback;
 mod clash;
+mod conditions;
 mod cors;
 mod custom;
 mod dashboard;
@@ -55,12 +56,13 @@ pub(crate) use body::Body;
 use callback::Webhooks;
 pub use clash::RouteFault;
 pub(crate) use clash::check as check_routes;
+use conditions::Seen;
 use dialects::custom::Routes;
 use dialects::native;
 use guard::{Facts, Guard, Pass};
 use params::Bounds;
 use problem::Problem;
-use reply::{add_version, json, not_modified, options, seen_version};
+use reply::{add_version, json, not_modified, options};
 use route::{Miss, Route};
 pub(crate) use server::Server;
 use traffic::Traffic;
@@ -204,14 +206,20 @@ impl App {
             },
             Route::Submit(operation) => self.submit(request, body, &operation, asker).await,
             Route::Job(id) => {
-                let view = match query::patience(request)? {
-                    Some(patience) => {
-                        let until = seen_version(request).map_or(Until::Ended, Until::Not);
+                let seen = Seen::of(&request.headers);
+                let until = match seen {
+                    None => Some(Until::Ended),
+                    Some(Seen::Version(version)) => Some(Until::Not(version)),
+                    // No change makes it another version than any.
+                    Some(Seen::Any) => None,
+                };
+                let view = match (query::patience(request)?, until) {
+                    (Some(patience), Some(until)) => {
                         self.engine.wait(caller, id, until, patience).await?
                     }
-                    None => self.engine.get(caller, id).await?,
+                    _ => self.engine.get(caller, id).await?,
                 };
-                if seen_version(request) == Some(view.job.version) {
+                if seen.is_some_and(|seen| seen.has(view.job.version)) {
                     return Ok(not_modified(&view));
                 }
                 self.job(StatusCode::OK, &view, base).await

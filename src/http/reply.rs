@@ -4,12 +4,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, RETRY_AFTER};
-use http::request::Parts;
 use http::{Response, StatusCode};
 
 use super::body::Body;
 use crate::engine::View;
-use crate::job::{Version, WallMs};
+use crate::job::WallMs;
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -57,22 +56,6 @@ pub(super) fn add_version(response: &mut Response<Body>, view: &View) {
 /// Asks for a little patience.
 pub(super) fn retry_after(headers: &mut HeaderMap) {
     headers.insert(RETRY_AFTER, 1.into());
-}
-
-/// The version that the client has, if it says that it has one; what is none of ours stands for one before all of them.
-pub(super) fn seen_version(request: &Parts) -> Option<Version> {
-    const NONE_OF_OURS: Version = Version(0);
-    let tags = request.headers.get_all(http::header::IF_NONE_MATCH);
-    tags.iter().next()?;
-    let tags = tags.iter().filter_map(|tags| tags.to_str().ok());
-    let versions = tags.flat_map(|tags| tags.split(',')).filter_map(|tag| {
-        let tag = tag.trim();
-        let tag = tag.strip_prefix("W/").unwrap_or(tag);
-        let hex = tag.strip_prefix('"')?.strip_suffix('"')?;
-        i64::from_str_radix(hex, 16).ok().map(Version)
-    });
-    // Of several the latest: a version never comes back.
-    Some(versions.max().unwrap_or(NONE_OF_OURS))
 }
 
 /// What the clock says.

@@ -10,6 +10,7 @@ mod client;
 mod clock;
 mod command;
 mod compare;
+mod conditions;
 mod config;
 mod copy;
 mod crash;

@@ -271,7 +271,7 @@ fn onedrive() -> Vec<(&'static str, Value)> {
         (
             "/drive/items/{item}/content",
             one(json!({ "get": get(
-                "onedriveContent", "A file's bytes", refusals(&[("200", bytes.clone()), ("206", bytes)]),
+                "onedriveContent", "A file's bytes", refusals(&[("200", bytes.clone()), ("206", bytes), ("304", reply("It is what `If-None-Match` names.", &[], &[]))]),
             )})),
         ),
         (
@@ -319,7 +319,7 @@ fn refusals(own: &[(&str, Value)]) -> Value {
         all.insert((*status).to_owned(), reply.clone());
     }
     for status in [
-        "400", "401", "403", "404", "405", "408", "413", "416", "421", "503", "507",
+        "400", "401", "403", "404", "405", "408", "412", "413", "416", "421", "503", "507",
     ] {
         let headers: &[&str] = match status {
             "405" => &["Allow"],
