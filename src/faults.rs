@@ -1,6 +1,7 @@
 //! Planned failures, for the tests that show that a detector detects. In release builds there are none.
 //!
-//! `CLOAKROOM_FAULT=NAME` plans one; for a [`point`], `NAME:K` aborts the process when it is passed for the K-th time.
+//! `CLOAKROOM_FAULT=NAME` plans one. `NAME:K` makes it happen when a [`point`] is passed for the K-th time, which aborts
+//! the process, or a [`panic_point`], which panics.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,10 +32,17 @@ pub(crate) fn is_planned(name: &str) -> bool {
 
 /// A place where a planned crash happens.
 pub(crate) fn point(name: &str) {
-    if let Some(plan) = &*PLAN
-        && plan.name == name
-        && plan.passes.fetch_sub(1, Ordering::Relaxed) == 1
-    {
+    if is_due(name) {
         std::process::abort();
     }
+}
+
+/// A place where a planned panic happens.
+pub(crate) fn panic_point(name: &str) {
+    assert!(!is_due(name), "the planned panic {name:?}");
+}
+
+fn is_due(name: &str) -> bool {
+    PLAN.as_ref()
+        .is_some_and(|plan| plan.name == name && plan.passes.fetch_sub(1, Ordering::Relaxed) == 1)
 }

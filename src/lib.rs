@@ -25,7 +25,7 @@
 //! | 3 | [`engine`] | submit, look, wait, cancel, delete; the live table, the runner, recovery |
 //! | 2 | [`operations`], [`xml`] | what a job can do; documents compared and merged, the crate `xml-delta` |
 //! | 1 | [`store`], [`roots`], [`tokens`], [`outbound`] | the file of jobs and results; folders that jobs may touch; who may ask; the one client of other servers |
-//! | 0 | [`job`], [`plan`], [`address`], [`config`], [`header_params`], [`metrics`], [`memory`] | pure, but for the last: states and transitions, recovery, whom we may call, settings, parameters of headers, what is counted, what the allocator keeps |
+//! | 0 | [`job`], [`plan`], [`address`], [`config`], [`header_params`], [`metrics`], [`memory`], [`vital`] | pure, but for the last two: states and transitions, recovery, whom we may call, settings, parameters of headers, what is counted, what the allocator keeps, threads whose panic ends the server |
 //!
 //! - **Invariant**: an answer to a submission follows its commit with `synchronous=FULL`, and the job can be polled by then.
 //! - **Invariant**: [`job::apply`] alone decides what happens to a job, on the store's one writing thread.
@@ -72,3 +72,4 @@ mod memory;
 mod metrics;
 mod private;
 mod store;
+mod vital;

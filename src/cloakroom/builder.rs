@@ -129,13 +129,17 @@ impl Builder {
             &config,
             Arc::new(self.tokens),
         ));
-        let serving = async move { server.serve(app, &config.limits, stopped).await };
+        let vital = engine.vital().clone();
+        let serving = {
+            let vital = vital.clone();
+            async move { server.serve(app, &config.limits, stopped, &vital).await }
+        };
         Ok(Cloakroom {
             engine,
             addresses,
             base,
             stop,
-            serving: Mutex::new(Some(tokio::spawn(serving))),
+            serving: Mutex::new(Some(vital.task("server", serving))),
         })
     }
 

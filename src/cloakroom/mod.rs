@@ -126,13 +126,14 @@ impl Cloakroom {
         }
     }
 
-    /// Ends, with the reason, when the database has failed beyond repair: nothing more is taken or run, and the cure is
-    /// another start, in another process. Without such a failure it never ends.
+    /// Ends, with the reason, when the database has failed beyond repair or a part of the server has panicked: jobs are
+    /// no longer taken, run or answered for, and the cure is another start, in another process. Without such a failure it
+    /// never ends.
     pub async fn failure(&self) -> String {
-        let mut fatal = self.engine.fatal();
-        match fatal.wait_for(Option::is_some).await {
+        let mut failure = self.engine.vital().failure();
+        match failure.wait_for(Option::is_some).await {
             Ok(reason) => reason.clone().unwrap_or_default(),
-            // The store went in order.
+            // The sender is the engine's, which is ours.
             Err(_) => std::future::pending().await,
         }
     }

@@ -4,21 +4,24 @@
 //! may arrive twice but never not at all. A message under way delays no job and no other host's messages.
 
 use std::collections::{HashMap, HashSet};
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::live::Live;
 use super::monitor::Monitor;
 use super::tally::Tally;
 use crate::config::Callbacks;
+use crate::faults;
 use crate::job::{Callback, Event, IdleMs, Job, Seq};
 use crate::plan;
 use crate::store::{Error, Store};
+use crate::vital::{catch_panic, panic_message};
 
 /// Messages under way at once, to all hosts together.
 const UNDER_WAY: usize = 32;
@@ -123,20 +126,27 @@ impl Outbox {
         let mut sending = JoinSet::new();
         loop {
             let news = self.news.notified();
+            faults::panic_point("callbacks");
             match self.run_once(&mut sending).await {
                 Ok(Some(pause)) => {
                     tokio::select! {
                         () = tokio::time::sleep(pause) => {}
                         () = news => {}
+                        Some(sent) = sending.join_next() => check(sent),
                     }
                 }
-                Ok(None) => news.await,
+                Ok(None) => tokio::select! {
+                    () = news => {}
+                    Some(sent) = sending.join_next() => check(sent),
+                },
                 Err(error) => {
                     tracing::warn!(%error, "callbacks could not be looked up, they will be");
                     tokio::time::sleep(PAUSE).await;
                 }
             }
-            while sending.try_join_next().is_some() {}
+            while let Some(sent) = sending.try_join_next() {
+                check(sent);
+            }
         }
     }
 
@@ -151,14 +161,14 @@ impl Outbox {
         let now = self.store.clock().now();
         for (seq, url) in self.store.deliveries(now, LOOKED_AT).await? {
             let host = messenger.host(&url);
-            if self.begin(seq, &host) {
-                let (outbox, messenger) = (Arc::clone(self), Arc::clone(messenger));
+            if let Some(slot) = self.begin(seq, host) {
+                let messenger = Arc::clone(messenger);
                 sending.spawn(async move {
-                    if let Err(error) = outbox.send(seq, &*messenger).await {
+                    if let Err(error) = slot.outbox.send(seq, &*messenger).await {
                         tracing::warn!(job.seq = seq.0, %error, "what came of a callback could not be recorded");
                         tokio::time::sleep(PAUSE).await;
                     }
-                    outbox.end(seq, &host);
+                    drop(slot);
                 });
             }
         }
@@ -168,17 +178,21 @@ impl Outbox {
     }
 
     /// Whether a message may go now; it is under way then.
-    fn begin(&self, seq: Seq, host: &str) -> bool {
+    fn begin(self: &Arc<Self>, seq: Seq, host: String) -> Option<Slot> {
         let mut under_way = self.under_way.lock();
-        let busy = under_way.hosts.get(host).copied().unwrap_or_default();
+        let busy = under_way.hosts.get(&host).copied().unwrap_or_default();
         if under_way.jobs.len() >= UNDER_WAY
             || busy >= self.settings.per_host
             || !under_way.jobs.insert(seq)
         {
-            return false;
+            return None;
         }
-        *under_way.hosts.entry(host.to_owned()).or_default() += 1;
-        true
+        *under_way.hosts.entry(host.clone()).or_default() += 1;
+        Some(Slot {
+            outbox: Arc::clone(self),
+            seq,
+            host,
+        })
     }
 
     fn end(&self, seq: Seq, host: &str) {
@@ -209,7 +223,13 @@ impl Outbox {
             callback,
             job: Arc::clone(&job),
         };
-        let event = match messenger.deliver(message).await {
+        // What a receiver answers must not end the server: a panic there is one more failed attempt.
+        let delivered = catch_panic(async { messenger.deliver(message).await }).await;
+        let verdict = delivered.unwrap_or_else(|panic| Verdict::Again {
+            error: format!("the delivery panicked: {}", panic_message(&*panic)),
+            after: None,
+        });
+        let event = match verdict {
             Verdict::Delivered => Event::Told,
             Verdict::Never { error } => Event::NotTold { error, again: None },
             Verdict::Again { error, after } => {
@@ -222,6 +242,7 @@ impl Outbox {
             }
         };
         tracing::info!(job.id = %job.id, attempt = attempts + 1, outcome = ?event, "callback");
+        faults::panic_point("callback-record");
         let tellings = &self.tally.tellings;
         match &event {
             Event::Told => tellings.delivered.count(),
@@ -239,6 +260,28 @@ impl Outbox {
         let (store, params) = (Arc::clone(&self.store), job.params.clone());
         let read = tokio::task::spawn_blocking(move || store.params(&params)).await;
         read.map_err(|e| Error::Database(e.to_string()))?
+    }
+}
+
+/// A message under way. Dropped, it makes room for another one, however it ended.
+struct Slot {
+    outbox: Arc<Outbox>,
+    seq: Seq,
+    host: String,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.outbox.end(self.seq, &self.host);
+    }
+}
+
+/// A panic of the outbox's own is one of the whole outbox.
+fn check(sent: Result<(), JoinError>) {
+    if let Err(error) = sent
+        && let Ok(panic) = error.try_into_panic()
+    {
+        resume_unwind(panic);
     }
 }
 

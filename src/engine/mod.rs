@@ -36,6 +36,7 @@ use crate::job::{Event, Job, JobId, Seq};
 use crate::operations::{LogReader, Outside, Registry};
 use crate::roots::Roots;
 use crate::store::{self, Filter, Store};
+use crate::vital::Vital;
 pub(crate) use attendance::Attendance;
 use callbacks::Outbox;
 pub(crate) use callbacks::{Delivering, Message, Messenger, Verdict};
@@ -66,7 +67,7 @@ pub(crate) struct Engine {
     roots: Arc<Roots>,
     outside: Arc<Outside>,
     monitor: Arc<Monitor>,
-    fatal: watch::Receiver<Option<String>>,
+    vital: Vital,
     idle: Arc<Idle>,
     sweeper: Arc<Sweeper>,
     keys: Arc<Keys>,
@@ -344,9 +345,9 @@ impl Engine {
         self.runner.log(seq).map(LogReader::new)
     }
 
-    /// Becomes some text if the store fails beyond repair: time to end the process.
-    pub(crate) fn fatal(&self) -> watch::Receiver<Option<String>> {
-        self.fatal.clone()
+    /// What the server cannot do without; its failure means that it is time to end the process.
+    pub(crate) fn vital(&self) -> &Vital {
+        &self.vital
     }
 
     /// Says who tells of the ends of jobs; nobody is told before.

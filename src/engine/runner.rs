@@ -1,7 +1,6 @@
 //! Runs attempts, each on a thread of its own, as many at once as there are workers; shows their progress; tells the
 //! store how they ended. Threads are made when they are needed and go when they were idle for a while.
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,6 +28,7 @@ use crate::operations::{
 use crate::plan;
 use crate::roots::Roots;
 use crate::store::{self, Attempt, Store, WholeBlob};
+use crate::vital::{Vital, panic_message};
 
 /// Between two tries to record an end on a disk that has no room for it.
 const FULL_DISK_PAUSE: Duration = Duration::from_secs(1);
@@ -50,6 +50,7 @@ pub(super) struct Runner {
     cores: Arc<Cores>,
     limits: Limits,
     tally: Arc<Tally>,
+    vital: Vital,
     /// Where deadlines of attempts are waited for.
     runtime: Handle,
     /// Set once the store is open; nothing is dispatched before.
@@ -73,6 +74,7 @@ impl Runner {
         feed: Arc<Feed>,
         limits: Limits,
         tally: Arc<Tally>,
+        vital: Vital,
     ) -> Arc<Self> {
         Arc::new(Self {
             registry,
@@ -83,6 +85,7 @@ impl Runner {
             cores: Arc::default(),
             limits,
             tally,
+            vital,
             runtime: Handle::current(),
             store: OnceLock::new(),
             workers: Workers::default(),
@@ -117,7 +120,7 @@ impl Runner {
     pub(super) fn dispatch(self: &Arc<Self>, job: Arc<Job>) {
         let runner = Arc::clone(self);
         let serve = move || runner.workers.serve(|job| runner.run(&job));
-        if let Err(error) = self.workers.hand(job, serve) {
+        if let Err(error) = self.workers.hand(job, &self.vital, serve) {
             tracing::error!(%error, "no thread for a job");
         }
     }
@@ -178,6 +181,7 @@ impl Runner {
     pub(super) async fn show_progress(&self) {
         loop {
             self.pace.progress().await;
+            faults::panic_point("progress");
             for (seq, running) in self.running.lock().iter() {
                 let Some(progress) = running
                     .context
@@ -206,6 +210,7 @@ impl Runner {
     }
 
     fn run(&self, job: &Job) {
+        faults::panic_point("worker");
         let began = Instant::now();
         let (event, result) = self.attempt(job);
         // From here on no progress is shown, so the version is the last that anybody saw.
@@ -312,6 +317,7 @@ impl Runner {
                 store: Arc::clone(self.store()),
                 cores: Arc::clone(&self.cores),
                 outside: Arc::clone(&self.outside),
+                vital: self.vital.clone(),
                 result_bytes: self.limits.result_bytes,
                 document_bytes: self.limits.document_bytes,
             },
@@ -368,10 +374,4 @@ impl Runner {
         }
         ended
     }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a message")
 }

@@ -18,11 +18,13 @@ use super::sweeper::Sweeper;
 use super::tally::Tally;
 use super::{Engine, StartError, recovery};
 use crate::config::Config;
+use crate::faults;
 use crate::job::{Job, JobId, Seq, Status};
 use crate::operations::{Description, Outside, Registry, command};
 use crate::outbound::Client;
 use crate::roots::Roots;
 use crate::store::{self, Committed, Limits, Observer, OpenError, Options, Store};
+use crate::vital::Vital;
 
 /// Memory for ended jobs that may be asked for again, in bytes.
 const ENDED_BYTES: usize = 4 << 20;
@@ -38,7 +40,7 @@ struct Desk {
     to_tell: Arc<Notify>,
     runner: Arc<Runner>,
     tally: Arc<Tally>,
-    fatal: watch::Sender<Option<String>>,
+    vital: Vital,
 }
 
 impl Desk {
@@ -137,7 +139,7 @@ impl Observer for Desk {
     }
 
     fn fatal(&self, reason: &str) {
-        self.fatal.send_replace(Some(reason.to_owned()));
+        self.vital.fail(format!("the database failed: {reason}"));
     }
 }
 
@@ -149,7 +151,7 @@ impl Engine {
     pub(crate) async fn start(config: &Config, registry: Registry) -> Result<Self, StartError> {
         let live = Arc::new(Live::new(ENDED_BYTES));
         let registry = Arc::new(registry);
-        let (fatal, fatal_seen) = watch::channel(None);
+        let vital = Vital::default();
         // The data folder is left out of walks by its identity, so it must be there before the roots are opened.
         store::create_private_dir(&config.data).map_err(|source| OpenError::Io {
             path: config.data.clone(),
@@ -173,6 +175,7 @@ impl Engine {
             Arc::clone(&feed),
             config.limits.clone(),
             Arc::clone(&tally),
+            vital.clone(),
         );
         let (to_tell, sources) = (Arc::new(Notify::new()), Arc::new(Sources::default()));
         let desk = Arc::new(Desk {
@@ -184,7 +187,7 @@ impl Engine {
             to_tell: Arc::clone(&to_tell),
             runner: Arc::clone(&runner),
             tally: Arc::clone(&tally),
-            fatal,
+            vital: vital.clone(),
         });
         let options = options(config, &registry);
         let timeouts = options
@@ -196,6 +199,7 @@ impl Engine {
             &config.data,
             options,
             Arc::clone(&desk) as Arc<dyn Observer>,
+            &vital,
         )?;
         command::clear(&config.data);
         roots.protect(&store::own_files(&config.data));
@@ -240,16 +244,16 @@ impl Engine {
             Arc::clone(&tally),
         ));
         let duties = vec![
-            tokio::spawn(Arc::clone(&outbox).run()),
-            tokio::spawn({
+            vital.task("callbacks", Arc::clone(&outbox).run()),
+            vital.task("progress", {
                 let runner = Arc::clone(&runner);
                 async move { runner.show_progress().await }
             }),
-            tokio::spawn({
+            vital.task("sweeper", {
                 let sweeper = Arc::clone(&sweeper);
                 async move { sweeper.run().await }
             }),
-            tokio::spawn(tick(Arc::clone(&store))),
+            vital.task("idle-clock", tick(Arc::clone(&store))),
         ];
         store.set_slots(config.workers).await?;
         Ok(Self {
@@ -263,7 +267,7 @@ impl Engine {
             outside,
             monitor,
             outbox,
-            fatal: fatal_seen,
+            vital,
             idle,
             sweeper,
             keys: Arc::default(),
@@ -281,6 +285,7 @@ async fn tick(store: Arc<Store>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        faults::panic_point("idle-clock");
         store.tick();
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use super::idle::{Idle, Verdict};
 use super::live::Live;
 use super::tally::Tally;
+use crate::faults;
 use crate::job::IdleMs;
 use crate::memory;
 use crate::store::{Error, Store, Sweep};
@@ -38,6 +39,7 @@ impl Sweeper {
         let mut keeps_memory = false;
         loop {
             let ended = self.ended.notified();
+            faults::panic_point("sweeper");
             match self.run_once(&mut stored).await {
                 Ok(Some(pause)) => {
                     tokio::select! {

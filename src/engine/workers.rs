@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::vital::Vital;
+
 /// How long a thread without work stays.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -39,7 +41,12 @@ impl<T> Workers<T> {
     ///
     /// # Errors
     /// What the system says to a new thread; the work waits for one of the threads that there are then.
-    pub(super) fn hand(&self, work: T, serve: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    pub(super) fn hand(
+        &self,
+        work: T,
+        vital: &Vital,
+        serve: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
         let mut waiting = self.waiting.lock();
         waiting.work.push_back(work);
         if waiting.idle_threads >= waiting.work.len() {
@@ -47,9 +54,8 @@ impl<T> Workers<T> {
             return Ok(());
         }
         drop(waiting);
-        thread::Builder::new()
-            .name("worker".into())
-            .spawn(serve)
+        vital
+            .thread("worker", thread::Builder::new(), serve)
             .map(drop)
     }
 

@@ -16,6 +16,7 @@ use url::Url;
 use super::dialects::native;
 use crate::config::Secret;
 use crate::engine::{Delivering, Message, Messenger, Verdict};
+use crate::faults;
 use crate::job;
 use crate::operations::Outside;
 use crate::outbound::{Patience, Request};
@@ -39,6 +40,7 @@ impl Messenger for Webhooks {
     fn deliver(&self, message: Message) -> Delivering {
         let (outside, request) = (Arc::clone(&self.outside), self.request(&message));
         Box::pin(async move {
+            faults::panic_point("callback-delivery");
             let request = match request {
                 Ok(request) => request,
                 Err(error) => return Verdict::Never { error },

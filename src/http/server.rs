@@ -11,12 +11,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
 
 use super::App;
 use super::listener::Listener;
 use super::pace::{Pace, Paced, Reply, Times};
 use crate::config::{Limits, Listen};
+use crate::faults;
+use crate::vital::Vital;
 
 /// How long connections get to take their last bytes at a stop.
 const LAST_BYTES: Duration = Duration::from_secs(2);
@@ -60,7 +61,13 @@ impl Server {
     }
 
     /// Serves until `stop` becomes true; then takes no more connections and ends those that are open.
-    pub(crate) async fn serve(self, app: Arc<App>, limits: &Limits, stop: watch::Receiver<bool>) {
+    pub(crate) async fn serve(
+        self,
+        app: Arc<App>,
+        limits: &Limits,
+        stop: watch::Receiver<bool>,
+        vital: &Vital,
+    ) {
         let connections = Arc::new(Semaphore::new(limits.connections));
         let mut http = http1::Builder::new();
         http.max_buf_size(HEAD_BYTES);
@@ -70,20 +77,24 @@ impl Server {
             stall: limits.body_idle_time,
         };
         let graceful = Arc::new(GracefulShutdown::new());
-        let mut loops = JoinSet::new();
+        let mut loops = Vec::new();
         for listener in self.listeners {
             let (app, http, connections) =
                 (Arc::clone(&app), http.clone(), Arc::clone(&connections));
             let (graceful, mut stop) = (Arc::clone(&graceful), stop.clone());
-            loops.spawn(async move {
+            let serving = async move {
                 tokio::select! {
                     () = accept(listener, app, http, times, connections, graceful) => {}
                     // A sender that is gone means that the process ends.
                     _ = stop.wait_for(|stop| *stop) => {}
                 }
-            });
+            };
+            loops.push(vital.task("accept", serving));
         }
-        loops.join_all().await;
+        for serving in loops {
+            // A panic there has been reported.
+            let _ = serving.await;
+        }
         if let Some(graceful) = Arc::into_inner(graceful) {
             // Those that take longer are cut when the runtime goes.
             let _ = tokio::time::timeout(LAST_BYTES, graceful.shutdown()).await;
@@ -119,6 +130,7 @@ async fn accept(
                 continue;
             }
         };
+        faults::panic_point("accept");
         is_told = false;
         app.traffic.accepted.count();
         let open = app.traffic.open.enter();

@@ -16,6 +16,7 @@ use super::{Cores, Log, Outside, Stop};
 use crate::job::{Bytes, Failure, Job, JobId, Progress, Seq, Stage};
 use crate::roots::Roots;
 use crate::store::{self, Store};
+use crate::vital::Vital;
 
 /// Why an attempt is asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +113,8 @@ pub(crate) struct Shared {
     pub cores: Arc<Cores>,
     /// The way to other servers.
     pub outside: Arc<Outside>,
+    /// Where threads are spawned that an attempt cannot do without.
+    pub vital: Vital,
     /// The longest result, in bytes.
     pub result_bytes: u64,
     /// The longest XML document, in bytes.
@@ -243,6 +246,11 @@ impl Context {
     /// The way to other servers.
     pub(super) fn outside(&self) -> &Outside {
         &self.shared.outside
+    }
+
+    /// Where threads are spawned that an attempt cannot do without.
+    pub(super) fn vital(&self) -> &Vital {
+        &self.shared.vital
     }
 
     /// Waits for asynchronous work, but no longer than until the attempt is asked to stop.

@@ -40,6 +40,7 @@ use r2d2_sqlite::SqliteConnectionManager;
 use tokio::sync::oneshot;
 
 use crate::job::{BlobId, Event, INLINE_PARAMS_BYTES, Job, Progress, Seq};
+use crate::vital::Vital;
 pub(crate) use blobs::{BlobReader, BlobWriter, CHUNK_BYTES, WholeBlob};
 pub(crate) use care::{backup, check};
 pub(crate) use clock::{IdleClock, TICK};
@@ -83,6 +84,7 @@ impl Store {
         data: &Path,
         options: Options,
         observer: Arc<dyn Observer>,
+        vital: &Vital,
     ) -> Result<(Arc<Self>, Found), OpenError> {
         let opened = schema::open(data)?;
         let clock = Arc::new(IdleClock::new(opened.idle));
@@ -94,7 +96,7 @@ impl Store {
         let disk = Arc::new(disk);
         let inbox = Arc::new(Inbox::default());
         let pool = schema::pool(&opened.path, READERS)?;
-        let point_reads = reader::Reader::start(schema::reading_connection(&opened.path)?)?;
+        let point_reads = reader::Reader::start(schema::reading_connection(&opened.path)?, vital)?;
         let jobs = jobs::Jobs::load(&opened.connection, opened.boot, options, Arc::clone(&clock))?;
         let active = jobs.active();
         let presence = Arc::new(Presence::remember(data, &opened.locks)?);
@@ -104,6 +106,7 @@ impl Store {
             disk: Arc::clone(&disk),
             presence: Arc::clone(&presence),
             commits: Arc::clone(&commits),
+            vital: vital.clone(),
         };
         let writer = writer::Writer::new(opened.connection, jobs, observer, around)
             .map_err(|e| OpenError::Start(e.to_string()))?;

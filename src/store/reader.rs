@@ -10,7 +10,9 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::{Error, OpenError, rows};
+use crate::faults;
 use crate::job::{Job, Seq};
+use crate::vital::Vital;
 
 /// Reads that share one transaction at most, so that none of them holds the WAL back for long.
 const BATCH: usize = 256;
@@ -23,11 +25,11 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn start(connection: Connection) -> Result<Self, OpenError> {
+    pub(super) fn start(connection: Connection, vital: &Vital) -> Result<Self, OpenError> {
         let (sender, requests) = mpsc::channel();
-        thread::Builder::new()
-            .name("store-reader".into())
-            .spawn(move || serve(&connection, &requests))
+        let read = move || serve(&connection, &requests);
+        vital
+            .thread("store-reader", thread::Builder::new(), read)
             .map_err(|e| OpenError::Start(e.to_string()))?;
         Ok(Self {
             requests: Mutex::new(Some(sender)),
@@ -54,6 +56,7 @@ impl Reader {
 
 fn serve(connection: &Connection, requests: &mpsc::Receiver<Read>) {
     while let Ok(first) = requests.recv() {
+        faults::panic_point("store-reader");
         // Where even this fails each look-up is a transaction of its own, and says what is wrong.
         let together = connection.execute_batch("begin").is_ok();
         for (seq, reply) in std::iter::once(first).chain(requests.try_iter().take(BATCH - 1)) {

@@ -16,6 +16,8 @@ use url::Url;
 use super::OpenError;
 use super::disk::Disk;
 use super::schema::meta;
+use crate::faults;
+use crate::vital::Vital;
 
 /// The length of a page.
 pub(super) const PAGE_BYTES: u64 = 4096;
@@ -42,16 +44,17 @@ impl Wal {
     pub(super) fn start(
         disk: Arc<Disk>,
         checkpointer: Connection,
+        vital: &Vital,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         // A call that waits will do for all that come meanwhile.
         let (call, calls) = sync_channel(1);
-        let thread = thread::Builder::new()
-            .name("store-checkpoints".into())
-            .spawn(move || {
-                for () in calls {
-                    copy(&checkpointer, "passive");
-                }
-            })?;
+        let work = move || {
+            for () in calls {
+                faults::panic_point("store-checkpoints");
+                copy(&checkpointer, "passive");
+            }
+        };
+        let thread = vital.thread("store-checkpoints", thread::Builder::new(), work)?;
         let wal = Self {
             disk,
             checkpointed: 0,

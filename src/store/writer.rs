@@ -24,6 +24,7 @@ use super::work::Work;
 use super::{Commits, Error, Observer, OpenError, chunks, items, wal};
 use crate::faults;
 use crate::job::BlobId;
+use crate::vital::Vital;
 
 /// Chunks of forgotten blobs that one transaction frees at most: 4 MiB.
 const FREED_CHUNKS: usize = 16;
@@ -54,6 +55,7 @@ pub(super) struct Writer {
     has_shrunk: bool,
     /// To the task that answers large batches.
     answers: mpsc::UnboundedSender<Work>,
+    vital: Vital,
 }
 
 /// What the writer shares with the rest of the store.
@@ -62,6 +64,16 @@ pub(super) struct Around {
     pub(super) disk: Arc<Disk>,
     pub(super) presence: Arc<Presence>,
     pub(super) commits: Arc<Commits>,
+    pub(super) vital: Vital,
+}
+
+/// Closes the inbox when it is dropped; what waits there is dropped unanswered.
+struct Closing(Arc<Inbox>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// What of the garbage a transaction takes away.
@@ -81,7 +93,8 @@ impl Writer {
     ) -> Result<Self, Error> {
         let garbage = chunks::select_loose(&connection)?.into();
         let (answers, mut due) = mpsc::unbounded_channel::<Work>();
-        tokio::spawn(async move {
+        around.vital.task("store-answers", async move {
+            faults::panic_point("store-answers");
             while let Some(work) = due.recv().await {
                 work.answer();
             }
@@ -99,6 +112,7 @@ impl Writer {
             has_free_pages: true,
             has_shrunk: false,
             answers,
+            vital: around.vital,
         };
         writer.measure()?;
         Ok(writer)
@@ -109,10 +123,15 @@ impl Writer {
         let unable = |e: std::io::Error| OpenError::Start(e.to_string());
         self.inbox.set_next_blob(self.jobs.ownership.first());
         let (wal, checkpoints) =
-            Wal::start(Arc::clone(&self.disk), checkpointer).map_err(unable)?;
-        let writer = thread::Builder::new()
-            .name("store-writer".into())
-            .spawn(move || self.run(wal))
+            Wal::start(Arc::clone(&self.disk), checkpointer, &self.vital).map_err(unable)?;
+        let (vital, inbox) = (self.vital.clone(), Arc::clone(&self.inbox));
+        let work = move || {
+            // However it ends, nobody waits for an answer that will not come.
+            let _closing = Closing(inbox);
+            self.run(wal);
+        };
+        let writer = vital
+            .thread("store-writer", thread::Builder::new(), work)
             .map_err(unable)?;
         Ok(vec![writer, checkpoints])
     }
@@ -123,6 +142,7 @@ impl Writer {
             .inbox
             .take(!self.garbage.is_empty() || self.has_free_pages)
         {
+            faults::panic_point("store-writer");
             let done = if batch.is_empty() && self.garbage.is_empty() {
                 let present = self.presence.check_all().map_err(Error::Fatal);
                 present.and_then(|()| self.return_pages())

@@ -29,6 +29,7 @@ use super::{Context, Description, Fault, Operation, Product, Stop};
 use crate::config::CommandSpec;
 use crate::job::Failure;
 use crate::roots::Roots;
+use crate::vital::Vital;
 use attempt::Attempt;
 pub use declaration::SpecError;
 use declaration::{Output, Plan};
@@ -61,7 +62,7 @@ impl Command {
         })
     }
 
-    fn start(&self, given: &Given<'_>) -> Result<Process, Stop> {
+    fn start(&self, given: &Given<'_>, vital: &Vital) -> Result<Process, Stop> {
         let mut command = std::process::Command::new(&self.plan.program);
         for argument in &self.plan.arguments {
             command.args(argument.render(given));
@@ -70,7 +71,7 @@ impl Command {
         let passed = std::iter::once("PATH").chain(self.plan.spec.env.iter().map(String::as_str));
         command.envs(passed.filter_map(|name| Some((name, std::env::var_os(name)?))));
         command.envs(["HOME", "TMPDIR"].map(|name| (name, &given.home)));
-        Process::start(command, &self.data).map_err(|error| {
+        Process::start(command, &self.data, vital).map_err(|error| {
             let program = self.plan.program.display();
             Failure::new(
                 "not_started",
@@ -112,7 +113,7 @@ impl Operation for Command {
         let file = given.folder.join(&given.filename);
         context.check()?;
         context.phase("Running");
-        let process = self.start(&given)?;
+        let process = self.start(&given, context.vital())?;
         let attempt = Attempt::new(&self.plan, context, &given.filename);
         let is_too_large =
             || std::fs::symlink_metadata(&file).is_ok_and(|f| context.is_too_large(f.len()));

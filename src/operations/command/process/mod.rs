@@ -30,6 +30,9 @@ use std::thread;
 use parking_lot::Mutex;
 pub(crate) use system::{become_reaper, kill_leftovers};
 
+use crate::faults;
+use crate::vital::Vital;
+
 /// Read at once, in bytes.
 const READ_BYTES: usize = 64 * 1024;
 /// Events that wait to be handled; a command that prints faster than that waits.
@@ -74,13 +77,13 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts a command whose jobs are in `data`. Its stdin is empty, its other streams are read.
-    pub(super) fn start(mut command: Command, data: &Path) -> io::Result<Self> {
+    pub(super) fn start(mut command: Command, data: &Path, vital: &Vital) -> io::Result<Self> {
         let tag = system::new_tag(data)?;
         command.env(system::TAG, &tag);
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let progress = progress_pipe(&mut command)?;
-        let child = nursery::run(move || {
+        let child = nursery::run(vital, move || {
             let mut children = CHILDREN.lock();
             let child = command.spawn()?;
             children.insert(child.id());
@@ -95,22 +98,27 @@ impl Process {
             open: 0,
             _events: to.clone(),
         };
-        process.listen(progress, &to)?;
+        process.listen(progress, &to, vital)?;
         Ok(process)
     }
 
-    fn listen(&mut self, progress: Option<PipeReader>, to: &SyncSender<Event>) -> io::Result<()> {
+    fn listen(
+        &mut self,
+        progress: Option<PipeReader>,
+        to: &SyncSender<Event>,
+        vital: &Vital,
+    ) -> io::Result<()> {
         if let Some(stdout) = self.child.stdout.take() {
-            self.read(stdout, Stream::Stdout, to.clone())?;
+            self.read(stdout, Stream::Stdout, to.clone(), vital)?;
         }
         if let Some(stderr) = self.child.stderr.take() {
-            self.read(stderr, Stream::Stderr, to.clone())?;
+            self.read(stderr, Stream::Stderr, to.clone(), vital)?;
         }
         if let Some(progress) = progress {
-            self.read(progress, Stream::Progress, to.clone())?;
+            self.read(progress, Stream::Progress, to.clone(), vital)?;
         }
         #[cfg(unix)]
-        unix::tell_exit(&self.child, to.clone())?;
+        unix::tell_exit(&self.child, to.clone(), vital)?;
         Ok(())
     }
 
@@ -120,8 +128,10 @@ impl Process {
         mut from: impl Read + Send + 'static,
         stream: Stream,
         to: SyncSender<Event>,
+        vital: &Vital,
     ) -> io::Result<()> {
         let read = move || {
+            faults::panic_point("command-output");
             let mut buffer = vec![0; READ_BYTES];
             // What cannot be read is over, and so is what nobody listens to.
             while let Ok(length @ 1..) = from.read(&mut buffer) {
@@ -132,10 +142,8 @@ impl Process {
             }
             let _ = to.send(Event::Closed);
         };
-        thread::Builder::new()
-            .name("command-output".into())
-            .stack_size(128 * 1024)
-            .spawn(read)?;
+        let thread = thread::Builder::new().stack_size(128 * 1024);
+        vital.thread("command-output", thread, read)?;
         self.open += 1;
         Ok(())
     }

@@ -6,12 +6,17 @@ use std::thread;
 
 use parking_lot::Mutex;
 
+use crate::faults;
+use crate::vital::Vital;
+
 type Task = Box<dyn FnOnce() + Send>;
 
 static NURSERY: Mutex<Option<Sender<Task>>> = Mutex::new(None);
 
-/// Does something there and waits for it.
+/// Does something there and waits for it. Where that thread has panicked, so that commands died that it had started, the
+/// server fails.
 pub(super) fn run<T: Send + 'static>(
+    vital: &Vital,
     task: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let (answer, answered) = channel();
@@ -22,22 +27,26 @@ pub(super) fn run<T: Send + 'static>(
     let mut nursery = NURSERY.lock();
     let nursery = match &mut *nursery {
         Some(nursery) => nursery,
-        none => none.insert(start()?),
+        none => none.insert(start(vital)?),
     };
-    let gone = || io::Error::other("the thread that starts commands is gone");
+    // It is shared by all servers of this process, and has told one of them only.
+    let gone = || {
+        let reason = "the thread that starts commands is gone";
+        vital.fail(reason.to_owned());
+        io::Error::other(reason)
+    };
     nursery.send(task).map_err(|_| gone())?;
     answered.recv().map_err(|_| gone())?
 }
 
-fn start() -> io::Result<Sender<Task>> {
+fn start(vital: &Vital) -> io::Result<Sender<Task>> {
     let (nursery, tasks) = channel::<Task>();
     let work = move || {
         for task in tasks {
+            faults::panic_point("command-nursery");
             task();
         }
     };
-    thread::Builder::new()
-        .name("command-nursery".into())
-        .spawn(work)?;
+    vital.thread("command-nursery", thread::Builder::new(), work)?;
     Ok(nursery)
 }

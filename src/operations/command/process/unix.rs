@@ -12,7 +12,8 @@ use rustix::io::{Errno, FdFlags};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use super::{Event, system};
-use crate::descriptors;
+use crate::vital::Vital;
+use crate::{descriptors, faults};
 
 /// The descriptor that a command may say its progress on.
 const PROGRESS: i32 = 3;
@@ -54,17 +55,16 @@ fn set_progress(progress: &OwnedFd) -> io::Result<()> {
 }
 
 /// Sends [`Event::Exited`] when the child has ended. It still wants to be waited for then.
-pub(super) fn tell_exit(child: &Child, to: SyncSender<Event>) -> io::Result<()> {
+pub(super) fn tell_exit(child: &Child, to: SyncSender<Event>, vital: &Vital) -> io::Result<()> {
     let child = Pid::from_child(child);
     let wait = move || {
+        faults::panic_point("command-exit");
         wait_for(child);
         // Nobody listens to an attempt that is over.
         let _ = to.send(Event::Exited);
     };
-    thread::Builder::new()
-        .name("command-exit".into())
-        .stack_size(64 * 1024)
-        .spawn(wait)?;
+    let thread = thread::Builder::new().stack_size(64 * 1024);
+    vital.thread("command-exit", thread, wait)?;
     Ok(())
 }
 

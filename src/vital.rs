@@ -1,0 +1,98 @@
+//! Threads and tasks that the server cannot do without.
+//!
+//! A panic in one of them must not leave a server that still accepts requests and never answers them. It is reported as a
+//! failure of the whole server, whose process then ends; the next start recovers. Everything of that kind is spawned here.
+//!
+//! A panic inside an operation is none of these: it fails its job alone.
+
+use std::any::Any;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Poll;
+use std::thread;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Spawns the vital parts of one server, and learns of their failure.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Vital {
+    failure: Arc<watch::Sender<Option<String>>>,
+}
+
+impl Vital {
+    /// Spawns a thread.
+    ///
+    /// # Errors
+    /// The operating system cannot start another thread.
+    pub(crate) fn thread(
+        &self,
+        name: &'static str,
+        thread: thread::Builder,
+        work: impl FnOnce() + Send + 'static,
+    ) -> io::Result<thread::JoinHandle<()>> {
+        let vital = self.clone();
+        thread.name(name.into()).spawn(move || {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
+                vital.panicked(name, &*panic);
+            }
+        })
+    }
+
+    /// Spawns a task. Needs a tokio runtime.
+    pub(crate) fn task(
+        &self,
+        name: &'static str,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> JoinHandle<()> {
+        let vital = self.clone();
+        tokio::spawn(async move {
+            if let Err(panic) = catch_panic(work).await {
+                vital.panicked(name, &*panic);
+            }
+        })
+    }
+
+    /// Reports that the server cannot go on. The first reason stays.
+    pub(crate) fn fail(&self, reason: String) {
+        self.failure.send_if_modified(|failure| {
+            let is_first = failure.is_none();
+            failure.get_or_insert(reason);
+            is_first
+        });
+    }
+
+    /// Becomes the reason once the server cannot go on.
+    pub(crate) fn failure(&self) -> watch::Receiver<Option<String>> {
+        self.failure.subscribe()
+    }
+
+    fn panicked(&self, name: &str, panic: &(dyn Any + Send)) {
+        let message = panic_message(panic);
+        let reason = format!("{name} panicked: {message}");
+        tracing::error!("{reason}");
+        self.fail(reason);
+    }
+}
+
+/// The output of a future, or what it panicked with.
+pub(crate) async fn catch_panic<T>(
+    work: impl Future<Output = T> + Send,
+) -> Result<T, Box<dyn Any + Send>> {
+    let mut work = Box::pin(work);
+    std::future::poll_fn(move |context| {
+        match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    })
+    .await
+}
+
+/// What a panic says.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
+}
