@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use bytesize::ByteSize;
 
+use super::output::print_line;
 use super::{EXIT_DATA, EXIT_FAILED, Failure};
 use crate::store;
 
@@ -32,14 +33,14 @@ impl Check {
         let findings =
             store::check(&self.data.data).map_err(|error| Failure::new(EXIT_DATA, error))?;
         for fault in &findings.faults {
-            println!("{fault}");
+            print_line(fault)?;
         }
         let size = ByteSize(findings.bytes);
         if findings.faults.is_empty() {
-            println!(
+            print_line(format_args!(
                 "fine: {} blobs, {size}, each with its SHA-256",
                 findings.blobs
-            );
+            ))?;
             Ok(())
         } else {
             let message = format!("{} is damaged", self.data.data.display());

@@ -5,6 +5,9 @@ mod care;
 mod client;
 mod follow;
 mod form;
+mod log;
+mod name;
+mod output;
 mod params;
 mod progress;
 mod remote;
@@ -16,16 +19,18 @@ mod submission;
 mod token;
 
 use std::fmt::Display;
-use std::io::IsTerminal;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use tokio::runtime::Runtime;
 
 use crate::cloakroom::StartError;
 use crate::operations::command;
+use crate::vital::panic_message;
+use log::Log;
+use output::NotWritten;
 
 /// The job or the command failed.
 const EXIT_FAILED: u8 = 1;
@@ -63,7 +68,7 @@ impl Arguments {
     /// The command line, and for a server what the environment and its configuration file add.
     fn layered() -> Result<Self, Failure> {
         let mut command = Self::command().mut_subcommand("serve", serve::with_variables);
-        let mut matches = command.clone().get_matches();
+        let mut matches = matches(command.clone())?;
         let mut file = serve::File::default();
         if let Some(given) = matches.subcommand_matches("serve") {
             let flags = command
@@ -74,14 +79,32 @@ impl Arguments {
                 .map_err(|message| Failure::new(EXIT_USAGE, message))?;
             file = found;
             command = command.mut_subcommand("serve", |_| layered);
-            matches = command.get_matches();
+            matches = self::matches(command)?;
         }
-        let mut arguments = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        let mut arguments = Self::from_arg_matches(&matches).or_else(refuse)?;
         if let Command::Serve(serve) = &mut arguments.command {
             serve.file = file;
         }
         Ok(arguments)
     }
+}
+
+fn matches(command: clap::Command) -> Result<ArgMatches, Failure> {
+    command.try_get_matches().or_else(refuse)
+}
+
+/// Ends with what clap has to say: help and the version on stdout, mistakes on stderr.
+fn refuse<T>(error: clap::Error) -> Result<T, Failure> {
+    let printed = error
+        .print()
+        .and_then(|()| std::io::stdout().flush())
+        .map_err(NotWritten::from);
+    if error.use_stderr() {
+        // Where it cannot be written there is nobody to tell.
+        std::process::exit(error.exit_code());
+    }
+    printed?;
+    Err(Failure::quiet())
 }
 
 /// Why a command ends, and with which exit code.
@@ -97,6 +120,18 @@ impl Failure {
             code,
             message: message.to_string(),
         }
+    }
+
+    /// The end of a command whose reader went away: nothing is wrong, and nothing is said.
+    fn quiet() -> Self {
+        Self {
+            code: 0,
+            message: String::new(),
+        }
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.message.is_empty()
     }
 }
 
@@ -114,56 +149,39 @@ impl From<StartError> for Failure {
     }
 }
 
-/// Logs to stderr, from this level on or as `CLOAKROOM_LOG` says: a level, or one for each target, `info,hyper=debug`.
-fn log(level: &str) -> Result<(), Failure> {
-    let said = std::env::var("CLOAKROOM_LOG").ok();
-    let wanted = said
-        .as_deref()
-        .filter(|said| !said.is_empty())
-        .unwrap_or(level);
-    let targets: Targets = wanted
-        .parse()
-        .map_err(|error| Failure::new(EXIT_USAGE, format!("CLOAKROOM_LOG={wanted}: {error}")))?;
-    tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .finish()
-        .with(targets)
-        .init();
-    Ok(())
-}
-
 /// Runs the program.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::layered() {
         Ok(arguments) => arguments,
-        Err(failure) => return end(Err(failure)),
+        Err(failure) => return end(Err(failure), output::complain),
     };
     // A server says what it does; a tool speaks when something is wrong.
-    let level = if matches!(arguments.command, Command::Serve(_)) {
-        "info"
-    } else {
-        "error"
+    let is_server = matches!(arguments.command, Command::Serve(_));
+    let log = match Log::start(if is_server { "info" } else { "error" }) {
+        Ok(log) => log,
+        Err(failure) => return end(Err(failure), output::complain),
     };
-    if let Err(failure) = log(level) {
-        return end(Err(failure));
-    }
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
+    let result = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
     {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            return end(Err(Failure::new(
-                EXIT_FAILED,
-                format!("no runtime: {error}"),
-            )));
-        }
+        Ok(runtime) => run(arguments.command, runtime),
+        Err(error) => Err(Failure::new(EXIT_FAILED, format!("no runtime: {error}"))),
     };
-    let result = runtime.block_on(async {
-        match arguments.command {
+    if is_server {
+        // As all that a server says: whoever reads it cannot hold up the end.
+        let code = end(result, |sentence| log.say(sentence));
+        log.flush();
+        code
+    } else {
+        log.flush();
+        end(result, output::complain)
+    }
+}
+
+fn run(command: Command, runtime: Runtime) -> Result<(), Failure> {
+    let work = async {
+        match command {
             Command::Serve(serve) => serve.run().await,
             Command::Run(run) => run.run().await,
             Command::Remote(command) => command.run().await,
@@ -171,19 +189,26 @@ pub fn main() -> ExitCode {
             Command::Backup(backup) => backup.run(),
             Command::Token(token) => token.run(),
         }
-    });
+    };
+    let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(work)));
     // However it ended: what commands have started in their groups ends with the server.
     command::kill_all();
     // Reads that a slow disk holds up are not waited for: the store is closed already.
     runtime.shutdown_background();
-    end(result)
+    result.unwrap_or_else(|panic| {
+        let message = format!("cloakroom panicked: {}", panic_message(&*panic));
+        Err(Failure::new(EXIT_DATA, message))
+    })
 }
 
-fn end(result: Result<(), Failure>) -> ExitCode {
+/// The exit code; a failure is told.
+fn end(result: Result<(), Failure>, tell: impl FnOnce(&str)) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("cloakroom: {}", failure.message);
+            if !failure.is_quiet() {
+                tell(&format!("cloakroom: {}", failure.message));
+            }
             failure.code.into()
         }
     }

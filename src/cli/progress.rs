@@ -5,6 +5,8 @@ use std::io::IsTerminal;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
+use super::output::{complain, escape_line};
+
 /// Of work that is not counted in bytes the bar is this fine.
 const PER_MILLE: u64 = 1000;
 /// Elsewhere a line is written for every so many percent.
@@ -89,7 +91,7 @@ impl Show {
         let percent = job["percentComplete"].as_f64().unwrap_or_default();
         match self {
             Self::Bar(bar) => {
-                bar.bar.set_prefix(phase.to_owned());
+                bar.bar.set_prefix(escape_line(phase).into_owned());
                 bar.bar.set_message(stage(&job["stage"]));
                 let bytes = &job["bytes"];
                 match (bytes["current"].as_u64(), bytes["total"].as_u64()) {
@@ -105,7 +107,7 @@ impl Show {
                 if said != phase || percent - *last >= PERCENT_A_LINE {
                     phase.clone_into(said);
                     *last = percent;
-                    eprintln!("{phase} {percent:.1} %");
+                    complain(&format!("{phase} {percent:.1} %"));
                 }
             }
             Self::Nothing => {}
@@ -145,8 +147,8 @@ impl Show {
     /// A sentence between.
     pub(super) fn say(&self, sentence: &str) {
         match self {
-            Self::Bar(bar) => bar.bar.suspend(|| eprintln!("{sentence}")),
-            Self::Lines { .. } => eprintln!("{sentence}"),
+            Self::Bar(bar) => bar.bar.suspend(|| complain(sentence)),
+            Self::Lines { .. } => complain(sentence),
             Self::Nothing => {}
         }
     }
@@ -170,5 +172,7 @@ fn stage(stage: &Value) -> String {
     let Some(name) = stage["name"].as_str() else {
         return String::new();
     };
-    format!("{} of {}  {name}", stage["current"], stage["total"])
+    let number = |key: &str| stage[key].as_u64().unwrap_or_default();
+    let name = escape_line(name);
+    format!("{} of {}  {name}", number("current"), number("total"))
 }

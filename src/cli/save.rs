@@ -15,6 +15,8 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::client::{Client, Error};
+use super::name::free_name;
+use super::output::{Output, print_line};
 use super::progress::Show;
 use super::{EXIT_FAILED, Failure};
 
@@ -31,7 +33,7 @@ pub(super) async fn save(
 ) -> Result<(), Failure> {
     let output = &job["output"];
     let mut target = match to {
-        Some(path) if path.as_os_str() == "-" => Target::Stdout,
+        Some(path) if path.as_os_str() == "-" => Target::Stdout(Output::new()),
         Some(path) => Target::file(path)?,
         None => Target::file(&free_name(output["filename"].as_str().unwrap_or("result")))?,
     };
@@ -116,7 +118,7 @@ async fn next(client: &Client, body: &mut Incoming) -> Result<Option<Bytes>, Err
 
 /// Where a result goes.
 enum Target {
-    Stdout,
+    Stdout(Output),
     File {
         temporary: NamedTempFile,
         path: PathBuf,
@@ -138,9 +140,7 @@ impl Target {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         match self {
-            Self::Stdout => std::io::stdout()
-                .write_all(bytes)
-                .map_err(|e| unsaved(Path::new("stdout"), &e)),
+            Self::Stdout(output) => Ok(output.write(bytes)?),
             Self::File { temporary, path } => {
                 temporary.write_all(bytes).map_err(|e| unsaved(path, &e))
             }
@@ -149,10 +149,9 @@ impl Target {
 
     /// Gives the file its name, once it is whole and on the disk; says the name on stdout.
     fn finish(self) -> Result<(), Failure> {
-        let Self::File { temporary, path } = self else {
-            return std::io::stdout()
-                .flush()
-                .map_err(|e| unsaved(Path::new("stdout"), &e));
+        let (temporary, path) = match self {
+            Self::Stdout(output) => return Ok(output.end()?),
+            Self::File { temporary, path } => (temporary, path),
         };
         give_usual_mode(temporary.as_file()).map_err(|e| unsaved(&path, &e))?;
         temporary
@@ -162,8 +161,9 @@ impl Target {
         temporary
             .persist(&path)
             .map_err(|e| unsaved(&path, &e.error))?;
-        println!("{}", path.display());
-        Ok(())
+        let path = path.display();
+        print_line(&path)
+            .map_err(|error| error.after(format_args!("the result is saved as {path}")))
     }
 }
 
@@ -186,22 +186,4 @@ fn give_usual_mode(file: &File) -> std::io::Result<()> {
     #[cfg(not(unix))]
     let _ = file;
     Ok(())
-}
-
-/// A name that is not taken: `name (1).ext` where `name.ext` is.
-fn free_name(name: &str) -> PathBuf {
-    let plain = Path::new(Path::new(name).file_name().unwrap_or(name.as_ref()));
-    let (stem, extension) = (plain.file_stem().unwrap_or_default(), plain.extension());
-    let numbered = (1..).map(|n| {
-        let mut name = stem.to_owned();
-        name.push(format!(" ({n})"));
-        let name = PathBuf::from(name);
-        extension.map_or(name.clone(), |extension| {
-            name.with_added_extension(extension)
-        })
-    });
-    let mut names = std::iter::once(plain.to_owned()).chain(numbered);
-    names
-        .find(|name| !name.exists())
-        .expect("there are more numbers than files")
 }

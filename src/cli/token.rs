@@ -1,9 +1,10 @@
 //! `cloakroom token`: who may use the server. A running one hears of it by itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
+use super::output::{NotWritten, print_line};
 use super::{EXIT_FAILED, EXIT_USAGE, Failure};
 use crate::tokens::{self, Error};
 
@@ -46,18 +47,27 @@ impl Token {
         match self.action {
             Action::Add { name, admin } => {
                 let text = tokens::add(&self.data, &name, admin).map_err(failure)?;
-                println!("{text}");
+                print_line(text).map_err(|error| forget(&self.data, &name, error))?;
             }
             Action::List => {
                 for token in tokens::list(&self.data).map_err(failure)? {
                     let admin = if token.admin { " admin" } else { "" };
-                    println!("{}{admin}", token.name);
+                    print_line(format_args!("{}{admin}", token.name))?;
                 }
             }
             Action::Remove { name } => tokens::remove(&self.data, &name).map_err(failure)?,
         }
         Ok(())
     }
+}
+
+/// A token whose text nobody has seen is of no use, and is not left behind.
+fn forget(data: &Path, name: &str, error: NotWritten) -> Failure {
+    let what = match tokens::remove(data, name) {
+        Ok(()) => "no token was made".to_owned(),
+        Err(left) => format!("the token {name} could not be removed again: {left}"),
+    };
+    Failure::new(EXIT_FAILED, format!("{error}; {what}"))
 }
 
 fn failure(error: Error) -> Failure {

@@ -48,6 +48,7 @@ mod run;
 mod sidecar;
 mod slow;
 mod starved;
+mod stderr;
 mod submit;
 mod trees;
 mod upload;

@@ -1,12 +1,12 @@
 //! `wait`, `get`, `log`: what comes of a job.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 
 use super::super::follow::{follow, job_failed};
+use super::super::output::Output;
 use super::super::progress::Show;
 use super::super::save::save;
 use super::{EXIT_FAILED, Failure, Retry, Server, job_path};
@@ -94,13 +94,13 @@ impl Log {
         let client = self.server.client()?;
         let response = client.bytes(&path, &[], StatusCode::OK).await?;
         let mut body = response.into_body();
-        let mut stdout = std::io::stdout();
+        let mut output = Output::new();
         while let Some(frame) = body.frame().await {
             if let Ok(data) = frame.map_err(|error| client.lost(error))?.into_data() {
-                let written = stdout.write_all(&data).and_then(|()| stdout.flush());
-                written.map_err(|error| Failure::new(EXIT_FAILED, error))?;
+                output.write(&data)?;
             }
         }
+        output.end()?;
         Ok(())
     }
 }

@@ -3,8 +3,9 @@
 use http::Method;
 use serde_json::Value;
 
-use super::table::{plain, table};
+use super::table::{cell, table};
 use super::{Failure, Server, job_path};
+use crate::cli::output::{print, print_line};
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Status {
@@ -47,8 +48,7 @@ pub(in crate::cli) struct Operations {
 impl Status {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let job = get(&self.server, &job_path(&self.id)?).await?;
-        show(&job, self.json, || jobs(std::slice::from_ref(&job)));
-        Ok(())
+        show(&job, self.json, || jobs(std::slice::from_ref(&job)))
     }
 }
 
@@ -59,8 +59,7 @@ impl Jobs {
         query.extend_pairs(self.status.iter().map(|status| ("status", status)));
         query.extend_pairs(self.operation.iter().map(|name| ("operation", name)));
         let list = get(&self.server, &format!("/v1/jobs?{}", query.finish())).await?;
-        show(&list, self.json, || jobs(members(&list, "jobs")));
-        Ok(())
+        show(&list, self.json, || jobs(members(&list, "jobs")))
     }
 }
 
@@ -71,8 +70,7 @@ impl Operations {
         show(&list, self.json, || {
             let rows: Vec<_> = members(&list, "operations").iter().map(row).collect();
             table(["NAME", "TITLE"], &rows)
-        });
-        Ok(())
+        })
     }
 }
 
@@ -81,12 +79,13 @@ async fn get(server: &Server, path: &str) -> Result<Value, Failure> {
     Ok(value)
 }
 
-fn show(value: &Value, as_json: bool, table: impl FnOnce() -> String) {
+fn show(value: &Value, as_json: bool, table: impl FnOnce() -> String) -> Result<(), Failure> {
     if as_json {
-        println!("{value}");
+        print_line(value)?;
     } else {
-        print!("{}", table());
+        print(&table())?;
     }
+    Ok(())
 }
 
 fn jobs(jobs: &[Value]) -> String {
@@ -119,5 +118,5 @@ fn members<'a>(list: &'a Value, name: &str) -> &'a [Value] {
 }
 
 fn text(value: &Value, name: &str) -> String {
-    plain(value[name].as_str().unwrap_or_default())
+    cell(value[name].as_str().unwrap_or_default())
 }

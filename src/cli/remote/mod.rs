@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::client::Client;
+use super::output::print_line;
 use super::serve::SERVER_FILE;
 use super::{EXIT_FAILED, EXIT_USAGE, Failure};
 
@@ -156,6 +157,12 @@ fn told(data: &Path) -> Result<Option<(String, Option<String>)>, Failure> {
     let url = told["urls"][0].as_str().ok_or_else(|| wrong(&"no URL"))?;
     let token = told["token"].as_str().map(str::to_owned);
     Ok(Some((url.to_owned(), token)))
+}
+
+/// Prints the ID of a job that the server has stored. Where standard output cannot be written the failure names it.
+fn print_id(job: &Value) -> Result<(), Failure> {
+    let id = job["id"].as_str().unwrap_or_default();
+    print_line(id).map_err(|error| error.after(format_args!("the job's ID is {id}")))
 }
 
 /// The path of a job. What is no plain word is no id, and would be another path.

@@ -2,7 +2,7 @@
 
 use super::super::progress::Show;
 use super::super::submission::{Submission, unknown_operation};
-use super::{Failure, Retry, Server};
+use super::{Failure, Retry, Server, print_id};
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Submit {
@@ -35,10 +35,7 @@ impl Submit {
         let sent = submission.send(&client, &mut show).await;
         show.end();
         match sent {
-            Ok(job) => {
-                println!("{}", job.0["id"].as_str().unwrap_or_default());
-                Ok(())
-            }
+            Ok((job, _)) => print_id(&job),
             Err(error) if error.is_not_found() => {
                 Err(unknown_operation(&client, &self.operation).await)
             }

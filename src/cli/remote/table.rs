@@ -1,5 +1,7 @@
 //! Rows for people: columns as wide as what is in them, the last one as it comes.
 
+use crate::cli::output::escape_line;
+
 /// Rows and their headings, a line each.
 pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
     let mut widths = headings.map(|heading| heading.chars().count());
@@ -20,11 +22,11 @@ pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
     text
 }
 
-/// Text of the server's as it may stand in a line on a terminal.
-pub(super) fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+/// Text of the server's as it may stand in a row: ends of lines become spaces, anything else that does not belong there is
+/// escaped.
+pub(super) fn cell(text: &str) -> String {
+    let spaced = text.replace(['\n', '\r', '\t'], " ");
+    escape_line(&spaced).into_owned()
 }
 
 #[cfg(test)]
@@ -36,6 +38,6 @@ mod tests {
         let row = |a: &str, b: &str| [a.to_owned(), b.to_owned()];
         let text = table(["A", "LONG"], &[row("zürich", "x"), row("b", "")]);
         assert_eq!(text, "A       LONG\nzürich  x\nb\n");
-        assert_eq!(plain("a\u{1b}[2Jb\n"), "a [2Jb ");
+        assert_eq!(cell("a\u{1b}[2Jb\nc"), "a\\u001b[2Jb c");
     }
 }

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::Value;
 
-use super::{Failure, Server, job_path};
+use super::{Failure, Server, job_path, print_id};
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Cancel {
@@ -39,8 +39,7 @@ impl Cancel {
 impl Again {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let job = ask(&self.server, Method::POST, &self.id, "/retry").await?;
-        println!("{}", job["id"].as_str().unwrap_or_default());
-        Ok(())
+        print_id(&job)
     }
 }
 

@@ -70,9 +70,13 @@ impl Run {
     async fn here(&self, signals: Signals, show: &mut Show) -> Result<(), Failure> {
         let own = Own::start(self.data.as_deref()).await?;
         let client = own.client();
-        let done = match own::submit(self, &client).await {
-            Ok(submitted) => self.see_through(&client, submitted, signals, show).await,
-            Err(failure) => Err(failure),
+        let done = async {
+            let submitted = own::submit(self, &client).await?;
+            self.see_through(&client, submitted, signals, show).await
+        };
+        let done = tokio::select! {
+            done = done => done,
+            failure = own.failure() => return Err(failure),
         };
         own.stop().await;
         done
@@ -155,7 +159,7 @@ impl Run {
     /// A failure that leaves something on a server that goes on, and by which command it is to be had.
     fn left(&self, failure: Failure, command: &str, id: &str) -> Failure {
         match &self.url {
-            Some(url) if !command.is_empty() => {
+            Some(url) if !command.is_empty() && !failure.is_quiet() => {
                 let message = failure.message;
                 let hint = format!("`cloakroom {command} {id} --url {url}` goes on from here");
                 Failure::new(failure.code, format!("{message}; {hint}"))

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::super::client::{Client, Tagged};
 use super::super::params::params;
-use super::super::{EXIT_FAILED, EXIT_USAGE, Failure};
+use super::super::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
 use super::{Run, unknown_operation};
 use crate::cloakroom::Cloakroom;
 use crate::config::{Config, Listen};
@@ -55,6 +55,11 @@ impl Own {
     pub(super) fn client(&self) -> Client {
         let address = self.cloakroom.addresses().first().and_then(Listen::tcp);
         Client::new(address.expect("it was told to listen on one"))
+    }
+
+    /// Ends when it cannot go on.
+    pub(super) async fn failure(&self) -> Failure {
+        Failure::new(EXIT_DATA, self.cloakroom.failure().await)
     }
 
     pub(super) async fn stop(self) {

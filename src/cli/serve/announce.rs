@@ -1,12 +1,13 @@
 //! Where the server listens, for whoever wants to talk to it: the one thing that `serve` writes to stdout, and a file
 //! in the data folder.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::flags::Announce;
+use crate::cli::output::{NotWritten, print_line};
 use crate::config::Listen;
 use crate::private;
 
@@ -36,6 +37,9 @@ impl Announcement {
     }
 
     /// Says it on stdout. People are not shown a token.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
     pub(super) fn say(&self, form: Announce) -> io::Result<()> {
         let line = match form {
             Announce::Text => format!(
@@ -45,9 +49,7 @@ impl Announcement {
             ),
             Announce::Json => self.json(),
         };
-        let mut stdout = io::stdout().lock();
-        writeln!(stdout, "{line}")?;
-        stdout.flush()
+        print_line(line).map_err(NotWritten::into_error)
     }
 
     fn json(&self) -> String {

@@ -76,16 +76,19 @@ impl Serve {
         let cloakroom = builder.start().await.map_err(refused)?;
         let announcement = Announcement::new(cloakroom.addresses(), token);
         let file = ServerFile::write(&data, &announcement);
-        if let Err(error) = announcement.say(announce) {
-            tracing::warn!(%error, "nobody reads the announcement");
-        }
+        // A reader that is stuck holds up nothing else.
+        drop(tokio::task::spawn_blocking(move || {
+            if let Err(error) = announcement.say(announce) {
+                tracing::warn!(%error, "the announcement could not be written to standard output");
+            }
+        }));
         memory::give_back();
         tokio::select! {
             () = signals.next() => {}
             () = parent.gone() => tracing::info!("standard input has ended"),
             reason = cloakroom.failure() => {
                 cloakroom.hang_up().await;
-                return Err(Failure::new(EXIT_DATA, format!("the database failed: {reason}")));
+                return Err(Failure::new(EXIT_DATA, reason));
             }
         }
         tracing::info!("stopping; a second signal stops at once");
@@ -93,6 +96,7 @@ impl Serve {
         drop(file);
         tokio::select! {
             () = cloakroom.shutdown(drain_timeout) => Ok(()),
+            reason = cloakroom.failure() => Err(Failure::new(EXIT_DATA, reason)),
             () = signals.next() => {
                 let message = "stopped at once; what ran runs again at the next start";
                 Err(Failure::new(EXIT_FAILED, message))

@@ -1,5 +1,6 @@
 //! The commands that talk to a running server.
 
+mod output;
 mod run;
 mod secure;
 

@@ -1,0 +1,221 @@
+//! Standard output and standard error of commands: full, without a reader, or a terminal.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{cloakroom, said};
+use crate::harness::Site;
+use crate::origin::{Origin, reply};
+
+fn command(site: &Site, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
+    command.args(arguments).current_dir(site.path());
+    command.env("CLOAKROOM_DATA", site.data());
+    command
+}
+
+/// How a command ends whose standard output is this, and what it says.
+fn end(site: &Site, arguments: &[&str], stdout: impl Into<Stdio>) -> (Option<i32>, String) {
+    let output = command(site, arguments).stdout(stdout).output();
+    let output = output.expect("it runs");
+    let text = String::from_utf8(output.stderr).expect("text");
+    (output.status.code(), text)
+}
+
+fn full() -> File {
+    let full = File::options().write(true).open("/dev/full");
+    full.expect("a device")
+}
+
+fn without_reader() -> io::PipeWriter {
+    let (reader, writer) = io::pipe().expect("a pipe");
+    drop(reader);
+    writer
+}
+
+/// What a command shows on a terminal, on both of its streams.
+fn shown(site: &Site, arguments: &[&str]) -> String {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&terminal).expect("a terminal");
+    unlockpt(&terminal).expect("a terminal");
+    let name = ptsname(&terminal, Vec::new()).expect("its name");
+    let flags = OFlags::RDWR | OFlags::NOCTTY;
+    let other = rustix::fs::open(name.as_c_str(), flags, Mode::empty()).expect("its other end");
+    let again = other.try_clone().expect("a descriptor");
+    let child = command(site, arguments).stdout(other).stderr(again).spawn();
+    let mut shown = Vec::new();
+    let mut terminal = File::from(OwnedFd::from(terminal));
+    // It ends with an error once nobody has the other end any more.
+    let mut piece = [0; 4096];
+    while let Ok(length @ 1..) = terminal.read(&mut piece) {
+        shown.extend_from_slice(&piece[..length]);
+    }
+    child.expect("it runs").wait().expect("it ends");
+    String::from_utf8(shown).expect("text")
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure_in_one_sentence() {
+    let site = Site::new();
+    site.write("a", b"a");
+    let server = site.serve();
+    let id = said(&site, &["submit", "-q", "zip", "path=/docs/a"]);
+    let id = id.trim();
+    said(&site, &["wait", "-q", id]);
+    let before = count(&site);
+    for arguments in [
+        &["jobs"][..],
+        &["jobs", "--json"],
+        &["operations"],
+        &["status", id],
+        &["get", "-q", "-o", "-", id],
+        &["get", "-q", id],
+        &["check"],
+        &["run", "-q", "zip", "path=docs/a"],
+        &["--help"],
+        &["serve", "--help"],
+        &["--version"],
+        &["help", "submit"],
+    ] {
+        let (code, text) = end(&site, arguments, full());
+        assert_eq!(code, Some(1), "{arguments:?}: {text}");
+        let sentence = "cloakroom: standard output cannot be written: No space left on device";
+        assert!(text.starts_with(sentence), "{arguments:?}: {text}");
+        assert_eq!(text.lines().count(), 1, "{arguments:?}: {text}");
+        // A reader that has gone away wanted no more.
+        let quiet = end(&site, arguments, without_reader());
+        assert_eq!(quiet, (Some(0), String::new()), "{arguments:?}");
+    }
+    // What was stored is not lost.
+    for arguments in [&["submit", "-q", "zip", "path=/docs/a"][..], &["retry", id]] {
+        let (code, text) = end(&site, arguments, full());
+        assert_eq!(code, Some(1), "{arguments:?}: {text}");
+        assert_eq!(text.lines().count(), 1, "{arguments:?}: {text}");
+        let stored = text.trim().rsplit(' ').next().expect("a word").to_owned();
+        said(&site, &["wait", "-q", &stored]);
+        let quiet = end(&site, arguments, without_reader());
+        assert_eq!(quiet, (Some(0), String::new()), "{arguments:?}");
+    }
+    assert_eq!(count(&site), before + 4);
+    server.stop();
+}
+
+fn count(site: &Site) -> usize {
+    let list: Value = serde_json::from_str(&said(site, &["jobs", "--json"])).expect("JSON");
+    list["jobs"].as_array().expect("a list").len()
+}
+
+#[test]
+fn token_that_cannot_be_shown_is_not_made() {
+    let site = Site::new();
+    for stdout in [Stdio::from(full()), without_reader().into()] {
+        let (code, text) = end(&site, &["token", "add", "ann"], stdout);
+        assert_eq!(code, Some(1), "{text}");
+        assert!(text.contains("no token was made"), "{text}");
+        assert_eq!(said(&site, &["token", "list"]), "");
+    }
+    said(&site, &["token", "add", "ann"]);
+    assert_eq!(end(&site, &["token", "list"], full()).0, Some(1));
+}
+
+#[test]
+fn stderr_that_cannot_be_written_is_no_panic() {
+    let site = Site::new();
+    site.write("a", b"a");
+    let server = site.serve();
+    let status = |arguments: &[&str], stderr: Stdio| {
+        let mut command = command(&site, arguments);
+        let status = command.stdout(Stdio::null()).stderr(stderr).status();
+        status.expect("it runs").code()
+    };
+    for (arguments, code) in [
+        (&["run", "zip", "path=docs/a"][..], 0),
+        (&["submit", "zip", "path=/docs/a"], 0),
+        (&["status", "01ARZ3NDEKTSV4RRFFQ69G5FAV"], 1),
+        (&["nonsense"], 2),
+        (&["serve", "--listen", "nowhere"], 2),
+    ] {
+        assert_eq!(
+            status(arguments, full().into()),
+            Some(code),
+            "{arguments:?}"
+        );
+        let gone = without_reader().into();
+        assert_eq!(status(arguments, gone), Some(code), "{arguments:?}");
+    }
+    server.stop();
+}
+
+#[test]
+fn terminal_is_shown_escapes_and_a_pipe_gets_the_bytes() {
+    let site = Site::new();
+    let evil = "\u{1b}]0;owned\u{7}";
+    let server = site.serve_configured(
+        "[operations.evil]\ncommand = ['printf', '\\033]0;owned\\007\\n']\noutput.filename = 'x'\n\
+         [operations.fails]\ncommand = ['sh', '-c', 'printf \"\\033]0;owned\\007\" >&2; exit 1']\n",
+    );
+    let id = said(&site, &["submit", "-q", "evil"]);
+    said(&site, &["wait", "-q", id.trim()]);
+    let fails = said(&site, &["submit", "-q", "fails"]);
+    let missing = format!("path=/docs/{evil}");
+    let failed = said(&site, &["submit", "-q", "zip", &missing]);
+    for id in [&fails, &failed] {
+        cloakroom(&site, &["wait", "-q", id.trim()]);
+    }
+    let shows = |arguments: &[&str]| {
+        let shown = shown(&site, arguments);
+        assert!(!shown.contains(evil), "{arguments:?}: {shown:?}");
+        assert!(
+            shown.contains("\\u001b]0;owned\\u0007"),
+            "{arguments:?}: {shown:?}"
+        );
+    };
+    shows(&["get", "-o", "-", id.trim()]);
+    shows(&["log", fails.trim()]);
+    shows(&["status", failed.trim()]);
+    shows(&["jobs"]);
+    shows(&["status", "--json", failed.trim()]);
+    shows(&["wait", failed.trim()]);
+    shows(&["get", failed.trim()]);
+    shows(&["run", "zip", &format!("path={evil}")]);
+    let piped = said(&site, &["get", "-q", "-o", "-", id.trim()]);
+    assert_eq!(piped, format!("{evil}\n"));
+    assert_eq!(said(&site, &["log", fails.trim()]), evil);
+    server.stop();
+}
+
+#[test]
+fn suggested_names_of_results_stay_in_the_folder() {
+    let origin = Origin::new(|ask, stream| {
+        let body = match ask.path.as_str() {
+            "/v1/downloads/X" => b"result".to_vec(),
+            _ => serde_json::to_vec(&serde_json::json!({
+                "id": "X",
+                "status": "succeeded",
+                "finishedAt": "2026-01-01T00:00:00Z",
+                "output": {
+                    "filename": "../../evil/.\u{1b}[2J\nrc",
+                    "size": 6,
+                    "sha256": hex::encode(Sha256::digest(b"result")),
+                },
+            }))
+            .expect("JSON"),
+        };
+        crate::origin::write(stream, &reply("200 OK", "", &body));
+    });
+    let site = Site::new();
+    let url = origin.url("");
+    let output = command(&site, &["get", "-q", "--url", &url, "X"]).output();
+    let output = output.expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stdout, b"__[2J_rc\n");
+    let saved = std::fs::read(site.path().join("__[2J_rc"));
+    assert_eq!(saved.expect("a file"), b"result");
+}
