@@ -52,6 +52,7 @@ mod stderr;
 mod submit;
 mod trees;
 mod upload;
+mod vital;
 mod wal;
 mod watch;
 mod zip;
