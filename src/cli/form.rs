@@ -26,7 +26,8 @@ pub(super) struct Form {
 
 enum Part {
     Text(String),
-    File(File),
+    /// With its length, unless it is a pipe or one of the kernel's files, which say that they are empty.
+    File(File, Option<u64>),
 }
 
 impl Form {
@@ -54,12 +55,13 @@ impl Form {
         let metadata = file.metadata().map_err(wrong)?;
         self.bytes += metadata.len();
         self.can_repeat &= metadata.is_file();
+        let length = Some(metadata.len()).filter(|length| metadata.is_file() && *length > 0);
         let filename = path.file_name().unwrap_or_default().to_string_lossy();
         let head = self.head(name, &format!("; filename=\"{}\"", quoted(&filename)));
         let head = format!("{head}Content-Type: application/octet-stream\r\n\r\n");
         self.parts.extend([
             Part::Text(head),
-            Part::File(file),
+            Part::File(file, length),
             Part::Text("\r\n".to_owned()),
         ]);
         Ok(())
@@ -107,17 +109,27 @@ impl Part {
     fn pieces(self) -> Box<dyn Iterator<Item = io::Result<(u64, Bytes)>> + Send> {
         match self {
             Self::Text(text) => Box::new(std::iter::once(Ok((0, text.into())))),
-            Self::File(mut file) => Box::new(std::iter::from_fn(move || {
-                let mut piece = vec![0; PIECE];
-                match file.read(&mut piece) {
-                    Ok(0) => None,
-                    Ok(bytes) => {
-                        piece.truncate(bytes);
-                        Some(Ok((bytes as u64, piece.into())))
+            Self::File(file, length) => {
+                // Whoever goes on writing to it does not keep it from being sent.
+                let mut file = file.take(length.unwrap_or(u64::MAX));
+                Box::new(std::iter::from_fn(move || {
+                    let mut piece = vec![0; PIECE];
+                    match file.read(&mut piece) {
+                        Ok(0) if length.is_some() && file.limit() > 0 => {
+                            let message = "a file became shorter while it was sent";
+                            // Once.
+                            file.set_limit(0);
+                            Some(Err(io::Error::other(message)))
+                        }
+                        Ok(0) => None,
+                        Ok(bytes) => {
+                            piece.truncate(bytes);
+                            Some(Ok((bytes as u64, piece.into())))
+                        }
+                        Err(error) => Some(Err(error)),
                     }
-                    Err(error) => Some(Err(error)),
-                }
-            })),
+                }))
+            }
         }
     }
 }

@@ -1,7 +1,6 @@
 //! A param that is a document: where its bytes come from.
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::{self, Cursor, Read};
 
 use bytes::{Buf, Bytes};
@@ -9,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::changes::FixedFile;
 use super::remote::RemoteReader;
 use super::result::open_output;
 use super::source::Source;
@@ -159,7 +159,7 @@ enum OpenedBytes<'a> {
     /// In memory.
     Inline(Cursor<Vec<u8>>),
     /// A file below a root.
-    File(File),
+    File(FixedFile<'a>),
     /// In the store, a chunk at a time.
     Blob(BlobBytes),
     /// On another server.
@@ -225,7 +225,8 @@ impl Document {
                     .as_ref()
                     .ok_or_else(|| missing("it is a folder"))?;
                 let opened = walk::open_file(context.roots(), &source.dir, name)?;
-                let (file, _) = opened.ok_or_else(|| missing("it is gone"))?;
+                let (file, metadata) = opened.ok_or_else(|| missing("it is gone"))?;
+                let file = FixedFile::new(context, path.clone(), file, metadata.len());
                 (OpenedBytes::File(file), None)
             }
             Self::Tagged(Tagged::Inline { value }) => {
@@ -270,7 +271,9 @@ fn open_job<'a>(context: &'a Context, id: &str) -> Result<(OpenedBytes<'a>, Opti
         Place::Blob(blob) => blob_of(context, *blob),
         Place::File { path, modified_ns } => {
             let file = open_output(context.roots(), path, output.size, *modified_ns);
-            OpenedBytes::File(file.ok_or_else(|| gone(id))?)
+            let file = file.ok_or_else(|| gone(id))?;
+            let file = FixedFile::new(context, path.clone(), file, output.size);
+            OpenedBytes::File(file)
         }
         Place::Gone => return Err(gone(id).into()),
     };

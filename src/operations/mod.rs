@@ -4,6 +4,7 @@
 //! [`Context`] to read its params, report progress, notice a cancel and stream its result.
 
 pub(crate) mod browse;
+mod changes;
 mod coerce;
 pub(crate) mod command;
 mod compare;

@@ -87,6 +87,12 @@ impl Skipped {
     }
 }
 
+/// What was done, and what is to be said of it: `Zipped, 2 links skipped`.
+pub(super) fn summary(done: &str, remarks: [Option<String>; 2]) -> String {
+    let remarks = remarks.into_iter().flatten();
+    remarks.fold(done.to_owned(), |text, remark| format!("{text}, {remark}"))
+}
+
 /// A folder on the way down, and what is still to be seen in it.
 struct Level {
     dir: Dir,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::declaration::Plan;
 use crate::job::Failure;
+use crate::operations::changes::FixedFile;
 use crate::operations::{Context, Product, Stop, zip};
 
 /// Between two looks whether to stop, in bytes.
@@ -22,7 +23,8 @@ pub(super) fn file(
     name: &str,
 ) -> Result<Product, Stop> {
     context.phase("Saving");
-    let mut from = open(path)?;
+    let (from, length) = open(path)?;
+    let mut from = FixedFile::new(context, name.to_owned(), from, length);
     let mut result = context.result(&plan.media_type, name);
     loop {
         context.check()?;
@@ -62,8 +64,8 @@ fn only_file(folder: &Path) -> Result<Option<PathBuf>, Stop> {
     Ok((is_only && first.file_type()?.is_file()).then(|| first.path()))
 }
 
-/// Opens a plain file.
-fn open(path: &Path) -> Result<File, Stop> {
+/// Opens a plain file; gives its length too.
+fn open(path: &Path) -> Result<(File, u64), Stop> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -73,9 +75,9 @@ fn open(path: &Path) -> Result<File, Stop> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits().cast_signed());
     }
-    let is_plain = |file: &File| file.metadata().is_ok_and(|metadata| metadata.is_file());
-    match options.open(path) {
-        Ok(file) if is_plain(&file) => Ok(file),
+    let look = |file: File| file.metadata().map(|metadata| (file, metadata));
+    match options.open(path).and_then(look) {
+        Ok((file, metadata)) if metadata.is_file() => Ok((file, metadata.len())),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error.into()),
         Ok(_) | Err(_) => Err(missing().into()),
     }

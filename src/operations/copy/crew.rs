@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use super::file::{FileCopier, finish, is_same, looks_whole};
 use super::tally::Tally;
 use crate::faults;
+use crate::operations::changes::Change;
 use crate::operations::target::{remove, writing_failed};
 use crate::operations::{Context, Stop};
 
@@ -174,14 +175,24 @@ impl Task<'_> {
             stopped(shared.context)
         };
         let dir = &self.folder.dir;
-        copier.copy(
+        let bytes = copier.copy(
             &mut self.from,
             &self.metadata,
             dir,
             &self.name,
             &mut on_bytes,
         )?;
-        shared.count(|done| done.files += 1);
+        let length = self.metadata.len();
+        let change = Change::find(&mut self.from, length, bytes)?;
+        shared.count(|done| {
+            done.files += 1;
+            if let Some(change) = change {
+                let name = self.folder.path.join(&self.name);
+                let name = name.to_string_lossy();
+                done.changed
+                    .note(shared.context, &name, change, (length, bytes));
+            }
+        });
         Ok(())
     }
 

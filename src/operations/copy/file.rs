@@ -6,7 +6,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, Metadata, OpenOptions};
@@ -36,7 +36,7 @@ impl FileCopier {
         }
     }
 
-    /// Copies what can be read from `from` into a new file.
+    /// Copies what can be read from `from` into a new file, as [`FileCopier::fill`] does.
     pub(super) fn copy(
         &mut self,
         from: &mut File,
@@ -44,42 +44,48 @@ impl FileCopier {
         dir: &Dir,
         name: &OsStr,
         on_bytes: OnBytes<'_>,
-    ) -> io::Result<()> {
+    ) -> io::Result<u64> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         options.follow(FollowSymlinks::No);
         #[cfg(unix)]
         cap_std::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut to = dir.open_with(name, &options)?.into_std();
-        self.fill(from, metadata, &mut to, on_bytes)?;
+        let copied = self.fill(from, metadata, &mut to, on_bytes)?;
         finish(&to, metadata)?;
         // Where nothing syncs a whole file system at the end.
         #[cfg(not(target_os = "linux"))]
         to.sync_all()?;
-        Ok(())
+        Ok(copied)
     }
 
-    /// Copies all bytes into an empty file.
+    /// Copies as many bytes as `from` had when its metadata was read, or those that it still has, into an empty file.
+    /// Gives how many that were; `from` stands behind them.
     pub(super) fn fill(
         &mut self,
         from: &mut File,
         metadata: &Metadata,
         to: &mut File,
         on_bytes: OnBytes<'_>,
-    ) -> io::Result<()> {
-        if metadata.len() > BUFFER as u64 {
+    ) -> io::Result<u64> {
+        let length = metadata.len();
+        let mut copied = 0;
+        if length > BUFFER as u64 {
             if self.try_clone(from, to)? {
-                return on_bytes(metadata.len());
+                let cloned = to.metadata()?.len().min(length);
+                to.set_len(cloned)?;
+                from.seek(SeekFrom::Start(cloned))?;
+                on_bytes(cloned)?;
+                return Ok(cloned);
             }
             #[cfg(unix)]
             if is_sparse(metadata) {
-                return self.copy_extents(from, metadata.len(), to, on_bytes);
+                return self.copy_extents(from, length, to, on_bytes);
             }
-            self.copy_in_kernel(from, to, u64::MAX, on_bytes)?;
+            copied = self.copy_in_kernel(from, to, length, on_bytes)?;
         }
-        // What the kernel did not copy, and what was added meanwhile.
-        self.copy_through(from, to, u64::MAX, on_bytes)?;
-        Ok(())
+        // What the kernel did not copy.
+        Ok(copied + self.copy_through(from, to, length - copied, on_bytes)?)
     }
 
     #[cfg(target_os = "linux")]
@@ -160,7 +166,7 @@ impl FileCopier {
         Ok(copied)
     }
 
-    /// Copies what is between the holes. The length is set at the end.
+    /// Copies what is between the holes of the first `length` bytes. The length is set at the end.
     #[cfg(unix)]
     fn copy_extents(
         &mut self,
@@ -168,19 +174,19 @@ impl FileCopier {
         length: u64,
         to: &mut File,
         on_bytes: OnBytes<'_>,
-    ) -> io::Result<()> {
-        use rustix::fs::{SeekFrom, seek};
+    ) -> io::Result<u64> {
+        use rustix::fs::{SeekFrom as Seek, seek};
         use rustix::io::Errno;
         let mut end = 0;
+        let mut whole = length;
         loop {
-            let data = match seek(&*from, SeekFrom::Data(end)) {
+            let data = match seek(&*from, Seek::Data(end)) {
                 Ok(data) => data.min(length),
                 // Nothing but a hole until the end.
                 Err(Errno::NXIO) => length,
                 // Nobody knows where the holes are.
                 Err(Errno::INVAL | Errno::NOTSUP) if end == 0 => {
-                    self.copy_through(from, to, u64::MAX, on_bytes)?;
-                    return Ok(());
+                    return self.copy_through(from, to, length, on_bytes);
                 }
                 Err(errno) => return Err(errno.into()),
             };
@@ -188,13 +194,21 @@ impl FileCopier {
             if data >= length {
                 break;
             }
-            end = seek(&*from, SeekFrom::Hole(data))?.min(length);
-            seek(&*from, SeekFrom::Start(data))?;
-            seek(&*to, SeekFrom::Start(data))?;
-            let copied = self.copy_in_kernel(from, to, end - data, on_bytes)?;
-            self.copy_through(from, to, end - data - copied, on_bytes)?;
+            end = seek(&*from, Seek::Hole(data))?.min(length);
+            seek(&*from, Seek::Start(data))?;
+            seek(&*to, Seek::Start(data))?;
+            let mut copied = self.copy_in_kernel(from, to, end - data, on_bytes)?;
+            copied += self.copy_through(from, to, end - data - copied, on_bytes)?;
+            if copied < end - data {
+                whole = data + copied;
+                break;
+            }
         }
-        to.set_len(length)
+        // A hole that is no longer there must not become zeros.
+        let whole = whole.min(from.metadata()?.len());
+        from.seek(SeekFrom::Start(whole))?;
+        to.set_len(whole)?;
+        Ok(whole)
     }
 }
 
@@ -285,5 +299,79 @@ pub(super) fn is_same(one: &mut File, other: &mut File, on_bytes: OnBytes<'_>) -
             return Ok(true);
         }
         on_bytes(0)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cap_std::ambient_authority;
+
+    use super::*;
+    use crate::operations::changes::Change;
+
+    /// Copies a file that changes after it was looked at; gives the copy, and what is said of the change.
+    fn copied_while(
+        change: impl FnOnce(&File),
+        length: u64,
+        sparse: bool,
+    ) -> (Vec<u8>, Option<Change>) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("from");
+        let mut from = File::create_new(&path).expect("a file");
+        if sparse {
+            from.set_len(length).expect("its length");
+            from.write_all(&[7; 10]).expect("its start");
+        } else {
+            from.write_all(&vec![7; length as usize])
+                .expect("its bytes");
+        }
+        let dir = Dir::open_ambient_dir(folder.path(), ambient_authority()).expect("the folder");
+        let metadata = dir.metadata("from").expect("its metadata");
+        change(&from);
+        let mut from = File::open(&path).expect("it opens");
+        let copied =
+            FileCopier::new().copy(&mut from, &metadata, &dir, "to".as_ref(), &mut |_| Ok(()));
+        let copied = copied.expect("it is copied");
+        let change = Change::find(&mut from, length, copied).expect("it can be read");
+        let bytes = std::fs::read(folder.path().join("to")).expect("the copy");
+        assert_eq!(bytes.len() as u64, copied);
+        (bytes, change)
+    }
+
+    #[test]
+    fn a_file_that_grows_is_copied_up_to_the_length_that_was_seen() {
+        for (length, sparse) in [
+            (0, false),
+            (1000, false),
+            (1_000_000, false),
+            (1_000_000, true),
+        ] {
+            let grow = |mut from: &File| {
+                from.seek(SeekFrom::End(0)).expect("its end");
+                from.write_all(&vec![8; 500_000]).expect("more");
+            };
+            let (bytes, change) = copied_while(grow, length, sparse);
+            assert_eq!(bytes.len() as u64, length);
+            assert!(!bytes.contains(&8));
+            assert_eq!(change, Some(Change::Grew), "{length} {sparse}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_shrinks_is_not_padded() {
+        for (length, sparse) in [(1000, false), (1_000_000, false), (1_000_000, true)] {
+            let shrink = |from: &File| from.set_len(length / 3).expect("it is cut");
+            let (bytes, change) = copied_while(shrink, length, sparse);
+            assert_eq!(bytes.len() as u64, length / 3);
+            assert_eq!(change, Some(Change::Shrank), "{length} {sparse}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_stays_is_copied_whole_and_nothing_is_said() {
+        for (length, sparse) in [(0, false), (1000, false), (1_000_000, true)] {
+            let (bytes, change) = copied_while(|_| (), length, sparse);
+            assert_eq!((bytes.len() as u64, change), (length, None));
+        }
     }
 }

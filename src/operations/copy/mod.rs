@@ -22,10 +22,11 @@ use cap_std::fs::Dir;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::changes::Change;
 use super::context::Slot;
 use super::source::Source;
 use super::target::{Conflict, Draft, Target, make_folder, open_folder};
-use super::walk::{Walker, open_file};
+use super::walk::{self, Walker, open_file};
 use super::{Context, Description, Fault, Operation, Product, Stop};
 use crate::job::Failure;
 use crate::roots::{Identity, Roots};
@@ -68,8 +69,8 @@ impl Operation for Copy {
             Some(placed) => placed,
             None => copy(context, &params, &target, draft)?,
         };
-        let skipped = tally.skipped.describe();
-        context.phase(&skipped.map_or_else(|| "Copied".into(), |words| format!("Copied, {words}")));
+        let remarks = [tally.skipped.describe(), tally.changed.describe()];
+        context.phase(&walk::summary("Copied", remarks));
         let mut report = context.result("application/json", "copy.json");
         report.write_all(tally.report(&path).as_bytes())?;
         Ok(report.finish()?.placed_at(path))
@@ -244,12 +245,18 @@ fn make_file(
             done.show(context, &total);
             stopped(context)
         };
-        FileCopier::new().fill(&mut from, &metadata, &mut to, &mut on_bytes)?;
-        finish(&to, &metadata)
+        let copied = FileCopier::new().fill(&mut from, &metadata, &mut to, &mut on_bytes)?;
+        finish(&to, &metadata)?;
+        let change = Change::find(&mut from, metadata.len(), copied)?;
+        Ok((change, copied))
     };
-    let copied = copy();
+    let copied: io::Result<_> = copy();
     context.check()?;
-    copied.map_err(|e| target.failed(&e))?;
+    let (change, copied) = copied.map_err(|e| target.failed(&e))?;
+    if let Some(change) = change {
+        let sizes = (metadata.len(), copied);
+        done.changed.note(context, &source.name, change, sizes);
+    }
     done.files += 1;
     context.phase("Writing to the disk");
     flush_file(context, to)?.map_err(|e| target.failed(&e).into())

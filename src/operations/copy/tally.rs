@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::operations::Context;
+use crate::operations::changes::Changes;
 use crate::operations::target::About;
 use crate::operations::walk::{Found, Kind, Skipped};
 
@@ -28,6 +29,8 @@ pub(super) struct Tally {
     /// Files that an earlier attempt had copied.
     pub(super) resumed: u64,
     pub(super) skipped: Skipped,
+    /// Files that became longer or shorter while they were copied.
+    pub(super) changed: Changes,
 }
 
 impl Tally {
@@ -81,10 +84,11 @@ impl Tally {
             bytes,
             resumed,
             skipped,
+            changed,
         } = self;
         let report = json!({
             "path": path, "files": files, "folders": folders, "links": links, "bytes": bytes, "resumed": resumed,
-            "skipped": skipped,
+            "skipped": skipped, "changed": changed,
         });
         format!("{report}\n")
     }

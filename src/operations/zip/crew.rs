@@ -13,6 +13,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::feed::Feed;
 use super::unit::Unit;
+use crate::operations::changes::Changes;
 use crate::operations::walk::Skipped;
 use crate::operations::{Context, Cores, Stop};
 
@@ -77,6 +78,11 @@ impl<'scope, 'env> Crew<'scope, 'env> {
     /// What was left out.
     pub(super) fn skipped(&self) -> Skipped {
         self.feed.skipped()
+    }
+
+    /// The files that changed their length while they were read.
+    pub(super) fn changes(&self) -> Changes {
+        self.feed.changes()
     }
 
     /// The next unit, compressed, or none at the end. Reads ahead as far as it may.

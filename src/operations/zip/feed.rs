@@ -1,15 +1,20 @@
 //! Walks the sources and reads them into units. Shows progress as it goes.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use super::Top;
 use super::unit::{Head, Part, Unit};
 use crate::job::Failure;
+use crate::operations::changes::{Change, Changes};
 use crate::operations::source::Source;
 use crate::operations::walk::{Found, Kind, Skipped, Walker};
 use crate::operations::{Context, Stop};
 use crate::roots::Roots;
+
+/// The longest name of an entry, in bytes, without the slash at the end of a folder's.
+const NAME_BYTES: usize = u16::MAX as usize - 1;
 
 /// How much there is.
 #[derive(Debug, Default, Clone, Copy)]
@@ -22,6 +27,9 @@ pub(super) struct Tally {
 struct Reading {
     file: File,
     name: String,
+    /// When it was opened; no more is read.
+    length: u64,
+    read: u64,
     /// Until its first piece has taken it along.
     head: Option<Head>,
     /// The end of the piece before.
@@ -39,6 +47,7 @@ pub(super) struct Feed<'a> {
     done: Tally,
     total: Option<Tally>,
     skipped: Skipped,
+    changes: Changes,
 }
 
 impl<'a> Feed<'a> {
@@ -61,12 +70,18 @@ impl<'a> Feed<'a> {
             done: Tally::default(),
             total,
             skipped: Skipped::default(),
+            changes: Changes::default(),
         }
     }
 
     /// What was left out.
     pub(super) fn skipped(&self) -> Skipped {
         self.skipped
+    }
+
+    /// The files that changed their length while they were read.
+    pub(super) fn changes(&self) -> Changes {
+        self.changes
     }
 
     /// Fills a unit that is clear. It stays empty at the end.
@@ -104,7 +119,8 @@ impl<'a> Feed<'a> {
                 Kind::File => {
                     self.open(&found, name)?;
                     // A file that fits one block is not cut; one that does not wastes no room of this one.
-                    if !unit.is_empty() && metadata.len() > unit.room() as u64 {
+                    let length = self.reading.as_ref().map_or(0, |reading| reading.length);
+                    if !unit.is_empty() && length > unit.room() as u64 {
                         return Ok(());
                     }
                 }
@@ -117,6 +133,8 @@ impl<'a> Feed<'a> {
         if let Some((file, metadata)) = walker.open(found)? {
             self.reading = Some(Reading {
                 file,
+                length: metadata.len(),
+                read: 0,
                 head: Some(Head {
                     name: name.clone(),
                     metadata,
@@ -133,18 +151,30 @@ impl<'a> Feed<'a> {
         let Some(reading) = &mut self.reading else {
             return Ok(());
         };
+        let unreadable = |name: &str, error: io::Error| {
+            Failure::new(
+                "source_unreadable",
+                format!("{name} cannot be read: {error}."),
+            )
+        };
         let head = reading.head.take();
-        let piece = unit.read(head, &mut reading.file, &mut reading.dictionary);
-        let (read, last) = piece.map_err(|error| {
-            let message = format!("{} cannot be read: {error}.", reading.name);
-            Failure::new("source_unreadable", message)
-        })?;
-        if last {
-            self.reading = None;
-        }
+        let left = reading.length - reading.read;
+        let (read, last) = unit
+            .read(head, &mut reading.file, left, &mut reading.dictionary)
+            .map_err(|error| unreadable(&reading.name, error))?;
+        reading.read += read;
         self.done.bytes += read;
         if let Some(total) = self.total {
             self.context.bytes(self.done.bytes, Some(total.bytes));
+        }
+        if last && let Some(mut reading) = self.reading.take() {
+            let change = Change::find(&mut reading.file, reading.length, reading.read)
+                .map_err(|error| unreadable(&reading.name, error))?;
+            if let Some(change) = change {
+                let sizes = (reading.length, reading.read);
+                self.changes
+                    .note(self.context, &reading.name, change, sizes);
+            }
         }
         Ok(())
     }
@@ -158,6 +188,13 @@ impl<'a> Feed<'a> {
                         continue;
                     }
                     let name = entry_name(top, &found.path);
+                    if name.len() > NAME_BYTES {
+                        let start: String = name.chars().take(100).collect();
+                        let message = format!(
+                            "The path {start}... is longer than the {NAME_BYTES} bytes that it may have in a ZIP archive."
+                        );
+                        return Err(Failure::new("over_limit", message).into());
+                    }
                     return Ok(Some((found, name)));
                 }
                 self.skipped.add(walker.skipped());

@@ -12,6 +12,8 @@ mod archive;
 mod crew;
 mod exclude;
 mod feed;
+mod format;
+mod moment;
 mod params;
 mod unit;
 
@@ -20,8 +22,9 @@ use std::thread;
 
 use serde_json::Value;
 
+use super::changes::Changes;
 use super::source::Source;
-use super::walk::{Kind, Skipped, Walker};
+use super::walk::{self, Kind, Skipped, Walker};
 use super::{Context, Description, Fault, Operation, Product, ResultWriter, Stop};
 use crate::job::Failure;
 use crate::roots::{RootSpec, Roots};
@@ -56,9 +59,9 @@ impl Operation for Zip {
         let name = params.filename(&tops);
         let mut result = context.result("application/zip", &name);
         let feed = Feed::new(context, context.roots(), &prune, &tops, Some(total));
-        let skipped = write(context, &mut result, feed, params.level)?;
-        let words = skipped.describe();
-        context.phase(&words.map_or_else(|| "Zipped".into(), |words| format!("Zipped, {words}")));
+        let (skipped, changes) = write(context, &mut result, feed, params.level)?;
+        let remarks = [skipped.describe(), changes.describe()];
+        context.phase(&walk::summary("Zipped", remarks));
         result.finish()
     }
 }
@@ -92,12 +95,12 @@ fn write<'a>(
     result: &mut ResultWriter,
     feed: Feed<'a>,
     level: u8,
-) -> Result<Skipped, Stop> {
+) -> Result<(Skipped, Changes), Stop> {
     let shared = crew::Shared::default();
     thread::scope(|scope| {
         let mut crew = crew::Crew::new(scope, &shared, context, feed, level);
         archive::write(result, &mut crew)?;
-        Ok(crew.skipped())
+        Ok((crew.skipped(), crew.changes()))
     })
 }
 

@@ -65,10 +65,16 @@ impl ZipParams {
     pub(super) fn filename(&self, tops: &[Top]) -> String {
         match (&self.name, &self.path, tops) {
             (Some(name), ..) => with_suffix(name),
-            (None, Paths::One(_), [top]) => format!("{}{SUFFIX}", top.name),
+            (None, Paths::One(_), [top]) => default_name(&top.name),
             (None, ..) => format!("archive{SUFFIX}"),
         }
     }
+}
+
+/// A source's name with the suffix, shortened where file systems would not take both.
+fn default_name(source: &str) -> String {
+    let end = source.floor_char_boundary(NAME_BYTES - SUFFIX.len());
+    format!("{}{SUFFIX}", &source[..end])
 }
 
 fn with_suffix(name: &str) -> String {
@@ -158,6 +164,13 @@ mod tests {
         check("a.txt", true, "a.txt (1)");
         check(".profile", false, ".profile");
         check(".profile", false, ".profile (1)");
+    }
+
+    #[test]
+    fn a_default_name_has_at_most_255_bytes_and_whole_characters() {
+        assert_eq!(default_name("a"), "a.zip");
+        assert_eq!(default_name(&"a".repeat(255)), "a".repeat(251) + ".zip");
+        assert_eq!(default_name(&"ä".repeat(127)), "ä".repeat(125) + ".zip");
     }
 
     #[test]

@@ -11,6 +11,8 @@ use std::ops::Range;
 use cap_std::fs::Metadata;
 use flate2::{Compress, FlushCompress, Status};
 
+use super::format::Method;
+
 /// Data in a unit. Larger ones compress no better; smaller ones pay for the empty block at their end.
 pub(super) const BLOCK_BYTES: usize = 256 * 1024;
 /// As far as deflate looks back.
@@ -40,17 +42,11 @@ pub(super) struct Piece {
     /// Nothing of the file follows.
     pub(super) last: bool,
     pub(super) crc: u32,
-    /// As the file's bytes are in the archive.
-    pub(super) form: Form,
+    /// How the bytes are written. A file of several pieces is deflated, even at level 0: the end of what is stored can be
+    /// found only by a length that stands before it, and nobody knows what a file will still have when it is read.
+    pub(super) method: Method,
     data: Range<usize>,
     packed: Range<usize>,
-}
-
-/// How a piece's bytes are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    Stored,
-    Deflated,
 }
 
 impl Piece {
@@ -98,21 +94,22 @@ impl Unit {
         self.room() == 0 || self.parts.len() >= PARTS
     }
 
-    /// Reads a file until its end or until the unit is full; gives how many bytes that were and whether it was the
-    /// end, and keeps the last of them in `dictionary` if not.
+    /// Reads up to `left` bytes of a file, until its end or until the unit is full; gives how many bytes that were and
+    /// whether they were the last, and keeps the end of them in `dictionary` if not.
     pub(super) fn read(
         &mut self,
         head: Option<Head>,
         file: &mut impl Read,
+        left: u64,
         dictionary: &mut Vec<u8>,
     ) -> io::Result<(u64, bool)> {
-        let room = self.room();
+        let wanted = left.min(self.room() as u64);
         let start = self.data.len();
         // Exact, or doubling would make twice of it; a few bytes more, into which the end of a file is looked for.
         let most = DICTIONARY_BYTES + BLOCK_BYTES + 64;
         self.data.reserve_exact(most - start);
-        let read = file.take(room as u64).read_to_end(&mut self.data)?;
-        let last = read < room;
+        let read = file.take(wanted).read_to_end(&mut self.data)?;
+        let last = wanted == left || (read as u64) < wanted;
         if !last {
             let begin = if head.is_some() { start } else { 0 };
             let from = self.data.len().saturating_sub(DICTIONARY_BYTES);
@@ -123,14 +120,14 @@ impl Unit {
             head,
             last,
             crc: 0,
-            form: Form::Stored,
+            method: Method::Stored,
             data: start..self.data.len(),
             packed: 0..0,
         }));
         Ok((read as u64, last))
     }
 
-    /// Compresses every piece; level 0 only takes the checksums.
+    /// Compresses every piece. `level` is the compressor's; at level 0 it only cuts into blocks what is in several pieces.
     pub(super) fn pack(&mut self, compress: &mut Compress, level: u8) {
         // So much that deflate is done in one go, and recycled with the unit.
         let bound = self.data.len() + self.data.len() / 8 + 1024;
@@ -139,7 +136,8 @@ impl Unit {
             let Part::File(piece) = part else { continue };
             let bytes = &self.data[piece.data.clone()];
             piece.crc = crc32fast::hash(bytes);
-            if level == 0 || (bytes.is_empty() && piece.head.is_some()) {
+            let whole = piece.head.is_some() && piece.last;
+            if whole && (level == 0 || bytes.is_empty()) {
                 continue;
             }
             let start = self.packed.len();
@@ -148,11 +146,10 @@ impl Unit {
                 None => &self.data[..piece.data.start],
             };
             deflate(compress, dictionary, bytes, piece.last, &mut self.packed);
-            let whole = piece.head.is_some() && piece.last;
             if whole && self.packed.len() - start >= bytes.len() {
                 self.packed.truncate(start);
             } else {
-                piece.form = Form::Deflated;
+                piece.method = Method::Deflated;
                 piece.packed = start..self.packed.len();
             }
         }
@@ -160,9 +157,9 @@ impl Unit {
 
     /// A piece's bytes as they are written.
     pub(super) fn bytes(&self, piece: &Piece) -> &[u8] {
-        match piece.form {
-            Form::Stored => &self.data[piece.data.clone()],
-            Form::Deflated => &self.packed[piece.packed.clone()],
+        match piece.method {
+            Method::Stored => &self.data[piece.data.clone()],
+            Method::Deflated => &self.packed[piece.packed.clone()],
         }
     }
 }
@@ -222,22 +219,24 @@ mod tests {
                 metadata: metadata(),
             })
         };
-        for length in [0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 700_000] {
+        let lengths = [0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 700_000];
+        for (length, level) in lengths.into_iter().flat_map(|l| [(l, 0), (l, 6)]) {
             let data: Vec<u8> = (0..length).map(|i| (i * i / 7919) as u8).collect();
             let mut source = data.as_slice();
-            let mut compress = Compress::new(Compression::new(6), false);
+            let mut compress = Compress::new(Compression::new(level.into()), false);
             let mut dictionary = Vec::new();
             let mut unit = Unit::default();
             let mut crc = crc32fast::Hasher::new();
             let mut joined = Vec::new();
             // Something else is in the unit where the file begins.
-            unit.read(head("other"), &mut &b"other"[..], &mut Vec::new())
+            unit.read(head("other"), &mut &b"other"[..], 5, &mut Vec::new())
                 .expect("it is read");
             let mut begins = head("long");
             let deflated = loop {
-                unit.read(begins.take(), &mut source, &mut dictionary)
+                let left = source.len() as u64;
+                unit.read(begins.take(), &mut source, left, &mut dictionary)
                     .expect("it is read");
-                unit.pack(&mut compress, 6);
+                unit.pack(&mut compress, level);
                 let Some(Part::File(piece)) = unit.parts.back() else {
                     panic!("a file was read")
                 };
@@ -246,7 +245,7 @@ mod tests {
                     piece.size(),
                 ));
                 joined.extend_from_slice(unit.bytes(piece));
-                let deflated = piece.form == Form::Deflated;
+                let deflated = piece.method == Method::Deflated;
                 if piece.last {
                     break deflated;
                 }
@@ -263,5 +262,25 @@ mod tests {
             }
             assert!(inflated == data, "{length}");
         }
+    }
+
+    #[test]
+    fn no_more_is_read_than_is_left() {
+        let mut unit = Unit::default();
+        let mut dictionary = Vec::new();
+        let head = Head {
+            name: "log".into(),
+            metadata: metadata(),
+        };
+        let read = unit.read(Some(head), &mut io::repeat(7), 1000, &mut dictionary);
+        assert_eq!(read.expect("it is read"), (1000, true));
+        unit.clear();
+        let length = BLOCK_BYTES as u64;
+        let read = unit.read(None, &mut io::repeat(7), length + 1, &mut dictionary);
+        assert_eq!(read.expect("it is read"), (length, false));
+        unit.clear();
+        unit.set_dictionary(&dictionary);
+        let read = unit.read(None, &mut io::repeat(7), 1, &mut dictionary);
+        assert_eq!(read.expect("it is read"), (1, true));
     }
 }

@@ -1,13 +1,14 @@
 //! Files that are long, and files that change while they are read.
 
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{files_in, zipped};
+use super::{files_in, zip_ended, zipped};
 use crate::harness::{Site, incompressible, wait_for};
 
 /// What a block of the compressor takes.
@@ -85,12 +86,58 @@ fn files_that_change_while_they_are_read_make_a_valid_archive() {
                 &server.client(),
                 &json!({ "path": "/docs/folder", "level": 1 }),
             );
-            // Reading checks lengths and checksums. A cut file shows zeros where it was cut, at most.
+            // Reading checks lengths and checksums. A file that was cut and made longer again shows zeros between, at most.
             let files = files_in(&archive);
             assert!(files.values().flatten().all(|byte| matches!(byte, 0 | 7)));
         }
         stop.store(true, Ordering::Relaxed);
     });
+    server.stop();
+}
+
+#[test]
+fn a_file_that_grows_is_zipped_as_it_was_found() {
+    const PIECE: usize = 1 << 20;
+    /// When the writer gives up, in pieces: seconds after a reader is through that does not follow it.
+    const MOST: u64 = 400;
+    let site = Site::new();
+    let piece = incompressible(PIECE);
+    site.write("log", &piece.repeat(4));
+    let server = site.serve();
+    let client = server.client();
+    let written = AtomicU64::new(4);
+    let stop = AtomicBool::new(false);
+    let (job, at_end) = thread::scope(|scope| {
+        scope.spawn(|| {
+            let path = site.docs().join("log");
+            let mut log = fs::File::options()
+                .append(true)
+                .open(path)
+                .expect("the log");
+            while !stop.load(Ordering::Relaxed) && written.load(Ordering::Relaxed) < MOST {
+                log.write_all(&piece).expect("more");
+                written.fetch_add(1, Ordering::Relaxed);
+                // Faster than level 9, and not so fast that the disk fills up.
+                thread::sleep(Duration::from_millis(10));
+            }
+        });
+        let job = zip_ended(&client, &json!({ "path": "/docs/log", "level": 9 }));
+        stop.store(true, Ordering::Relaxed);
+        (job, written.load(Ordering::Relaxed))
+    });
+    assert_eq!(job["status"], "succeeded", "{job}");
+    assert!(at_end < MOST, "the end of the file was followed");
+    assert_eq!(
+        job["phase"], "Zipped, 1 file grew while it was read",
+        "{job}"
+    );
+    let id = job["id"].as_str().expect("an id");
+    let log = client.get(&format!("/v1/jobs/{id}/log"), 200);
+    let log = String::from_utf8_lossy(&log.body).into_owned();
+    let archive = client.get(&format!("/v1/downloads/{id}"), 200).body;
+    let length = files_in(&archive)["log"].len();
+    let line = format!("log grew while it was read: only its first {length} bytes were taken.\n");
+    assert_eq!(log, line);
     server.stop();
 }
 

@@ -1,6 +1,7 @@
 //! Zipping through HTTP.
 
 mod changes;
+mod format;
 mod params;
 mod race;
 mod special;

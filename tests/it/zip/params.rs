@@ -55,6 +55,10 @@ fn the_archive_is_named_as_asked() {
         "Sicherung ä.zip",
     );
     check(json!({ "path": "/docs", "name": "x.Zip" }), "x.Zip");
+    let long = "ä".repeat(127);
+    site.write(&long, b"x");
+    let shortened = format!("{}.zip", "ä".repeat(125));
+    check(json!({ "path": format!("/docs/{long}") }), &shortened);
     server.stop();
 }
 

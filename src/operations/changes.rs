@@ -1,0 +1,156 @@
+//! Files that change while they are read. What is taken of a file ends where the file ended when it was opened, so that
+//! nobody who goes on writing keeps a job busy for ever; a file that became shorter gives what it still has. Either is
+//! said in the job's log, and counted.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use serde::{Deserialize, Serialize};
+
+use super::Context;
+
+/// What became of a file's length while it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// There is more than when it was opened.
+    Grew,
+    /// There was less.
+    Shrank,
+}
+
+impl Change {
+    /// Compares what was read with the length at opening. `file` must stand behind what was read.
+    pub(super) fn find(file: &mut File, length: u64, read: u64) -> io::Result<Option<Self>> {
+        if read < length {
+            return Ok(Some(Self::Shrank));
+        }
+        loop {
+            match file.read(&mut [0]) {
+                Ok(more) => return Ok((more > 0).then_some(Self::Grew)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// How many files have changed their length while they were read.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Changes {
+    grew: u64,
+    shrank: u64,
+}
+
+impl Changes {
+    /// Counts one, and says it in the log.
+    pub(super) fn note(
+        &mut self,
+        context: &Context,
+        name: &str,
+        change: Change,
+        (length, read): (u64, u64),
+    ) {
+        match change {
+            Change::Grew => self.grew += 1,
+            Change::Shrank => self.shrank += 1,
+        }
+        log_change(context, name, change, (length, read));
+    }
+
+    /// `1 file grew and 2 files shrank while they were read`, or nothing.
+    pub(super) fn describe(self) -> Option<String> {
+        let counts = [(self.grew, "grew"), (self.shrank, "shrank")];
+        let words: Vec<_> = counts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, verb)| {
+                format!("{count} file{} {verb}", if *count == 1 { "" } else { "s" })
+            })
+            .collect();
+        let while_read = match self.grew + self.shrank {
+            0 => return None,
+            1 => "while it was read",
+            _ => "while they were read",
+        };
+        Some(format!("{} {while_read}", words.join(" and ")))
+    }
+}
+
+/// Says in the job's log what became of a file.
+pub(super) fn log_change(
+    context: &Context,
+    name: &str,
+    change: Change,
+    (length, read): (u64, u64),
+) {
+    let line = match change {
+        Change::Grew => {
+            format!("{name} grew while it was read: only its first {read} bytes were taken.\n")
+        }
+        Change::Shrank => {
+            format!("{name} shrank while it was read: {read} of its {length} bytes were taken.\n")
+        }
+    };
+    context.log().write(line.as_bytes());
+}
+
+/// A file as long as it was when it was opened.
+pub(super) struct FixedFile<'a> {
+    context: &'a Context,
+    name: String,
+    file: File,
+    length: u64,
+    read: u64,
+    is_over: bool,
+}
+
+impl<'a> FixedFile<'a> {
+    /// `name` is what the log calls it.
+    pub(super) fn new(context: &'a Context, name: String, file: File, length: u64) -> Self {
+        Self {
+            context,
+            name,
+            file,
+            length,
+            read: 0,
+            is_over: false,
+        }
+    }
+}
+
+impl Read for FixedFile<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.length - self.read;
+        let read = (&self.file).take(left).read(buffer)?;
+        self.read += read as u64;
+        if read == 0 && !buffer.is_empty() && !self.is_over {
+            self.is_over = true;
+            let sizes = (self.length, self.read);
+            if let Some(change) = Change::find(&mut self.file, self.length, self.read)? {
+                log_change(self.context, &self.name, change, sizes);
+            }
+        }
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_described_in_words() {
+        let check = |grew, shrank, expected: Option<&str>| {
+            let changes = Changes { grew, shrank };
+            assert_eq!(changes.describe().as_deref(), expected);
+        };
+        check(0, 0, None);
+        check(1, 0, Some("1 file grew while it was read"));
+        check(0, 2, Some("2 files shrank while they were read"));
+        check(
+            1,
+            1,
+            Some("1 file grew and 1 file shrank while they were read"),
+        );
+    }
+}
