@@ -17,11 +17,16 @@ impl Site {
 
     /// A server with a few usual flags and this file.
     pub(crate) fn serve_configured(&self, text: &str) -> Server {
+        self.serve_with(self.command_configured(text))
+    }
+
+    /// The command line of that server.
+    pub(crate) fn command_configured(&self, text: &str) -> Command {
         let path = self.path().join("cloakroom.toml");
         std::fs::write(&path, text).expect("a file");
         let mut command = self.command();
         command.arg("--config").arg(path);
-        self.serve_with(command)
+        command
     }
 }
 

@@ -1,10 +1,11 @@
 //! Commands that do not want to go.
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{processes, run, serve_script, submit, work_folders};
+use super::{cgroups, processes, run, serve_script, submit, work_folders};
 use crate::harness::{Client, Site, wait_for};
 
 /// A name for this test's processes: nobody sleeps that long otherwise.
@@ -23,6 +24,16 @@ fn wait_until_there(path: &Path) {
 
 #[test]
 fn whatever_a_command_starts_is_gone_when_its_attempt_is_over() {
+    check_that_all_is_gone(1, Some);
+}
+
+#[test]
+fn without_control_groups_whatever_a_command_starts_is_gone_too() {
+    check_that_all_is_gone(2, |command| cgroups::hide_groups(&command));
+}
+
+/// Each time with servers that run as the second argument has it; none if it cannot be had.
+fn check_that_all_is_gone(round: u32, run: impl Fn(Command) -> Option<Command>) {
     // Each leaves a sign when it is ready, and sleepers that are known by how long they sleep.
     let scripts = [
         (
@@ -58,12 +69,20 @@ fn whatever_a_command_starts_is_gone_when_its_attempt_is_over() {
     ];
     let site = Site::new();
     for (number, (what, script)) in (0..).zip(scripts) {
-        let (sign, marker) = (site.path().join(format!("sign-{number}")), marker(number));
+        let (sign, marker) = (
+            site.path().join(format!("sign-{number}")),
+            marker(round * 10 + number),
+        );
         let script = script
             .replace('M', &marker)
             .replace('S', &sign.display().to_string())
             .replace(&format!("TER{marker}"), "TERM");
-        let server = serve_script(&site, &script, "grace = '200ms'");
+        let Some(command) =
+            run(site.command_configured(&super::declaration(&script, "grace = '200ms'")))
+        else {
+            return;
+        };
+        let server = site.serve_with(command);
         let client = server.client();
         let id = submit(client, &json!({}));
         wait_until_there(&sign);

@@ -103,15 +103,15 @@ fn what_is_wrong_with_a_declaration_is_told_by_line() {
     ];
     for (text, parts) in cases {
         let text = format!("[operations.c]\n{text}");
-        check_refused(&mut site.configured(&text), parts);
+        check_refused(&mut site.command_configured(&text), parts);
     }
     for name in ["a b", "a/b", "-a", "ä"] {
         let text = format!("[operations.'{name}']\ncommand = ['a']");
         let expected = format!("{name:?} is not an operation's name");
-        check_refused(&mut site.configured(&text), &["1: ", &expected]);
+        check_refused(&mut site.command_configured(&text), &["1: ", &expected]);
     }
     let built_in = "[operations.zip]\ncommand = ['a']";
-    check_refused(&mut site.configured(built_in), &["1: ", "built in"]);
+    check_refused(&mut site.command_configured(built_in), &["1: ", "built in"]);
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! A server that is killed while commands run.
 
+use std::process::Command;
+
 use serde_json::json;
 
-use super::{declaration, processes, result, serve_script, submit, work_folders};
+use super::{cgroups, declaration, processes, result, serve_script, submit, work_folders};
 use crate::harness::{Site, wait_for};
 
 /// Those who sleep for so long; not the shells, whose scripts say it too.
-fn sleepers(seconds: &str) -> Vec<String> {
+pub(super) fn sleepers(seconds: &str) -> Vec<String> {
     let mut all = processes(seconds);
     all.retain(|line| line.contains(&format!(": sleep {seconds}")));
     all
@@ -15,6 +17,16 @@ fn sleepers(seconds: &str) -> Vec<String> {
 /// Kills the server while its command and some of what it has started run; gives the job's end at the next start.
 fn killed(number: u32, more: &str) -> serde_json::Value {
     let site = Site::new();
+    killed_on(&site, number, more, Some).expect("it needs nothing")
+}
+
+/// The same, with servers that run as the last argument has it; none if it cannot be had.
+fn killed_on(
+    site: &Site,
+    number: u32,
+    more: &str,
+    run: impl Fn(Command) -> Option<Command>,
+) -> Option<serde_json::Value> {
     let sign = site.path().join("sign");
     let direct = format!("32{}{number}1", std::process::id());
     let others = format!("32{}{number}2", std::process::id());
@@ -24,7 +36,8 @@ fn killed(number: u32, more: &str) -> serde_json::Value {
          touch {0}; exec sleep {direct}",
         sign.display()
     );
-    let server = serve_script(&site, &script, more);
+    let declared = declaration(&script, more);
+    let server = site.serve_with(run(site.command_configured(&declared))?);
     let id = submit(server.client(), &json!({}));
     wait_for("the command's sign", || sign.exists().then_some(()));
     let are_there = || (sleepers(&direct).len(), sleepers(&others).len()) == (1, 3);
@@ -35,14 +48,14 @@ fn killed(number: u32, more: &str) -> serde_json::Value {
     });
     let left = sleepers(&others).len();
     assert_eq!(left, 3, "what it had started is still there");
-    assert_eq!(work_folders(&site), 1);
+    assert_eq!(work_folders(site), 1);
 
     // Another server, with data of its own, leaves them alone.
     let elsewhere = Site::new();
     elsewhere.serve_configured(&declaration("true", "")).stop();
     assert_eq!(sleepers(&others).len(), left);
 
-    let server = serve_script(&site, &script, more);
+    let server = site.serve_with(run(site.command_configured(&declared))?);
     // They are gone before anything is answered.
     let left = sleepers(&others);
     assert!(left.is_empty(), "{left:?}");
@@ -50,9 +63,9 @@ fn killed(number: u32, more: &str) -> serde_json::Value {
     if job["status"] == "succeeded" {
         assert_eq!(result(server.client(), &job), "again\n");
     }
-    assert_eq!(work_folders(&site), 0);
+    assert_eq!(work_folders(site), 0);
     server.stop();
-    job
+    Some(job)
 }
 
 #[test]
@@ -60,6 +73,13 @@ fn nothing_that_a_command_has_started_outlives_the_next_start() {
     let job = killed(1, "");
     assert_eq!(job["status"], "succeeded", "it ran again: {job}");
     assert_eq!(job["attempt"], 2);
+}
+
+#[test]
+fn without_control_groups_what_has_kept_its_environment_is_gone_at_the_next_start() {
+    let site = Site::new();
+    let job = killed_on(&site, 3, "", |command| cgroups::hide_groups(&command));
+    assert!(job.is_none_or(|job| job["attempt"] == 2));
 }
 
 #[test]

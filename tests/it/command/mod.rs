@@ -1,6 +1,7 @@
 //! Programs as operations: what goes in, what comes out, and that nothing is left.
 
 mod bad;
+mod cgroups;
 mod chain;
 mod declared;
 mod killed;

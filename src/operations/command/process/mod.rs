@@ -1,10 +1,30 @@
 //! A running command and everything that it has started: nothing of it is left when its attempt ends, nor when the
 //! server does.
 //!
-//! - The process leads a group of its own, which is asked to stop (SIGTERM) or made to (SIGKILL).
-//! - What left the group is recognised by a tag in its environment, which it has inherited (`linux`).
-//! - When the server dies, the kernel kills the process itself; what that had started is found by its tag and killed
-//!   when the server starts again on the same data.
+//! - The process leads a process group of its own, which is asked to stop (SIGTERM) or made to (SIGKILL).
+//! - It runs in a control group of its own, which is killed when the attempt ends (`linux`). It holds everything that
+//!   the command has started, whatever has become of it.
+//! - A tag in the environment is inherited too. Where no control group can be made, it finds what has left the process
+//!   group.
+//! - When the server dies, the kernel kills the process itself; what that had started is found by its control group or
+//!   its tag, and killed when the server starts again on the same data.
+//!
+//! What is promised where:
+//!
+//! | | Linux, control groups | Linux, none | other Unix | Windows |
+//! |---|---|---|---|---|
+//! | the command, at the attempt's end | gone | gone | gone | gone |
+//! | its process group | gone | gone | gone | may stay |
+//! | processes in sessions of their own | gone | gone | may stay | may stay |
+//! | those that have cleared their environment, too | gone | gone if no other command runs | may stay | may stay |
+//! | the command, after the server's death by force | gone at once | gone at once | may stay | may stay |
+//! | what it has started | gone at the next start | gone at the next start | may stay | may stay |
+//! | those that have cleared their environment | gone at the next start | may stay | may stay | may stay |
+//!
+//! Control groups want Linux 5.14, version 2 of them mounted (besides version 1 is enough), and the right to make some
+//! below the server's own: root has it outside of containers, and a service of systemd has it with `Delegate=yes` and
+//! without `ProtectControlGroups=yes`. They are no prison: a command that is allowed to write to the server's own group
+//! can leave, but has to mean it.
 //!
 //! The kernel takes the end of the *thread* that spawned a child for its parent's death, so all are spawned on one
 //! that lives as long as the server does (`nursery`).
@@ -20,14 +40,16 @@ mod nursery;
 #[cfg(unix)]
 mod unix;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::{self, PipeReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use parking_lot::Mutex;
+use system::Cgroup;
 pub(crate) use system::{become_reaper, kill_leftovers};
 
 use crate::faults;
@@ -38,8 +60,8 @@ const READ_BYTES: usize = 64 * 1024;
 /// Events that wait to be handled; a command that prints faster than that waits.
 const EVENTS: usize = 4;
 
-/// Every child that was not waited for, and the lock to be held by whoever spawns or waits.
-static CHILDREN: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+/// Every child that was not waited for, with its control group; and the lock to be held by whoever spawns or waits.
+static CHILDREN: Mutex<BTreeMap<u32, Option<Arc<Cgroup>>>> = Mutex::new(BTreeMap::new());
 
 /// What a command says on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +88,7 @@ pub(super) enum Event {
 pub(super) struct Process {
     child: Child,
     tag: String,
+    cgroup: Option<Arc<Cgroup>>,
     waited_for: bool,
     /// What it says and does.
     pub(super) events: Receiver<Event>,
@@ -82,17 +105,22 @@ impl Process {
         command.env(system::TAG, &tag);
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let progress = progress_pipe(&mut command)?;
-        let child = nursery::run(vital, move || {
+        let cgroup = Cgroup::new(&tag).map(Arc::new);
+        let progress = progress_pipe(&mut command, cgroup.as_deref())?;
+        let (child, cgroup) = nursery::run(vital, move || {
             let mut children = CHILDREN.lock();
-            let child = command.spawn()?;
-            children.insert(child.id());
-            Ok(child)
+            let (child, cgroup) = match command.spawn() {
+                Err(error) if system::is_refused(&error) => (command.spawn()?, None),
+                spawned => (spawned?, cgroup),
+            };
+            children.insert(child.id(), cgroup.clone());
+            Ok((child, cgroup))
         })?;
         let (to, events) = sync_channel(EVENTS);
         let mut process = Self {
             child,
             tag,
+            cgroup,
             waited_for: false,
             events,
             open: 0,
@@ -186,7 +214,7 @@ impl Process {
     pub(super) fn end(&mut self) -> io::Result<ExitStatus> {
         // Until it is waited for, its number is nobody else's: neither as a process nor as a group.
         self.kill();
-        system::kill_strays(&self.tag, self.child.id());
+        system::kill_strays(&self.tag, self.child.id(), self.cgroup.as_deref());
         // Nobody else waits for the lock while it ends.
         #[cfg(unix)]
         unix::await_exit(&self.child);
@@ -211,22 +239,26 @@ impl Drop for Process {
 /// Kills every command that runs, without waiting: for a server that ends at once.
 pub(crate) fn kill_all() {
     #[cfg(unix)]
-    for child in CHILDREN.lock().iter() {
+    for (child, cgroup) in CHILDREN.lock().iter() {
         unix::signal_group(*child, rustix::process::Signal::KILL);
+        if let Some(cgroup) = cgroup {
+            cgroup.kill();
+        }
     }
 }
 
-/// Makes the pipe that is descriptor 3 of the command, where there are such.
-fn progress_pipe(command: &mut Command) -> io::Result<Option<PipeReader>> {
+/// Makes the pipe that is descriptor 3 of the command, where there are such, and prepares the command to have it.
+fn progress_pipe(command: &mut Command, cgroup: Option<&Cgroup>) -> io::Result<Option<PipeReader>> {
     #[cfg(unix)]
     {
         let (reader, writer) = io::pipe()?;
-        unix::prepare(command, writer);
+        let entrance = cgroup.map(Cgroup::entrance).transpose()?;
+        unix::prepare(command, entrance, writer);
         Ok(Some(reader))
     }
     #[cfg(not(unix))]
     {
-        let _ = command;
+        let _ = (command, cgroup);
         Ok(None)
     }
 }

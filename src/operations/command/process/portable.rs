@@ -21,12 +21,41 @@ pub(super) fn end_with(_server: rustix::process::Pid) -> io::Result<()> {
 #[cfg(unix)]
 pub(super) fn close_others() {}
 
+/// A control group, of which there are none here.
+#[derive(Debug)]
+pub(super) enum Cgroup {}
+
+impl Cgroup {
+    pub(super) fn new(_tag: &str) -> Option<Self> {
+        None
+    }
+
+    #[cfg(unix)]
+    pub(super) fn entrance(&self) -> io::Result<std::os::fd::OwnedFd> {
+        match *self {}
+    }
+
+    #[cfg(unix)]
+    pub(super) fn kill(&self) {
+        match *self {}
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn enter(_entrance: &std::os::fd::OwnedFd) -> io::Result<()> {
+    Ok(())
+}
+
+pub(super) fn is_refused(_error: &io::Error) -> bool {
+    false
+}
+
 /// It cannot be told, so nobody is waited for.
 pub(super) fn has_members(_group: u32) -> bool {
     false
 }
 
-pub(super) fn kill_strays(_tag: &str, _leader: u32) {}
+pub(super) fn kill_strays(_tag: &str, _leader: u32, _cgroup: Option<&Cgroup>) {}
 
 /// Does nothing here.
 pub(crate) fn become_reaper() {}

@@ -18,12 +18,16 @@ use crate::{descriptors, faults};
 /// The descriptor that a command may say its progress on.
 const PROGRESS: i32 = 3;
 
-/// Makes a command lead a group, end with the server, and have descriptor 3.
-pub(super) fn prepare(command: &mut Command, progress: PipeWriter) {
+/// Makes a command lead a process group, be in a control group if there is one for it, end with the server, and have
+/// descriptor 3.
+pub(super) fn prepare(command: &mut Command, entrance: Option<OwnedFd>, progress: PipeWriter) {
     command.process_group(0);
     let server = rustix::process::getpid();
     let progress = OwnedFd::from(progress);
     let set_up = move || {
+        if let Some(entrance) = &entrance {
+            system::enter(entrance)?;
+        }
         system::end_with(server)?;
         set_progress(&progress)?;
         descriptors::give_back()?;

@@ -1,13 +1,15 @@
-//! What Linux adds: children that die with their parent, orphans that come to us, and `/proc`, where those are found
-//! that left their group.
+//! What Linux adds: children that die with their parent, orphans that come to us, control groups that no process
+//! leaves by itself, and `/proc`, where the others are found.
 
+mod cgroup;
 mod proc;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -19,6 +21,7 @@ use rustix::process::{
 };
 
 use super::CHILDREN;
+pub(super) use cgroup::{Cgroup, enter, is_refused};
 use proc::{Entry, Tag};
 
 /// The variable that all that a command starts inherits.
@@ -93,7 +96,11 @@ pub(super) fn has_members(group: u32) -> bool {
 
 /// Kills all that was started by the attempt with this tag, and takes the status of orphans. The process that leads
 /// it was not waited for.
-pub(super) fn kill_strays(tag: &str, leader: u32) {
+///
+/// Its group, if it has one, holds all but processes that something else has moved out of it, such as a daemon that
+/// made a session for them. Those are orphans now, and known by their tag.
+pub(super) fn kill_strays(tag: &str, leader: u32, cgroup: Option<&Cgroup>) {
+    let until = Instant::now() + PATIENCE;
     // Nothing that it has started is older.
     let since = proc::entry(leader).map_or(0, |leader| leader.started);
     let is_stray = |entry: &Entry, found: &Tag| match found {
@@ -104,7 +111,9 @@ pub(super) fn kill_strays(tag: &str, leader: u32) {
             children.len() <= 1 && is_orphan(entry, &children)
         }
     };
-    if kill_all(since, is_stray).is_none() {
+    let is_clear = cgroup.is_none_or(|cgroup| cgroup.clear(until));
+    let among = if cgroup.is_some() { orphans } else { everybody };
+    if kill_all(since, until, among, is_stray).is_none() || !is_clear {
         tracing::error!("what a command has started does not go away");
     }
     reap();
@@ -115,18 +124,22 @@ pub(crate) fn kill_leftovers(data: &Path) {
     let Ok(data_tag) = data_tag(data) else {
         return;
     };
-    let is_leftover = |_: &Entry, tag: &Tag| {
-        let Tag::Is(tag) = tag else {
-            return false;
-        };
+    let until = Instant::now() + PATIENCE;
+    let is_dead = |tag: &str| {
         server_of(tag, &data_tag).is_some_and(|(pid, started)| {
             proc::entry(pid).is_none_or(|server| server.started != started)
         })
     };
-    match kill_all(0, is_leftover) {
-        Some(0) => {}
-        Some(killed) => tracing::warn!(
-            killed,
+    let attempts = cgroup::clear_leftovers(is_dead, until);
+    let is_leftover = |_: &Entry, tag: &Tag| match tag {
+        Tag::Is(tag) => is_dead(tag),
+        Tag::None | Tag::Unknown => false,
+    };
+    match kill_all(0, until, everybody, is_leftover) {
+        Some(0) if attempts == 0 => {}
+        Some(processes) => tracing::warn!(
+            attempts,
+            processes,
             "commands of a server that was killed were still there"
         ),
         None => tracing::error!("what an earlier server has started does not go away"),
@@ -140,15 +153,31 @@ fn server_of(tag: &str, data_tag: &str) -> Option<(u32, u64)> {
     Some(server)
 }
 
+/// Every process that there is.
+fn everybody() -> Vec<Entry> {
+    proc::entries().collect()
+}
+
+/// Every process that orphans of commands are among. The kernel gives them to our first thread, which has no other
+/// children.
+fn orphans() -> Vec<Entry> {
+    let ours = IS_REAPER.load(Ordering::Relaxed).then(proc::children);
+    ours.flatten().unwrap_or_else(everybody)
+}
+
 /// Kills every process of a kind that was started since then, and those that it starts meanwhile. Says how many; none
 /// if some are left.
-fn kill_all(since: u64, is_meant: impl Fn(&Entry, &Tag) -> bool) -> Option<usize> {
+fn kill_all(
+    since: u64,
+    until: Instant,
+    among: fn() -> Vec<Entry>,
+    is_meant: impl Fn(&Entry, &Tag) -> bool,
+) -> Option<usize> {
     let own = proc::entry(std::process::id())?;
-    let until = Instant::now() + PATIENCE;
     let (mut count, mut quiet) = (0, 0);
     while Instant::now() < until {
         let (mut meant, mut is_unsure) = (Vec::new(), false);
-        for entry in proc::entries() {
+        for entry in among() {
             if entry.is_zombie || entry.started < since || entry.pid == own.pid {
                 continue;
             }
@@ -206,7 +235,7 @@ fn reap() {
     }
     // Held, so that no child is taken for an orphan before it is known.
     let children = CHILDREN.lock();
-    for entry in proc::entries() {
+    for entry in orphans() {
         if entry.is_zombie && is_orphan(&entry, &children) {
             let _ = waitpid(Pid::from_raw(entry.pid.cast_signed()), WaitOptions::NOHANG);
         }
@@ -214,7 +243,7 @@ fn reap() {
 }
 
 /// Whether it was nobody's child and has come to us.
-fn is_orphan(entry: &Entry, children: &BTreeSet<u32>) -> bool {
+fn is_orphan(entry: &Entry, children: &BTreeMap<u32, Option<Arc<Cgroup>>>) -> bool {
     let is_ours = IS_REAPER.load(Ordering::Relaxed) && entry.parent == std::process::id();
-    is_ours && !children.contains(&entry.pid)
+    is_ours && !children.contains_key(&entry.pid)
 }

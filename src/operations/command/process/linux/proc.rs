@@ -59,6 +59,14 @@ pub(super) fn entries() -> impl Iterator<Item = Entry> {
     folders.filter_map(|folder| entry(folder.file_name().to_str()?.parse().ok()?))
 }
 
+/// The children of this process's first thread; none where the kernel does not list them.
+pub(super) fn children() -> Option<Vec<Entry>> {
+    let first = std::process::id();
+    let pids = fs::read_to_string(format!("/proc/self/task/{first}/children")).ok()?;
+    let pids = pids.split_whitespace();
+    Some(pids.filter_map(|pid| entry(pid.parse().ok()?)).collect())
+}
+
 /// The process with this number.
 pub(super) fn entry(pid: u32) -> Option<Entry> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
