@@ -22,7 +22,7 @@ pub enum Restart {
 pub struct Policy {
     /// What to do with an orphan.
     pub restart: Restart,
-    /// How many strikes it may have; at least 1.
+    /// How many attempts at a job the server's death may cut short before the job fails; at least 1.
     pub max_attempts: u32,
 }
 

@@ -43,7 +43,7 @@ pub struct CommandSpec {
     /// What becomes of a job that was running when the server died; none to run it again.
     #[serde(default)]
     pub on_restart: Option<Restart>,
-    /// How often a job may be running when the server dies; none for three times.
+    /// How many attempts at a job the server's death may cut short before the job fails; none for 3.
     #[serde(default, deserialize_with = "values::some_count")]
     pub max_attempts: Option<u32>,
     /// How long its ended jobs stay untouched before they are forgotten; none for the server's own time.

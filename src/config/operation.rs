@@ -19,7 +19,7 @@ pub struct Tuning {
     pub concurrency: Option<usize>,
     /// What becomes of a job that was running when the server died.
     pub on_restart: Option<Restart>,
-    /// How often a job may be running when the server dies.
+    /// How many attempts at a job the server's death may cut short before the job fails.
     #[serde(deserialize_with = "values::some_count")]
     pub max_attempts: Option<u32>,
     /// How long its ended jobs stay untouched before they are forgotten.

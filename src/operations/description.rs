@@ -19,6 +19,9 @@ pub struct Input {
     pub media_types: Vec<String>,
 }
 
+/// How many attempts at a job the server's death may cut short, unless the operation or its configuration says otherwise.
+const DEFAULT_MAX_ATTEMPTS: u32 = 3;
+
 /// How an operation presents itself.
 #[derive(Debug, Clone)]
 pub struct Description {
@@ -34,7 +37,9 @@ pub struct Description {
     pub output: String,
     /// What becomes of a job that was running when the server died.
     pub restart: Restart,
-    /// How often a job may be running when the server dies; at least 1.
+    /// How many attempts at a job the server's death may cut short before the job fails; at least 1. Orderly stops do
+    /// not count, and a job of an operation with [`Restart::Fail`] has one attempt whatever this says. 3, unless each
+    /// attempt goes on where the last one was.
     pub max_attempts: u32,
     /// How long one attempt may take; none for as long as it likes.
     pub timeout: Option<Duration>,
@@ -47,7 +52,7 @@ pub struct Description {
 }
 
 impl Description {
-    /// An operation with params of type `P`, that is run again after a crash, up to three times.
+    /// An operation with params of type `P`, run again when the server dies, with 3 attempts.
     pub fn new<P: JsonSchema>(name: &str, title: &str) -> Self {
         Self {
             name: name.into(),
@@ -56,11 +61,19 @@ impl Description {
             inputs: BTreeMap::new(),
             output: "application/octet-stream".into(),
             restart: Restart::Requeue,
-            max_attempts: 3,
+            max_attempts: DEFAULT_MAX_ATTEMPTS,
             timeout: None,
             stop_time: Duration::from_secs(1),
             concurrency: None,
             idle_timeout: None,
+        }
+    }
+
+    /// How many attempts at a job the server's death may cut short before the job fails, as clients see it.
+    pub(crate) fn attempts(&self) -> u32 {
+        match self.restart {
+            Restart::Requeue => self.max_attempts,
+            Restart::Fail => 1,
         }
     }
 }

@@ -285,6 +285,29 @@ fn flag_beats_environment_beats_file() {
 }
 
 #[test]
+fn operations_show_how_many_attempts_the_death_of_the_server_may_cut_short() {
+    let site = Site::new();
+    let server = site.serve_configured(
+        "[operations.zip]\non-restart = 'fail'\n[operations.compare]\nmax-attempts = 5\n\
+         [operations.c]\ncommand = ['true']\n[operations.d]\ncommand = ['true']\nmax-attempts = 1",
+    );
+    for (name, attempts) in [
+        ("c", 3),
+        ("d", 1),
+        ("merge", 3),
+        ("fetch", 3),
+        ("copy", 10),
+        ("compare", 5),
+        ("zip", 1),
+    ] {
+        let path = format!("/v1/operations/{name}");
+        let operation = server.client().get(&path, 200).json();
+        assert_eq!(operation["maxAttempts"], attempts, "{name}");
+    }
+    server.stop();
+}
+
+#[test]
 fn a_built_in_operation_takes_its_habits_from_the_file() {
     let site = Site::new();
     let server = site.serve_configured("[operations.zip]\ntimeout = '1ms'\non-restart = 'fail'\n");

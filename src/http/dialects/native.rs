@@ -240,6 +240,7 @@ fn without(params: &Value, hidden: &[(&str, &str)]) -> Value {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct OperationJson<'a> {
     name: &'a str,
     title: &'a str,
@@ -247,6 +248,7 @@ struct OperationJson<'a> {
     inputs: Value,
     output: Value,
     restart: &'static str,
+    max_attempts: u32,
     links: Value,
 }
 
@@ -269,6 +271,7 @@ pub(crate) fn operation(description: &Description, base: &str) -> Value {
             Restart::Requeue => "requeue",
             Restart::Fail => "fail",
         },
+        max_attempts: description.attempts(),
         links: json!({ "self": format!("{base}/v1/operations/{}", description.name) }),
     };
     serde_json::to_value(&json).expect("plain structs always serialise")

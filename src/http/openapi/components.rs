@@ -176,10 +176,10 @@ fn operation() -> Value {
             "params": { "description": "A JSON Schema.", "type": "object" },
             "inputs": { "type": "object", "additionalProperties": input },
             "output": object("What its results are, as a rule.", &json!({ "mediaType": { "type": "string" } })),
-            "restart": {
-                "description": "What becomes of a job that was running when the server died.",
-                "enum": ["requeue", "fail"],
-            },
+            "restart": { "description": "What becomes of a job that was running when the server died.", "enum": ["requeue", "fail"] },
+            "maxAttempts": { "type": "integer", "minimum": 1, "description": "How many attempts at a job the server's death may cut \
+                short before the job fails with `interrupted`. Orderly stops do not count. 3, unless the operation or \
+                `max-attempts` says otherwise: `copy` has 10, since each attempt goes on where the last one was." },
             "links": object("Where it is.", &json!({ "self": uri() })),
         }),
     )
