@@ -68,6 +68,11 @@ impl Vital {
         self.failure.subscribe()
     }
 
+    /// Whether the server cannot go on.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.borrow().is_some()
+    }
+
     fn panicked(&self, name: &str, panic: &(dyn Any + Send)) {
         let message = panic_message(panic);
         let reason = format!("{name} panicked: {message}");

@@ -31,6 +31,9 @@ impl App {
         if self.engine.is_stopping() {
             return not_ready("The server stops.");
         }
+        if self.engine.vital().has_failed() {
+            return not_ready("The server has failed and has to be started again.");
+        }
         if !self.engine.store().has_room() {
             return not_ready("There is no room on the server's disk.");
         }

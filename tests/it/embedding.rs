@@ -250,6 +250,28 @@ fn an_open_listener_is_served_and_tokens_are_asked_for() {
 }
 
 #[test]
+fn server_that_has_failed_is_not_ready() {
+    let site = Site::new();
+    block_on(async {
+        let builder = Cloakroom::builder().data(site.data());
+        let any: std::net::SocketAddr = ([127, 0, 0, 1], 0).into();
+        let builder = builder.listen(any);
+        let cloakroom = builder.start().await.expect("it starts");
+        let address = cloakroom.addresses()[0].tcp().expect("an address");
+        let ready = move |status| {
+            let ask = move || Client::new(address).get("/readyz", status);
+            async move { tokio::task::spawn_blocking(ask).await.expect("an answer") }
+        };
+        ready(200).await;
+        std::fs::remove_file(site.data().join("cloakroom.db")).expect("it is there");
+        let reason = cloakroom.failure().await;
+        assert!(reason.starts_with("the database failed: "), "{reason}");
+        assert_eq!(ready(503).await.json()["code"], "not_ready");
+        cloakroom.shutdown(Duration::ZERO).await;
+    });
+}
+
+#[test]
 fn what_must_not_or_cannot_start_says_why() {
     let site = Site::new();
     let beyond = || TcpListener::bind("0.0.0.0:0").expect("a port");

@@ -195,3 +195,22 @@ fn commits_that_are_not_synced_are_found_out_by_a_power_cut() {
     }
     panic!("eight cuts lost nothing: they cut nothing");
 }
+
+#[test]
+fn log_on_the_disk_that_fails_keeps_no_server_alive() {
+    let Some(rig) = Rig::new("") else { return };
+    let mut command = rig.site.command();
+    command.env("CLOAKROOM_LOG", "trace");
+    let log = std::fs::File::create(rig.site.data().join("log"));
+    command.stderr(log.expect("a file"));
+    let mut server = rig.site.serve_with(command);
+    let client = server.client();
+    client.ended(&client.zip("/docs/a"));
+    // Nobody keeps the word back.
+    let mut shut_down = Command::new("python3");
+    shut_down.args(["-c", SHUT_DOWN]).arg(rig.site.data());
+    run(shut_down.stdin(Stdio::null())).expect("the file system can be shut down");
+    rig.told().power_is_gone = true;
+    rig.pester(client);
+    assert_eq!(server.wait().code(), Some(3));
+}
