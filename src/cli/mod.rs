@@ -81,7 +81,7 @@ impl Arguments {
             command = command.mut_subcommand("serve", |_| layered);
             matches = self::matches(command)?;
         }
-        let mut arguments = Self::from_arg_matches(&matches).or_else(refuse)?;
+        let mut arguments = Self::from_arg_matches(&matches).or_else(|error| refuse(&error))?;
         if let Command::Serve(serve) = &mut arguments.command {
             serve.file = file;
         }
@@ -90,11 +90,11 @@ impl Arguments {
 }
 
 fn matches(command: clap::Command) -> Result<ArgMatches, Failure> {
-    command.try_get_matches().or_else(refuse)
+    command.try_get_matches().or_else(|error| refuse(&error))
 }
 
 /// Ends with what clap has to say: help and the version on stdout, mistakes on stderr.
-fn refuse<T>(error: clap::Error) -> Result<T, Failure> {
+fn refuse<T>(error: &clap::Error) -> Result<T, Failure> {
     let printed = error
         .print()
         .and_then(|()| std::io::stdout().flush())

@@ -47,7 +47,7 @@ impl Token {
         match self.action {
             Action::Add { name, admin } => {
                 let text = tokens::add(&self.data, &name, admin).map_err(failure)?;
-                print_line(text).map_err(|error| forget(&self.data, &name, error))?;
+                print_line(text).map_err(|error| forget(&self.data, &name, &error))?;
             }
             Action::List => {
                 for token in tokens::list(&self.data).map_err(failure)? {
@@ -62,7 +62,7 @@ impl Token {
 }
 
 /// A token whose text nobody has seen is of no use, and is not left behind.
-fn forget(data: &Path, name: &str, error: NotWritten) -> Failure {
+fn forget(data: &Path, name: &str, error: &NotWritten) -> Failure {
     let what = match tokens::remove(data, name) {
         Ok(()) => "no token was made".to_owned(),
         Err(left) => format!("the token {name} could not be removed again: {left}"),

@@ -64,28 +64,31 @@ pub(super) struct Runner {
     pace: Arc<Pace>,
 }
 
+/// What the runner shares with the rest of the engine.
+pub(super) struct Around {
+    pub(super) registry: Arc<Registry>,
+    pub(super) roots: Arc<Roots>,
+    pub(super) outside: Arc<Outside>,
+    pub(super) live: Arc<Live>,
+    pub(super) feed: Arc<Feed>,
+    pub(super) limits: Limits,
+    pub(super) tally: Arc<Tally>,
+    pub(super) vital: Vital,
+}
+
 impl Runner {
     /// Needs a tokio runtime.
-    pub(super) fn new(
-        registry: Arc<Registry>,
-        roots: Arc<Roots>,
-        outside: Arc<Outside>,
-        live: Arc<Live>,
-        feed: Arc<Feed>,
-        limits: Limits,
-        tally: Arc<Tally>,
-        vital: Vital,
-    ) -> Arc<Self> {
+    pub(super) fn new(around: Around) -> Arc<Self> {
         Arc::new(Self {
-            registry,
-            roots,
-            outside,
-            live,
-            feed,
+            registry: around.registry,
+            roots: around.roots,
+            outside: around.outside,
+            live: around.live,
+            feed: around.feed,
             cores: Arc::default(),
-            limits,
-            tally,
-            vital,
+            limits: around.limits,
+            tally: around.tally,
+            vital: around.vital,
             runtime: Handle::current(),
             store: OnceLock::new(),
             workers: Workers::default(),

@@ -12,7 +12,7 @@ use super::idle::Idle;
 use super::live::Live;
 use super::monitor::Monitor;
 use super::results::Takings;
-use super::runner::Runner;
+use super::runner::{self, Runner};
 use super::sources::Sources;
 use super::sweeper::Sweeper;
 use super::tally::Tally;
@@ -167,16 +167,16 @@ impl Engine {
             input_bytes: config.limits.upload_bytes,
         });
         let tally = Arc::new(Tally::new(registry.iter().map(|(name, _)| name)));
-        let runner = Runner::new(
-            Arc::clone(&registry),
-            Arc::clone(&roots),
-            Arc::clone(&outside),
-            Arc::clone(&live),
-            Arc::clone(&feed),
-            config.limits.clone(),
-            Arc::clone(&tally),
-            vital.clone(),
-        );
+        let runner = Runner::new(runner::Around {
+            registry: Arc::clone(&registry),
+            roots: Arc::clone(&roots),
+            outside: Arc::clone(&outside),
+            live: Arc::clone(&live),
+            feed: Arc::clone(&feed),
+            limits: config.limits.clone(),
+            tally: Arc::clone(&tally),
+            vital: vital.clone(),
+        });
         let (to_tell, sources) = (Arc::new(Notify::new()), Arc::new(Sources::default()));
         let desk = Arc::new(Desk {
             live: Arc::clone(&live),

@@ -83,19 +83,23 @@ impl Pieces {
                 self.begun = after.to_vec();
                 return escaped;
             };
-            escaped.push_str(&hexadecimal(&after[..invalid]));
+            push_bytes(&mut escaped, &after[..invalid]);
             rest = &after[invalid..];
         }
     }
 
     /// What is left when no more pieces come.
     pub(super) fn end(&mut self) -> String {
-        hexadecimal(&std::mem::take(&mut self.begun))
+        let mut escaped = String::new();
+        push_bytes(&mut escaped, &std::mem::take(&mut self.begun));
+        escaped
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect()
+fn push_bytes(to: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        write!(to, "\\x{byte:02x}").expect("a string takes everything");
+    }
 }
 
 #[cfg(test)]

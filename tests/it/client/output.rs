@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
 use rustix::fs::{Mode, OFlags};
@@ -51,7 +50,7 @@ fn shown(site: &Site, arguments: &[&str]) -> String {
     let again = other.try_clone().expect("a descriptor");
     let child = command(site, arguments).stdout(other).stderr(again).spawn();
     let mut shown = Vec::new();
-    let mut terminal = File::from(OwnedFd::from(terminal));
+    let mut terminal = File::from(terminal);
     // It ends with an error once nobody has the other end any more.
     let mut piece = [0; 4096];
     while let Ok(length @ 1..) = terminal.read(&mut piece) {
