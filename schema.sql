@@ -4,7 +4,8 @@
 -- On every connection: journal_mode = WAL, synchronous = FULL, no mmap.
 -- Times end in _ms: integers, milliseconds. NULL means "none".
 
--- Single values: the idle clock, the ranges that numbers are handed out from, the key of monitor links, the boot count.
+-- Single values: the idle clock, the ranges that numbers are handed out from, the key of monitor links, the boot count,
+-- whether requests need a token.
 create table meta (
     key   text primary key,
     value any  not null

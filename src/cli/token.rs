@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::output::{NotWritten, print_line};
-use super::{EXIT_FAILED, EXIT_USAGE, Failure};
+use super::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
 use crate::tokens::{self, Error};
 
 #[derive(clap::Args)]
@@ -35,11 +35,16 @@ enum Action {
     },
     /// Print the names, and which are admins.
     List,
-    /// Remove a token; its jobs stay until they expire.
+    /// Remove a token; its jobs stay until they expire. Without tokens left, the server rejects every request.
     Remove {
         /// Its name.
         name: String,
     },
+    /// Remove every token, and let the server answer requests without one.
+    ///
+    /// A running server does so within a second, unless other machines can reach it (--listen, --public-url) or
+    /// --allow-origin null is set: then it keeps its tokens, and its log says so.
+    Off,
 }
 
 impl Token {
@@ -56,6 +61,7 @@ impl Token {
                 }
             }
             Action::Remove { name } => tokens::remove(&self.data, &name).map_err(failure)?,
+            Action::Off => tokens::turn_off(&self.data).map_err(failure)?,
         }
         Ok(())
     }
@@ -70,10 +76,15 @@ fn forget(data: &Path, name: &str, error: &NotWritten) -> Failure {
     Failure::new(EXIT_FAILED, format!("{error}; {what}"))
 }
 
-fn failure(error: Error) -> Failure {
+/// The exit code of a token file that cannot be used is the same here and in `serve`.
+pub(super) fn failure(error: Error) -> Failure {
     let code = match error {
-        Error::Name(_) | Error::Taken(_) | Error::Line { .. } => EXIT_USAGE,
-        Error::Unknown(_) | Error::Io { .. } | Error::Random(_) => EXIT_FAILED,
+        Error::Name(_) | Error::Taken(_) => EXIT_USAGE,
+        Error::Unknown(_) | Error::Unwritable { .. } | Error::Random(_) => EXIT_FAILED,
+        Error::Unreadable { .. }
+        | Error::Line { .. }
+        | Error::Empty { .. }
+        | Error::Missing { .. } => EXIT_DATA,
     };
     Failure::new(code, error)
 }

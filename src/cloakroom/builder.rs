@@ -112,8 +112,12 @@ impl Builder {
     pub async fn start(self) -> Result<Cloakroom, StartError> {
         let config = self.settings()?;
         exposure::check(&config, self.tokens.are_required()).map_err(StartError::Exposed)?;
+        if let Err(reason) = exposure::check(&config, false) {
+            self.tokens.forbid_off(reason);
+        }
         // The data first: an address that is taken on data that is in use is the latter's fault.
-        let engine = Arc::new(Engine::start(&config, self.registry()?).await?);
+        let engine = Engine::start(&config, self.registry()?, self.tokens.at_start());
+        let engine = Arc::new(engine.await?);
         let server = match listen(&self.config.listen, self.listeners).await {
             Ok(server) => server,
             Err(error) => {

@@ -33,7 +33,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::job::{Event, Job, JobId, Seq};
-use crate::operations::{LogReader, Outside, Registry};
+use crate::operations::{LogReader, Registry, WaysOut};
 use crate::roots::Roots;
 use crate::store::{self, Filter, Store};
 use crate::vital::Vital;
@@ -65,7 +65,7 @@ pub(crate) struct Engine {
     runner: Arc<Runner>,
     registry: Arc<Registry>,
     roots: Arc<Roots>,
-    outside: Arc<Outside>,
+    outside: WaysOut,
     monitor: Arc<Monitor>,
     vital: Vital,
     idle: Arc<Idle>,
@@ -107,7 +107,7 @@ impl Engine {
         if self.monitor.is_for(token, view.job.id) {
             self.touched(view)
         } else {
-            Err(store::Error::NotFound)
+            Err(self.hidden(&view).await)
         }
     }
 
@@ -120,7 +120,7 @@ impl Engine {
         if view.job.id == id && caller.sees(&view.job) {
             self.touched(view)
         } else {
-            Err(store::Error::NotFound)
+            Err(self.hidden(&view).await)
         }
     }
 
@@ -133,8 +133,18 @@ impl Engine {
         if caller.sees(&view.job) {
             self.touched(view)
         } else {
-            Err(store::Error::NotFound)
+            Err(self.hidden(&view).await)
         }
+    }
+
+    /// What is said of a job that the caller must not know of. One that is in memory is looked for on the disk first, as
+    /// one that does not exist is: the time that it takes says no more than the words.
+    async fn hidden(&self, view: &View) -> store::Error {
+        if view.live.is_some() {
+            // Whatever is found there is hidden as well.
+            let _ = self.store.job(view.job.seq).await;
+        }
+        store::Error::NotFound
     }
 
     /// The job in this place, from memory or from the disk, whosever it is.
@@ -355,8 +365,8 @@ impl Engine {
         self.outbox.set_messenger(messenger);
     }
 
-    /// The way to other servers.
-    pub(crate) fn outside(&self) -> &Arc<Outside> {
+    /// The ways to other servers.
+    pub(crate) fn outside(&self) -> &WaysOut {
         &self.outside
     }
 

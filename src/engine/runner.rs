@@ -22,7 +22,7 @@ use crate::config::Limits;
 use crate::faults;
 use crate::job::{Event, Failure, Job, Progress, Seq};
 use crate::operations::{
-    Context, Cores, Log, Outside, Reason, Registry, Shared, Signal, Stop, check_output,
+    Context, Cores, Log, Reason, Registry, Shared, Signal, Stop, WaysOut, check_output,
     discard_output,
 };
 use crate::plan;
@@ -44,7 +44,7 @@ struct Running {
 pub(super) struct Runner {
     pub(super) registry: Arc<Registry>,
     roots: Arc<Roots>,
-    outside: Arc<Outside>,
+    outside: WaysOut,
     live: Arc<Live>,
     feed: Arc<Feed>,
     cores: Arc<Cores>,
@@ -68,7 +68,7 @@ pub(super) struct Runner {
 pub(super) struct Around {
     pub(super) registry: Arc<Registry>,
     pub(super) roots: Arc<Roots>,
-    pub(super) outside: Arc<Outside>,
+    pub(super) outside: WaysOut,
     pub(super) live: Arc<Live>,
     pub(super) feed: Arc<Feed>,
     pub(super) limits: Limits,
@@ -319,7 +319,7 @@ impl Runner {
                 roots: Arc::clone(&self.roots),
                 store: Arc::clone(self.store()),
                 cores: Arc::clone(&self.cores),
-                outside: Arc::clone(&self.outside),
+                outside: Arc::clone(self.outside.of(job.token.as_deref())),
                 vital: self.vital.clone(),
                 result_bytes: self.limits.result_bytes,
                 document_bytes: self.limits.document_bytes,

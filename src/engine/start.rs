@@ -20,10 +20,9 @@ use super::{Engine, StartError, recovery};
 use crate::config::Config;
 use crate::faults;
 use crate::job::{Job, JobId, Seq, Status};
-use crate::operations::{Description, Outside, Registry, command};
-use crate::outbound::Client;
+use crate::operations::{Description, Registry, WaysOut, command};
 use crate::roots::Roots;
-use crate::store::{self, Committed, Limits, Observer, OpenError, Options, Store};
+use crate::store::{self, Committed, Limits, Observer, OpenError, Options, Store, TokensAtStart};
 use crate::vital::Vital;
 
 /// Memory for ended jobs that may be asked for again, in bytes.
@@ -148,7 +147,11 @@ impl Engine {
     ///
     /// # Errors
     /// [`StartError`]; nothing runs then.
-    pub(crate) async fn start(config: &Config, registry: Registry) -> Result<Self, StartError> {
+    pub(crate) async fn start(
+        config: &Config,
+        registry: Registry,
+        tokens: TokensAtStart,
+    ) -> Result<Self, StartError> {
         let live = Arc::new(Live::new(ENDED_BYTES));
         let registry = Arc::new(registry);
         let vital = Vital::default();
@@ -161,16 +164,16 @@ impl Engine {
             .map_err(|(path, source)| StartError::Root { path, source })?;
         let roots = Arc::new(roots);
         let (ended, feed) = (Arc::new(Notify::new()), Arc::new(Feed::default()));
-        let outside = Arc::new(Outside {
-            client: Client::new(config.outbound()),
-            runtime: Handle::current(),
-            input_bytes: config.limits.upload_bytes,
-        });
+        let outside = WaysOut::new(
+            config.outbound(),
+            &Handle::current(),
+            config.limits.upload_bytes,
+        );
         let tally = Arc::new(Tally::new(registry.iter().map(|(name, _)| name)));
         let runner = Runner::new(runner::Around {
             registry: Arc::clone(&registry),
             roots: Arc::clone(&roots),
-            outside: Arc::clone(&outside),
+            outside: outside.clone(),
             live: Arc::clone(&live),
             feed: Arc::clone(&feed),
             limits: config.limits.clone(),
@@ -189,7 +192,7 @@ impl Engine {
             tally: Arc::clone(&tally),
             vital: vital.clone(),
         });
-        let options = options(config, &registry);
+        let options = options(config, &registry, tokens);
         let timeouts = options
             .operations
             .iter()
@@ -290,7 +293,7 @@ async fn tick(store: Arc<Store>) {
     }
 }
 
-fn options(config: &Config, registry: &Registry) -> Options {
+fn options(config: &Config, registry: &Registry, tokens: TokensAtStart) -> Options {
     let limits = |description: &Description| Limits {
         concurrency: description.concurrency.unwrap_or(config.workers),
         idle_timeout_ms: description
@@ -307,5 +310,6 @@ fn options(config: &Config, registry: &Registry) -> Options {
         free_disk_bytes: config.limits.free_disk_bytes,
         database_bytes: config.limits.database_bytes,
         operations,
+        tokens,
     }
 }

@@ -30,8 +30,9 @@ impl Engine {
         let mut uploads = submission.uploads;
         let blobs = uploads.as_ref().map(Uploads::blobs).unwrap_or_default();
         let look = || {
-            let mut faults = check_wishes(&submission.wishes, &self.roots, &self.outside);
-            let params = registered.check(&submission.params, &blobs, &self.roots, &self.outside);
+            let outside = self.outside.of(submission.token.as_deref());
+            let mut faults = check_wishes(&submission.wishes, &self.roots, outside);
+            let params = registered.check(&submission.params, &blobs, &self.roots, outside);
             faults.extend(params.err().unwrap_or_default());
             faults
         };

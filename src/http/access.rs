@@ -10,29 +10,33 @@ use http::request::Parts;
 use http::{Response, StatusCode};
 
 use super::body::Body;
-use super::guard::{Guard, Pass};
+use super::guard::{self, Guard, Pass};
+use super::pace::Ending;
 use super::problem::Problem;
 use super::session::Sessions;
 use super::{reply, route};
 use crate::engine::Caller;
 use crate::faults;
-use crate::tokens::{Hash, Token, Tokens};
+use crate::tokens::{Grant, Hash, Token, Tokens, is_local};
 
 /// Knows who may ask.
 pub(super) struct Access {
     tokens: Arc<Tokens>,
     sessions: Sessions,
+    /// Whether the run's own token is for programs on this machine only, as its jobs may call private addresses.
+    is_run_local: bool,
 }
 
 impl Access {
-    /// Asks for these tokens, if there are any.
-    pub(super) fn new(tokens: Arc<Tokens>) -> Self {
+    /// Asks for these tokens, if there are any. Jobs of local programs may call private addresses if `is_private`.
+    pub(super) fn new(tokens: Arc<Tokens>, is_private: bool) -> Self {
         let mut key = [0; 32];
         getrandom::fill(&mut key)
             .expect("the system has randomness, or ids could not be made either");
         Self {
             tokens,
             sessions: Sessions::new(&key),
+            is_run_local: is_private,
         }
     }
 
@@ -41,41 +45,63 @@ impl Access {
         self.tokens.are_required()
     }
 
-    /// Who asks.
+    /// Who asks, and for how long they may.
     ///
     /// # Errors
-    /// 401 where a token is wanted.
-    pub(super) fn caller(&self, request: &Parts, pass: &Pass<'_>) -> Result<Caller, Problem> {
-        if !self.has_tokens() || faults::is_planned("token-check-off") {
-            return Ok(Caller::Anyone);
+    /// 401 without a token that is needed; 403 if the token is not good through a proxy.
+    pub(super) fn admit(
+        &self,
+        request: &Parts,
+        pass: &Pass<'_>,
+        has_tokens: bool,
+    ) -> Result<(Caller, Grant), Problem> {
+        if !has_tokens {
+            return Ok((Caller::Anyone, Grant::NoTokens));
+        }
+        if faults::is_planned("token-check-off") {
+            return Ok((Caller::Anyone, Grant::Open));
         }
         if route::is_open(request.uri.path()) {
-            return Ok(Caller::Nobody);
+            return Ok((Caller::Nobody, Grant::Open));
         }
-        let token = if request.headers.contains_key(AUTHORIZATION) {
-            self.shown(&request.headers).map(|(_, token)| token)
+        let found = if request.headers.contains_key(AUTHORIZATION) {
+            self.shown(&request.headers)
         } else if pass.is_own_page {
             let session = self.sessions.token(&request.headers);
-            session.and_then(|hash| self.tokens.with_hash(&hash))
+            session.and_then(|hash| Some((hash, self.tokens.with_hash(&hash)?)))
         } else {
             None
         };
-        match token {
-            Some(Token { name, admin: true }) => Ok(Caller::Admin(name)),
-            Some(Token { name, admin: false }) => Ok(Caller::Named(name)),
-            None => Err(refusal()),
+        let (hash, token) = found.ok_or_else(refusal)?;
+        if self.is_run_local
+            && is_local(Some(&token.name))
+            && guard::is_through_proxy(&request.headers)
+        {
+            return Err(guard::behind_a_proxy());
         }
+        let name = Arc::clone(&token.name);
+        let caller = if token.admin {
+            Caller::Admin(name)
+        } else {
+            Caller::Named(name)
+        };
+        Ok((caller, Grant::Token(hash, token)))
     }
 
-    /// Whether somebody who asked may still be told: the token may have gone since.
-    pub(super) fn still_knows(&self, caller: &Caller) -> bool {
-        match caller {
-            Caller::Nobody => false,
-            Caller::Anyone => !self.has_tokens(),
-            Caller::Named(name) => self.tokens.knows(name, false),
-            Caller::Admin(name) => self.tokens.knows(name, true),
-            Caller::Host => true,
-        }
+    /// Ends when whoever was admitted would not be any longer.
+    pub(super) async fn ended(&self, grant: &Grant) {
+        self.tokens.ended(grant).await;
+    }
+
+    /// The same for a reply that streams.
+    pub(super) fn ending(&self, grant: Grant) -> Ending {
+        let tokens = Arc::clone(&self.tokens);
+        Box::pin(async move { tokens.ended(&grant).await })
+    }
+
+    /// Takes other tokens when the file changes, for as long as it is polled.
+    pub(super) async fn keep_up(&self) {
+        self.tokens.keep_looking().await;
     }
 
     /// A session for whoever shows a token; where there are none, nobody needs one.
@@ -106,7 +132,8 @@ impl Access {
     }
 }
 
-fn refusal() -> Problem {
+/// The refusal of whoever shows no token that is good.
+pub(super) fn refusal() -> Problem {
     let detail =
         "A token is wanted, as `Authorization: Bearer TOKEN`: `cloakroom token add` makes one.";
     Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)

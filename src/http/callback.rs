@@ -18,8 +18,8 @@ use crate::config::Secret;
 use crate::engine::{Delivering, Message, Messenger, Verdict};
 use crate::faults;
 use crate::job;
-use crate::operations::Outside;
-use crate::outbound::{Patience, Request};
+use crate::operations::WaysOut;
+use crate::outbound::{Client, Patience, Request};
 
 /// One attempt, from the look-up of the name to the answer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -32,13 +32,14 @@ const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 
 /// Sends callbacks.
 pub(super) struct Webhooks {
-    pub(super) outside: Arc<Outside>,
+    pub(super) outside: WaysOut,
     pub(super) secrets: Vec<Secret>,
 }
 
 impl Messenger for Webhooks {
     fn deliver(&self, message: Message) -> Delivering {
-        let (outside, request) = (Arc::clone(&self.outside), self.request(&message));
+        let outside = Arc::clone(self.outside.of(message.job.token.as_deref()));
+        let request = self.request(&message, &outside.client);
         Box::pin(async move {
             faults::panic_point("callback-delivery");
             let request = match request {
@@ -70,10 +71,10 @@ impl Messenger for Webhooks {
 }
 
 impl Webhooks {
-    fn request(&self, message: &Message) -> Result<Request, String> {
+    fn request(&self, message: &Message, client: &Client) -> Result<Request, String> {
         let callback = &message.callback;
         let judge = |url: &str| {
-            let judged = self.outside.client.judge(url);
+            let judged = client.judge(url);
             judged.map_err(|refusal| format!("The URL is refused: {refusal}."))
         };
         match callback.method {

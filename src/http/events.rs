@@ -143,9 +143,6 @@ impl Stream<'_> {
                 }
             };
             let Some(news) = news else { return Ok(()) };
-            if !self.app.access.still_knows(caller) {
-                return Ok(());
-            }
             let event = match news {
                 News::Changed(seq) => match self.app.engine.look(caller, seq).await {
                     Some(view) => self.event(&view, false).await,

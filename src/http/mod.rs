@@ -50,7 +50,7 @@ use hyper::body::Incoming;
 use crate::config::{Config, Dialect, Dialects};
 use crate::engine::{Caller, Engine, Submission, Until, View};
 use crate::job::{Job, Wishes};
-use crate::tokens::Tokens;
+use crate::tokens::{Grant, Tokens};
 use access::Access;
 pub(crate) use body::Body;
 use callback::Webhooks;
@@ -60,6 +60,7 @@ use conditions::Seen;
 use dialects::custom::Routes;
 use dialects::native;
 use guard::{Facts, Guard, Pass};
+use pace::Ending;
 use params::Bounds;
 use problem::Problem;
 use reply::{add_version, json, not_modified, options};
@@ -93,7 +94,7 @@ impl App {
     /// Puts one together, for whoever shows one of `tokens`; for anybody if there are none.
     pub(crate) fn new(engine: Arc<Engine>, config: &Config, tokens: Arc<Tokens>) -> Self {
         let webhooks = Webhooks {
-            outside: Arc::clone(engine.outside()),
+            outside: engine.outside().clone(),
             secrets: config.callbacks.secrets.clone(),
         };
         engine.set_messenger(Arc::new(webhooks));
@@ -105,7 +106,7 @@ impl App {
         Self {
             engine,
             guard: Guard::new(config),
-            access: Access::new(tokens),
+            access: Access::new(tokens, config.outbound().private),
             traffic: Traffic::new(&openapi),
             openapi: openapi.to_string().into(),
             dialects: config.dialects.clone(),
@@ -118,12 +119,13 @@ impl App {
         }
     }
 
-    /// Answers a request that came in on the address `local`, or through a Unix socket.
+    /// Answers a request that came in on the address `local`, or through a Unix socket. A reply that streams is cut at its
+    /// ending.
     pub(crate) async fn answer(
         self: &Arc<Self>,
         request: Request<Incoming>,
         local: Option<IpAddr>,
-    ) -> Response<Body> {
+    ) -> (Response<Body>, Option<Ending>) {
         let (request, body) = request.into_parts();
         let facts = Facts {
             request: &request,
@@ -136,16 +138,24 @@ impl App {
         let answer = match self.guard.check(&facts) {
             Ok(pass) => {
                 origin = pass.origin;
-                self.let_in(&request, body, found, &pass).await
+                self.let_in(&request, body, found, &pass, facts.has_tokens)
+                    .await
             }
             Err(problem) => Err(problem),
         };
-        let mut response = answer.unwrap_or_else(|problem| self.refusal(problem, &request));
+        let (mut response, ending) = match answer {
+            Ok((response, grant)) => {
+                let is_whole = matches!(response.body(), Body::Full(_));
+                let ending = (!is_whole).then(|| self.access.ending(grant));
+                (response, ending)
+            }
+            Err(problem) => (self.refusal(problem, &request), None),
+        };
         traffic::count(numbers, &request.method, response.status());
         if self.guard.allows_origins() {
             cors::add(&mut response, origin);
         }
-        response
+        (response, ending)
     }
 
     /// What is asked for.
@@ -162,22 +172,30 @@ impl App {
         body: Incoming,
         route: Result<Route, Miss>,
         pass: &Pass<'_>,
-    ) -> Result<Response<Body>, Problem> {
+        has_tokens: bool,
+    ) -> Result<(Response<Body>, Grant), Problem> {
         if let (true, Err(Miss::Options(allowed))) = (pass.is_preflight, &route) {
-            return Ok(cors::preflight(allowed));
+            return Ok((cors::preflight(allowed), Grant::Open));
         }
+        let (caller, grant) = self.access.admit(request, pass, has_tokens)?;
         let asker = Asker {
-            caller: self.access.caller(request, pass)?,
+            caller,
             base: self.guard.base(pass.host),
             may_act: pass.may_act,
         };
-        match route {
-            Ok(route) => self.try_answer(request, body, route, &asker).await,
+        let response = match route {
+            Ok(route) => tokio::select! {
+                biased;
+                answer = self.try_answer(request, body, route, &asker) => answer,
+                // Whoever waits with a token that is gone waits no longer.
+                () = self.access.ended(&grant) => Err(access::refusal()),
+            },
             Err(Miss::NotFound) => Err(Problem::not_found("There is nothing at this address.")),
             Err(Miss::NoJob) => Err(crate::store::Error::NotFound.into()),
             Err(Miss::Method(allowed)) => Err(Problem::method(allowed)),
             Err(Miss::Options(allowed)) => Ok(options(allowed)),
-        }
+        };
+        Ok((response?, grant))
     }
 
     async fn try_answer(

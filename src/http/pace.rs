@@ -123,16 +123,24 @@ impl Drop for Answering {
     }
 }
 
+/// Ends when a reply must.
+pub(super) type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// A body that keeps its request under way until its last byte is handed over.
-#[derive(Debug)]
 pub(super) struct Reply {
     body: Body,
     answering: Answering,
+    /// Whoever asked may be told no more after this.
+    ending: Option<Ending>,
 }
 
 impl Reply {
-    pub(super) fn new(body: Body, answering: Answering) -> Self {
-        let mut reply = Self { body, answering };
+    pub(super) fn new(body: Body, answering: Answering, ending: Option<Ending>) -> Self {
+        let mut reply = Self {
+            body,
+            answering,
+            ending,
+        };
         // Nobody asks an empty body for bytes.
         reply.note_end();
         reply
@@ -153,6 +161,16 @@ impl hyper::body::Body for Reply {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<bytes::Bytes>, io::Error>>> {
+        if let Some(ending) = &mut self.ending
+            && ending.as_mut().poll(context).is_ready()
+        {
+            self.ending = None;
+            let cut = || io::Error::other("the token that asked for the reply is gone");
+            // What has no length may end anywhere; other bodies end visibly short of it.
+            let end = (!matches!(self.body, Body::Events(_))).then(|| Err(cut()));
+            self.body = Body::empty();
+            return Poll::Ready(end);
+        }
         let frame = Pin::new(&mut self.body).poll_frame(context);
         if frame.is_ready() {
             self.note_end();

@@ -91,9 +91,15 @@ impl Server {
             };
             loops.push(vital.task("accept", serving));
         }
-        for serving in loops {
-            // A panic there has been reported.
-            let _ = serving.await;
+        let served = async {
+            for serving in loops {
+                // A panic there has been reported.
+                let _ = serving.await;
+            }
+        };
+        tokio::select! {
+            () = served => {}
+            () = app.access.keep_up() => {}
         }
         if let Some(graceful) = Arc::into_inner(graceful) {
             // Those that take longer are cut when the runtime goes.
@@ -140,8 +146,9 @@ async fn accept(
             move |request| {
                 let (app, answering) = (Arc::clone(&app), pace.begin());
                 async move {
-                    let response = app.answer(request, local).await;
-                    Ok::<_, Infallible>(response.map(|body| Reply::new(body, answering)))
+                    let (response, ending) = app.answer(request, local).await;
+                    let reply = |body| Reply::new(body, answering, ending);
+                    Ok::<_, Infallible>(response.map(reply))
                 }
             }
         });

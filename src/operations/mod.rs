@@ -49,7 +49,7 @@ pub use document::Document;
 pub(crate) use document::{is_url, source_jobs};
 pub use log::Log;
 pub(crate) use log::LogReader;
-pub(crate) use outside::Outside;
+pub(crate) use outside::{Outside, WaysOut};
 pub use registry::RegisterError;
 pub(crate) use registry::{Registry, check_name};
 pub use result::{Product, ResultWriter};

@@ -1,12 +1,56 @@
 //! What attempts reach other servers with, and what is to be said of a URL before there is an attempt.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
 use super::document::{self, Tagged};
 use super::{Description, Fault};
+use crate::address::Policy;
 use crate::outbound::Client;
+use crate::tokens;
+
+/// The ways out of this machine, one for each kind of submitter.
+#[derive(Clone)]
+pub(crate) struct WaysOut {
+    /// For programs on this machine, which may name private addresses where the settings allow it.
+    local: Arc<Outside>,
+    /// For everybody who showed a token: they may be anywhere, behind a proxy for example.
+    public: Arc<Outside>,
+}
+
+impl WaysOut {
+    /// Under this policy, which is that of local programs.
+    pub(crate) fn new(policy: Policy, runtime: &Handle, input_bytes: u64) -> Self {
+        let out = |policy| {
+            Arc::new(Outside {
+                client: Client::new(policy),
+                runtime: runtime.clone(),
+                input_bytes,
+            })
+        };
+        let public = Policy {
+            private: false,
+            ..policy.clone()
+        };
+        Self {
+            local: out(policy),
+            public: out(public),
+        }
+    }
+
+    /// That of a job of the token with this name, or of none. It stays with the job: whether there are tokens when the job
+    /// runs, is retried or calls back does not matter.
+    pub(crate) fn of(&self, token: Option<&str>) -> &Arc<Outside> {
+        if tokens::is_local(token) {
+            &self.local
+        } else {
+            &self.public
+        }
+    }
+}
 
 /// The way out of this machine.
 pub(crate) struct Outside {

@@ -127,6 +127,12 @@ pub enum OpenError {
         /// What is left of it.
         wal: PathBuf,
     },
+    /// Requests needed a token at an earlier start, and the token file is missing.
+    #[error("the database says that requests need a token, and the token file {} is missing. Restore it, make a new token with `cloakroom token add`, or turn tokens off with `cloakroom token off`", path.display())]
+    TokensMissing {
+        /// The token file.
+        path: PathBuf,
+    },
     /// What is beside the database was written for another.
     #[error("{} belongs to another database than {}; both were left untouched", wal.display(), path.display())]
     ForeignWal {

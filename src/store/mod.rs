@@ -54,6 +54,7 @@ use presence::Presence;
 pub(crate) use schema::create_private_dir;
 pub(crate) use types::{
     Attempt, Committed, Due, Filter, Found, Key, Limits, NewJob, Observer, Options, Owner, Sweep,
+    TokensAtStart,
 };
 pub(crate) use uploads::Uploads;
 
@@ -86,7 +87,7 @@ impl Store {
         observer: Arc<dyn Observer>,
         vital: &Vital,
     ) -> Result<(Arc<Self>, Found), OpenError> {
-        let opened = schema::open(data)?;
+        let opened = schema::open(data, &options.tokens)?;
         let clock = Arc::new(IdleClock::new(opened.idle));
         let disk = Disk::new(data, options.free_disk_bytes, options.database_bytes);
         let disk = disk.map_err(|source| OpenError::Io {

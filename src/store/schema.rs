@@ -9,7 +9,7 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::lock::Locks;
-use super::{OpenError, wal};
+use super::{OpenError, TokensAtStart, wal};
 use crate::faults;
 use crate::job::IdleMs;
 
@@ -41,7 +41,7 @@ pub(super) struct Opened {
 }
 
 /// Opens the database below `data`, making both where they are missing.
-pub(super) fn open(data: &Path) -> Result<Opened, OpenError> {
+pub(super) fn open(data: &Path, tokens: &TokensAtStart) -> Result<Opened, OpenError> {
     if rusqlite::version_number() < SQLITE_AT_LEAST {
         return Err(OpenError::SqliteTooOld(rusqlite::version()));
     }
@@ -80,6 +80,7 @@ pub(super) fn open(data: &Path) -> Result<Opened, OpenError> {
     if version > USER_VERSION {
         return Err(OpenError::Newer { path, version });
     }
+    remember_tokens(&connection, tokens)?;
     let life = begin_life(&connection)?;
     Ok(Opened {
         path,
@@ -150,6 +151,7 @@ fn create(data: &Path, path: &Path) -> Result<(), OpenError> {
     let mut insert = connection.prepare("insert into meta (key, value) values (?, ?)")?;
     insert.execute(params!["boot", 0])?;
     insert.execute(params!["ended_in_order", 1])?;
+    insert.execute(params!["tokens_required", 0])?;
     insert.execute(params!["idle_ms", 0])?;
     insert.execute(params!["seq_next", 1])?;
     insert.execute(params!["blob_next", 1])?;
@@ -163,6 +165,25 @@ fn create(data: &Path, path: &Path) -> Result<(), OpenError> {
         .map_err(io_error)?;
     fs::rename(&draft, path).map_err(io_error)?;
     sync_dir(data).map_err(io_error)
+}
+
+/// Keeps a lost token file from opening the server. Written only when it changes; a crash just after it is the same as
+/// one just before, as the file is still there.
+fn remember_tokens(connection: &Connection, tokens: &TokensAtStart) -> Result<(), OpenError> {
+    let were_required: bool = meta(connection, "tokens_required")?;
+    let are_required = match tokens {
+        TokensAtStart::Absent(path) if were_required => {
+            let path = path.clone();
+            return Err(OpenError::TokensMissing { path });
+        }
+        TokensAtStart::Absent(_) | TokensAtStart::Ignored => were_required,
+        TokensAtStart::Off => false,
+        TokensAtStart::Required => true,
+    };
+    if are_required != were_required {
+        set_meta(connection, "tokens_required", i64::from(are_required))?;
+    }
+    Ok(())
 }
 
 struct Life {

@@ -1,6 +1,7 @@
 //! What goes into the store and comes out of it, besides jobs and blobs.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::WholeBlob;
@@ -26,6 +27,21 @@ pub(crate) struct Options {
     pub database_bytes: Option<u64>,
     /// By operation name. A job of an operation that is not here is never claimed.
     pub operations: HashMap<Arc<str>, Limits>,
+    /// What the token file says.
+    pub tokens: TokensAtStart,
+}
+
+/// What the token file says when the store is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TokensAtStart {
+    /// There is no file at this path: fine unless an earlier start found one.
+    Absent(PathBuf),
+    /// Tokens were turned off.
+    Off,
+    /// Requests need a token; remembered, so that the file is missed when it is lost.
+    Required,
+    /// The file is of no concern: nothing is remembered or forgotten.
+    Ignored,
 }
 
 /// What a commit changed. Given in commit order, before any answer to those who asked for it.

@@ -1,48 +1,79 @@
-//! The file of tokens: a line for each, its name, the SHA-256 of its text, and `admin` if it sees every job. Lines that
-//! begin with `#` are for people.
+//! The token file: its format, and what it says about a data folder.
+//!
+//! A line per token: its name, the SHA-256 of its text, and `admin` if it sees every job. A file without tokens says so
+//! in a word: `required` (the last one was removed) or `off`. So an empty file, or one that was cut short before its first
+//! token, is never taken for a folder without tokens. Lines that begin with `#` are for people.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{Hash, RUN_NAME, Token, fresh, hash};
+use super::{Hash, RUN_NAME, Token};
 
 /// The name of the file in the data folder.
-pub(crate) const FILE: &str = "tokens";
-/// Held by whoever edits the file.
-const LOCK_FILE: &str = "tokens.lock";
+pub(super) const FILE: &str = "tokens";
+/// Is there in a data folder that has had a token, so that a token file that is lost is missed.
+const MARKER_FILE: &str = "tokens.required";
+const MARKER: &str = "This data folder has had tokens: without the file `tokens` no server starts here.\n\
+    `cloakroom token off` turns tokens off and removes this file.\n";
 /// The longest name, in characters.
 const NAME_CHARS: usize = 64;
+/// The first line, for people.
+const HEADER: &str = "# NAME SHA256 [admin]: see `cloakroom token`\n";
+/// No tokens are left, and requests without a token are still rejected.
+const REQUIRED: &str = "required";
+/// Requests need no token.
+const OFF: &str = "off";
 
-/// Why tokens cannot be had or changed.
+/// Tokens cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file system says no.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// About which file.
+    /// The token file cannot be read.
+    #[error("cannot read the token file {}: {source}. Make it readable or restore it, or turn tokens off with `cloakroom token off`", path.display())]
+    Unreadable {
+        /// The file.
         path: PathBuf,
-        /// The system's word.
+        /// The system's error.
         source: io::Error,
     },
-    /// A line that cannot be understood.
-    #[error("{}:{line}: expected NAME SHA256 [admin]", path.display())]
+    /// The token file has a malformed line.
+    #[error("{}:{line}: expected NAME SHA256 [admin]. Correct or restore the file, or turn tokens off with `cloakroom token off`", path.display())]
     Line {
-        /// Of which file.
+        /// The file.
         path: PathBuf,
-        /// Which, from 1.
+        /// The line's number, from 1.
         line: usize,
+    },
+    /// The token file says nothing.
+    #[error("the token file {} is empty. Restore it, make a new token with `cloakroom token add`, or turn tokens off with `cloakroom token off`", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no token file, though there was one.
+    #[error("this data folder has had tokens, and the token file {} is missing. Restore it, make a new token with `cloakroom token add`, or turn tokens off with `cloakroom token off`", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The token file or one beside it cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Unwritable {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
     },
     /// A name that no token may have.
     #[error(
         "{0:?} is no name for a token: 1 to {NAME_CHARS} letters, digits, '-', '_' and '.', and not {RUN_NAME:?}"
     )]
     Name(String),
-    /// There is one of this name.
+    /// There is a token of this name.
     #[error("there is a token named {0:?} already: remove it first")]
     Taken(String),
-    /// There is none of this name.
+    /// There is no token of this name.
     #[error("there is no token named {0:?}")]
     Unknown(String),
     /// The system has no randomness.
@@ -55,6 +86,26 @@ pub enum Error {
 pub(super) struct Entry {
     pub(super) hash: Hash,
     pub(super) token: Token,
+}
+
+/// What a data folder says about its tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Content {
+    /// There is no file, and no trace of one.
+    Absent,
+    /// Tokens were turned off.
+    Off,
+    /// Requests need one of these; there may be none left.
+    Tokens(Vec<Entry>),
+}
+
+impl Content {
+    pub(super) fn into_entries(self) -> Vec<Entry> {
+        match self {
+            Self::Tokens(entries) => entries,
+            Self::Absent | Self::Off => Vec::new(),
+        }
+    }
 }
 
 /// What a file looks like from the outside: another stamp, another content.
@@ -79,52 +130,57 @@ impl Stamp {
     }
 }
 
-/// The stamp of the file; none where there is no file, or none to be seen.
-pub(super) fn stamp(path: &Path) -> Option<Stamp> {
-    fs::metadata(path).ok().as_ref().map(Stamp::of)
+/// The stamp of a data folder's token file; none where there is no file, or none to be seen.
+pub(super) fn stamp(data: &Path) -> Option<Stamp> {
+    fs::metadata(data.join(FILE)).ok().as_ref().map(Stamp::of)
 }
 
-/// Every line.
-pub(super) fn read(path: &Path) -> Result<(Vec<Entry>, Option<Stamp>), Error> {
+/// Reads a data folder's token file.
+///
+/// # Errors
+/// [`Error::Unreadable`], [`Error::Line`], [`Error::Empty`] and [`Error::Missing`].
+pub(super) fn read(data: &Path) -> Result<(Content, Option<Stamp>), Error> {
+    let path = data.join(FILE);
     // The stamp first: what changes in between is read again later.
-    let stamp = stamp(path);
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), None)),
-        Err(source) => return Err(about(path, source)),
-    };
-    let lines = lines(&text).map(|(line, entry)| {
-        entry.ok_or_else(|| Error::Line {
-            path: path.to_owned(),
-            line,
-        })
-    });
-    Ok((lines.collect::<Result<_, _>>()?, stamp))
+    let stamp = stamp(data);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok((parse(&path, &text)?, stamp)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match is_marked(data) {
+            Ok(false) => Ok((Content::Absent, None)),
+            Ok(true) => Err(Error::Missing { path }),
+            Err(source) => Err(Error::Unreadable { path, source }),
+        },
+        Err(source) => Err(Error::Unreadable { path, source }),
+    }
 }
 
-/// Every line that can be understood; what is wrong is logged.
-pub(super) fn read_leniently(path: &Path) -> (Vec<Entry>, Option<Stamp>) {
-    let stamp = stamp(path);
-    let text = fs::read_to_string(path).unwrap_or_else(|error| {
-        tracing::error!(path = %path.display(), %error, "the tokens cannot be read");
-        String::new()
-    });
-    let entries = lines(&text).filter_map(|(line, entry)| {
-        if entry.is_none() {
-            tracing::error!(path = %path.display(), line, "a line of the tokens is not NAME SHA256 [admin]");
+fn parse(path: &Path, text: &str) -> Result<Content, Error> {
+    let mut entries = Vec::new();
+    let (mut is_required, mut is_off) = (false, false);
+    for (number, line) in text.lines().map(str::trim).enumerate() {
+        match line {
+            "" => {}
+            REQUIRED => is_required = true,
+            OFF if entries.is_empty() => is_off = true,
+            comment if comment.starts_with('#') => {}
+            line => match entry(line) {
+                Some(entry) if !is_off => entries.push(entry),
+                // A token that is off is a contradiction.
+                _ => {
+                    let (path, line) = (path.to_owned(), number + 1);
+                    return Err(Error::Line { path, line });
+                }
+            },
         }
-        entry
-    });
-    (entries.collect(), stamp)
-}
-
-/// The lines of a file that are not for people, with their numbers.
-fn lines(text: &str) -> impl Iterator<Item = (usize, Option<Entry>)> {
-    let lines = text.lines().enumerate();
-    let lines = lines.map(|(n, line)| (n + 1, line.trim()));
-    lines
-        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-        .map(|(n, line)| (n, entry(line)))
+    }
+    if is_required || !entries.is_empty() {
+        Ok(Content::Tokens(entries))
+    } else if is_off {
+        Ok(Content::Off)
+    } else {
+        let path = path.to_owned();
+        Err(Error::Empty { path })
+    }
 }
 
 fn entry(line: &str) -> Option<Entry> {
@@ -143,89 +199,65 @@ fn entry(line: &str) -> Option<Entry> {
     })
 }
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     (1..=NAME_CHARS).contains(&name.len()) && name.chars().all(plain) && name != RUN_NAME
 }
 
-/// Makes a token and gives its text, which is nowhere else.
+/// Replaces the file; readable by its owner only. A crash leaves the old one or the new one. The folder is marked first: a
+/// crash in between leaves a folder that starts no server.
 ///
 /// # Errors
-/// A name that is taken or none; what the disk says.
-pub fn add(data: &Path, name: &str, admin: bool) -> Result<String, Error> {
-    if !is_name(name) {
-        return Err(Error::Name(name.to_owned()));
-    }
-    crate::store::create_private_dir(data).map_err(|source| about(data, source))?;
-    let _lock = lock(data)?;
-    let path = data.join(FILE);
-    let mut entries = read(&path)?.0;
-    if entries.iter().any(|entry| *entry.token.name == *name) {
-        return Err(Error::Taken(name.to_owned()));
-    }
-    let text = fresh()?;
-    entries.push(Entry {
-        hash: hash(&text),
-        token: Token {
-            name: name.into(),
-            admin,
-        },
-    });
-    write(&path, &entries)?;
-    Ok(text)
-}
-
-/// Every token.
-///
-/// # Errors
-/// A file that cannot be read, or a line of it.
-pub fn list(data: &Path) -> Result<Vec<Token>, Error> {
-    let (entries, _) = read(&data.join(FILE))?;
-    Ok(entries.into_iter().map(|entry| entry.token).collect())
-}
-
-/// Removes the tokens of this name.
-///
-/// # Errors
-/// There is none; what the disk says.
-pub fn remove(data: &Path, name: &str) -> Result<(), Error> {
-    let path = data.join(FILE);
-    if stamp(&path).is_none() {
-        return Err(Error::Unknown(name.to_owned()));
-    }
-    let _lock = lock(data)?;
-    let mut entries = read(&path)?.0;
-    let before = entries.len();
-    entries.retain(|entry| *entry.token.name != *name);
-    if entries.len() == before {
-        return Err(Error::Unknown(name.to_owned()));
-    }
-    write(&path, &entries)
-}
-
-/// One editor at a time; given back when the file is dropped.
-fn lock(data: &Path) -> Result<File, Error> {
-    let path = data.join(LOCK_FILE);
-    let file = File::create(&path).map_err(|source| about(&path, source))?;
-    file.lock().map_err(|source| about(&path, source))?;
-    Ok(file)
-}
-
-/// Replaces the file, for its owner's eyes only. A crash leaves the old one or the new one.
-fn write(path: &Path, entries: &[Entry]) -> Result<(), Error> {
-    let mut text = String::from("# NAME SHA256 [admin]: see `cloakroom token`\n");
+/// [`Error::Unwritable`].
+pub(super) fn write(data: &Path, entries: &[Entry]) -> Result<(), Error> {
+    mark(data)?;
+    let mut text = String::from(HEADER);
     for Entry { hash, token } in entries {
         let admin = if token.admin { " admin" } else { "" };
         text.push_str(&format!("{} {}{admin}\n", token.name, hex::encode(hash)));
     }
-    crate::private::write_file(path, text.as_bytes()).map_err(|source| about(path, source))
+    if entries.is_empty() {
+        text.push_str(&format!("{REQUIRED}\n"));
+    }
+    replace(&data.join(FILE), &text)
 }
 
-fn about(path: &Path, source: io::Error) -> Error {
-    Error::Io {
+/// Says that requests need no token. A crash before the end leaves the mark, which counts less than the file.
+///
+/// # Errors
+/// [`Error::Unwritable`].
+pub(super) fn write_off(data: &Path) -> Result<(), Error> {
+    replace(&data.join(FILE), &format!("{HEADER}{OFF}\n"))?;
+    let marker = data.join(MARKER_FILE);
+    match fs::remove_file(&marker) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Unwritable {
+            path: marker,
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn is_marked(data: &Path) -> io::Result<bool> {
+    data.join(MARKER_FILE).try_exists()
+}
+
+/// Remembers that the folder has had a token.
+///
+/// # Errors
+/// [`Error::Unwritable`].
+pub(super) fn mark(data: &Path) -> Result<(), Error> {
+    if is_marked(data).is_ok_and(|is_marked| is_marked) {
+        return Ok(());
+    }
+    replace(&data.join(MARKER_FILE), MARKER)
+}
+
+fn replace(path: &Path, text: &str) -> Result<(), Error> {
+    crate::private::write_file(path, text.as_bytes()).map_err(|source| Error::Unwritable {
         path: path.to_owned(),
         source,
-    }
+    })
 }
 
 #[cfg(test)]
@@ -260,32 +292,25 @@ mod tests {
     }
 
     #[test]
-    fn a_file_with_a_bad_line_is_refused_at_first_and_lenient_later() {
-        let data = tempfile::tempdir().expect("a folder");
-        let path = data.path().join(FILE);
-        let text = format!("# people\n\nanna {}\nbad\n", "00".repeat(32));
-        fs::write(&path, text).expect("a file");
-        assert!(
-            matches!(list(data.path()), Err(Error::Line { line: 4, .. })),
-            "{:?}",
-            list(data.path())
-        );
-        assert_eq!(read_leniently(&path).0.len(), 1);
-    }
-
-    #[test]
-    fn names_are_there_once() {
-        let data = tempfile::tempdir().expect("a folder");
-        add(data.path(), "anna", true).expect("the first");
-        assert!(matches!(
-            add(data.path(), "anna", false),
-            Err(Error::Taken(_))
-        ));
-        assert!(matches!(
-            add(data.path(), "a b", false),
-            Err(Error::Name(_))
-        ));
-        assert!(matches!(remove(data.path(), "ben"), Err(Error::Unknown(_))));
-        assert_eq!(list(data.path()).expect("a list").len(), 1);
+    fn a_file_that_was_cut_short_is_never_off() {
+        let anna = format!("anna {}\n", "00".repeat(32));
+        let path = Path::new("tokens");
+        let tokens = |text: &str| match parse(path, text) {
+            Ok(Content::Tokens(entries)) => Some(entries.len()),
+            Ok(Content::Absent | Content::Off) => panic!("{text:?} opens a server"),
+            Err(_) => None,
+        };
+        let whole = format!("{HEADER}{anna}");
+        for cut in 0..whole.len() - 1 {
+            assert_eq!(tokens(&whole[..cut]), None, "{cut}");
+        }
+        assert_eq!(tokens(&whole), Some(1));
+        assert_eq!(tokens(&format!("{HEADER}{REQUIRED}\n")), Some(0));
+        assert_eq!(tokens(&format!("{anna}bad\n")), None);
+        assert_eq!(tokens(&format!("{anna}{OFF}\n")), None);
+        assert_eq!(tokens(&format!("{OFF}\n{anna}")), None);
+        assert_eq!(tokens(&"\0".repeat(100)), None);
+        let off = parse(path, &format!("{HEADER}{OFF}\n"));
+        assert!(matches!(off, Ok(Content::Off)), "{off:?}");
     }
 }

@@ -1,32 +1,38 @@
 //! Who may ask: tokens, as a running server knows them. Kept as hashes in a file of the data folder, which
 //! `cloakroom token` edits; read again when it has changed.
 //!
+//! **Invariant**: once a data folder has had a token, requests need one until `cloakroom token off`. A token file that
+//! is unreadable, malformed, empty or missing starts no server, and opens none that runs.
+//!
+//!
 //! **Invariant**: the text of a token is never stored, logged or shown, but for the one time when it is made.
 //!
 //! A token is 256 random bits, so one plain SHA-256 of it is as good as any slow hash, and looking that up in a table
 //! tells nothing by how long it takes.
 
+mod edit;
 mod file;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
 
-pub(crate) use file::FILE;
-use file::{Entry, Stamp};
-pub use file::{Error, add, list, remove};
+use crate::store::TokensAtStart;
+pub use edit::{add, list, remove, turn_off};
+pub use file::Error;
+use file::{Content, Entry, FILE, Stamp};
 
 /// What the token of a single run is called, whichever run it is: so that its jobs are there in the next.
 pub(crate) const RUN_NAME: &str = "launcher";
-/// How soon a token that was removed is refused: how often the file is looked at, at most.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How soon a token that was removed is refused: how often the file is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// What every token begins with, for people and for scanners of leaked secrets.
 const PREFIX: &str = "cloakroom_";
 
@@ -42,15 +48,36 @@ pub struct Token {
     pub admin: bool,
 }
 
+/// Whether a job of the token with this name, or of none, was submitted by a program on this machine that the server
+/// trusts: without a token where there are none, or with the token of the run.
+pub(crate) fn is_local(name: Option<&str>) -> bool {
+    name.is_none_or(|name| name == RUN_NAME)
+}
+
+/// Why a request was admitted. What it opened ends when this does not hold any longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Grant {
+    /// The address needs no token.
+    Open,
+    /// There are no tokens.
+    NoTokens,
+    /// It showed this token. Another one of the same name is another.
+    Token(Hash, Token),
+}
+
 /// The tokens of one server.
 #[derive(Debug)]
 pub struct Tokens {
-    path: Option<PathBuf>,
+    /// The data folder; none if there is no file of tokens.
+    data: Option<PathBuf>,
     run: Option<RunToken>,
     table: RwLock<Table>,
-    begun: Instant,
-    /// When the file was last looked at, in milliseconds from the begin.
-    looked_ms: AtomicU64,
+    /// Why the server may not do without tokens, if so.
+    needs_tokens: OnceLock<String>,
+    /// What was logged last about a file that cannot be used.
+    fault: Mutex<Option<String>>,
+    /// Hears of every other set of tokens.
+    changes: watch::Sender<()>,
 }
 
 /// The token of a single run.
@@ -70,36 +97,58 @@ impl std::fmt::Debug for RunToken {
 struct Table {
     tokens: HashMap<Hash, Token>,
     stamp: Option<Stamp>,
-    /// There were tokens once: when the last one goes, nobody may ask any longer.
-    required: bool,
+    state: State,
+}
+
+/// Whether requests need a token.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// No: there never were any.
+    #[default]
+    Absent,
+    /// No: they were turned off.
+    Off,
+    /// Yes, even if there is none left.
+    Required,
+}
+
+impl Table {
+    fn new(content: Content, stamp: Option<Stamp>) -> Self {
+        let state = match content {
+            Content::Absent => State::Absent,
+            Content::Off => State::Off,
+            Content::Tokens(_) => State::Required,
+        };
+        Self {
+            tokens: by_hash(content.into_entries()),
+            stamp,
+            state,
+        }
+    }
 }
 
 impl Tokens {
     /// None, and there will never be any.
     pub fn none() -> Self {
         Self {
-            path: None,
+            data: None,
             run: None,
             table: RwLock::default(),
-            begun: Instant::now(),
-            looked_ms: AtomicU64::new(0),
+            needs_tokens: OnceLock::new(),
+            fault: Mutex::default(),
+            changes: watch::Sender::new(()),
         }
     }
 
     /// Those of a data folder, which need not be there yet.
     ///
     /// # Errors
-    /// A file that cannot be read, or a line of it.
+    /// A token file that is unreadable, malformed, empty, or missing where there was one.
     pub fn open(data: &Path) -> Result<Self, Error> {
-        let path = data.join(FILE);
-        let (entries, stamp) = file::read(&path)?;
+        let (content, stamp) = file::read(data)?;
         Ok(Self {
-            table: RwLock::new(Table {
-                required: !entries.is_empty(),
-                tokens: by_hash(entries),
-                stamp,
-            }),
-            path: Some(path),
+            table: RwLock::new(Table::new(content, stamp)),
+            data: Some(data.to_owned()),
             ..Self::none()
         })
     }
@@ -126,71 +175,148 @@ impl Tokens {
         Some(&self.run.as_ref()?.text)
     }
 
-    /// Whether there are tokens, so that nobody may ask without one. Once there are, it stays so.
+    /// Says why the server may not do without tokens. `cloakroom token off` changes nothing while it runs, then.
+    pub(crate) fn forbid_off(&self, reason: String) {
+        // A second reason is no better than the first.
+        let _ = self.needs_tokens.set(reason);
+    }
+
+    /// What is to be remembered of the token file from one start to the next.
+    pub(crate) fn at_start(&self) -> TokensAtStart {
+        match (&self.data, self.table.read().state) {
+            (None, _) => TokensAtStart::Ignored,
+            (Some(data), State::Absent) => TokensAtStart::Absent(data.join(FILE)),
+            (Some(_), State::Off) => TokensAtStart::Off,
+            (Some(_), State::Required) => TokensAtStart::Required,
+        }
+    }
+
+    /// Whether requests need a token.
     pub(crate) fn are_required(&self) -> bool {
-        self.look_now_and_then();
-        self.run.is_some() || self.table.read().required
+        self.run.is_some() || self.table.read().state == State::Required
     }
 
     /// Whose token this is. A new one is good at once, a removed one for a second at most.
     pub(crate) fn find(&self, text: &str) -> Option<(Hash, Token)> {
-        self.look_now_and_then();
         let hash = hash(text);
-        let found = self.at(&hash).or_else(|| {
+        let found = self.with_hash(&hash).or_else(|| {
             self.look();
-            self.at(&hash)
+            self.with_hash(&hash)
         });
         found.map(|token| (hash, token))
     }
 
     /// The token with this hash, if it is still there.
     pub(crate) fn with_hash(&self, hash: &Hash) -> Option<Token> {
-        self.look_now_and_then();
-        self.at(hash)
-    }
-
-    /// Whether somebody of this name may still ask, and see as much. For whoever has asked and is still being told.
-    pub(crate) fn knows(&self, name: &str, admin: bool) -> bool {
-        self.look_now_and_then();
-        let is = |token: &Token| *token.name == *name && token.admin == admin;
-        self.run.as_ref().is_some_and(|run| is(&run.token))
-            || self.table.read().tokens.values().any(is)
-    }
-
-    fn at(&self, hash: &Hash) -> Option<Token> {
         match &self.run {
             Some(run) if run.hash == *hash => Some(run.token.clone()),
             _ => self.table.read().tokens.get(hash).cloned(),
         }
     }
 
-    /// Looks at the file unless somebody did so a moment ago: most requests cost a look at the clock.
-    fn look_now_and_then(&self) {
-        let now_ms = self.begun.elapsed().as_millis() as u64;
-        let looked_ms = self.looked_ms.load(Ordering::Relaxed);
-        let is_time = now_ms.saturating_sub(looked_ms) >= LOOK_AGAIN.as_millis() as u64;
-        let mine = || {
-            self.looked_ms
-                .compare_exchange(looked_ms, now_ms, Ordering::Relaxed, Ordering::Relaxed)
-        };
-        if is_time && mine().is_ok() {
+    /// Ends when a grant does not hold any longer.
+    pub(crate) async fn ended(&self, grant: &Grant) {
+        let mut changes = self.changes.subscribe();
+        while self.holds(grant) {
+            if changes.changed().await.is_err() {
+                // The sender lives as long as we do.
+                return;
+            }
+        }
+    }
+
+    fn holds(&self, grant: &Grant) -> bool {
+        match grant {
+            Grant::Open => true,
+            Grant::NoTokens => !self.are_required(),
+            Grant::Token(hash, token) => self.with_hash(hash).as_ref() == Some(token),
+        }
+    }
+
+    /// Looks at the file every second, for as long as it is polled.
+    pub(crate) async fn keep_looking(&self) {
+        if self.data.is_none() {
+            return std::future::pending().await;
+        }
+        let mut ticks = tokio::time::interval(LOOK_INTERVAL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
             self.look();
         }
     }
 
-    /// Reads the file again if it is another than last time. What cannot be read lets nobody in.
+    /// Reads the file again if it is another than last time. One that cannot be used neither opens the server nor locks out
+    /// those who have a token: it changes nothing, except that a server without tokens closes. The log says so once.
     fn look(&self) {
-        let Some(path) = &self.path else { return };
-        let stamp = file::stamp(path);
-        if self.table.read().stamp == stamp {
+        let Some(data) = &self.data else { return };
+        if self.table.read().stamp == file::stamp(data) {
             return;
         }
-        let (entries, stamp) = file::read_leniently(path);
+        let fault = match file::read(data) {
+            Ok((content, stamp)) => match self.take(data, content, stamp) {
+                Ok(()) => None,
+                Err(fault) => Some(fault),
+            },
+            Err(error) => {
+                self.close();
+                Some(error.to_string())
+            }
+        };
+        let mut logged = self.fault.lock();
+        if let Some(fault) = fault
+            .as_ref()
+            .filter(|fault| logged.as_ref() != Some(fault))
+        {
+            tracing::error!("{fault}. Until then requests need the tokens that were known before");
+        }
+        *logged = fault;
+    }
+
+    /// Rejects requests without a token, though there is no token: somebody wants some, and the file does not say which.
+    fn close(&self) {
         let mut table = self.table.write();
-        tracing::info!(tokens = entries.len(), "the tokens have changed");
-        table.required |= !entries.is_empty();
-        table.tokens = by_hash(entries);
-        table.stamp = stamp;
+        if table.state != State::Required {
+            table.state = State::Required;
+            drop(table);
+            self.changes.send_replace(());
+        }
+    }
+
+    /// Takes what the file says now.
+    ///
+    /// # Errors
+    /// Why it is not taken.
+    fn take(&self, data: &Path, content: Content, stamp: Option<Stamp>) -> Result<(), String> {
+        let new = Table::new(content, stamp);
+        let mut table = self.table.write();
+        match (table.state, new.state) {
+            (State::Required, State::Absent) => {
+                let path = data.join(FILE);
+                return Err(Error::Missing { path }.to_string());
+            }
+            (State::Required, State::Off) => {
+                if let Some(reason) = self.needs_tokens.get() {
+                    return Err(format!("tokens cannot be turned off: {reason}"));
+                }
+            }
+            _ => {}
+        }
+        if new.state == State::Required
+            && let Err(error) = file::mark(data)
+        {
+            // The tokens count all the same; only their loss would not be noticed.
+            tracing::warn!(%error, "cannot remember that there are tokens");
+        }
+        tracing::info!(
+            tokens = new.tokens.len(),
+            required = new.state == State::Required,
+            "the tokens have changed"
+        );
+        *table = new;
+        drop(table);
+        self.changes.send_replace(());
+        Ok(())
     }
 }
 
@@ -233,6 +359,88 @@ mod tests {
             tokens.are_required(),
             "removing the last token opens nothing"
         );
+        let again = Tokens::open(data.path()).expect("a file without tokens");
+        assert!(again.are_required(), "nor does another start");
+    }
+
+    #[test]
+    fn a_token_file_that_is_lost_or_damaged_changes_nothing() {
+        let data = tempfile::tempdir().expect("a folder");
+        let (data, path) = (data.path(), data.path().join(FILE));
+        let anna = add(data, "anna", false).expect("a token");
+        let tokens = Tokens::open(data).expect("a file");
+        let whole = std::fs::read(&path).expect("the file");
+        for damaged in [
+            &b""[..],
+            b"# a comment\n",
+            &whole[..whole.len() - 9],
+            b"\xff\0",
+        ] {
+            std::fs::write(&path, damaged).expect("it can be written");
+            tokens.look();
+            assert!(tokens.are_required() && tokens.find(&anna).is_some());
+            assert!(Tokens::open(data).is_err());
+        }
+        std::fs::remove_file(&path).expect("it was there");
+        tokens.look();
+        assert!(tokens.are_required() && tokens.find(&anna).is_some());
+        let missing = Tokens::open(data);
+        assert!(matches!(missing, Err(Error::Missing { .. })));
+        std::fs::remove_file(data.join("tokens.required")).expect("it was there");
+        tokens.look();
+        assert!(tokens.are_required(), "not even without a trace");
+        std::fs::write(&path, &whole).expect("it can be written");
+        tokens.look();
+        assert!(
+            data.join("tokens.required").exists(),
+            "the server marks, too"
+        );
+    }
+
+    #[test]
+    fn a_damaged_token_file_closes_a_server_without_tokens() {
+        let data = tempfile::tempdir().expect("a folder");
+        let tokens = Tokens::open(data.path()).expect("no file is fine");
+        std::fs::write(data.path().join(FILE), "").expect("it can be written");
+        tokens.look();
+        assert!(tokens.are_required());
+        turn_off(data.path()).expect("it can be written");
+        tokens.look();
+        assert!(!tokens.are_required());
+    }
+
+    #[test]
+    fn turning_tokens_off_opens_a_server_that_may_be_open() {
+        let data = tempfile::tempdir().expect("a folder");
+        add(data.path(), "anna", false).expect("a token");
+        let open = || Tokens::open(data.path()).expect("a file");
+        let (local, public) = (open(), open());
+        public.forbid_off("others can reach it".into());
+        turn_off(data.path()).expect("it can be written");
+        local.look();
+        public.look();
+        assert!(!local.are_required() && public.are_required());
+        assert!(!open().are_required());
+    }
+
+    #[tokio::test]
+    async fn a_grant_ends_with_its_own_token() {
+        let data = tempfile::tempdir().expect("a folder");
+        let tokens = Tokens::open(data.path()).expect("no file is fine");
+        let text = add(data.path(), "anna", false).expect("a token");
+        tokio::select! {
+            () = tokens.ended(&Grant::NoTokens) => {}
+            () = tokens.keep_looking() => {}
+        }
+        let (hash, token) = tokens.find(&text).expect("it is there");
+        let grant = Grant::Token(hash, token);
+        remove(data.path(), "anna").expect("it was there");
+        add(data.path(), "anna", false).expect("another one");
+        tokio::select! {
+            () = tokens.ended(&grant) => {}
+            () = tokens.keep_looking() => {}
+        }
+        assert!(!tokens.holds(&grant) && tokens.holds(&Grant::Open));
     }
 
     #[test]

@@ -46,10 +46,10 @@ pub(super) struct Client {
 
 impl Client {
     /// Of a server of our own, which is there or gone for good.
-    pub(super) fn new(address: SocketAddr) -> Self {
+    pub(super) fn new(address: SocketAddr, token: Option<String>) -> Self {
         Self {
             place: Place::local(address),
-            token: None,
+            token,
             patience: Duration::ZERO,
         }
     }

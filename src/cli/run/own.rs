@@ -9,15 +9,19 @@ use tempfile::TempDir;
 
 use super::super::client::{Client, Tagged};
 use super::super::params::params;
+use super::super::token::failure;
 use super::super::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
 use super::{Run, unknown_operation};
 use crate::cloakroom::Cloakroom;
 use crate::config::{Config, Listen};
 use crate::roots::RootSpec;
+use crate::tokens::Tokens;
 
 /// The server, and its data unless somebody else's.
 pub(super) struct Own {
     cloakroom: Cloakroom,
+    /// Its own, for this run.
+    token: Option<String>,
     _temporary: Option<TempDir>,
 }
 
@@ -46,15 +50,22 @@ impl Own {
             }],
             ..Config::default()
         };
+        // Others on this machine can reach it, too, and must not read what its user may read.
+        let tokens = Tokens::open(&config.data).and_then(Tokens::with_run_token);
+        let tokens = tokens.map_err(failure)?;
+        let token = tokens.run_token().map(str::to_owned);
+        let builder = Cloakroom::builder().config(config).tokens(tokens);
         Ok(Self {
-            cloakroom: Cloakroom::builder().config(config).start().await?,
+            cloakroom: builder.start().await?,
+            token,
             _temporary: temporary,
         })
     }
 
     pub(super) fn client(&self) -> Client {
         let address = self.cloakroom.addresses().first().and_then(Listen::tcp);
-        Client::new(address.expect("it was told to listen on one"))
+        let address = address.expect("it was told to listen on one");
+        Client::new(address, self.token.clone())
     }
 
     /// Ends when it cannot go on.

@@ -9,13 +9,14 @@ mod parent;
 use std::path::PathBuf;
 
 use super::signals::Signals;
+use super::token::failure;
 use super::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
 use crate::cloakroom::{Cloakroom, StartError};
 use crate::config::Config;
 use crate::descriptors;
 use crate::memory;
 use crate::operations::command;
-use crate::tokens::{self, Tokens};
+use crate::tokens::Tokens;
 pub(super) use announce::SERVER_FILE;
 use announce::{Announcement, ServerFile};
 pub(super) use file::File;
@@ -120,11 +121,5 @@ fn tokens(config: &Config, per_run: bool) -> Result<Tokens, Failure> {
     } else {
         tokens
     };
-    tokens.map_err(|error| {
-        let code = match error {
-            tokens::Error::Io { .. } => EXIT_DATA,
-            _ => EXIT_USAGE,
-        };
-        Failure::new(code, error)
-    })
+    tokens.map_err(failure)
 }

@@ -9,7 +9,7 @@ mod site;
 
 use std::net::IpAddr;
 
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderName};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderName};
 use http::request::Parts;
 use http::{Method, StatusCode};
 
@@ -110,7 +110,7 @@ impl Guard {
             if self.looks_at(Check::Host) && !host::is_ours(name, facts.local, &self.names) {
                 return Err(host::wrong(host));
             }
-            if self.looks_at(Check::Proxy) && headers.keys().any(is_from_a_proxy) {
+            if self.looks_at(Check::Proxy) && is_through_proxy(headers) {
                 return Err(behind_a_proxy());
             }
         }
@@ -159,13 +159,16 @@ impl Check {
     }
 }
 
-fn is_from_a_proxy(header: &HeaderName) -> bool {
-    let name = header.as_str();
-    name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip" | "via")
+/// Whether a request says that it came through a proxy.
+pub(super) fn is_through_proxy(headers: &HeaderMap) -> bool {
+    headers.keys().map(HeaderName::as_str).any(|name| {
+        name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip" | "via")
+    })
 }
 
-fn behind_a_proxy() -> Problem {
-    let detail = "The request came through a proxy, and this server has no tokens: see `cloakroom token add`.";
+/// The refusal of a request without a token that came through a proxy; the token of the run is for local programs.
+pub(super) fn behind_a_proxy() -> Problem {
+    let detail = "The request came through a proxy, so it needs a token of its own: make one with `cloakroom token add`.";
     Problem::new(StatusCode::FORBIDDEN, "token_required_behind_proxy", detail)
 }
 
