@@ -4,7 +4,6 @@
 //! root has an odd one, which the store keeps.
 
 use std::fs::File;
-use std::sync::Arc;
 
 use super::{Caller, Engine, View};
 use crate::job::{Job, Seq};
@@ -185,7 +184,8 @@ impl Engine {
         path: &str,
         look: impl FnOnce(&Roots, &str) -> Result<T, BrowseError> + Send + 'static,
     ) -> Result<T, ItemError> {
-        let (roots, path) = (Arc::clone(&self.roots), path.to_owned());
+        // One folder for all that is looked at.
+        let (roots, path) = (self.roots.pinned(), path.to_owned());
         let looked = tokio::task::spawn_blocking(move || look(&roots, &path)).await;
         Ok(looked.map_err(|e| store::Error::Database(e.to_string()))??)
     }

@@ -14,6 +14,7 @@ mod leftovers;
 mod live;
 mod monitor;
 mod pace;
+mod probe;
 mod recovery;
 mod results;
 mod runner;
@@ -49,6 +50,7 @@ pub(crate) use items::{Item, ItemError, Numbered};
 use keys::Keys;
 use live::Live;
 use monitor::Monitor;
+use probe::Probe;
 use results::Takings;
 pub(crate) use results::{Download, Lease, ResultReader};
 use runner::Runner;
@@ -65,6 +67,7 @@ pub(crate) struct Engine {
     runner: Arc<Runner>,
     registry: Arc<Registry>,
     roots: Arc<Roots>,
+    probe: Probe,
     outside: WaysOut,
     monitor: Arc<Monitor>,
     vital: Vital,

@@ -316,7 +316,7 @@ impl Runner {
             job,
             params,
             Shared {
-                roots: Arc::clone(&self.roots),
+                roots: Arc::new(self.roots.pinned()),
                 store: Arc::clone(self.store()),
                 cores: Arc::clone(&self.cores),
                 outside: Arc::clone(self.outside.of(job.token.as_deref())),

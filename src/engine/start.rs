@@ -11,6 +11,7 @@ use super::feed::{Feed, Forgotten};
 use super::idle::Idle;
 use super::live::Live;
 use super::monitor::Monitor;
+use super::probe::Probe;
 use super::results::Takings;
 use super::runner::{self, Runner};
 use super::sources::Sources;
@@ -266,6 +267,7 @@ impl Engine {
             live,
             runner,
             registry,
+            probe: Probe::new(&roots),
             roots,
             outside,
             monitor,

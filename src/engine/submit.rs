@@ -10,6 +10,7 @@ use super::keys::KeyInUse;
 use super::{Caller, Engine, Submission, SubmitError, View};
 use crate::job::{Event, JobId};
 use crate::operations::{check_wishes, make_whole};
+use crate::roots::Roots;
 use crate::store::{self, NewJob, Uploads};
 
 impl Engine {
@@ -29,15 +30,20 @@ impl Engine {
         };
         let mut uploads = submission.uploads;
         let blobs = uploads.as_ref().map(Uploads::blobs).unwrap_or_default();
-        let look = || {
+        let look = |roots: &Roots| {
             let outside = self.outside.of(submission.token.as_deref());
-            let mut faults = check_wishes(&submission.wishes, &self.roots, outside);
-            let params = registered.check(&submission.params, &blobs, &self.roots, outside);
+            let mut faults = check_wishes(&submission.wishes, roots, outside);
+            let params = registered.check(&submission.params, &blobs, roots, outside);
             faults.extend(params.err().unwrap_or_default());
             faults
         };
         let asks_files = submission.wishes.output.is_some() || names_path(&submission.params);
-        let faults = if asks_files { beside(look) } else { look() };
+        let faults = if asks_files {
+            // Each root is opened once, however many paths lead below it.
+            beside(|| look(&self.roots.pinned()))
+        } else {
+            look(&self.roots)
+        };
         if !faults.is_empty() {
             return Err(SubmitError::Invalid(faults));
         }

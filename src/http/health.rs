@@ -22,9 +22,9 @@ impl App {
     /// Finds out whether new jobs are taken on.
     ///
     /// # Errors
-    /// 503 if they are not, with the reason.
-    pub(super) fn ready(&self) -> Result<(), Problem> {
-        let not_ready = |detail| {
+    /// 503 if they are not, or if a root cannot be used, with the reason.
+    pub(super) async fn ready(&self) -> Result<(), Problem> {
+        let not_ready = |detail: &str| {
             let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail);
             Err(problem.retry_after(5))
         };
@@ -36,6 +36,9 @@ impl App {
         }
         if !self.engine.store().has_room() {
             return not_ready("There is no room on the server's disk.");
+        }
+        if let Some(trouble) = self.engine.root_trouble().await {
+            return not_ready(&trouble);
         }
         Ok(())
     }

@@ -209,7 +209,7 @@ impl App {
         match route {
             Route::Dashboard => Ok(dashboard::page()),
             Route::Health => Ok(health::alive()),
-            Route::Ready => self.ready().map(|()| health::ready()),
+            Route::Ready => self.ready().await.map(|()| health::ready()),
             Route::Metrics => self.metrics(request, caller).await,
             Route::OpenApi => Ok(json(StatusCode::OK, self.openapi.clone())),
             Route::Operations => Ok(self.operations(base)),

@@ -60,7 +60,7 @@ struct Finder<'a> {
 impl Finder<'_> {
     fn find(&self, place: &Place<'_>) -> Result<Source, Stop> {
         let name = place.name();
-        let root = place.dir().try_clone().map_err(|e| self.failed(&e))?;
+        let root = place.open().map_err(|e| self.failed(&e))?;
         let mut above = vec![self.look(&root)?];
         let mut folders = vec![root];
         let mut rest = Vec::new();

@@ -3,21 +3,29 @@
 //! A path on the wire is `/NAME/rest` below a named root, or an absolute path below an unnamed one. Everything below
 //! is opened relative to the root's own handle (`cap-std`: `openat2` with `RESOLVE_BENEATH` where the kernel has it),
 //! so that no `..`, no link and no race leads out.
+//!
+//! No root is held open for good: what its path leads to may be switched, swapped or unmounted while the server runs.
+//! Each use opens it anew, but [`Roots::pinned`] keeps to the folder that it found first: one attempt at a job sees one
+//! folder, and lets go of it at its end.
 
+mod identity;
+mod place;
 mod refusal;
 mod root;
 mod spec;
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata};
 use parking_lot::RwLock;
-use serde::{Deserialize, Serialize};
 
+pub(crate) use identity::Identity;
+pub use place::Place;
 pub use refusal::Refusal;
-use root::Root;
+use root::{OpenRoot, Root};
 pub use spec::RootSpec;
 
 /// The longest path on the wire, in bytes.
@@ -25,90 +33,82 @@ const PATH_BYTES: usize = 4096;
 /// As much of a path as is repeated where it is none.
 const SHOWN_CHARS: usize = 100;
 
-/// A file or folder, told from all others whatever its path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
-    /// The identity of what was looked at.
-    #[cfg(unix)]
-    pub(crate) fn of(metadata: &Metadata) -> Self {
-        use cap_std::fs::MetadataExt;
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        }
-    }
-
-    /// Where files have none that is cheap to learn they all have the same.
-    #[cfg(not(unix))]
-    pub fn of(_: &Metadata) -> Self {
-        Self {
-            device: 0,
-            inode: 0,
-        }
-    }
-}
-
-/// Every root, open.
+/// Every root.
 #[derive(Debug)]
 pub struct Roots {
-    all: Vec<Root>,
-    /// The data folder, and once the store is open its files.
-    own: RwLock<Vec<Identity>>,
-    /// The roots, the data folder and every folder above one of them.
-    fixed: Vec<Identity>,
+    shared: Arc<Shared>,
+    /// What each root's path led to when it was first used here; none where it is opened anew each time.
+    pins: Option<Box<[OnceLock<OpenRoot>]>>,
 }
 
-/// Something below a root. It may not be there.
 #[derive(Debug)]
-pub struct Place<'a> {
-    root: &'a Root,
-    rest: PathBuf,
+struct Shared {
+    all: Vec<Root>,
+    /// The server's own folder, without links; empty if it is not there.
+    data: PathBuf,
+    /// The data folder, and once the store is open its files.
+    own: RwLock<Vec<Identity>>,
 }
 
 impl Roots {
-    /// Opens each root. `data` is the server's own folder, which every walk leaves out.
+    /// Takes note of each root. `data` is the server's own folder, which every walk leaves out.
     ///
     /// # Errors
-    /// The first root that is not a folder, cannot be opened, or goes by another's name, with the reason.
+    /// The first root that is not a folder, cannot be opened, is inside of `data`, or goes by another's name, with the
+    /// reason.
     pub(crate) fn open(specs: &[RootSpec], data: &Path) -> Result<Self, (PathBuf, io::Error)> {
+        let data = std::fs::canonicalize(data).unwrap_or_default();
         let mut roots: Vec<Root> = Vec::new();
         for spec in specs {
-            let root = Root::open(spec).map_err(|error| {
+            let root = Root::new(spec, &data).map_err(|error| {
                 let expected = format!("{error}; expected a folder");
                 (spec.path.clone(), io::Error::new(error.kind(), expected))
             })?;
-            let name = root.on_the_wire();
-            if roots.iter().any(|other| other.on_the_wire() == name) {
-                let taken = format!("another root is {name} already");
+            if let Some(other) = roots.iter().find(|other| root.is_called_as(other)) {
+                let taken = format!("another root is {} already", other.on_the_wire());
                 let error = io::Error::new(io::ErrorKind::AlreadyExists, taken);
                 return Err((spec.path.clone(), error));
             }
             roots.push(root);
         }
-        let mut fixed = Vec::new();
-        let paths = roots.iter().map(|root| root.path.clone());
-        for path in paths.chain(std::fs::canonicalize(data)) {
-            for folder in path.ancestors() {
-                let dir = Dir::open_ambient_dir(folder, ambient_authority());
-                fixed.extend(
-                    dir.and_then(|dir| dir.dir_metadata())
-                        .iter()
-                        .map(Identity::of),
-                );
-            }
-        }
-        let data =
-            Dir::open_ambient_dir(data, ambient_authority()).and_then(|dir| dir.dir_metadata());
+        let own = Identity::at(&data).into_iter().collect();
         Ok(Self {
-            all: roots,
-            own: RwLock::new(data.iter().map(Identity::of).collect()),
-            fixed,
+            shared: Arc::new(Shared {
+                all: roots,
+                data,
+                own: RwLock::new(own),
+            }),
+            pins: None,
         })
+    }
+
+    /// The same roots, each of which stays the folder that it is when it is first used, and is held until this is
+    /// dropped.
+    pub(crate) fn pinned(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            pins: Some(self.shared.all.iter().map(|_| OnceLock::new()).collect()),
+        }
+    }
+
+    /// The same roots, opened anew at each use.
+    pub(crate) fn unpinned(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            pins: None,
+        }
+    }
+
+    /// Why a root cannot be used now, for the first of which that is so; `on_root` is told of each root, by its number,
+    /// before it is looked at. Blocks on the file system, for as long as a network's may.
+    pub(crate) fn trouble(&self, mut on_root: impl FnMut(usize)) -> Option<io::Error> {
+        let roots = self.shared.all.iter().enumerate();
+        roots
+            .filter_map(|(number, root)| {
+                on_root(number);
+                root.open(&self.shared.data).err()
+            })
+            .next()
     }
 
     /// The place that a path on the wire names.
@@ -136,17 +136,9 @@ impl Roots {
         if parts.any(|part| part == Component::ParentDir) {
             return malformed("it holds '..'");
         }
-        for root in &self.all {
-            if let Some(rest) = root.rest(Path::new(path)) {
-                let rest = if rest.as_os_str().is_empty() {
-                    Path::new(".")
-                } else {
-                    rest
-                };
-                return Ok(Place {
-                    root,
-                    rest: rest.to_owned(),
-                });
+        for number in 0..self.shared.all.len() {
+            if let Some(place) = Place::find(self, number, Path::new(path)) {
+                return Ok(place);
             }
         }
         Err(Refusal::Outside {
@@ -161,7 +153,7 @@ impl Roots {
     /// As there; also where the root is read-only.
     pub fn locate_target(&self, path: &str) -> Result<Place<'_>, Refusal> {
         let place = self.locate(path)?;
-        if place.root.read_only {
+        if place.root().read_only {
             return Err(Refusal::ReadOnly {
                 path: path.to_owned(),
                 roots: self.describe(),
@@ -194,7 +186,11 @@ impl Roots {
     }
 
     fn stay_inside(&self, path: &str, place: &Place<'_>) -> Result<(), Refusal> {
-        match place.dir().metadata(place.rest()) {
+        // A root that is not there may be when the job runs.
+        let Ok(dir) = place.open() else {
+            return Ok(());
+        };
+        match dir.metadata(place.rest()) {
             // The library says so itself; what the system does not permit has the system's number.
             Err(error)
                 if error.kind() == io::ErrorKind::PermissionDenied
@@ -205,14 +201,14 @@ impl Roots {
                     roots: self.describe(),
                 })
             }
-            // What is not there may be there when the job runs.
+            // Nor may what is not there be missing then.
             _ => Ok(()),
         }
     }
 
     /// Every root's own path on the wire.
     pub fn paths(&self) -> Vec<String> {
-        self.all.iter().map(Root::on_the_wire).collect()
+        self.shared.all.iter().map(Root::on_the_wire).collect()
     }
 
     /// Takes the server's own files out of every job's reach, whatever links lead to them. They are looked at, not
@@ -226,86 +222,47 @@ impl Roots {
             if let (Some(Ok(dir)), Some(name)) = (at, file.file_name())
                 && let Ok(metadata) = dir.symlink_metadata(name)
             {
-                self.own.write().push(Identity::of(&metadata));
+                self.shared.own.write().push(Identity::of(&metadata));
             }
         }
     }
 
     /// Whether a file or folder is the server's own. Ask before opening it.
     pub(crate) fn is_own(&self, metadata: &Metadata) -> bool {
-        self.own.read().contains(&Identity::of(metadata))
+        self.shared.own.read().contains(&Identity::of(metadata))
     }
 
-    /// Whether a folder may be neither replaced nor removed: it is a root or the data folder, or holds one, or is the
-    /// server's own.
+    /// Whether something may be neither replaced nor removed: it is a root or the data folder, or holds one, or is a link
+    /// on the way to one, or is the server's own. Blocks on the file system.
     pub(crate) fn must_stay(&self, metadata: &Metadata) -> bool {
-        self.is_own(metadata) || self.fixed.contains(&Identity::of(metadata))
+        if self.is_own(metadata) {
+            return true;
+        }
+        // A file leads nowhere.
+        if metadata.is_file() {
+            return false;
+        }
+        let identity = Identity::of(metadata);
+        let is_above = |path: &Path| {
+            path.ancestors()
+                .any(|at| Identity::at(at) == Some(identity))
+        };
+        is_above(&self.shared.data)
+            || self
+                .shared
+                .all
+                .iter()
+                .any(|root| root.leads_through(identity))
     }
 
     fn describe(&self) -> String {
-        match self.all.as_slice() {
+        match self.shared.all.as_slice() {
             [] => "this server has none (see --root)".into(),
             roots => {
                 let names: Vec<_> = roots.iter().map(Root::to_string).collect();
                 format!("there are: {}", names.join(", "))
             }
         }
-    }
-}
-
-impl<'a> Place<'a> {
-    /// The folder that it is in, and its name there; none for a root itself.
-    pub fn parent(&self) -> Option<(Place<'a>, String)> {
-        let name = self.rest.file_name()?.to_str()?.to_owned();
-        let rest = match self.rest.parent() {
-            Some(rest) if !rest.as_os_str().is_empty() => rest.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        Some((
-            Place {
-                root: self.root,
-                rest,
-            },
-            name,
-        ))
-    }
-
-    /// The root as it is named on the wire, and the path below it; `""` for the root itself.
-    pub fn split(&self) -> (String, String) {
-        let rest = self.rest.components().collect::<PathBuf>();
-        let rest = if rest == Path::new(".") {
-            PathBuf::new()
-        } else {
-            rest
-        };
-        (self.root.on_the_wire(), rest.to_string_lossy().into_owned())
-    }
-
-    /// Where it is by names alone, for comparison with other places.
-    pub fn path(&self) -> PathBuf {
-        self.root.path.join(&self.rest).components().collect()
-    }
-
-    /// The root's handle.
-    pub fn dir(&self) -> &Dir {
-        &self.root.dir
-    }
-
-    /// The path below it; `.` is the root itself.
-    pub fn rest(&self) -> &Path {
-        &self.rest
-    }
-
-    /// The last part of the path; a root's own name or folder where there is none.
-    pub fn name(&self) -> String {
-        let name = match self.rest.file_name() {
-            Some(name) => Some(name),
-            None => match &self.root.name {
-                Some(name) => return name.clone(),
-                None => self.root.path.file_name(),
-            },
-        };
-        name.map_or_else(|| "root".into(), |name| name.to_string_lossy().into_owned())
     }
 }
 

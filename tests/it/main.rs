@@ -45,6 +45,7 @@ mod proxy;
 mod raw;
 mod reach;
 mod remote;
+mod roots;
 mod run;
 mod sidecar;
 mod slow;

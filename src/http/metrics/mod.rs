@@ -49,9 +49,10 @@ impl App {
         }
         // What the disk does not tell in time is left out; all the rest says how the server is.
         let figures = self.engine.store().figures();
-        let figures = tokio::time::timeout(PATIENCE, figures).await;
+        let figures = tokio::time::timeout(PATIENCE, figures);
+        let (figures, ready) = tokio::join!(figures, self.ready());
         let page = Page {
-            ready: self.ready().is_ok(),
+            ready: ready.is_ok(),
             tally: Arc::clone(self.engine.tally()),
             active: self.engine.active_by_operation(),
             commits: self.engine.store().commits(),

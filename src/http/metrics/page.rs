@@ -45,7 +45,11 @@ impl Collector for Page {
             &[("version", env!("CARGO_PKG_VERSION"))],
         )?;
         sheet.gauge(
-            ("ready", "Whether new jobs are taken on.", None),
+            (
+                "ready",
+                "Whether new jobs are taken on and every root can be used.",
+                None,
+            ),
             self.ready.into(),
         )?;
         self.jobs(&mut sheet)?;

@@ -83,7 +83,7 @@ fn ready() -> Value {
         Call {
             id: "ready",
             tag: "server",
-            summary: "Whether new jobs are taken on",
+            summary: "Whether new jobs are taken on, and every root can be used",
             ..Call::default()
         }
         .answered(

@@ -140,7 +140,8 @@ impl<'a> Draft<'a> {
     /// `about` is what a later attempt learns of it, see [`Draft::placed`].
     ///
     /// # Errors
-    /// `name_exists`, or what the file system says; nothing of the draft is left then.
+    /// `name_exists`, or what the file system says; nothing of the draft is left then. `target_not_found` if the path
+    /// leads to another folder by now; the file may have been put into the one that it led to before.
     pub(in crate::operations) fn place(
         mut self,
         conflict: Conflict,
@@ -148,9 +149,13 @@ impl<'a> Draft<'a> {
     ) -> Result<String, Stop> {
         let made = self.target.dir.symlink_metadata(&self.new);
         let made = made.map_err(|e| self.target.failed(&e))?;
+        let roots = self.context.roots();
+        self.target.check_way(roots)?;
         let name = self.settle(conflict, &made, about)?;
         sys::sync_folder(&self.target.dir).map_err(|e| self.target.failed(&e))?;
         self.discard_replaced();
+        // Somebody may have been quicker.
+        self.target.check_way(roots)?;
         Ok(self.target.path_of(&name))
     }
 

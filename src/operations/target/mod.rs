@@ -109,6 +109,23 @@ impl Target {
         self.path_of(&self.name)
     }
 
+    /// Finds out whether the path still leads to the folder that was opened: it, a link on the way, or the root itself
+    /// may have been replaced since.
+    ///
+    /// # Errors
+    /// `target_not_found`.
+    fn check_way(&self, roots: &Roots) -> Result<(), Stop> {
+        let now = Self::open(&roots.unpinned(), &self.path())?;
+        if now.above.last() == self.above.last() {
+            return Ok(());
+        }
+        let message = format!(
+            "The result is not at {}: the folder that it was made in was moved or replaced while the job ran.",
+            self.path()
+        );
+        Err(Failure::new("target_not_found", message).into())
+    }
+
     /// Finds out whether a file can take its place.
     ///
     /// # Errors
