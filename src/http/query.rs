@@ -24,6 +24,19 @@ pub(super) fn value<'a>(request: &'a Parts, name: &str) -> Option<Cow<'a, str>> 
         .map(|(_, value)| value)
 }
 
+/// Reads a duration: `20s`, `1h 30m`, or a number of seconds, which no unit follows.
+///
+/// # Errors
+/// It is neither.
+pub(super) fn duration(text: &str) -> Result<Duration, humantime::DurationError> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number {
+        // Only a number that is too large is none here.
+        return Ok(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+    }
+    humantime::parse_duration(text)
+}
+
 /// How long a request is willing to wait: `wait=20s`, at most 55 s. HEAD never waits.
 pub(super) fn patience(request: &Parts) -> Result<Option<Duration>, Problem> {
     if request.uri.query().is_none() {
@@ -32,7 +45,7 @@ pub(super) fn patience(request: &Parts) -> Result<Option<Duration>, Problem> {
     let Some(text) = value(request, "wait") else {
         return Ok(None);
     };
-    let patience = humantime::parse_duration(&text)
+    let patience = duration(&text)
         .map_err(|e| fault("wait", format!("{text:?} is not a duration like 20s: {e}.")))?;
     Ok((request.method != http::Method::HEAD).then(|| patience.min(WAIT_AT_MOST)))
 }
@@ -49,4 +62,25 @@ pub(super) fn fault(name: &str, detail: impl Into<String>) -> Problem {
 pub(super) fn faults(faults: Vec<Fault>) -> Problem {
     let detail = "The query is not valid; errors says where.";
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_query", detail).with_faults(faults)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bare_seconds_are_durations() {
+        let check = |text: &str, expected: Option<u64>| {
+            let found = duration(text).ok().map(|found| found.as_secs());
+            assert_eq!(found, expected, "{text}");
+        };
+        check("5", Some(5));
+        check("0", Some(0));
+        check("20s", Some(20));
+        check("1h 30m", Some(5400));
+        check("99999999999999999999999", Some(u64::MAX));
+        for malformed in ["", " ", "-5", "5x", "+5", "\u{665}"] {
+            check(malformed, None);
+        }
+    }
 }
