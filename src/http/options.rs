@@ -10,6 +10,9 @@ use super::query;
 use crate::job::{Callback, Method, Name, When, Wishes};
 use crate::operations::{Description, Fault, RESERVED};
 
+/// Parameters of a query, at most.
+const NAMES: usize = 1000;
+
 /// Names and values.
 type Pairs = Vec<(String, String)>;
 
@@ -17,12 +20,16 @@ type Pairs = Vec<(String, String)>;
 /// begin with `base`.
 ///
 /// # Errors
-/// 422 with everything that is wrong.
+/// 422 with everything that is wrong; 400 where there is far too much of it.
 pub(super) fn split(
     request: &Parts,
     operation: &Description,
     base: &str,
 ) -> Result<(Wishes, Pairs), Problem> {
+    if query::pairs(request).nth(NAMES).is_some() {
+        let detail = format!("The query has more than {NAMES} parameters; send them in the body.");
+        return Err(Problem::malformed(detail));
+    }
     let pairs = query::pairs(request).map(|(name, value)| (name.into_owned(), value.into_owned()));
     let (options, scalars): (Pairs, Pairs) =
         pairs.partition(|(name, _)| RESERVED.contains(&name.as_str()));

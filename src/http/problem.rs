@@ -53,6 +53,11 @@ pub(super) const CODES: &[(StatusCode, &str)] = &[
     (StatusCode::INSUFFICIENT_STORAGE, "storage_full"),
 ];
 
+/// Faults that are listed, at most.
+const FAULTS: usize = 100;
+/// As much of a pointer as is shown, in characters. It may have a name in it that the client made up.
+const POINTER_CHARS: usize = 300;
+
 /// An error that a client is told of.
 #[derive(Debug, Clone)]
 pub(super) struct Problem(Box<Inner>);
@@ -118,6 +123,12 @@ impl Problem {
             .with(ALLOW, HeaderValue::from_static(allowed))
     }
 
+    /// Its status in the native API.
+    #[cfg(test)]
+    pub(super) fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
     /// Its code.
     pub(super) fn code(&self) -> &'static str {
         self.0.code
@@ -143,9 +154,21 @@ impl Problem {
         self
     }
 
-    /// The same, with everything that is wrong.
+    /// The same, with everything that is wrong, as far as a person reads it: a request of some bytes may have thousands of
+    /// faults.
     #[must_use]
-    pub(crate) fn with_faults(mut self, faults: Vec<Fault>) -> Self {
+    pub(crate) fn with_faults(mut self, mut faults: Vec<Fault>) -> Self {
+        if faults.len() > FAULTS {
+            faults.truncate(FAULTS);
+            let detail = format!(" Only the first {FAULTS} errors are listed.");
+            self.0.detail.push_str(&detail);
+        }
+        for fault in &mut faults {
+            if let Some((end, _)) = fault.pointer.char_indices().nth(POINTER_CHARS) {
+                fault.pointer.truncate(end);
+                fault.pointer.push_str("...");
+            }
+        }
         self.0.faults = faults;
         self
     }

@@ -79,10 +79,11 @@ impl JsonSchema for Document {
         json_schema!({
             "description": "A document: a path below a root, an http:// or https:// URL, or an object that says where it is: of type file with its path, http with its uri, inline with its value, job with an id; or a part of the form.",
             "anyOf": [
-                { "type": "string", "format": "path" },
+                // The longest URL; paths are shorter.
+                { "type": "string", "format": "path", "maxLength": 8192 },
                 {
                     "type": "object",
-                    "properties": { "type": { "const": "file" }, "path": { "type": "string", "format": "path" } },
+                    "properties": { "type": { "const": "file" }, "path": { "type": "string", "format": "path", "maxLength": 4096 } },
                     "required": ["type", "path"],
                     "additionalProperties": false,
                 },

@@ -6,6 +6,8 @@ use serde_json::Value;
 use super::address::{Address, address, numbered};
 
 const CONFLICT: &str = "@microsoft.graph.conflictBehavior";
+/// The longest name of an item, in characters.
+const NAME_CHARS: usize = 255;
 const CONFLICT_BEFORE: &str = "@name.conflictBehavior";
 
 /// What an item is to be copied to; what is not said is as it is with the source.
@@ -88,12 +90,20 @@ fn name(body: &Value) -> Result<Option<String>, String> {
     match &body["name"] {
         Value::Null => Ok(None),
         Value::String(name) if is_name(name) => Ok(Some(name.clone())),
-        other => Err(format!("{other} is not a name.")),
+        Value::String(name) if name.chars().count() > NAME_CHARS => {
+            Err(format!("The name is longer than {NAME_CHARS} characters."))
+        }
+        Value::String(name) => Err(format!("{name:?} is not a name.")),
+        _ => Err("The name is not a string.".into()),
     }
 }
 
 fn is_name(name: &str) -> bool {
-    !name.is_empty() && !name.contains(['/', '\0']) && name != "." && name != ".."
+    !name.is_empty()
+        && name.chars().count() <= NAME_CHARS
+        && !name.contains(['/', '\0'])
+        && name != "."
+        && name != ".."
 }
 
 /// What to do about a name that is taken, from the query or from the body; `fail` if nothing is said.
@@ -151,5 +161,8 @@ mod tests {
         check(json!({ "parentReference": { "path": "/docs" } }), Err(()));
         check(json!({ "name": "a/b" }), Err(()));
         check(json!({ "name": 1 }), Err(()));
+        let longest = "x".repeat(NAME_CHARS);
+        check(json!({ "name": longest }), Ok((None, Some(&longest))));
+        check(json!({ "name": format!("{longest}x") }), Err(()));
     }
 }
