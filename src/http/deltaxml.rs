@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, VARY,
-};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, VARY};
 use http::request::Parts;
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
@@ -15,9 +13,10 @@ use super::dialects::deltaxml::{
     self, Call, Error, Later, Media, Moment, Order, Product, What, Work,
 };
 use super::form::{Form, Part, Take};
+use super::intake::{check_encoding, unsupported};
 use super::problem::Problem;
 use super::reply::{self, header};
-use super::{App, Asker, download, params};
+use super::{App, Asker, download, json_body, media_type, params};
 use crate::engine::{Submission, Until, View};
 use crate::header_params::charset;
 use crate::job::{Callback, Job, Method, Name, Outcome, State, When, Wishes, uuid};
@@ -115,30 +114,29 @@ impl App {
         operation: &Description,
         uploads: &mut Uploads,
     ) -> Result<Order, Problem> {
-        let content_type = text(headers);
-        let essence = content_type.split(';').next().unwrap_or_default().trim();
-        let order = if headers.contains_key(CONTENT_ENCODING) {
-            return Err(unsupported(
-                "This server takes bodies without Content-Encoding only.",
-            ));
-        } else if essence.eq_ignore_ascii_case("multipart/form-data") {
+        check_encoding(headers)?;
+        let content_type = params::content_type(headers);
+        let essence = media_type::essence(&content_type);
+        let order = if essence == "multipart/form-data" {
             let form = Form {
                 store: self.engine.store(),
                 bounds: self.bounds,
                 take: |part: &Part<'_>| Ok(take(work, part, operation)),
             };
-            let pairs = form.read(headers, body, uploads).await?;
+            let pairs = form.read(&content_type, body, uploads).await?;
             deltaxml::of_form(work, pairs, operation)
         } else {
-            match Media::of(essence) {
+            let charset = charset(&content_type);
+            match Media::of(&essence) {
                 Some(Media::Xml) => {
                     let body = params::collect(body, self.bounds).await?;
-                    let body = Source::new(body.into(), charset(content_type));
+                    let body = Source::new(body.into(), charset);
                     deltaxml::of_xml(work, body, operation)
                 }
                 Some(Media::Json) => {
                     let body = params::collect(body, self.bounds).await?;
-                    deltaxml::of_json(work, &body, operation)
+                    let request = json_body::parse(&body, charset.as_deref())?;
+                    deltaxml::of_json(work, &request, operation)
                 }
                 None => {
                     return Err(unsupported(
@@ -274,16 +272,8 @@ fn preferred(headers: &HeaderMap) -> Media {
     let accept = headers.get_all(ACCEPT).iter();
     Media::preferred(
         accept.filter_map(|value| value.to_str().ok()),
-        text(headers),
+        &params::content_type(headers),
     )
-}
-
-/// What the body is, as the client says.
-fn text(headers: &HeaderMap) -> &str {
-    let content_type = headers.get(CONTENT_TYPE);
-    content_type
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
 }
 
 fn written(status: StatusCode, media: Media, text: String) -> Response<Body> {
@@ -304,9 +294,4 @@ fn vary(headers: &mut HeaderMap) {
 fn canceled() -> Problem {
     let detail = "The job was canceled meanwhile.";
     Problem::new(StatusCode::CONFLICT, "job_canceled", detail)
-}
-
-fn unsupported(detail: &str) -> Problem {
-    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-    Problem::new(status, "unsupported_media_type", detail)
 }

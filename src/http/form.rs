@@ -1,22 +1,20 @@
 //! Forms (multipart/form-data) on their way in: files go into the store, fields are text.
 
 use std::borrow::Cow;
+use std::fmt::Display;
+use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use encoding_rs::Encoding;
 use http::StatusCode;
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap};
 use hyper::body::Incoming;
-use multer::{Constraints, Field, Multipart, SizeLimit};
 use serde_json::Value;
 
-use super::intake::{Bounds, Kind, Upload, next_data, too_large};
+use super::intake::{Bounds, Upload, next_data, too_large, upload_too_large};
+use super::media_type::MediaType;
+use super::multipart::{Event, Head, Reader};
 use super::problem::Problem;
-use crate::header_params::charset;
 use crate::store::{Store, Uploads};
-
-/// Parts of a form, at most.
-const PARTS: usize = 10_000;
 
 /// A part as its head describes it.
 pub(super) struct Part<'a> {
@@ -48,140 +46,176 @@ pub(super) struct Form<'a, F> {
 }
 
 impl<F: Fn(&Part<'_>) -> Result<Take, Problem>> Form<'_, F> {
-    /// Reads a form: names and values in order. A document is an object as [`Upload::end`] makes it.
+    /// Reads a form of this `Content-Type`: names and values in order. A document is an object as [`Upload::end`] makes
+    /// it. A file input that nobody touched is left out.
     ///
     /// # Errors
     /// 400, 408, 413, and what `take` says.
     pub(super) async fn read(
         &self,
-        headers: &HeaderMap,
+        content_type: &str,
         body: Incoming,
         uploads: &mut Uploads,
     ) -> Result<Vec<(String, Value)>, Problem> {
-        let content_type = headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        let boundary = multer::parse_boundary(content_type).map_err(|e| malformed(&e))?;
-        let patience = self.bounds.patience;
-        let stream = futures_util::stream::unfold(body, move |mut body| async move {
-            let data = next_data(&mut body, patience).await.transpose()?;
-            Some((data.map_err(Cut), body))
-        });
-        let limits = SizeLimit::new().per_field(self.bounds.upload);
-        let constraints = Constraints::new().size_limit(limits);
-        let mut form = Multipart::with_constraints(stream, boundary, constraints);
-        let (mut pairs, mut parts, mut text_bytes) = (Vec::new(), 0, 0);
-        while let Some(field) = form
-            .next_field()
-            .await
-            .map_err(|e| problem(e, self.bounds))?
-        {
-            parts += 1;
-            if parts > PARTS {
-                return Err(Problem::malformed(format!(
-                    "A form has {PARTS} parts at most."
-                )));
+        let mut parts = Parts {
+            reader: Reader::new(content_type).map_err(malformed)?,
+            body,
+            timeout: self.bounds.patience,
+            is_in_part: false,
+            peeked: None,
+        };
+        let (mut pairs, mut text_bytes) = (Vec::new(), 0);
+        while let Some(head) = parts.next().await? {
+            // Names are kept as text is.
+            text_bytes += head.name.len() + head.file_name.as_ref().map_or(0, String::len);
+            self.check_text(text_bytes)?;
+            // What browsers send for a file input that nobody touched: no name, and no content.
+            if head.file_name.as_deref() == Some("") && parts.is_empty().await? {
+                continue;
             }
-            let name = field.name().map(str::to_owned);
-            let name = name.ok_or_else(|| Problem::malformed("A part of the form has no name."))?;
-            let media_type = field
-                .content_type()
-                .map(|mime| mime.essence_str().to_owned());
             let part = Part {
-                name: &name,
-                is_file: is_file(&field),
-                media_type: media_type.as_deref(),
+                name: &head.name,
+                is_file: head.file_name.is_some(),
+                media_type: head.media_type.as_ref().map(|kind| kind.essence.as_str()),
             };
             let value = match (self.take)(&part)? {
-                Take::Document => self.document(&name, media_type, field, uploads).await?,
-                Take::Text => self.text(&name, field, &mut text_bytes).await?.into(),
-                Take::Nothing => continue,
+                Take::Document => self.document(&head, &mut parts, uploads).await?,
+                Take::Text => self.text(&head, &mut parts, &mut text_bytes).await?.into(),
+                Take::Nothing => {
+                    self.skip(&mut parts).await?;
+                    continue;
+                }
             };
-            pairs.push((name, value));
+            pairs.push((head.name, value));
         }
         Ok(pairs)
     }
 
     async fn document(
         &self,
-        name: &str,
-        media_type: Option<String>,
-        mut field: Field<'_>,
+        head: &Head,
+        parts: &mut Parts,
         uploads: &mut Uploads,
     ) -> Result<Value, Problem> {
-        let media_type = media_type.unwrap_or_else(|| "application/octet-stream".into());
-        let charset = charset_of(&field);
-        let filename = field.file_name().unwrap_or(name).to_owned();
+        let name = head.file_name.as_deref().filter(|name| !name.is_empty());
+        let media_type = head.media_type.clone();
         let mut upload = Upload::begin(self.store, self.bounds, 0)?;
-        while let Some(data) = field.chunk().await.map_err(|e| problem(e, self.bounds))? {
+        while let Some(data) = parts.data().await? {
             upload.append(&data).await?;
         }
-        let kind = Kind {
-            media_type: &media_type,
-            charset,
-        };
-        upload.end(&filename, kind, uploads).await
+        let media_type = media_type.unwrap_or_else(MediaType::unknown);
+        upload
+            .end(name.unwrap_or(&head.name), media_type, uploads)
+            .await
     }
 
     /// A field's text; all of a form's together are as long as params may be.
     async fn text(
         &self,
-        name: &str,
-        mut field: Field<'_>,
+        head: &Head,
+        parts: &mut Parts,
         text_bytes: &mut usize,
     ) -> Result<String, Problem> {
         let mut text = BytesMut::new();
-        let charset = charset_of(&field);
-        while let Some(data) = field.chunk().await.map_err(|e| problem(e, self.bounds))? {
+        while let Some(data) = parts.data().await? {
             *text_bytes += data.len();
-            if *text_bytes > self.bounds.params {
-                return Err(too_large(self.bounds));
-            }
+            self.check_text(*text_bytes)?;
             text.extend_from_slice(&data);
         }
-        let charset = charset.as_deref().unwrap_or("UTF-8");
+        let charset = head
+            .media_type
+            .as_ref()
+            .and_then(|kind| kind.charset.as_deref());
+        let charset = charset.unwrap_or("UTF-8");
         let text = Encoding::for_label_no_replacement(charset.as_bytes()).and_then(|encoding| {
             encoding.decode_without_bom_handling_and_without_replacement(&text)
         });
         text.map(Cow::into_owned)
-            .ok_or_else(|| Problem::malformed(format!("The field {name:?} is not {charset}.")))
+            .ok_or_else(|| malformed(format!("the field {:?} is not {charset}", head.name)))
     }
-}
 
-/// The `charset` that the media type of a part gives.
-fn charset_of(field: &Field<'_>) -> Option<String> {
-    let media_type = field.headers().get(CONTENT_TYPE)?;
-    charset(&String::from_utf8_lossy(media_type.as_bytes()))
-}
-
-/// Some clients send a file with an empty name.
-fn is_file(field: &Field<'_>) -> bool {
-    let disposition = field.headers().get(CONTENT_DISPOSITION);
-    let disposition = disposition.and_then(|text| text.to_str().ok());
-    field.file_name().is_some() || disposition.is_some_and(|text| text.contains("filename"))
-}
-
-/// The problem that ended a form's bytes, through the form's parser and back.
-#[derive(Debug, thiserror::Error)]
-#[error("the body was cut")]
-struct Cut(Problem);
-
-fn problem(error: multer::Error, bounds: Bounds) -> Problem {
-    match error {
-        multer::Error::StreamReadFailed(cause) => match cause.downcast::<Cut>() {
-            Ok(cut) => cut.0,
-            Err(cause) => Problem::malformed(format!("The form cannot be read: {cause}.")),
-        },
-        multer::Error::FieldSizeExceeded { .. } | multer::Error::StreamSizeExceeded { .. } => {
-            let detail = format!("An upload may be {} bytes long.", bounds.upload);
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "upload_too_large", detail)
+    /// Passes over a part, which may be as long as an upload.
+    async fn skip(&self, parts: &mut Parts) -> Result<(), Problem> {
+        let mut bytes = 0;
+        while let Some(data) = parts.data().await? {
+            bytes += data.len() as u64;
+            if bytes > self.bounds.upload {
+                return Err(upload_too_large(self.bounds.upload));
+            }
         }
-        other => malformed(&other),
+        Ok(())
+    }
+
+    fn check_text(&self, bytes: usize) -> Result<(), Problem> {
+        if bytes > self.bounds.params {
+            return Err(too_large(self.bounds));
+        }
+        Ok(())
     }
 }
 
-fn malformed(error: &multer::Error) -> Problem {
+/// The parts of a form, read from a body as it arrives.
+struct Parts {
+    reader: Reader,
+    body: Incoming,
+    timeout: Duration,
+    /// Whether there may be more content of the present part.
+    is_in_part: bool,
+    /// Content that was read ahead.
+    peeked: Option<Bytes>,
+}
+
+impl Parts {
+    /// The next part; what is left of the one before is skipped.
+    async fn next(&mut self) -> Result<Option<Head>, Problem> {
+        self.peeked = None;
+        loop {
+            match self.event().await? {
+                Event::Head(head) => {
+                    self.is_in_part = true;
+                    return Ok(Some(head));
+                }
+                Event::Data(_) | Event::PartEnd => {}
+                Event::FormEnd => return Ok(None),
+            }
+        }
+    }
+
+    /// Whether the part has no content at all. Asked before any of it is read.
+    async fn is_empty(&mut self) -> Result<bool, Problem> {
+        self.peeked = self.data().await?;
+        Ok(self.peeked.is_none())
+    }
+
+    /// More content of the part; none at its end.
+    async fn data(&mut self) -> Result<Option<Bytes>, Problem> {
+        if let Some(data) = self.peeked.take() {
+            return Ok(Some(data));
+        }
+        if !self.is_in_part {
+            return Ok(None);
+        }
+        if let Event::Data(data) = self.event().await? {
+            return Ok(Some(data));
+        }
+        self.is_in_part = false;
+        Ok(None)
+    }
+
+    async fn event(&mut self) -> Result<Event, Problem> {
+        loop {
+            if let Some(event) = self.reader.next().map_err(malformed)? {
+                return Ok(event);
+            }
+            match next_data(&mut self.body, self.timeout).await? {
+                Some(data) => self.reader.push(&data),
+                None => self.reader.end(),
+            }
+        }
+    }
+}
+
+fn malformed(error: impl Display) -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         "malformed_form",

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
+use http::header::{CONTENT_ENCODING, HeaderMap};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use serde_json::{Value, json};
 
+use super::media_type::MediaType;
 use super::problem::Problem;
 use crate::store::{Store, Uploads};
 
@@ -20,6 +22,28 @@ pub(super) struct Bounds {
     pub(super) upload: u64,
     /// Without a byte.
     pub(super) patience: Duration,
+}
+
+/// Refuses bodies that would have to be decompressed.
+pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
+    let values = headers.get_all(CONTENT_ENCODING).iter();
+    let mut codings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let is_plain = |coding: &[u8]| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity");
+    if codings.all(|coding| is_plain(coding.trim_ascii())) {
+        return Ok(());
+    }
+    Err(unsupported(
+        "This server takes bodies without Content-Encoding only.",
+    ))
+}
+
+/// The refusal of a body by its type or coding.
+pub(super) fn unsupported(detail: impl Into<String>) -> Problem {
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        detail,
+    )
 }
 
 /// All bytes of a body that is known to be short.
@@ -63,15 +87,6 @@ pub(super) async fn next_data(
     Ok(None)
 }
 
-/// What a document is, as its client says.
-#[derive(Debug, Clone)]
-pub(super) struct Kind<'a> {
-    /// Its media type, without parameters.
-    pub(super) media_type: &'a str,
-    /// The `charset` among those.
-    pub(super) charset: Option<String>,
-}
-
 /// A document on its way into the store.
 pub(super) struct Upload {
     blob: crate::store::BlobWriter,
@@ -86,7 +101,7 @@ impl Upload {
             most: bounds.upload,
         };
         if announced > upload.most {
-            Err(upload.too_large())
+            Err(upload_too_large(upload.most))
         } else {
             Ok(upload)
         }
@@ -95,7 +110,7 @@ impl Upload {
     /// Takes some more bytes.
     pub(super) async fn append(&mut self, data: &[u8]) -> Result<(), Problem> {
         if self.blob.size() + data.len() as u64 > self.most {
-            return Err(self.too_large());
+            return Err(upload_too_large(self.most));
         }
         Ok(self.blob.append(data).await?)
     }
@@ -104,7 +119,7 @@ impl Upload {
     pub(super) async fn end(
         self,
         name: &str,
-        kind: Kind<'_>,
+        media_type: MediaType,
         uploads: &mut Uploads,
     ) -> Result<Value, Problem> {
         let whole = self.blob.finish_async().await?;
@@ -112,21 +127,22 @@ impl Upload {
             "type": "upload",
             "name": name,
             "size": whole.size,
-            "mediaType": kind.media_type,
+            "mediaType": media_type.essence,
             "sha256": hex::encode(whole.sha256),
             "blob": whole.blob,
         });
-        if let Some(charset) = kind.charset {
+        if let Some(charset) = media_type.charset {
             document["charset"] = charset.into();
         }
         uploads.push(whole);
         Ok(document)
     }
+}
 
-    fn too_large(&self) -> Problem {
-        let detail = format!("An upload may be {} bytes long.", self.most);
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "upload_too_large", detail)
-    }
+/// The refusal of a document that is longer than `most` bytes.
+pub(super) fn upload_too_large(most: u64) -> Problem {
+    let detail = format!("An upload may be {most} bytes long.");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "upload_too_large", detail)
 }
 
 /// The refusal of params that are longer than they may be.

@@ -9,12 +9,14 @@ use serde_json::{Value, json};
 
 use super::body::Body;
 use super::dialects::onedrive::{self, Address, Call, Facet, Monitor, What};
+use super::intake::check_encoding;
 use super::prefer::Preferences;
 use super::problem::Problem;
 use super::reply::{self, header};
-use super::{App, Asker, download, files, params, query};
+use super::{App, Asker, download, files, json_body, params, query};
 use crate::config::Dialect;
 use crate::engine::{Item, View};
+use crate::header_params::charset;
 use crate::job::Output;
 use crate::operations::browse::EntryKind;
 
@@ -57,7 +59,7 @@ impl App {
                 files::reply(file, &entry.name, size, &request.method, &request.headers)
             }
             What::Copy(address) => {
-                let body = self.json_body(body).await?;
+                let body = self.json_body(request, body).await?;
                 let params = self.copy_params(request, address, &body, asker).await?;
                 self.accepted("copy", params, asker).await
             }
@@ -66,7 +68,7 @@ impl App {
                     let detail = "Something is fetched by `Prefer: respond-async` only.";
                     return Err(Problem::malformed(detail));
                 }
-                let body = self.json_body(body).await?;
+                let body = self.json_body(request, body).await?;
                 let params = self.upload_params(request, address, &body, asker).await?;
                 self.accepted("fetch", params, asker).await
             }
@@ -203,9 +205,11 @@ impl App {
         Ok(json!({ "uri": upload.source, "to": to, "conflict": conflict }))
     }
 
-    async fn json_body(&self, body: Incoming) -> Result<Value, Problem> {
+    async fn json_body(&self, request: &Parts, body: Incoming) -> Result<Value, Problem> {
+        check_encoding(&request.headers)?;
         let bytes = params::collect(body, self.bounds).await?;
-        let body = params::json_object(&bytes)?;
+        let charset = charset(&params::content_type(&request.headers));
+        let body = json_body::parse(&bytes, charset.as_deref())?;
         if body.is_object() {
             Ok(body)
         } else {

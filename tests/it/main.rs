@@ -23,6 +23,7 @@ mod embedding;
 mod examples;
 mod external_xml;
 mod fetch;
+mod form;
 mod front;
 mod guard;
 mod harness;

@@ -161,7 +161,7 @@ fn what_is_not_understood_is_refused_with_its_own_status() {
         &[("content-type", "multipart/form-data; boundary=b")],
         &form(&many),
         400,
-        "malformed_request",
+        "malformed_form",
     );
     let long = "x".repeat((1 << 20) + 1);
     check(

@@ -266,7 +266,7 @@ pub(super) fn parameters() -> Map<String, Value> {
     };
     let text = json!({ "type": "string" });
     let duration =
-        json!({ "type": "string", "format": "humantime", "examples": ["20s", "1m 30s"] });
+        json!({ "type": "string", "format": "humantime", "examples": ["20s", "1m 30s", "5"] });
     let key = json!({
         "type": "string",
         "pattern": r#"^([!#-~]([ !#-~]{0,253}[!#-~])?|"[ !#-~]{1,255}")$"#,
@@ -292,7 +292,7 @@ pub(super) fn parameters() -> Map<String, Value> {
         one("header", "Range", "Which bytes; of several ranges the whole is sent.", text.clone()),
         one("header", "If-Range", "The range is of the result with this `ETag`, or the whole is wanted.", text.clone()),
         one("header", "If-Match", "Only the result with this `ETag` is wanted.", text.clone()),
-        one("query", "wait", "How long to wait; at most 55 s.", duration),
+        one("query", "wait", "How long to wait, with a unit or in seconds; at most 55 s.", duration),
         one(
             "header",
             "If-None-Match",

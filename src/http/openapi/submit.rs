@@ -98,7 +98,9 @@ pub(super) fn body(operation: &Description) -> Value {
         json!({ "schema": form(&path) }),
     );
     add("multipart/form-data", multipart(operation, &form(&file)));
-    let mut description = "The params. No body is `{}`.".to_owned();
+    let mut description = "The params. No body is `{}`. An empty field of a form or query was not given, unless the param may be an \
+                           empty string; nor was a file without name and content."
+        .to_owned();
     if let [(name, input)] = operation.inputs.iter().collect::<Vec<_>>()[..] {
         for media_type in media_types(input) {
             add(&media_type, json!({}));

@@ -93,17 +93,7 @@ pub(crate) fn of_xml(work: Work, body: Source, operation: &Description) -> Resul
     if name != root && root.strip_suffix("Merge") != Some(&name) {
         return Err(format!("The root element is {name:?}, not {root:?}."));
     }
-    order(work, &request, operation)
-}
-
-/// Reads a request in JSON.
-///
-/// # Errors
-/// What is wrong with it.
-pub(crate) fn of_json(work: Work, body: &[u8], operation: &Description) -> Result<Order, String> {
-    let request: Value =
-        serde_json::from_slice(body).map_err(|error| format!("The body is not JSON: {error}."))?;
-    order(work, &request, operation)
+    of_json(work, &request, operation)
 }
 
 /// Reads a form, of which [`Part::Nothing`] was left out.
@@ -136,10 +126,18 @@ pub(crate) fn of_form(
     if is_later {
         request.insert("Async".into(), wishes.into());
     }
-    order(work, &Value::Object(request), operation)
+    of_json(work, &Value::Object(request), operation)
 }
 
-fn order(work: Work, request: &Value, operation: &Description) -> Result<Order, String> {
+/// Reads a request in JSON, or what one in XML or a form says in the same words.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn of_json(
+    work: Work,
+    request: &Value,
+    operation: &Description,
+) -> Result<Order, String> {
     if !request.is_object() {
         return Err("The request says nothing of what is to be done.".into());
     }

@@ -156,6 +156,67 @@ fn what_cannot_be_understood_is_a_bad_request() {
 }
 
 #[test]
+fn malformed_forms_and_bodies_have_the_shape_of_the_product() {
+    let site = Site::new();
+    site.write("a.xml", b"<r/>");
+    site.write("secret.xml", b"<secret/>");
+    let server = site.serve();
+    let client = server.client();
+    let compare = format!("{COMPARE}/compare");
+    let merge = format!("{MERGE}/types/concurrent");
+    let long = "x".repeat(10_000);
+    let boundary = [("content-type", "multipart/form-data")];
+    let url_encoded = [("content-type", "application/x-www-form-urlencoded")];
+    let wide = [("content-type", "application/json; charset=utf-16")];
+    let zipped = [
+        ("content-type", "application/json"),
+        ("content-encoding", "gzip"),
+    ];
+    for path in [&compare, &merge] {
+        for parameters in [
+            format!("name=\"{long}\""),
+            format!("name=\"inputA\"; filename=\"{long}\""),
+            format!("name=\"inputA\"\r\nContent-Type: text/{long}"),
+            "name=\"inputA\"; filename=\"open".to_owned(),
+            "name=\"inputA\"\r\nContent-Type: multipart/mixed; boundary=c".to_owned(),
+        ] {
+            let (headers, body) = form(&[(&parameters, "", "x")]);
+            let reply = refused(client, "POST", path, &headers, &body, 400);
+            assert!(reply.body.len() < 1000, "{parameters}");
+        }
+        refused(client, "POST", path, &boundary, "x", 400);
+        refused(client, "POST", path, &url_encoded, "{}", 415);
+        refused(client, "POST", path, &wide, "{}", 415);
+        refused(client, "POST", path, &zipped, "{}", 415);
+        // A file input that nobody touched is no document.
+        let untouched = ["inputA", "inputB"].map(|name| format!("name=\"{name}\"; filename=\"\""));
+        let untouched = untouched
+            .each_ref()
+            .map(|parameters| (parameters.as_str(), "", ""));
+        let (headers, body) = form(&untouched);
+        refused(client, "POST", path, &headers, &body, 400);
+    }
+    // What is sent as a file is one: its content is no path.
+    let latin = b"--b\r\nContent-Disposition: form-data; name=inputA; filename=\"na\xEFve\"\r\n\r\n/docs/secret.xml\r\n--b\r\n\
+        Content-Disposition: form-data; name=inputB\r\n\r\n/docs/a.xml\r\n--b--";
+    for path in [&compare, &merge] {
+        let headers = [("content-type", "multipart/form-data; boundary=b")];
+        let reply = client
+            .try_ask("POST", path, &headers, latin)
+            .expect("a reply");
+        assert_eq!(reply.status, 400, "{path}: {}", text(&reply));
+        check(path, &reply);
+        assert!(
+            text(&reply).contains("line 1, column 1"),
+            "{}",
+            text(&reply)
+        );
+    }
+    server.stop();
+    site.check_tables();
+}
+
+#[test]
 fn every_refusal_has_its_status_and_the_shape_of_the_product() {
     let site = Site::new();
     let server = site.serve();

@@ -1,0 +1,72 @@
+//! Fields that nobody filled in, in every way that a form is sent.
+
+use super::{URL_ENCODED, field, form, result, serve, submit};
+use crate::harness::Site;
+
+#[test]
+fn empty_field_is_not_given_unless_it_may_be_empty() {
+    let site = Site::new();
+    let server = serve(&site);
+    let client = server.client();
+    let names = ["width", "ratio", "deep", "side", "name"];
+    let empty = names.map(|name| format!("{name}=")).join("&");
+    let parts = names.map(field);
+    let parts = parts
+        .each_ref()
+        .map(|headers| (headers.as_bytes(), &b""[..]));
+    let path = "/v1/operations/words";
+    let replies = [
+        submit(client, "words", &form(&parts), 202),
+        client.ask("POST", path, &[URL_ENCODED], empty.as_bytes(), 202),
+        client.ask("POST", &format!("{path}?{empty}"), &[], b"", 202),
+    ];
+    for job in &replies {
+        assert_eq!(result(client, job), "[7][1.5][false][left][]");
+    }
+    // JSON says what it means.
+    let reply = client
+        .post(path, &serde_json::json!({ "width": "" }), 422)
+        .json();
+    assert_eq!(reply["errors"][0]["pointer"], "#/width");
+    server.stop();
+}
+
+#[test]
+fn empty_field_that_is_required_is_said_to_be() {
+    let site = Site::new();
+    let server = serve(&site);
+    let client = server.client();
+    let path = "/v1/operations/strict";
+    let replies = [
+        submit(
+            client,
+            "strict",
+            &form(&[(field("width").as_bytes(), b"")]),
+            422,
+        ),
+        client.ask("POST", path, &[URL_ENCODED], b"width=", 422),
+        client.ask("POST", &format!("{path}?width="), &[], b"", 422),
+    ];
+    for reply in &replies {
+        let error = &reply.json()["errors"][0];
+        assert_eq!(error["pointer"], "#/width");
+        assert_eq!(error["detail"], "It is required.");
+    }
+    server.stop();
+}
+
+#[test]
+fn checked_box_without_a_value_is_true() {
+    let site = Site::new();
+    let server = serve(&site);
+    let client = server.client();
+    let job = client.ask(
+        "POST",
+        "/v1/operations/words",
+        &[URL_ENCODED],
+        b"deep=on",
+        202,
+    );
+    assert_eq!(job.json()["params"]["deep"], true);
+    server.stop();
+}
