@@ -36,6 +36,7 @@ create table job (
     log_blob         integer,            -- what the last attempt wrote
     delivery         text,               -- JSON: how far the telling of the end has come
     delivery_due     integer,            -- idle clock; when it is to be tried again
+    delivery_origin  text,               -- scheme, host and port of who is to be told
     progress         text,               -- JSON: how far it is, or came; may lag behind
     intent           text,               -- JSON: what an attempt was about to do outside of this file, written before it did
     outcome          text,               -- JSON: how it ended
@@ -49,6 +50,7 @@ create table job (
     constraint only_success_has_a_result check (result_blob is null or state = 'succeeded'),
     constraint only_an_end_is_told check (
         (delivery_due is null or delivery is not null) and (delivery is null or finished_ms is not null)),
+    constraint due_delivery_has_an_origin check ((delivery_due is null) = (delivery_origin is null)),
     constraint doomed_is_canceled check (doomed <= cancel_requested)
 ) strict;
 
@@ -58,6 +60,8 @@ create index job_active on job (seq) where finished_ms is null;
 create index job_due on job (due) where due is not null and delivery_due is null;
 -- Whom to tell next.
 create index job_delivery on job (delivery_due) where delivery_due is not null;
+-- The same for each receiver, so that none has to be looked for behind another's.
+create index job_delivery_origin on job (delivery_origin, delivery_due) where delivery_due is not null;
 -- What filtered lists ask for.
 create index job_ended on job (operation, state, seq) where finished_ms is not null;
 -- What a token's own lists ask for.

@@ -21,7 +21,7 @@ pub struct Callbacks {
     /// How long to wait before the second attempt, the third, and so on.
     #[serde(deserialize_with = "values::times")]
     pub schedule: Vec<Duration>,
-    /// Attempts at once at one host.
+    /// Attempts at once at one origin: a scheme, host and port.
     #[serde(deserialize_with = "values::count")]
     pub per_host: usize,
 }

@@ -1,18 +1,19 @@
 //! Tells whoever asked for it of a job's end: again and again on a schedule, until they say so or it is given up.
 //!
 //! That somebody is to be told is committed together with the end; so nothing is forgotten by a crash, and a message
-//! may arrive twice but never not at all. A message under way delays no job and no other host's messages.
+//! may arrive twice but never not at all. A message under way delays no job and no other origin's messages ([`Slots`]).
 
-use std::collections::{HashMap, HashSet};
 use std::panic::resume_unwind;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, timeout};
 
+use super::callback_slots::{Pace, SLOW_AFTER, Slots};
 use super::live::Live;
 use super::monitor::Monitor;
 use super::tally::Tally;
@@ -20,13 +21,11 @@ use crate::config::Callbacks;
 use crate::faults;
 use crate::job::{Callback, Event, IdleMs, Job, Seq};
 use crate::plan;
-use crate::store::{Error, Store};
+use crate::store::{DueAt, Error, Store, Wanted};
 use crate::vital::{catch_panic, panic_message};
 
-/// Messages under way at once, to all hosts together.
-const UNDER_WAY: usize = 32;
-/// Messages that are due and looked at in one round: of those whose host is busy, others must not wait for more.
-const LOOKED_AT: usize = 4096;
+/// Origins looked up at once.
+const ORIGINS: usize = 256;
 /// After an error of the store.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -54,6 +53,8 @@ pub(crate) enum Verdict {
         error: String,
         /// Not before so long, as they said.
         after: Option<Duration>,
+        /// Whether there was no answer before time ran out.
+        timed_out: bool,
     },
     /// It never will be.
     Never {
@@ -69,15 +70,6 @@ pub(crate) type Delivering = Pin<Box<dyn Future<Output = Verdict> + Send>>;
 pub(crate) trait Messenger: Send + Sync + 'static {
     /// Sends a message.
     fn deliver(&self, message: Message) -> Delivering;
-
-    /// The host that a URL is of, as messages to one are counted.
-    fn host(&self, url: &str) -> String;
-}
-
-#[derive(Debug, Default)]
-struct UnderWay {
-    jobs: HashSet<Seq>,
-    hosts: HashMap<String, usize>,
 }
 
 /// The messages that wait.
@@ -87,7 +79,7 @@ pub(super) struct Outbox {
     monitor: Arc<Monitor>,
     settings: Callbacks,
     messenger: OnceLock<Arc<dyn Messenger>>,
-    under_way: Mutex<UnderWay>,
+    slots: Mutex<Slots>,
     /// A job has ended of which somebody is to be told, or a message is no longer under way.
     news: Arc<Notify>,
     tally: Arc<Tally>,
@@ -106,9 +98,9 @@ impl Outbox {
             store,
             live,
             monitor,
+            slots: Mutex::new(Slots::new(settings.per_host)),
             settings,
             messenger: OnceLock::new(),
-            under_way: Mutex::default(),
             news,
             tally,
         }
@@ -124,10 +116,12 @@ impl Outbox {
     /// Sends messages until it is dropped; what is under way is dropped with it, and sent again another time.
     pub(super) async fn run(self: Arc<Self>) {
         let mut sending = JoinSet::new();
+        // Where the last round stopped for want of slots: origins take turns.
+        let mut turn = None;
         loop {
             let news = self.news.notified();
             faults::panic_point("callbacks");
-            match self.run_once(&mut sending).await {
+            match self.run_once(&mut sending, &mut turn).await {
                 Ok(Some(pause)) => {
                     tokio::select! {
                         () = tokio::time::sleep(pause) => {}
@@ -154,67 +148,126 @@ impl Outbox {
     async fn run_once(
         self: &Arc<Self>,
         sending: &mut JoinSet<()>,
+        turn: &mut Option<Arc<str>>,
     ) -> Result<Option<Duration>, Error> {
         let Some(messenger) = self.messenger.get() else {
             return Ok(None);
         };
         let now = self.store.clock().now();
-        for (seq, url) in self.store.deliveries(now, LOOKED_AT).await? {
-            let host = messenger.host(&url);
-            if let Some(slot) = self.begin(seq, host) {
-                let messenger = Arc::clone(messenger);
-                sending.spawn(async move {
-                    if let Err(error) = slot.outbox.send(seq, &*messenger).await {
-                        tracing::warn!(job.seq = seq.0, %error, "what came of a callback could not be recorded");
-                        tokio::time::sleep(PAUSE).await;
-                    }
-                    drop(slot);
-                });
+        let (slow, per_origin) = {
+            let slots = self.slots.lock();
+            (slots.slow_with_room(), slots.per_origin())
+        };
+        if !slow.is_empty() {
+            let due = self.store.due_at(now, slow, per_origin).await?;
+            self.begin(due, sending, messenger);
+        }
+        // Once around all origins, from the one after the last that had its turn.
+        let begun_after = turn.clone();
+        let (mut after, mut is_around) = (begun_after.clone(), begun_after.is_none());
+        loop {
+            let (free, passed_over) = {
+                let slots = self.slots.lock();
+                (slots.free(), slots.passed_over())
+            };
+            if free == 0 {
+                break;
             }
+            let wanted = Wanted {
+                passed_over,
+                per_origin,
+                due_origins: free,
+                origins: ORIGINS,
+            };
+            let looked = self.store.due_after(now, after, wanted).await?;
+            let last = self.begin(looked.due, sending, messenger);
+            *turn = last.or_else(|| looked.last.clone());
+            after = match looked.last {
+                Some(last) if is_around && begun_after.as_ref().is_some_and(|b| last >= *b) => {
+                    break;
+                }
+                Some(last) => Some(last),
+                None if is_around => break,
+                None => {
+                    is_around = true;
+                    None
+                }
+            };
         }
         // What is due already waits for another message to end, which wakes us.
         let next = self.store.next_delivery(now).await?;
         Ok(next.map(|due| Duration::from_millis((due.0 - now.0).max(0) as u64 + 20)))
     }
 
-    /// Whether a message may go now; it is under way then.
-    fn begin(self: &Arc<Self>, seq: Seq, host: String) -> Option<Slot> {
-        let mut under_way = self.under_way.lock();
-        let busy = under_way.hosts.get(&host).copied().unwrap_or_default();
-        if under_way.jobs.len() >= UNDER_WAY
-            || busy >= self.settings.per_host
-            || !under_way.jobs.insert(seq)
-        {
-            return None;
-        }
-        *under_way.hosts.entry(host.clone()).or_default() += 1;
-        Some(Slot {
-            outbox: Arc::clone(self),
-            seq,
-            host,
-        })
-    }
-
-    fn end(&self, seq: Seq, host: &str) {
-        let mut under_way = self.under_way.lock();
-        under_way.jobs.remove(&seq);
-        if let Some(busy) = under_way.hosts.get_mut(host) {
-            *busy -= 1;
-            if *busy == 0 {
-                under_way.hosts.remove(host);
+    /// Begins to send what may be sent now, one message of each origin before another one of any; gives the last origin
+    /// in order of which one is sent.
+    fn begin(
+        self: &Arc<Self>,
+        due: Vec<DueAt>,
+        sending: &mut JoinSet<()>,
+        messenger: &Arc<dyn Messenger>,
+    ) -> Option<Arc<str>> {
+        let mut last = None;
+        let most = due.iter().map(|one| one.seqs.len()).max().unwrap_or(0);
+        for number in 0..most {
+            for DueAt { origin, seqs } in &due {
+                let Some(&seq) = seqs.get(number) else {
+                    continue;
+                };
+                if !self.slots.lock().begin(seq, origin) {
+                    continue;
+                }
+                last = last.max(Some(Arc::clone(origin)));
+                let mut slot = Slot {
+                    outbox: Arc::clone(self),
+                    seq,
+                    pace: Pace::Prompt,
+                };
+                let messenger = Arc::clone(messenger);
+                sending.spawn(async move {
+                    slot.pace = slot.outbox.attempt(seq, &*messenger).await;
+                    drop(slot);
+                });
             }
         }
-        self.news.notify_one();
+        last
     }
 
-    async fn send(&self, seq: Seq, messenger: &dyn Messenger) -> Result<(), Error> {
+    /// Sends a message, and says so when it becomes slow.
+    async fn attempt(&self, seq: Seq, messenger: &dyn Messenger) -> Pace {
+        let begun = Instant::now();
+        let mut sending = pin!(self.send(seq, messenger));
+        let sent = match timeout(SLOW_AFTER, &mut sending).await {
+            Ok(sent) => sent,
+            Err(_) => {
+                self.slots.lock().has_become_slow(seq);
+                self.news.notify_one();
+                sending.await
+            }
+        };
+        match sent {
+            Ok(Some(Verdict::Again {
+                timed_out: true, ..
+            })) => Pace::Silent,
+            Ok(_) if begun.elapsed() < SLOW_AFTER => Pace::Prompt,
+            Ok(_) => Pace::Slow,
+            Err(error) => {
+                tracing::warn!(job.seq = seq.0, %error, "what came of a callback could not be recorded");
+                tokio::time::sleep(PAUSE).await;
+                Pace::Prompt
+            }
+        }
+    }
+
+    /// Sends a message and records what came of it; none where there is nothing to send any more.
+    async fn send(&self, seq: Seq, messenger: &dyn Messenger) -> Result<Option<Verdict>, Error> {
         let job = match self.live.get(seq) {
             Some((_, job)) => Some(job),
             None => self.store.job(seq).await?,
         };
         // It may have been deleted, or told, since it was looked up.
         let Some((job, callback, attempts)) = job.and_then(pending) else {
-            return Ok(());
+            return Ok(None);
         };
         let params = self.params(&job).await?;
         let message = Message {
@@ -228,11 +281,12 @@ impl Outbox {
         let verdict = delivered.unwrap_or_else(|panic| Verdict::Again {
             error: format!("the delivery panicked: {}", panic_message(&*panic)),
             after: None,
+            timed_out: false,
         });
-        let event = match verdict {
+        let event = match verdict.clone() {
             Verdict::Delivered => Event::Told,
             Verdict::Never { error } => Event::NotTold { error, again: None },
-            Verdict::Again { error, after } => {
+            Verdict::Again { error, after, .. } => {
                 let random = getrandom::u32().unwrap_or_default();
                 let pause =
                     plan::next_delivery(attempts + 1, &self.settings.schedule, after, random);
@@ -251,7 +305,7 @@ impl Outbox {
         }
         match self.store.record(seq, event).await {
             // Deleted meanwhile.
-            Err(Error::NotFound | Error::Illegal(_)) | Ok(_) => Ok(()),
+            Err(Error::NotFound | Error::Illegal(_)) | Ok(_) => Ok(Some(verdict)),
             Err(error) => Err(error),
         }
     }
@@ -267,12 +321,13 @@ impl Outbox {
 struct Slot {
     outbox: Arc<Outbox>,
     seq: Seq,
-    host: String,
+    pace: Pace,
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.outbox.end(self.seq, &self.host);
+        self.outbox.slots.lock().end(self.seq, self.pace);
+        self.outbox.news.notify_one();
     }
 }
 

@@ -3,6 +3,7 @@
 //! Puts the store, the live table and the runner together. Knows no HTTP.
 
 mod attendance;
+mod callback_slots;
 mod callbacks;
 mod caller;
 mod deadline;

@@ -11,7 +11,6 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use url::Url;
 
 use super::dialects::native;
 use crate::config::Secret;
@@ -19,7 +18,7 @@ use crate::engine::{Delivering, Message, Messenger, Verdict};
 use crate::faults;
 use crate::job;
 use crate::operations::WaysOut;
-use crate::outbound::{Client, Patience, Request};
+use crate::outbound::{Client, Error, Patience, Request};
 
 /// One attempt, from the look-up of the name to the answer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -55,18 +54,13 @@ impl Messenger for Webhooks {
                 Err(error) if error.may_pass() => Verdict::Again {
                     error: format!("{error}."),
                     after: None,
+                    timed_out: matches!(error, Error::TimedOut(_)),
                 },
                 Err(error) => Verdict::Never {
                     error: format!("{error}."),
                 },
             }
         })
-    }
-
-    fn host(&self, url: &str) -> String {
-        let url = Url::parse(url).ok();
-        let host = url.and_then(|url| url.host_str().map(str::to_owned));
-        host.unwrap_or_default()
     }
 }
 
@@ -125,10 +119,14 @@ fn signature(secret: &Secret, id: &str, timestamp: u64, body: &[u8]) -> String {
     )
 }
 
-/// The address with the job's name in its query. What is there already stays as it is, a fragment is nobody's concern.
+/// The address with the job's name in its query. What is there already stays as it is; a fragment is not sent.
 fn with_name(url: &str, name: &str) -> String {
     let url = url.split('#').next().unwrap_or(url);
-    let mark = if url.contains('?') { '&' } else { '?' };
+    let mark = match url.split_once('?') {
+        None => "?",
+        Some((_, query)) if query.is_empty() || query.ends_with('&') => "",
+        Some(_) => "&",
+    };
     format!("{url}{mark}jobId={name}")
 }
 
@@ -171,7 +169,11 @@ fn judge(status: StatusCode, headers: &HeaderMap) -> Verdict {
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok());
         let after = after.and_then(pause).map(|pause| pause.min(LONGEST_PAUSE));
-        Verdict::Again { error, after }
+        Verdict::Again {
+            error,
+            after,
+            timed_out: false,
+        }
     }
 }
 
@@ -207,6 +209,13 @@ mod tests {
         check("http://a/b", "http://a/b?jobId=J");
         check("http://a/b?c=d", "http://a/b?c=d&jobId=J");
         check("http://a/b#e", "http://a/b?jobId=J");
+        check("http://a/b#e?f", "http://a/b?jobId=J");
+        check("http://a/b?", "http://a/b?jobId=J");
+        check("http://a/b?#e", "http://a/b?jobId=J");
+        check("http://a/b?c=d&", "http://a/b?c=d&jobId=J");
+        check("http://a/b?c?", "http://a/b?c?&jobId=J");
+        check("http://a?c=%26%3F%23", "http://a?c=%26%3F%23&jobId=J");
+        check("http://a", "http://a?jobId=J");
     }
 
     #[test]

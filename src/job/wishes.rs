@@ -1,6 +1,7 @@
 //! What a submission wants besides the work itself: where the result goes, how long it stays, who is told.
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::{IdleMs, JobId, Seq};
 
@@ -48,6 +49,14 @@ pub struct Callback {
     pub name: Name,
     /// What links in the message begin with.
     pub base: String,
+}
+
+impl Callback {
+    /// Whom it calls: scheme, host and port, without a port that the scheme has anyway. Empty where it can call nobody.
+    pub fn origin(&self) -> String {
+        let url = Url::parse(&self.url).ok();
+        url.map_or_else(String::new, |url| url.origin().ascii_serialization())
+    }
 }
 
 /// How a callback is made.

@@ -68,19 +68,6 @@ impl Store {
         self.read(select_next_due).await
     }
 
-    /// Up to `most` jobs of whose end somebody is to be told by `now`, and at which URL; the longest due first.
-    ///
-    /// # Errors
-    /// What the disk may say.
-    pub(crate) async fn deliveries(
-        &self,
-        now: IdleMs,
-        most: usize,
-    ) -> Result<Vec<(Seq, String)>, Error> {
-        self.read(move |connection| select_deliveries(connection, now, most))
-            .await
-    }
-
     /// When the next telling is due that is not due by `now`, if there is one.
     ///
     /// # Errors
@@ -161,21 +148,6 @@ fn select_next_due(connection: &Connection) -> Result<Option<IdleMs>, Error> {
     Ok(statement
         .query_row([], |row| row.get::<_, Option<i64>>(0))?
         .map(IdleMs))
-}
-
-/// Up to `most` jobs of whose end somebody is to be told by `now`, and at which URL.
-fn select_deliveries(
-    connection: &Connection,
-    now: IdleMs,
-    most: usize,
-) -> Result<Vec<(Seq, String)>, Error> {
-    let query = "select seq, wishes ->> '$.callback.url' from job
-         where delivery_due <= ? and doomed = 0 order by delivery_due, seq limit ?";
-    let mut statement = connection.prepare_cached(query)?;
-    let rows = statement.query_map(params![now.0, most as i64], |row| {
-        Ok((Seq(row.get(0)?), row.get(1)?))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// When the next telling is due that is not due by `now`.

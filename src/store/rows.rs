@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::job::{
-    BlobId, Failure, IdleMs, Job, JobId, Outcome, Output, Params, Progress, Seq, State, Status,
-    Version, WallMs, Wishes,
+    BlobId, Callback, Failure, IdleMs, Job, JobId, Outcome, Output, Params, Progress, Seq, State,
+    Status, Version, WallMs, Wishes,
 };
 
 /// What most submissions want, shared by their jobs.
@@ -25,6 +25,7 @@ const INSERT: &str = "insert into job (seq, id, token, operation, state, attempt
 const UPDATE: &str = "update job set state = :state, attempt = :attempt, strikes = :strikes, version = :version, \
      cancel_requested = :cancel_requested, doomed = :doomed, started_ms = :started_ms, finished_ms = :finished_ms, \
      due = :due, result_blob = :result_blob, log_blob = :log_blob, delivery = :delivery, delivery_due = :delivery_due, \
+     delivery_origin = :delivery_origin, \
      progress = :progress, outcome = :outcome \
      where seq = :seq and state = :old_state and attempt = :old_attempt";
 
@@ -149,6 +150,7 @@ pub(super) fn update(connection: &Connection, old: &Job, new: &Job) -> Result<()
         ":log_blob": new.log.map(|blob| blob.0),
         ":delivery": new.delivery.as_ref().map(to_json),
         ":delivery_due": new.delivery_due().map(|due| due.0),
+        ":delivery_origin": new.delivery_due().and(new.wishes.callback.as_ref()).map(Callback::origin),
         ":progress": progress,
         ":outcome": ending.outcome,
     })?;

@@ -4,6 +4,7 @@ mod access;
 mod authority;
 mod browser;
 mod callback;
+mod callback_origins;
 mod care;
 mod charset;
 mod client;
