@@ -5,24 +5,16 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Mount, Server, Site, run, skipped};
+use crate::harness::{Client, Mount, Server, Site, make_image, run, shut_down, skipped};
 
 const CLIENTS: usize = 4;
-
-/// `FS_IOC_SHUTDOWN` with `EXT4_GOING_FLAGS_NOLOGFLUSH`: from now on nothing reaches the disk, not even the journal.
-/// Says when it is ready and waits for the word, so that the moment is ours.
-const SHUT_DOWN: &str = "import fcntl, os, struct, sys\n\
-    disk = os.open(sys.argv[1], os.O_RDONLY)\n\
-    print(flush=True)\n\
-    sys.stdin.readline()\n\
-    fcntl.ioctl(disk, 0x8004587d, struct.pack('I', 2))";
 
 /// A server whose data is on a disk of its own. The fields are dropped in this order: what is mounted first.
 struct Rig {
@@ -56,12 +48,11 @@ impl Rig {
         let site = Site::new();
         site.write("a", b"hello");
         let image = site.path().join("image");
-        let file = std::fs::File::create(&image).expect("a file");
-        file.set_len(64 << 20).expect("its length");
-        let tools = run(Command::new("mkfs.ext4").arg("-q").arg(&image))
-            .and_then(|()| run(Command::new("python3").args(["-c", "import fcntl"])));
-        if let Err(reason) = tools {
+        if let Err(reason) = run(Command::new("python3").args(["-c", "import fcntl"])) {
             skipped(&reason);
+            return None;
+        }
+        if !make_image(&image, 64 << 20, "mkfs.ext4", &["-q"]) {
             return None;
         }
         let image = image.to_str().expect("a path in UTF-8");
@@ -85,13 +76,7 @@ impl Rig {
     fn cut_power(&self, server: Server, after: Duration) -> Server {
         let client = server.client();
         self.told().power_is_gone = false;
-        let mut shut_down = Command::new("python3")
-            .args(["-c", SHUT_DOWN])
-            .arg(self.site.data())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3 was there before");
+        let mut shut_down = shut_down(&self.site.data());
         let mut ready = shut_down.stdout.take().expect("it is piped");
         ready.read_exact(&mut [0]).expect("it is ready");
         thread::scope(|scope| {
@@ -206,10 +191,7 @@ fn log_on_the_disk_that_fails_keeps_no_server_alive() {
     let mut server = rig.site.serve_with(command);
     let client = server.client();
     client.ended(&client.zip("/docs/a"));
-    // Nobody keeps the word back.
-    let mut shut_down = Command::new("python3");
-    shut_down.args(["-c", SHUT_DOWN]).arg(rig.site.data());
-    run(shut_down.stdin(Stdio::null())).expect("the file system can be shut down");
+    rig.disk.cut_power();
     rig.told().power_is_gone = true;
     rig.pester(client);
     assert_eq!(server.wait().code(), Some(3));

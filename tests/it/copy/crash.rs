@@ -2,14 +2,12 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::{assert_same, names, report, submit};
-use crate::harness::{Site, incompressible, wait_for};
+use crate::harness::{Gate, Site, incompressible, wait_for};
 
 /// A tree of that many files, from none to some kilobytes long.
 fn plant(site: &Site, files: usize) {
@@ -58,30 +56,27 @@ fn a_copy_that_is_killed_goes_on_without_copying_again_what_is_whole() {
     let site = Site::new();
     plant(&site, files);
     let mut id = None;
-    let mut jitter = incompressible(3).into_iter();
-    for _ in 0..3 {
-        let server = site.serve();
-        let client = server.client();
-        let id = id.get_or_insert_with(|| {
-            submit(
-                &client,
-                &json!({ "from": "/docs/tree", "to": "/docs/copy" }),
-            )
-        });
-        wait_for("the copying", || {
-            let job = client.get(&format!("/v1/jobs/{id}"), 200).json();
-            assert_eq!(job["finishedAt"], Value::Null, "it was too quick: {job}");
-            (job["phase"] == "Copying").then_some(())
-        });
-        thread::sleep(Duration::from_millis(
-            u64::from(jitter.next().unwrap_or(0)) / 4,
-        ));
-        server.kill();
+    for death in 1..=3 {
+        let mut command = site.command();
+        command.env(
+            "CLOAKROOM_FAULT",
+            format!("copied-file:{}", files * death / 4),
+        );
+        let mut server = match site.try_serve_with(command) {
+            Ok(server) => server,
+            // It went on, and died, before it had said where it listens.
+            Err(_) => continue,
+        };
+        let params = json!({ "from": "/docs/tree", "to": "/docs/copy" });
+        id.get_or_insert_with(|| submit(&server.client(), &params));
+        assert!(!server.wait().success());
         assert_eq!(names(&site.docs()).len(), 2, "{:?}", names(&site.docs()));
     }
     let report = finish(&site, &id.expect("it was submitted"));
     assert_eq!(report["files"], files, "{report}");
-    assert!(report["resumed"].as_u64() > Some(0), "{report}");
+    let resumed = report["resumed"].as_u64().expect("a number") as usize;
+    // All but what was under way at a death.
+    assert!(resumed + 20 > files * 3 / 4, "{report}");
     assert_same(&site.docs().join("tree"), &site.docs().join("copy"));
     assert_eq!(names(&site.docs()), ["copy", "tree"]);
 }
@@ -190,21 +185,27 @@ fn what_is_left_of_a_copy_that_ends_without_another_attempt_is_removed() {
 #[test]
 fn an_orderly_stop_keeps_what_is_copied_for_the_next_attempt() {
     let site = Site::new();
-    plant(&site, 3000);
+    plant(&site, 300);
+    let gate = Gate::new(&site);
     let mut command = site.command();
     command.args(["--drain-timeout", "0s"]);
-    let server = site.serve_with(command);
+    command.env("CLOAKROOM_FAULT", gate.at("copied-file:100"));
+    let mut server = site.serve_with(command);
     let client = server.client();
     let id = submit(
         &client,
         &json!({ "from": "/docs/tree", "to": "/docs/copy" }),
     );
-    wait_for("the copying", || {
-        let job = client.get(&format!("/v1/jobs/{id}"), 200).json();
-        assert_eq!(job["finishedAt"], Value::Null, "it was too quick: {job}");
-        (job["phase"] == "Copying" && job["stage"]["current"].as_u64() > Some(100)).then_some(())
+    let held = gate.reached();
+    server.signal(rustix::process::Signal::TERM);
+    wait_for("the drain", || {
+        let ready = client.try_ask("GET", "/readyz", &[], b"");
+        ready
+            .map_or(true, |reply| reply.status != 200)
+            .then_some(())
     });
-    server.stop();
+    drop(held);
+    assert!(server.wait().success());
     let report = finish(&site, &id);
     assert!(report["resumed"].as_u64() > Some(50), "{report}");
     assert_same(&site.docs().join("tree"), &site.docs().join("copy"));

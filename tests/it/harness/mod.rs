@@ -2,6 +2,7 @@
 
 mod client;
 mod events;
+mod gate;
 mod mount;
 mod server;
 mod site;
@@ -13,7 +14,8 @@ use std::time::{Duration, Instant};
 
 pub(crate) use client::{Client, Reply, through};
 pub(crate) use events::Events;
-pub(crate) use mount::Mount;
+pub(crate) use gate::Gate;
+pub(crate) use mount::{LoopDevice, Mount, make_image, shut_down};
 pub(crate) use server::Server;
 pub(crate) use site::{Site, example};
 

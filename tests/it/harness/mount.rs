@@ -1,7 +1,9 @@
 //! File systems of a test's own.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use super::{run, skipped};
 
@@ -34,8 +36,86 @@ impl Mount {
         self.mount().expect("it could be mounted before");
     }
 
+    /// Unmounts it for good.
+    pub(crate) fn unmount(self) {
+        run(Command::new("umount").arg(&self.at)).expect("nobody uses it any more");
+        std::mem::forget(self);
+    }
+
     fn mount(&self) -> Result<(), String> {
         run(Command::new("mount").args(&self.arguments).arg(&self.at))
+    }
+}
+
+/// Makes an image with a file system in it; false where this machine cannot, which is said aloud.
+pub(crate) fn make_image(image: &Path, bytes: u64, make: &str, arguments: &[&str]) -> bool {
+    let file = File::create(image).expect("an image");
+    file.set_len(bytes).expect("its length");
+    let made = run(Command::new(make).args(arguments).arg(image));
+    made.inspect_err(|reason| skipped(reason)).is_ok()
+}
+
+/// `FS_IOC_SHUTDOWN` with `EXT4_GOING_FLAGS_NOLOGFLUSH`: from now on nothing reaches the disk, not even the journal.
+/// Says when it is ready and waits for the word, so that the moment is the test's.
+const SHUT_DOWN: &str = "import fcntl, os, struct, sys\n\
+    disk = os.open(sys.argv[1], os.O_RDONLY)\n\
+    print(flush=True)\n\
+    sys.stdin.readline()\n\
+    fcntl.ioctl(disk, 0x8004587d, struct.pack('I', 2))";
+
+/// Somebody who shuts the file system of a folder down once a line is written to their standard input, after having
+/// written one. Needs Python.
+pub(crate) fn shut_down(folder: &Path) -> Child {
+    Command::new("python3")
+        .args(["-c", SHUT_DOWN])
+        .arg(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("there is Python")
+}
+
+/// A device that an image is behind.
+pub(crate) struct LoopDevice(String);
+
+impl LoopDevice {
+    /// None where this machine does not allow that, which is said aloud.
+    pub(crate) fn new(image: &Path) -> Option<Self> {
+        let output = Command::new("losetup")
+            .args(["--find", "--show"])
+            .arg(image)
+            .output();
+        match output {
+            Ok(output) if output.status.success() => {
+                let path = String::from_utf8(output.stdout).expect("a path in UTF-8");
+                Some(Self(path.trim().to_owned()))
+            }
+            failed => {
+                skipped(&format!("losetup: {failed:?}"));
+                None
+            }
+        }
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Drop for LoopDevice {
+    fn drop(&mut self) {
+        let _ = Command::new("losetup").args(["--detach", &self.0]).output();
+    }
+}
+
+impl Mount {
+    /// Cuts the power of an ext4 file system: what was not synced is lost. It must be mounted [`Mount::again`].
+    pub(crate) fn cut_power(&self) {
+        let mut shut_down = shut_down(&self.at);
+        let mut word = shut_down.stdin.take().expect("it is piped");
+        word.write_all(b"now\n").expect("it listens");
+        let status = shut_down.wait().expect("it ends");
+        assert!(status.success(), "the file system can be shut down");
     }
 }
 

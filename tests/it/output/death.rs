@@ -1,14 +1,13 @@
 //! A server that dies while it puts a result into its place.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::json;
 
 use super::{download, id, serve_out, submit, zip};
 use crate::copy::names;
-use crate::harness::{Mount, Site, incompressible, run, skipped, wait_for};
+use crate::harness::{Mount, Site, incompressible, make_image, wait_for};
 
 /// What becomes of an attempt that did not end, and the name of what it makes.
 const HABITS: [(&str, &str); 2] = [("requeue", "new"), ("fail", "old")];
@@ -102,10 +101,7 @@ fn so_it_is_on_a_file_system_in_memory() {
 /// A file system of that type in an image, mounted; none where this machine does not allow that.
 fn mounted(folder: &Path, make: &str, arguments: &[&str]) -> Option<(Mount, PathBuf)> {
     let (image, out) = (folder.join("image"), folder.join("out"));
-    let file = File::create(&image).expect("an image");
-    file.set_len(16 << 20).expect("its length");
-    if let Err(reason) = run(Command::new(make).args(arguments).arg(&image)) {
-        skipped(&reason);
+    if !make_image(&image, 16 << 20, make, arguments) {
         return None;
     }
     let image = image.to_str().expect("a path in UTF-8");
