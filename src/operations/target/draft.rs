@@ -188,7 +188,10 @@ impl<'a> Draft<'a> {
         let wanted = &self.target.name;
         let names = std::iter::once(wanted.clone());
         let names: Box<dyn Iterator<Item = String>> = match conflict {
-            Conflict::Rename => Box::new(names.chain(numbered(wanted, made.is_dir()))),
+            Conflict::Rename => {
+                let most_bytes = sys::name_bytes(&self.target.dir);
+                Box::new(names.chain(numbered(wanted, made.is_dir(), most_bytes)))
+            }
             Conflict::Fail | Conflict::Replace => Box::new(names),
         };
         for name in names {

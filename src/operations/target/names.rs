@@ -10,8 +10,13 @@ const TEMPORARY: &str = ".cloakroom-";
 const NEW: &str = ".part";
 const OLD: &str = ".old";
 
-/// `name (1)`, `name (2)` and so on: the number stands behind a folder's name, before a file's extension.
-pub(crate) fn numbered(name: &str, folder: bool) -> impl Iterator<Item = String> + use<> {
+/// `name (1)`, `name (2)` and so on, none longer than `most_bytes`: the number stands behind a folder's name, before a
+/// file's extension. What stands before the number is cut where there is no room for it.
+pub(crate) fn numbered(
+    name: &str,
+    folder: bool,
+    most_bytes: usize,
+) -> impl Iterator<Item = String> + use<> {
     let path = Path::new(name);
     let (stem, extension) = match (path.file_stem(), path.extension()) {
         (Some(stem), Some(extension)) if !folder => (
@@ -20,7 +25,25 @@ pub(crate) fn numbered(name: &str, folder: bool) -> impl Iterator<Item = String>
         ),
         _ => (name.to_owned(), String::new()),
     };
-    (1_u64..).map(move |number| format!("{stem} ({number}){extension}"))
+    let name = name.to_owned();
+    (1_u64..).map(move |number| {
+        let number = format!(" ({number})");
+        match most_bytes.checked_sub(number.len() + extension.len()) {
+            Some(room) if room > 0 && !cut(&stem, room).is_empty() => {
+                format!("{}{number}{extension}", cut(&stem, room))
+            }
+            // The extension leaves no room.
+            _ => {
+                let room = most_bytes.saturating_sub(number.len());
+                format!("{}{number}", cut(&name, room))
+            }
+        }
+    })
+}
+
+/// As much of the beginning as fits.
+fn cut(text: &str, most_bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(most_bytes)]
 }
 
 /// What a job makes beside its target goes by this name until it is whole.
@@ -55,7 +78,7 @@ mod tests {
     #[test]
     fn the_number_stands_before_a_files_extension() {
         let check = |name: &str, folder, expected: [&str; 2]| {
-            let names: Vec<_> = numbered(name, folder).take(2).collect();
+            let names: Vec<_> = numbered(name, folder, 255).take(2).collect();
             assert_eq!(names, expected, "{name}");
         };
         check("a", true, ["a (1)", "a (2)"]);
@@ -65,5 +88,23 @@ mod tests {
         check("a.txt", true, ["a.txt (1)", "a.txt (2)"]);
         check("a.tar.gz", false, ["a.tar (1).gz", "a.tar (2).gz"]);
         check(".profile", false, [".profile (1)", ".profile (2)"]);
+    }
+
+    #[test]
+    fn a_numbered_name_is_cut_at_a_character_to_stay_within_the_limit() {
+        let check = |name: &str, folder, most_bytes, expected: &str| {
+            let numbered = numbered(name, folder, most_bytes).next();
+            assert_eq!(numbered.as_deref(), Some(expected), "{name}");
+        };
+        check("abcdefgh.txt", false, 12, "abcd (1).txt");
+        check("abcdefgh.txt", true, 12, "abcdefgh (1)");
+        check("äöü.txt", false, 12, "äö (1).txt");
+        check("äöü.txt", false, 11, "ä (1).txt");
+        check("ä.txt", false, 9, "ä (1)");
+        check("a.extension", false, 10, "a.exte (1)");
+        let long = format!("{}.txt", "x".repeat(251));
+        let numbers: Vec<_> = numbered(&long, false, 255).take(1000).collect();
+        assert!(numbers.iter().all(|name| name.len() == 255));
+        assert!(numbers[999].ends_with("x (1000).txt"), "{}", numbers[999]);
     }
 }

@@ -42,6 +42,24 @@ pub(crate) fn sync_folder(dir: &Dir) -> io::Result<()> {
     Ok(())
 }
 
+/// How long a name in a folder may be, in bytes. Never more than 255: where a file system counts otherwise (FAT and NTFS
+/// count UTF-16 units) so many bytes always fit.
+pub(super) fn name_bytes(dir: &Dir) -> usize {
+    const MOST: usize = 255;
+    #[cfg(unix)]
+    {
+        let told = rustix::fs::fstatvfs(dir).ok();
+        let told = told.and_then(|told| usize::try_from(told.f_namemax).ok());
+        told.filter(|&bytes| bytes > 0)
+            .map_or(MOST, |bytes| bytes.min(MOST))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = dir;
+        MOST
+    }
+}
+
 /// Renames, but never over something that is there.
 pub(super) fn rename_to_free(dir: &Dir, from: &OsStr, to: &OsStr) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_vendor = "apple"))]

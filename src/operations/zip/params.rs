@@ -137,7 +137,7 @@ impl Names {
     /// The name, with a number where it is taken.
     pub(super) fn distinct(&mut self, name: &str, folder: bool) -> String {
         let free = std::iter::once(name.to_owned())
-            .chain(numbered(name, folder))
+            .chain(numbered(name, folder, NAME_BYTES))
             .find(|name| !self.0.contains(name))
             .expect("there are more numbers than names");
         self.0.insert(free.clone());
