@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use std::time::Duration;
 
-use crate::job::{Event, Failure, Job};
+use crate::job::{Event, Failure, Job, State};
 
 /// What an operation wants done with a job whose attempt was cut short by the server's death.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -26,32 +26,65 @@ pub struct Policy {
     pub max_attempts: u32,
 }
 
-/// The event that recovery sends to `orphan`, a job found running at start-up. `policy` is none where the
+/// What recovery does with a job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Recovery {
+    /// Nothing: it waits for its turn.
+    Wait,
+    /// Lets this happen to it.
+    Record(Event),
+    /// Removes what its attempts left outside the database, then lets this happen to it. The row must outlive what was
+    /// left, which nobody would find without it.
+    Remove(Event),
+}
+
+/// What to do with a job that had not ended at start-up, and whose work is not in its place. `policy` is none where the
 /// operation is no longer there.
-pub fn recover(orphan: &Job, policy: Option<Policy>) -> Event {
+pub fn recover(job: &Job, policy: Option<Policy>) -> Recovery {
+    let is_queued = job.state == State::Queued;
     // A request to stop or to forget was committed before the crash, and is honoured before anything else.
-    if orphan.cancel_requested || orphan.doomed {
-        return Event::Stop;
+    if job.cancel_requested || job.doomed {
+        return Recovery::Remove(Event::Stop);
+    }
+    // The client that waited for it went with the server.
+    if job.wishes.attended {
+        return if is_queued {
+            Recovery::Record(Event::Delete)
+        } else {
+            Recovery::Remove(Event::Requeue)
+        };
     }
     let Some(policy) = policy else {
-        return Event::Fail(unknown_operation(&orphan.operation));
+        let fail = Event::Fail(unknown_operation(&job.operation));
+        return if job.attempt == 0 {
+            Recovery::Record(fail)
+        } else {
+            Recovery::Remove(fail)
+        };
     };
+    if is_queued {
+        return Recovery::Wait;
+    }
+    judge_orphan(job, policy)
+}
+
+fn judge_orphan(orphan: &Job, policy: Policy) -> Recovery {
     if policy.restart == Restart::Fail {
-        return Event::Fail(Failure::new(
+        return Recovery::Remove(Event::Fail(Failure::new(
             "interrupted",
             "The server stopped while the job ran, and its operation does not allow a second run.",
-        ));
+        )));
     }
     if orphan.strikes >= policy.max_attempts {
-        return Event::Fail(Failure::new(
+        return Recovery::Remove(Event::Fail(Failure::new(
             "interrupted",
             format!(
                 "The server died during each of {} attempts at this job; it is not tried again.",
                 orphan.strikes
             ),
-        ));
+        )));
     }
-    Event::Requeue
+    Recovery::Record(Event::Requeue)
 }
 
 /// The failure of a job whose operation this server does not offer (any more).

@@ -36,7 +36,7 @@ use output::NotWritten;
 const EXIT_FAILED: u8 = 1;
 /// Usage or configuration.
 const EXIT_USAGE: u8 = 2;
-/// The data is in use or unusable, or a part of the server has panicked.
+/// The data is in use or unusable.
 const EXIT_DATA: u8 = 3;
 /// Cannot listen.
 const EXIT_LISTEN: u8 = 4;

@@ -101,7 +101,8 @@ impl Cloakroom {
         Ok(view.await?.job)
     }
 
-    /// Asks a job to stop. It is canceled at once if it waits; if it runs, when its attempt has stopped.
+    /// Asks a job to stop. It is canceled at once if it waits for its first attempt; otherwise when its attempt has stopped
+    /// and what its attempts left outside the database is removed.
     ///
     /// # Errors
     /// [`Error::AlreadyEnded`] if it has ended otherwise, or its result is being put in its place; [`Error::NotFound`].

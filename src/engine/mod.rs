@@ -206,10 +206,10 @@ impl Engine {
         self.touched(self.find(id.seq()).await?)
     }
 
-    /// Asks a job to stop. It is canceled at once if it waits; if it runs, when its attempt has stopped.
+    /// Asks a job to stop. It is canceled once its attempt has stopped and what that left outside the database is gone.
     ///
     /// # Errors
-    /// [`store::Error::Illegal`] if it has ended otherwise; [`store::Error::NotFound`].
+    /// [`store::Error::Illegal`] if it has ended otherwise, or is putting what it made into its place; [`store::Error::NotFound`].
     pub(crate) async fn cancel(&self, caller: &Caller, id: JobId) -> Result<View, store::Error> {
         self.get(caller, id).await?;
         let job = self.store.record(id.seq(), Event::Cancel).await?;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::leftovers::Conclusion;
 use super::runner::Runner;
-use crate::job::{Event, State, Status};
-use crate::operations::Registry;
-use crate::plan;
+use crate::job::{Event, Job, Status};
+use crate::plan::{self, Recovery};
 use crate::store::{self, Found, Store};
 
 /// What was done, for one line in the log.
@@ -15,53 +15,58 @@ pub(super) struct Report {
     pub(super) requeued: usize,
     pub(super) failed: usize,
     pub(super) canceled: usize,
-    /// Whose result was in its place already.
-    pub(super) finished: usize,
+    /// Those whose work may be in its place already, which is being found out.
+    pub(super) placed: usize,
 }
 
-/// Judges every job that had not ended; must be done before anything is claimed.
+/// Judges every job that had not ended; must be done before anything is claimed. What takes long, looking for work that
+/// is in its place and removing what is left of other work, goes on in the background.
 pub(super) async fn recover(
     store: &Store,
-    registry: &Registry,
     runner: &Arc<Runner>,
     found: &Found,
 ) -> Result<Report, store::Error> {
     let mut report = Report::default();
-    let (mut answers, mut over) = (Vec::new(), Vec::new());
+    let mut answers = Vec::new();
     for job in &found.active {
-        let policy = registry
-            .get(&job.operation)
-            .map(|(_, registered)| registered.policy());
-        let event = match (&job.state, policy) {
-            // Whoever waited for it went with the server.
-            (State::Queued, _) if job.wishes.attended => Event::Delete,
-            (State::Queued, Some(_)) => {
-                report.waiting += 1;
-                continue;
+        if is_placed(runner, job).await {
+            report.placed += 1;
+            if !job.cancel_requested {
+                // Until it is known that it is not, it is too late to cancel.
+                store.record(job.seq, Event::Place).await?;
             }
-            (State::Queued, None) => Event::Fail(plan::unknown_operation(&job.operation)),
-            (_, policy) => match runner.placed(job) {
-                Some(output) => Event::Succeed(output),
-                None => plan::recover(job, policy),
+            runner.conclude(Arc::clone(job), Conclusion::Look);
+            continue;
+        }
+        let recovery = plan::recover(job, runner.policy(job));
+        match &recovery {
+            Recovery::Wait => report.waiting += 1,
+            Recovery::Record(event) | Recovery::Remove(event) => match event {
+                Event::Requeue => report.requeued += 1,
+                Event::Fail(_) => report.failed += 1,
+                _ => report.canceled += 1,
             },
-        };
-        match event {
-            Event::Requeue => report.requeued += 1,
-            Event::Fail(_) => report.failed += 1,
-            Event::Succeed(_) => report.finished += 1,
-            _ => report.canceled += 1,
         }
-        if event != Event::Requeue && job.status() == Status::Running {
-            over.push(job);
+        match recovery {
+            Recovery::Wait => {}
+            // All of them are handed in before the first answer is awaited: one commit for many.
+            Recovery::Record(event) => answers.push(store.record(job.seq, event)),
+            Recovery::Remove(event) => {
+                runner.conclude(Arc::clone(job), Conclusion::Remove(event));
+            }
         }
-        // All of them are handed in before the first answer is awaited: one commit for many.
-        answers.push(store.record(job.seq, event));
     }
     for answer in answers {
         answer.await?;
     }
-    for job in over {
-        runner.abandon(Arc::clone(job));
-    }
     Ok(report)
+}
+
+async fn is_placed(runner: &Arc<Runner>, job: &Arc<Job>) -> bool {
+    if job.status() != Status::Running {
+        return false;
+    }
+    let (runner, job) = (Arc::clone(runner), Arc::clone(job));
+    let asked = tokio::task::spawn_blocking(move || runner.may_be_placed(&job)).await;
+    asked.unwrap_or_default()
 }

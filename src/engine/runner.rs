@@ -1,7 +1,7 @@
 //! Runs attempts, each on a thread of its own, as many at once as there are workers; shows their progress; tells the
 //! store how they ended. Threads are made when they are needed and go when they were idle for a while.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
@@ -45,7 +45,7 @@ pub(super) struct Runner {
     pub(super) registry: Arc<Registry>,
     roots: Arc<Roots>,
     outside: WaysOut,
-    live: Arc<Live>,
+    pub(super) live: Arc<Live>,
     feed: Arc<Feed>,
     cores: Arc<Cores>,
     limits: Limits,
@@ -59,8 +59,10 @@ pub(super) struct Runner {
     running: Mutex<HashMap<Seq, Running>>,
     /// Of every attempt until it is known how it ended.
     logs: Mutex<HashMap<Seq, Arc<Log>>>,
-    /// How many attempts are under way.
-    under_way: watch::Sender<usize>,
+    /// Jobs without an attempt that are being brought to their end.
+    pub(super) concluding: Mutex<HashSet<Seq>>,
+    /// How many attempts and conclusions are under way.
+    pub(super) under_way: watch::Sender<usize>,
     pace: Arc<Pace>,
 }
 
@@ -94,6 +96,7 @@ impl Runner {
             workers: Workers::default(),
             running: Mutex::default(),
             logs: Mutex::default(),
+            concluding: Mutex::default(),
             under_way: watch::Sender::new(0),
             pace: Arc::default(),
         })
@@ -128,6 +131,11 @@ impl Runner {
         }
     }
 
+    /// Whether an attempt at a job is under way.
+    pub(super) fn has_attempt(&self, seq: Seq) -> bool {
+        self.running.lock().contains_key(&seq)
+    }
+
     /// Asks a job's attempt to stop, if there is one.
     pub(super) fn stop(&self, seq: Seq) {
         if let Some(running) = self.running.lock().get(&seq) {
@@ -160,14 +168,7 @@ impl Runner {
             .map(|(seq, running)| (*seq, running.attempt))
             .collect();
         for (seq, attempt) in left {
-            tracing::warn!(
-                job.seq = seq.0,
-                attempt,
-                "the attempt did not stop; the job is put back into the queue"
-            );
-            if let Err(error) = self.store().record(seq, Event::Release).await {
-                tracing::error!(job.seq = seq.0, %error, "the job could not be put back");
-            }
+            self.give_back(seq, attempt).await;
         }
     }
 
@@ -269,8 +270,8 @@ impl Runner {
     }
 
     /// Records how an attempt ended. Where the disk is full, a result inside the database is given up; for the end itself
-    /// it waits: what is in a file's place already stays a success.
-    fn record(
+    /// it waits, and for the report of work that is in its place: that stays a success.
+    pub(super) fn record(
         &self,
         seq: Seq,
         mut event: Event,
@@ -284,7 +285,8 @@ impl Runner {
                 return recorded;
             }
             attempt.log = None;
-            if attempt.result.take().is_some() {
+            let is_placed = matches!(&event, Event::Succeed(output) if output.placed.is_some());
+            if !is_placed && attempt.result.take().is_some() {
                 let message = "There was no room on the server's disk for the result.";
                 event = Event::Fail(Failure::new("storage_full", message));
             } else {

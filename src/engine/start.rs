@@ -9,6 +9,7 @@ use tokio::sync::{Notify, watch};
 use super::callbacks::Outbox;
 use super::feed::{Feed, Forgotten};
 use super::idle::Idle;
+use super::leftovers::Conclusion;
 use super::live::Live;
 use super::monitor::Monitor;
 use super::probe::Probe;
@@ -20,7 +21,7 @@ use super::tally::Tally;
 use super::{Engine, StartError, recovery};
 use crate::config::Config;
 use crate::faults;
-use crate::job::{Job, JobId, Seq, Status};
+use crate::job::{Event, Job, JobId, Seq, Status};
 use crate::operations::{Description, Registry, WaysOut, command};
 use crate::roots::Roots;
 use crate::store::{self, Committed, Limits, Observer, OpenError, Options, Store, TokensAtStart};
@@ -44,16 +45,6 @@ struct Desk {
 }
 
 impl Desk {
-    /// Before a job that waits for another attempt goes, what its earlier ones left is removed.
-    fn abandon(&self, seq: Seq) {
-        if let Some((_, job)) = self.live.get(seq)
-            && job.attempt > 0
-            && job.status() == Status::Queued
-        {
-            self.runner.abandon(job);
-        }
-    }
-
     /// A job that goes now, as it is in memory.
     fn gone(&self, seq: Seq, id: JobId) -> Forgotten {
         let last = self.live.get(seq).map(|(_, job)| job);
@@ -81,9 +72,6 @@ impl Observer for Desk {
     fn committed(&self, change: Committed) {
         match change {
             Committed::Saved { job, was } => {
-                if job.is_terminal() {
-                    self.abandon(job.seq);
-                }
                 self.count(&job, was);
                 // Whoever follows hears of it as readers saw it last.
                 let doomed = job.doomed.then(|| self.gone(job.seq, job.id));
@@ -95,7 +83,12 @@ impl Observer for Desk {
                     self.sources.release(job.seq);
                     self.ended.notify_one();
                 } else if job.cancel_requested {
-                    self.runner.stop(job.seq);
+                    match job.status() {
+                        Status::Queued => self
+                            .runner
+                            .conclude(Arc::clone(&job), Conclusion::Remove(Event::Stop)),
+                        _ => self.runner.stop(job.seq),
+                    }
                 }
                 match doomed {
                     None => self.feed.changed(job.seq, job.token.as_deref()),
@@ -125,7 +118,6 @@ impl Observer for Desk {
                 if let Some(operation) = unended {
                     self.tally.deleted(&operation);
                 }
-                self.abandon(seq);
                 self.live.forget(seq);
                 self.sources.release(seq);
                 if let Some(idle) = self.idle.get() {
@@ -220,7 +212,7 @@ impl Engine {
             live.publish(job);
             sources.restore(&store, &idle, job).await?;
         }
-        let report = recovery::recover(&store, &registry, &runner, &found).await?;
+        let report = recovery::recover(&store, &runner, &found).await?;
         tracing::info!(
             boot = found.boot,
             in_order = found.crashed_at.is_none(),
@@ -228,7 +220,7 @@ impl Engine {
             requeued = report.requeued,
             failed = report.failed,
             canceled = report.canceled,
-            finished = report.finished,
+            placed = report.placed,
             "the store is open"
         );
         let sweeper = Arc::new(Sweeper {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::body::Body;
 use crate::engine::{ItemError, SubmitError};
+use crate::job::Status;
 use crate::operations::Fault;
 use crate::operations::browse::BrowseError;
 use crate::store;
@@ -277,10 +278,13 @@ impl From<store::Error> for Problem {
                 "The server cannot write to its disk. Nothing was stored.",
             ),
             Error::Illegal(illegal) => {
-                let detail = format!(
-                    "The job has ended already: it is {}.",
-                    illegal.status.as_str()
-                );
+                let status = illegal.status.as_str();
+                let detail = match illegal.status {
+                    Status::Queued | Status::Running => {
+                        format!("It is too late: the {status} job is storing its result.")
+                    }
+                    _ => format!("The job has ended already: it is {status}."),
+                };
                 Self::new(StatusCode::CONFLICT, "already_ended", detail)
             }
             Error::Damaged => unavailable(

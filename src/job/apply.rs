@@ -21,7 +21,7 @@ pub struct Now {
 pub enum Event {
     /// A worker takes it.
     Claim,
-    /// The attempt puts its result where it belongs.
+    /// The attempt puts what it made into its place: from here on it is too late to cancel.
     Place,
     /// The attempt made a result.
     Succeed(Output),
@@ -102,7 +102,7 @@ pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> 
         Ok(Change::Save(Box::new(job)))
     };
     match (&job.state, event) {
-        (State::Queued, Event::Claim) => {
+        (State::Queued, Event::Claim) if !job.cancel_requested => {
             let mut job = next(job);
             job.attempt += 1;
             job.strikes += 1;
@@ -111,29 +111,35 @@ pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> 
             job.state = State::Running { started: now.wall };
             Ok(Change::Save(Box::new(job)))
         }
-        (State::Queued, Event::Cancel) => end(None, Outcome::Canceled),
+        (State::Queued, Event::Cancel) if job.attempt == 0 => end(None, Outcome::Canceled),
+        // What its earlier attempts left was removed.
+        (State::Queued, Event::Fail(_) | Event::Stop) if job.doomed => Ok(Change::Forget),
         (State::Queued, Event::Fail(failure)) => end(None, Outcome::Failed(failure)),
+        (State::Queued, Event::Stop) if job.cancel_requested => end(None, Outcome::Canceled),
 
         // Whoever was deleted goes as soon as the attempt is over, however it ended.
-        (
-            State::Running { .. },
-            Event::Succeed(_) | Event::Fail(_) | Event::Stop | Event::Release | Event::Requeue,
-        ) if job.doomed => Ok(Change::Forget),
+        (State::Running { .. }, Event::Succeed(_) | Event::Fail(_) | Event::Stop) if job.doomed => {
+            Ok(Change::Forget)
+        }
         // Whoever waited for it went with the server.
         (State::Running { .. }, Event::Release | Event::Requeue) if job.wishes.attended => {
             Ok(Change::Forget)
         }
         // Whoever was told that the job is stopping finds it canceled, never with a result after all.
-        (
-            State::Running { started },
-            Event::Succeed(_) | Event::Stop | Event::Release | Event::Requeue,
-        ) if job.cancel_requested => end(Some(*started), Outcome::Canceled),
+        (State::Running { started }, Event::Succeed(_) | Event::Stop) if job.cancel_requested => {
+            end(Some(*started), Outcome::Canceled)
+        }
         (State::Running { started }, Event::Succeed(output)) => {
             end(Some(*started), Outcome::Succeeded(output))
         }
         (State::Running { started }, Event::Fail(failure)) => {
             end(Some(*started), Outcome::Failed(failure))
         }
+        // Its work may be in its place, so it must not run again: the next start finds out.
+        (State::Running { .. }, Event::Release) if job.placing => Err(IllegalEvent {
+            status: job.status(),
+        }),
+        // One that was canceled or deleted waits too, not for a worker: until what the attempt left is removed.
         (State::Running { .. }, Event::Release) => Ok(Change::Save(Box::new(requeued(job, 1)))),
         (State::Running { .. }, Event::Requeue) => Ok(Change::Save(Box::new(requeued(job, 0)))),
         (State::Running { .. }, Event::Place) if !job.cancel_requested => {
@@ -141,17 +147,22 @@ pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> 
             job.placing = true;
             Ok(Change::Save(Box::new(job)))
         }
-        (State::Running { .. }, Event::Cancel) if job.cancel_requested => Ok(Change::Nothing),
+        (State::Queued | State::Running { .. }, Event::Cancel) if job.cancel_requested => {
+            Ok(Change::Nothing)
+        }
         (State::Running { .. }, Event::Cancel) if job.placing => Err(IllegalEvent {
             status: job.status(),
         }),
-        (State::Running { .. }, Event::Cancel) => {
+        // A job that was tried before may have left something outside the database. It ends once that is removed.
+        (State::Queued | State::Running { .. }, Event::Cancel) => {
             let mut job = next(job);
             job.cancel_requested = true;
             Ok(Change::Save(Box::new(job)))
         }
-        (State::Running { .. }, Event::Delete) if job.doomed => Ok(Change::Nothing),
-        (State::Running { .. }, Event::Delete) => {
+        (State::Queued, Event::Delete) if job.attempt == 0 => Ok(Change::Forget),
+        (State::Ended { .. }, Event::Delete) => Ok(Change::Forget),
+        (State::Queued | State::Running { .. }, Event::Delete) if job.doomed => Ok(Change::Nothing),
+        (State::Queued | State::Running { .. }, Event::Delete) => {
             let mut job = next(job);
             job.cancel_requested = true;
             job.doomed = true;
@@ -165,7 +176,6 @@ pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> 
             },
             Event::Cancel,
         ) => Ok(Change::Nothing),
-        (State::Queued | State::Ended { .. }, Event::Delete) => Ok(Change::Forget),
         (State::Ended { .. }, Event::Taken) if !job.wishes.keep => Ok(taken(job)),
         (State::Ended { .. }, event @ (Event::Told | Event::NotTold { .. }))
             if job.delivery_due().is_some() =>

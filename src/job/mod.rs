@@ -279,7 +279,8 @@ pub struct Job {
     pub version: Version,
     /// Somebody asked to stop it.
     pub cancel_requested: bool,
-    /// Somebody deleted it while it ran: it is gone for every reader and goes when its attempt stops.
+    /// Somebody deleted it after it had begun: it is gone for every reader, and goes when its attempt has stopped and what
+    /// it left is removed.
     pub doomed: bool,
     /// What its submission wanted besides the work.
     pub wishes: Arc<Wishes>,
@@ -287,7 +288,8 @@ pub struct Job {
     pub delivery: Option<Delivery>,
     /// What its last attempt wrote, if that has ended and it wrote anything.
     pub log: Option<BlobId>,
-    /// Its result is being put where it belongs, so that it is too late to cancel. Not kept across a crash.
+    /// What it made is being put where it belongs, so that it is too late to cancel. Not kept across a crash: the next
+    /// start finds out whether it is there.
     pub placing: bool,
     /// When it was submitted.
     pub created: WallMs,

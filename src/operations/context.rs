@@ -2,68 +2,20 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 
 use super::result::{self, ResultWriter};
+use super::signal::{Reason, Signal};
 use super::{Cores, Log, Outside, Stop};
 use crate::job::{Bytes, Failure, Job, JobId, Progress, Seq, Stage};
 use crate::roots::Roots;
 use crate::store::{self, Store};
 use crate::vital::Vital;
-
-/// Why an attempt is asked to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Reason {
-    /// Nobody wants the result any more.
-    Canceled = 1,
-    /// It took longer than it may.
-    TimedOut,
-    /// The server stops; the job is run again later.
-    Draining,
-}
-
-/// The wish that an attempt stop.
-#[derive(Debug, Default)]
-pub(crate) struct Signal {
-    reason: AtomicU8,
-    raised: Notify,
-}
-
-impl Signal {
-    /// Asks for it. The first reason counts.
-    pub(crate) fn raise(&self, reason: Reason) {
-        let _ = self
-            .reason
-            .compare_exchange(0, reason as u8, Ordering::Relaxed, Ordering::Relaxed);
-        self.raised.notify_waiters();
-    }
-
-    /// Why it was asked for, if it was.
-    pub(crate) fn reason(&self) -> Option<Reason> {
-        let reasons = [Reason::Canceled, Reason::TimedOut, Reason::Draining];
-        let raised = self.reason.load(Ordering::Relaxed);
-        reasons.into_iter().find(|reason| *reason as u8 == raised)
-    }
-
-    /// Ends once it was asked for.
-    async fn raised(&self) {
-        let raised = self.raised.notified();
-        tokio::pin!(raised);
-        // Who registers first and then looks misses nothing.
-        raised.as_mut().enable();
-        if self.reason().is_none() {
-            raised.await;
-        }
-    }
-}
 
 /// How often progress of an attempt is shown at once; after that it is shown now and then.
 const TURNS: u32 = 32;
@@ -102,6 +54,9 @@ impl Slot {
     }
 }
 
+/// Beside the slots in the stored intents: whether the last one was to give something its name.
+const PLACES: &str = "places";
+
 /// What all attempts share.
 #[derive(Clone)]
 pub(crate) struct Shared {
@@ -129,6 +84,8 @@ pub struct Context {
     params: Arc<str>,
     /// The file that the result is to be.
     output: Option<String>,
+    /// Whether it is forgotten with the server, so that no other attempt follows.
+    attended: bool,
     shared: Shared,
     signal: Arc<Signal>,
     meter: Mutex<Meter>,
@@ -152,6 +109,7 @@ impl Context {
             attempt: job.attempt,
             params,
             output: job.wishes.output.clone(),
+            attended: job.wishes.attended,
             shared,
             signal,
             meter: Mutex::default(),
@@ -169,6 +127,11 @@ impl Context {
             .map_err(|e| Failure::new("invalid_params", format!("The params do not fit: {e}")))
     }
 
+    /// How often the job was started, this attempt included.
+    pub(super) fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
     /// The job's name, the same in every attempt.
     pub fn job(&self) -> JobId {
         self.id
@@ -180,7 +143,7 @@ impl Context {
     /// # Errors
     /// What the disk may say.
     pub fn intend(&self, intent: &impl Serialize) -> Result<(), Stop> {
-        self.intend_in(Slot::Work, intent)
+        self.store_intent(Slot::Work, intent, false)
     }
 
     /// What an attempt before this one said that it was about to do; it may have done it.
@@ -191,12 +154,30 @@ impl Context {
         self.intent_in(Slot::Work)
     }
 
-    /// As [`Context::intend`]. From a result's intent on it is too late to cancel: [`Stop::Canceled`] if somebody was
-    /// quicker.
-    pub(super) fn intend_in(&self, slot: Slot, intent: &impl Serialize) -> Result<(), Stop> {
+    /// As [`Context::intend`], just before what was made gets its name. Once this returns it is too late to stop: no
+    /// cancel, no deadline and no drain ends the attempt any more, and the job succeeds if the renaming does.
+    ///
+    /// # Errors
+    /// [`Stop::Canceled`] if the attempt was asked to stop before; what the disk may say.
+    pub(super) fn intend_to_place(&self, slot: Slot, intent: &impl Serialize) -> Result<(), Stop> {
+        if !self.signal.seal() {
+            return Err(Stop::Canceled);
+        }
+        self.store_intent(slot, intent, true)
+    }
+
+    /// Whether an attempt before this one may have put something into its place.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub(crate) fn may_be_placed(&self) -> Result<bool, Stop> {
+        Ok(self.intents()?[PLACES] == json!(true))
+    }
+
+    fn store_intent(&self, slot: Slot, intent: &impl Serialize, places: bool) -> Result<(), Stop> {
         let mut intents = self.intents()?;
         intents[slot.key()] = serde_json::to_value(intent).map_err(io::Error::from)?;
-        let places = slot == Slot::Result;
+        intents[PLACES] = json!(places);
         let store = &self.shared.store;
         match store.intend(self.seq, self.attempt, intents.to_string(), places) {
             Err(store::Error::Illegal(_)) => Err(Stop::Canceled),
@@ -288,7 +269,7 @@ impl Context {
 
     /// Whether the attempt was asked to stop, and another one will follow: what helps that one may stay.
     pub fn runs_again(&self) -> bool {
-        self.signal.reason() == Some(Reason::Draining)
+        self.signal.reason() == Some(Reason::Draining) && !self.attended
     }
 
     /// Where to write what people may want to read of the work; its last 256 KiB are kept.

@@ -24,7 +24,9 @@ mod outside;
 mod params;
 mod registry;
 mod remote;
+mod report;
 mod result;
+mod signal;
 mod source;
 mod target;
 mod walk;
@@ -42,7 +44,7 @@ pub(crate) use coerce::{coerce, make_whole};
 pub(crate) use command::Command;
 pub use command::SpecError;
 pub use context::Context;
-pub(crate) use context::{ProgressSink, Reason, Shared, Signal};
+pub(crate) use context::{ProgressSink, Shared};
 pub use cores::Cores;
 pub use description::{Description, Input};
 pub use document::Document;
@@ -54,6 +56,7 @@ pub use registry::RegisterError;
 pub(crate) use registry::{Registry, check_name};
 pub use result::{Product, ResultWriter};
 pub(crate) use result::{check_output, discard_output, open_output, placed_output};
+pub(crate) use signal::{Reason, Signal};
 pub(crate) use wishes::check_wishes;
 
 /// The query parameters that every submission may have; no operation's own params may be called so.
@@ -128,8 +131,17 @@ pub trait Operation: Send + Sync + 'static {
     /// [`Stop::Canceled`] soon after the context says so, else why there is no result.
     fn run(&self, context: &Context) -> Result<Product, Stop>;
 
+    /// The result of work that an attempt had done outside the database, all but for recording it, when the server died.
+    /// None if it was not done: then another attempt runs, or what is left of this one is [abandoned](Self::abandon).
+    ///
+    /// # Errors
+    /// Why there is no result although the work is done.
+    fn recover(&self, _context: &Context) -> Result<Option<Product>, Stop> {
+        Ok(None)
+    }
+
     /// Removes what earlier attempts left outside the database for one that will not come: the job was canceled while
-    /// it waited for it, or the server died too often. Says only what could not be removed.
+    /// it waited for it, or the server died too often. The job ends afterwards; what could not be removed is logged.
     ///
     /// # Errors
     /// What was in the way.

@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use cap_std::fs::Metadata;
-use serde::{Deserialize, Serialize};
 
 /// A file or folder, told from all others whatever its path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity {
     device: u64,
     inode: u64,

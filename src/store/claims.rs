@@ -66,7 +66,7 @@ impl Claims {
         match job.state {
             State::Queued => {
                 self.waiting += 1;
-                if let Some(lane) = lane {
+                if let Some(lane) = lane.filter(|_| !job.cancel_requested) {
                     lane.ready.insert(job.seq);
                 }
             }

@@ -70,7 +70,7 @@ fn every_state_takes_the_events_that_belong_to_it() {
         Same,
         Refused,
     }
-    use Event::{Cancel, Claim, Delete, Fail, Release, Requeue, Stop, Succeed};
+    use Event::{Cancel, Claim, Delete, Fail, Place, Release, Requeue, Stop, Succeed};
     use Then::{Gone, Is, Refused, Same};
     let (fail, succeed) = (|| Fail(failure()), || Succeed(output()));
     let running = || vec![Claim];
@@ -96,15 +96,36 @@ fn every_state_takes_the_events_that_belong_to_it() {
         (canceling(), Stop, Is(Status::Canceled)),
         (canceling(), succeed(), Is(Status::Canceled)),
         (canceling(), fail(), Is(Status::Failed)),
-        (canceling(), Release, Is(Status::Canceled)),
-        (canceling(), Requeue, Is(Status::Canceled)),
+        (canceling(), Release, Is(Status::Queued)),
+        (canceling(), Requeue, Is(Status::Queued)),
         (canceling(), Delete, Is(Status::Running)),
         (doomed(), Delete, Same),
         (doomed(), Cancel, Same),
         (doomed(), Stop, Gone),
         (doomed(), succeed(), Gone),
         (doomed(), fail(), Gone),
-        (doomed(), Requeue, Gone),
+        (doomed(), Requeue, Is(Status::Queued)),
+        // What was tried before ends once what is left of it is removed.
+        (vec![Claim, Release], Cancel, Is(Status::Queued)),
+        (vec![Claim, Release], Delete, Is(Status::Queued)),
+        (vec![Claim, Release], Stop, Refused),
+        (vec![Claim, Release, Cancel], Cancel, Same),
+        (vec![Claim, Release, Cancel], Claim, Refused),
+        (vec![Claim, Release, Cancel], Stop, Is(Status::Canceled)),
+        (vec![Claim, Cancel, Release], Claim, Refused),
+        (vec![Claim, Cancel, Release], Stop, Is(Status::Canceled)),
+        (vec![Claim, Release, Delete], Delete, Same),
+        (vec![Claim, Release, Delete], Claim, Refused),
+        (vec![Claim, Release, Delete], Stop, Gone),
+        (vec![Claim, Delete, Requeue], Stop, Gone),
+        // What is being put into its place is neither stopped nor run again.
+        (vec![Claim, Place], Cancel, Refused),
+        (vec![Claim, Place], Release, Refused),
+        (vec![Claim, Place], Requeue, Is(Status::Queued)),
+        (vec![Claim, Place, Delete], succeed(), Gone),
+        (vec![Claim, Place, Requeue], Cancel, Is(Status::Queued)),
+        (canceling(), Place, Refused),
+        (doomed(), Place, Refused),
         (vec![Claim, succeed()], Cancel, Refused),
         (vec![Claim, succeed()], succeed(), Refused),
         (vec![Claim, succeed()], fail(), Refused),
@@ -167,6 +188,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Stop),
         1 => Just(Event::Cancel),
         1 => Just(Event::Delete),
+        1 => Just(Event::Place),
         2 => Just(Event::Release),
         2 => Just(Event::Requeue),
     ]

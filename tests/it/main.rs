@@ -40,6 +40,7 @@ mod openapi;
 mod origin;
 mod outbound;
 mod output;
+mod placing;
 mod plan;
 mod power;
 mod presence;

@@ -1,7 +1,7 @@
 //! What recovery decides, alone.
 
-use cloakroom::job::{Event, Job, JobId, Params, Progress, Seq, State, Version, WallMs};
-use cloakroom::plan::{Policy, Restart, recover};
+use cloakroom::job::{Event, Job, JobId, Params, Progress, Seq, State, Version, WallMs, Wishes};
+use cloakroom::plan::{Policy, Recovery, Restart, recover};
 
 fn orphan(strikes: u32) -> Job {
     Job {
@@ -26,10 +26,16 @@ fn orphan(strikes: u32) -> Job {
     }
 }
 
-fn code(event: Event) -> String {
-    match event {
+/// What is recorded in the end, after a `+` if what was left is removed before.
+fn code(recovery: Recovery) -> String {
+    let code = |event| match event {
         Event::Fail(failure) => failure.code,
         other => format!("{other:?}"),
+    };
+    match recovery {
+        Recovery::Wait => "waits".into(),
+        Recovery::Record(event) => code(event),
+        Recovery::Remove(event) => format!("+{}", code(event)),
     }
 }
 
@@ -47,9 +53,9 @@ fn an_orphan_runs_again_or_is_interrupted_as_its_operation_declares() {
         |job: &Job, policy, expected: &str| assert_eq!(code(recover(job, policy)), expected);
     check(&orphan(1), requeue, "Requeue");
     check(&orphan(2), requeue, "Requeue");
-    check(&orphan(3), requeue, "interrupted");
-    check(&orphan(1), fail, "interrupted");
-    check(&orphan(1), None, "unknown_operation");
+    check(&orphan(3), requeue, "+interrupted");
+    check(&orphan(1), fail, "+interrupted");
+    check(&orphan(1), None, "+unknown_operation");
 }
 
 #[test]
@@ -69,7 +75,46 @@ fn a_canceled_orphan_is_not_requeued() {
             max_attempts: 3,
         }),
     ] {
-        assert_eq!(recover(&canceled, policy), Event::Stop);
-        assert_eq!(recover(&deleted, policy), Event::Stop);
+        for job in [&canceled, &deleted] {
+            assert_eq!(code(recover(job, policy)), "+Stop");
+            let queued = Job {
+                state: State::Queued,
+                ..job.clone()
+            };
+            assert_eq!(code(recover(&queued, policy)), "+Stop");
+        }
+    }
+}
+
+#[test]
+fn a_queued_job_waits_unless_nobody_wants_it_or_its_operation_is_gone() {
+    let requeue = Some(Policy {
+        restart: Restart::Requeue,
+        max_attempts: 3,
+    });
+    let queued = |attempt| Job {
+        attempt,
+        state: State::Queued,
+        ..orphan(attempt)
+    };
+    let attended = |job: Job| {
+        let wishes = Wishes {
+            attended: true,
+            ..Wishes::default()
+        };
+        Job {
+            wishes: wishes.into(),
+            ..job
+        }
+    };
+    for (job, policy, expected) in [
+        (queued(0), requeue, "waits"),
+        (queued(3), requeue, "waits"),
+        (queued(0), None, "unknown_operation"),
+        (queued(1), None, "+unknown_operation"),
+        (attended(queued(0)), requeue, "Delete"),
+        (attended(orphan(1)), requeue, "+Requeue"),
+    ] {
+        assert_eq!(code(recover(&job, policy)), expected, "{job:?}");
     }
 }

@@ -77,7 +77,8 @@ fn job() -> Value {
         id: "deleteJob",
         tag: "jobs",
         summary: "Forget a job and its result",
-        description: "It is canceled first if need be. From then on its addresses are `404`.",
+        description: "It is canceled first if need be. From then on its addresses are `404`. A file or folder that \
+                      the job has put below a root stays, as it does when the job has ended.",
         ..Call::default()
     };
     let look = look.answered(&[("200", as_it_is), ("304", unchanged)], &[404, 422, STORE]);
@@ -104,6 +105,8 @@ fn cancel() -> Value {
             id: "cancelJob",
             tag: "jobs",
             summary: "Stop a job and keep its record",
+            description: "A canceled job leaves nothing below a root. Once the job is about to rename what it made \
+                          into place, a cancel comes too late: it is answered `409`, and the job succeeds.",
             ..Call::default()
         }
         .answered(&own, &[404, 409, STORE, 507]),

@@ -16,7 +16,7 @@ mod params;
 mod tally;
 mod tree;
 
-use std::io::{self, Write};
+use std::io;
 
 use cap_std::fs::Dir;
 use serde::{Deserialize, Serialize};
@@ -24,8 +24,9 @@ use serde_json::Value;
 
 use super::changes::Change;
 use super::context::Slot;
+use super::report::report;
 use super::source::Source;
-use super::target::{Conflict, Draft, Target, make_folder, open_folder};
+use super::target::{self, Conflict, Draft, Target, make_folder, open_folder};
 use super::walk::{self, Walker, open_file};
 use super::{Context, Description, Fault, Operation, Product, Stop};
 use crate::job::Failure;
@@ -66,26 +67,31 @@ impl Operation for Copy {
         let params: CopyParams = context.params()?;
         let target = Target::open(context.roots(), &params.to.0)?;
         let mut draft = Draft::new(&target, context, Slot::Work);
-        let (path, tally) = match draft.placed::<Tally>()? {
+        let (path, tally) = match draft.placed()? {
             Some(placed) => placed,
             None => copy(context, &params, &target, draft)?,
         };
-        let remarks = [tally.skipped.describe(), tally.changed.describe()];
-        context.phase(&walk::summary("Copied", remarks));
-        let mut report = context.result("application/json", "copy.json");
-        report.write_all(tally.report(&path).as_bytes())?;
-        Ok(report.finish()?.placed_at(path))
+        tell(context, path, &tally)
+    }
+
+    fn recover(&self, context: &Context) -> Result<Option<Product>, Stop> {
+        let params: CopyParams = context.params()?;
+        let found = target::find(context, &params.to.0)?;
+        let told = found.map(|(path, tally)| tell(context, path, &tally));
+        told.transpose()
     }
 
     fn abandon(&self, context: &Context) -> Result<(), Stop> {
         let params: CopyParams = context.params()?;
-        let target = Target::open(context.roots(), &params.to.0)?;
-        let mut draft = Draft::new(&target, context, Slot::Work);
-        if draft.placed::<Tally>()?.is_none() {
-            draft.discard()?;
-        }
-        Ok(())
+        target::discard::<Tally>(context, &params.to.0)
     }
+}
+
+/// The report of a copy that is in its place.
+fn tell(context: &Context, path: String, tally: &Tally) -> Result<Product, Stop> {
+    let remarks = [tally.skipped.describe(), tally.changed.describe()];
+    context.phase(&walk::summary("Copied", remarks));
+    report(context, "copy.json", &tally.report(&path), path)
 }
 
 fn copy(
@@ -138,7 +144,7 @@ fn give_up(context: &Context, draft: &mut Draft<'_>, done: &Tally, stop: Stop) -
 fn prepare(context: &Context, params: &CopyParams, target: &Target) -> Result<Tally, Stop> {
     let source = Source::open(context.roots(), &params.from.0)?;
     let from = Identity::of(&source.metadata);
-    let there = target.look();
+    let there = target.look()?;
     let (from_path, to_path) = (&params.from.0, &params.to.0);
     let refused = |why: String| Err(Failure::new("into_itself", why).into());
     if source.file.is_none() && target.above().contains(&from) {

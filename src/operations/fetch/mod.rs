@@ -8,14 +8,15 @@ mod label;
 mod params;
 mod sink;
 
-use std::io::{self, Write};
+use std::io;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::context::Slot;
 use super::remote::{Piece, Remote};
-use super::target::{About, Draft, Target};
+use super::report::report;
+use super::target::{self, About, Draft, Target};
 use super::{Context, Description, Fault, Operation, Product, Stop};
 use crate::job::Failure;
 use crate::roots::Roots;
@@ -55,6 +56,24 @@ impl Operation for Fetch {
             None => fetch_result(context, &params),
         }
     }
+
+    fn recover(&self, context: &Context) -> Result<Option<Product>, Stop> {
+        let params: FetchParams = context.params()?;
+        let found = match &params.to {
+            Some(to) => target::find(context, &to.0)?,
+            None => None,
+        };
+        let told = found.map(|(path, fetched)| tell(context, path, fetched));
+        told.transpose()
+    }
+
+    fn abandon(&self, context: &Context) -> Result<(), Stop> {
+        let params: FetchParams = context.params()?;
+        match &params.to {
+            Some(to) => target::discard::<Fetched>(context, &to.0),
+            None => Ok(()),
+        }
+    }
 }
 
 fn fetch_result(context: &Context, params: &FetchParams) -> Result<Product, Stop> {
@@ -68,20 +87,23 @@ fn fetch_result(context: &Context, params: &FetchParams) -> Result<Product, Stop
 fn fetch_file(context: &Context, params: &FetchParams, to: &str) -> Result<Product, Stop> {
     let target = Target::open(context.roots(), to)?;
     let mut draft = Draft::new(&target, context, Slot::Work);
-    let (path, fetched) = match draft.placed::<Fetched>()? {
+    let (path, fetched) = match draft.placed()? {
         Some(placed) => placed,
         None => make_file(context, params, &target, draft)?,
     };
+    tell(context, path, fetched)
+}
+
+/// The report of a file that is in its place.
+fn tell(context: &Context, path: String, fetched: Fetched) -> Result<Product, Stop> {
     context.phase("Fetched");
     let Fetched {
         bytes,
         sha256,
         media_type,
     } = fetched;
-    let report = json!({ "path": path, "bytes": bytes, "sha256": sha256, "mediaType": media_type });
-    let mut result = context.result("application/json", "fetch.json");
-    writeln!(result, "{report}")?;
-    Ok(result.finish()?.placed_at(path))
+    let text = json!({ "path": path, "bytes": bytes, "sha256": sha256, "mediaType": media_type });
+    report(context, "fetch.json", &format!("{text}\n"), path)
 }
 
 /// Fetches it under its temporary name, and puts it in its place.
@@ -92,7 +114,8 @@ fn make_file(
     draft: Draft<'_>,
 ) -> Result<(String, Fetched), Stop> {
     // Nobody should learn after an hour that the name is taken.
-    if params.conflict.is_fail() && target.look().is_some() {
+    let there = target.look()?;
+    if params.conflict.is_fail() && there.is_some() {
         return Err(target.taken().into());
     }
     let mut remote = open(context, params)?;

@@ -1,39 +1,40 @@
 //! What a job makes, under a temporary name beside its target until it is whole: made, synced, renamed.
 //!
 //! The temporary name is the job's own, so that the next attempt finds what the last one left. Before the renaming the
-//! store learns of the intent, with the identity of what was made; an attempt that begins after a crash finds by it
-//! what is in its place already, and does not make it twice. A draft that is dropped is removed.
+//! store learns of the intent, with the fingerprint of what was made; a server that starts after a crash finds by it
+//! what is in its place already, and does not make it twice. From the intent on the attempt cannot be stopped.
+//!
+//! A draft that is dropped is removed, durably: the job's row, which alone tells where to look, ends only afterwards.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Metadata, OpenOptions};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use super::fingerprint::Fingerprint;
 use super::names::{new_name, numbered, old_name};
 use super::remove::remove;
 use super::{Conflict, Target, sys};
 use crate::faults;
+use crate::job::Failure;
 use crate::operations::context::Slot;
 use crate::operations::{Context, Stop};
-use crate::roots::Identity;
 
 /// What the store is told before something gets its name.
 #[derive(Serialize, Deserialize)]
 struct Intent<T> {
     name: String,
-    identity: Identity,
+    fingerprint: Fingerprint,
     about: T,
 }
 
 /// What is said of something that was made, for the attempt that finds it in its place.
 pub(in crate::operations) trait About: Serialize + DeserializeOwned {
-    /// Its length in bytes and the SHA-256 of its bytes in hexadecimal, if it is a file: it is known by them where files
-    /// have no identity, or another one after the file system was mounted again.
+    /// Its length in bytes and the SHA-256 of its bytes in hexadecimal, if it is a file and they are known.
     fn content(&self) -> Option<(u64, &str)>;
 }
 
@@ -69,45 +70,21 @@ impl<'a> Draft<'a> {
         let Some(intent) = self.context.intent_in::<Intent<T>>(self.slot)? else {
             return Ok(None);
         };
-        let Ok(there) = self.target.dir.symlink_metadata(&intent.name) else {
-            return Ok(None);
+        let dir = &self.target.dir;
+        let is_at = |name: &OsStr| {
+            let is_it = intent.fingerprint.is_of(dir, name);
+            is_it.unwrap_or_else(|error| {
+                tracing::warn!(job.id = %self.context.job(), %error, "what the job may have made cannot be read");
+                false
+            })
         };
-        let content = intent.about.content();
-        let is_same = Identity::of(&there) == intent.identity && (cfg!(unix) || content.is_none());
-        let is_ours =
-            is_same || content.is_some_and(|(size, sha256)| self.holds(&intent.name, size, sha256));
-        if !is_ours {
+        // What still goes by its temporary name did not get another one, whatever it is that has that.
+        if !is_at(intent.name.as_ref()) || is_at(&self.new) {
             return Ok(None);
         }
-        sys::sync_folder(&self.target.dir).map_err(|e| self.target.failed(&e))?;
+        sys::sync_folder(dir).map_err(|e| self.target.failed(&e))?;
         self.discard_replaced();
         Ok(Some((self.target.path_of(&intent.name), intent.about)))
-    }
-
-    /// Whether a file beside the target has these bytes. Reads it, unless its length tells already.
-    fn holds(&self, name: &str, size: u64, sha256: &str) -> bool {
-        let mut options = OpenOptions::new();
-        options.read(true).follow(FollowSymlinks::No);
-        let holds = || {
-            let there = self.target.dir.symlink_metadata(name)?;
-            if !there.is_file() || there.len() != size {
-                return Ok(false);
-            }
-            let file = self.target.dir.open_with(name, &options)?.into_std();
-            // Whoever adds to it makes it another one, and shall not keep this busy.
-            let mut file = file.take(size + 1);
-            let (mut digest, mut buffer) = (Sha256::new(), vec![0; 64 << 10]);
-            loop {
-                match file.read(&mut buffer)? {
-                    0 => return Ok(hex::encode(digest.finalize()) == sha256),
-                    read => digest.update(&buffer[..read]),
-                }
-            }
-        };
-        holds().unwrap_or_else(|error: io::Error| {
-            tracing::warn!(job.id = %self.context.job(), %error, "what may be the result cannot be read");
-            false
-        })
     }
 
     /// The name that it goes by until it is placed.
@@ -152,26 +129,39 @@ impl<'a> Draft<'a> {
         let roots = self.context.roots();
         self.target.check_way(roots)?;
         let name = self.settle(conflict, &made, about)?;
-        sys::sync_folder(&self.target.dir).map_err(|e| self.target.failed(&e))?;
+        // It has its name: what goes by the temporary one is what it replaced.
+        self.is_settled = true;
+        let path = self.target.path_of(&name);
+        sys::sync_folder(&self.target.dir).map_err(|error| {
+            let message = format!("{path} is in its place, but perhaps not on the disk: {error}.");
+            Failure::new("target_unwritable", message)
+        })?;
         self.discard_replaced();
+        faults::point("placed");
         // Somebody may have been quicker.
         self.target.check_way(roots)?;
-        Ok(self.target.path_of(&name))
+        Ok(path)
     }
 
-    /// Removes it. What it was to replace is back in its place.
+    /// Removes it, so that it does not come back after a power cut. What it was to replace is back in its place.
     ///
     /// # Errors
     /// What the file system says; some of it is left then, under the temporary name.
     pub(in crate::operations) fn discard(&mut self) -> io::Result<()> {
         self.is_settled = true;
         let dir = &self.target.dir;
-        match sys::rename_to_free(dir, &self.old, OsStr::new(&self.target.name)) {
+        let restored = match dir.symlink_metadata(&self.old) {
             // As a rule there is none.
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+            Err(_) => Ok(false),
+            Ok(_) => sys::rename_to_free(dir, &self.old, self.target.name.as_ref()).map(|()| true),
+        };
+        let removed = remove(dir, &self.new);
+        let is_clean = matches!((&restored, &removed), (Ok(false), Ok(false)));
+        // An earlier attempt may have removed something just before the server died.
+        if !is_clean || self.context.attempt() > 1 {
+            sys::sync_folder(dir)?;
         }
-        remove(dir, &self.new)
+        restored.and(removed).map(drop)
     }
 
     /// Leaves what is made for the attempt that follows.
@@ -194,6 +184,8 @@ impl<'a> Draft<'a> {
             }
             Conflict::Fail | Conflict::Replace => Box::new(names),
         };
+        let fingerprint = Fingerprint::of(&self.target.dir, &self.new, about.content());
+        let fingerprint = fingerprint.map_err(|e| self.target.failed(&e))?;
         for name in names {
             self.context.check()?;
             let there = self.target.dir.symlink_metadata(&name).ok();
@@ -202,10 +194,11 @@ impl<'a> Draft<'a> {
             }
             let intent = Intent {
                 name: name.clone(),
-                identity: Identity::of(made),
+                fingerprint: fingerprint.clone(),
                 about,
             };
-            self.context.intend_in(self.slot, &intent)?;
+            faults::point("intending");
+            self.context.intend_to_place(self.slot, &intent)?;
             faults::point("intended");
             let renamed = match there {
                 Some(there) => self.replace(&there, made, &name),
@@ -249,15 +242,45 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// Removes what the new one has replaced. It is nobody's concern any more if that fails, but for the room it takes.
+    /// Removes what the new one has replaced, so that it does not come back after a power cut. A failure costs room on
+    /// the disk, nothing else.
     fn discard_replaced(&mut self) {
         self.is_settled = true;
-        for name in [&self.new, &self.old] {
-            if let Err(error) = remove(&self.target.dir, name) {
-                tracing::warn!(job.id = %self.context.job(), %error, "what was replaced is still there, in part");
-            }
+        let dir = &self.target.dir;
+        let removed = remove(dir, &self.new).and_then(|new| Ok(remove(dir, &self.old)? || new));
+        let synced = removed.and_then(|any| if any { sys::sync_folder(dir) } else { Ok(()) });
+        if let Err(error) = synced {
+            tracing::warn!(job.id = %self.context.job(), %error, "what was replaced is still there, in part");
         }
     }
+}
+
+/// What an earlier attempt's work has put at `path`, see [`Draft::placed`].
+///
+/// # Errors
+/// What the disk may say.
+pub(in crate::operations) fn find<T: About>(
+    context: &Context,
+    path: &str,
+) -> Result<Option<(String, T)>, Stop> {
+    let target = Target::open(context.roots(), path)?;
+    let mut draft = Draft::new(&target, context, Slot::Work);
+    let placed = draft.placed();
+    draft.keep();
+    placed
+}
+
+/// Removes what earlier attempts' work left for `path` under its temporary name, unless it is in its place.
+///
+/// # Errors
+/// What was in the way.
+pub(in crate::operations) fn discard<T: About>(context: &Context, path: &str) -> Result<(), Stop> {
+    let target = Target::open(context.roots(), path)?;
+    let mut draft = Draft::new(&target, context, Slot::Work);
+    if draft.placed::<T>()?.is_none() {
+        draft.discard()?;
+    }
+    Ok(())
 }
 
 impl Drop for Draft<'_> {

@@ -4,6 +4,7 @@
 //! What is made goes there by renaming, through a [`Draft`], so that nothing half-made ever has the name.
 
 mod draft;
+mod fingerprint;
 mod names;
 mod remove;
 mod sys;
@@ -19,7 +20,7 @@ use super::source::Source;
 use super::{Fault, Stop};
 use crate::job::Failure;
 use crate::roots::{Identity, Roots};
-pub(super) use draft::{About, Draft};
+pub(super) use draft::{About, Draft, discard, find};
 pub(crate) use names::{is_temporary, numbered};
 pub(super) use remove::remove;
 #[cfg(not(target_os = "linux"))]
@@ -129,7 +130,8 @@ impl Target {
     /// Finds out whether a file can take its place.
     ///
     /// # Errors
-    /// `target_unwritable` where a folder, a device, a FIFO or a socket is, or something of the server's own.
+    /// `target_unwritable` where a folder, a device, a FIFO or a socket is, or something of the server's own, and for a
+    /// name that the file system does not take.
     pub(super) fn check_file(&self, roots: &Roots) -> Result<(), Stop> {
         match self.dir.symlink_metadata(&self.name) {
             // A link is replaced itself, wherever it leads.
@@ -139,6 +141,9 @@ impl Target {
                     self.path()
                 );
                 Err(Failure::new("target_unwritable", message).into())
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.failed(&error).into())
             }
             _ => Ok(()),
         }
@@ -150,9 +155,15 @@ impl Target {
     }
 
     /// What has the name now, if anything has.
-    pub(super) fn look(&self) -> Option<Identity> {
-        let there = self.dir.symlink_metadata(&self.name);
-        there.ok().map(|there| Identity::of(&there))
+    ///
+    /// # Errors
+    /// `target_unwritable` for a name that the file system does not take.
+    pub(super) fn look(&self) -> Result<Option<Identity>, Failure> {
+        match self.dir.symlink_metadata(&self.name) {
+            Ok(there) => Ok(Some(Identity::of(&there))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.failed(&error)),
+        }
     }
 
     /// The name is taken.

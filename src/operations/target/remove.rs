@@ -19,14 +19,15 @@ struct Level {
     has_changed: bool,
 }
 
-/// Removes a file or a folder with all that is in it; links are removed, not followed. Fine if it is not there.
-pub(in crate::operations) fn remove(dir: &Dir, name: &OsStr) -> io::Result<()> {
+/// Removes a file or a folder with all that is in it; links are removed, not followed. False if it is not there.
+pub(in crate::operations) fn remove(dir: &Dir, name: &OsStr) -> io::Result<bool> {
     match dir.symlink_metadata(name) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-        Ok(metadata) if metadata.is_dir() => remove_folder(dir, name),
-        Ok(_) => dir.remove_file(name),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+        Ok(metadata) if metadata.is_dir() => remove_folder(dir, name)?,
+        Ok(_) => dir.remove_file(name)?,
     }
+    Ok(true)
 }
 
 fn remove_folder(dir: &Dir, name: &OsStr) -> io::Result<()> {
@@ -107,8 +108,8 @@ mod tests {
             std::fs::set_permissions(tree.join("e"), closed).expect("a mode");
         }
         let dir = Dir::open_ambient_dir(folder.path(), ambient_authority()).expect("a folder");
-        remove(&dir, OsStr::new("tree")).expect("it goes");
-        remove(&dir, OsStr::new("tree")).expect("it is gone");
+        assert!(remove(&dir, OsStr::new("tree")).expect("it goes"));
+        assert!(!remove(&dir, OsStr::new("tree")).expect("it is gone"));
         let left: Vec<_> = dir
             .entries()
             .expect("entries")
