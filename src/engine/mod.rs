@@ -13,6 +13,7 @@ mod items;
 mod keys;
 mod leftovers;
 mod live;
+mod logs;
 mod monitor;
 mod pace;
 mod probe;
@@ -30,12 +31,11 @@ mod workers;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::job::{Event, Job, JobId, Seq};
-use crate::operations::{LogReader, Registry, WaysOut};
+use crate::operations::{Registry, WaysOut};
 use crate::roots::Roots;
 use crate::store::{self, Filter, Store};
 use crate::vital::Vital;
@@ -335,28 +335,6 @@ impl Engine {
         let (store, params) = (Arc::clone(&self.store), job.params.clone());
         let read = tokio::task::spawn_blocking(move || store.params(&params)).await;
         read.map_err(|e| store::Error::Database(e.to_string()))?
-    }
-
-    /// What the work at a job wrote last, as far as it is kept.
-    ///
-    /// # Errors
-    /// What the disk may say.
-    pub(crate) async fn log(&self, job: &Job) -> Result<Bytes, store::Error> {
-        if let Some(log) = self.runner.log(job.seq) {
-            return Ok(log.to_vec().into());
-        }
-        let Some(blob) = job.log else {
-            return Ok(Bytes::new());
-        };
-        let reader = self.store.read_blob(blob);
-        let read = tokio::task::spawn_blocking(move || reader.read_all()).await;
-        let read = read.map_err(|e| store::Error::Database(e.to_string()))?;
-        read.map(Bytes::from)
-    }
-
-    /// Reads along what the attempt at a job writes, if one is under way.
-    pub(crate) fn follow_log(&self, seq: Seq) -> Option<LogReader> {
-        self.runner.log(seq).map(LogReader::new)
     }
 
     /// What the server cannot do without; its failure means that it is time to end the process.

@@ -4,10 +4,11 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Context;
+use super::{Context, Log};
 
 /// What became of a file's length while it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl Changes {
             Change::Grew => self.grew += 1,
             Change::Shrank => self.shrank += 1,
         }
-        log_change(context, name, change, (length, read));
+        log_change(context.log(), name, change, (length, read));
     }
 
     /// `1 file grew and 2 files shrank while they were read`, or nothing.
@@ -76,13 +77,8 @@ impl Changes {
     }
 }
 
-/// Says in the job's log what became of a file.
-pub(super) fn log_change(
-    context: &Context,
-    name: &str,
-    change: Change,
-    (length, read): (u64, u64),
-) {
+/// Says in a log what became of a file.
+fn log_change(log: &Log, name: &str, change: Change, (length, read): (u64, u64)) {
     let line = match change {
         Change::Grew => {
             format!("{name} grew while it was read: only its first {read} bytes were taken.\n")
@@ -91,12 +87,12 @@ pub(super) fn log_change(
             format!("{name} shrank while it was read: {read} of its {length} bytes were taken.\n")
         }
     };
-    context.log().write(line.as_bytes());
+    log.write(line.as_bytes());
 }
 
 /// A file as long as it was when it was opened.
-pub(super) struct FixedFile<'a> {
-    context: &'a Context,
+pub(super) struct FixedFile {
+    log: Arc<Log>,
     name: String,
     file: File,
     length: u64,
@@ -104,11 +100,11 @@ pub(super) struct FixedFile<'a> {
     is_over: bool,
 }
 
-impl<'a> FixedFile<'a> {
+impl FixedFile {
     /// `name` is what the log calls it.
-    pub(super) fn new(context: &'a Context, name: String, file: File, length: u64) -> Self {
+    pub(super) fn new(log: &Arc<Log>, name: String, file: File, length: u64) -> Self {
         Self {
-            context,
+            log: Arc::clone(log),
             name,
             file,
             length,
@@ -118,7 +114,7 @@ impl<'a> FixedFile<'a> {
     }
 }
 
-impl Read for FixedFile<'_> {
+impl Read for FixedFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.length - self.read;
         let read = (&self.file).take(left).read(buffer)?;
@@ -127,7 +123,7 @@ impl Read for FixedFile<'_> {
             self.is_over = true;
             let sizes = (self.length, self.read);
             if let Some(change) = Change::find(&mut self.file, self.length, self.read)? {
-                log_change(self.context, &self.name, change, sizes);
+                log_change(&self.log, &self.name, change, sizes);
             }
         }
         Ok(read)
@@ -136,7 +132,37 @@ impl Read for FixedFile<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Seek;
+
     use super::*;
+
+    #[test]
+    fn a_fixed_file_ends_where_it_ended_when_it_was_opened() {
+        let check = |length_now: u64, expected: u64, line: &str| {
+            let mut file = tempfile::tempfile().expect("a temporary file");
+            file.set_len(length_now).expect("its length");
+            let log = Arc::new(Log::default());
+            file.rewind().expect("its start");
+            let mut fixed = FixedFile::new(&log, "f".into(), file, 1000);
+            let mut bytes = Vec::new();
+            fixed.read_to_end(&mut bytes).expect("its bytes");
+            // Whoever asks again is told the same, and nothing is said twice.
+            assert_eq!(fixed.read(&mut [0]).expect("the end"), 0);
+            assert_eq!(bytes.len() as u64, expected);
+            assert_eq!(String::from_utf8_lossy(&log.to_vec()), line);
+        };
+        check(1000, 1000, "");
+        check(
+            2000,
+            1000,
+            "f grew while it was read: only its first 1000 bytes were taken.\n",
+        );
+        check(
+            300,
+            300,
+            "f shrank while it was read: 300 of its 1000 bytes were taken.\n",
+        );
+    }
 
     #[test]
     fn changes_are_described_in_words() {

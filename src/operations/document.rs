@@ -160,7 +160,7 @@ enum OpenedBytes<'a> {
     /// In memory.
     Inline(Cursor<Vec<u8>>),
     /// A file below a root.
-    File(FixedFile<'a>),
+    File(FixedFile),
     /// In the store, a chunk at a time.
     Blob(BlobBytes),
     /// On another server.
@@ -227,7 +227,7 @@ impl Document {
                     .ok_or_else(|| missing("it is a folder"))?;
                 let opened = walk::open_file(context.roots(), &source.dir, name)?;
                 let (file, metadata) = opened.ok_or_else(|| missing("it is gone"))?;
-                let file = FixedFile::new(context, path.clone(), file, metadata.len());
+                let file = FixedFile::new(context.log(), path.clone(), file, metadata.len());
                 (OpenedBytes::File(file), None)
             }
             Self::Tagged(Tagged::Inline { value }) => {
@@ -273,7 +273,7 @@ fn open_job<'a>(context: &'a Context, id: &str) -> Result<(OpenedBytes<'a>, Opti
         Place::File { path, modified_ns } => {
             let file = open_output(context.roots(), path, output.size, *modified_ns);
             let file = file.ok_or_else(|| gone(id))?;
-            let file = FixedFile::new(context, path.clone(), file, output.size);
+            let file = FixedFile::new(context.log(), path.clone(), file, output.size);
             OpenedBytes::File(file)
         }
         Place::Gone => return Err(gone(id).into()),

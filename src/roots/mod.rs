@@ -102,13 +102,11 @@ impl Roots {
     /// Why a root cannot be used now, for the first of which that is so; `on_root` is told of each root, by its number,
     /// before it is looked at. Blocks on the file system, for as long as a network's may.
     pub(crate) fn trouble(&self, mut on_root: impl FnMut(usize)) -> Option<io::Error> {
-        let roots = self.shared.all.iter().enumerate();
-        roots
-            .filter_map(|(number, root)| {
-                on_root(number);
-                root.open(&self.shared.data).err()
-            })
-            .next()
+        let mut roots = self.shared.all.iter().enumerate();
+        roots.find_map(|(number, root)| {
+            on_root(number);
+            root.open(&self.shared.data).err()
+        })
     }
 
     /// The place that a path on the wire names.

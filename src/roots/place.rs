@@ -52,12 +52,11 @@ impl<'a> Place<'a> {
             return Ok(opened.dir);
         };
         let pin = &pins[self.number];
-        let opened = match pin.get() {
-            Some(opened) => opened,
-            None => {
-                let opened = open()?;
-                pin.get_or_init(|| opened)
-            }
+        let opened = if let Some(opened) = pin.get() {
+            opened
+        } else {
+            let opened = open()?;
+            pin.get_or_init(|| opened)
         };
         checked(opened)?;
         opened.dir.try_clone()

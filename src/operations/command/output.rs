@@ -24,7 +24,7 @@ pub(super) fn file(
 ) -> Result<Product, Stop> {
     context.phase("Saving");
     let (from, length) = open(path)?;
-    let mut from = FixedFile::new(context, name.to_owned(), from, length);
+    let mut from = FixedFile::new(context.log(), name.to_owned(), from, length);
     let mut result = context.result(&plan.media_type, name);
     loop {
         context.check()?;
