@@ -12,6 +12,8 @@ use crate::job::{Job, JobId, Seq};
 
 /// Jobs that changed and were not asked for yet; with more the follower is let go.
 const WAITING: usize = 10_000;
+/// What jobs that are gone and were not asked for yet may weigh, in bytes; with more the follower is let go.
+const GONE_BYTES: usize = 4 << 20;
 
 /// What has become of a job.
 #[derive(Debug, Clone)]
@@ -37,12 +39,22 @@ impl News {
             Self::Changed(seq) | Self::Forgotten(Forgotten { seq, .. }) => *seq,
         }
     }
+
+    /// The memory that is kept for it alone, in bytes.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Forgotten(Forgotten { last, .. }) => last.as_ref().map_or(0, |job| job.weight()),
+            Self::Changed(_) => 0,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     order: VecDeque<Seq>,
     jobs: HashMap<Seq, News>,
+    /// What the jobs weigh that are gone.
+    gone_bytes: usize,
     overflown: bool,
 }
 
@@ -68,7 +80,9 @@ impl Follower {
                     return None;
                 }
                 if let Some(seq) = waiting.order.pop_front() {
-                    return waiting.jobs.remove(&seq);
+                    let news = waiting.jobs.remove(&seq);
+                    waiting.gone_bytes -= news.as_ref().map_or(0, News::weight);
+                    return news;
                 }
             }
             news.await;
@@ -111,10 +125,17 @@ impl Feed {
                 return true;
             }
             let mut waiting = mailbox.waiting.lock();
-            if waiting.jobs.len() >= WAITING {
-                waiting.overflown = true;
-            } else if waiting.jobs.insert(news.seq(), news.clone()).is_none() {
-                waiting.order.push_back(news.seq());
+            waiting.gone_bytes += news.weight();
+            if waiting.jobs.len() >= WAITING || waiting.gone_bytes > GONE_BYTES {
+                *waiting = Waiting {
+                    overflown: true,
+                    ..Waiting::default()
+                };
+            } else {
+                match waiting.jobs.insert(news.seq(), news.clone()) {
+                    Some(before) => waiting.gone_bytes -= before.weight(),
+                    None => waiting.order.push_back(news.seq()),
+                }
             }
             mailbox.news.notify_one();
             !waiting.overflown

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
+use super::rendered::{RenderedCache, Slot};
 use crate::job::{IdleMs, Job, Progress, Seq, State, Version};
 
 /// Locks that the table is spread over, so that polls rarely meet.
@@ -23,26 +24,18 @@ const ENTRY_BYTES: usize = 700;
 #[derive(Debug)]
 pub(crate) struct LiveJob {
     snapshot: watch::Sender<Option<Arc<Job>>>,
-    rendered: Mutex<Option<Rendered>>,
+    rendered: Slot,
     /// How often it was asked for by those who are told so.
     polls: AtomicU32,
     /// When it came here.
     since: Instant,
 }
 
-/// The bytes that a version was last shown as.
-#[derive(Debug)]
-struct Rendered {
-    version: Version,
-    variant: Box<str>,
-    bytes: Bytes,
-}
-
 impl LiveJob {
-    fn new(job: Arc<Job>) -> Self {
+    pub(super) fn new(job: Arc<Job>) -> Self {
         Self {
             snapshot: watch::Sender::new(Some(job)),
-            rendered: Mutex::default(),
+            rendered: Slot::default(),
             polls: AtomicU32::new(0),
             since: Instant::now(),
         }
@@ -73,26 +66,9 @@ impl LiveJob {
         self.snapshot.subscribe()
     }
 
-    /// The bytes that stand for `version` in the form `variant`, made only if the last ones made were others.
-    pub(crate) fn rendered(
-        &self,
-        version: Version,
-        variant: &str,
-        make: impl FnOnce() -> Bytes,
-    ) -> Bytes {
-        if let Some(rendered) = &*self.rendered.lock()
-            && rendered.version == version
-            && *rendered.variant == *variant
-        {
-            return rendered.bytes.clone();
-        }
-        let bytes = make();
-        *self.rendered.lock() = Some(Rendered {
-            version,
-            variant: variant.into(),
-            bytes: bytes.clone(),
-        });
-        bytes
+    /// What it was last shown as.
+    pub(super) fn rendered(&self) -> &Slot {
+        &self.rendered
     }
 }
 
@@ -108,6 +84,7 @@ pub(super) struct Live {
     shards: [RwLock<HashMap<Seq, Arc<LiveJob>>>; SHARDS],
     ended: Mutex<Ended>,
     ended_bytes: usize,
+    rendered: RenderedCache,
 }
 
 impl Live {
@@ -117,6 +94,7 @@ impl Live {
             shards: Default::default(),
             ended: Mutex::default(),
             ended_bytes,
+            rendered: RenderedCache::default(),
         }
     }
 
@@ -125,6 +103,17 @@ impl Live {
         let live = self.at(seq)?;
         let job = live.job()?;
         Some((live, job))
+    }
+
+    /// Keeps what a version of a job was shown as, for the next reader.
+    pub(super) fn keep_rendered(
+        &self,
+        live: &Arc<LiveJob>,
+        version: Version,
+        variant: &str,
+        bytes: &Bytes,
+    ) {
+        self.rendered.keep(live, version, variant, bytes);
     }
 
     /// Every job that has not ended, in order of submission.
@@ -263,5 +252,34 @@ fn newer(job: &Arc<Job>, shown: Option<&Job>) -> Arc<Job> {
             Arc::new(job)
         }
         _ => Arc::clone(job),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::job::{JobId, Params, WallMs};
+
+    pub(in crate::engine) fn a_job(seq: i64) -> Job {
+        Job {
+            seq: Seq(seq),
+            id: JobId::new(WallMs(1), Seq(seq), 1),
+            token: None,
+            operation: "zip".into(),
+            params: Params::Inline("{}".into()),
+            uploads: Arc::new([]),
+            wishes: Arc::default(),
+            delivery: None,
+            log: None,
+            placing: false,
+            attempt: 0,
+            strikes: 0,
+            version: Version::default(),
+            cancel_requested: false,
+            doomed: false,
+            created: WallMs(1),
+            state: State::Queued,
+            progress: Progress::default(),
+        }
     }
 }

@@ -18,6 +18,7 @@ mod monitor;
 mod pace;
 mod probe;
 mod recovery;
+mod rendered;
 mod results;
 mod runner;
 mod sources;
@@ -31,6 +32,7 @@ mod workers;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -236,7 +238,8 @@ impl Engine {
         Ok(view.job)
     }
 
-    /// A page of the caller's jobs, newest first; counts as no use of them.
+    /// A page of the caller's jobs, newest first; counts as no use of them. It may end before `limit` where the jobs take
+    /// much memory.
     ///
     /// # Errors
     /// What the disk may say.
@@ -251,23 +254,31 @@ impl Engine {
         };
         let filter = Filter { owner, ..filter };
         let statuses = filter.statuses.clone();
-        let rows = self.store.list(filter, limit + 1).await?;
-        let next = rows
-            .get(limit)
-            .and_then(|_| rows.get(limit - 1))
-            .map(|job| job.seq);
-        let jobs = rows
-            .into_iter()
-            .take(limit)
-            .map(|row| self.shown(Arc::new(row)));
+        let rows = self.store.list(filter, limit).await?;
+        let next = rows.jobs.last().map(|job| job.seq);
+        let jobs = rows.jobs.into_iter().map(|row| self.shown(Arc::new(row)));
         let fits = |view: &View| {
             let status = statuses.is_empty() || statuses.contains(&view.job.status());
             status && !self.idle.has_expired(&view.job)
         };
         Ok(Page {
             jobs: jobs.filter(fits).collect(),
-            next,
+            next: next.filter(|_| rows.has_more),
         })
+    }
+
+    /// What the job was last shown as, if that was this version in the form `variant`.
+    pub(crate) fn rendered(view: &View, variant: &str) -> Option<Bytes> {
+        let live = view.live.as_ref()?;
+        live.rendered().get(view.job.version, variant)
+    }
+
+    /// Keeps what the job was shown as in the form `variant`, if it is in memory.
+    pub(crate) fn keep_rendered(&self, view: &View, variant: &str, bytes: &Bytes) {
+        if let Some(live) = &view.live {
+            self.live
+                .keep_rendered(live, view.job.version, variant, bytes);
+        }
     }
 
     /// A job as it came from the disk, with what is newer in memory.

@@ -1,7 +1,6 @@
 //! Server-sent events: one job, or all of them. The present state first, then each change; the latest wins for a slow
 //! reader.
 
-use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,8 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::body::Body;
-use super::dialects::native;
+use super::large::{SERVER_BUSY, SMALL_BYTES};
+use super::problem::Problem;
 use super::{App, Asker, reply};
 use crate::engine::{Caller, Forgotten, News, View};
 use crate::job::Job;
@@ -102,20 +102,20 @@ impl Stream<'_> {
     async fn one_job(&self, view: View) -> Result<(), Gone> {
         self.send(RETRY.into()).await?;
         let Some(live) = view.live.clone() else {
-            return self.send(self.event(&view, true).await).await;
+            return self.show(&view, true).await;
         };
         let mut changes = live.watch();
         let mut last = view;
         let _hold = loop {
             let now = changes.borrow_and_update().clone();
             let Some(job) = now else {
-                return self.send(self.deleted(&last.job).await).await;
+                return self.deleted(&last.job).await;
             };
             last = View {
                 job,
                 live: Some(Arc::clone(&live)),
             };
-            self.send(self.event(&last, true).await).await?;
+            self.show(&last, true).await?;
             if last.job.is_terminal() {
                 break self.app.engine.hold(&last.job);
             }
@@ -129,7 +129,7 @@ impl Stream<'_> {
         // Registered before the present state is looked at, so that no change is between the two.
         let follower = self.app.engine.follow(caller);
         for view in self.app.engine.active(caller) {
-            self.send(self.event(&view, false).await).await?;
+            self.show(&view, false).await?;
         }
         loop {
             let next = follower.next();
@@ -143,20 +143,21 @@ impl Stream<'_> {
                 }
             };
             let Some(news) = news else { return Ok(()) };
-            let event = match news {
-                News::Changed(seq) => match self.app.engine.look(caller, seq).await {
-                    Some(view) => self.event(&view, false).await,
-                    // That it is gone comes next.
-                    None => continue,
-                },
+            match news {
+                News::Changed(seq) => {
+                    // Else the next event is that it is gone.
+                    if let Some(view) = self.app.engine.look(caller, seq).await {
+                        self.show(&view, false).await?;
+                    }
+                }
                 News::Forgotten(Forgotten { seq, id, last }) => match last {
-                    Some(job) => self.deleted(&job).await,
+                    Some(job) => self.deleted(&job).await?,
                     None => {
-                        deleted(&json!({ "id": id.to_string(), "seq": seq.0, "status": DELETED }))
+                        let json = json!({ "id": id.to_string(), "seq": seq.0, "status": DELETED });
+                        self.event("event: deleted\n", json.to_string()).await?;
                     }
                 },
-            };
-            self.send(event).await?;
+            }
         }
     }
 
@@ -174,40 +175,71 @@ impl Stream<'_> {
         self.sender.send(bytes).await.map_err(|_| Gone)
     }
 
-    async fn event(&self, view: &View, with_id: bool) -> Bytes {
-        let id = if with_id {
-            format!("id: {}\n", version(&view.job))
+    /// Sends an event: in one piece, unless that would copy much.
+    async fn event(&self, head: &str, json: impl Into<Bytes>) -> Result<(), Gone> {
+        let json = json.into();
+        let (begin, end) = (format!("{head}data: "), "\n\n");
+        if json.len() <= SMALL_BYTES {
+            let event = [begin.as_bytes(), &json, end.as_bytes()].concat();
+            return self.send(event.into()).await;
+        }
+        self.send(begin.into()).await?;
+        self.send(json).await?;
+        self.send(end.into()).await
+    }
+
+    /// Sends a job as it is.
+    async fn show(&self, view: &View, with_id: bool) -> Result<(), Gone> {
+        let head = if with_id {
+            format!("event: job\nid: {}\n", version(&view.job))
         } else {
-            String::new()
+            "event: job\n".to_owned()
         };
+        let json = || async {
+            match self.form {
+                Form::Native => self.app.job_bytes(view, self.base).await,
+                Form::Monitor => self.app.monitored(view).await,
+            }
+        };
+        match self.patiently(json).await? {
+            Some(json) => self.event(&head, json).await,
+            // The next change may be readable again.
+            None => self.send(":\n\n".into()).await,
+        }
+    }
+
+    async fn deleted(&self, last: &Job) -> Result<(), Gone> {
         let json = match self.form {
-            Form::Native => self.app.job_bytes(view, self.base).await,
-            Form::Monitor => self.app.monitored(view).await,
+            Form::Monitor => Some(json!({ "status": DELETED }).to_string().into()),
+            Form::Native => {
+                let json = || self.app.deleted_bytes(last, self.base);
+                self.patiently(json).await?
+            }
         };
         match json {
-            Ok(json) => format!(
-                "event: job\n{id}data: {}\n\n",
-                String::from_utf8_lossy(&json)
-            )
-            .into(),
-            // The next change may be readable again.
-            Err(_) => ":\n\n".into(),
+            Some(json) => self.event("event: deleted\n", json).await,
+            None => Ok(()),
         }
     }
 
-    async fn deleted(&self, last: &Job) -> Bytes {
-        if self.form == Form::Monitor {
-            return deleted(&json!({ "status": DELETED }));
+    /// What `make` makes, however long others take to read theirs; none if it cannot be made.
+    async fn patiently<F>(&self, make: impl Fn() -> F) -> Result<Option<Bytes>, Gone>
+    where
+        F: Future<Output = Result<Bytes, Problem>>,
+    {
+        loop {
+            match make().await {
+                Ok(bytes) => return Ok(Some(bytes)),
+                // It has waited a while for its turn.
+                Err(problem) if problem.code() == SERVER_BUSY => {
+                    if self.sender.is_closed() || self.app.engine.is_stopping() {
+                        return Err(Gone);
+                    }
+                }
+                Err(_) => return Ok(None),
+            }
         }
-        let params = self.app.engine.params(last).await;
-        let params = params.unwrap_or_else(|_| "{}".into());
-        let json = native::deleted_job(last, &params, &self.app.links(last, self.base));
-        deleted(&String::from_utf8_lossy(&json))
     }
-}
-
-fn deleted(json: &dyn Display) -> Bytes {
-    format!("event: deleted\ndata: {json}\n\n").into()
 }
 
 fn version(job: &Job) -> String {

@@ -3,7 +3,6 @@
 use http::header::LINK;
 use http::request::Parts;
 use http::{Response, StatusCode};
-use serde_json::value::RawValue;
 
 use super::body::Body;
 use super::problem::Problem;
@@ -15,6 +14,8 @@ use crate::store::Filter;
 
 const LIMIT: usize = 100;
 const LIMIT_AT_MOST: usize = 1000;
+/// A page ends with the job that makes it this long, in bytes.
+const PAGE_BYTES: usize = 2 << 20;
 
 impl App {
     /// A page of the list.
@@ -25,20 +26,29 @@ impl App {
     ) -> Result<Response<Body>, Problem> {
         let (filter, limit) = filter(request)?;
         let (caller, base) = (&asker.caller, &asker.base);
+        let _turn = self.large.list().await;
         let page = self.engine.list(caller, filter, limit).await?;
-        let mut jobs = Vec::new();
-        for view in &page.jobs {
-            let bytes = self.job_bytes(view, base).await?;
-            let text = String::from_utf8(bytes.to_vec()).expect("JSON is UTF-8");
-            jobs.push(RawValue::from_string(text).expect("it was serialised by us"));
+        let mut next = page.next;
+        let mut text = b"{\"jobs\":[".to_vec();
+        for (number, view) in page.jobs.iter().enumerate() {
+            if number > 0 {
+                text.push(b',');
+            }
+            text.extend_from_slice(&self.job_bytes(view, base).await?);
+            if text.len() >= PAGE_BYTES && number + 1 < page.jobs.len() {
+                next = Some(view.job.seq);
+                break;
+            }
         }
-        let next = page.next.map(|seq| seq.0.to_string());
-        let wire = Page {
-            jobs,
-            next: next.as_deref(),
-        };
-        let bytes = serde_json::to_vec(&wire).expect("plain structs always serialise");
-        let mut response = json(StatusCode::OK, bytes.into());
+        let next = next.map(|seq| seq.0.to_string());
+        text.extend_from_slice(b"],\"next\":");
+        match &next {
+            Some(next) => text.extend_from_slice(format!("\"{next}\"}}").as_bytes()),
+            None => text.extend_from_slice(b"null}"),
+        }
+        // What was reserved for more jobs would be held along with it.
+        text.shrink_to_fit();
+        let mut response = json(StatusCode::OK, self.large.hold(text.into()).await?);
         if let Some(next) = next {
             let link = format!(
                 "<{base}/v1/jobs?{}>; rel=\"next\"",
@@ -48,12 +58,6 @@ impl App {
         }
         Ok(response)
     }
-}
-
-#[derive(serde::Serialize)]
-struct Page<'a> {
-    jobs: Vec<Box<RawValue>>,
-    next: Option<&'a str>,
 }
 
 /// The same query, but after another job.

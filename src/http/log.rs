@@ -15,7 +15,6 @@ use super::problem::Problem;
 use super::{App, query, reply};
 use crate::engine::{Caller, Until, View};
 use crate::job::State;
-use crate::store;
 
 /// Between two looks at a job that waits, if it does not change.
 const PATIENCE: Duration = Duration::from_secs(55);
@@ -31,7 +30,7 @@ impl App {
         let follows =
             query::pairs(request).any(|(name, value)| name == "follow" && value != "false");
         if !follows || view.job.is_terminal() || request.method == Method::HEAD {
-            let mut response = text(Body::Full(self.engine.log(&view.job).await?));
+            let mut response = text(Body::Full(self.whole_log(&view).await?));
             if !view.job.is_terminal() {
                 reply::retry_after(response.headers_mut());
             }
@@ -50,17 +49,23 @@ impl App {
         Ok(text(Body::Events(body)))
     }
 
+    /// All of a log that is kept, within the limits on large bodies.
+    async fn whole_log(&self, view: &View) -> Result<Bytes, Problem> {
+        let _turn = self.large.turn().await;
+        self.large.hold(self.engine.log(&view.job).await?).await
+    }
+
     async fn follow_log(
         &self,
         caller: &Caller,
         mut view: View,
         sender: &mpsc::Sender<Bytes>,
-    ) -> Result<(), store::Error> {
+    ) -> Result<(), Problem> {
         let mut has_followed = false;
         loop {
             match &view.job.state {
                 State::Ended { .. } => {
-                    let log = self.engine.log(&view.job).await?;
+                    let log = self.whole_log(&view).await?;
                     if !has_followed && !log.is_empty() {
                         // Whoever hung up needs no log.
                         let _ = sender.send(log).await;

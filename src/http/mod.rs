@@ -19,6 +19,7 @@ mod guard;
 mod health;
 mod intake;
 mod json_body;
+mod large;
 mod list;
 mod listener;
 mod log;
@@ -52,7 +53,7 @@ use hyper::body::Incoming;
 
 use crate::config::{Config, Dialect, Dialects};
 use crate::engine::{Caller, Engine, Submission, Until, View};
-use crate::job::{Job, Wishes};
+use crate::job::{Job, Params, Wishes};
 use crate::tokens::{Grant, Tokens};
 use access::Access;
 pub(crate) use body::Body;
@@ -63,6 +64,7 @@ use conditions::Seen;
 use dialects::custom::Routes;
 use dialects::native;
 use guard::{Facts, Guard, Pass};
+use large::LargeBodies;
 use pace::Ending;
 use params::Bounds;
 use problem::Problem;
@@ -91,6 +93,7 @@ pub(crate) struct App {
     routes: Routes,
     openapi: Bytes,
     traffic: Traffic,
+    large: LargeBodies,
 }
 
 impl App {
@@ -114,6 +117,7 @@ impl App {
             openapi: openapi.to_string().into(),
             dialects: config.dialects.clone(),
             routes,
+            large: LargeBodies::default(),
             bounds: Bounds {
                 params: config.limits.params_bytes,
                 upload: config.limits.upload_bytes,
@@ -269,12 +273,11 @@ impl App {
                 self.job(status, &view, base).await
             }
             Route::Delete(id) => {
-                // Its params may be gone with it.
+                // Its params are gone with it.
                 let job = self.engine.get(caller, id).await?.job;
-                let params = self.engine.params(&job).await?;
-                let job = self.engine.delete(caller, id).await?;
-                let bytes = native::deleted_job(&job, &params, &self.links(&job, base));
-                Ok(json(StatusCode::OK, bytes.into()))
+                let bytes = self.deleted_bytes(&job, base).await?;
+                self.engine.delete(caller, id).await?;
+                Ok(json(StatusCode::OK, bytes))
             }
             Route::Driveonweb(call) => self.driveonweb(request, call, asker).await,
             Route::Onedrive(call) => self.onedrive(request, body, call, asker).await,
@@ -382,13 +385,39 @@ impl App {
         Ok(response)
     }
 
-    /// A job as JSON, from the bytes that were made for its version if there are any.
+    /// A job as JSON, from the bytes that were made for its version if those are kept.
     async fn job_bytes(&self, view: &View, base: &str) -> Result<Bytes, Problem> {
-        let params = self.engine.params(&view.job).await?;
-        let make = || native::job(&view.job, &params, &self.links(&view.job, base)).into();
-        Ok(match &view.live {
-            Some(live) => live.rendered(view.job.version, base, make),
-            None => make(),
-        })
+        if let Some(bytes) = Engine::rendered(view, base) {
+            return Ok(bytes);
+        }
+        let make = |params: &str| native::job(&view.job, params, &self.links(&view.job, base));
+        let bytes = self.rendered(&view.job, make).await?;
+        self.engine.keep_rendered(view, base, &bytes);
+        Ok(bytes)
+    }
+
+    /// A job that was forgotten, as it was; without its params where they are gone.
+    async fn deleted_bytes(&self, job: &Job, base: &str) -> Result<Bytes, Problem> {
+        let make = |params: &str| native::deleted_job(job, params, &self.links(job, base));
+        match self.rendered(job, make).await {
+            Err(problem) if problem.code() != large::SERVER_BUSY => Ok(make("{}").into()),
+            bytes => bytes,
+        }
+    }
+
+    /// What `make` makes of a job's params, within the limits on large bodies.
+    async fn rendered(
+        &self,
+        job: &Job,
+        make: impl FnOnce(&str) -> Vec<u8>,
+    ) -> Result<Bytes, Problem> {
+        if let Params::Inline(params) = &job.params {
+            return self.large.hold(make(params).into()).await;
+        }
+        let _turn = self.large.turn().await;
+        let params = self.engine.params(job).await?;
+        let bytes = make(&params);
+        drop(params);
+        self.large.hold(bytes.into()).await
     }
 }

@@ -49,6 +49,7 @@ pub(super) const CODES: &[(StatusCode, &str)] = &[
     (StatusCode::SERVICE_UNAVAILABLE, "database_busy"),
     (StatusCode::SERVICE_UNAVAILABLE, "storage_readonly"),
     (StatusCode::SERVICE_UNAVAILABLE, "store_failed"),
+    (StatusCode::SERVICE_UNAVAILABLE, "server_busy"),
     (StatusCode::SERVICE_UNAVAILABLE, "server_stopping"),
     (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
     (StatusCode::INSUFFICIENT_STORAGE, "storage_full"),

@@ -370,13 +370,43 @@ impl Job {
             State::Ended {
                 outcome: Outcome::Failed(f),
                 ..
-            } => f.message.len() + f.inner.as_ref().map_or(0, |v| v.to_string().len()),
+            } => f.message.len() + f.inner.as_ref().map_or(0, value_weight),
             State::Ended {
                 outcome: Outcome::Succeeded(o),
                 ..
-            } => o.filename.len() + o.media_type.len() + 64,
+            } => {
+                let path = match &o.place {
+                    Place::File { path, .. } => path.len(),
+                    Place::Blob(_) | Place::Gone => 0,
+                };
+                let placed = o.placed.as_ref().map_or(0, String::len);
+                o.filename.len() + o.media_type.len() + o.sha256.len() + path + placed
+            }
             _ => 0,
         };
-        size_of::<Self>() + params + outcome
+        let error = self.delivery.as_ref().and_then(|d| d.last_error.as_ref());
+        let phase = self.progress.phase.as_ref().map_or(0, String::len);
+        let stage = self.progress.stage.as_ref().map_or(0, |s| s.name.len());
+        size_of::<Self>()
+            + params
+            + size_of_val(&*self.uploads)
+            + self.wishes.weight()
+            + outcome
+            + error.map_or(0, String::len)
+            + phase
+            + stage
     }
+}
+
+fn value_weight(value: &Value) -> usize {
+    let inside = match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(value_weight).sum(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| name.len() + value_weight(value))
+            .sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    };
+    size_of::<Value>() + inside
 }

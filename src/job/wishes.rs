@@ -36,6 +36,16 @@ impl Default for Wishes {
     }
 }
 
+impl Wishes {
+    /// Roughly the memory that it takes besides itself, in bytes; nothing where there are none.
+    pub(super) fn weight(&self) -> usize {
+        let callback = self.callback.as_ref();
+        callback.map_or(0, |callback| callback.url.len() + callback.base.len())
+            + self.output.as_ref().map_or(0, String::len)
+            + size_of_val(&*self.sources)
+    }
+}
+
 /// Who is told of a job's end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Callback {

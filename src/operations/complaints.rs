@@ -9,8 +9,8 @@ use super::Fault;
 /// As much of a message as a person reads, in characters; it may quote what was sent.
 const CHARS: usize = 300;
 
-/// Members without a place that are named, at most. A body of 1 MiB may have a hundred thousand.
-const UNEXPECTED: usize = 1000;
+/// Faults that are named, at most. A body of 1 MiB may have a hundred thousand.
+pub(super) const FAULTS: usize = 1000;
 
 /// A complaint as one fault or several.
 pub(super) fn faults(error: &ValidationError<'_>) -> Vec<Fault> {
@@ -21,7 +21,7 @@ pub(super) fn faults(error: &ValidationError<'_>) -> Vec<Fault> {
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => unexpected
             .iter()
-            .take(UNEXPECTED)
+            .take(FAULTS)
             .map(|name| fault(inside(name), "There is no such param."))
             .collect(),
         ValidationErrorKind::Required { property } => {

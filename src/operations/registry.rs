@@ -37,7 +37,7 @@ impl Registered {
     /// Finds what is wrong with params.
     ///
     /// # Errors
-    /// Every fault.
+    /// Every fault, up to a thousand.
     pub(crate) fn check(
         &self,
         params: &Value,
@@ -53,6 +53,7 @@ impl Registered {
             .validator
             .iter_errors(params)
             .flat_map(|error| complaints::faults(&error))
+            .take(complaints::FAULTS)
             .collect();
         let faults = if faults.is_empty() {
             let mut faults = outside.check(params, &self.description);
@@ -74,7 +75,11 @@ impl Registered {
         if faults.is_empty() {
             Ok(())
         } else {
-            Err(faults.into_iter().map(shorten).collect())
+            Err(faults
+                .into_iter()
+                .take(complaints::FAULTS)
+                .map(shorten)
+                .collect())
         }
     }
 }

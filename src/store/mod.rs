@@ -55,8 +55,8 @@ pub(crate) use lock::own_files;
 use presence::Presence;
 pub(crate) use schema::create_private_dir;
 pub(crate) use types::{
-    Attempt, Committed, Due, Filter, Found, Key, Limits, NewJob, Observer, Options, Owner, Sweep,
-    TokensAtStart,
+    Attempt, Committed, Due, Filter, Found, Key, Limits, NewJob, Observer, Options, Owner, Rows,
+    Sweep, TokensAtStart,
 };
 pub(crate) use uploads::Uploads;
 

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use super::rows::{COLUMNS, read};
-use super::{Due, Error, Filter, Owner, Store};
+use super::{Due, Error, Filter, Owner, Rows, Store};
 use crate::job::{IdleMs, Job, Params, Seq};
+
+/// What the jobs of one list may weigh in memory, in bytes.
+const ROWS_BYTES: usize = 2 << 20;
 
 impl Store {
     /// A job from the disk, by its place.
@@ -51,11 +54,11 @@ impl Store {
             .await
     }
 
-    /// Up to `most` jobs that fit, newest first, as the rows have them.
+    /// Up to `most` jobs that fit, newest first, as the rows have them; fewer where they weigh much.
     ///
     /// # Errors
     /// What the disk may say.
-    pub(crate) async fn list(&self, filter: Filter, most: usize) -> Result<Vec<Job>, Error> {
+    pub(crate) async fn list(&self, filter: Filter, most: usize) -> Result<Rows, Error> {
         self.read(move |connection| select_page(connection, &filter, most))
             .await
     }
@@ -104,12 +107,12 @@ fn select_due(connection: &Connection, now: IdleMs, most: usize) -> Result<Vec<D
     Ok(due.collect::<Result<_, _>>()?)
 }
 
-/// Up to `most` jobs that fit, newest first.
-fn select_page(connection: &Connection, filter: &Filter, most: usize) -> Result<Vec<Job>, Error> {
+/// Up to `most` jobs that fit, newest first, but no more than weigh [`ROWS_BYTES`] and one.
+fn select_page(connection: &Connection, filter: &Filter, most: usize) -> Result<Rows, Error> {
     let mut query = format!("select {COLUMNS} from job where doomed = 0 and seq < :before");
     let before = filter.before.map_or(i64::MAX, |seq| seq.0);
-    let most = most as i64;
-    let mut values: Vec<(&str, &dyn ToSql)> = vec![(":before", &before), (":most", &most)];
+    let one_more = most as i64 + 1;
+    let mut values: Vec<(&str, &dyn ToSql)> = vec![(":before", &before), (":one_more", &one_more)];
     if let Some(operation) = &filter.operation {
         query.push_str(" and operation = :operation");
         values.push((":operation", operation));
@@ -130,14 +133,20 @@ fn select_page(connection: &Connection, filter: &Filter, most: usize) -> Result<
             .collect();
         query.push_str(&format!(" and state in ({})", words.join(", ")));
     }
-    query.push_str(" order by seq desc limit :most");
+    query.push_str(" order by seq desc limit :one_more");
     let mut statement = connection.prepare_cached(&query)?;
     let mut rows = statement.query(&*values)?;
-    let mut jobs = Vec::new();
+    let (mut page, mut weight) = (Rows::default(), 0);
     while let Some(row) = rows.next()? {
-        jobs.push(read(row)?);
+        if page.jobs.len() == most || weight >= ROWS_BYTES {
+            page.has_more = true;
+            break;
+        }
+        let job = read(row)?;
+        weight += job.weight();
+        page.jobs.push(job);
     }
-    Ok(jobs)
+    Ok(page)
 }
 
 /// When the next ended job is due.

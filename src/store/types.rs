@@ -190,6 +190,15 @@ pub(crate) struct Filter {
     pub owner: Owner,
 }
 
+/// A part of a list.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    /// The jobs, newest first.
+    pub jobs: Vec<Job>,
+    /// Whether more of them fit after the last.
+    pub has_more: bool,
+}
+
 /// Whose jobs a list is of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Owner {

@@ -34,6 +34,7 @@ mod keep;
 mod life;
 mod lock;
 mod log;
+mod memory;
 mod metrics;
 mod monitor;
 mod openapi;

@@ -1,7 +1,7 @@
 //! `status`, `jobs`, `operations`: what there is, as a table or as the server's own JSON.
 
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::table::{cell, table};
 use super::{Failure, Server, job_path};
@@ -54,12 +54,32 @@ impl Status {
 
 impl Jobs {
     pub(super) async fn run(self) -> Result<(), Failure> {
+        let mut all = Vec::new();
+        let mut next = None;
+        // A page of large jobs ends before the limit.
+        let rest = loop {
+            let mut page = self.page(all.len(), next.as_deref()).await?;
+            if let Some(jobs) = page.get_mut("jobs").and_then(Value::as_array_mut) {
+                all.append(jobs);
+            }
+            next = page["next"].as_str().map(str::to_owned);
+            if next.is_none() || all.len() >= usize::from(self.limit) {
+                break page["next"].take();
+            }
+        };
+        let list = json!({ "jobs": all, "next": rest });
+        show(&list, self.json, || jobs(members(&list, "jobs")))
+    }
+
+    /// The jobs after the first `known`, as many as the server sends at once.
+    async fn page(&self, known: usize, after: Option<&str>) -> Result<Value, Failure> {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("limit", &self.limit.to_string());
+        let limit = usize::from(self.limit).saturating_sub(known);
+        query.append_pair("limit", &limit.to_string());
         query.extend_pairs(self.status.iter().map(|status| ("status", status)));
         query.extend_pairs(self.operation.iter().map(|name| ("operation", name)));
-        let list = get(&self.server, &format!("/v1/jobs?{}", query.finish())).await?;
-        show(&list, self.json, || jobs(members(&list, "jobs")))
+        query.extend_pairs(after.iter().map(|after| ("after", after)));
+        get(&self.server, &format!("/v1/jobs?{}", query.finish())).await
     }
 }
 

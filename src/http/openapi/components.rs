@@ -279,7 +279,7 @@ pub(super) fn parameters() -> Map<String, Value> {
             "pattern": "^(queued|running|succeeded|failed|canceled)(,(queued|running|succeeded|failed|canceled)){0,4}$",
         })),
         one("query", "operation", "Only jobs of this operation.", text.clone()),
-        one("query", "limit", "How many jobs at most.", json!({
+        one("query", "limit", "How many jobs at most. A page of more than 2 MiB ends earlier, and `next` goes on.", json!({
             "type": "integer", "minimum": 1, "maximum": 1000, "default": 100,
         })),
         one("query", "after", "What `next` was.", json!({ "type": "string", "pattern": "^[0-9]{1,12}$" })),

@@ -118,7 +118,7 @@ fn list() -> Value {
         "type": "object",
         "properties": {
             "jobs": { "type": "array", "items": schema("Job") },
-            "next": { "description": "For `after`; null on the last page.", "type": ["string", "null"] },
+            "next": { "description": "For `after`; null on the last page. A page may have fewer jobs than `limit`: one of more than 2 MiB ends early.", "type": ["string", "null"] },
         },
         "required": ["jobs", "next"],
     });

@@ -1,0 +1,183 @@
+//! Rendered jobs in memory, weighed by their bytes.
+//!
+//! A job keeps the bytes that it was last shown as, under its version and the base URL of their links. All of them
+//! together have a bound: the longest kept give way first. Nothing here is needed for an answer, which is rendered again.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::live::LiveJob;
+use crate::job::Version;
+
+/// All rendered jobs together, in bytes.
+const RENDERED_BYTES: usize = 4 << 20;
+/// One rendered job; a longer one is not kept.
+const ONE_BYTES: usize = RENDERED_BYTES / 2;
+/// Entries of jobs that are gone, or have nothing rendered any more, before they are looked for.
+const STALE_ENTRIES: usize = 1024;
+
+/// The bytes that a version was last shown as.
+#[derive(Debug)]
+struct Rendered {
+    version: Version,
+    variant: Box<str>,
+    bytes: Bytes,
+    _weight: Weight,
+}
+
+/// Bytes that count against the bound until this is dropped.
+#[derive(Debug)]
+struct Weight {
+    bytes: usize,
+    total: Arc<AtomicUsize>,
+}
+
+impl Weight {
+    fn new(bytes: usize, total: &Arc<AtomicUsize>) -> Self {
+        total.fetch_add(bytes, Ordering::Relaxed);
+        Self {
+            bytes,
+            total: Arc::clone(total),
+        }
+    }
+}
+
+impl Drop for Weight {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Where one job keeps what it was last shown as.
+#[derive(Debug, Default)]
+pub(super) struct Slot(Mutex<Option<Rendered>>);
+
+impl Slot {
+    /// The bytes that stand for `version` in the form `variant`, if those are kept.
+    pub(super) fn get(&self, version: Version, variant: &str) -> Option<Bytes> {
+        let rendered = self.0.lock();
+        let rendered = rendered.as_ref()?;
+        (rendered.version == version && *rendered.variant == *variant)
+            .then(|| rendered.bytes.clone())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.lock().is_none()
+    }
+}
+
+/// The bound, and the order in which jobs give way.
+#[derive(Debug, Default)]
+pub(super) struct RenderedCache {
+    total: Arc<AtomicUsize>,
+    order: Mutex<VecDeque<Weak<LiveJob>>>,
+}
+
+impl RenderedCache {
+    /// Keeps what a job was shown as, unless it is too long, in place of what it was shown as before.
+    pub(super) fn keep(&self, job: &Arc<LiveJob>, version: Version, variant: &str, bytes: &Bytes) {
+        let weight = bytes.len() + variant.len();
+        if weight > ONE_BYTES {
+            return;
+        }
+        let rendered = Rendered {
+            version,
+            variant: variant.into(),
+            bytes: bytes.clone(),
+            _weight: Weight::new(weight, &self.total),
+        };
+        let before = job.rendered().0.lock().replace(rendered);
+        if before.is_none() {
+            self.enter(job);
+        }
+        drop(before);
+        while self.total.load(Ordering::Relaxed) > RENDERED_BYTES {
+            let Some(first) = self.order.lock().pop_front() else {
+                return;
+            };
+            if let Some(first) = first.upgrade() {
+                drop(first.rendered().0.lock().take());
+            }
+        }
+    }
+
+    fn enter(&self, job: &Arc<LiveJob>) {
+        let mut order = self.order.lock();
+        order.push_back(Arc::downgrade(job));
+        // Capacity doubles with what is kept, so that looking at all of them is rare.
+        if order.len() == order.capacity() && order.len() >= STALE_ENTRIES {
+            order.retain(|entry| {
+                let job = entry.upgrade();
+                job.is_some_and(|job| !job.rendered().is_empty())
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::live::tests::a_job;
+
+    fn live(seq: i64) -> Arc<LiveJob> {
+        Arc::new(LiveJob::new(Arc::new(a_job(seq))))
+    }
+
+    #[test]
+    fn rendered_jobs_are_bounded_by_their_bytes() {
+        let cache = RenderedCache::default();
+        let bytes = Bytes::from(vec![b' '; RENDERED_BYTES / 8]);
+        let jobs: Vec<_> = (0..100).map(live).collect();
+        for job in &jobs {
+            cache.keep(job, Version(1), "http://a", &bytes);
+            assert!(cache.total.load(Ordering::Relaxed) <= RENDERED_BYTES);
+        }
+        let kept = |job: &Arc<LiveJob>| job.rendered().get(Version(1), "http://a").is_some();
+        assert!(!kept(&jobs[0]) && kept(&jobs[99]));
+        let too_long = Bytes::from(vec![b' '; ONE_BYTES + 1]);
+        cache.keep(&jobs[0], Version(1), "http://a", &too_long);
+        assert!(!kept(&jobs[0]));
+        drop(jobs);
+        assert_eq!(cache.total.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn other_base_urls_replace_what_is_kept_and_add_nothing() {
+        let cache = RenderedCache::default();
+        let job = live(1);
+        for host in 0..10_000 {
+            let base = format!("http://host-{host:05}");
+            cache.keep(&job, Version(1), &base, &Bytes::from_static(b"{}"));
+        }
+        assert_eq!(
+            cache.total.load(Ordering::Relaxed),
+            2 + "http://host-00000".len()
+        );
+        assert_eq!(cache.order.lock().len(), 1);
+        assert_eq!(job.rendered().get(Version(1), "http://host-00000"), None);
+        assert!(
+            job.rendered()
+                .get(Version(1), "http://host-09999")
+                .is_some()
+        );
+        assert_eq!(job.rendered().get(Version(2), "http://host-09999"), None);
+    }
+
+    #[test]
+    fn jobs_that_are_gone_leave_no_entries() {
+        let cache = RenderedCache::default();
+        for seq in 0..100_000 {
+            cache.keep(
+                &live(seq),
+                Version(1),
+                "http://a",
+                &Bytes::from_static(b"{}"),
+            );
+        }
+        assert!(cache.order.lock().len() <= 4 * STALE_ENTRIES);
+    }
+}
