@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::OptionalExtension;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
@@ -13,6 +12,7 @@ use super::Error;
 use super::chunks::{NUMBER_BITS, checksum, chunk_id};
 use super::disk::Disk;
 use super::inbox::{Asker, Chunk, Command, Inbox};
+use super::readers::Readers;
 use crate::job::BlobId;
 
 /// The length of every chunk of a blob but the last.
@@ -30,6 +30,13 @@ pub(crate) struct WholeBlob {
     pub(super) tail_number: u32,
     pub(super) tail_crc: u32,
     pub(super) tail: Bytes,
+}
+
+impl WholeBlob {
+    /// How many bytes are stored together with the job.
+    pub(super) fn tail_bytes(&self) -> usize {
+        self.tail.len()
+    }
 }
 
 /// Writes one blob. Dropped before [`BlobWriter::finish`], what was stored of it is freed.
@@ -197,13 +204,13 @@ impl Drop for BlobWriter {
 /// Reads one blob chunk by chunk, each in a transaction of its own, so that a slow reader holds back nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct BlobReader {
-    pool: r2d2::Pool<SqliteConnectionManager>,
+    readers: Readers,
     blob: BlobId,
 }
 
 impl BlobReader {
-    pub(super) fn new(pool: r2d2::Pool<SqliteConnectionManager>, blob: BlobId) -> Self {
-        Self { pool, blob }
+    pub(super) fn new(readers: Readers, blob: BlobId) -> Self {
+        Self { readers, blob }
     }
 
     /// The chunk with this number from 0, or none past the end or once the blob is gone. Blocks on the disk.
@@ -211,13 +218,13 @@ impl BlobReader {
     /// # Errors
     /// What the disk says, and [`Error::Damaged`] where it gives back something else than it was given.
     pub(crate) fn chunk(&self, number: u32) -> Result<Option<Bytes>, Error> {
-        let connection = self.pool.get().map_err(|_| Error::Busy)?;
-        let mut statement =
-            connection.prepare_cached("select crc, data from blob_chunk where id = ?")?;
         let id = chunk_id(self.blob, number);
-        let found: Option<(u32, Vec<u8>)> = statement
-            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
+        let found: Option<(u32, Vec<u8>)> = self.readers.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("select crc, data from blob_chunk where id = ?")?;
+            let found = statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)));
+            Ok(found.optional()?)
+        })?;
         let Some((crc, data)) = found else {
             return Ok(None);
         };

@@ -82,6 +82,11 @@ impl Disk {
         self.wal_step
     }
 
+    /// The file through which the processes that have the database open share what they know of its WAL.
+    pub(super) fn shared_memory(&self) -> PathBuf {
+        self.data.join(format!("{DATABASE_FILE}-shm"))
+    }
+
     /// Notes how long the WAL is, in bytes.
     pub(super) fn set_wal(&self, bytes: u64) {
         self.wal.store(bytes, Ordering::Relaxed);

@@ -13,11 +13,14 @@ use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use super::{Attempt, Error, NewJob, Sweep};
+use super::{Attempt, Error, NewJob, Sweep, WholeBlob};
 use crate::job::{BlobId, Event, Job, Progress, Seq};
 
 /// Commands in one transaction at most.
 const BATCH_COMMANDS: usize = 256;
+/// Bytes of params, uploads' ends and results' ends that come with commands in one transaction at most, but always one
+/// command.
+const BATCH_COMMAND_BYTES: usize = 4 << 20;
 /// Bytes of chunks in one transaction at most, but always one chunk.
 const BATCH_CHUNK_BYTES: usize = 512 * 1024;
 /// How long progress waits for somebody else's transaction before it gets one of its own.
@@ -77,6 +80,24 @@ pub(super) enum Asker {
 }
 
 impl Command {
+    /// How much it brings to be written, in bytes; small things are not counted.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Submit { job, .. } => {
+                let uploads = job.uploads.iter().map(WholeBlob::tail_bytes);
+                job.params.len() + uploads.sum::<usize>()
+            }
+            Self::Record {
+                attempt: Some(attempt),
+                ..
+            } => {
+                let blobs = attempt.result.iter().chain(&attempt.log);
+                blobs.map(WholeBlob::tail_bytes).sum()
+            }
+            _ => 0,
+        }
+    }
+
     fn asker(&self) -> Asker {
         match self {
             Self::Intend { .. } | Self::Abandon { .. } => Asker::Server,
@@ -251,8 +272,9 @@ impl Inbox {
         self.ready.notify_one();
     }
 
-    /// The next batch, waiting for one unless there is `other_work` or an alarm; none once the inbox is closed and empty.
-    pub(super) fn take(&self, other_work: bool) -> Option<Batch> {
+    /// The next batch, waiting for one unless there is `other_work` or an alarm, and no longer than `until`; none once the
+    /// inbox is closed and empty.
+    pub(super) fn take(&self, other_work: bool, until: Option<Instant>) -> Option<Batch> {
         let mut waiting = self.waiting.lock();
         loop {
             if !waiting.batch.commands.is_empty() || !waiting.batch.chunks.is_empty() {
@@ -264,10 +286,12 @@ impl Inbox {
             if other_work || std::mem::take(&mut waiting.alarmed) {
                 return Some(waiting.batch());
             }
-            match waiting.progress_since {
+            let progress = waiting
+                .progress_since
+                .map(|since| since + PROGRESS_PATIENCE);
+            match progress.into_iter().chain(until).min() {
                 None => self.ready.wait(&mut waiting),
-                Some(since) => {
-                    let until = since + PROGRESS_PATIENCE;
+                Some(until) => {
                     if Instant::now() >= until {
                         return Some(waiting.batch());
                     }
@@ -303,7 +327,15 @@ impl Inbox {
 
 impl Waiting {
     fn batch(&mut self) -> Batch {
-        let commands = self.batch.commands.len().min(BATCH_COMMANDS);
+        let mut bytes = 0;
+        let mut commands = 0;
+        for command in self.batch.commands.iter().take(BATCH_COMMANDS) {
+            bytes += command.bytes();
+            if commands > 0 && bytes > BATCH_COMMAND_BYTES {
+                break;
+            }
+            commands += 1;
+        }
         let mut bytes = 0;
         let mut chunks = 0;
         for chunk in &self.batch.chunks {

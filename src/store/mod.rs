@@ -19,11 +19,13 @@ mod items;
 mod jobs;
 mod keys;
 mod lock;
+mod lockers;
 mod numbers;
 mod ownership;
 mod presence;
 mod questions;
 mod reader;
+mod readers;
 mod rows;
 mod schema;
 mod types;
@@ -37,7 +39,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
-use r2d2_sqlite::SqliteConnectionManager;
 use tokio::sync::oneshot;
 
 use crate::job::{BlobId, Event, INLINE_PARAMS_BYTES, Job, Progress, Seq};
@@ -53,6 +54,7 @@ pub(crate) use figures::{Commits, Figures};
 use inbox::{Asker, Command, Inbox, NewParams};
 pub(crate) use lock::own_files;
 use presence::Presence;
+use readers::{Gate, Readers};
 pub(crate) use schema::create_private_dir;
 pub(crate) use types::{
     Attempt, Committed, Due, Filter, Found, Key, Limits, NewJob, Observer, Options, Owner, Rows,
@@ -68,7 +70,7 @@ const READERS: u32 = 4;
 pub(crate) struct Store {
     inbox: Arc<Inbox>,
     point_reads: reader::Reader,
-    pool: r2d2::Pool<SqliteConnectionManager>,
+    readers: Readers,
     clock: Arc<IdleClock>,
     disk: Arc<Disk>,
     commits: Arc<Commits>,
@@ -98,8 +100,10 @@ impl Store {
         })?;
         let disk = Arc::new(disk);
         let inbox = Arc::new(Inbox::default());
-        let pool = schema::pool(&opened.path, READERS)?;
-        let point_reads = reader::Reader::start(schema::reading_connection(&opened.path)?, vital)?;
+        let gate = Gate::default();
+        let readers = Readers::new(schema::pool(&opened.path, READERS)?, gate.clone());
+        let connection = schema::reading_connection(&opened.path)?;
+        let point_reads = reader::Reader::start(connection, gate.clone(), vital)?;
         let jobs = jobs::Jobs::load(&opened.connection, opened.boot, options, Arc::clone(&clock))?;
         let active = jobs.active();
         let presence = Arc::new(Presence::remember(data, &opened.locks)?);
@@ -110,6 +114,7 @@ impl Store {
             presence: Arc::clone(&presence),
             commits: Arc::clone(&commits),
             vital: vital.clone(),
+            gate,
         };
         let writer = writer::Writer::new(opened.connection, jobs, observer, around)
             .map_err(|e| OpenError::Start(e.to_string()))?;
@@ -118,7 +123,7 @@ impl Store {
         let store = Self {
             inbox,
             point_reads,
-            pool,
+            readers,
             clock,
             disk,
             commits,
@@ -328,7 +333,7 @@ impl Store {
 
     /// A blob's bytes. Reading blocks on the disk.
     pub(crate) fn read_blob(&self, blob: BlobId) -> BlobReader {
-        BlobReader::new(self.pool.clone(), blob)
+        BlobReader::new(self.readers.clone(), blob)
     }
 
     /// Stops the threads after everything that was asked before is done, and closes the file.

@@ -41,8 +41,8 @@ impl Store {
     /// # Errors
     /// What the disk may say.
     pub(crate) fn intent(&self, seq: Seq) -> Result<Option<String>, Error> {
-        let connection = self.pool.get().map_err(|_| Error::Busy)?;
-        select_intent(&connection, seq)
+        self.readers
+            .read(|connection| select_intent(connection, seq))
     }
 
     /// Up to `most` ended jobs that are due by `now`, the longest due first. Doomed and unended ones are never due.
@@ -85,8 +85,8 @@ impl Store {
         &self,
         query: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let pool = self.pool.clone();
-        let read = move || query(&*pool.get().map_err(|_| Error::Busy)?);
+        let readers = self.readers.clone();
+        let read = move || readers.read(query);
         tokio::task::spawn_blocking(read)
             .await
             .map_err(|e| Error::Database(e.to_string()))?

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::readers::Gate;
 use super::{Error, OpenError, rows};
 use crate::faults;
 use crate::job::{Job, Seq};
@@ -25,9 +26,13 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn start(connection: Connection, vital: &Vital) -> Result<Self, OpenError> {
+    pub(super) fn start(
+        connection: Connection,
+        gate: Gate,
+        vital: &Vital,
+    ) -> Result<Self, OpenError> {
         let (sender, requests) = mpsc::channel();
-        let read = move || serve(&connection, &requests);
+        let read = move || serve(&connection, &gate, &requests);
         vital
             .thread("store-reader", thread::Builder::new(), read)
             .map_err(|e| OpenError::Start(e.to_string()))?;
@@ -54,9 +59,10 @@ impl Reader {
     }
 }
 
-fn serve(connection: &Connection, requests: &mpsc::Receiver<Read>) {
+fn serve(connection: &Connection, gate: &Gate, requests: &mpsc::Receiver<Read>) {
     while let Ok(first) = requests.recv() {
         faults::panic_point("store-reader");
+        let _entered = gate.enter();
         // Where even this fails each look-up is a transaction of its own, and says what is wrong.
         let together = connection.execute_batch("begin").is_ok();
         for (seq, reply) in std::iter::once(first).chain(requests.try_iter().take(BATCH - 1)) {

@@ -26,7 +26,7 @@ const SCHEMA: &str = include_str!("../../schema.sql");
 const SQLITE_AT_LEAST: i32 = 3_051_003;
 
 /// How long a statement waits for somebody else's lock on the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The file, open for writing by nobody but us.
 pub(super) struct Opened {

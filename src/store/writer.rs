@@ -19,6 +19,7 @@ use super::disk::Disk;
 use super::inbox::{Batch, Command, Inbox};
 use super::jobs::Jobs;
 use super::presence::Presence;
+use super::readers::Gate;
 use super::wal::{PAGE_BYTES, Wal};
 use super::work::Work;
 use super::{Commits, Error, Observer, OpenError, chunks, items, wal};
@@ -45,6 +46,7 @@ pub(super) struct Writer {
     disk: Arc<Disk>,
     presence: Arc<Presence>,
     commits: Arc<Commits>,
+    gate: Gate,
     /// Another process holds the database.
     is_held: bool,
     /// Blobs to be freed bit by bit.
@@ -65,6 +67,7 @@ pub(super) struct Around {
     pub(super) presence: Arc<Presence>,
     pub(super) commits: Arc<Commits>,
     pub(super) vital: Vital,
+    pub(super) gate: Gate,
 }
 
 /// Closes the inbox when it is dropped; what waits there is dropped unanswered.
@@ -107,6 +110,7 @@ impl Writer {
             disk: around.disk,
             presence: around.presence,
             commits: around.commits,
+            gate: around.gate,
             is_held: false,
             garbage,
             has_free_pages: true,
@@ -122,8 +126,13 @@ impl Writer {
     pub(super) fn start(self, checkpointer: Connection) -> Result<Vec<JoinHandle<()>>, OpenError> {
         let unable = |e: std::io::Error| OpenError::Start(e.to_string());
         self.inbox.set_next_blob(self.jobs.ownership.first());
-        let (wal, checkpoints) =
-            Wal::start(Arc::clone(&self.disk), checkpointer, &self.vital).map_err(unable)?;
+        let (wal, checkpoints) = Wal::start(
+            Arc::clone(&self.disk),
+            self.gate.clone(),
+            checkpointer,
+            &self.vital,
+        )
+        .map_err(unable)?;
         let (vital, inbox) = (self.vital.clone(), Arc::clone(&self.inbox));
         let work = move || {
             // However it ends, nobody waits for an answer that will not come.
@@ -137,13 +146,14 @@ impl Writer {
     }
 
     fn run(mut self, mut wal: Wal) {
-        Wal::watch(&self.connection);
-        while let Some(batch) = self
-            .inbox
-            .take(!self.garbage.is_empty() || self.has_free_pages)
-        {
+        wal.watch(&self.connection);
+        while let Some(batch) = self.inbox.take(
+            !self.garbage.is_empty() || self.has_free_pages,
+            wal.wants_cutting(),
+        ) {
             faults::panic_point("store-writer");
-            let done = if batch.is_empty() && self.garbage.is_empty() {
+            let is_idle = batch.is_empty() && self.garbage.is_empty();
+            let done = if is_idle {
                 let present = self.presence.check_all().map_err(Error::Fatal);
                 present.and_then(|()| self.return_pages())
             } else {
@@ -156,7 +166,11 @@ impl Writer {
                 self.observer.fatal(&error.to_string());
                 return;
             }
-            wal.after_commit(&self.connection, std::mem::take(&mut self.has_shrunk));
+            if is_idle && !self.has_shrunk {
+                wal.cut(&self.connection);
+            } else {
+                wal.after_commit(&self.connection, std::mem::take(&mut self.has_shrunk));
+            }
         }
         wal::copy(&self.connection, "truncate");
     }

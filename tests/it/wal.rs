@@ -3,12 +3,15 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use cloakroom::Cloakroom;
 use cloakroom::job::JobId;
 
-use crate::harness::Site;
+use crate::harness::{Site, wait_for};
+use crate::memory;
 
 /// What a server leaves that is killed: the database, its WAL, and the jobs that it has acknowledged, in order.
 struct Dead {
@@ -136,5 +139,88 @@ fn a_log_that_is_gone_after_a_death_is_missed_and_after_a_stop_it_is_not() {
     // Whoever wants to begin anew may, too.
     fs::remove_file(site.data().join("cloakroom.db")).expect("it is there");
     let (server, _) = start(&site);
+    server.stop();
+}
+
+/// How long the log is now, in bytes.
+fn wal_bytes(site: &Site) -> u64 {
+    let log = site.data().join("cloakroom.db-wal");
+    fs::metadata(log).expect("a log").len()
+}
+
+#[test]
+fn wal_stays_short_under_constant_readers_and_writers_and_is_cut_when_idle() {
+    let site = Site::new();
+    let server = memory::serve(&site);
+    let client = server.client();
+    let id = memory::submit_large(client);
+    client.ended(&id);
+    let is_over = AtomicBool::new(false);
+    let longest = thread::scope(|scope| {
+        for reader in 0..6 {
+            let (id, is_over) = (&id, &is_over);
+            scope.spawn(move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    let path = match reader % 3 {
+                        0 => "/v1/jobs?limit=1".to_owned(),
+                        1 => "/v1/jobs?limit=100&status=failed".to_owned(),
+                        _ => format!("/v1/jobs/{id}"),
+                    };
+                    // One that comes while too much is under way is refused, which is fine.
+                    client.try_ask("GET", &path, &[], b"").expect("a reply");
+                }
+            });
+        }
+        let mut longest = 0;
+        for _ in 0..100 {
+            memory::submit_large(client);
+            longest = longest.max(wal_bytes(&site));
+        }
+        is_over.store(true, Ordering::Relaxed);
+        longest
+    });
+    assert!(longest < 32 << 20, "{longest} bytes");
+    wait_for("a cut", || (wal_bytes(&site) == 0).then_some(()));
+    server.stop();
+}
+
+#[test]
+fn wal_that_another_process_reads_is_reported_once_and_cut_when_that_is_over() {
+    let site = Site::new();
+    let log = site.path().join("log");
+    let mut command = memory::command(&site);
+    command.env("CLOAKROOM_LOG", "info");
+    command.stderr(fs::File::create(&log).expect("a file"));
+    let server = site.serve_with(command);
+    let client = server.client();
+    let said = |words: &str| {
+        let text = fs::read_to_string(&log).expect("a log");
+        let lines: Vec<_> = text.lines().filter(|line| line.contains(words)).collect();
+        lines.join("\n")
+    };
+    memory::submit_large(client);
+    let reader = rusqlite::Connection::open(site.data().join("cloakroom.db")).expect("it opens");
+    reader
+        .execute_batch("begin; select count(*) from job")
+        .expect("it reads");
+    while said("another process reads the database").is_empty() {
+        memory::submit_large(client);
+        assert!(wal_bytes(&site) < 100 << 20, "it is said in time");
+    }
+    for _ in 0..10 {
+        memory::submit_large(client);
+    }
+    let line = said("another process reads the database");
+    assert_eq!(line.lines().count(), 1, "{line}");
+    assert!(line.contains(&std::process::id().to_string()), "{line}");
+    assert!(said("was emptied again").is_empty());
+
+    reader.execute_batch("commit").expect("it ends");
+    drop(reader);
+    wait_for("the end of it", || {
+        memory::submit_large(client);
+        (said("was emptied again").lines().count() == 1).then_some(())
+    });
+    wait_for("a cut", || (wal_bytes(&site) == 0).then_some(()));
     server.stop();
 }
