@@ -59,6 +59,8 @@ pub(super) const CODES: &[(StatusCode, &str)] = &[
 const FAULTS: usize = 100;
 /// As much of a pointer as is shown, in characters. It may have a name in it that the client made up.
 const POINTER_CHARS: usize = 300;
+/// As much of a sentence as is shown, in characters. It may quote what the client sent.
+const DETAIL_CHARS: usize = 2000;
 
 /// An error that a client is told of.
 #[derive(Debug, Clone)]
@@ -98,10 +100,12 @@ impl Problem {
     /// A problem of one sentence; its code is one of [`CODES`].
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         debug_assert!(CODES.contains(&(status, code)), "{status} {code} is new");
+        let mut detail = detail.into();
+        shorten(&mut detail, DETAIL_CHARS);
         Self(Box::new(Inner {
             status,
             code,
-            detail: detail.into(),
+            detail,
             faults: Vec::new(),
             error: None,
             header: None,
@@ -166,10 +170,8 @@ impl Problem {
             self.0.detail.push_str(&detail);
         }
         for fault in &mut faults {
-            if let Some((end, _)) = fault.pointer.char_indices().nth(POINTER_CHARS) {
-                fault.pointer.truncate(end);
-                fault.pointer.push_str("...");
-            }
+            shorten(&mut fault.pointer, POINTER_CHARS);
+            shorten(&mut fault.detail, DETAIL_CHARS);
         }
         self.0.faults = faults;
         self
@@ -237,6 +239,18 @@ impl Problem {
             headers.insert(name, value.clone());
         }
         response
+    }
+}
+
+/// Cuts a text after so many characters.
+fn shorten(text: &mut String, chars: usize) {
+    // Most are short, and need not be counted.
+    if text.len() <= chars {
+        return;
+    }
+    if let Some((end, _)) = text.char_indices().nth(chars) {
+        text.truncate(end);
+        text.push_str("...");
     }
 }
 

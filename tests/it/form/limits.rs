@@ -163,5 +163,8 @@ fn thousands_of_errors_are_not_all_listed() {
     let body = format!("{{\"{}\":1}}", "x".repeat(1 << 19));
     let reply = client.ask("POST", path, &json, body.as_bytes(), 422);
     assert!(reply.body.len() < 2000, "{} bytes", reply.body.len());
+    let long = format!("/v1/jobs/{}?wait={}", client.zip("/docs"), "x".repeat(9000));
+    let reply = client.get(&long, 422);
+    assert!(reply.body.len() < 5000, "{} bytes", reply.body.len());
     server.stop();
 }

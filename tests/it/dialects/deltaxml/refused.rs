@@ -196,6 +196,21 @@ fn malformed_forms_and_bodies_have_the_shape_of_the_product() {
         let (headers, body) = form(&untouched);
         refused(client, "POST", path, &headers, &body, 400);
     }
+    // Nothing long is sent back.
+    let long = "x".repeat(100_000);
+    let xml = format!("<{long}/>");
+    let json =
+        json!({ "input-a": { "type": long }, "Versions": [{ "type": "file", "name": long }] });
+    for path in [&compare, &merge] {
+        for (headers, body) in [(AS_XML, &xml), (AS_JSON, &json.to_string())] {
+            let reply = refused(client, "POST", path, &headers, body, 400);
+            assert!(
+                reply.body.len() < 4000,
+                "{path}: {} bytes",
+                reply.body.len()
+            );
+        }
+    }
     // What is sent as a file is one: its content is no path.
     let latin = b"--b\r\nContent-Disposition: form-data; name=inputA; filename=\"na\xEFve\"\r\n\r\n/docs/secret.xml\r\n--b\r\n\
         Content-Disposition: form-data; name=inputB\r\n\r\n/docs/a.xml\r\n--b--";
