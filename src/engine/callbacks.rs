@@ -160,7 +160,7 @@ impl Outbox {
         };
         if !slow.is_empty() {
             let due = self.store.due_at(now, slow, per_origin).await?;
-            self.begin(due, sending, messenger);
+            self.begin(&due, sending, messenger);
         }
         // Once around all origins, from the one after the last that had its turn.
         let begun_after = turn.clone();
@@ -180,7 +180,7 @@ impl Outbox {
                 origins: ORIGINS,
             };
             let looked = self.store.due_after(now, after, wanted).await?;
-            let last = self.begin(looked.due, sending, messenger);
+            let last = self.begin(&looked.due, sending, messenger);
             *turn = last.or_else(|| looked.last.clone());
             after = match looked.last {
                 Some(last) if is_around && begun_after.as_ref().is_some_and(|b| last >= *b) => {
@@ -203,14 +203,14 @@ impl Outbox {
     /// in order of which one is sent.
     fn begin(
         self: &Arc<Self>,
-        due: Vec<DueAt>,
+        due: &[DueAt],
         sending: &mut JoinSet<()>,
         messenger: &Arc<dyn Messenger>,
     ) -> Option<Arc<str>> {
         let mut last = None;
         let most = due.iter().map(|one| one.seqs.len()).max().unwrap_or(0);
         for number in 0..most {
-            for DueAt { origin, seqs } in &due {
+            for DueAt { origin, seqs } in due {
                 let Some(&seq) = seqs.get(number) else {
                     continue;
                 };
@@ -237,13 +237,12 @@ impl Outbox {
     async fn attempt(&self, seq: Seq, messenger: &dyn Messenger) -> Pace {
         let begun = Instant::now();
         let mut sending = pin!(self.send(seq, messenger));
-        let sent = match timeout(SLOW_AFTER, &mut sending).await {
-            Ok(sent) => sent,
-            Err(_) => {
-                self.slots.lock().has_become_slow(seq);
-                self.news.notify_one();
-                sending.await
-            }
+        let sent = if let Ok(sent) = timeout(SLOW_AFTER, &mut sending).await {
+            sent
+        } else {
+            self.slots.lock().has_become_slow(seq);
+            self.news.notify_one();
+            sending.await
         };
         match sent {
             Ok(Some(Verdict::Again {

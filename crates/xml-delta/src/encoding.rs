@@ -126,26 +126,24 @@ fn labeled(bytes: Vec<u8>, charset: &str) -> Result<String, Error> {
     let label = charset.trim().to_ascii_lowercase();
     // RFC 2781, section 4.3: big-endian without a mark, but for those that begin otherwise.
     let is_little = bytes.starts_with(b"<\0");
-    match label.as_str() {
-        "utf-16" => other(&bytes, utf16(!is_little)),
-        "utf-32" => utf32(&bytes, !is_little),
-        "utf-32be" => utf32(&bytes, true),
-        "utf-32le" => utf32(&bytes, false),
-        _ => match by_label(bytes, &label, |_| true) {
-            Some(text) => text.map_err(|mut error| {
-                error.message = format!(
-                    "The bytes are not text in {charset}, the charset that the media type gives."
-                );
-                error
-            }),
-            None => {
-                let message = format!(
-                    "The media type gives the charset {charset:?}, which cannot be decoded; send the document as UTF-8."
-                );
-                Err(Error::new(ErrorKind::NotWellFormed, message))
-            }
-        },
-    }
+    let text = match label.as_str() {
+        "utf-16" => Some(other(&bytes, utf16(!is_little))),
+        "utf-32" => Some(utf32(&bytes, !is_little)),
+        "utf-32be" => Some(utf32(&bytes, true)),
+        "utf-32le" => Some(utf32(&bytes, false)),
+        _ => by_label(bytes, &label, |_| true),
+    };
+    let Some(text) = text else {
+        let message = format!(
+            "The media type gives the charset {charset:?}, which cannot be decoded; send the document as UTF-8."
+        );
+        return Err(Error::new(ErrorKind::NotWellFormed, message));
+    };
+    text.map_err(|mut error| {
+        error.message =
+            format!("The bytes are not text in {charset}, the charset that the media type gives.");
+        error
+    })
 }
 
 fn utf16(big: bool) -> &'static Encoding {
@@ -336,5 +334,7 @@ mod tests {
         refused(b"<r/>", "x-user-defined");
         refused(b"<r>\xe9</r>", "utf-8");
         refused(b"<r>\xc3\xa9</r>", "us-ascii");
+        refused(b"<r/>x", "utf-16");
+        refused(b"<r/>", "utf-32");
     }
 }
