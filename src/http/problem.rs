@@ -45,6 +45,7 @@ pub(super) const CODES: &[(StatusCode, &str)] = &[
     (StatusCode::UNPROCESSABLE_ENTITY, "over_limit"),
     (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
     (StatusCode::UNPROCESSABLE_ENTITY, "job_failed"),
+    (StatusCode::NOT_IMPLEMENTED, "unsupported_transfer_coding"),
     (StatusCode::SERVICE_UNAVAILABLE, "queue_full"),
     (StatusCode::SERVICE_UNAVAILABLE, "database_busy"),
     (StatusCode::SERVICE_UNAVAILABLE, "storage_readonly"),

@@ -9,7 +9,10 @@ mod site;
 
 use std::net::IpAddr;
 
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderName};
+use http::header::{
+    ACCESS_CONTROL_REQUEST_METHOD, CONNECTION, HeaderMap, HeaderName, HeaderValue,
+    TRANSFER_ENCODING,
+};
 use http::request::Parts;
 use http::{Method, StatusCode};
 
@@ -103,6 +106,7 @@ impl Guard {
     /// 400, 403 or 421.
     pub(super) fn check<'a>(&self, facts: &Facts<'a>) -> Result<Pass<'a>, Problem> {
         let request = facts.request;
+        check_transfer_coding(&request.headers)?;
         let host = host::single(request)?;
         let name = host::name(host)?;
         let headers = &request.headers;
@@ -157,6 +161,30 @@ impl Check {
         let mut all = Self::ALL.into_iter();
         all.find_map(|(check, fault)| faults::is_planned(fault).then_some(check))
     }
+}
+
+/// Refuses a body in another transfer coding than `chunked` alone, the only one that is taken off (RFC 9112, section 6.1).
+/// The connection ends: what follows such a body is not known to be a request.
+fn check_transfer_coding(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut lines = headers.get_all(TRANSFER_ENCODING).iter();
+    let is_known = match (lines.next(), lines.next()) {
+        (None, _) => true,
+        (Some(line), None) => line
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"chunked"),
+        _ => false,
+    };
+    if is_known {
+        return Ok(());
+    }
+    let detail = "A body can be sent with Transfer-Encoding chunked, and with no other coding.";
+    let problem = Problem::new(
+        StatusCode::NOT_IMPLEMENTED,
+        "unsupported_transfer_coding",
+        detail,
+    );
+    Err(problem.with(CONNECTION, HeaderValue::from_static("close")))
 }
 
 /// Whether a request says that it came through a proxy.
