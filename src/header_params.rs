@@ -3,9 +3,14 @@
 //! Tolerant, as values of other people's servers and clients have to be: a quoted string may lack its end, white space may
 //! stand around `=`, and a parameter without a value is passed over.
 
-/// The parameters after the first `;` of a value: names in small letters, values without their quotes.
+/// The parameters of a value: names in small letters, values without their quotes. Where the value before the first `;` is
+/// missing, as in `filename=x`, they begin at once.
 pub(crate) fn params(value: &str) -> impl Iterator<Item = (String, String)> {
-    let rest = value.split_once(';').map_or("", |(_, rest)| rest);
+    let rest = match value.find(['=', ';']) {
+        Some(at) if value[at..].starts_with('=') => value,
+        Some(at) => &value[at + 1..],
+        None => "",
+    };
     Params { rest }
 }
 
@@ -75,6 +80,7 @@ mod tests {
         check("text/xml; charset=", None);
         check("text/xml; charset", None);
         check("text/xml; charset=\"open", Some("open"));
+        check("charset=utf-8; x", Some("utf-8"));
         check("", None);
     }
 }

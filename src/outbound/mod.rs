@@ -26,6 +26,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use percent_encoding::{AsciiSet, percent_encode};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -276,10 +277,9 @@ impl Reply {
         let is_redirect = matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308);
         match self.headers.get(LOCATION) {
             Some(location) if is_redirect => {
-                let location = std::str::from_utf8(location.as_bytes()).map_err(|_| {
-                    Refusal::Malformed("a redirect leads to what is no text".into())
-                })?;
-                from.join(location, policy).map(Some)
+                // Bytes above ASCII go back as they came, whatever text they were meant to be.
+                let location = percent_encode(location.as_bytes(), &AsciiSet::EMPTY);
+                from.join(&location.to_string(), policy).map(Some)
             }
             _ => Ok(None),
         }

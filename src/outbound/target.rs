@@ -28,6 +28,14 @@ pub enum Refusal {
         "it holds a name or a password before the '@'; a URL is shown and logged, so it must not"
     )]
     UserInfo,
+    /// A redirect leads to a URL that does.
+    #[error(
+        "it redirects to a URL with a name or a password before the '@', which is not sent; ask {host} without the redirect"
+    )]
+    UserInfoInRedirect {
+        /// Where the redirect leads.
+        host: String,
+    },
     /// It is, or stands for, an address that must not be called.
     #[error(
         "{host} is {class}, which this server does not call; its operator can name it in [callbacks] allow"
@@ -85,7 +93,11 @@ impl Target {
         let mut url = joined.map_err(|error| Refusal::Malformed(error.to_string()))?;
         // The fragment of what was asked for at first (RFC 9110, 10.2.2) is of no use to us.
         url.set_fragment(None);
-        Self::of(url, policy)
+        let host = url.host_str().unwrap_or_default().to_owned();
+        Self::of(url, policy).map_err(|refusal| match refusal {
+            Refusal::UserInfo => Refusal::UserInfoInRedirect { host },
+            other => other,
+        })
     }
 
     fn of(url: Url, policy: &Policy) -> Result<Self, Refusal> {

@@ -204,7 +204,7 @@ fn a_document_that_does_not_come_fails_its_job_and_says_why() {
         assert!(message.contains(words), "{path}: {message}");
     };
     check("/gone", "fetch_failed", "404 Not Found");
-    check("/encoded", "fetch_failed", "encoded");
+    check("/encoded", "fetch_failed", "damaged or ends early");
     check("/long", "over_limit", "4294967296 bytes");
     check("/round", "fetch_failed", "redirects");
     check("/inside", "fetch_failed", "link-local");

@@ -1,5 +1,7 @@
 //! What a server says of what it sends: its media type and its name.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use percent_encoding::percent_decode_str;
@@ -9,6 +11,8 @@ use crate::operations::remote::Remote;
 
 /// What file systems allow a name, in bytes.
 const NAME_BYTES: usize = 255;
+/// The longest end of a name after its last dot that is kept as an extension, in bytes and with the dot.
+const EXTENSION_BYTES: usize = 32;
 /// The longest media type that is worth keeping, in bytes.
 const TYPE_BYTES: usize = 255;
 
@@ -26,13 +30,12 @@ impl Label {
 
     /// The name is what Content-Disposition says, or else the last part of the URL's path.
     fn from_parts(headers: &HeaderMap, path: &str) -> Self {
-        let said = headers.get(CONTENT_DISPOSITION).and_then(|value| {
-            let text = String::from_utf8_lossy(value.as_bytes());
-            filename(&text).and_then(|name| plain(&name))
-        });
+        let said = headers
+            .get(CONTENT_DISPOSITION)
+            .and_then(|value| filename(&text(value.as_bytes())).and_then(|name| plain(&name)));
         let last = || {
             let part = path.rsplit('/').find(|part| !part.is_empty())?;
-            plain(&percent_decode_str(part).decode_utf8_lossy())
+            plain(&text(&Cow::from(percent_decode_str(part))))
         };
         Self {
             media_type: media_type(headers),
@@ -64,13 +67,31 @@ fn media_type(headers: &HeaderMap) -> String {
 fn plain(name: &str) -> Option<String> {
     let last = name.rsplit(['/', '\\']).next()?;
     let shown: String = last.chars().filter(|c| !c.is_control()).collect();
-    let mut shown = shown.trim();
-    while shown.len() > NAME_BYTES {
-        let (end, _) = shown.char_indices().next_back()?;
-        shown = &shown[..end];
-    }
+    let shown = shown.trim();
     let is_name = !shown.is_empty() && !shown.chars().all(|c| c == '.');
-    is_name.then(|| shown.to_owned())
+    is_name.then(|| short(shown))
+}
+
+/// A name that file systems allow: what is too long loses the end of its stem, not its extension.
+fn short(name: &str) -> String {
+    let surplus = name.len().saturating_sub(NAME_BYTES);
+    if surplus == 0 {
+        return name.to_owned();
+    }
+    let dot = name
+        .rfind('.')
+        .filter(|dot| (1..=EXTENSION_BYTES).contains(&(name.len() - dot)));
+    let (stem, extension) = name.split_at(dot.unwrap_or(name.len()));
+    let end = stem.floor_char_boundary(stem.len() - surplus);
+    format!("{}{extension}", &stem[..end])
+}
+
+/// Bytes that are UTF-8, or else Latin-1, as old servers send them.
+fn text(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().copied().map(char::from).collect(),
+    }
 }
 
 /// The name in a Content-Disposition (RFC 6266): `filename*` before `filename`.
@@ -159,8 +180,19 @@ mod tests {
         check("attachment; filename=\"open", "/x", "open");
         check("attachment; filename", "/x", "x");
         check(";;;=;;", "/x", "x");
+        check("filename=a.txt", "/x", "a.txt");
+        check("filename=\"a;b.txt\"", "/x", "a;b.txt");
+        check("filename*=UTF-8''%C3%A4; filename=a", "/x", "ä");
+        check("attachment; filename=naïve.txt", "/x", "naïve.txt");
+        check("", "/na%EFve.txt", "naïve.txt");
         let long = format!("attachment; filename={}", "ü".repeat(200));
         check(&long, "/x", &"ü".repeat(127));
+        let long = format!("attachment; filename={}.tar.gz", "ü".repeat(200));
+        check(&long, "/x", &format!("{}.gz", "ü".repeat(126)));
+        let long = format!("attachment; filename=a.{}", "b".repeat(300));
+        check(&long, "/x", &format!("a.{}", "b".repeat(253)));
+        let latin_1 = label(b"attachment; filename=\"na\xefve.txt\"", b"", "/x");
+        assert_eq!(latin_1.filename, "naïve.txt");
     }
 
     #[test]

@@ -5,8 +5,10 @@
 //! ranges, reading starts again from the beginning, for which the reader has to be prepared. A break is forgiven again
 //! and again as long as something comes in between.
 
+mod coding;
 mod reader;
 
+use std::io;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -18,6 +20,7 @@ use http::{HeaderName, StatusCode};
 use super::{Context, Stop};
 use crate::job::Failure;
 use crate::outbound::{Error, Patience, Reply, Request, Target};
+use coding::Decoder;
 pub(super) use reader::RemoteReader;
 
 /// Before each try after a break, in milliseconds; then it is given up. Together half a minute, which most machines
@@ -57,7 +60,9 @@ pub(super) struct Remote<'a> {
     reply: Reply,
     /// Of the reply that began it; one that goes on says less.
     headers: HeaderMap,
-    /// Bytes given out.
+    /// What decodes the bytes that come, where they are coded. All that follows counts coded ones.
+    decoder: Option<Decoder>,
+    /// Bytes that came.
     received: u64,
     /// Bytes to pass over, which were given out before.
     skip: u64,
@@ -97,12 +102,14 @@ impl<'a> Remote<'a> {
             return Err(refused(&target, reply.status).into());
         }
         let (total, tag) = (length(&reply.headers), strong_tag(&reply.headers));
+        let decoder = decoder(&target, &reply.headers)?;
         Ok(Self {
             context,
             request,
             target,
             headers: reply.headers.clone(),
             reply,
+            decoder,
             received: 0,
             skip: 0,
             total,
@@ -125,14 +132,36 @@ impl<'a> Remote<'a> {
 
     /// How long it is, where that was said.
     pub(super) fn total(&self) -> Option<u64> {
-        self.total
+        // How long it is once it is decoded, nobody says.
+        self.total.filter(|_| self.decoder.is_none())
     }
 
-    /// The next piece.
+    /// The next piece, decoded.
     ///
     /// # Errors
-    /// `fetch_failed` once it has broken too often; [`Stop::Canceled`].
+    /// `fetch_failed` once it has broken too often, or where it cannot be decoded; [`Stop::Canceled`].
     pub(super) fn next(&mut self) -> Result<Piece, Stop> {
+        loop {
+            if let Some(decoder) = &mut self.decoder {
+                let decoded = decoder.next();
+                if let Some(bytes) = decoded.map_err(|e| damaged(&self.target, &e))? {
+                    return Ok(Piece::Bytes(bytes));
+                }
+            }
+            match (self.next_coded()?, &mut self.decoder) {
+                (Piece::Bytes(coded), Some(decoder)) => decoder.push(coded),
+                (Piece::End, Some(decoder)) if self.received > 0 => {
+                    let last = decoder.finish().map_err(|e| damaged(&self.target, &e))?;
+                    return Ok(last.map_or(Piece::End, Piece::Bytes));
+                }
+                // What comes after a restart has a decoder of its own.
+                (piece, _) => return Ok(piece),
+            }
+        }
+    }
+
+    /// The next piece as it comes.
+    fn next_coded(&mut self) -> Result<Piece, Stop> {
         loop {
             match self.context.block_on(self.reply.chunk())? {
                 Ok(Some(mut bytes)) => {
@@ -256,6 +285,7 @@ impl<'a> Remote<'a> {
         }
         (self.received, self.broke_at, self.skip) = (0, 0, 0);
         self.headers = self.reply.headers.clone();
+        self.decoder = decoder(&self.target, &self.headers)?;
         self.total = length(&self.headers);
         self.tag = strong_tag(&self.headers);
         Ok(())
@@ -280,6 +310,22 @@ fn failed(error: &Error) -> Failure {
 
 fn refused(target: &Target, status: StatusCode) -> Failure {
     Failure::new("fetch_failed", format!("{target} answered {status}."))
+}
+
+/// What decodes a reply.
+fn decoder(target: &Target, headers: &HeaderMap) -> Result<Option<Decoder>, Failure> {
+    Decoder::of(headers).map_err(|coding| {
+        let message = format!(
+            "{target} sends it with {coding}, though it was asked for no coding; only gzip and deflate as Content-Encoding \
+             can be decoded here."
+        );
+        Failure::new("fetch_failed", message)
+    })
+}
+
+fn damaged(target: &Target, error: &io::Error) -> Failure {
+    let message = format!("{target} sent compressed data that is damaged or ends early: {error}.");
+    Failure::new("fetch_failed", message)
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {

@@ -3,9 +3,9 @@
 use std::io::{self, Read};
 
 use bytes::{Buf, Bytes};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 
-use super::{Piece, Remote, text};
+use super::{Piece, Remote};
 use crate::header_params::charset;
 use crate::job::Failure;
 use crate::operations::{Context, Stop};
@@ -22,21 +22,13 @@ impl<'a> RemoteReader<'a> {
     /// Asks for it.
     ///
     /// # Errors
-    /// As [`Remote::open`]; also where it is encoded, which nobody asked for; `over_limit` where it is too long.
+    /// As [`Remote::open`]; `over_limit` where it is too long.
     pub(in crate::operations) fn open(
         context: &'a Context,
         url: &str,
         authorization: Option<&str>,
     ) -> Result<Self, Stop> {
         let remote = Remote::open(context, url, authorization)?;
-        let encoding = text(remote.headers(), CONTENT_ENCODING).unwrap_or("identity");
-        if !encoding.eq_ignore_ascii_case("identity") {
-            let message = format!(
-                "{} sends it encoded, though it was asked not to.",
-                remote.target()
-            );
-            return Err(Failure::new("fetch_failed", message).into());
-        }
         let left = context.outside().input_bytes;
         if remote.total().is_some_and(|total| total > left) {
             return Err(too_long(left).into());
