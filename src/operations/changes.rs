@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Log};
+use super::{Context, Log, Stop, source};
 
 /// What became of a file's length while it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub(super) struct FixedFile {
 }
 
 impl FixedFile {
-    /// `name` is what the log calls it.
+    /// `name` is what the log and messages call it.
     pub(super) fn new(log: &Arc<Log>, name: String, file: File, length: u64) -> Self {
         Self {
             log: Arc::clone(log),
@@ -117,17 +117,29 @@ impl FixedFile {
 impl Read for FixedFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.length - self.read;
-        let read = (&self.file).take(left).read(buffer)?;
+        let read = (&self.file).take(left).read(buffer);
+        let read = read.map_err(|error| unreadable(&self.name, error))?;
         self.read += read as u64;
         if read == 0 && !buffer.is_empty() && !self.is_over {
             self.is_over = true;
             let sizes = (self.length, self.read);
-            if let Some(change) = Change::find(&mut self.file, self.length, self.read)? {
+            let change = Change::find(&mut self.file, self.length, self.read);
+            let change = change.map_err(|error| unreadable(&self.name, error))?;
+            if let Some(change) = change {
                 log_change(&self.log, &self.name, change, sizes);
             }
         }
         Ok(read)
     }
+}
+
+/// The error of a read with the file's name in it.
+fn unreadable(name: &str, error: io::Error) -> io::Error {
+    // Whoever reads tries again by itself.
+    if error.kind() == io::ErrorKind::Interrupted {
+        return error;
+    }
+    Stop::from(source::unreadable(name, &error)).into()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::changes::FixedFile;
 use super::remote::RemoteReader;
 use super::result::open_output;
-use super::source::Source;
+use super::source::{Source, unreadable};
 use super::{Context, Description, Fault, Stop, walk};
 use crate::header_params::charset;
 use crate::job::{BlobId, Failure, JobId, Output, Place};
@@ -225,7 +225,8 @@ impl Document {
                     .file
                     .as_ref()
                     .ok_or_else(|| missing("it is a folder"))?;
-                let opened = walk::open_file(context.roots(), &source.dir, name)?;
+                let opened = walk::open_file(context.roots(), &source.dir, name)
+                    .map_err(|error| unreadable(path, &error))?;
                 let (file, metadata) = opened.ok_or_else(|| missing("it is gone"))?;
                 let file = FixedFile::new(context.log(), path.clone(), file, metadata.len());
                 (OpenedBytes::File(file), None)

@@ -16,6 +16,7 @@ mod description;
 mod document;
 mod extract;
 mod fetch;
+mod links;
 mod log;
 mod markup;
 mod matching;

@@ -20,6 +20,8 @@ const LINKS: usize = 40;
 
 /// A file or folder to read.
 pub(super) struct Source {
+    /// Its path as the job's params have it, for messages.
+    pub(super) path: String,
     /// Its name; of a link that leads to it, the link's.
     pub(super) name: String,
     /// Every folder from the root down to `dir`.
@@ -99,6 +101,7 @@ impl Finder<'_> {
                 let depth = folders.len() - 1;
                 let dir = folders.pop().expect("the file is in one of them");
                 return Ok(Source {
+                    path: self.path.to_owned(),
                     name,
                     above,
                     depth,
@@ -114,6 +117,7 @@ impl Finder<'_> {
         let dir = folders.pop().expect("the root stays");
         let metadata = dir.dir_metadata().map_err(|e| self.failed(&e))?;
         Ok(Source {
+            path: self.path.to_owned(),
             name,
             above,
             depth,
@@ -144,12 +148,17 @@ impl Finder<'_> {
     }
 
     fn failed(&self, error: &io::Error) -> Stop {
-        let code = match error.kind() {
-            io::ErrorKind::PermissionDenied => "source_unreadable",
-            _ => "source_not_found",
-        };
-        Failure::new(code, format!("{} cannot be read: {error}.", self.path)).into()
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            return unreadable(self.path, error).into();
+        }
+        self.missing(&error.to_string())
     }
+}
+
+/// Reading at `path`, a path as the job's params have it or one below, failed.
+pub(super) fn unreadable(path: &str, error: &io::Error) -> Failure {
+    let message = format!("{path} cannot be read: {error}.");
+    Failure::new("source_unreadable", message)
 }
 
 /// Puts the parts of a relative path before what is left, the first on top; false for an absolute path.

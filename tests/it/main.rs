@@ -41,6 +41,7 @@ mod openapi;
 mod origin;
 mod outbound;
 mod output;
+mod paths;
 mod placing;
 mod plan;
 mod power;

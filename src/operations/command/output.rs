@@ -23,7 +23,7 @@ pub(super) fn file(
     name: &str,
 ) -> Result<Product, Stop> {
     context.phase("Saving");
-    let (from, length) = open(path)?;
+    let (from, length) = open(path, name)?;
     let mut from = FixedFile::new(context.log(), name.to_owned(), from, length);
     let mut result = context.result(&plan.media_type, name);
     loop {
@@ -65,7 +65,7 @@ fn only_file(folder: &Path) -> Result<Option<PathBuf>, Stop> {
 }
 
 /// Opens a plain file; gives its length too.
-fn open(path: &Path) -> Result<(File, u64), Stop> {
+fn open(path: &Path, name: &str) -> Result<(File, u64), Stop> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -78,7 +78,10 @@ fn open(path: &Path) -> Result<(File, u64), Stop> {
     let look = |file: File| file.metadata().map(|metadata| (file, metadata));
     match options.open(path).and_then(look) {
         Ok((file, metadata)) if metadata.is_file() => Ok((file, metadata.len())),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error.into()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let message = format!("The command's result {name} cannot be read: {error}.");
+            Err(Failure::new("no_result", message).into())
+        }
         Ok(_) | Err(_) => Err(missing().into()),
     }
 }

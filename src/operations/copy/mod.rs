@@ -25,7 +25,7 @@ use serde_json::Value;
 use super::changes::Change;
 use super::context::Slot;
 use super::report::report;
-use super::source::Source;
+use super::source::{Source, unreadable};
 use super::target::{self, Conflict, Draft, Target, make_folder, open_folder};
 use super::walk::{self, Walker, open_file};
 use super::{Context, Description, Fault, Operation, Product, Stop};
@@ -233,16 +233,11 @@ fn make_file(
     let name = source.file.as_ref().expect("it is a file");
     let opened = open_file(context.roots(), &source.dir, name);
     let missing = |why: String| {
-        let message = format!("{} cannot be read: {why}.", source.name);
+        let message = format!("{} cannot be read: {why}.", source.path);
         Failure::new("source_not_found", message)
     };
     let (mut from, metadata) = opened
-        .map_err(|e| {
-            Failure::new(
-                "source_unreadable",
-                format!("{} cannot be read: {e}.", source.name),
-            )
-        })?
+        .map_err(|e| unreadable(&source.path, &e))?
         .ok_or_else(|| missing("it is gone".into()))?;
     context.stage(&source.name, 1, 1);
     let mut to = draft.create_file()?;

@@ -11,8 +11,9 @@ use cap_std::fs::{Dir, Metadata};
 
 use super::crew::{self, Earlier, Folder, Shared, Task};
 use crate::operations::Stop;
+use crate::operations::links::stays_inside;
 use crate::operations::target::{make_folder, open_folder, remove};
-use crate::operations::walk::{Found, Kind, Walker, stays_inside};
+use crate::operations::walk::{Found, Kind, Walker};
 
 /// Copies all that is walked into `top`, which is empty or what an earlier attempt left, and which will be `depth`
 /// folders deep below its root.

@@ -1,14 +1,13 @@
 //! Walks the sources and reads them into units. Shows progress as it goes.
 
 use std::fs::File;
-use std::io;
 use std::path::Path;
 
 use super::Top;
 use super::unit::{Head, Part, Unit};
 use crate::job::Failure;
 use crate::operations::changes::{Change, Changes};
-use crate::operations::source::Source;
+use crate::operations::source::{Source, unreadable};
 use crate::operations::walk::{Found, Kind, Skipped, Walker};
 use crate::operations::{Context, Stop};
 use crate::roots::Roots;
@@ -26,7 +25,10 @@ pub(super) struct Tally {
 /// A file that is being read.
 struct Reading {
     file: File,
+    /// In the archive.
     name: String,
+    /// As the job's params have it.
+    path: String,
     /// When it was opened; no more is read.
     length: u64,
     read: u64,
@@ -140,6 +142,7 @@ impl<'a> Feed<'a> {
                     metadata,
                 }),
                 name,
+                path: walker.path_of(&found.path),
                 dictionary: Vec::new(),
             });
         }
@@ -151,17 +154,11 @@ impl<'a> Feed<'a> {
         let Some(reading) = &mut self.reading else {
             return Ok(());
         };
-        let unreadable = |name: &str, error: io::Error| {
-            Failure::new(
-                "source_unreadable",
-                format!("{name} cannot be read: {error}."),
-            )
-        };
         let head = reading.head.take();
         let left = reading.length - reading.read;
         let (read, last) = unit
             .read(head, &mut reading.file, left, &mut reading.dictionary)
-            .map_err(|error| unreadable(&reading.name, error))?;
+            .map_err(|error| unreadable(&reading.path, &error))?;
         reading.read += read;
         self.done.bytes += read;
         if let Some(total) = self.total {
@@ -169,7 +166,7 @@ impl<'a> Feed<'a> {
         }
         if last && let Some(mut reading) = self.reading.take() {
             let change = Change::find(&mut reading.file, reading.length, reading.read)
-                .map_err(|error| unreadable(&reading.name, error))?;
+                .map_err(|error| unreadable(&reading.path, &error))?;
             if let Some(change) = change {
                 let sizes = (reading.length, reading.read);
                 self.changes

@@ -69,13 +69,13 @@ impl Operation for Zip {
 /// Archives what is in a folder of our own, under its names there. Shows no progress.
 pub(super) fn folder(context: &Context, folder: &Path, name: &str) -> Result<Product, Stop> {
     let root = RootSpec {
-        name: Some("folder".to_owned()),
+        name: Some("output".to_owned()),
         path: folder.to_owned(),
         read_only: true,
     };
     let roots = Roots::open(&[root], Path::new("")).map_err(|(_, error)| error)?;
     let top = Top {
-        path: "/folder".to_owned(),
+        path: "/output".to_owned(),
         name: String::new(),
     };
     let mut result = context.result("application/zip", name);

@@ -1,0 +1,36 @@
+//! Links below a root, judged by what they say, for walks and copies.
+
+use std::path::{Component, Path};
+
+/// Whether a link that is `depth` folders below the root points below it, going by names alone.
+pub(super) fn stays_inside(target: &Path, mut depth: usize) -> bool {
+    for part in target.components() {
+        match part {
+            Component::Normal(_) => depth += 1,
+            Component::CurDir => {}
+            Component::ParentDir if depth > 0 => depth -= 1,
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_judged_by_names_alone() {
+        let check = |target: &str, depth, expected| {
+            assert_eq!(stays_inside(Path::new(target), depth), expected, "{target}");
+        };
+        check("a", 0, true);
+        check("./a/../b", 0, true);
+        check("..", 0, false);
+        check("..", 1, true);
+        check("../../a", 1, false);
+        check("a/../../b", 0, false);
+        check("../../a/../..", 2, false);
+        check("/a", 5, false);
+    }
+}
