@@ -121,13 +121,12 @@ fn listing(dir: &Dir, name: &OsStr) -> io::Result<String> {
         let Some(Level { dir, names }) = levels.last_mut() else {
             return Ok(hex::encode(digest.finalize()));
         };
-        found = match names.next() {
-            Some(name) => describe(dir, &name, name.as_encoded_bytes(), &mut digest)?,
-            None => {
-                digest.update([END]);
-                levels.pop();
-                None
-            }
+        found = if let Some(name) = names.next() {
+            describe(dir, &name, name.as_encoded_bytes(), &mut digest)?
+        } else {
+            digest.update([END]);
+            levels.pop();
+            None
         };
     }
 }

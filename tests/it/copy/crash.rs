@@ -62,10 +62,9 @@ fn a_copy_that_is_killed_goes_on_without_copying_again_what_is_whole() {
             "CLOAKROOM_FAULT",
             format!("copied-file:{}", files * death / 4),
         );
-        let mut server = match site.try_serve_with(command) {
-            Ok(server) => server,
+        let Ok(mut server) = site.try_serve_with(command) else {
             // It went on, and died, before it had said where it listens.
-            Err(_) => continue,
+            continue;
         };
         let params = json!({ "from": "/docs/tree", "to": "/docs/copy" });
         id.get_or_insert_with(|| submit(&server.client(), &params));

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use client::{Client, Reply, through};
 pub(crate) use events::Events;
-pub(crate) use gate::Gate;
+pub(crate) use gate::{AtGate, Gate};
 pub(crate) use mount::{LoopDevice, Mount, make_image, shut_down};
 pub(crate) use server::Server;
 pub(crate) use site::{Site, example};

@@ -51,8 +51,8 @@ impl Mount {
 pub(crate) fn make_image(image: &Path, bytes: u64, make: &str, arguments: &[&str]) -> bool {
     let file = File::create(image).expect("an image");
     file.set_len(bytes).expect("its length");
-    let made = run(Command::new(make).args(arguments).arg(image));
-    made.inspect_err(|reason| skipped(reason)).is_ok()
+    let result = run(Command::new(make).args(arguments).arg(image));
+    result.inspect_err(|reason| skipped(reason)).is_ok()
 }
 
 /// `FS_IOC_SHUTDOWN` with `EXT4_GOING_FLAGS_NOLOGFLUSH`: from now on nothing reaches the disk, not even the journal.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{cases, command, is_gone, is_stopping, origin, serve, status};
+use super::{Stopped, cases, command, is_gone, is_stopping, origin, serve, status};
 use crate::copy::names;
 use crate::harness::{Gate, Site, wait_for};
 
@@ -41,12 +41,12 @@ fn after_a_crash_a_job_that_was_canceled_in_time_has_left_nothing() {
     let origin = origin();
     for case in cases(&origin) {
         for (method, path) in [("POST", "/cancel"), ("DELETE", "")] {
-            let site = Site::new();
-            case.plant(&site);
-            let gate = Gate::new(&site);
-            let server = serve(&site, "", &gate.at("intending"));
-            let id = case.submit(server.client());
-            let held = gate.reached();
+            let Stopped {
+                site,
+                server,
+                id,
+                held,
+            } = case.stopped_at("intending", "");
             let path = format!("/v1/jobs/{id}{path}");
             assert!([200, 202].contains(&status(server.client(), method, &path)));
             server.kill();
@@ -76,12 +76,12 @@ fn a_crash_after_a_delete_that_came_too_late_leaves_all_of_it() {
     let origin = origin();
     for case in cases(&origin) {
         for point in ["intended", "renamed"] {
-            let site = Site::new();
-            case.plant(&site);
-            let gate = Gate::new(&site);
-            let server = serve(&site, "", &gate.at(point));
-            let id = case.submit(server.client());
-            let held = gate.reached();
+            let Stopped {
+                site,
+                server,
+                id,
+                held,
+            } = case.stopped_at(point, "");
             let path = format!("/v1/jobs/{id}");
             assert_eq!(status(server.client(), "DELETE", &path), 200);
             server.kill();
@@ -106,12 +106,12 @@ fn a_stop_of_the_server_waits_for_the_renaming_or_leaves_it_to_the_next_start() 
     let origin = origin();
     for case in cases(&origin) {
         for goes_on in [true, false] {
-            let site = Site::new();
-            case.plant(&site);
-            let gate = Gate::new(&site);
-            let mut server = serve(&site, "", &gate.at("renamed"));
-            let id = case.submit(server.client());
-            let held = gate.reached();
+            let Stopped {
+                site,
+                mut server,
+                id,
+                held,
+            } = case.stopped_at("renamed", "");
             server.signal(rustix::process::Signal::TERM);
             if goes_on {
                 wait_for("the drain", || is_stopping(server.client()).then_some(()));

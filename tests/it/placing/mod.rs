@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::copy::names;
-use crate::harness::{Client, Gate, Mount, Server, Site, wait_for};
+use crate::harness::{AtGate, Client, Gate, Mount, Server, Site, wait_for};
 use crate::origin::{Origin, reply};
 
 /// The points that an attempt passes on its way: before the intent is stored, before it has its name, and after.
@@ -70,6 +70,14 @@ fn cases(origin: &Origin) -> Vec<Case> {
     ]
 }
 
+/// A job at a point of its attempt, where it waits. What is held is let go first when this is dropped.
+struct Stopped {
+    held: AtGate,
+    id: String,
+    server: Server,
+    site: Site,
+}
+
 fn origin() -> Origin {
     Origin::saying(reply("200 OK", "", FETCHED))
 }
@@ -97,6 +105,21 @@ impl Case {
         let path = format!("/v1/operations/{}{output}", self.operation);
         let job = client.post(&path, &self.params, 202).json();
         job["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Lets the job come as far as a point.
+    fn stopped_at(&self, point: &str, configuration: &str) -> Stopped {
+        let site = Site::new();
+        self.plant(&site);
+        let gate = Gate::new(&site);
+        let server = serve(&site, configuration, &gate.at(point));
+        let id = self.submit(server.client());
+        Stopped {
+            held: gate.reached(),
+            id,
+            server,
+            site,
+        }
     }
 
     /// Whether there is nothing of the job: everything is as it was planted.
@@ -175,13 +198,13 @@ fn a_cancel_leaves_nothing_or_is_refused_once_the_intent_is_stored() {
     let origin = origin();
     for case in cases(&origin) {
         for point in POINTS {
-            let site = Site::new();
-            case.plant(&site);
-            let gate = Gate::new(&site);
-            let server = serve(&site, "", &gate.at(point));
+            let Stopped {
+                site,
+                server,
+                id,
+                held,
+            } = case.stopped_at(point, "");
             let client = server.client();
-            let id = case.submit(client);
-            let held = gate.reached();
             let path = format!("/v1/jobs/{id}/cancel");
             let reply = client.try_ask("POST", &path, &[], b"").expect("a reply");
             drop(held);
@@ -214,13 +237,13 @@ fn a_delete_leaves_nothing_or_all_once_the_intent_is_stored() {
     let origin = origin();
     for case in cases(&origin) {
         for point in POINTS {
-            let site = Site::new();
-            case.plant(&site);
-            let gate = Gate::new(&site);
-            let server = serve(&site, "", &gate.at(point));
+            let Stopped {
+                site,
+                server,
+                id,
+                held,
+            } = case.stopped_at(point, "");
             let client = server.client();
-            let id = case.submit(client);
-            let held = gate.reached();
             assert_eq!(status(client, "DELETE", &format!("/v1/jobs/{id}")), 200);
             assert!(is_gone(client, &id));
             drop(held);
@@ -251,13 +274,13 @@ fn a_deadline_that_passes_after_the_intent_does_not_fail_the_job() {
             continue;
         }
         for point in ["intending", "renamed", "placed"] {
-            let site = Site::new();
-            case.plant(&site);
-            let gate = Gate::new(&site);
-            let server = serve(&site, &configuration, &gate.at(point));
+            let Stopped {
+                site,
+                server,
+                id,
+                held,
+            } = case.stopped_at(point, &configuration);
             let client = server.client();
-            let id = case.submit(client);
-            let held = gate.reached();
             let began = Instant::now();
             // Nothing tells that a deadline has passed which has no effect.
             wait_for("the deadline", || {

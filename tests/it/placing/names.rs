@@ -58,7 +58,11 @@ fn a_name_of_255_bytes_can_be_made_replaced_and_numbered() {
 }
 
 fn urlencoded(name: &str) -> String {
-    name.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    let digits = hex::encode_upper(name);
+    let bytes = digits.as_bytes().chunks(2);
+    bytes
+        .flat_map(|byte| ['%', byte[0].into(), byte[1].into()])
+        .collect()
 }
 
 #[test]
