@@ -100,7 +100,7 @@ mod tests {
         check("abcdefgh.txt", true, 12, "abcdefgh (1)");
         check("äöü.txt", false, 12, "äö (1).txt");
         check("äöü.txt", false, 11, "ä (1).txt");
-        check("ä.txt", false, 9, "ä (1)");
+        check("ä.txt", false, 9, "ä.tx (1)");
         check("a.extension", false, 10, "a.exte (1)");
         let long = format!("{}.txt", "x".repeat(251));
         let numbers: Vec<_> = numbered(&long, false, 255).take(1000).collect();
