@@ -5,7 +5,8 @@
 -- Times end in _ms: integers, milliseconds. NULL means "none".
 
 -- Single values: the idle clock, the ranges that numbers are handed out from, the key of monitor links, the boot count,
--- whether requests need a token.
+-- whether requests need a token. The clock is stored together with the uses of jobs until then. After a crash it goes on
+-- from there, and no job's due moves: what has passed since then is forgotten, and so are uses since then.
 create table meta (
     key   text primary key,
     value any  not null
@@ -27,7 +28,7 @@ create table job (
     created_ms       integer not null,
     started_ms       integer,
     finished_ms      integer,
-    due              integer,            -- idle clock; a lower bound of when the ended job is forgotten
+    due              integer,            -- idle clock; when the ended job is forgotten by the uses of it that are stored
     params           text,               -- JSON; longer ones are a blob
     params_blob      integer,
     uploads          text,               -- JSON: the blobs that came with the submission, if any did

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use std::time::Duration;
 
-use crate::job::{Event, Failure, Job, State};
+use crate::job::{Event, Failure, IdleMs, Job, State};
 
 /// What an operation wants done with a job whose attempt was cut short by the server's death.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -107,4 +107,61 @@ pub fn next_delivery(
     let pause = schedule.get(attempts.saturating_sub(1) as usize)?;
     let jitter = pause.mul_f64(f64::from(random) / f64::from(u32::MAX) / 5.0);
     Some((*pause + jitter).max(asked.unwrap_or_default()))
+}
+
+/// When the idle clock is stored by itself, and with it which jobs were used, where no other commit has stored them.
+///
+/// The clock is stored after a second, then after twice as long each time, up to a minute: a crash loses no more of it
+/// than half of the server's life and a second, nor more than a minute. Uses are stored a second after the first of
+/// them, and while more of them come after twice as long each time: one that comes after a quiet minute is safe a second
+/// later, and constant ones cost a write a minute.
+#[derive(Debug, Clone)]
+pub struct ClockSchedule {
+    clock_ms: i64,
+    uses_ms: i64,
+    /// When uses were last stored.
+    uses_stored: IdleMs,
+    /// When the first use was noticed that is not stored.
+    used: Option<IdleMs>,
+}
+
+impl ClockSchedule {
+    const SHORTEST_MS: i64 = 1000;
+    const LONGEST_MS: i64 = 60_000;
+
+    /// For a server that starts.
+    pub fn start(now: IdleMs) -> Self {
+        Self {
+            clock_ms: Self::SHORTEST_MS,
+            uses_ms: Self::SHORTEST_MS,
+            uses_stored: now,
+            used: None,
+        }
+    }
+
+    /// When to store, for a clock that was last `stored` then. `has_uses`: there are some that are not stored.
+    pub fn next(&mut self, now: IdleMs, stored: IdleMs, has_uses: bool) -> IdleMs {
+        let clock = IdleMs(stored.0 + self.clock_ms);
+        if !has_uses {
+            self.used = None;
+            return clock;
+        }
+        let first_use = *self.used.get_or_insert(now);
+        if first_use.0 - self.uses_stored.0 >= Self::LONGEST_MS {
+            self.uses_ms = Self::SHORTEST_MS;
+        }
+        let wait = (first_use.0 + Self::SHORTEST_MS).max(self.uses_stored.0 + self.uses_ms);
+        clock.min(IdleMs(wait))
+    }
+
+    /// Notes that both were stored at this time because [`ClockSchedule::next`] said so.
+    pub fn has_stored(&mut self, now: IdleMs, stored_before: IdleMs) {
+        if now.0 - stored_before.0 >= self.clock_ms {
+            self.clock_ms = (2 * self.clock_ms).min(Self::LONGEST_MS);
+        }
+        if self.used.take().is_some() {
+            self.uses_ms = (2 * self.uses_ms).min(Self::LONGEST_MS);
+            self.uses_stored = now;
+        }
+    }
 }

@@ -21,10 +21,12 @@ use super::tally::Tally;
 use super::{Engine, StartError, recovery};
 use crate::config::Config;
 use crate::faults;
-use crate::job::{Event, Job, JobId, Seq, Status};
+use crate::job::{Event, IdleMs, Job, JobId, Seq, Status};
 use crate::operations::{Description, Registry, WaysOut, command};
 use crate::roots::Roots;
-use crate::store::{self, Committed, Limits, Observer, OpenError, Options, Store, TokensAtStart};
+use crate::store::{
+    self, Committed, Limits, Observer, OpenError, Options, Store, TokensAtStart, Uses,
+};
 use crate::vital::Vital;
 
 /// Memory for ended jobs that may be asked for again, in bytes.
@@ -130,6 +132,21 @@ impl Observer for Desk {
         }
     }
 
+    fn uses(&self, most: usize) -> Uses {
+        let idle = self.idle.get();
+        idle.map(|idle| idle.worth_storing(most))
+            .unwrap_or_default()
+    }
+
+    fn stored_uses(&self, uses: &[(Seq, IdleMs)]) {
+        for (seq, due) in uses {
+            self.live.rearm(*seq, *due);
+            if let Some(idle) = self.idle.get() {
+                idle.written(*seq, *due);
+            }
+        }
+    }
+
     fn fatal(&self, reason: &str) {
         self.vital.fail(format!("the database failed: {reason}"));
     }
@@ -200,12 +217,7 @@ impl Engine {
         command::clear(&config.data);
         roots.protect(&store::own_files(&config.data));
         let default_timeout_ms = config.idle_timeout.as_millis() as i64;
-        let idle = Idle::new(
-            Arc::clone(store.clock()),
-            timeouts,
-            default_timeout_ms,
-            found.crashed_at,
-        );
+        let idle = Idle::new(Arc::clone(store.clock()), timeouts, default_timeout_ms);
         let idle = desk.idle.get_or_init(|| Arc::new(idle)).clone();
         runner.set_store(Arc::clone(&store));
         for job in &found.active {
@@ -215,7 +227,7 @@ impl Engine {
         let report = recovery::recover(&store, &runner, &found).await?;
         tracing::info!(
             boot = found.boot,
-            in_order = found.crashed_at.is_none(),
+            in_order = found.in_order,
             waiting = report.waiting,
             requeued = report.requeued,
             failed = report.failed,

@@ -1,6 +1,5 @@
-//! Forgets ended jobs that nobody used, in small batches, and keeps the idle clock on the disk.
-//!
-//! The clock that is stored never runs ahead of what was judged: a job that is due by the stored clock was not touched.
+//! Forgets ended jobs that nobody used, in small batches, and keeps the idle clock on the disk while there is anything
+//! that goes by it, as [`ClockSchedule`] says.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,12 +12,15 @@ use super::tally::Tally;
 use crate::faults;
 use crate::job::IdleMs;
 use crate::memory;
+use crate::plan::ClockSchedule;
 use crate::store::{Error, Store, Sweep};
 
 /// Jobs that one transaction forgets or moves at most.
 const BATCH: usize = 128;
-/// The clock is stored this often by itself, while there is something to expire.
-const CLOCK_PERIOD: Duration = Duration::from_mins(1);
+/// Between two looks, at most.
+const LOOK_PERIOD: Duration = Duration::from_mins(1);
+/// Uses of jobs that are stored at a time at most. Where there are more they stay in memory: a crash loses them.
+const USES: usize = 16 * 1024;
 /// After an error of the store.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -34,13 +36,13 @@ pub(super) struct Sweeper {
 impl Sweeper {
     /// Sweeps until it is dropped.
     pub(super) async fn run(&self) {
-        let mut stored = self.store.clock().now();
+        let mut schedule = ClockSchedule::start(self.store.clock().now());
         // Whether memory is kept that jobs have used.
         let mut keeps_memory = false;
         loop {
             let ended = self.ended.notified();
             faults::panic_point("sweeper");
-            match self.run_once(&mut stored).await {
+            match self.run_once(&mut schedule).await {
                 Ok(Some(pause)) => {
                     tokio::select! {
                         () = tokio::time::sleep(pause) => {
@@ -51,6 +53,7 @@ impl Sweeper {
                             }
                         }
                         () = ended => keeps_memory = true,
+                        () = self.idle.news() => {}
                     }
                 }
                 // Nothing that could expire: nothing to wake up for.
@@ -66,8 +69,34 @@ impl Sweeper {
         }
     }
 
-    /// Judges everything that is due; gives the time until there may be more.
-    async fn run_once(&self, stored: &mut IdleMs) -> Result<Option<Duration>, Error> {
+    /// Judges everything that is due, and stores the clock when it is time; gives the time until there may be more.
+    async fn run_once(&self, schedule: &mut ClockSchedule) -> Result<Option<Duration>, Error> {
+        self.judge().await?;
+        if self.idle.is_crowded() {
+            self.write_touches().await?;
+        }
+        if !self.needs_clock().await? {
+            return Ok(None);
+        }
+        let clock = self.store.clock();
+        let next = |schedule: &mut ClockSchedule| {
+            schedule.next(clock.now(), clock.stored(), self.idle.has_waiting())
+        };
+        if next(schedule) <= clock.now() {
+            let before = clock.stored();
+            self.store_clock().await?;
+            schedule.has_stored(clock.stored(), before);
+        }
+        let mut until = next(schedule);
+        if let Some(due) = self.store.next_due().await? {
+            until = until.min(due);
+        }
+        let until = Duration::from_millis((until.0 - clock.now().0).max(0) as u64);
+        // A little late rather than a little early, and once too often.
+        Ok(Some(until.min(LOOK_PERIOD) + Duration::from_millis(20)))
+    }
+
+    async fn judge(&self) -> Result<(), Error> {
         let now = self.store.clock().now();
         loop {
             let due = self.store.due(now, BATCH).await?;
@@ -79,33 +108,29 @@ impl Sweeper {
                     Verdict::Rearm(due) => sweep.rearmed.push((job.seq, due)),
                 }
             }
-            let clock_is_old = now.0 - stored.0 >= CLOCK_PERIOD.as_millis() as i64;
-            if !more && (clock_is_old || !sweep.is_empty()) && self.needs_clock().await? {
-                sweep.clock = Some(now);
-                *stored = now;
-            }
             if !sweep.is_empty() {
-                let begin = Instant::now();
-                self.commit(sweep).await?;
-                // Half of the time is everybody else's.
-                tokio::time::sleep(begin.elapsed()).await;
+                self.commit_gently(sweep).await?;
             }
             if !more {
-                break;
+                return Ok(());
             }
         }
-        if self.idle.is_crowded() {
-            self.write_touches().await?;
+    }
+
+    /// Stores the clock, and before it the uses of jobs that are too many to be stored along with it.
+    async fn store_clock(&self) -> Result<(), Error> {
+        for batch in self.idle.worth_storing(USES).due.chunks(BATCH) {
+            self.commit_gently(Sweep {
+                rearmed: batch.to_vec(),
+                ..Sweep::default()
+            })
+            .await?;
         }
-        let Some(due) = self.store.next_due().await? else {
-            return Ok(self.needs_clock().await?.then_some(CLOCK_PERIOD));
-        };
-        Ok(Some({
-            let until_due =
-                Duration::from_millis((due.0 - self.store.clock().now().0).max(0) as u64);
-            // A little late rather than a little early, and once too often.
-            until_due.min(CLOCK_PERIOD) + Duration::from_millis(20)
-        }))
+        self.commit(Sweep {
+            stores_clock: true,
+            ..Sweep::default()
+        })
+        .await
     }
 
     /// Whether anything goes by the clock: jobs that expire, or that somebody is to be told of.
@@ -122,10 +147,15 @@ impl Sweeper {
                 ..Sweep::default()
             })
             .await?;
-            for (seq, due) in batch {
-                self.idle.written(*seq, *due);
-            }
         }
+        Ok(())
+    }
+
+    /// Leaves half of the time to everybody else.
+    async fn commit_gently(&self, sweep: Sweep) -> Result<(), Error> {
+        let begin = Instant::now();
+        self.commit(sweep).await?;
+        tokio::time::sleep(begin.elapsed()).await;
         Ok(())
     }
 
@@ -135,6 +165,7 @@ impl Sweeper {
         self.tally.expired.add(expired as u64);
         for (seq, due) in rearmed {
             self.live.rearm(seq, due);
+            self.idle.written(seq, due);
         }
         Ok(())
     }

@@ -150,13 +150,14 @@ impl Stream<'_> {
                         self.show(&view, false).await?;
                     }
                 }
-                News::Forgotten(Forgotten { seq, id, last }) => match last {
-                    Some(job) => self.deleted(&job).await?,
-                    None => {
+                News::Forgotten(Forgotten { seq, id, last }) => {
+                    if let Some(job) = last {
+                        self.deleted(&job).await?;
+                    } else {
                         let json = json!({ "id": id.to_string(), "seq": seq.0, "status": DELETED });
                         self.event("event: deleted\n", json.to_string()).await?;
                     }
-                },
+                }
             }
         }
     }

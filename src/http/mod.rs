@@ -35,6 +35,7 @@ mod prefer;
 mod problem;
 mod query;
 mod range;
+mod render;
 mod reply;
 mod route;
 mod server;
@@ -53,7 +54,7 @@ use hyper::body::Incoming;
 
 use crate::config::{Config, Dialect, Dialects};
 use crate::engine::{Caller, Engine, Submission, Until, View};
-use crate::job::{Job, Params, Wishes};
+use crate::job::{Job, Wishes};
 use crate::tokens::{Grant, Tokens};
 use access::Access;
 pub(crate) use body::Body;
@@ -68,7 +69,7 @@ use large::LargeBodies;
 use pace::Ending;
 use params::Bounds;
 use problem::Problem;
-use reply::{add_version, json, not_modified, options};
+use reply::{json, not_modified, options};
 use route::{Miss, Route};
 pub(crate) use server::Server;
 use traffic::Traffic;
@@ -371,53 +372,5 @@ impl App {
         } else {
             problem.response(path)
         }
-    }
-
-    /// A job, with its version.
-    async fn job(
-        &self,
-        status: StatusCode,
-        view: &View,
-        base: &str,
-    ) -> Result<Response<Body>, Problem> {
-        let mut response = json(status, self.job_bytes(view, base).await?);
-        add_version(&mut response, view);
-        Ok(response)
-    }
-
-    /// A job as JSON, from the bytes that were made for its version if those are kept.
-    async fn job_bytes(&self, view: &View, base: &str) -> Result<Bytes, Problem> {
-        if let Some(bytes) = Engine::rendered(view, base) {
-            return Ok(bytes);
-        }
-        let make = |params: &str| native::job(&view.job, params, &self.links(&view.job, base));
-        let bytes = self.rendered(&view.job, make).await?;
-        self.engine.keep_rendered(view, base, &bytes);
-        Ok(bytes)
-    }
-
-    /// A job that was forgotten, as it was; without its params where they are gone.
-    async fn deleted_bytes(&self, job: &Job, base: &str) -> Result<Bytes, Problem> {
-        let make = |params: &str| native::deleted_job(job, params, &self.links(job, base));
-        match self.rendered(job, make).await {
-            Err(problem) if problem.code() != large::SERVER_BUSY => Ok(make("{}").into()),
-            bytes => bytes,
-        }
-    }
-
-    /// What `make` makes of a job's params, within the limits on large bodies.
-    async fn rendered(
-        &self,
-        job: &Job,
-        make: impl FnOnce(&str) -> Vec<u8>,
-    ) -> Result<Bytes, Problem> {
-        if let Params::Inline(params) = &job.params {
-            return self.large.hold(make(params).into()).await;
-        }
-        let _turn = self.large.turn().await;
-        let params = self.engine.params(job).await?;
-        let bytes = make(&params);
-        drop(params);
-        self.large.hold(bytes.into()).await
     }
 }

@@ -160,6 +160,13 @@ impl Batch {
             || matches!(self.commands.front(), Some(Command::Submit { .. }))
     }
 
+    /// Whether the idle clock is to be stored with it.
+    pub(super) fn stores_clock(&self) -> bool {
+        self.commands
+            .iter()
+            .any(|command| matches!(command, Command::Sweep { sweep, .. } if sweep.stores_clock))
+    }
+
     /// Whether it may free pages.
     pub(super) fn forgets(&self) -> bool {
         self.commands

@@ -22,6 +22,7 @@ mod lock;
 mod lockers;
 mod numbers;
 mod ownership;
+mod pages;
 mod presence;
 mod questions;
 mod reader;
@@ -58,7 +59,7 @@ use readers::{Gate, Readers};
 pub(crate) use schema::create_private_dir;
 pub(crate) use types::{
     Attempt, Committed, Due, Filter, Found, Key, Limits, NewJob, Observer, Options, Owner, Rows,
-    Sweep, TokensAtStart,
+    Sweep, TokensAtStart, Uses,
 };
 pub(crate) use uploads::Uploads;
 
@@ -136,7 +137,7 @@ impl Store {
             Found {
                 active,
                 boot: opened.boot,
-                crashed_at: opened.crashed_at,
+                in_order: opened.in_order,
                 monitor_key: opened.monitor_key,
             },
         ))

@@ -35,8 +35,8 @@ pub(super) struct Opened {
     pub(super) locks: Locks,
     pub(super) boot: u32,
     pub(super) idle: IdleMs,
-    /// The stored clock, if the last life did not end in order.
-    pub(super) crashed_at: Option<IdleMs>,
+    /// Whether the last life ended in order.
+    pub(super) in_order: bool,
     pub(super) monitor_key: Vec<u8>,
 }
 
@@ -88,7 +88,7 @@ pub(super) fn open(data: &Path, tokens: &TokensAtStart) -> Result<Opened, OpenEr
         locks,
         boot: life.boot,
         idle: life.idle,
-        crashed_at: life.crashed_at,
+        in_order: life.in_order,
         monitor_key: life.monitor_key,
     })
 }
@@ -189,13 +189,13 @@ fn remember_tokens(connection: &Connection, tokens: &TokensAtStart) -> Result<()
 struct Life {
     boot: u32,
     idle: IdleMs,
-    crashed_at: Option<IdleMs>,
+    in_order: bool,
     monitor_key: Vec<u8>,
 }
 
 /// Counts this start and reads what lasts from one to the next.
 fn begin_life(connection: &Connection) -> Result<Life, OpenError> {
-    let ended: bool = meta(connection, "ended_in_order")?;
+    let in_order = meta(connection, "ended_in_order")?;
     // A crash just after this has cost a number, and counts as one.
     connection.execute_batch(
         "begin immediate;
@@ -203,19 +203,23 @@ fn begin_life(connection: &Connection) -> Result<Life, OpenError> {
          update meta set value = 0 where key = 'ended_in_order';
          commit",
     )?;
-    let idle = IdleMs(meta(connection, "idle_ms")?);
     Ok(Life {
         boot: meta(connection, "boot")?,
-        idle,
-        crashed_at: (!ended).then_some(idle),
+        idle: IdleMs(meta(connection, "idle_ms")?),
+        in_order,
         monitor_key: meta(connection, "monitor_key")?,
     })
 }
 
 /// Notes that a life ends in order. After a crash just after this the next one finds an orderly end, which it was.
 pub(super) fn end_life(connection: &Connection, clock: IdleMs) -> Result<(), rusqlite::Error> {
-    set_meta(connection, "idle_ms", clock.0)?;
+    store_clock(connection, clock)?;
     set_meta(connection, "ended_in_order", 1)
+}
+
+/// Writes what the idle clock shows. A crash just after this goes on from there.
+pub(super) fn store_clock(connection: &Connection, clock: IdleMs) -> Result<(), rusqlite::Error> {
+    set_meta(connection, "idle_ms", clock.0)
 }
 
 /// Sets a single value.

@@ -91,8 +91,21 @@ impl Committed {
 pub(crate) trait Observer: Send + Sync + 'static {
     /// A transaction is on disk.
     fn committed(&self, change: Committed);
+    /// The uses of jobs that should be stored along with the idle clock, up to `most`.
+    fn uses(&self, most: usize) -> Uses;
+    /// Those are on disk.
+    fn stored_uses(&self, uses: &[(Seq, IdleMs)]);
     /// The writer stops for good, because of a failure that it cannot judge the extent of.
     fn fatal(&self, reason: &str);
+}
+
+/// When ended jobs are due because they were used.
+#[derive(Debug, Default)]
+pub(crate) struct Uses {
+    /// Each job, in order of submission.
+    pub due: Vec<(Seq, IdleMs)>,
+    /// Whether there are more of them.
+    pub has_more: bool,
 }
 
 /// A submission on its way into the store.
@@ -153,8 +166,8 @@ pub(crate) struct Found {
     pub active: Vec<Arc<Job>>,
     /// The life of the server that begins now, from 1.
     pub boot: u32,
-    /// The idle clock as it was last stored, if the last life did not end in order.
-    pub crashed_at: Option<IdleMs>,
+    /// Whether the last life ended in order.
+    pub in_order: bool,
     /// The key that monitor links are made with.
     pub monitor_key: Vec<u8>,
 }
@@ -166,14 +179,14 @@ pub(crate) struct Sweep {
     pub expired: Vec<Seq>,
     /// They are not due before this.
     pub rearmed: Vec<(Seq, IdleMs)>,
-    /// Everything that was due by this reading of the clock has been judged; it is stored.
-    pub clock: Option<IdleMs>,
+    /// The idle clock is stored with it, however recently it was.
+    pub stores_clock: bool,
 }
 
 impl Sweep {
     /// Whether there is nothing to write.
     pub(crate) fn is_empty(&self) -> bool {
-        self.expired.is_empty() && self.rearmed.is_empty() && self.clock.is_none()
+        self.expired.is_empty() && self.rearmed.is_empty() && !self.stores_clock
     }
 }
 

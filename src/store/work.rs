@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Error;
 use super::inbox::{Batch, Chunk, Command};
-use crate::job::Job;
+use crate::job::{IdleMs, Job, Seq};
 
 /// A batch, and what came of its parts.
 #[derive(Default)]
@@ -71,4 +71,21 @@ impl Work {
             }
         }
     }
+}
+
+/// What the idle clock showed, and when the jobs are due whose uses were stored with it.
+pub(super) type StoredClock = (IdleMs, Vec<(Seq, IdleMs)>);
+
+/// What a transaction does besides the work.
+pub(super) struct Filled {
+    pub(super) freed: Freed,
+    pub(super) clock: Option<StoredClock>,
+}
+
+/// What of the garbage a transaction takes away.
+#[derive(Default)]
+pub(super) struct Freed {
+    pub(super) chunks: usize,
+    /// Whole ones, from the front.
+    pub(super) blobs: usize,
 }

@@ -21,8 +21,8 @@ use super::jobs::Jobs;
 use super::presence::Presence;
 use super::readers::Gate;
 use super::wal::{PAGE_BYTES, Wal};
-use super::work::Work;
-use super::{Commits, Error, Observer, OpenError, chunks, items, wal};
+use super::work::{Filled, Freed, StoredClock, Work};
+use super::{Commits, Error, Observer, OpenError, chunks, items, pages, wal};
 use crate::faults;
 use crate::job::BlobId;
 use crate::vital::Vital;
@@ -31,10 +31,12 @@ use crate::vital::Vital;
 const FREED_CHUNKS: usize = 16;
 /// And blobs, most of which are short.
 const FREED_BLOBS: usize = 128;
-/// Free pages that the file keeps, 1 MiB: what is freed is soon filled again.
-const KEPT_PAGES: i64 = 256;
-/// Pages given back in one go, 1 MiB, when there is nothing else to do.
-const RETURNED_PAGES: i64 = 256;
+/// The idle clock is stored along with other work when it has gone on by this much, in milliseconds.
+const CLOCK_STEP_MS: i64 = 1000;
+/// Uses of jobs that are stored along with other work at most.
+const FEW_USES: usize = 64;
+/// Uses of jobs that are stored together with the clock at most.
+const MANY_USES: usize = 1024;
 /// A batch with more commands than this is answered by a task: waking one costs the writer less than waking all.
 const ANSWERED_HERE: usize = 4;
 
@@ -77,14 +79,6 @@ impl Drop for Closing {
     fn drop(&mut self) {
         self.0.abort();
     }
-}
-
-/// What of the garbage a transaction takes away.
-#[derive(Default)]
-struct Freed {
-    chunks: usize,
-    /// Whole ones, from the front.
-    blobs: usize,
 }
 
 impl Writer {
@@ -243,7 +237,7 @@ impl Writer {
 
     /// One transaction. After an error nothing of it is there, in the file or in memory.
     fn try_transact(&mut self, work: &mut Work) -> Result<(), Error> {
-        let done = self.fill_transaction(work).and_then(|freed| {
+        let done = self.fill_transaction(work).and_then(|filled| {
             faults::point("before-commit");
             let begun = Instant::now();
             self.connection.execute_batch("commit")?;
@@ -252,10 +246,14 @@ impl Writer {
             self.commits.time.observe_time(begun.elapsed());
             self.commits.sharers.observe(work.batch.len() as u64);
             faults::point("after-commit");
-            Ok(freed)
+            Ok(filled)
         });
         match done {
-            Ok(freed) => {
+            Ok(Filled { freed, clock }) => {
+                if let Some((clock, uses)) = clock {
+                    self.jobs.clock().set_stored(clock);
+                    self.observer.stored_uses(&uses);
+                }
                 self.has_free_pages |= freed.chunks > 0 || work.batch.forgets();
                 self.garbage.drain(..freed.blobs);
                 self.measure()?;
@@ -277,8 +275,8 @@ impl Writer {
         }
     }
 
-    /// Everything but the commit; says what of the garbage is gone with it.
-    fn fill_transaction(&mut self, work: &mut Work) -> Result<Freed, Error> {
+    /// Everything but the commit.
+    fn fill_transaction(&mut self, work: &mut Work) -> Result<Filled, Error> {
         let connection = &self.connection;
         work.chunk_answers.clear();
         work.command_answers.clear();
@@ -338,39 +336,39 @@ impl Writer {
             }
             freed.blobs += 1;
         }
-        Ok(freed)
+        let clock = self.store_clock(work.batch.stores_clock())?;
+        Ok(Filled { freed, clock })
+    }
+
+    /// Stores the idle clock and the uses of jobs along with the transaction at hand: when it is asked to, or when that is
+    /// cheap and worth it.
+    fn store_clock(&self, is_asked: bool) -> Result<Option<StoredClock>, Error> {
+        let clock = self.jobs.clock();
+        let now = clock.now();
+        if !is_asked && (now.0 - clock.stored().0 < CLOCK_STEP_MS || self.disk.is_low()) {
+            return Ok(None);
+        }
+        let most = if is_asked { MANY_USES } else { FEW_USES };
+        let uses = self.observer.uses(most);
+        if uses.has_more && !is_asked {
+            // The sweeper stores them bit by bit.
+            return Ok(None);
+        }
+        Jobs::store_clock(&self.connection, now, &uses.due)?;
+        Ok(Some((now, uses.due)))
     }
 
     /// Gives some free pages back to the file system; the file is cut at the next checkpoint.
     fn return_pages(&mut self) -> Result<(), Error> {
-        let pages = self.free_pages()?;
-        if pages <= KEPT_PAGES {
-            self.has_free_pages = false;
-            return Ok(());
-        }
-        let pages = (pages - KEPT_PAGES).min(RETURNED_PAGES);
-        let returned = self.vacuum(pages);
-        match returned {
-            Err(error) if error.is_fatal() => Err(error),
+        match pages::give_back(&self.connection) {
+            Ok(true) => self.has_shrunk = true,
+            Ok(false) => self.has_free_pages = false,
+            Err(error) if error.is_fatal() => return Err(error),
             Err(error) => {
                 tracing::warn!(%error, "pages could not be given back, they will be another time");
                 self.has_free_pages = false;
-                Ok(())
-            }
-            Ok(()) => {
-                self.has_shrunk = true;
-                Ok(())
             }
         }
-    }
-
-    /// The pragma gives a row a page, and works while it is stepped; only its end commits.
-    fn vacuum(&self, pages: i64) -> Result<(), Error> {
-        let mut statement = self
-            .connection
-            .prepare(&format!("pragma incremental_vacuum({pages})"))?;
-        let mut rows = statement.query([])?;
-        while rows.next()?.is_some() {}
         Ok(())
     }
 
@@ -378,20 +376,14 @@ impl Writer {
     fn measure(&self) -> Result<(), Error> {
         let (is_low, has_quota) = (self.disk.is_low(), self.disk.has_quota());
         if is_low || has_quota {
-            let free = self.free_pages()?.unsigned_abs();
+            let free = pages::free(&self.connection)?.unsigned_abs();
             self.disk.set_inside(free * PAGE_BYTES);
             if has_quota {
-                let mut statement = self.connection.prepare_cached("pragma page_count")?;
-                let pages: i64 = statement.query_row([], |row| row.get(0))?;
+                let pages = pages::all(&self.connection)?;
                 self.disk
                     .set_filled(pages.unsigned_abs().saturating_sub(free) * PAGE_BYTES);
             }
         }
         Ok(())
-    }
-
-    fn free_pages(&self) -> Result<i64, Error> {
-        let mut statement = self.connection.prepare_cached("pragma freelist_count")?;
-        Ok(statement.query_row([], |row| row.get(0))?)
     }
 }

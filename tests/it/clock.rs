@@ -12,7 +12,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::harness::{Client, Server, Site, incompressible, skipped};
+use crate::harness::{Client, Server, Site, incompressible, skipped, wait_for};
+use crate::origin::{Origin, reply, write};
 
 /// Short enough to wait for, long enough for a slow machine to come round to every job in time.
 const IDLE: Duration = Duration::from_secs(2);
@@ -230,5 +231,92 @@ fn a_slow_download_is_finished_whole_and_then_its_job_expires() {
     thread::sleep(GONE);
     client.get(&format!("/v1/jobs/{id}"), 404);
     client.get(&format!("/v1/downloads/{id}"), 404);
+    server.stop();
+}
+
+#[test]
+fn a_server_that_is_killed_again_and_again_expires_jobs_and_retries_callbacks() {
+    // Shorter than the minute after which the clock is stored in a long life.
+    const LIFE: Duration = Duration::from_millis(2200);
+    let site = Site::new();
+    site.write("a", b"a");
+    let receiver = Origin::new(|ask, stream| {
+        let status = ["500 Internal Server Error", "204 No Content"][ask.before.min(1)];
+        write(stream, &reply(status, "", b""));
+    });
+    let start = || site.serve_configured("idle-timeout = '4s'\n[callbacks]\nschedule = ['4s']\n");
+    let server = start();
+    let client = server.client();
+    let path = format!("/v1/operations/zip?callback={}", receiver.url("/"));
+    client.post(&path, &json!({ "path": "/docs/a" }), 202);
+    let id = client.zip("/docs/a");
+    client.ended(&id);
+    wait_for("the first attempt", || {
+        (!receiver.asked().is_empty()).then_some(())
+    });
+    server.kill();
+
+    for lives in 1.. {
+        let server = start();
+        // Time itself is what is tested. A list touches nothing.
+        thread::sleep(LIFE);
+        let list = server.client().get("/v1/jobs", 200).json();
+        let mut jobs = list["jobs"].as_array().expect("jobs").iter();
+        let is_there = jobs.any(|job| job["id"] == *id);
+        let is_told = receiver.asked().len() > 1;
+        if !is_there && is_told {
+            server.stop();
+            return;
+        }
+        server.kill();
+        assert!(lives < 12, "there: {is_there}, told: {is_told}");
+    }
+}
+
+#[test]
+fn a_use_of_a_job_counts_after_a_crash_too() {
+    let site = Site::new();
+    site.write("a", b"a");
+    let server = serve(&site, "8s");
+    let client = server.client();
+    let used = Addresses::of_ended(&server, "/docs/a");
+    let unused = Addresses::of_ended(&server, "/docs/a");
+    // Time itself is what is tested: more than half of the time-out, and then the second in which the use is stored.
+    thread::sleep(Duration::from_secs(5));
+    client.get(&used.path("JOB"), 200);
+    thread::sleep(Duration::from_millis(2000));
+    server.kill();
+    let server = serve(&site, "8s");
+    thread::sleep(Duration::from_millis(3500));
+    server.client().get(&used.path("JOB"), 200);
+    unused.assert_gone(server.client());
+    server.stop();
+}
+
+#[test]
+fn an_idle_server_stores_its_clock_seldom_and_not_at_all_with_nothing_to_expire() {
+    let site = Site::new();
+    site.write("a", b"a");
+    let commits = |server: &Server| {
+        let text = server.client().get("/metrics", 200).body;
+        let text = String::from_utf8(text).expect("text");
+        let mut lines = text.lines();
+        let count = lines.find_map(|l| l.strip_prefix("cloakroom_commit_duration_seconds_count "));
+        count.expect("a count").parse::<f64>().expect("a number")
+    };
+    let server = serve(&site, "1h");
+    let before = commits(&server);
+    thread::sleep(Duration::from_millis(3500));
+    assert!(commits(&server) <= before, "nothing goes by the clock");
+    let job = Addresses::of_ended(&server, "/docs/a");
+    let before = commits(&server);
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(10) {
+        server.client().get(&job.path("JOB"), 200);
+        thread::sleep(Duration::from_millis(50));
+    }
+    // After 1, 2, 4 and 8 seconds, for the clock or for the use, which may be apart.
+    let stored = commits(&server) - before;
+    assert!((2.0..=8.0).contains(&stored), "{stored}");
     server.stop();
 }

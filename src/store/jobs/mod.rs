@@ -17,7 +17,9 @@ use super::numbers::{Random, Range};
 use super::ownership::Ownership;
 use super::{Attempt, Committed, Error, IdleClock, OpenError, Options, Sweep, keys, rows, schema};
 use crate::faults;
-use crate::job::{self, Change, Event, Job, JobId, Now, Output, Progress, Seq, Version, WallMs};
+use crate::job::{
+    self, Change, Event, IdleMs, Job, JobId, Now, Output, Progress, Seq, Version, WallMs,
+};
 
 pub(super) struct Jobs {
     options: Options,
@@ -165,10 +167,25 @@ impl Jobs {
         for (seq, due) in &sweep.rearmed {
             rows::rearm(connection, *seq, *due)?;
         }
-        if let Some(clock) = sweep.clock {
-            schema::set_meta(connection, "idle_ms", clock.0)?;
-        }
         Ok(())
+    }
+
+    /// Stores the idle clock, and when the jobs are due that were used until then. A crash in the middle leaves both or
+    /// nothing: the clock never runs ahead of the uses.
+    pub(super) fn store_clock(
+        connection: &Connection,
+        now: IdleMs,
+        uses: &[(Seq, IdleMs)],
+    ) -> Result<(), Error> {
+        for (seq, due) in uses {
+            rows::rearm(connection, *seq, *due)?;
+        }
+        Ok(schema::store_clock(connection, now)?)
+    }
+
+    /// The idle clock.
+    pub(super) fn clock(&self) -> &IdleClock {
+        &self.clock
     }
 
     /// Notes that this life ends in order.
