@@ -154,6 +154,7 @@ impl App {
         submission: Submission,
         asker: &Asker,
     ) -> Result<Response<Body>, Problem> {
+        asker.pace.attend();
         let (view, attendance) = self.engine.submit_attended(submission).await?;
         let id = view.job.id;
         let ended = tokio::select! {

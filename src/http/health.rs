@@ -1,12 +1,14 @@
-//! Whether the server lives, and whether it takes on new jobs.
+//! Whether the server lives, and whether it takes on new jobs and connections.
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
 
-use super::App;
 use super::body::Body;
 use super::problem::Problem;
 use super::reply::json;
+use super::route::Route;
+use super::{App, traffic};
 
 /// Whoever can ask is answered.
 pub(super) fn alive() -> Response<Body> {
@@ -19,6 +21,18 @@ pub(super) fn ready() -> Response<Body> {
 }
 
 impl App {
+    /// Rejects a request whose connection is one too many.
+    pub(super) fn too_many_connections(&self, request: Request<Incoming>) -> Response<Body> {
+        let (request, _) = request.into_parts();
+        let detail = "The server has as many connections as it may have. Try again, and keep fewer of them open.";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let problem = Problem::new(status, "too_many_connections", detail).retry_after(1);
+        let found = self.route(&request);
+        let numbers = self.traffic.of(found.as_ref().ok().map(Route::template));
+        traffic::count(numbers, &request.method, status);
+        self.refusal(problem, &request)
+    }
+
     /// Finds out whether new jobs are taken on.
     ///
     /// # Errors

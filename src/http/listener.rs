@@ -3,13 +3,20 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+#[cfg(unix)]
+use std::task::ready;
 use std::task::{Context, Poll};
 
+#[cfg(unix)]
+use rustix::net::{RecvFlags, recv};
+#[cfg(unix)]
+use tokio::io::Interest;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[cfg(unix)]
 use tokio::net::UnixStream;
 use tokio::net::{TcpListener, TcpStream};
 
+use super::hangup::Peer;
 use crate::config::Listen;
 
 #[cfg(unix)]
@@ -132,6 +139,34 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         either!(self, stream => Pin::new(stream).poll_shutdown(context))
+    }
+}
+
+impl Peer for Stream {
+    fn poll_closed(&self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let mut byte = [0];
+        match self {
+            Self::Tcp(stream) => stream
+                .poll_peek(context, &mut ReadBuf::new(&mut byte))
+                .map_ok(|bytes| bytes == 0),
+            #[cfg(unix)]
+            Self::Unix(stream) => loop {
+                ready!(stream.poll_read_ready(context))?;
+                let peek = || Ok(recv(stream, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT)?.1);
+                match stream.try_io(Interest::READABLE, peek) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    peeked => return Poll::Ready(peeked.map(|bytes| bytes == 0)),
+                }
+            },
+        }
+    }
+
+    fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.try_write(bytes),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.try_write(bytes),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! HTTP/1.1: the accept loop with its limits, and one function that answers a request.
 
 mod access;
+mod activity;
 mod body;
 mod callback;
 mod clash;
@@ -16,6 +17,7 @@ mod events;
 mod files;
 mod form;
 mod guard;
+mod hangup;
 mod health;
 mod intake;
 mod json_body;
@@ -31,6 +33,7 @@ mod openapi;
 mod options;
 mod pace;
 mod params;
+mod places;
 mod prefer;
 mod problem;
 mod query;
@@ -57,6 +60,7 @@ use crate::engine::{Caller, Engine, Submission, Until, View};
 use crate::job::{Job, Wishes};
 use crate::tokens::{Grant, Tokens};
 use access::Access;
+use activity::Pace;
 pub(crate) use body::Body;
 use callback::Webhooks;
 pub use clash::RouteFault;
@@ -82,6 +86,8 @@ struct Asker {
     base: String,
     /// Whether the request may start or end something; see [`Pass::may_act`].
     may_act: bool,
+    /// The connection that it came through.
+    pace: Arc<Pace>,
 }
 
 /// What answers requests.
@@ -129,10 +135,11 @@ impl App {
 
     /// Answers a request that came in on the address `local`, or through a Unix socket. A reply that streams is cut at its
     /// ending.
-    pub(crate) async fn answer(
+    async fn answer(
         self: &Arc<Self>,
         request: Request<Incoming>,
         local: Option<IpAddr>,
+        pace: &Arc<Pace>,
     ) -> (Response<Body>, Option<Ending>) {
         let (request, body) = request.into_parts();
         let facts = Facts {
@@ -146,7 +153,7 @@ impl App {
         let answer = match self.guard.check(&facts) {
             Ok(pass) => {
                 origin = pass.origin;
-                self.let_in(&request, body, found, &pass, facts.has_tokens)
+                self.let_in(&request, body, found, &pass, (facts.has_tokens, pace))
                     .await
             }
             Err(problem) => Err(problem),
@@ -180,7 +187,7 @@ impl App {
         body: Incoming,
         route: Result<Route, Miss>,
         pass: &Pass<'_>,
-        has_tokens: bool,
+        (has_tokens, pace): (bool, &Arc<Pace>),
     ) -> Result<(Response<Body>, Grant), Problem> {
         if let (true, Err(Miss::Options(allowed))) = (pass.is_preflight, &route) {
             return Ok((cors::preflight(allowed), Grant::Open));
@@ -190,6 +197,7 @@ impl App {
             caller,
             base: self.guard.base(pass.host),
             may_act: pass.may_act,
+            pace: Arc::clone(pace),
         };
         let response = match route {
             Ok(route) => tokio::select! {

@@ -7,17 +7,16 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::body::{Frame, SizeHint};
-use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::activity::{Answering, Pace};
 use super::body::Body;
-use crate::engine::Lease;
+use super::hangup::{Peer, Watch};
 
 /// What a client that is too slow is told before it is cut, when nothing else is under way.
 const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\n\
@@ -34,93 +33,6 @@ pub(super) struct Times {
     pub(super) idle: Duration,
     /// For the peer to take some bytes.
     pub(super) stall: Duration,
-}
-
-/// What the socket is told of the requests on it.
-#[derive(Debug)]
-pub(super) struct Pace {
-    begun: Instant,
-    answering: AtomicBool,
-    requests: AtomicU32,
-    /// When the last request was answered, in milliseconds from the connection's begin.
-    answered_ms: AtomicU64,
-    /// Whether there is something in `spent`.
-    has_spent: AtomicBool,
-    /// The right to a result that is in the connection's buffer to its last byte.
-    spent: Mutex<Option<Lease>>,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self {
-            begun: Instant::now(),
-            answering: AtomicBool::new(false),
-            requests: AtomicU32::new(0),
-            answered_ms: AtomicU64::new(0),
-            has_spent: AtomicBool::new(false),
-            spent: Mutex::default(),
-        }
-    }
-}
-
-impl Pace {
-    fn answered(&self) -> Instant {
-        self.begun + Duration::from_millis(self.answered_ms.load(Ordering::Relaxed))
-    }
-
-    /// A request has begun to be answered; it is until the guard is dropped.
-    pub(super) fn begin(self: &Arc<Self>) -> Answering {
-        self.answering.store(true, Ordering::Relaxed);
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        Answering(Arc::clone(self))
-    }
-}
-
-impl Pace {
-    /// A whole result is in the connection's buffer.
-    fn spend(&self, lease: Lease) {
-        *self.spent.lock() = Some(lease);
-        self.has_spent.store(true, Ordering::Relaxed);
-    }
-
-    /// Lets the socket take bytes, which are all that the connection's buffer has: hyper hands over the whole of it. Where
-    /// they are the last of a whole result nobody else begins with it before it is clear whether they were taken.
-    fn write(
-        &self,
-        bytes: usize,
-        write: impl FnOnce() -> Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        if !self.has_spent.load(Ordering::Relaxed) {
-            return write();
-        }
-        let mut spent = self.spent.lock();
-        let Some(lease) = spent.as_ref() else {
-            return write();
-        };
-        let mut is_taken = false;
-        let written = lease.taken_if(|| {
-            let written = write();
-            is_taken = matches!(written, Poll::Ready(Ok(taken)) if taken == bytes);
-            (is_taken, written)
-        });
-        if is_taken {
-            self.has_spent.store(false, Ordering::Relaxed);
-            *spent = None;
-        }
-        written
-    }
-}
-
-/// A request is being answered.
-#[derive(Debug)]
-pub(super) struct Answering(Arc<Pace>);
-
-impl Drop for Answering {
-    fn drop(&mut self) {
-        let answered_ms = self.0.begun.elapsed().as_millis() as u64;
-        self.0.answered_ms.store(answered_ms, Ordering::Relaxed);
-        self.0.answering.store(false, Ordering::Relaxed);
-    }
 }
 
 /// Ends when a reply must.
@@ -148,7 +60,7 @@ impl Reply {
 
     fn note_end(&mut self) {
         if let Some(lease) = self.body.take_spent() {
-            self.answering.0.spend(lease);
+            self.answering.spend(lease);
         }
     }
 }
@@ -197,6 +109,7 @@ pub(super) struct Paced<S> {
     reading: Option<Pin<Box<Sleep>>>,
     stalled: Option<Instant>,
     writing: Option<Pin<Box<Sleep>>>,
+    watch: Watch,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
@@ -209,21 +122,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
             reading: None,
             stalled: None,
             writing: None,
+            watch: Watch::default(),
         }
     }
 
     /// Until when the next bytes of a head must come.
     fn read_deadline(&self) -> Instant {
-        if self.pace.answering.load(Ordering::Relaxed) {
+        if self.pace.is_answering() {
             // Nothing wakes us when the answer is out: look again when the connection could be idle for too long.
             return Instant::now() + self.times.idle;
         }
-        let requests = self.pace.requests.load(Ordering::Relaxed);
+        let requests = self.pace.requests();
         if let Some((_, since)) = self.head.filter(|(after, _)| *after == requests) {
             return since + self.times.header;
         }
         if requests == 0 {
-            self.pace.begun + self.times.header
+            self.pace.begun() + self.times.header
         } else {
             self.pace.answered() + self.times.idle
         }
@@ -231,7 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
 
     /// A head that came in part is answered before the connection is cut.
     fn say_too_slow(&mut self, context: &mut Context<'_>) {
-        let requests = self.pace.requests.load(Ordering::Relaxed);
+        let requests = self.pace.requests();
         if self.head.is_some_and(|(after, _)| after == requests) {
             // Whoever does not take it is cut all the same.
             let _ = Pin::new(&mut self.socket).poll_write(context, TOO_SLOW);
@@ -284,9 +198,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Paced<S> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if let Poll::Ready(result) = Pin::new(&mut this.socket).poll_read(context, buffer) {
-            let requests = this.pace.requests.load(Ordering::Relaxed);
-            if this.head.is_none_or(|(after, _)| after != requests) {
+            let requests = this.pace.requests();
+            // While a request is being answered these are the bytes of its body.
+            if !this.pace.is_answering() && this.head.is_none_or(|(after, _)| after != requests) {
                 this.head = Some((requests, Instant::now()));
+                this.pace.head_begins(requests);
             }
             return Poll::Ready(result);
         }
@@ -299,7 +215,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Paced<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+impl<S: AsyncRead + AsyncWrite + Peer + Unpin> AsyncWrite for Paced<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -327,8 +243,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
         self.socket.is_write_vectored()
     }
 
+    /// Called whenever the connection has nothing to write, so also while it waits for a reply.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context)
+        let this = &mut *self;
+        this.pace.note_flush();
+        this.watch.poll(&this.socket, &this.pace, context)?;
+        Pin::new(&mut this.socket).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -53,6 +53,7 @@ pub(super) const CODES: &[(StatusCode, &str)] = &[
     (StatusCode::SERVICE_UNAVAILABLE, "server_busy"),
     (StatusCode::SERVICE_UNAVAILABLE, "server_stopping"),
     (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
+    (StatusCode::SERVICE_UNAVAILABLE, "too_many_connections"),
     (StatusCode::INSUFFICIENT_STORAGE, "storage_full"),
 ];
 

@@ -1,6 +1,6 @@
 //! Which address means what. Pure: a method and a path become a [`Route`].
 
-use http::Method;
+use http::{Method, Uri};
 
 use super::dialects::{custom, deltaxml, driveonweb, onedrive};
 use crate::config::{Dialect, Dialects};
@@ -80,6 +80,9 @@ pub(super) enum Miss {
 /// # Errors
 /// [`Miss`].
 pub(super) fn route(method: &Method, path: &str, dialects: &Dialects) -> Result<Route, Miss> {
+    if path == "*" && method == Method::OPTIONS {
+        return Err(Miss::Options("GET, HEAD, POST, DELETE, OPTIONS"));
+    }
     match native(method, path) {
         Err(Miss::NotFound) => foreign(method, path, dialects),
         found => found,
@@ -217,9 +220,17 @@ pub(super) fn deltaxml_product(path: &str, dialects: &Dialects) -> Option<deltax
 /// Whether an address wants no token: the dashboard's page, health, and what a monitor link leads to.
 pub(super) fn is_open(path: &str) -> bool {
     let plain = path.strip_suffix('/').unwrap_or(path);
-    matches!(plain, "" | "/healthz" | "/readyz")
+    matches!(plain, "" | "*" | "/healthz" | "/readyz")
         || path.starts_with("/monitor/")
         || path.starts_with("/v1.0/monitor/")
+}
+
+/// Whether a request asks only for the server's health. Some load balancers ask with OPTIONS for nothing in particular.
+pub(super) fn is_health_check(method: &Method, target: &Uri) -> bool {
+    let path = target.path();
+    let plain = path.strip_suffix('/').unwrap_or(path);
+    matches!(plain, "/healthz" | "/readyz")
+        || (method == Method::OPTIONS && matches!(path, "/" | "*"))
 }
 
 /// Whether a link on any page may lead to an address: to the dashboard and to downloads.

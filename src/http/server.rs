@@ -2,19 +2,26 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
-use super::App;
+use super::activity::Pace;
+use super::body::Body;
 use super::listener::Listener;
-use super::pace::{Pace, Paced, Reply, Times};
+use super::pace::{Ending, Paced, Reply, Times};
+use super::places::{Place, Places};
+use super::{App, route};
 use crate::config::{Limits, Listen};
 use crate::faults;
 use crate::vital::Vital;
@@ -68,9 +75,11 @@ impl Server {
         stop: watch::Receiver<bool>,
         vital: &Vital,
     ) {
-        let connections = Arc::new(Semaphore::new(limits.connections));
+        let places = Places::new(limits.connections);
         let mut http = http1::Builder::new();
         http.max_buf_size(HEAD_BYTES);
+        // Whether the client is gone is for us to find out.
+        http.half_close(true);
         let times = Times {
             header: limits.header_time,
             idle: limits.idle_time,
@@ -79,12 +88,11 @@ impl Server {
         let graceful = Arc::new(GracefulShutdown::new());
         let mut loops = Vec::new();
         for listener in self.listeners {
-            let (app, http, connections) =
-                (Arc::clone(&app), http.clone(), Arc::clone(&connections));
+            let (app, http, places) = (Arc::clone(&app), http.clone(), Arc::clone(&places));
             let (graceful, mut stop) = (Arc::clone(&graceful), stop.clone());
             let serving = async move {
                 tokio::select! {
-                    () = accept(listener, app, http, times, connections, graceful) => {}
+                    () = accept(listener, app, http, times, places, graceful) => {}
                     // A sender that is gone means that the process ends.
                     _ = stop.wait_for(|stop| *stop) => {}
                 }
@@ -113,17 +121,12 @@ async fn accept(
     app: Arc<App>,
     http: http1::Builder,
     times: Times,
-    connections: Arc<Semaphore>,
+    places: Arc<Places>,
     graceful: Arc<GracefulShutdown>,
 ) {
     // What goes on failing is told once.
     let mut is_told = false;
     loop {
-        // At the limit nobody is accepted; the system's own queue holds a few more.
-        let permit = Arc::clone(&connections)
-            .acquire_owned()
-            .await
-            .expect("the semaphore is never closed");
         let (stream, local) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -141,12 +144,16 @@ async fn accept(
         app.traffic.accepted.count();
         let open = app.traffic.open.enter();
         let (app, pace) = (Arc::clone(&app), Arc::new(Pace::default()));
+        let must_leave = pace.asked_to_leave();
+        let held = Arc::new(places.enter(&pace).await);
         let service = service_fn({
-            let pace = Arc::clone(&pace);
-            move |request| {
-                let (app, answering) = (Arc::clone(&app), pace.begin());
+            let (pace, held) = (Arc::clone(&pace), Arc::clone(&held));
+            move |request: Request<Incoming>| {
+                let (app, answering) = (Arc::clone(&app), pace.begin(request.version()));
+                let (pace, held) = (Arc::clone(&pace), Arc::clone(&held));
                 async move {
-                    let (response, ending) = app.answer(request, local).await;
+                    let (response, ending) = answer(&app, request, local, &pace, &held).await;
+                    pace.replied(response.body());
                     let reply = |body| Reply::new(body, answering, ending);
                     Ok::<_, Infallible>(response.map(reply))
                 }
@@ -155,12 +162,46 @@ async fn accept(
         let socket = Paced::new(stream, pace, times);
         let connection = graceful.watch(http.serve_connection(TokioIo::new(socket), service));
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                biased;
+                ended = connection.as_mut() => ended,
+                _ = must_leave => {
+                    if held.may_close() {
+                        Ok(())
+                    } else {
+                        // It closes after the reply.
+                        connection.await
+                    }
+                }
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop((permit, open));
+            drop(open);
         });
     }
+}
+
+/// Answers a request if its connection has a place, or needs none.
+async fn answer(
+    app: &Arc<App>,
+    request: Request<Incoming>,
+    local: Option<IpAddr>,
+    pace: &Arc<Pace>,
+    held: &Place,
+) -> (Response<Body>, Option<Ending>) {
+    let is_health = held.is_in_reserve() && route::is_health_check(request.method(), request.uri());
+    let (mut response, ending) = if is_health || held.admit().await {
+        app.answer(request, local, pace).await
+    } else {
+        (app.too_many_connections(request), None)
+    };
+    if held.is_in_reserve() || pace.must_leave() {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
+    (response, ending)
 }
 
 fn is_about_one_connection(error: &io::Error) -> bool {

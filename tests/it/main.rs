@@ -42,6 +42,7 @@ mod origin;
 mod outbound;
 mod output;
 mod paths;
+mod places;
 mod placing;
 mod plan;
 mod power;

@@ -189,14 +189,13 @@ fn a_reader_that_stops_is_cut_and_one_that_is_slow_is_not() {
 #[test]
 fn no_more_connections_are_served_than_may() {
     serve(|address, _| async move {
-        let request = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        let wait = "POST /v1/operations/large HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\
+                    content-type: application/json\r\n\r\n";
         let mut open = Vec::new();
         for _ in 0..LIMITS.connections {
-            let mut stream = connect(address, request).await;
-            let mut buffer = [0; 1024];
-            assert_ne!(stream.read(&mut buffer).await.expect("a reply"), 0);
-            open.push(stream);
+            open.push(connect(address, wait).await);
         }
+        let request = "GET /v1/operations HTTP/1.1\r\nhost: localhost\r\n\r\n";
         let mut next = connect(address, request).await;
         let mut buffer = [0; 1024];
         let early = tokio::time::timeout(Duration::from_millis(300), next.read(&mut buffer)).await;

@@ -3,16 +3,28 @@
 
 use std::net::IpAddr;
 
-use http::StatusCode;
 use http::header::HOST;
 use http::request::Parts;
+use http::{StatusCode, Version};
 
 use super::super::problem::Problem;
+use super::super::route;
 
-/// The one Host of a request; a target in absolute form must name the same.
+/// The name that every server has.
+const LOCALHOST: &str = "localhost";
+
+/// The one Host of a request; a target in absolute form must name the same. A health check in HTTP/1.0 needs none: load
+/// balancers send none by default, and browsers, which must name one of ours, always do.
 pub(super) fn single(request: &Parts) -> Result<&str, Problem> {
     let mut hosts = request.headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        if request.version == Version::HTTP_10
+            && !request.headers.contains_key(HOST)
+            && request.uri.authority().is_none()
+            && route::is_health_check(&request.method, &request.uri)
+        {
+            return Ok(LOCALHOST);
+        }
         return Err(Problem::malformed("A request has exactly one Host header."));
     };
     let host = host
@@ -60,7 +72,7 @@ pub(super) fn is_ours(name: &str, local: Option<IpAddr>, names: &[String]) -> bo
         return true;
     }
     let is = |ours: &str| name.eq_ignore_ascii_case(ours);
-    is("localhost") || names.iter().any(|ours| is(ours))
+    is(LOCALHOST) || names.iter().any(|ours| is(ours))
 }
 
 /// The refusal of another name.

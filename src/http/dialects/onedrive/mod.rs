@@ -100,9 +100,11 @@ fn error_code(code: &str) -> Cow<'_, str> {
         | "token_required_behind_proxy"
         | "not_allowed"
         | "target_unwritable" => "accessDenied",
-        "queue_full" | "database_busy" | "storage_readonly" | "store_failed" => {
-            "serviceNotAvailable"
-        }
+        "queue_full"
+        | "database_busy"
+        | "storage_readonly"
+        | "store_failed"
+        | "too_many_connections" => "serviceNotAvailable",
         "malformed_request" | "malformed_json" | "invalid_params" | "invalid_query"
         | "method_not_allowed" => "invalidRequest",
         other => return in_camel_case(other).into(),

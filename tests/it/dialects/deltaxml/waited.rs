@@ -1,6 +1,6 @@
 //! Whoever waits for a result gets it, and leaves no job behind.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
@@ -123,6 +123,41 @@ fn who_hangs_up_stops_the_job() {
     drop(queued);
     wait_for("one", || (jobs(client).len() == 1).then_some(()));
     drop(stream);
+    wait_for("none", || jobs(client).is_empty().then_some(()));
+    server.stop();
+    site.check_tables();
+}
+
+#[test]
+fn half_closed_client_gets_the_result_and_one_that_is_gone_stops_the_job() {
+    let site = Site::new();
+    site.write("b.xml", b"<r/>");
+    let server = site.serve();
+    let client = server.client();
+    let held = Held::new(b"<r/>");
+    let mut half_closed = wait(&server, &held);
+    half_closed
+        .shutdown(std::net::Shutdown::Write)
+        .expect("it is open");
+    // A probe has been sent, and the job goes on.
+    let mut interim = [0; 25];
+    half_closed.read_exact(&mut interim).expect("a probe");
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+    assert_eq!(jobs(client)[0]["status"], "running");
+    held.let_go("/a.xml");
+    let mut reply = String::new();
+    half_closed.read_to_string(&mut reply).expect("a reply");
+    assert!(
+        reply.contains("HTTP/1.1 200 OK") && reply.contains("deltaxml"),
+        "{reply}"
+    );
+
+    let held = Held::new(b"<r/>");
+    let half_closed = wait(&server, &held);
+    half_closed
+        .shutdown(std::net::Shutdown::Write)
+        .expect("it is open");
+    drop(half_closed);
     wait_for("none", || jobs(client).is_empty().then_some(()));
     server.stop();
     site.check_tables();

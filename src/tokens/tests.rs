@@ -1,0 +1,117 @@
+use super::*;
+
+#[test]
+fn a_token_is_good_as_long_as_its_line_is_there() {
+    let data = tempfile::tempdir().expect("a folder");
+    let tokens = Tokens::open(data.path()).expect("no file is fine");
+    assert!(!tokens.are_required());
+    let anna = add(data.path(), "anna", false).expect("a token");
+    let (hash, token) = tokens.find(&anna).expect("it is good at once");
+    assert_eq!((&*token.name, token.admin), ("anna", false));
+    assert!(tokens.are_required());
+    assert!(tokens.find(&anna[..anna.len() - 1]).is_none());
+    assert!(tokens.find(&format!("{anna}x")).is_none());
+    assert!(tokens.find("").is_none());
+    remove(data.path(), "anna").expect("it was there");
+    tokens.look();
+    assert!(tokens.with_hash(&hash).is_none());
+    assert!(
+        tokens.are_required(),
+        "removing the last token opens nothing"
+    );
+    let again = Tokens::open(data.path()).expect("a file without tokens");
+    assert!(again.are_required(), "nor does another start");
+}
+
+#[test]
+fn a_token_file_that_is_lost_or_damaged_changes_nothing() {
+    let data = tempfile::tempdir().expect("a folder");
+    let (data, path) = (data.path(), data.path().join(FILE));
+    let anna = add(data, "anna", false).expect("a token");
+    let tokens = Tokens::open(data).expect("a file");
+    let whole = std::fs::read(&path).expect("the file");
+    for damaged in [
+        &b""[..],
+        b"# a comment\n",
+        &whole[..whole.len() - 9],
+        b"\xff\0",
+    ] {
+        std::fs::write(&path, damaged).expect("it can be written");
+        tokens.look();
+        assert!(tokens.are_required() && tokens.find(&anna).is_some());
+        assert!(Tokens::open(data).is_err());
+    }
+    std::fs::remove_file(&path).expect("it was there");
+    tokens.look();
+    assert!(tokens.are_required() && tokens.find(&anna).is_some());
+    let missing = Tokens::open(data);
+    assert!(matches!(missing, Err(Error::Missing { .. })));
+    std::fs::remove_file(data.join("tokens.required")).expect("it was there");
+    tokens.look();
+    assert!(tokens.are_required(), "not even without a trace");
+    std::fs::write(&path, &whole).expect("it can be written");
+    tokens.look();
+    assert!(
+        data.join("tokens.required").exists(),
+        "the server marks, too"
+    );
+}
+
+#[test]
+fn a_damaged_token_file_closes_a_server_without_tokens() {
+    let data = tempfile::tempdir().expect("a folder");
+    let tokens = Tokens::open(data.path()).expect("no file is fine");
+    std::fs::write(data.path().join(FILE), "").expect("it can be written");
+    tokens.look();
+    assert!(tokens.are_required());
+    turn_off(data.path()).expect("it can be written");
+    tokens.look();
+    assert!(!tokens.are_required());
+}
+
+#[test]
+fn turning_tokens_off_opens_a_server_that_may_be_open() {
+    let data = tempfile::tempdir().expect("a folder");
+    add(data.path(), "anna", false).expect("a token");
+    let open = || Tokens::open(data.path()).expect("a file");
+    let (local, public) = (open(), open());
+    public.forbid_off("others can reach it".into());
+    turn_off(data.path()).expect("it can be written");
+    local.look();
+    public.look();
+    assert!(!local.are_required() && public.are_required());
+    assert!(!open().are_required());
+}
+
+#[tokio::test]
+async fn a_grant_ends_with_its_own_token() {
+    let data = tempfile::tempdir().expect("a folder");
+    let tokens = Tokens::open(data.path()).expect("no file is fine");
+    let text = add(data.path(), "anna", false).expect("a token");
+    tokio::select! {
+        () = tokens.ended(&Grant::NoTokens) => {}
+        () = tokens.keep_looking() => {}
+    }
+    let (hash, token) = tokens.find(&text).expect("it is there");
+    let grant = Grant::Token(hash, token);
+    remove(data.path(), "anna").expect("it was there");
+    add(data.path(), "anna", false).expect("another one");
+    tokio::select! {
+        () = tokens.ended(&grant) => {}
+        () = tokens.keep_looking() => {}
+    }
+    assert!(!tokens.holds(&grant) && tokens.holds(&Grant::Open));
+}
+
+#[test]
+fn a_runs_own_token_is_in_no_file() {
+    let data = tempfile::tempdir().expect("a folder");
+    let tokens = Tokens::open(data.path())
+        .and_then(Tokens::with_run_token)
+        .expect("randomness");
+    let text = tokens.run_token().expect("it has one").to_owned();
+    assert!(tokens.are_required() && !data.path().join(FILE).exists());
+    let (_, token) = tokens.find(&text).expect("it is good");
+    assert_eq!((&*token.name, token.admin), (RUN_NAME, true));
+    assert!(!format!("{tokens:?}").contains(&text), "not even in a log");
+}
