@@ -2,10 +2,10 @@
 
 use hashbrown::HashSet;
 
-use super::Limits;
 use super::chars;
 use super::error::Fault;
 use super::names::{Name, NameId, Names, Scope, Text, XML_URI, XMLNS_URI};
+use super::options::Limits;
 use super::scan::Scanner;
 use super::tree::Attribute;
 

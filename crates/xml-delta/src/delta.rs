@@ -3,11 +3,12 @@
 use super::encoding::Source;
 use super::error::{Error, ErrorKind};
 use super::names::{Names, Text};
+use super::options::Limits;
 use super::paths::Rules;
+use super::progress::ProgressSink;
 use super::read::{self, Reading};
 use super::tree::{Kind, Tree};
 use super::vocabulary;
-use super::{Limits, ProgressSink};
 
 /// A delta may be so many times as long as a document: it has all of every version, and marks, which are much where white
 /// space differs everywhere.

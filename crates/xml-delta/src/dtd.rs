@@ -4,9 +4,9 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use super::Limits;
 use super::entities::{self, Entities, Entity};
 use super::error::Fault;
+use super::options::Limits;
 use super::scan::{self, Scanner};
 
 /// How deep parameter entities may refer to each other.

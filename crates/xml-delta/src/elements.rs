@@ -1,9 +1,9 @@
 //! A short document as elements inside of each other, for whoever wants what it says and not how it is written.
 
-use super::Limits;
 use super::encoding::Source;
 use super::error::{Error, ErrorKind};
 use super::names::{NameId, Names};
+use super::options::Limits;
 use super::paths::Rules;
 use super::read::{self, Reading};
 use super::tree::{Kind, Tree};

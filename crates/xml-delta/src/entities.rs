@@ -4,9 +4,9 @@ use std::cell::Cell;
 
 use hashbrown::HashMap;
 
-use super::Limits;
 use super::chars;
 use super::error::Fault;
+use super::options::Limits;
 
 /// How deep entities may refer to each other.
 pub(crate) const DEPTH: usize = 32;

@@ -10,8 +10,8 @@ use foldhash::quality::FixedState;
 use super::chars::{is_blank, is_space};
 use super::error::Error;
 use super::names::NameId;
+use super::progress::{Progress, ProgressSink, Step};
 use super::tree::{Kind, Tree};
-use super::{Progress, ProgressSink, Step};
 
 /// Nodes between two looks at the sink.
 const TICK: usize = 1 << 16;

@@ -4,8 +4,9 @@ use super::delta::{self, Marked, Words, names_in};
 use super::encoding::Source;
 use super::error::Error;
 use super::names::{NameId, Names};
+use super::options::Limits;
+use super::progress::{Progress, ProgressSink, Step};
 use super::tree::{Kind, Tree};
-use super::{Limits, Progress, ProgressSink, Step};
 
 const TEMPLATE: &str = include_str!("page.html");
 /// What is alike is folded where it has more nodes than this.

@@ -4,10 +4,12 @@ use super::delta;
 use super::encoding::Source;
 use super::error::Error;
 use super::names::{NameId, Scope};
+use super::options::{Limits, Whitespace};
+use super::progress::{Progress, ProgressSink, Step};
 use super::prolog::Aside;
 use super::tree::{Kind, Tree};
 use super::write::Writer;
-use super::{Limits, Progress, ProgressSink, Step, Whitespace, chars, vocabulary};
+use super::{chars, vocabulary};
 
 /// Spaces before what is inside of an element.
 const STEP: usize = 2;
@@ -159,8 +161,8 @@ impl Indenter<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::CompareOptions;
     use super::*;
+    use crate::CompareOptions;
 
     #[test]
     fn elements_have_lines_where_white_space_means_nothing() {
@@ -210,7 +212,7 @@ mod tests {
             "<r><p x='1'>one <b/></p><q><!--a--></q></r>",
             "<r><p x='2'>two <b/></p><q><!--b--></q></r>",
         );
-        let delta = super::super::compare(old.into(), new.into(), &CompareOptions::default(), &());
+        let delta = crate::compare(old.into(), new.into(), &CompareOptions::default(), &());
         let delta = delta.expect("they can be compared").xml;
         let indented = indent(delta.into(), &Limits::default(), &()).expect("it is well-formed");
         assert!(
@@ -218,8 +220,7 @@ mod tests {
             "{indented}"
         );
         for (version, expected) in [("A", old), ("B", new)] {
-            let found =
-                super::super::extract(indented.clone().into(), version, &Limits::default(), &());
+            let found = crate::extract(indented.clone().into(), version, &Limits::default(), &());
             let found: String = found
                 .expect("it is a delta")
                 .replace('\n', "")

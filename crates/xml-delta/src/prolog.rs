@@ -1,8 +1,8 @@
 //! What comes before the root element: the declaration, the document type, comments and processing instructions.
 
-use super::Limits;
 use super::dtd::{self, Dtd};
 use super::error::Fault;
+use super::options::Limits;
 use super::scan::{self, Scanner};
 
 /// A comment or a processing instruction outside of the root element.

@@ -1,14 +1,34 @@
 //! Versions that are read one by one, and then put together.
 
+use super::chars;
 use super::encoding::Source;
 use super::error::{Error, ErrorKind};
 use super::hashes::Hashing;
-use super::merge::{self, Form, Settings};
+use super::merge::{self, Counts, Form, Settings};
 use super::names::Names;
+use super::options::{Context, MatchOptions, MergeForm, Mode, Whitespace};
 use super::paths::Rules;
+use super::progress::ProgressSink;
 use super::read::{self, Reading};
 use super::tree::Tree;
-use super::{Context, Delta, MatchOptions, MergeForm, Mode, ProgressSink, Whitespace, chars};
+
+/// A version of a document.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// What marks call it.
+    pub name: String,
+    /// The document.
+    pub source: Source,
+}
+
+/// What came of a comparison or a merge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delta {
+    /// The document, in UTF-8.
+    pub xml: String,
+    /// How much differs.
+    pub counts: Counts,
+}
 
 /// Documents that belong together. For who wants to know when which of them is read; else [`super::compare`] and
 /// [`super::merge()`] do it all.

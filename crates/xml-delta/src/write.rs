@@ -1,9 +1,9 @@
 //! Markup on its way out: names, escaped text, and the namespaces that it needs where it goes.
 
-use super::Whitespace;
 use super::chars::is_blank;
 use super::hashes::collapse;
 use super::names::{Binding, NameId, Names, Scope, Text};
+use super::options::Whitespace;
 use super::prolog::Aside;
 use super::tree::{Kind, Span, Tree};
 use super::vocabulary;

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::Matching;
 use super::common::Item;
-use crate::Whitespace;
+use super::matcher::Matching;
 use crate::chars::is_blank;
+use crate::options::Whitespace;
 use crate::tree::{Span, Tree};
 use crate::words;
 

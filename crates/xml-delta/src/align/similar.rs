@@ -2,8 +2,9 @@
 
 use super::chain::{self, Candidate};
 use super::common::{self, Item};
+use super::matcher::Matching;
+use super::row::{Row, Unit};
 use super::sketch::{Sketches, has_children, promising};
-use super::{Matching, Row, Unit};
 use crate::tree::{Kind, Tree};
 
 /// Pairs that are all compared with each other; more are looked for by what they have in common.
@@ -76,7 +77,7 @@ fn are_sole_containers(
 ) -> bool {
     let unit = |(row, item): (&Row<'_>, &Item)| row.units[item.position as usize];
     let (one, other) = (unit(x), unit(y));
-    let identity = |row: &Row<'_>, unit: &Unit| matching.identity(row.tree, unit);
+    let identity = |row: &Row<'_>, unit: &Unit| matching.identity(row.tree, unit.node);
     has_children(x.0.tree, one.node)
         && has_children(y.0.tree, other.node)
         && matching.may_pair((x.0.tree, one.node), (y.0.tree, other.node))
@@ -84,7 +85,7 @@ fn are_sole_containers(
 }
 
 /// Pairs elements that are alike, in whatever order; the best pairs first.
-pub(super) fn match_freely(
+pub(crate) fn match_freely(
     matching: &Matching<'_>,
     xs: &[(&Tree, Unit)],
     ys: &[(&Tree, Unit)],

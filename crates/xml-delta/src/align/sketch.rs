@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use hashbrown::HashMap;
 
-use super::{Matching, Unit};
+use super::matcher::Matching;
+use super::row::Unit;
 use crate::hashes::mix;
 use crate::tree::{Kind, Tree};
 use crate::words;
@@ -96,7 +97,7 @@ impl Sketches {
         self.all.push(Sketch {
             position,
             node: unit.node,
-            identity: matching.identity(tree, unit),
+            identity: matching.identity(tree, unit.node),
             size: tree.size(unit.node),
             has_children: has_children(tree, unit.node),
             features: start as u32..self.features.len() as u32,

@@ -1,6 +1,6 @@
 //! The attributes of a version's element: those that are on it, and those that a delta keeps in its first child.
 
-use super::Extractor;
+use super::extractor::Extractor;
 use crate::error::Error;
 use crate::names::{Name, Text, XML_URI};
 use crate::tree::Kind;

@@ -1,6 +1,6 @@
 //! Names and namespaces as a version has them: without the vocabulary, and what was quoted unquoted.
 
-use super::Extractor;
+use super::extractor::Extractor;
 use crate::names::{NameId, Scope, Text};
 use crate::tree::Kind;
 use crate::vocabulary;

@@ -1,6 +1,6 @@
 //! The order of a version's elements, where it says nothing and so is noted.
 
-use super::{Extractor, Task};
+use super::extractor::{Extractor, Task};
 
 impl Extractor<'_> {
     /// Puts the version's elements where they were, if the delta says where that is; tasks are last to first.

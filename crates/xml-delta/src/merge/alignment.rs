@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use hashbrown::HashMap;
 
-use crate::align::{Matching, Row, Unit};
+use crate::align::{self, Matching, Row, Unit};
 use crate::chars;
 
 /// No unit of that version.
@@ -253,7 +253,7 @@ impl Layout<'_> {
             )
         };
         let ys: Vec<_> = left.iter().map(of_element).collect();
-        let found = self.matching.match_freely(&xs, &ys);
+        let found = align::match_freely(self.matching, &xs, &ys);
         for &(x, y) in &found {
             slots.set(open[x as usize] as usize, row, left[y as usize]);
         }

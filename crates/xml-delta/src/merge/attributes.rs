@@ -2,9 +2,9 @@
 
 use hashbrown::HashMap;
 
-use super::Merger;
 use super::level::Group;
 use super::marks::{Mask, Outcome};
+use super::merger::Merger;
 use super::tags;
 use crate::names::{NameId, Text, XML_URI};
 use crate::tree::Span;

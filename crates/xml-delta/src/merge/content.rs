@@ -1,25 +1,15 @@
 //! The content of an element that differs, laid out for writing: at once, or a window at a time if it is long.
 
-use std::ops::Range;
-
 use super::alignment::{AlignmentTable, Layout, NONE};
+use super::frame::Contents;
 use super::level::{Builder, Group, Level, Order};
-use super::marks::{Mask, Mode};
+use super::marks::Mask;
+use super::merger::Merger;
+use super::trim;
 use super::windows::{Point, Window, Windows};
-use super::{Merger, trim};
-use crate::Whitespace;
 use crate::align::{self, Content, Matching, Row};
+use crate::options::{Mode, Whitespace};
 use crate::tree::Span;
-
-/// What there is to lay out of an element's content.
-pub(super) struct Contents {
-    content: Content,
-    is_orderless: bool,
-    /// Children at either end that all versions have alike, of the first one.
-    head: Range<u32>,
-    tail: Range<u32>,
-    windows: Windows,
-}
 
 impl Merger<'_> {
     /// What there is to lay out of the content of some versions of an element.

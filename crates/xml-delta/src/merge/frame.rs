@@ -1,11 +1,12 @@
 //! An element that differs, from its start tag to its end.
 
-use super::content::Contents;
 use super::level::{Group, Level};
 use super::marks::Mask;
-use super::{Counts, Form, Merger};
+use super::settings::Counts;
+use super::windows::Windows;
+use crate::align::Content;
 use crate::names::{NameId, Scope};
-use crate::tree::Kind;
+use std::ops::Range;
 
 /// An element that is being written.
 pub(super) struct Frame {
@@ -16,16 +17,26 @@ pub(super) struct Frame {
     pub(super) rest: Contents,
     /// Who has it.
     pub(super) mask: Mask,
-    name: NameId,
-    outer: Scope,
+    pub(super) name: NameId,
+    pub(super) outer: Scope,
     /// What is in it carries marks.
     pub(super) is_marked: bool,
     /// It says where it was in each version.
-    is_placed: bool,
-    groups: Vec<Group>,
+    pub(super) is_placed: bool,
+    pub(super) groups: Vec<Group>,
     /// Where it begins in what is written, and what was counted before it.
-    start: usize,
-    outer_counts: Counts,
+    pub(super) start: usize,
+    pub(super) outer_counts: Counts,
+}
+
+/// What there is to lay out of an element's content.
+pub(super) struct Contents {
+    pub(super) content: Content,
+    pub(super) is_orderless: bool,
+    /// Children at either end that all versions have alike, of the first one.
+    pub(super) head: Range<u32>,
+    pub(super) tail: Range<u32>,
+    pub(super) windows: Windows,
 }
 
 /// How an element begins.
@@ -48,83 +59,6 @@ impl Opening<'_> {
             marks: "",
             is_marked: false,
             is_placed: false,
-        }
-    }
-}
-
-impl Merger<'_> {
-    /// Begins an element that differs.
-    pub(super) fn open(&mut self, groups: Vec<Group>, opening: &Opening<'_>) {
-        let first = groups[0];
-        let tree = &self.trees[first.tree];
-        let Kind::Element(name) = tree.node(first.node).kind() else {
-            unreachable!("only elements are opened");
-        };
-        let start = self.out.text.len();
-        let outer = self.out.scope;
-        let outer_counts = self.counts;
-        self.out.raw("<");
-        self.out.name(name);
-        for (number, group) in groups.iter().enumerate() {
-            let scope = self.trees[group.tree].node(group.node).scope;
-            if number == 0 {
-                self.out.enter(scope);
-            } else {
-                self.out.enter_beside(scope);
-            }
-        }
-        self.out.raw(opening.marks);
-        self.attributes(&groups, opening.mask, opening.is_marked);
-        let mut rest = self.contents(&groups);
-        let level = self.lay_out(&groups, &mut rest).unwrap_or_default();
-        self.frames.push(Frame {
-            level,
-            next: 0,
-            rest,
-            mask: opening.mask,
-            name,
-            outer,
-            is_marked: opening.is_marked,
-            is_placed: opening.is_placed,
-            groups,
-            start,
-            outer_counts,
-        });
-    }
-
-    /// Lays out what comes next of the element that was begun last, or ends it.
-    pub(super) fn advance(&mut self) {
-        let mut frame = self.frames.pop().expect("there is one");
-        frame.level = Level::default();
-        match self.lay_out(&frame.groups, &mut frame.rest) {
-            Some(level) => {
-                frame.level = level;
-                frame.next = 0;
-                self.frames.push(frame);
-            }
-            None => self.end(frame),
-        }
-    }
-
-    /// Ends the element that was begun last; if its marks are too many, its versions go out whole instead.
-    fn end(&mut self, frame: Frame) {
-        self.out.close(frame.name, frame.outer);
-        if !frame.is_marked || self.frames.is_empty() || self.settings.form == Form::Merged {
-            return;
-        }
-        let sizes = frame
-            .groups
-            .iter()
-            .map(|group| self.trees[group.tree].size(group.node));
-        let written = self.out.text.len() - frame.start;
-        if frame.is_placed || !self.budget.prefers_whole(written, sizes.sum()) {
-            return;
-        }
-        self.out.text.truncate(frame.start);
-        self.counts = frame.outer_counts;
-        for group in frame.groups {
-            self.counts.changes += 1;
-            self.marked_copy(group, group.mask);
         }
     }
 }

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::alignment::{AlignmentTable, NONE};
 use super::marks::Mask;
-use crate::Whitespace;
 use crate::align::{Row, Unit};
+use crate::options::Whitespace;
 use crate::tree::{Span, Tree};
 
 /// One node, as some versions have it.

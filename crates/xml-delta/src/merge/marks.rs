@@ -1,22 +1,12 @@
 //! Which versions have what: sets of versions, their names in marks, and who changed what.
 
+use crate::options::Mode;
+
 /// A set of versions, by number.
 pub(crate) type Mask = u64;
 
 /// As many versions as fit into a [`Mask`].
 pub(crate) const VERSIONS: usize = 64;
-
-/// How versions come from each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Mode {
-    /// All from the first, each on its own.
-    #[default]
-    Concurrent,
-    /// Two from the first.
-    ThreeWay,
-    /// Each from the one before it.
-    Sequential,
-}
 
 /// What becomes of a place where versions differ, when they are made one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

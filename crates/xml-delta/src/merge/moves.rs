@@ -2,9 +2,9 @@
 
 use hashbrown::HashMap;
 
-use super::Merger;
 use super::level::Group;
 use super::marks::Mask;
+use super::merger::Merger;
 
 /// A half of something that was moved.
 #[derive(Debug, Clone, Copy)]

@@ -5,11 +5,12 @@ use std::ops::Range;
 use super::frame::Opening;
 use super::level::{Alternative, Group};
 use super::marks::{self, Mask, Outcome};
+use super::merger::Merger;
+use super::settings::Form;
 use super::tags::{self, Alternation, Tags};
-use super::{Form, Merger};
-use crate::Whitespace;
 use crate::error::Error;
 use crate::hashes;
+use crate::options::Whitespace;
 use crate::tree::Span;
 use crate::write::{self, Writer};
 

@@ -3,7 +3,8 @@
 use super::frame::Opening;
 use super::level::Group;
 use super::marks::{self, Mask, Outcome};
-use super::{Form, Merger};
+use super::merger::Merger;
+use super::settings::Form;
 use crate::tree::{Kind, Tree};
 
 impl Merger<'_> {

@@ -1,24 +1,12 @@
 //! Text, references, comments and processing instructions on their way into the tree.
 
-use super::{Frame, Parser, reader};
+use super::parser::{Frame, Parser, Pending, reader};
 use crate::chars::{self, is_space};
 use crate::entities::{self, Reference};
 use crate::error::Fault;
 use crate::prolog::{self, Aside};
 use crate::scan;
 use crate::tree::{Kind, Span};
-
-/// Text that may go on.
-pub(super) enum Pending {
-    Nothing,
-    /// As it stands in the source.
-    Source(Span),
-    /// Put together, from here on.
-    Side {
-        start: usize,
-        at: usize,
-    },
-}
 
 impl<'a> Parser<'a, '_> {
     pub(super) fn text(&mut self, text: &'a str, at: usize) -> Result<(), Fault> {

@@ -1,6 +1,6 @@
 //! A start tag on its way into the tree: its namespaces, its attributes, and what is said of how to compare it.
 
-use super::{Open, Parser};
+use super::parser::{Open, Parser};
 use crate::attributes::{self, Written};
 use crate::error::Fault;
 use crate::names::{NameId, Scope};

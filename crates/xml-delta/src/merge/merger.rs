@@ -1,0 +1,269 @@
+//! The merger: writes the document piece by piece.
+
+use hashbrown::HashMap;
+
+use super::budget::Budget;
+use super::frame::Frame;
+use super::level::{Group, Op};
+use super::moves::{Moved, Unmatched};
+use super::settings::{Counts, Form, Settings};
+use super::tags::Tags;
+use crate::align;
+use crate::error::{Error, ErrorKind};
+use crate::hashes::Hashing;
+use crate::names::{NameId, Names, Scope};
+use crate::options::Whitespace;
+use crate::progress::{Progress, ProgressSink, Step};
+use crate::tree::{Kind, Tree};
+use crate::vocabulary;
+use crate::write::{Quoting, Writer};
+
+/// Pieces written between two looks at the sink.
+const TICK: u32 = 256;
+
+pub(super) struct Merger<'t> {
+    pub(super) trees: &'t [Tree],
+    pub(super) hashing: &'t Hashing,
+    pub(super) settings: &'t Settings,
+    pub(super) sink: &'t dyn ProgressSink,
+    pub(super) ids: [NameId; 4],
+    pub(super) out: Writer,
+    pub(super) frames: Vec<Frame>,
+    pub(super) counts: Counts,
+    pub(super) tags: Tags,
+    pub(super) budget: Budget,
+    pub(super) moved: HashMap<(usize, u32), Moved>,
+    pub(super) unmatched: Vec<Unmatched>,
+    pub(super) ticks: u32,
+    /// Bytes of the longest version that are done, about.
+    pub(super) done: u64,
+    /// The marks of one element while they are put together.
+    pub(super) scratch: String,
+}
+
+/// The document, and what is in it.
+pub(crate) struct Merged {
+    pub(crate) xml: String,
+    pub(crate) counts: Counts,
+}
+
+/// Puts versions together.
+pub(crate) fn merge(
+    trees: &[Tree],
+    labels: Vec<String>,
+    mut names: Names,
+    hashing: &Hashing,
+    settings: &Settings,
+    sink: &dyn ProgressSink,
+) -> Result<Merged, Error> {
+    check_roots(trees, &names)?;
+    let ids = align::ids(&mut names);
+    let are_quoted = names.binds(|_, uri| vocabulary::unquoted(uri).is_some());
+    let is_dropped = are_quoted && !trees.iter().any(|tree| quotes(tree, &names));
+    let mut merger = Merger {
+        trees,
+        hashing,
+        settings,
+        sink,
+        ids,
+        tags: Tags::new(&names, labels, is_dropped),
+        out: Writer::new(names, settings.whitespace),
+        frames: Vec::new(),
+        counts: Counts::default(),
+        budget: Budget::new(trees),
+        moved: HashMap::new(),
+        unmatched: Vec::new(),
+        ticks: 0,
+        done: 0,
+        scratch: String::new(),
+    };
+    if is_dropped {
+        merger.out.quoting = Quoting::Dropped;
+    }
+    merger.write()?;
+    if settings.moves && merger.find_moves() {
+        merger.write()?;
+    }
+    let is_plain = settings.form == Form::Merged && merger.counts.conflicts == 0;
+    if is_plain && are_quoted {
+        merger.out.quoting = Quoting::Undone;
+        merger.write()?;
+    }
+    Ok(Merged {
+        xml: merger.out.text,
+        counts: merger.counts,
+    })
+}
+
+/// Whether something in a document is in a namespace of the vocabulary, besides what says how to compare.
+fn quotes(tree: &Tree, names: &Names) -> bool {
+    let is_quoted = |name: NameId| {
+        let uri = names.get(name).uri;
+        vocabulary::unquoted(names.str(uri)).is_some()
+    };
+    let is_element = |kind| matches!(kind, Kind::Element(name) if is_quoted(name));
+    tree.kinds().any(is_element) || tree.attributes.iter().any(|one| is_quoted(one.name))
+}
+
+fn check_roots(trees: &[Tree], names: &Names) -> Result<(), Error> {
+    let name = |tree: &Tree| match tree.node(0).kind() {
+        Kind::Element(name) => names.expanded(name),
+        _ => String::new(),
+    };
+    let first = name(&trees[0]);
+    for (number, tree) in trees.iter().enumerate().skip(1) {
+        let other = name(tree);
+        if other != first {
+            let message = format!("The root elements have different names: {first} and {other}.");
+            let error = Error::new(ErrorKind::DifferentRoots, message).of_input(number);
+            return Err(error.at(&tree.source, tree.node(0).at()));
+        }
+    }
+    Ok(())
+}
+
+impl Merger<'_> {
+    /// Writes the document, with as many marks as do not make it too long.
+    fn write(&mut self) -> Result<(), Error> {
+        loop {
+            self.out.text.clear();
+            self.out.scope = Scope::NONE;
+            self.frames.clear();
+            self.unmatched.clear();
+            self.counts = Counts::default();
+            self.done = 0;
+            if self.run()? || !self.budget.tighten() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn is_too_long(&self) -> bool {
+        self.budget
+            .is_spent(self.out.text.len(), self.done as usize)
+    }
+
+    /// Writes the document; whether it did not become too long.
+    fn run(&mut self) -> Result<bool, Error> {
+        self.out.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+        for aside in common(self.trees, |tree| &tree.before) {
+            self.out.aside(aside);
+            self.out.raw("\n");
+        }
+        let all = self.tags.labels.all();
+        let roots = (0..self.trees.len()).map(|tree| Group {
+            mask: 1 << tree,
+            tree,
+            node: 0,
+        });
+        let mut groups: Vec<Group> = Vec::new();
+        for root in roots {
+            let hash = self.trees[root.tree].exact[0];
+            match groups
+                .iter_mut()
+                .find(|group| self.trees[group.tree].exact[0] == hash)
+            {
+                Some(group) => {
+                    group.mask |= root.mask;
+                    if self.settings.whitespace == Whitespace::Loose {
+                        group.tree = root.tree;
+                    }
+                }
+                None => groups.push(root),
+            }
+        }
+        let root = self.out.text.len();
+        self.root(all, groups);
+        while !self.frames.is_empty() {
+            self.step()?;
+            if self.ticks.is_multiple_of(TICK) && self.is_too_long() {
+                return Ok(false);
+            }
+        }
+        if self.settings.form == Form::Merged {
+            self.declare_conflicts(root);
+        }
+        for aside in common(self.trees, |tree| &tree.after) {
+            self.out.raw("\n");
+            self.out.aside(aside);
+        }
+        self.out.raw("\n");
+        Ok(!self.is_too_long())
+    }
+
+    /// Writes one piece, or ends an element.
+    fn step(&mut self) -> Result<(), Error> {
+        self.tick()?;
+        let frame = self.frames.last_mut().expect("there is one");
+        let Some(op) = frame.level.ops.get(frame.next).cloned() else {
+            self.advance();
+            return Ok(());
+        };
+        frame.next += 1;
+        match op {
+            Op::Bare {
+                tree,
+                text,
+                is_preserved,
+            } => self.bare(tree, text, is_preserved),
+            Op::Run { tree, next, end } => self.run_of(tree, next..end)?,
+            Op::Region(alternatives) => self.region(alternatives, false),
+            Op::Fixed(alternatives) => self.region(alternatives, true),
+            Op::Node { groups, positions } => {
+                let frame = self.frames.last().expect("there is one");
+                let groups =
+                    frame.level.groups[groups.start as usize..groups.end as usize].to_vec();
+                if self.trees[groups[0].tree].node(groups[0].node).is_element() {
+                    self.element(groups, positions);
+                } else {
+                    self.aside(&groups);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        Progress {
+            step: Step::Comparing,
+            done: self.done,
+            total: self.budget.longest as u64,
+        }
+    }
+
+    /// Notes how far one is, in the terms of the longest version.
+    pub(super) fn reach(&mut self, tree: usize, node: u32) {
+        let tree = &self.trees[tree];
+        let at = tree.node(node).at() as u64;
+        let whole = tree.source.len().max(1) as u64;
+        self.done = self.done.max(at * self.budget.longest as u64 / whole);
+    }
+
+    pub(super) fn tick(&mut self) -> Result<(), Error> {
+        self.ticks += 1;
+        if !self.ticks.is_multiple_of(TICK) {
+            return Ok(());
+        }
+        if self.sink.progress(self.progress()).is_continue() {
+            Ok(())
+        } else {
+            Err(Error::stopped())
+        }
+    }
+}
+
+/// What all documents have outside of their root elements, in the order of the first.
+fn common<'t>(
+    trees: &'t [Tree],
+    of: impl Fn(&'t Tree) -> &'t Vec<crate::prolog::Aside>,
+) -> Vec<&'t crate::prolog::Aside> {
+    let (first, others) = trees.split_first().expect("there is a version");
+    let others: Vec<hashbrown::HashSet<_>> = others
+        .iter()
+        .map(|tree| of(tree).iter().collect())
+        .collect();
+    of(first)
+        .iter()
+        .filter(|aside| others.iter().all(|other| other.contains(aside)))
+        .collect()
+}

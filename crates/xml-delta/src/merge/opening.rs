@@ -1,0 +1,84 @@
+//! Begins and ends an element that differs.
+
+use super::frame::{Frame, Opening};
+use super::level::{Group, Level};
+use super::merger::Merger;
+use super::settings::Form;
+use crate::tree::Kind;
+
+impl Merger<'_> {
+    /// Begins an element that differs.
+    pub(super) fn open(&mut self, groups: Vec<Group>, opening: &Opening<'_>) {
+        let first = groups[0];
+        let tree = &self.trees[first.tree];
+        let Kind::Element(name) = tree.node(first.node).kind() else {
+            unreachable!("only elements are opened");
+        };
+        let start = self.out.text.len();
+        let outer = self.out.scope;
+        let outer_counts = self.counts;
+        self.out.raw("<");
+        self.out.name(name);
+        for (number, group) in groups.iter().enumerate() {
+            let scope = self.trees[group.tree].node(group.node).scope;
+            if number == 0 {
+                self.out.enter(scope);
+            } else {
+                self.out.enter_beside(scope);
+            }
+        }
+        self.out.raw(opening.marks);
+        self.attributes(&groups, opening.mask, opening.is_marked);
+        let mut rest = self.contents(&groups);
+        let level = self.lay_out(&groups, &mut rest).unwrap_or_default();
+        self.frames.push(Frame {
+            level,
+            next: 0,
+            rest,
+            mask: opening.mask,
+            name,
+            outer,
+            is_marked: opening.is_marked,
+            is_placed: opening.is_placed,
+            groups,
+            start,
+            outer_counts,
+        });
+    }
+
+    /// Lays out what comes next of the element that was begun last, or ends it.
+    pub(super) fn advance(&mut self) {
+        let mut frame = self.frames.pop().expect("there is one");
+        frame.level = Level::default();
+        match self.lay_out(&frame.groups, &mut frame.rest) {
+            Some(level) => {
+                frame.level = level;
+                frame.next = 0;
+                self.frames.push(frame);
+            }
+            None => self.end(frame),
+        }
+    }
+
+    /// Ends the element that was begun last; if its marks are too many, its versions go out whole instead.
+    fn end(&mut self, frame: Frame) {
+        self.out.close(frame.name, frame.outer);
+        if !frame.is_marked || self.frames.is_empty() || self.settings.form == Form::Merged {
+            return;
+        }
+        let sizes = frame
+            .groups
+            .iter()
+            .map(|group| self.trees[group.tree].size(group.node));
+        let written = self.out.text.len() - frame.start;
+        if frame.is_placed || !self.budget.prefers_whole(written, sizes.sum()) {
+            return;
+        }
+        self.out.text.truncate(frame.start);
+        self.counts = frame.outer_counts;
+        for group in frame.groups {
+            self.counts.changes += 1;
+            self.marked_copy(group, group.mask);
+        }
+    }
+}
