@@ -63,7 +63,7 @@ impl<'c> Work<'c> {
     pub(super) fn on_delta(context: &'c Context) -> Self {
         let most = context.document_bytes();
         Self {
-            most: most.saturating_mul(xml::DELTA_LONGER as u64),
+            most: most.saturating_mul(xml::MAX_DELTA_GROWTH as u64),
             ..Self::new(context, vec!["delta".to_owned()])
         }
     }

@@ -1,8 +1,8 @@
-//! How fast documents are compared, as ratios: to another program on the same documents in the same run, and to
-//! ourselves on documents half as long.
+//! Benchmarks: times relative to another program on the same documents, and growth when documents double in size.
 //!
-//! `cargo bench --bench xml -- FOLDER` compares `a.xml` with `b.xml` in each folder below. Where the program `tdm` (of
-//! the crate `xml-3dm-cli`) is on the path, or named by `TDM`, it does the same and the ratio of the times is shown.
+//! `cargo bench --bench xml -- FOLDER` compares `a.xml` with `b.xml` in each subfolder. If the program `tdm` (crate
+//! `xml-3dm-cli`) is on the path or named by `TDM`, it runs on the same documents and the table shows the ratio of the
+//! times.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use xml_delta::{self as xml, CompareOptions, MatchOptions, Whitespace};
 
-/// The best of so many runs counts.
+/// Each measurement is the best of this many runs.
 const RUNS: usize = 3;
 
 fn main() {
@@ -33,7 +33,7 @@ fn best(mut run: impl FnMut()) -> Duration {
     (0..RUNS).map(timed).min().expect("there are runs")
 }
 
-/// Documents that exist.
+/// Compares real documents.
 fn pairs(folder: &Path) {
     let tdm = std::env::var_os("TDM").unwrap_or_else(|| "tdm".into());
     let mut folders: Vec<PathBuf> = std::fs::read_dir(folder)
@@ -51,8 +51,8 @@ fn pairs(folder: &Path) {
             continue;
         };
         let mut length = 0;
-        // Both read the files and write the result, as a program does.
-        let out = std::env::temp_dir().join(format!("cloakroom-bench-{}.xml", std::process::id()));
+        // Both programs read the files and write the result.
+        let out = std::env::temp_dir().join(format!("xml-delta-bench-{}.xml", std::process::id()));
         let ours = best(|| {
             let (a, b) = (
                 std::fs::read(&a).expect("a file"),
@@ -103,7 +103,7 @@ fn is_there(program: &std::ffi::OsStr) -> bool {
         .is_ok()
 }
 
-/// Numbers that look random and are always the same.
+/// A deterministic pseudorandom number generator.
 struct Numbers(u64);
 
 impl Numbers {
@@ -122,7 +122,7 @@ impl Numbers {
     }
 }
 
-/// Two documents of a shape and a size.
+/// Generates two documents of a given size.
 type Shape = fn(usize, &mut Numbers) -> [String; 2];
 
 fn wide(rows: usize, numbers: &mut Numbers) -> [String; 2] {
@@ -196,7 +196,7 @@ fn reindented(rows: usize, numbers: &mut Numbers) -> [String; 2] {
     [flat, indented]
 }
 
-/// Documents that get twice as long, and twice again.
+/// Measures documents of one, two and four times a size.
 fn shapes() {
     let shapes: [(&str, Shape, usize); 6] = [
         ("wide", wide, 50_000),

@@ -1,4 +1,4 @@
-//! Two XML documents become one that has both, with every difference marked; or, for people, a page.
+//! Compares two XML documents and prints the delta, or an HTML page that shows the changes.
 //!
 //! ```sh
 //! cargo run -p xml-delta --example compare -- old.xml new.xml > delta.xml
@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let (old, new) = match &arguments[..] {
         [old, new] | [old, new, _] => (std::fs::read(old)?, std::fs::read(new)?),
-        _ => return Err("two documents are wanted, and the word page where one is".into()),
+        _ => return Err("usage: compare OLD NEW [page]".into()),
     };
     let delta = xml::compare(
         old.clone().into(),
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         &CompareOptions::default(),
         &(),
     )?;
-    // Nothing of either is lost.
+    // The delta contains both versions completely.
     let back = xml::extract(delta.xml.clone().into(), "A", &Limits::default(), &())?;
     assert_eq!(
         xml::compare(old.into(), back.into(), &CompareOptions::default(), &())?

@@ -1,30 +1,30 @@
-//! The attributes of a start tag: split, checked, and their names resolved.
+//! The attributes of a start tag: splits them, checks them and resolves their names.
 
 use hashbrown::HashSet;
 
 use super::chars;
 use super::error::Fault;
-use super::names::{Name, NameId, Names, Scope, Text, XML_URI, XMLNS_URI};
+use super::names::{Name, NameId, Names, Scope, StringId, XML_URI, XMLNS_URI};
 use super::options::Limits;
 use super::scan::Scanner;
 use super::tree::Attribute;
 
-/// Up to this many attributes are compared one with the other.
-const FEW: usize = 8;
+/// Up to this many attributes are compared pairwise.
+const MAX_PAIRWISE: usize = 8;
 
-/// An attribute as it is written.
-pub(crate) struct Written<'a> {
+/// An attribute as it is written in the source.
+pub(crate) struct RawAttribute<'a> {
     pub(crate) name: &'a str,
     pub(crate) value: &'a str,
-    /// The value is what it is written as.
-    pub(crate) is_plain: bool,
-    /// Where the value is in the source, if it is there.
-    pub(crate) place: Option<usize>,
-    /// Where faults are said to be.
+    /// The value contains no references and needs no normalization.
+    pub(crate) is_literal: bool,
+    /// The offset of the value in the source, unless it comes from an entity.
+    pub(crate) source_offset: Option<usize>,
+    /// The offset that errors report.
     pub(crate) at: usize,
 }
 
-impl Written<'_> {
+impl RawAttribute<'_> {
     /// Whether it declares a namespace.
     pub(crate) fn is_declaration(&self) -> bool {
         self.name
@@ -33,13 +33,14 @@ impl Written<'_> {
     }
 }
 
-/// Splits what follows the name in a start tag. `place` is where that is in the source, if it is there.
+/// Splits the part of a start tag that follows the name. `place` is its offset in the source, unless it comes from an
+/// entity.
 pub(crate) fn split<'a>(
     raw: &'a str,
     place: Option<usize>,
     at: usize,
     limits: &Limits,
-    out: &mut Vec<Written<'a>>,
+    out: &mut Vec<RawAttribute<'a>>,
 ) -> Result<(), Fault> {
     let mut scanner = Scanner::new(raw);
     let here = |scanner: &Scanner<'_>| place.map_or(at, |place| place + scanner.at());
@@ -53,11 +54,11 @@ pub(crate) fn split<'a>(
             return Ok(());
         }
         if !spaced {
-            return Err(Fault::new(here(&scanner), "White space is expected here."));
+            return Err(Fault::new(here(&scanner), "Expected white space."));
         }
         if out.len() == limits.attributes {
             let message = format!("An element has more than {} attributes.", limits.attributes);
-            return Err(Fault::over(here(&scanner), message));
+            return Err(Fault::over_limit(here(&scanner), message));
         }
         let at = here(&scanner);
         let name = scanner.name().map_err(|fault| moved(&scanner, fault))?;
@@ -71,18 +72,22 @@ pub(crate) fn split<'a>(
         let is_plain = !value
             .bytes()
             .any(|b| matches!(b, b'&' | b'<' | b'\t' | b'\n'));
-        out.push(Written {
+        out.push(RawAttribute {
             name,
             value,
-            is_plain,
-            place: place.map(|place| place + begin),
+            is_literal: is_plain,
+            source_offset: place.map(|place| place + begin),
             at,
         });
     }
 }
 
-/// Refuses what must not be declared (Namespaces in XML 1.0, sections 3 and 5).
-pub(crate) fn check_declaration(one: &Written<'_>, prefix: &str, uri: &str) -> Result<(), Fault> {
+/// Rejects forbidden namespace declarations (Namespaces in XML 1.0, sections 3 and 5).
+pub(crate) fn check_declaration(
+    one: &RawAttribute<'_>,
+    prefix: &str,
+    uri: &str,
+) -> Result<(), Fault> {
     let is_default = one.name == "xmlns";
     let is_xml = prefix == "xml";
     let wrong = prefix == "xmlns"
@@ -92,7 +97,10 @@ pub(crate) fn check_declaration(one: &Written<'_>, prefix: &str, uri: &str) -> R
     if wrong {
         return Err(Fault::new(
             one.at,
-            format!("{}=\"{uri}\" declares what must not be declared.", one.name),
+            format!(
+                "The namespace declaration {}=\"{uri}\" is not allowed.",
+                one.name
+            ),
         ));
     }
     Ok(())
@@ -102,7 +110,7 @@ fn is_local(name: &str) -> bool {
     !name.contains(':') && !name.is_empty() && chars::name_len(name) == name.len()
 }
 
-/// The name that a prefix and a local part stand for.
+/// Resolves a qualified name.
 pub(crate) fn resolve(
     names: &mut Names,
     qualified: &str,
@@ -112,31 +120,31 @@ pub(crate) fn resolve(
 ) -> Result<NameId, Fault> {
     let (prefix, local) = qualified.split_once(':').unwrap_or(("", qualified));
     if !is_local(local) || (prefix.is_empty() && qualified.len() != local.len()) {
-        let message = format!("{qualified} is not a name with at most one prefix.");
+        let message = format!("{qualified} is not a valid qualified name.");
         return Err(Fault::new(at, message));
     }
-    let prefix_id = names.text(prefix);
+    let prefix_id = names.intern(prefix);
     let uri = match prefix {
-        "xml" => names.text(XML_URI),
-        "" if !is_element => Text::EMPTY,
+        "xml" => names.intern(XML_URI),
+        "" if !is_element => StringId::EMPTY,
         _ => names.lookup(scope, prefix_id),
     };
-    if !prefix.is_empty() && uri == Text::EMPTY {
+    if !prefix.is_empty() && uri == StringId::EMPTY {
         return Err(Fault::new(
             at,
             format!("The prefix {prefix} is not declared."),
         ));
     }
-    let local = names.text(local);
-    Ok(names.name(Name {
+    let local = names.intern(local);
+    Ok(names.intern_name(Name {
         prefix: prefix_id,
         local,
         uri,
     }))
 }
 
-/// Refuses two attributes of the same expanded name.
-pub(crate) fn refuse_twins(
+/// Rejects two attributes with the same expanded name.
+pub(crate) fn check_duplicates(
     attributes: &[Attribute],
     names: &Names,
     at: usize,
@@ -145,7 +153,7 @@ pub(crate) fn refuse_twins(
         let name = names.get(attribute.name);
         (name.uri, name.local)
     };
-    let twin = if attributes.len() <= FEW {
+    let twin = if attributes.len() <= MAX_PAIRWISE {
         let is_twin = |(n, one): &(usize, &Attribute)| {
             attributes[..*n]
                 .iter()
@@ -163,10 +171,7 @@ pub(crate) fn refuse_twins(
     match twin {
         None => Ok(()),
         Some(twin) => {
-            let message = format!(
-                "The attribute {} is given twice.",
-                names.expanded(twin.name)
-            );
+            let message = format!("Duplicate attribute {}.", names.expanded(twin.name));
             Err(Fault::new(at, message))
         }
     }

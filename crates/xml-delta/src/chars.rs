@@ -1,4 +1,4 @@
-//! The characters of XML 1.0, fifth edition: which are allowed at all, which are space, which make names.
+//! Character classes of XML 1.0, fifth edition: allowed characters, white space and names.
 
 use super::error::Fault;
 
@@ -7,17 +7,17 @@ pub(crate) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-/// Whether a text is white space and nothing else.
+/// Whether a text consists of white space only.
 pub(crate) fn is_blank(text: &str) -> bool {
     text.bytes().all(is_space)
 }
 
-/// Whether a character may stand in a document (production 2).
+/// Whether a character is allowed in documents (production 2).
 pub(crate) fn is_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
-/// What may begin a name (production 4).
+/// Whether a character can start a name (production 4).
 pub(crate) fn is_name_start(c: char) -> bool {
     matches!(c,
         'A'..='Z' | 'a'..='z' | '_' | ':'
@@ -27,13 +27,13 @@ pub(crate) fn is_name_start(c: char) -> bool {
         | '\u{fdf0}'..='\u{fffd}' | '\u{10000}'..='\u{effff}')
 }
 
-/// What may go on in a name (production 4a).
+/// Whether a character can occur in a name (production 4a).
 pub(crate) fn is_name_part(c: char) -> bool {
     is_name_start(c)
         || matches!(c, '-' | '.' | '0'..='9' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}'..='\u{2040}')
 }
 
-/// The length in bytes of the name that a text begins with; 0 if it begins with none.
+/// The length in bytes of the name at the start of a text; 0 if there is none.
 pub(crate) fn name_len(text: &str) -> usize {
     let mut chars = text.char_indices();
     match chars.next() {
@@ -45,10 +45,10 @@ pub(crate) fn name_len(text: &str) -> usize {
         .map_or(text.len(), |(at, _)| at)
 }
 
-/// Finds the first character that no document may have.
+/// Rejects characters that are not allowed in documents.
 pub(crate) fn check(text: &str) -> Result<(), Fault> {
     let is_odd = |b: &u8| (*b < b' ' && !is_space(*b)) || *b == 0xef;
-    // A whole block at a time: this goes over every byte of every document.
+    // Check whole blocks, because this visits every byte of every document.
     let suspects = text.as_bytes().chunks(4096).enumerate();
     for (number, block) in suspects.filter(|(_, block)| block.iter().any(is_odd)) {
         for (at, _) in block.iter().enumerate().filter(|(_, b)| is_odd(b)) {
@@ -66,7 +66,7 @@ pub(crate) fn check(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Finds the first character that XML 1.1 wants written as a reference (production 2a there).
+/// Rejects characters that XML 1.1 allows only as references (production 2a).
 pub(crate) fn check_1_1(text: &str) -> Result<(), Fault> {
     let is_odd = |c: char| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}');
     match text.find(is_odd) {

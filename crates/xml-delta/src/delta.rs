@@ -1,71 +1,74 @@
-//! A delta that is read: a tree, and what the names of the vocabulary in it are.
+//! Reads a delta: the tree, and the names of the delta vocabulary.
 
 use super::encoding::Source;
 use super::error::{Error, ErrorKind};
-use super::names::{Names, Text};
+use super::names::{Names, StringId};
 use super::options::Limits;
 use super::paths::Rules;
 use super::progress::ProgressSink;
-use super::read::{self, Reading};
+use super::read::{self, ReadOptions};
 use super::tree::{Kind, Tree};
 use super::vocabulary;
 
-/// A delta may be so many times as long as a document: it has all of every version, and marks, which are much where white
-/// space differs everywhere.
-pub(super) const LONGER: usize = 8;
-/// Of everything else, so many times as much.
-const FULLER: usize = 4;
-/// A text is inside of a group and an alternative; the value of an attribute of three elements.
-const DEEPER: usize = 3;
-/// The prefixes and facts on the root.
-const FACTS: usize = 8;
+/// A delta can be this many times as long as its longest version, because it contains every version and the marks.
+pub(super) const MAX_GROWTH: usize = 8;
+/// A delta can have this many times the nodes, attributes and namespaces of its versions.
+const NODE_GROWTH: usize = 4;
+/// Text is nested in a group and an alternative; an attribute value in three elements.
+const EXTRA_DEPTH: usize = 3;
+/// Additional attributes and declarations on the root element.
+const EXTRA_ATTRIBUTES: usize = 8;
 
-/// What a delta may have of documents that have no more than this.
-pub(super) fn of_delta(limits: &Limits) -> Limits {
+/// Returns the limits of a delta whose versions keep the given limits.
+pub(super) fn delta_limits(limits: &Limits) -> Limits {
     Limits {
-        bytes: limits.bytes.saturating_mul(LONGER),
-        depth: limits.depth.saturating_add(DEEPER),
-        nodes: limits.nodes.saturating_mul(FULLER),
+        bytes: limits.bytes.saturating_mul(MAX_GROWTH),
+        depth: limits.depth.saturating_add(EXTRA_DEPTH),
+        nodes: limits.nodes.saturating_mul(NODE_GROWTH),
         attributes: limits
             .attributes
-            .saturating_mul(FULLER)
-            .saturating_add(FACTS),
+            .saturating_mul(NODE_GROWTH)
+            .saturating_add(EXTRA_ATTRIBUTES),
         namespaces: limits
             .namespaces
-            .saturating_mul(FULLER)
-            .saturating_add(FACTS),
+            .saturating_mul(NODE_GROWTH)
+            .saturating_add(EXTRA_ATTRIBUTES),
         ..limits.clone()
     }
 }
 
-/// A delta.
-pub(super) struct Marked {
+/// A delta that was read.
+pub(super) struct ParsedDelta {
     pub(super) tree: Tree,
     pub(super) names: Names,
-    pub(super) words: Words,
+    pub(super) delta_names: DeltaNames,
 }
 
-/// Reads a delta of documents with these limits.
+/// Reads a delta whose versions keep the given limits.
 pub(super) fn read(
     source: Source,
     limits: &Limits,
     sink: &dyn ProgressSink,
-) -> Result<Marked, Error> {
-    let (tree, mut names) = document(source, limits, sink)?;
-    let words = Words::find(&tree, &mut names)?;
-    Ok(Marked { tree, names, words })
+) -> Result<ParsedDelta, Error> {
+    let (tree, mut names) = read_document(source, limits, sink)?;
+    let words = DeltaNames::find(&tree, &mut names)?;
+    Ok(ParsedDelta {
+        tree,
+        names,
+        delta_names: words,
+    })
 }
 
-/// Reads a document that may be a delta of documents with these limits.
-pub(super) fn document(
+/// Reads a document that may be a delta whose versions keep the given limits.
+pub(super) fn read_document(
     source: Source,
     limits: &Limits,
     sink: &dyn ProgressSink,
 ) -> Result<(Tree, Names), Error> {
     let mut names = Names::new();
-    let reading = Reading {
+    let reading = ReadOptions {
         input: 0,
-        limits: &of_delta(limits),
+        limits: &delta_limits(limits),
         sink,
         quote: false,
         rules: &Rules::default(),
@@ -74,20 +77,20 @@ pub(super) fn document(
     Ok((tree, names))
 }
 
-/// The names of the vocabulary in a delta.
-pub(super) struct Words {
-    /// The namespace of its marks.
-    pub(super) uri: Text,
-    pub(super) delta_v2: Text,
-    pub(super) position: Text,
-    pub(super) attributes: Text,
-    pub(super) text_group: Text,
-    pub(super) content_group: Text,
-    pub(super) plain: Text,
-    pub(super) xml: Text,
+/// Interned names of the delta vocabulary.
+pub(super) struct DeltaNames {
+    /// The namespace of the marks.
+    pub(super) uri: StringId,
+    pub(super) delta_v2: StringId,
+    pub(super) position: StringId,
+    pub(super) attributes: StringId,
+    pub(super) text_group: StringId,
+    pub(super) content_group: StringId,
+    pub(super) plain: StringId,
+    pub(super) xml: StringId,
 }
 
-impl Words {
+impl DeltaNames {
     fn find(tree: &Tree, names: &mut Names) -> Result<Self, Error> {
         let marked = tree.attributes(0).iter().find_map(|attribute| {
             let name = names.get(attribute.name);
@@ -97,30 +100,30 @@ impl Words {
         });
         let Some(uri) = marked else {
             let message =
-                "The root element has no deltaxml:deltaV2, so this is no delta of whole versions.";
+                "The document is not a delta: its root element has no deltaxml:deltaV2 attribute.";
             return Err(Error::new(ErrorKind::NotADelta, message)
-                .of_input(0)
+                .for_input(0)
                 .at(&tree.source, tree.node(0).at()));
         };
         Ok(Self {
             uri,
-            delta_v2: names.text("deltaV2"),
-            position: names.text("original-position"),
-            attributes: names.text("attributes"),
-            text_group: names.text("textGroup"),
-            content_group: names.text("contentGroup"),
-            plain: names.text(vocabulary::PLAIN),
-            xml: names.text(vocabulary::XML),
+            delta_v2: names.intern("deltaV2"),
+            position: names.intern("original-position"),
+            attributes: names.intern("attributes"),
+            text_group: names.intern("textGroup"),
+            content_group: names.intern("contentGroup"),
+            plain: names.intern(vocabulary::UNPREFIXED_ATTRIBUTE),
+            xml: names.intern(vocabulary::XML_ATTRIBUTE),
         })
     }
 
-    /// The value of an attribute of the marks' own.
-    pub(super) fn marked<'t>(
+    /// The value of an attribute in the marks' namespace.
+    pub(super) fn mark_attribute<'t>(
         &self,
         tree: &'t Tree,
         names: &Names,
         node: u32,
-        local: Text,
+        local: StringId,
     ) -> Option<&'t str> {
         let found = tree.attributes(node).iter().find(|attribute| {
             let name = names.get(attribute.name);
@@ -129,13 +132,13 @@ impl Words {
         found.map(|attribute| tree.str(attribute.value))
     }
 
-    /// Who has a node, as it says itself.
+    /// The mark of a node: `deltaV2`.
     pub(super) fn mark<'t>(&self, tree: &'t Tree, names: &Names, node: u32) -> Option<&'t str> {
-        self.marked(tree, names, node, self.delta_v2)
+        self.mark_attribute(tree, names, node, self.delta_v2)
     }
 
-    /// The local name of an element of the marks' own.
-    pub(super) fn of(&self, tree: &Tree, names: &Names, node: u32) -> Option<Text> {
+    /// The local name of an element in the marks' namespace.
+    pub(super) fn mark_element(&self, tree: &Tree, names: &Names, node: u32) -> Option<StringId> {
         let Kind::Element(name) = tree.node(node).kind() else {
             return None;
         };
@@ -144,7 +147,7 @@ impl Words {
     }
 }
 
-/// The versions that a mark names.
+/// Iterates over the versions in a mark.
 pub(super) fn names_in(mark: &str) -> impl Iterator<Item = &str> {
     mark.split("!=").flat_map(|group| group.split('='))
 }

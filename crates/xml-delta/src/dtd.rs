@@ -1,6 +1,6 @@
-//! The document type declaration: its syntax is checked, its entities and attribute types are kept.
+//! Parses the document type declaration, and keeps entities and attribute types.
 //!
-//! Nothing outside of the document is ever read, and no default of an attribute is added.
+//! Nothing outside the document is read, and default values of attributes are not added.
 
 use hashbrown::{HashMap, HashSet};
 
@@ -9,22 +9,22 @@ use super::error::Fault;
 use super::options::Limits;
 use super::scan::{self, Scanner};
 
-/// How deep parameter entities may refer to each other.
-const DEPTH: usize = 16;
-const TOKENIZED: [&str; 7] = [
+/// Maximum nesting of parameter entities.
+const MAX_PARAMETER_DEPTH: usize = 16;
+const TOKENIZED_TYPES: [&str; 7] = [
     "IDREFS", "IDREF", "ID", "ENTITIES", "ENTITY", "NMTOKENS", "NMTOKEN",
 ];
 
-/// What a document type says that matters to who does not validate.
+/// The declarations that matter to a non-validating parser.
 #[derive(Debug, Default)]
 pub(crate) struct Dtd {
     pub(crate) entities: Entities,
-    /// Attributes whose values are lists of tokens, by element and name.
+    /// Attributes with tokenized types, by element and name.
     tokenized: HashSet<(String, String)>,
 }
 
 impl Dtd {
-    /// Whether the spaces in an attribute only separate.
+    /// Whether an attribute has a tokenized type.
     pub(crate) fn is_tokenized(&self, element: &str, attribute: &str) -> bool {
         !self.tokenized.is_empty()
             && self
@@ -33,53 +33,53 @@ impl Dtd {
     }
 }
 
-/// Reads a document type declaration.
+/// Parses a document type declaration.
 pub(crate) fn read(
     scanner: &mut Scanner<'_>,
     standalone: bool,
     limits: &Limits,
 ) -> Result<Dtd, Fault> {
     scanner.expect("<!DOCTYPE")?;
-    scanner.need_space()?;
+    scanner.require_space()?;
     scanner.name()?;
     let mut reader = Reader {
         dtd: Dtd::default(),
         parameters: HashMap::new(),
         declared: HashSet::new(),
         standalone,
-        silent: false,
+        ignores_declarations: false,
         expanded: 0,
         limits,
     };
     let spaced = scanner.space();
-    if scanner.looking_at("SYSTEM") || scanner.looking_at("PUBLIC") {
+    if scanner.starts_with("SYSTEM") || scanner.starts_with("PUBLIC") {
         if !spaced {
-            return Err(scanner.fault("White space is expected here."));
+            return Err(scanner.fault("Expected white space."));
         }
         external_id(scanner, false)?;
-        reader.dtd.entities.unread = true;
+        reader.dtd.entities.has_unread_declarations = true;
         scanner.space();
     }
-    if scanner.eat("[") {
+    if scanner.take_if("[") {
         reader.subset(scanner, 0)?;
         scanner.expect("]")?;
         scanner.space();
     }
     scanner.expect(">")?;
-    reader.dtd.entities.unread &= !standalone;
-    reader.dtd.entities.may_lack &= !standalone;
+    reader.dtd.entities.has_unread_declarations &= !standalone;
+    reader.dtd.entities.undeclared_is_allowed &= !standalone;
     Ok(reader.dtd)
 }
 
 struct Reader<'l> {
     dtd: Dtd,
-    /// Parameter entities; none for an external one.
+    /// Parameter entities; `None` for external ones.
     parameters: HashMap<String, Option<String>>,
-    /// Attributes that have a type already: the first declaration counts.
+    /// Attributes that were declared already: the first declaration counts.
     declared: HashSet<(String, String)>,
     standalone: bool,
-    /// Something was not read that may have declared what follows: declarations are checked but not heeded.
-    silent: bool,
+    /// Declarations after an unread parameter entity are checked but not used (XML 1.0, section 5.1).
+    ignores_declarations: bool,
     expanded: usize,
     limits: &'l Limits,
 }
@@ -89,28 +89,28 @@ impl Reader<'_> {
         loop {
             scanner.space();
             let at = scanner.place();
-            if scanner.is_done() || scanner.looking_at("]") {
+            if scanner.is_done() || scanner.starts_with("]") {
                 return Ok(());
-            } else if scanner.eat("<!--") {
-                scan::check_comment(scanner.until("-->")?, at)?;
-            } else if scanner.eat("<?") {
-                scan::instruction(scanner.until("?>")?, at)?;
-            } else if scanner.eat("%") {
+            } else if scanner.take_if("<!--") {
+                scan::check_comment(scanner.take_until("-->")?, at)?;
+            } else if scanner.take_if("<?") {
+                scan::instruction(scanner.take_until("?>")?, at)?;
+            } else if scanner.take_if("%") {
                 self.parameter(scanner, depth)?;
-            } else if scanner.eat("<!ENTITY") {
+            } else if scanner.take_if("<!ENTITY") {
                 self.entity(scanner)?;
-            } else if scanner.eat("<!ATTLIST") {
+            } else if scanner.take_if("<!ATTLIST") {
                 self.attributes(scanner)?;
-            } else if scanner.eat("<!ELEMENT") {
+            } else if scanner.take_if("<!ELEMENT") {
                 element(scanner)?;
-            } else if scanner.eat("<!NOTATION") {
-                scanner.need_space()?;
+            } else if scanner.take_if("<!NOTATION") {
+                scanner.require_space()?;
                 scanner.plain_name()?;
-                scanner.need_space()?;
+                scanner.require_space()?;
                 external_id(scanner, true)?;
-                end(scanner)?;
+                end_of_declaration(scanner)?;
             } else {
-                return Err(scanner.fault("A declaration is expected here."));
+                return Err(scanner.fault("Expected a declaration."));
             }
         }
     }
@@ -119,15 +119,15 @@ impl Reader<'_> {
         let place = scanner.place();
         let name = scanner.name()?;
         scanner.expect(";")?;
-        self.dtd.entities.may_lack = true;
+        self.dtd.entities.undeclared_is_allowed = true;
         match self.parameters.get(name) {
             Some(Some(text)) => {
                 let text = text.clone();
                 self.expanded += text.len();
-                if depth == DEPTH || self.expanded > self.limits.entity_bytes {
-                    return Err(Fault::over(
+                if depth == MAX_PARAMETER_DEPTH || self.expanded > self.limits.entity_bytes {
+                    return Err(Fault::over_limit(
                         place,
-                        "Parameter entities are nested too deep or are too long.",
+                        "Parameter entities are nested too deeply or are too long.",
                     ));
                 }
                 let mut inner = Scanner::of_entity(&text, place);
@@ -137,7 +137,7 @@ impl Reader<'_> {
                 } else {
                     Err(Fault::new(
                         place,
-                        "A parameter entity holds whole declarations.",
+                        "A parameter entity must contain complete declarations.",
                     ))
                 }
             }
@@ -145,32 +145,32 @@ impl Reader<'_> {
                 place,
                 format!("The parameter entity {name} is not declared."),
             )),
-            // Elsewhere, or nowhere, which is for who validates to mind.
+            // External or undeclared: only a validity error.
             Some(None) | None => {
-                self.dtd.entities.unread = true;
-                self.silent = !self.standalone;
+                self.dtd.entities.has_unread_declarations = true;
+                self.ignores_declarations = !self.standalone;
                 Ok(())
             }
         }
     }
 
     fn entity(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
-        scanner.need_space()?;
-        let is_parameter = scanner.eat("%");
+        scanner.require_space()?;
+        let is_parameter = scanner.take_if("%");
         if is_parameter {
-            scanner.need_space()?;
+            scanner.require_space()?;
         }
         let name = scanner.plain_name()?;
-        scanner.need_space()?;
-        let entity = if scanner.looking_at("SYSTEM") || scanner.looking_at("PUBLIC") {
+        scanner.require_space()?;
+        let entity = if scanner.starts_with("SYSTEM") || scanner.starts_with("PUBLIC") {
             external_id(scanner, false)?;
             let spaced = scanner.space();
-            if !is_parameter && scanner.looking_at("NDATA") {
+            if !is_parameter && scanner.starts_with("NDATA") {
                 if !spaced {
-                    return Err(scanner.fault("White space is expected here."));
+                    return Err(scanner.fault("Expected white space."));
                 }
                 scanner.expect("NDATA")?;
-                scanner.need_space()?;
+                scanner.require_space()?;
                 scanner.plain_name()?;
                 Entity::Unparsed
             } else {
@@ -180,8 +180,8 @@ impl Reader<'_> {
             let place = scanner.place();
             Entity::Internal(entities::literal(scanner.quoted()?, place)?)
         };
-        end(scanner)?;
-        if self.silent {
+        end_of_declaration(scanner)?;
+        if self.ignores_declarations {
             return Ok(());
         }
         if is_parameter {
@@ -197,34 +197,34 @@ impl Reader<'_> {
     }
 
     fn attributes(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
-        scanner.need_space()?;
+        scanner.require_space()?;
         let element = scanner.name()?;
         loop {
             let spaced = scanner.space();
-            if scanner.eat(">") {
+            if scanner.take_if(">") {
                 return Ok(());
             }
             if !spaced {
-                return Err(scanner.fault("White space is expected here."));
+                return Err(scanner.fault("Expected white space."));
             }
             let name = scanner.name()?;
-            scanner.need_space()?;
+            scanner.require_space()?;
             let is_tokenized = attribute_type(scanner)?;
-            scanner.need_space()?;
+            scanner.require_space()?;
             self.default(scanner)?;
             let key = (element.to_owned(), name.to_owned());
-            if !self.silent && self.declared.insert(key.clone()) && is_tokenized {
+            if !self.ignores_declarations && self.declared.insert(key.clone()) && is_tokenized {
                 self.dtd.tokenized.insert(key);
             }
         }
     }
 
     fn default(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
-        if scanner.eat("#REQUIRED") || scanner.eat("#IMPLIED") {
+        if scanner.take_if("#REQUIRED") || scanner.take_if("#IMPLIED") {
             return Ok(());
         }
-        if scanner.eat("#FIXED") {
-            scanner.need_space()?;
+        if scanner.take_if("#FIXED") {
+            scanner.require_space()?;
         }
         let place = scanner.place();
         let value = scanner.quoted()?;
@@ -235,45 +235,45 @@ impl Reader<'_> {
     }
 }
 
-/// `SYSTEM "..."` or `PUBLIC "..." "..."`; the latter without its second part where `public_alone`.
-fn external_id(scanner: &mut Scanner<'_>, public_alone: bool) -> Result<(), Fault> {
-    if scanner.eat("SYSTEM") {
-        scanner.need_space()?;
+/// Parses `SYSTEM "..."` or `PUBLIC "..." "..."`; the system identifier is optional with `allows_public_only`.
+fn external_id(scanner: &mut Scanner<'_>, allows_public_only: bool) -> Result<(), Fault> {
+    if scanner.take_if("SYSTEM") {
+        scanner.require_space()?;
         return scanner.quoted().map(drop);
     }
     scanner.expect("PUBLIC")?;
-    scanner.need_space()?;
+    scanner.require_space()?;
     let odd = |b: u8| !b.is_ascii_alphanumeric() && !b" \n-'()+,./:=?;!*#@$_%\r".contains(&b);
-    let fault = scanner.fault("This is not a public identifier.");
+    let fault = scanner.fault("Invalid public identifier.");
     if scanner.quoted()?.bytes().any(odd) {
         return Err(fault);
     }
     let spaced = scanner.space();
-    if public_alone && scanner.looking_at(">") {
+    if allows_public_only && scanner.starts_with(">") {
         return Ok(());
     }
     if !spaced {
-        return Err(scanner.fault("White space is expected here."));
+        return Err(scanner.fault("Expected white space."));
     }
     scanner.quoted().map(drop)
 }
 
-fn end(scanner: &mut Scanner<'_>) -> Result<(), Fault> {
+fn end_of_declaration(scanner: &mut Scanner<'_>) -> Result<(), Fault> {
     scanner.space();
     scanner.expect(">")
 }
 
-/// Whether values of the type are lists of tokens.
+/// Parses an attribute type and returns whether it is tokenized.
 fn attribute_type(scanner: &mut Scanner<'_>) -> Result<bool, Fault> {
-    if scanner.eat("CDATA") {
+    if scanner.take_if("CDATA") {
         return Ok(false);
     }
-    if TOKENIZED.iter().any(|word| scanner.eat(word)) {
+    if TOKENIZED_TYPES.iter().any(|word| scanner.take_if(word)) {
         return Ok(true);
     }
-    let are_names = scanner.eat("NOTATION");
+    let are_names = scanner.take_if("NOTATION");
     if are_names {
-        scanner.need_space()?;
+        scanner.require_space()?;
     }
     scanner.expect("(")?;
     loop {
@@ -284,7 +284,7 @@ fn attribute_type(scanner: &mut Scanner<'_>) -> Result<bool, Fault> {
             scanner.token()?;
         }
         scanner.space();
-        if scanner.eat(")") {
+        if scanner.take_if(")") {
             return Ok(true);
         }
         scanner.expect("|")?;
@@ -292,30 +292,30 @@ fn attribute_type(scanner: &mut Scanner<'_>) -> Result<bool, Fault> {
 }
 
 fn element(scanner: &mut Scanner<'_>) -> Result<(), Fault> {
-    scanner.need_space()?;
+    scanner.require_space()?;
     scanner.name()?;
-    scanner.need_space()?;
-    if !scanner.eat("EMPTY") && !scanner.eat("ANY") {
+    scanner.require_space()?;
+    if !scanner.take_if("EMPTY") && !scanner.take_if("ANY") {
         scanner.expect("(")?;
         scanner.space();
-        if scanner.eat("#PCDATA") {
-            mixed(scanner)?;
+        if scanner.take_if("#PCDATA") {
+            mixed_model(scanner)?;
         } else {
-            children(scanner)?;
+            content_model(scanner)?;
         }
     }
-    end(scanner)
+    end_of_declaration(scanner)
 }
 
-fn mixed(scanner: &mut Scanner<'_>) -> Result<(), Fault> {
+fn mixed_model(scanner: &mut Scanner<'_>) -> Result<(), Fault> {
     let mut has_names = false;
     loop {
         scanner.space();
-        if scanner.eat(")") {
-            return if scanner.eat("*") || !has_names {
+        if scanner.take_if(")") {
+            return if scanner.take_if("*") || !has_names {
                 Ok(())
             } else {
-                Err(scanner.fault("\"*\" is expected here."))
+                Err(scanner.fault("Expected \"*\"."))
             };
         }
         scanner.expect("|")?;
@@ -325,32 +325,32 @@ fn mixed(scanner: &mut Scanner<'_>) -> Result<(), Fault> {
     }
 }
 
-/// A content model after its first parenthesis.
-fn children(scanner: &mut Scanner<'_>) -> Result<(), Fault> {
-    // What separates the parts of each group that is open, once it is known.
+/// Parses a content model after its opening parenthesis.
+fn content_model(scanner: &mut Scanner<'_>) -> Result<(), Fault> {
+    // The separator of each open group, once it is known.
     let mut open: Vec<Option<&str>> = vec![None];
     loop {
         scanner.space();
-        if scanner.eat("(") {
+        if scanner.take_if("(") {
             open.push(None);
             continue;
         }
         scanner.name()?;
-        repeat(scanner);
+        repetition(scanner);
         loop {
             scanner.space();
             let group = open.last_mut().expect("the first is closed last");
-            if scanner.eat(")") {
-                repeat(scanner);
+            if scanner.take_if(")") {
+                repetition(scanner);
                 open.pop();
                 if open.is_empty() {
                     return Ok(());
                 }
                 continue;
             }
-            let separator = if scanner.looking_at("|") { "|" } else { "," };
+            let separator = if scanner.starts_with("|") { "|" } else { "," };
             if group.is_some_and(|one| one != separator) {
-                return Err(scanner.fault("A group has either \",\" or \"|\" between its parts."));
+                return Err(scanner.fault("A group must use either \",\" or \"|\" as separator."));
             }
             scanner.expect(separator)?;
             *group = Some(separator);
@@ -359,6 +359,6 @@ fn children(scanner: &mut Scanner<'_>) -> Result<(), Fault> {
     }
 }
 
-fn repeat(scanner: &mut Scanner<'_>) {
-    let _ = scanner.eat("?") || scanner.eat("*") || scanner.eat("+");
+fn repetition(scanner: &mut Scanner<'_>) {
+    let _ = scanner.take_if("?") || scanner.take_if("*") || scanner.take_if("+");
 }

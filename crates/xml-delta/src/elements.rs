@@ -1,33 +1,34 @@
-//! A short document as elements inside of each other, for whoever wants what it says and not how it is written.
+//! Parses a short document into nested elements, for reading requests and configuration.
 
 use super::encoding::Source;
 use super::error::{Error, ErrorKind};
 use super::names::{NameId, Names};
 use super::options::Limits;
 use super::paths::Rules;
-use super::read::{self, Reading};
+use super::read::{self, ReadOptions};
 use super::tree::{Kind, Tree};
 
 /// An element without prefixes, comments and processing instructions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Element {
-    /// Its local name.
+    /// The local name.
     pub name: String,
-    /// Its attributes by their local names, in order; no declarations of namespaces.
+    /// The attributes by local name, in document order, without namespace declarations.
     pub attributes: Vec<(String, String)>,
-    /// The elements in it.
+    /// The child elements.
     pub children: Vec<Element>,
-    /// The text that is in it but in none of them, without white space around it.
+    /// The text directly in the element, without leading and trailing white space.
     pub text: String,
 }
 
-/// Reads a document that has no document type, so that nothing in it stands for anything else.
+/// Parses a document. Document type declarations are rejected, so there are no entities.
 ///
 /// # Errors
-/// [`Code::NotWellFormed`] and [`Code::OverLimit`].
+/// [`ErrorKind::NotWellFormed`] if the document is not well-formed or has a document type declaration,
+/// [`ErrorKind::OverLimit`] if it exceeds `limits`.
 pub fn parse_elements(source: Source, limits: &Limits) -> Result<Element, Error> {
     let mut names = Names::new();
-    let reading = Reading {
+    let reading = ReadOptions {
         input: 0,
         limits,
         sink: &(),
@@ -37,14 +38,14 @@ pub fn parse_elements(source: Source, limits: &Limits) -> Result<Element, Error>
     let tree = read::read(source, &mut names, &reading)?;
     if tree.has_doctype {
         let message = "A document type declaration is not allowed here.";
-        return Err(Error::new(ErrorKind::NotWellFormed, message).of_input(0));
+        return Err(Error::new(ErrorKind::NotWellFormed, message).for_input(0));
     }
     Ok(elements(&tree, &names))
 }
 
 fn elements(tree: &Tree, names: &Names) -> Element {
     let local = |name: NameId| names.str(names.get(name).local).to_owned();
-    // Those that are open, each with the number of the node after it; the document itself is around them all.
+    // The open elements, each with the number of the node after it. The first entry holds the root.
     let mut open = vec![(u32::MAX, Element::default())];
     for number in 0..tree.len() {
         let node = tree.node(number);
@@ -72,10 +73,10 @@ fn elements(tree: &Tree, names: &Names) -> Element {
     close(&mut open, tree.len());
     let around = open.pop().map(|(_, around)| around.children);
     let root = around.and_then(|mut roots| roots.pop());
-    root.expect("what is well-formed has a root element")
+    root.expect("a well-formed document has a root element")
 }
 
-/// Puts the elements that end before the node of this number into those around them.
+/// Closes the elements that end before this node.
 fn close(open: &mut Vec<(u32, Element)>, number: u32) {
     while let Some((_, mut element)) = open.pop_if(|(end, _)| *end <= number) {
         let text = element.text.trim_matches([' ', '\t', '\n', '\r']);
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_are_what_they_say() {
+    fn elements_have_attributes_text_and_children() {
         let read = read(
             "<?xml version='1.0'?><!-- one --><p:a xmlns:p='urn:p' xmlns:xsi='urn:x' xsi:type='file'>\n \
              <b> one <![CDATA[<two>]]>&#x21; </b><c/><?d?></p:a>",
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_for_something_else_is_refused() {
+    fn document_types_and_malformed_documents_are_rejected() {
         for (text, code) in [
             ("<!DOCTYPE a><a/>", ErrorKind::NotWellFormed),
             (

@@ -1,4 +1,4 @@
-//! Bytes become text: the encoding is found as XML 1.0, appendix F, describes, and nothing is guessed or replaced.
+//! Decodes documents. The encoding is detected as in XML 1.0, appendix F; malformed input is an error, never replaced.
 
 use encoding_rs::Encoding;
 
@@ -6,10 +6,10 @@ use super::chars;
 use super::error::{Error, ErrorKind};
 use super::prolog;
 
-/// A document before it is decoded, with what is known of its encoding from outside of it.
+/// A document before decoding, with external information about its encoding.
 ///
-/// Knowledge from outside overrides the XML declaration (XML 1.0, section 4.3.3; RFC 7303, section 3): text that was
-/// decoded already stays as it is, and a `charset` parameter is believed unless a byte order mark says otherwise.
+/// External information overrides the XML declaration (XML 1.0, section 4.3.3; RFC 7303, section 3): decoded text
+/// stays as it is, and a `charset` parameter applies unless there is a byte order mark.
 #[derive(Debug, Clone)]
 pub struct Source(Content);
 
@@ -23,13 +23,13 @@ enum Content {
 }
 
 impl Source {
-    /// Bytes whose media type names an encoding in its `charset` parameter, or does not. Without one a byte order mark or
-    /// the XML declaration names the encoding.
+    /// Bytes, with the `charset` parameter of their media type if there is one. Without it, a byte order mark or the
+    /// XML declaration names the encoding.
     pub fn new(bytes: Vec<u8>, charset: Option<String>) -> Self {
         Self(Content::Bytes { bytes, charset })
     }
 
-    /// Its length in bytes before it is decoded.
+    /// The length in bytes before decoding.
     pub(crate) fn len(&self) -> usize {
         match &self.0 {
             Content::Text(text) => text.len(),
@@ -38,14 +38,14 @@ impl Source {
     }
 }
 
-/// Bytes of which nothing is known from outside.
+/// Bytes without external information about the encoding.
 impl From<Vec<u8>> for Source {
     fn from(bytes: Vec<u8>) -> Self {
         Self::new(bytes, None)
     }
 }
 
-/// Text that was decoded already, so that an encoding in its XML declaration means nothing.
+/// Decoded text; an encoding in its XML declaration is ignored.
 impl From<String> for Source {
     fn from(text: String) -> Self {
         Self(Content::Text(text))
@@ -59,8 +59,8 @@ impl From<&str> for Source {
     }
 }
 
-/// What the first bytes say.
-enum Start {
+/// The encoding family that the first bytes indicate.
+enum Signature {
     Utf8,
     Utf16 {
         big: bool,
@@ -68,22 +68,24 @@ enum Start {
     Utf32 {
         big: bool,
     },
-    /// Nothing: the declaration must be ASCII, and says it.
+    /// None: the XML declaration is ASCII and names the encoding.
     Ascii,
 }
 
-/// The text of a document: no byte order mark, lines end in a line feed, only characters that are allowed.
+/// Decodes a document: removes the byte order mark, normalizes line ends and checks that all characters are allowed.
 pub(crate) fn decode(source: Source) -> Result<String, Error> {
     let mut text = match source.0 {
         Content::Text(text) => match text.strip_prefix('\u{feff}') {
             Some(rest) => rest.to_owned(),
             None => text,
         },
-        Content::Bytes { bytes, charset } => match (start(&bytes), charset) {
-            ((Start::Ascii, _) | (_, 0), Some(charset)) => labeled(bytes, &charset)?,
-            // A byte order mark comes before a charset, and each of them before the declaration.
-            ((start, mark), Some(_)) => started(bytes, &start, mark)?,
-            ((start, mark), None) => undeclared(bytes, &start, mark)?,
+        Content::Bytes { bytes, charset } => match (detect(&bytes), charset) {
+            ((Signature::Ascii, _) | (_, 0), Some(charset)) => {
+                decode_with_charset(bytes, &charset)?
+            }
+            // A byte order mark overrides a charset, and both override the declaration.
+            ((start, mark), Some(_)) => decode_by_signature(bytes, &start, mark)?,
+            ((start, mark), None) => decode_without_charset(bytes, &start, mark)?,
         },
     };
     if memchr::memchr(b'\r', text.as_bytes()).is_some() {
@@ -99,54 +101,55 @@ pub(crate) fn decode(source: Source) -> Result<String, Error> {
     }
 }
 
-/// Decodes a document of which nothing is known but its bytes: its beginning and its declaration must agree.
-fn undeclared(bytes: Vec<u8>, start: &Start, mark: usize) -> Result<String, Error> {
-    let text = started(bytes, start, mark)?;
+/// Decodes a document without external information: its first bytes and its declaration must agree.
+fn decode_without_charset(bytes: Vec<u8>, start: &Signature, mark: usize) -> Result<String, Error> {
+    let text = decode_by_signature(bytes, start, mark)?;
     let name = prolog::declared_encoding(&text);
-    if let Some(name) = name.filter(|name| !agrees(start, mark, name)) {
-        let message =
-            format!("The document says that it is in {name}, and its bytes say otherwise.");
+    if let Some(name) = name.filter(|name| !is_consistent(start, mark, name)) {
+        let message = format!(
+            "The XML declaration names the encoding {name}, but the bytes are in another encoding."
+        );
         return Err(Error::new(ErrorKind::NotWellFormed, message).at(&text, 0));
     }
     Ok(text)
 }
 
-/// Decodes a document as its first bytes say, or as its declaration says where they do not.
-fn started(bytes: Vec<u8>, start: &Start, mark: usize) -> Result<String, Error> {
+/// Decodes a document by its first bytes, or else by its declaration.
+fn decode_by_signature(bytes: Vec<u8>, start: &Signature, mark: usize) -> Result<String, Error> {
     match *start {
-        Start::Utf32 { big } => utf32(&bytes[mark..], big),
-        Start::Utf16 { big } => other(&bytes[mark..], utf16(big)),
-        Start::Utf8 => utf8(bytes, mark),
-        Start::Ascii => declared(bytes),
+        Signature::Utf32 { big } => decode_utf32(&bytes[mark..], big),
+        Signature::Utf16 { big } => decode_with(&bytes[mark..], utf16_encoding(big)),
+        Signature::Utf8 => decode_utf8(bytes, mark),
+        Signature::Ascii => decode_by_declaration(bytes),
     }
 }
 
-/// Decodes a document without a byte order mark as the `charset` of its media type says.
-fn labeled(bytes: Vec<u8>, charset: &str) -> Result<String, Error> {
+/// Decodes a document without a byte order mark by the `charset` of its media type.
+fn decode_with_charset(bytes: Vec<u8>, charset: &str) -> Result<String, Error> {
     let label = charset.trim().to_ascii_lowercase();
-    // RFC 2781, section 4.3: big-endian without a mark, but for those that begin otherwise.
+    // RFC 2781, section 4.3: big-endian without a mark, unless the text is evidently little-endian.
     let is_little = bytes.starts_with(b"<\0");
     let text = match label.as_str() {
-        "utf-16" => Some(other(&bytes, utf16(!is_little))),
-        "utf-32" => Some(utf32(&bytes, !is_little)),
-        "utf-32be" => Some(utf32(&bytes, true)),
-        "utf-32le" => Some(utf32(&bytes, false)),
-        _ => by_label(bytes, &label, |_| true),
+        "utf-16" => Some(decode_with(&bytes, utf16_encoding(!is_little))),
+        "utf-32" => Some(decode_utf32(&bytes, !is_little)),
+        "utf-32be" => Some(decode_utf32(&bytes, true)),
+        "utf-32le" => Some(decode_utf32(&bytes, false)),
+        _ => decode_with_label(bytes, &label, |_| true),
     };
     let Some(text) = text else {
         let message = format!(
-            "The media type gives the charset {charset:?}, which cannot be decoded; send the document as UTF-8."
+            "The media type gives the charset {charset:?}, which is not supported; send the document as UTF-8."
         );
         return Err(Error::new(ErrorKind::NotWellFormed, message));
     };
     text.map_err(|mut error| {
         error.message =
-            format!("The bytes are not text in {charset}, the charset that the media type gives.");
+            format!("The document is not valid {charset}, the charset in the media type.");
         error
     })
 }
 
-fn utf16(big: bool) -> &'static Encoding {
+fn utf16_encoding(big: bool) -> &'static Encoding {
     if big {
         encoding_rs::UTF_16BE
     } else {
@@ -154,42 +157,44 @@ fn utf16(big: bool) -> &'static Encoding {
     }
 }
 
-/// What the bytes begin with, and the length of a byte order mark.
-fn start(bytes: &[u8]) -> (Start, usize) {
+/// Detects the encoding family, and returns the length of the byte order mark.
+fn detect(bytes: &[u8]) -> (Signature, usize) {
     match bytes {
-        [0, 0, 0xfe, 0xff, ..] => (Start::Utf32 { big: true }, 4),
-        [0xff, 0xfe, 0, 0, ..] => (Start::Utf32 { big: false }, 4),
-        [0, 0, 0, b'<', ..] => (Start::Utf32 { big: true }, 0),
-        [b'<', 0, 0, 0, ..] => (Start::Utf32 { big: false }, 0),
-        [0xfe, 0xff, ..] => (Start::Utf16 { big: true }, 2),
-        [0xff, 0xfe, ..] => (Start::Utf16 { big: false }, 2),
-        [0, b'<', ..] => (Start::Utf16 { big: true }, 0),
-        [b'<', 0, ..] => (Start::Utf16 { big: false }, 0),
-        [0xef, 0xbb, 0xbf, ..] => (Start::Utf8, 3),
-        _ => (Start::Ascii, 0),
+        [0, 0, 0xfe, 0xff, ..] => (Signature::Utf32 { big: true }, 4),
+        [0xff, 0xfe, 0, 0, ..] => (Signature::Utf32 { big: false }, 4),
+        [0, 0, 0, b'<', ..] => (Signature::Utf32 { big: true }, 0),
+        [b'<', 0, 0, 0, ..] => (Signature::Utf32 { big: false }, 0),
+        [0xfe, 0xff, ..] => (Signature::Utf16 { big: true }, 2),
+        [0xff, 0xfe, ..] => (Signature::Utf16 { big: false }, 2),
+        [0, b'<', ..] => (Signature::Utf16 { big: true }, 0),
+        [b'<', 0, ..] => (Signature::Utf16 { big: false }, 0),
+        [0xef, 0xbb, 0xbf, ..] => (Signature::Utf8, 3),
+        _ => (Signature::Ascii, 0),
     }
 }
 
-/// Whether a declared encoding is what the first bytes said.
-fn agrees(start: &Start, mark: usize, name: &str) -> bool {
+/// Whether a declared encoding agrees with the first bytes.
+fn is_consistent(start: &Signature, mark: usize, name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     match start {
-        Start::Utf8 => name == "utf-8",
-        Start::Utf16 { big } => match name.as_str() {
+        Signature::Utf8 => name == "utf-8",
+        Signature::Utf16 { big } => match name.as_str() {
             "utf-16" | "iso-10646-ucs-2" => mark > 0,
             "utf-16be" => *big,
             "utf-16le" => !big,
             _ => false,
         },
-        Start::Utf32 { .. } => name.starts_with("utf-32") || name.starts_with("iso-10646-ucs-4"),
-        // The bytes were read as what was declared.
-        Start::Ascii => true,
+        Signature::Utf32 { .. } => {
+            name.starts_with("utf-32") || name.starts_with("iso-10646-ucs-4")
+        }
+        // The bytes were decoded by the declaration.
+        Signature::Ascii => true,
     }
 }
 
-/// A document without a byte order mark whose declaration can be read as ASCII.
-fn declared(bytes: Vec<u8>) -> Result<String, Error> {
-    // A declaration is longer than this only if somebody plays.
+/// Decodes a document without a byte order mark by its declaration, which is read as ASCII.
+fn decode_by_declaration(bytes: Vec<u8>) -> Result<String, Error> {
+    // Longer declarations do not occur in practice.
     const DECLARATION: usize = 1024;
     let head: String = bytes
         .iter()
@@ -197,63 +202,62 @@ fn declared(bytes: Vec<u8>) -> Result<String, Error> {
         .map(|&b| char::from(b))
         .collect();
     let Some(name) = prolog::declared_encoding(&head) else {
-        return utf8(bytes, 0);
+        return decode_utf8(bytes, 0);
     };
-    let text = by_label(bytes, &name.to_ascii_lowercase(), |encoding| {
-        // Others could not have a declaration that is read as ASCII.
+    let text = decode_with_label(bytes, &name.to_ascii_lowercase(), |encoding| {
+        // A declaration in another encoding could not be read as ASCII.
         encoding.is_ascii_compatible()
     });
     text.unwrap_or_else(|| {
-        let message =
-            format!("The document is in {name}, which is not an encoding that can be read here.");
+        let message = format!("The encoding {name} is not supported; use UTF-8.");
         Err(Error::new(ErrorKind::NotWellFormed, message).at(&head, 0))
     })
 }
 
-/// Decodes bytes by an encoding's name in small letters; none where the name is unknown or refused.
-fn by_label(
+/// Decodes bytes by the lower-case label of an encoding; `None` if the label is unknown or not admitted.
+fn decode_with_label(
     bytes: Vec<u8>,
     label: &str,
     admits: impl Fn(&'static Encoding) -> bool,
 ) -> Option<Result<String, Error>> {
     Some(match label {
-        "utf-8" | "utf8" => utf8(bytes, 0),
+        "utf-8" | "utf8" => decode_utf8(bytes, 0),
         "iso-8859-1" | "iso_8859-1" | "latin1" | "l1" => {
-            // Not what browsers take it for, which is windows-1252.
+            // ISO-8859-1 proper, not windows-1252 as in browsers.
             Ok(encoding_rs::mem::decode_latin1(&bytes).into_owned())
         }
         "us-ascii" | "ascii" => match bytes.iter().position(|b| !b.is_ascii()) {
-            None => utf8(bytes, 0),
-            Some(at) => Err(malformed(&head_of(&bytes, at))),
+            None => decode_utf8(bytes, 0),
+            Some(at) => Err(malformed(&lossy_prefix(&bytes, at))),
         },
         label => {
             let encoding = Encoding::for_label_no_replacement(label.as_bytes())
                 .filter(|one| admits(one) && *one != encoding_rs::X_USER_DEFINED)?;
-            other(&bytes, encoding)
+            decode_with(&bytes, encoding)
         }
     })
 }
 
-fn utf8(mut bytes: Vec<u8>, mark: usize) -> Result<String, Error> {
+fn decode_utf8(mut bytes: Vec<u8>, mark: usize) -> Result<String, Error> {
     bytes.drain(..mark);
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
-        malformed(&head_of(error.as_bytes(), good))
+        malformed(&lossy_prefix(error.as_bytes(), good))
     })
 }
 
-fn other(bytes: &[u8], encoding: &'static Encoding) -> Result<String, Error> {
+fn decode_with(bytes: &[u8], encoding: &'static Encoding) -> Result<String, Error> {
     if let Some(text) = encoding.decode_without_bom_handling_and_without_replacement(bytes) {
         return Ok(text.into_owned());
     }
-    // Again, to see where.
+    // Decode again to find the position of the error.
     let mut good = String::with_capacity(2 * bytes.len());
     let mut decoder = encoding.new_decoder_without_bom_handling();
     let _ = decoder.decode_to_string_without_replacement(bytes, &mut good, true);
     Err(malformed(&good))
 }
 
-fn utf32(bytes: &[u8], big: bool) -> Result<String, Error> {
+fn decode_utf32(bytes: &[u8], big: bool) -> Result<String, Error> {
     let mut text = String::with_capacity(bytes.len() / 4);
     for four in bytes.chunks(4) {
         let value = match <[u8; 4]>::try_from(four) {
@@ -266,13 +270,13 @@ fn utf32(bytes: &[u8], big: bool) -> Result<String, Error> {
     Ok(text)
 }
 
-/// What is before a byte, as far as it shows where that is.
-fn head_of(bytes: &[u8], end: usize) -> String {
+/// The text before a byte, to compute the position of an error.
+fn lossy_prefix(bytes: &[u8], end: usize) -> String {
     String::from_utf8_lossy(&bytes[..end]).into_owned()
 }
 
 fn malformed(good: &str) -> Error {
-    let message = "The bytes are not text in the encoding of the document.";
+    let message = "The bytes are invalid in the encoding of the document.";
     Error::new(ErrorKind::NotWellFormed, message).at(good, good.len())
 }
 

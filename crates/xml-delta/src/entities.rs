@@ -1,4 +1,4 @@
-//! General entities: declared, referred to, and bounded in what they expand to.
+//! General entities: declarations, references and limits of expansion.
 
 use std::cell::Cell;
 
@@ -8,39 +8,39 @@ use super::chars;
 use super::error::Fault;
 use super::options::Limits;
 
-/// How deep entities may refer to each other.
-pub(crate) const DEPTH: usize = 32;
+/// Maximum nesting of entities.
+pub(crate) const MAX_ENTITY_DEPTH: usize = 32;
 
-/// What an entity stands for.
+/// The declaration of an entity.
 #[derive(Debug)]
 pub(crate) enum Entity {
-    /// This text.
+    /// Replacement text.
     Internal(String),
-    /// Another file, which is never read.
+    /// An external entity, which is never read.
     External,
-    /// Something that is not XML.
+    /// An unparsed entity.
     Unparsed,
 }
 
-/// The entities of a document.
+/// The declared entities of a document.
 #[derive(Debug, Default)]
 pub(crate) struct Entities {
     all: HashMap<String, Entity>,
-    /// There are declarations that were not read, so what is not known may well be declared.
-    pub(crate) unread: bool,
-    /// There was a reference to a parameter entity, so one that is declared nowhere is no error of form: it is for who
-    /// validates to mind, and stands for nothing (section 4.1, "Entity Declared").
-    pub(crate) may_lack: bool,
+    /// Some declarations were not read, so an undeclared entity may be declared there.
+    pub(crate) has_unread_declarations: bool,
+    /// There was a reference to a parameter entity, so an undeclared entity is only a validity error and expands to
+    /// nothing (section 4.1, "Entity Declared").
+    pub(crate) undeclared_is_allowed: bool,
     expanded: Cell<usize>,
 }
 
 impl Entities {
-    /// Declares one, unless there is one of that name.
+    /// Declares an entity; the first declaration counts.
     pub(crate) fn declare(&mut self, name: &str, entity: Entity) {
         self.all.entry_ref(name).or_insert(entity);
     }
 
-    /// The text that a reference in content or in an attribute stands for.
+    /// The replacement text of a reference in content or an attribute value.
     pub(crate) fn text(&self, name: &str, at: usize, limits: &Limits) -> Result<&str, Fault> {
         match self.all.get(name) {
             Some(Entity::Internal(text)) => {
@@ -51,26 +51,27 @@ impl Entities {
                         "The entities expand to more than {} bytes.",
                         limits.entity_bytes
                     );
-                    return Err(Fault::over(at, message));
+                    return Err(Fault::over_limit(at, message));
                 }
                 Ok(text)
             }
             Some(Entity::External) => {
-                let message = format!("The entity {name} is in another file, and none is read.");
+                let message =
+                    format!("The entity {name} is external; external entities are not read.");
                 Err(Fault::new(at, message))
             }
             Some(Entity::Unparsed) => {
                 let message =
-                    format!("The entity {name} is not text, and cannot be referred to here.");
+                    format!("The entity {name} is unparsed and cannot be referenced here.");
                 Err(Fault::new(at, message))
             }
-            None if self.unread => {
+            None if self.has_unread_declarations => {
                 let message = format!(
-                    "The entity {name} is not declared in the document itself, and no other file is read."
+                    "The entity {name} is not declared in the document; external declarations are not read."
                 );
                 Err(Fault::new(at, message))
             }
-            None if self.may_lack => Ok(""),
+            None if self.undeclared_is_allowed => Ok(""),
             None => Err(Fault::new(
                 at,
                 format!("The entity {name} is not declared."),
@@ -78,7 +79,7 @@ impl Entities {
         }
     }
 
-    /// Appends the value of an attribute: references expanded, each white space a space (section 3.3.3).
+    /// Appends a normalized attribute value: expands references and replaces white space by spaces (section 3.3.3).
     pub(crate) fn attribute_value(
         &self,
         raw: &str,
@@ -97,10 +98,10 @@ impl Entities {
         limits: &Limits,
         depth: usize,
     ) -> Result<(), Fault> {
-        if depth > DEPTH {
-            return Err(Fault::over(
+        if depth > MAX_ENTITY_DEPTH {
+            return Err(Fault::over_limit(
                 at,
-                "Entities are nested too deep, or refer to themselves.",
+                "Entities are nested too deeply or refer to themselves.",
             ));
         }
         let mut rest = raw;
@@ -116,7 +117,7 @@ impl Entities {
                 b'<' => {
                     return Err(Fault::new(
                         here,
-                        "\"<\" must not stand in the value of an attribute.",
+                        "\"<\" is not allowed in attribute values; write \"&lt;\".",
                     ));
                 }
                 b'&' => {
@@ -141,27 +142,27 @@ impl Entities {
     }
 }
 
-/// What comes after an ampersand.
+/// A reference.
 #[derive(Debug)]
 pub(crate) enum Reference<'a> {
-    /// A character, by number or predefined.
+    /// A character reference or a predefined entity.
     Char(char),
-    /// An entity.
+    /// A reference to a general entity.
     Entity(&'a str),
 }
 
-/// Takes the reference that a text begins with, and gives what follows it.
+/// Parses the reference at the start of a text and returns the rest.
 fn reference(text: &str, at: usize) -> Result<(Reference<'_>, &str), Fault> {
     let Some(end) = text.find(';') else {
         return Err(Fault::new(
             at,
-            "\"&\" begins a reference, which ends in \";\".",
+            "The reference after \"&\" does not end in \";\"; write \"&amp;\" for an ampersand.",
         ));
     };
     Ok((resolve(&text[1..end], at)?, &text[end + 1..]))
 }
 
-/// Tells what is between `&` and `;`.
+/// Parses the text between `&` and `;`.
 pub(crate) fn resolve(body: &str, at: usize) -> Result<Reference<'_>, Fault> {
     let predefined = match body {
         "lt" => Some('<'),
@@ -180,7 +181,7 @@ pub(crate) fn resolve(body: &str, at: usize) -> Result<Reference<'_>, Fault> {
         } else {
             Err(Fault::new(
                 at,
-                "\"&\" begins a reference, which is a name and \";\".",
+                "Invalid reference after \"&\"; write \"&amp;\" for an ampersand.",
             ))
         };
     };
@@ -197,11 +198,15 @@ pub(crate) fn resolve(body: &str, at: usize) -> Result<Reference<'_>, Fault> {
     let c = value
         .and_then(char::from_u32)
         .filter(|&c| chars::is_char(c));
-    c.map(Reference::Char)
-        .ok_or_else(|| Fault::new(at, "This is not the number of a character that is allowed."))
+    c.map(Reference::Char).ok_or_else(|| {
+        Fault::new(
+            at,
+            "The character reference does not name an allowed character.",
+        )
+    })
 }
 
-/// The text that an entity's literal stands for: characters replaced, references to entities left (section 4.5).
+/// The replacement text of an entity: expands character references and keeps entity references (section 4.5).
 pub(crate) fn literal(raw: &str, at: usize) -> Result<String, Fault> {
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
@@ -211,12 +216,12 @@ pub(crate) fn literal(raw: &str, at: usize) -> Result<String, Fault> {
         if rest.starts_with('%') {
             return Err(Fault::new(
                 at,
-                "A parameter entity must not be referred to inside of a declaration.",
+                "Parameter entity references are not allowed inside declarations.",
             ));
         }
         let (reference, after) = reference(rest, at)?;
         match reference {
-            // The predefined ones are references to entities, too, and stay.
+            // References to predefined entities stay.
             Reference::Char(c) if rest.starts_with("&#") => out.push(c),
             _ => out.push_str(&rest[..rest.len() - after.len()]),
         }

@@ -1,30 +1,30 @@
-//! Why there is no result, for a person and for a program.
+//! Errors: a kind for programs, a message and a position for people.
 
 use std::fmt;
 
-/// What kind of thing went wrong.
+/// The kind of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// A document is not well-formed XML 1.0 with namespaces, or is in no known encoding.
+    /// A document is not well-formed XML 1.0 with namespaces, or has an unknown encoding.
     NotWellFormed,
-    /// A document is larger, deeper or otherwise more than [`super::Limits`] allow.
+    /// A document exceeds one of the [`super::Limits`].
     OverLimit,
     /// The root elements have different names.
     DifferentRoots,
-    /// The names or the number of the versions do not fit.
+    /// The names or the number of versions are invalid.
     BadVersions,
-    /// A path in the options cannot be understood.
+    /// A path in the options is invalid.
     BadOption,
-    /// What should be a delta is none, or has not all that its versions have.
+    /// A document is not a delta, or does not contain its versions completely.
     NotADelta,
-    /// The delta has no such version.
+    /// The delta has no version of this name.
     UnknownVersion,
-    /// The [`super::Watcher`] wanted it to end.
+    /// The [`super::ProgressSink`] stopped the work.
     Stopped,
 }
 
 impl ErrorKind {
-    /// Its name on the wire.
+    /// The stable name of the kind.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotWellFormed => "not_well_formed",
@@ -39,17 +39,17 @@ impl ErrorKind {
     }
 }
 
-/// A place in a document, both from 1; columns count characters.
+/// A position in a document. Lines and columns count from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Position {
     /// The line.
     pub line: usize,
-    /// The character in it.
+    /// The column.
     pub column: usize,
 }
 
 impl Position {
-    /// The place of a byte in a text.
+    /// The position of a byte offset.
     pub(crate) fn of(text: &str, at: usize) -> Self {
         let mut at = at.min(text.len());
         while !text.is_char_boundary(at) {
@@ -64,16 +64,16 @@ impl Position {
     }
 }
 
-/// Why there is no result.
+/// An error of a comparison, merge or extraction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
-    /// Of what kind it is.
+    /// The kind.
     pub kind: ErrorKind,
-    /// A sentence about it.
+    /// A sentence that describes the error.
     pub message: String,
-    /// Which of the documents, from 0, where it is about one.
+    /// The index of the document that the error is about, from 0.
     pub input: Option<usize>,
-    /// Where in that document.
+    /// The position in that document.
     pub position: Option<Position>,
 }
 
@@ -87,16 +87,16 @@ impl Error {
         }
     }
 
-    /// An input that is more than may be, found out before it was read.
+    /// An [`ErrorKind::OverLimit`] error about an input that was not read.
     pub fn over_limit(message: impl Into<String>, input: usize) -> Self {
-        Self::new(ErrorKind::OverLimit, message).of_input(input)
+        Self::new(ErrorKind::OverLimit, message).for_input(input)
     }
 
     pub(crate) fn stopped() -> Self {
-        Self::new(ErrorKind::Stopped, "It was stopped.")
+        Self::new(ErrorKind::Stopped, "Stopped before the end.")
     }
 
-    pub(crate) fn of_input(mut self, input: usize) -> Self {
+    pub(crate) fn for_input(mut self, input: usize) -> Self {
         self.input = Some(input);
         self
     }
@@ -119,10 +119,10 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A fault at a byte of the text at hand, before it is known which line that is.
+/// An error at a byte offset, before its line and column are known.
 #[derive(Debug)]
 pub(crate) struct Fault {
-    pub(crate) code: ErrorKind,
+    pub(crate) kind: ErrorKind,
     pub(crate) message: String,
     pub(crate) at: usize,
 }
@@ -130,20 +130,20 @@ pub(crate) struct Fault {
 impl Fault {
     pub(crate) fn new(at: usize, message: impl Into<String>) -> Self {
         Self {
-            code: ErrorKind::NotWellFormed,
+            kind: ErrorKind::NotWellFormed,
             message: message.into(),
             at,
         }
     }
 
-    pub(crate) fn over(at: usize, message: impl Into<String>) -> Self {
+    pub(crate) fn over_limit(at: usize, message: impl Into<String>) -> Self {
         Self {
-            code: ErrorKind::OverLimit,
+            kind: ErrorKind::OverLimit,
             ..Self::new(at, message)
         }
     }
 
     pub(crate) fn in_text(self, text: &str) -> Error {
-        Error::new(self.code, self.message).at(text, self.at)
+        Error::new(self.kind, self.message).at(text, self.at)
     }
 }

@@ -1,7 +1,7 @@
-//! Hashes of subtrees, bottom up: one of the content exactly, one of it but for white space.
+//! Subtree hashes, computed bottom up: one of the exact content, and one that ignores insignificant white space.
 //!
-//! They are seeded with the documents themselves: the same documents always give the same result, and nobody can make
-//! two that are taken for each other without knowing what they will be compared with.
+//! The hashes are seeded with the documents: results are reproducible, and collisions cannot be prepared without
+//! knowing all documents.
 
 use std::hash::BuildHasher;
 
@@ -13,16 +13,16 @@ use super::names::NameId;
 use super::progress::{Progress, ProgressSink, Step};
 use super::tree::{Kind, Tree};
 
-/// Nodes between two looks at the sink.
-const TICK: usize = 1 << 16;
+/// Number of nodes between two progress reports.
+const PROGRESS_INTERVAL: usize = 1 << 16;
 
-/// Hashes that can be compared with each other.
+/// A seeded hash function; only hashes of the same seed are comparable.
 #[derive(Debug)]
 pub(crate) struct Hashing {
     seed: FixedState,
 }
 
-/// Folds one number into another: order matters.
+/// Combines two hashes; the order matters.
 pub(crate) fn mix(one: u64, other: u64) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let wide = u128::from(one ^ ODD) * u128::from(other ^ 0xd6e8_feb8_6659_fd93);
@@ -38,8 +38,8 @@ const ELEMENT: u64 = 4;
 const PRESERVED: u64 = 5;
 
 impl Hashing {
-    /// For these documents.
-    pub(crate) fn of<'a>(sources: impl Iterator<Item = &'a str>) -> Self {
+    /// A hash function seeded with these documents.
+    pub(crate) fn seeded_by<'a>(sources: impl Iterator<Item = &'a str>) -> Self {
         let seed = sources.fold(0, |seed, source| {
             FixedState::with_seed(seed).hash_one(source)
         });
@@ -52,7 +52,7 @@ impl Hashing {
         self.seed.hash_one(text)
     }
 
-    /// Of a piece of text among its parent's children.
+    /// The hash of a text node or a piece of text.
     pub(crate) fn text(&self, text: &str) -> u64 {
         mix(TEXT, self.str(text))
     }
@@ -61,7 +61,7 @@ impl Hashing {
         mix(one, self.str(text))
     }
 
-    /// Fills in both hashes of every node. Where white space does not count, both are the same.
+    /// Computes both hashes of every node. With `is_loose`, both are the loose hash.
     pub(crate) fn fill(
         &self,
         tree: &mut Tree,
@@ -74,7 +74,7 @@ impl Hashing {
         let mut scratch = String::new();
         for number in (0..count).rev() {
             let at = number as usize;
-            if at.is_multiple_of(TICK)
+            if at.is_multiple_of(PROGRESS_INTERVAL)
                 && sink
                     .progress(Progress {
                         step: Step::Comparing,
@@ -90,7 +90,7 @@ impl Hashing {
                 exact[at] = fold(tree, number, own, &exact);
                 loose[at] = self.loose(tree, number, own, &mut loose, &mut scratch);
             } else {
-                // Whether white space around a text counts is known at its parent.
+                // Whether white space is significant is known only at the parent.
                 exact[at] = self.leaf(tree, number);
                 loose[at] = exact[at];
             }
@@ -131,7 +131,7 @@ impl Hashing {
         }
     }
 
-    /// The hash of an element that counts white space only where it must; of its texts, it is known only now, too.
+    /// The loose hash of an element; also sets those of its text children, which depend on the element.
     fn loose(
         &self,
         tree: &Tree,
@@ -141,7 +141,7 @@ impl Hashing {
         scratch: &mut String,
     ) -> u64 {
         let node = tree.node(number);
-        // What is white space that counts is not what does not.
+        // Significant white space differs from insignificant white space.
         let mut hash = if node.is_preserved() {
             mix(own, PRESERVED)
         } else {
@@ -160,7 +160,7 @@ impl Hashing {
         hash
     }
 
-    /// The hash of a text whose white space only separates; none if nothing is left of it.
+    /// The hash of a text in which white space only separates words; `None` if nothing is left.
     fn loose_text(
         &self,
         text: &str,
@@ -187,13 +187,13 @@ impl Hashing {
     }
 }
 
-/// The hash of an element with those of its children.
+/// Combines the hash of a start tag with those of the children.
 fn fold(tree: &Tree, number: u32, own: u64, hashes: &[u64]) -> u64 {
     let children = tree.children(number);
     children.fold(own, |hash, child| mix(hash, hashes[child as usize]))
 }
 
-/// Appends a text with each run of white space as one space, and none at its start or end where `ends` says so.
+/// Appends a text with each run of white space collapsed to one space, and removed at the start or end as `ends` says.
 pub(crate) fn collapse(text: &str, ends: (bool, bool), out: &mut String) {
     let begin = out.len();
     let spaces = [' ', '\t', '\n', '\r'];

@@ -1,6 +1,6 @@
-//! A delta for people: one page, with what was deleted and added in colours, and buttons that go from change to change.
+//! Renders a delta as an HTML page: deletions and additions are colored, and buttons navigate between changes.
 
-use super::delta::{self, Marked, Words, names_in};
+use super::delta::{self, DeltaNames, ParsedDelta, names_in};
 use super::encoding::Source;
 use super::error::Error;
 use super::names::{NameId, Names};
@@ -9,27 +9,34 @@ use super::progress::{Progress, ProgressSink, Step};
 use super::tree::{Kind, Tree};
 
 const TEMPLATE: &str = include_str!("page.html");
-/// What is alike is folded where it has more nodes than this.
-const FOLDED: u32 = 40;
-/// Nodes between two looks at the sink.
-const TICK: u32 = 4096;
+/// Unchanged elements with more nodes than this are folded.
+const MIN_FOLDED_NODES: u32 = 40;
+/// Number of nodes between two progress reports.
+const PROGRESS_INTERVAL: u32 = 4096;
 
-/// Makes a page of a delta.
+/// Renders a page.
 pub(super) fn render(
     delta: Source,
     limits: &Limits,
     sink: &dyn ProgressSink,
 ) -> Result<String, Error> {
-    let Marked { tree, names, words } = delta::read(delta, limits, sink)?;
+    let ParsedDelta {
+        tree,
+        names,
+        delta_names: words,
+    } = delta::read(delta, limits, sink)?;
     let mut page = Page {
         tree: &tree,
-        words,
+        delta_names: words,
         names,
         versions: Vec::new(),
         out: String::new(),
         sink,
     };
-    let mark = page.words.mark(&tree, &page.names, 0).unwrap_or_default();
+    let mark = page
+        .delta_names
+        .mark(&tree, &page.names, 0)
+        .unwrap_or_default();
     page.versions = names_in(mark).collect();
     page.run()?;
     let first = page.versions.first().copied().unwrap_or_default();
@@ -48,16 +55,16 @@ pub(super) fn render(
 
 struct Page<'t> {
     tree: &'t Tree,
-    words: Words,
+    delta_names: DeltaNames,
     names: Names,
     versions: Vec<&'t str>,
     out: String,
     sink: &'t dyn ProgressSink,
 }
 
-/// What is left to do.
+/// A step that is left to do.
 enum Task {
-    /// A node, in what that many versions have.
+    /// A node, and the number of versions that have its parent.
     Node(u32, usize),
     Raw(String),
 }
@@ -71,7 +78,7 @@ impl<'t> Page<'t> {
                 Task::Raw(text) => self.out.push_str(&text),
                 Task::Node(node, owners) => {
                     count += 1;
-                    if count.is_multiple_of(TICK)
+                    if count.is_multiple_of(PROGRESS_INTERVAL)
                         && self.sink.progress(self.progress(node)).is_break()
                     {
                         return Err(Error::stopped());
@@ -92,7 +99,7 @@ impl<'t> Page<'t> {
     }
 
     fn mark(&self, node: u32) -> Option<&'t str> {
-        self.words.mark(self.tree, &self.names, node)
+        self.delta_names.mark(self.tree, &self.names, node)
     }
 
     fn node(&mut self, node: u32, owners: usize, tasks: &mut Vec<Task>) {
@@ -100,15 +107,17 @@ impl<'t> Page<'t> {
             Kind::Text => escape(&mut self.out, self.tree.text(node)),
             Kind::Comment => escape(&mut self.out, &format!("<!--{}-->", self.tree.text(node))),
             Kind::Instruction => escape(&mut self.out, &format!("<?{}?>", self.tree.text(node))),
-            Kind::Element(name) => match self.words.of(self.tree, &self.names, node) {
-                Some(word) if word == self.words.attributes => {}
-                Some(_) => self.alternatives(node, tasks),
-                None => self.element(node, name, owners, tasks),
-            },
+            Kind::Element(name) => {
+                match self.delta_names.mark_element(self.tree, &self.names, node) {
+                    Some(word) if word == self.delta_names.attributes => {}
+                    Some(_) => self.alternatives(node, tasks),
+                    None => self.element(node, name, owners, tasks),
+                }
+            }
         }
     }
 
-    /// How a change begins and ends that these versions have.
+    /// The start and end tags of a change, by the versions that have it.
     fn change(&self, mark: &str, kind: &str) -> (String, String) {
         let is_old = names_in(mark).any(|name| Some(name) == self.versions.first().copied());
         let tag = if is_old { "del" } else { "ins" };
@@ -145,7 +154,7 @@ impl<'t> Page<'t> {
         }
         let one = self.tree.node(node);
         let is_alike = mark.is_some_and(|mark| !mark.contains("!=")) && own == owners;
-        let is_folded = is_alike && node > 0 && one.end - node > FOLDED;
+        let is_folded = is_alike && node > 0 && one.end - node > MIN_FOLDED_NODES;
         if is_folded {
             self.out.push_str("<details><summary>");
             after.insert(0, Task::Raw("</details>".into()));
@@ -177,7 +186,7 @@ impl<'t> Page<'t> {
     fn attributes(&mut self, node: u32) {
         for attribute in self.tree.attributes(node) {
             let name = self.names.get(attribute.name);
-            if name.uri != self.words.uri {
+            if name.uri != self.delta_names.uri {
                 self.out.push(' ');
                 self.names.write(&mut self.out, attribute.name);
                 self.out.push_str("=\"");
@@ -186,7 +195,9 @@ impl<'t> Page<'t> {
             }
         }
         let is_changed = |child: &u32| {
-            self.words.of(self.tree, &self.names, *child) == Some(self.words.attributes)
+            self.delta_names
+                .mark_element(self.tree, &self.names, *child)
+                == Some(self.delta_names.attributes)
         };
         let changed = self.tree.children(node).find(is_changed);
         for element in changed
@@ -197,9 +208,9 @@ impl<'t> Page<'t> {
                 continue;
             };
             let full = self.names.get(name);
-            let prefix = if full.uri == self.words.plain {
+            let prefix = if full.uri == self.delta_names.plain {
                 String::new()
-            } else if full.uri == self.words.xml {
+            } else if full.uri == self.delta_names.xml {
                 "xml:".to_owned()
             } else {
                 format!("{}:", self.names.str(full.prefix))

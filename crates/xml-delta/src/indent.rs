@@ -1,4 +1,4 @@
-//! A document with every element on a line of its own, where that makes no difference but in white space.
+//! Indents a document where that changes insignificant white space only.
 
 use super::delta;
 use super::encoding::Source;
@@ -6,26 +6,25 @@ use super::error::Error;
 use super::names::{NameId, Scope};
 use super::options::{Limits, Whitespace};
 use super::progress::{Progress, ProgressSink, Step};
-use super::prolog::Aside;
+use super::prolog::Misc;
 use super::tree::{Kind, Tree};
 use super::write::Writer;
 use super::{chars, vocabulary};
 
-/// Spaces before what is inside of an element.
-const STEP: usize = 2;
-/// What is deep down is not moved further to the right, or a deep document would be mostly spaces.
-const DEEPEST: usize = 64;
-/// Nodes between two looks at the sink.
-const TICK: u32 = 4096;
+/// Spaces for each level.
+const INDENT_SPACES: usize = 2;
+/// Deeper levels are not indented further, to bound the size of deep documents.
+const MAX_INDENT_DEPTH: usize = 64;
+/// Number of nodes between two progress reports.
+const PROGRESS_INTERVAL: u32 = 4096;
 
-/// Indents a document. Elements stay as they are that hold text, white space that is to be preserved, or text that
-/// versions differ in, with all that is in them.
+/// Indents a document. Elements with text, preserved white space or differing text stay unchanged.
 pub(super) fn indent(
     document: Source,
     limits: &Limits,
     sink: &dyn ProgressSink,
 ) -> Result<String, Error> {
-    let (tree, names) = delta::document(document, limits, sink)?;
+    let (tree, names) = delta::read_document(document, limits, sink)?;
     let mut indenter = Indenter {
         tree: &tree,
         out: Writer::new(names, Whitespace::Exact),
@@ -34,10 +33,10 @@ pub(super) fn indent(
     indenter
         .out
         .raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    indenter.asides(&tree.before);
+    indenter.asides(&tree.prolog);
     indenter.run(sink)?;
     indenter.out.raw("\n");
-    indenter.asides(&tree.after);
+    indenter.asides(&tree.epilog);
     Ok(indenter.out.text)
 }
 
@@ -52,14 +51,14 @@ struct Open {
     name: NameId,
     end: u32,
     outer: Scope,
-    /// What is in it has lines of its own.
+    /// Its children are on lines of their own.
     is_indented: bool,
 }
 
 impl Indenter<'_> {
-    fn asides(&mut self, asides: &[Aside]) {
+    fn asides(&mut self, asides: &[Misc]) {
         for aside in asides {
-            self.out.aside(aside);
+            self.out.misc(aside);
             self.out.raw("\n");
         }
     }
@@ -72,7 +71,7 @@ impl Indenter<'_> {
                 done: number.into(),
                 total: total.into(),
             };
-            if number.is_multiple_of(TICK) && sink.progress(progress).is_break() {
+            if number.is_multiple_of(PROGRESS_INTERVAL) && sink.progress(progress).is_break() {
                 return Err(Error::stopped());
             }
             self.node(number);
@@ -109,7 +108,7 @@ impl Indenter<'_> {
         });
     }
 
-    /// Ends what ends before this node.
+    /// Closes the elements that end before this node.
     fn close(&mut self, number: u32) {
         while let Some(open) = self.open.pop_if(|open| open.end == number) {
             if open.is_indented {
@@ -120,11 +119,11 @@ impl Indenter<'_> {
     }
 
     fn line(&mut self, depth: usize) {
-        let spaces = STEP * depth.min(DEEPEST);
+        let spaces = INDENT_SPACES * depth.min(MAX_INDENT_DEPTH);
         self.out.raw(&format!("\n{:spaces$}", ""));
     }
 
-    /// Whether white space in an element means nothing.
+    /// Whether white space in an element is insignificant.
     fn may_be_indented(&self, number: u32, name: NameId) -> bool {
         let node = self.tree.node(number);
         if node.is_mixed() || node.is_preserved() || self.is_mark(name) {
@@ -134,7 +133,7 @@ impl Indenter<'_> {
         for child in self.tree.children(number) {
             match self.tree.node(child).kind() {
                 Kind::Text if chars::is_blank(self.tree.text(child)) => {}
-                // The attributes that differ are in a container, which is no content.
+                // The `attributes` container is not content.
                 Kind::Element(name)
                     if self.is_mark(name) && !self.is_called(name, "attributes") =>
                 {
@@ -165,7 +164,7 @@ mod tests {
     use crate::CompareOptions;
 
     #[test]
-    fn elements_have_lines_where_white_space_means_nothing() {
+    fn elements_are_indented_where_white_space_is_insignificant() {
         let check = |text: &str, expected: &str| {
             let indented = indent(text.into(), &Limits::default(), &()).expect("it is well-formed");
             let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
@@ -207,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_versions_differ_in_stays_as_it_is() {
+    fn differing_content_is_not_indented() {
         let (old, new) = (
             "<r><p x='1'>one <b/></p><q><!--a--></q></r>",
             "<r><p x='2'>two <b/></p><q><!--b--></q></r>",

@@ -1,9 +1,11 @@
-//! XML documents compared, merged, and taken apart again: a library of its own, without files, threads or jobs.
+//! Compares and merges XML documents, and extracts their versions again. The crate opens no files and starts no
+//! threads.
 //!
-//! [`compare`] and [`merge()`] make a delta of documents: one that has all of them, each difference marked with the versions
-//! that have it (DeltaXML's deltaV2). [`extract()`] takes a version out again, equal by exclusive C14N to what went in.
-//! [`page()`] shows a delta to people. What is compared is bounded by [`Limits`], can be watched and ended by a [`Watcher`],
-//! and opens nothing that a document names. Here is the whole of `examples/compare.rs`:
+//! [`compare`] and [`merge()`] write a *delta*: one document that contains all versions and marks each difference with
+//! the versions that have it (DeltaXML's deltaV2). [`extract()`] takes a version out of a delta; the result equals the
+//! input by exclusive canonical XML. [`render_html()`] shows a delta as a page. [`Limits`] bound the work, and a
+//! [`ProgressSink`] observes it and can stop it. Nothing that a document refers to is opened. This is
+//! `examples/compare.rs`:
 //!
 //! ```
 #![doc = include_str!("../examples/compare.rs")]
@@ -31,10 +33,10 @@ mod prolog;
 mod read;
 mod scan;
 mod sparse;
+mod tokens;
 mod tree;
 mod versions;
 mod vocabulary;
-mod words;
 mod write;
 
 pub use elements::{Element, parse_elements};
@@ -48,13 +50,15 @@ pub use paths::Rules;
 pub use progress::{Progress, ProgressSink, Step};
 pub use versions::{Delta, Version, Versions, check_versions};
 
-/// How many times longer than a document a delta may be that [`extract()`] takes, limits being those of documents.
-pub const DELTA_LONGER: usize = delta::LONGER;
+/// How many times longer than the longest version a delta may be for [`extract()`] and [`render_html()`].
+pub const MAX_DELTA_GROWTH: usize = delta::MAX_GROWTH;
 
-/// Compares two documents; the marks call them `A` and `B`.
+/// Compares two documents; marks name them `A` and `B`.
 ///
 /// # Errors
-/// As [`Code`] says; about a document with its number and the place in it.
+/// [`ErrorKind::NotWellFormed`] and [`ErrorKind::OverLimit`] for a document, with its index and the position;
+/// [`ErrorKind::DifferentRoots`] if the root elements have different names; [`ErrorKind::BadOption`] for an invalid
+/// path; [`ErrorKind::Stopped`] if `sink` stopped the work.
 pub fn compare(
     a: Source,
     b: Source,
@@ -67,11 +71,11 @@ pub fn compare(
     versions.compare(options.context, options.moves, sink)
 }
 
-/// Merges versions of a document; the first is the one that the others come from.
+/// Merges versions of a document; the first version is the common ancestor.
 ///
 /// # Errors
-/// As for [`compare`]; and [`Code::BadVersions`] for names that cannot stand in marks or are there twice, and
-/// for fewer than two versions, or other than three in a three-way merge.
+/// The errors of [`compare`], and [`ErrorKind::BadVersions`] if a name is invalid or duplicate, if there are fewer
+/// than two or too many versions, or not three in a three-way merge.
 pub fn merge(
     versions: Vec<Version>,
     options: &MergeOptions,
@@ -84,11 +88,12 @@ pub fn merge(
     read.merge(options.form, options.mode, sink)
 }
 
-/// Takes a version out of a delta that has all of it. The limits are those of the documents that it was made of; a delta
-/// may have as much more as marks take.
+/// Extracts a version from a delta. `limits` are those of the original documents; the limits of the delta are derived
+/// from them.
 ///
 /// # Errors
-/// [`Code::NotADelta`], [`Code::UnknownVersion`], and what is wrong with the delta as a document.
+/// [`ErrorKind::NotADelta`] if the document is not a delta or contains changes only, [`ErrorKind::UnknownVersion`] if
+/// it has no such version, [`ErrorKind::NotWellFormed`], [`ErrorKind::OverLimit`] and [`ErrorKind::Stopped`].
 pub fn extract(
     delta: Source,
     version: &str,
@@ -98,18 +103,19 @@ pub fn extract(
     extract::extract(delta, version, limits, sink)
 }
 
-/// Puts every element of a document on a line of its own, where that makes no difference but in white space.
+/// Puts each element on a line of its own where that changes insignificant white space only.
 ///
 /// # Errors
-/// What is wrong with the document.
+/// [`ErrorKind::NotWellFormed`], [`ErrorKind::OverLimit`] and [`ErrorKind::Stopped`].
 pub fn indent(document: String, limits: &Limits, sink: &dyn ProgressSink) -> Result<String, Error> {
     indent::indent(document.into(), limits, sink)
 }
 
-/// Makes a page for people of a delta: one HTML document that needs nothing else. The limits are as for [`extract()`].
+/// Renders a delta as a self-contained HTML page. `limits` are those of the original documents.
 ///
 /// # Errors
-/// [`Code::NotADelta`], and what is wrong with the delta as a document.
+/// [`ErrorKind::NotADelta`] if the document is not a delta, [`ErrorKind::NotWellFormed`], [`ErrorKind::OverLimit`] and
+/// [`ErrorKind::Stopped`].
 pub fn render_html(
     delta: String,
     limits: &Limits,

@@ -1,4 +1,4 @@
-//! Names and namespaces, interned for all documents at hand, so that equal ones have equal numbers.
+//! Interned strings, qualified names and namespace scopes, shared by all documents.
 
 use std::hash::BuildHasher;
 
@@ -10,71 +10,71 @@ pub(crate) const XML_URI: &str = "http://www.w3.org/XML/1998/namespace";
 /// The namespace of the prefix `xmlns`.
 pub(crate) const XMLNS_URI: &str = "http://www.w3.org/2000/xmlns/";
 
-/// A string's number.
+/// The identifier of an interned string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Text(u32);
+pub(crate) struct StringId(u32);
 
-impl Text {
-    /// The empty string's.
+impl StringId {
+    /// The empty string.
     pub(crate) const EMPTY: Self = Self(0);
 }
 
-/// A qualified name's number: equal for equal prefix, local name and namespace.
+/// The identifier of a qualified name, including prefix and namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct NameId(pub(crate) u32);
 
-/// A qualified name; an empty prefix or namespace is none.
+/// A qualified name; prefix and namespace can be empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Name {
-    pub(crate) prefix: Text,
-    pub(crate) local: Text,
-    pub(crate) uri: Text,
+    pub(crate) prefix: StringId,
+    pub(crate) local: StringId,
+    pub(crate) uri: StringId,
 }
 
-/// The bindings of prefixes in scope somewhere: a number in a chain of declarations.
+/// A namespace scope: the identifier of a chain of declarations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Scope(pub(crate) u32);
 
 impl Scope {
-    /// Where nothing is declared.
+    /// The scope without declarations.
     pub(crate) const NONE: Self = Self(0);
 }
 
-/// A prefix and what it stands for.
-pub(crate) type Binding = (Text, Text);
+/// A prefix and its namespace.
+pub(crate) type Binding = (StringId, StringId);
 
 #[derive(Debug)]
-struct Link {
+struct ScopeLink {
     parent: Scope,
     declared: Box<[Binding]>,
-    /// How many there are up to the root, hidden ones too.
+    /// The number of declarations in the chain, including hidden ones.
     total: usize,
 }
 
-/// Strings one after the other, each once.
+/// Interned strings, stored contiguously.
 #[derive(Debug, Default)]
-struct Texts {
+struct StringTable {
     all: String,
-    /// Where each ends.
+    /// The end of each string.
     ends: Vec<u32>,
-    ids: HashTable<Text>,
+    ids: HashTable<StringId>,
     hasher: DefaultHashBuilder,
 }
 
-impl Texts {
-    fn number(&mut self, text: &str) -> Text {
+impl StringTable {
+    fn number(&mut self, text: &str) -> StringId {
         let Self {
             all,
             ends,
             ids,
             hasher,
         } = self;
-        let is_it = |id: &Text| piece(all, ends, *id) == text;
-        let hash = |id: &Text| hasher.hash_one(piece(all, ends, *id));
+        let is_it = |id: &StringId| piece(all, ends, *id) == text;
+        let hash = |id: &StringId| hasher.hash_one(piece(all, ends, *id));
         match ids.entry(hasher.hash_one(text), is_it, hash) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(place) => {
-                let id = Text(ends.len() as u32);
+                let id = StringId(ends.len() as u32);
                 place.insert(id);
                 all.push_str(text);
                 ends.push(all.len() as u32);
@@ -83,33 +83,33 @@ impl Texts {
         }
     }
 
-    fn get(&self, text: Text) -> &str {
+    fn get(&self, text: StringId) -> &str {
         piece(&self.all, &self.ends, text)
     }
 }
 
-fn piece<'t>(all: &'t str, ends: &[u32], text: Text) -> &'t str {
+fn piece<'t>(all: &'t str, ends: &[u32], text: StringId) -> &'t str {
     let number = text.0 as usize;
     let start = number.checked_sub(1).map_or(0, |before| ends[before]);
     &all[start as usize..ends[number] as usize]
 }
 
-/// Every name and scope met so far.
+/// All names and scopes.
 #[derive(Debug)]
 pub(crate) struct Names {
-    texts: Texts,
+    texts: StringTable,
     full: Vec<Name>,
     name_ids: HashMap<Name, NameId>,
-    links: Vec<Link>,
+    links: Vec<ScopeLink>,
     link_ids: HashMap<(Scope, Box<[Binding]>), Scope>,
-    /// The declarations that lead from one scope to another.
-    steps: HashMap<(Scope, Scope), Step>,
-    steps_beside: HashMap<(Scope, Scope), Step>,
+    /// Cached declarations that lead from one scope to another.
+    steps: HashMap<(Scope, Scope), ScopeStep>,
+    steps_beside: HashMap<(Scope, Scope), ScopeStep>,
 }
 
-/// What to declare on the way from one scope to another, and where one is then.
+/// Declarations that lead from one scope to another, and the resulting scope.
 #[derive(Debug, Clone)]
-pub(crate) struct Step {
+pub(crate) struct ScopeStep {
     pub(crate) declared: std::rc::Rc<[Binding]>,
     pub(crate) scope: Scope,
 }
@@ -117,10 +117,10 @@ pub(crate) struct Step {
 impl Names {
     pub(crate) fn new() -> Self {
         let mut names = Self {
-            texts: Texts::default(),
+            texts: StringTable::default(),
             full: Vec::new(),
             name_ids: HashMap::new(),
-            links: vec![Link {
+            links: vec![ScopeLink {
                 parent: Scope::NONE,
                 declared: Box::default(),
                 total: 0,
@@ -129,58 +129,58 @@ impl Names {
             steps: HashMap::new(),
             steps_beside: HashMap::new(),
         };
-        names.text("");
+        names.intern("");
         names
     }
 
-    /// The number of a string.
-    pub(crate) fn text(&mut self, text: &str) -> Text {
+    /// Interns a string.
+    pub(crate) fn intern(&mut self, text: &str) -> StringId {
         self.texts.number(text)
     }
 
-    /// The string with a number.
-    pub(crate) fn str(&self, text: Text) -> &str {
+    /// The string of an identifier.
+    pub(crate) fn str(&self, text: StringId) -> &str {
         self.texts.get(text)
     }
 
-    /// The number of a name.
-    pub(crate) fn name(&mut self, name: Name) -> NameId {
+    /// Interns a name.
+    pub(crate) fn intern_name(&mut self, name: Name) -> NameId {
         *self.name_ids.entry(name).or_insert_with(|| {
             self.full.push(name);
             NameId(self.full.len() as u32 - 1)
         })
     }
 
-    /// The name with a number.
+    /// The name of an identifier.
     pub(crate) fn get(&self, id: NameId) -> Name {
         self.full[id.0 as usize]
     }
 
-    /// Writes `prefix:local`.
+    /// Appends `prefix:local`.
     pub(crate) fn write(&self, out: &mut String, id: NameId) {
         let name = self.get(id);
         self.write_parts(out, name.prefix, name.local);
     }
 
-    fn write_parts(&self, out: &mut String, prefix: Text, local: Text) {
-        if prefix != Text::EMPTY {
+    fn write_parts(&self, out: &mut String, prefix: StringId, local: StringId) {
+        if prefix != StringId::EMPTY {
             out.push_str(self.str(prefix));
             out.push(':');
         }
         out.push_str(self.str(local));
     }
 
-    /// The name as people write expanded ones: `{namespace}local`.
+    /// The expanded name in Clark notation: `{namespace}local`.
     pub(crate) fn expanded(&self, id: NameId) -> String {
         let name = self.get(id);
-        if name.uri == Text::EMPTY {
+        if name.uri == StringId::EMPTY {
             self.str(name.local).to_owned()
         } else {
             format!("{{{}}}{}", self.str(name.uri), self.str(name.local))
         }
     }
 
-    /// The scope inside an element that declares these; what changes nothing is left out.
+    /// The scope of an element with these declarations; redundant ones are left out.
     pub(crate) fn scope(&mut self, parent: Scope, declared: &[Binding]) -> Scope {
         let news = declared
             .iter()
@@ -193,7 +193,7 @@ impl Names {
         let next = Scope(self.links.len() as u32);
         let scope = *self.link_ids.entry((parent, news.clone())).or_insert(next);
         if scope == next {
-            self.links.push(Link {
+            self.links.push(ScopeLink {
                 parent,
                 declared: news,
                 total,
@@ -202,8 +202,8 @@ impl Names {
         scope
     }
 
-    /// What a prefix stands for; empty for nothing.
-    pub(crate) fn lookup(&self, scope: Scope, prefix: Text) -> Text {
+    /// The namespace of a prefix; empty if it is not declared.
+    pub(crate) fn lookup(&self, scope: Scope, prefix: StringId) -> StringId {
         let mut scope = scope;
         while scope != Scope::NONE {
             let link = &self.links[scope.0 as usize];
@@ -212,15 +212,15 @@ impl Names {
             }
             scope = link.parent;
         }
-        Text::EMPTY
+        StringId::EMPTY
     }
 
-    /// How many declarations lead to a scope.
+    /// The number of declarations in a scope.
     pub(crate) fn declarations(&self, scope: Scope) -> usize {
         self.links[scope.0 as usize].total
     }
 
-    /// Every prefix that is bound in a scope, once, with what it stands for there.
+    /// The prefixes that are bound in a scope, with their namespaces.
     pub(crate) fn bindings(&self, scope: Scope) -> Vec<Binding> {
         let mut all = Vec::new();
         let mut seen = hashbrown::HashSet::new();
@@ -238,51 +238,55 @@ impl Names {
         all
     }
 
-    /// What an element must declare whose surroundings are `from` and whose own scope was `to`.
-    pub(crate) fn step(&mut self, from: Scope, to: Scope) -> Step {
+    /// The declarations that an element of scope `to` needs inside scope `from`.
+    pub(crate) fn step(&mut self, from: Scope, to: Scope) -> ScopeStep {
         if let Some(step) = self.steps.get(&(from, to)) {
             return step.clone();
         }
         let mut declared = self.bindings(to);
         declared.retain(|(prefix, uri)| self.lookup(from, *prefix) != *uri);
-        let hides = self.lookup(from, Text::EMPTY) != Text::EMPTY
-            && self.lookup(to, Text::EMPTY) == Text::EMPTY;
-        if hides && !declared.iter().any(|(prefix, _)| *prefix == Text::EMPTY) {
-            declared.insert(0, (Text::EMPTY, Text::EMPTY));
+        let hides = self.lookup(from, StringId::EMPTY) != StringId::EMPTY
+            && self.lookup(to, StringId::EMPTY) == StringId::EMPTY;
+        if hides
+            && !declared
+                .iter()
+                .any(|(prefix, _)| *prefix == StringId::EMPTY)
+        {
+            declared.insert(0, (StringId::EMPTY, StringId::EMPTY));
         }
         let step = self.step_of(from, &declared);
         self.steps.insert((from, to), step.clone());
         step
     }
 
-    /// What more to declare so that the bindings of `to` hold, too, where `from` has none for the prefix.
-    pub(crate) fn step_beside(&mut self, from: Scope, to: Scope) -> Step {
+    /// The declarations that add the bindings of `to` to `from`, where `from` does not bind the prefix.
+    pub(crate) fn step_beside(&mut self, from: Scope, to: Scope) -> ScopeStep {
         if let Some(step) = self.steps_beside.get(&(from, to)) {
             return step.clone();
         }
         let mut declared = self.bindings(to);
         declared.retain(|(prefix, _)| {
-            *prefix != Text::EMPTY && self.lookup(from, *prefix) == Text::EMPTY
+            *prefix != StringId::EMPTY && self.lookup(from, *prefix) == StringId::EMPTY
         });
         let step = self.step_of(from, &declared);
         self.steps_beside.insert((from, to), step.clone());
         step
     }
 
-    fn step_of(&mut self, from: Scope, declared: &[Binding]) -> Step {
-        Step {
+    fn step_of(&mut self, from: Scope, declared: &[Binding]) -> ScopeStep {
+        ScopeStep {
             declared: declared.into(),
             scope: self.scope(from, declared),
         }
     }
 
-    /// Whether a prefix is bound to something else in one scope than in another, where both bind it.
-    pub(crate) fn differs(&self, prefix: Text, one: Scope, other: Scope) -> bool {
+    /// Whether two scopes bind a prefix differently.
+    pub(crate) fn binds_differently(&self, prefix: StringId, one: Scope, other: Scope) -> bool {
         self.lookup(one, prefix) != self.lookup(other, prefix)
     }
 
-    /// Whether any document declares a prefix and a namespace of which this holds.
-    pub(crate) fn binds(&self, is_meant: impl Fn(&str, &str) -> bool) -> bool {
+    /// Whether any document has a binding for which `is_meant` holds.
+    pub(crate) fn has_binding(&self, is_meant: impl Fn(&str, &str) -> bool) -> bool {
         let mut all = self.links.iter().flat_map(|link| link.declared.iter());
         all.any(|(prefix, uri)| is_meant(self.str(*prefix), self.str(*uri)))
     }

@@ -1,19 +1,19 @@
 //! Options and limits of comparisons and merges.
 
-/// What is bounded, and by how much. A document that is more is refused with [`Code::OverLimit`].
+/// Limits of a document. A larger document is rejected with [`ErrorKind::OverLimit`](crate::ErrorKind::OverLimit).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of one document; never more than 1 GiB.
+    /// Maximum size in bytes; at most 1 GiB.
     pub bytes: usize,
-    /// Elements inside of each other.
+    /// Maximum depth of nested elements.
     pub depth: usize,
-    /// Nodes of one document.
+    /// Maximum number of nodes.
     pub nodes: usize,
-    /// Attributes of one element.
+    /// Maximum number of attributes of an element.
     pub attributes: usize,
-    /// Namespace declarations inside of each other.
+    /// Maximum number of namespace declarations in scope.
     pub namespaces: usize,
-    /// Bytes that all references to entities of one document stand for.
+    /// Maximum size in bytes of all entity expansions.
     pub entity_bytes: usize,
 }
 
@@ -30,56 +30,56 @@ impl Default for Limits {
     }
 }
 
-/// What white space means where `xml:space` does not say `preserve`.
+/// How white space counts, except where `xml:space` is `preserve`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Whitespace {
-    /// Every character counts.
+    /// Every character is significant.
     #[default]
     Exact,
-    /// It separates words; between elements it means nothing. The last version's is written.
+    /// White space separates words, and is insignificant between elements. The output has the last version's.
     Loose,
-    /// As loose, and the result has no more of it than words need.
+    /// Like `Loose`, and the output contains only white space that separates words.
     Ignore,
 }
 
-/// What a comparison writes.
+/// The context that a comparison writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Context {
-    /// Everything that either document has.
+    /// All content.
     #[default]
     Full,
-    /// The same, but of elements that both have alike only their start tags.
+    /// Unchanged elements without their content.
     ChangesOnly,
 }
 
-/// How to compare.
+/// Options of a comparison.
 #[derive(Debug, Clone, Default)]
 pub struct CompareOptions {
-    /// What to write.
+    /// The output.
     pub context: Context,
-    /// How to match.
+    /// Matching.
     pub matching: MatchOptions,
-    /// Mark what was moved as such, not only as deleted and added.
+    /// Marks deletions and additions of equal content as moves.
     pub moves: bool,
 }
 
-/// How to match the parts of versions with each other.
+/// Options of matching.
 #[derive(Debug, Clone)]
 pub struct MatchOptions {
-    /// What white space means.
+    /// How white space counts.
     pub whitespace: Whitespace,
-    /// Texts differ in words; otherwise as a whole.
+    /// Compares text word by word instead of as a whole.
     pub words: bool,
-    /// Elements whose children are in no order, by name or small path: `list`, `catalog/list`, `/catalog/list`.
-    /// `deltaxml:ordered="false"` in a document says the same.
+    /// Elements whose children are unordered, by name or path: `list`, `catalog/list`, `/catalog/list`.
+    /// `deltaxml:ordered="false"` in a document has the same effect.
     pub unordered: Vec<String>,
-    /// Elements that are matched only by equal keys, with the attribute that is the key: `item@id`.
-    /// `deltaxml:key` in a document gives a key, too.
+    /// Elements that match only if their keys are equal, with the key attribute: `item@id`. `deltaxml:key` in a
+    /// document has the same effect.
     pub keys: Vec<String>,
-    /// Words and children of one element, in all versions together, that are matched with each other at once. Longer
-    /// content is matched a part at a time, which bounds the memory that it takes.
+    /// Maximum number of words and children of one element, in all versions together, that are matched at once. Longer
+    /// content is matched in windows, which bounds memory.
     pub window: usize,
-    /// What is refused.
+    /// Limits of each document.
     pub limits: Limits,
 }
 
@@ -96,35 +96,35 @@ impl Default for MatchOptions {
     }
 }
 
-/// What a merge writes.
+/// The form of a merge's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MergeForm {
-    /// Every version, with marks.
+    /// A delta with all versions.
     #[default]
     Delta,
-    /// One document that has every change, with marks only where versions contradict each other.
+    /// One document with the changes of all versions, in which only conflicts are marked.
     Merged,
 }
 
-/// How to merge.
+/// Options of a merge.
 #[derive(Debug, Clone, Default)]
 pub struct MergeOptions {
-    /// What to write.
+    /// The output.
     pub form: MergeForm,
-    /// How the versions come from each other.
+    /// How the versions derive from each other.
     pub mode: Mode,
-    /// How to match.
+    /// Matching.
     pub matching: MatchOptions,
 }
 
-/// How versions come from each other.
+/// How versions derive from each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
-    /// All from the first, each on its own.
+    /// Each from the first.
     #[default]
     Concurrent,
-    /// Two from the first.
+    /// Two versions from the first.
     ThreeWay,
-    /// Each from the one before it.
+    /// Each from the previous one.
     Sequential,
 }

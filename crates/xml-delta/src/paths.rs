@@ -1,8 +1,8 @@
-//! Small paths that say which elements are meant: `item`, `list/item`, `/catalog/list/item`, and `item@id`.
+//! Paths that select elements: `item`, `list/item`, `/catalog/list/item`, and `item@id`.
 
 use super::error::{Error, ErrorKind};
 
-/// Elements by their own name and those of the elements around them, as they are written in the documents.
+/// Selects elements by their name and the names of their ancestors, as written in the documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Path {
     steps: Vec<String>,
@@ -26,7 +26,7 @@ impl Path {
             .then_some(Self { steps, from_root })
     }
 
-    /// Whether it means an element with these names around it, the outermost first, its own last.
+    /// Whether the path selects an element, given its name and those of its ancestors, innermost first.
     fn matches<'a>(&self, depth: usize, mut inside_out: impl Iterator<Item = &'a str>) -> bool {
         if self.from_root && depth != self.steps.len() {
             return false;
@@ -37,22 +37,22 @@ impl Path {
     }
 }
 
-/// What options say of elements.
+/// Rules about elements from the options.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
-    orderless: Vec<Path>,
-    /// With the attribute that is the key.
+    unordered: Vec<Path>,
+    /// Paths with the key attribute.
     keys: Vec<(Path, String)>,
 }
 
 impl Rules {
-    /// From paths as people write them, and paths with `@` and the attribute that is the key.
+    /// Parses paths of unordered elements and of keys (`path@attribute`).
     ///
     /// # Errors
-    /// [`Code::BadOption`] for one that cannot be understood.
+    /// [`ErrorKind::BadOption`] for an invalid path.
     pub fn new(orderless: &[String], keys: &[String]) -> Result<Self, Error> {
         let wrong = |text: &str, example: &str| {
-            let message = format!("{text:?} is no path to elements; {example} is one.");
+            let message = format!("Invalid path {text:?}; expected a path such as {example}.");
             Error::new(ErrorKind::BadOption, message)
         };
         let orderless = orderless.iter().map(|text| {
@@ -62,27 +62,27 @@ impl Rules {
             .iter()
             .map(|text| key(text).ok_or_else(|| wrong(text, "\"item@id\" or \"catalog/item@id\"")));
         Ok(Self {
-            orderless: orderless.collect::<Result<_, _>>()?,
+            unordered: orderless.collect::<Result<_, _>>()?,
             keys: keys.collect::<Result<_, _>>()?,
         })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.orderless.is_empty() && self.keys.is_empty()
+        self.unordered.is_empty() && self.keys.is_empty()
     }
 
-    /// Whether the children of such an element are in no order.
-    pub(crate) fn is_orderless<'a>(
+    /// Whether the children of an element are unordered.
+    pub(crate) fn is_unordered<'a>(
         &self,
         depth: usize,
         inside_out: &(impl Iterator<Item = &'a str> + Clone),
     ) -> bool {
-        self.orderless
+        self.unordered
             .iter()
             .any(|path| path.matches(depth, inside_out.clone()))
     }
 
-    /// The attribute that is the key of such an element.
+    /// The key attribute of an element.
     pub(crate) fn key<'a>(
         &self,
         depth: usize,
@@ -96,7 +96,7 @@ impl Rules {
     }
 }
 
-/// `path@attribute`; `@attribute` means any element.
+/// Parses `path@attribute`; `@attribute` selects any element.
 fn key(text: &str) -> Option<(Path, String)> {
     let (path, attribute) = text.split_once('@')?;
     let path = if path.is_empty() { "*" } else { path };

@@ -2,29 +2,30 @@
 
 use std::ops::ControlFlow;
 
-/// What is being done.
+/// A step of the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// The input of this number, from 0, is read.
+    /// Reading the input of this index, from 0.
     Reading(usize),
-    /// Versions are matched with each other and written.
+    /// Matching the versions and writing the result.
     Comparing,
 }
 
-/// How far a step is.
+/// The progress of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// The step.
     pub step: Step,
-    /// How much of it is done.
+    /// The amount of work done.
     pub done: u64,
-    /// How much there is to it.
+    /// The total amount of work.
     pub total: u64,
 }
 
 /// Receives progress, and can stop the work.
 pub trait ProgressSink {
-    /// Called many times a second while work goes on; [`ControlFlow::Break`] ends it with [`ErrorKind::Stopped`].
+    /// Called many times a second; [`ControlFlow::Break`] stops the work with
+    /// [`ErrorKind::Stopped`](crate::ErrorKind::Stopped).
     fn progress(&self, progress: Progress) -> ControlFlow<()>;
 }
 

@@ -1,34 +1,34 @@
-//! What comes before the root element: the declaration, the document type, comments and processing instructions.
+//! The prolog: XML declaration, document type declaration, comments and processing instructions.
 
 use super::dtd::{self, Dtd};
 use super::error::Fault;
 use super::options::Limits;
 use super::scan::{self, Scanner};
 
-/// A comment or a processing instruction outside of the root element.
+/// A comment or a processing instruction outside the root element.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Aside {
+pub(crate) enum Misc {
     Comment(String),
     Instruction(String),
 }
 
-/// Everything before the root element.
+/// The prolog of a document.
 pub(crate) struct Prolog {
     pub(crate) dtd: Dtd,
     /// Whether there is a document type declaration.
     pub(crate) has_doctype: bool,
-    pub(crate) asides: Vec<Aside>,
-    /// Where the root element begins, or what should be one.
+    pub(crate) misc: Vec<Misc>,
+    /// The offset of the root element.
     pub(crate) end: usize,
 }
 
-/// Whether the XML declaration says that the document is in XML 1.1, which allows fewer characters.
+/// Whether the XML declaration states version 1.1, which allows fewer literal characters.
 pub(crate) fn is_xml_1_1(text: &str) -> bool {
     let declaration = declaration(&mut Scanner::new(text));
     declaration.is_ok_and(|one| one.is_some_and(|one| one.version == "1.1"))
 }
 
-/// The encoding that the XML declaration names, if it has a declaration that gets that far.
+/// The encoding in the XML declaration, if there is one.
 pub(crate) fn declared_encoding(text: &str) -> Option<&str> {
     let mut scanner = Scanner::new(text);
     let declaration = declaration(&mut scanner).ok()?;
@@ -41,7 +41,7 @@ struct Declaration<'a> {
     standalone: bool,
 }
 
-/// Reads the prolog of a document.
+/// Parses the prolog.
 pub(crate) fn read(text: &str, limits: &Limits) -> Result<Prolog, Fault> {
     let mut scanner = Scanner::new(text);
     let declaration = declaration(&mut scanner)?;
@@ -51,28 +51,28 @@ pub(crate) fn read(text: &str, limits: &Limits) -> Result<Prolog, Fault> {
     loop {
         scanner.space();
         let at = scanner.at();
-        if scanner.eat("<!--") {
-            let comment = scanner.until("-->")?;
+        if scanner.take_if("<!--") {
+            let comment = scanner.take_until("-->")?;
             scan::check_comment(comment, at)?;
-            asides.push(Aside::Comment(comment.to_owned()));
-        } else if scanner.eat("<?") {
-            let (target, data) = scan::instruction(scanner.until("?>")?, at)?;
-            asides.push(Aside::Instruction(join(target, data)));
-        } else if scanner.looking_at("<!DOCTYPE") && dtd.is_none() {
+            asides.push(Misc::Comment(comment.to_owned()));
+        } else if scanner.take_if("<?") {
+            let (target, data) = scan::instruction(scanner.take_until("?>")?, at)?;
+            asides.push(Misc::Instruction(instruction_text(target, data)));
+        } else if scanner.starts_with("<!DOCTYPE") && dtd.is_none() {
             dtd = Some(dtd::read(&mut scanner, standalone, limits)?);
         } else {
             return Ok(Prolog {
                 has_doctype: dtd.is_some(),
                 dtd: dtd.unwrap_or_default(),
-                asides,
+                misc: asides,
                 end: at,
             });
         }
     }
 }
 
-/// A processing instruction as it is kept: one space between target and data.
-pub(crate) fn join(target: &str, data: &str) -> String {
+/// The normalized text of a processing instruction: one space between target and data.
+pub(crate) fn instruction_text(target: &str, data: &str) -> String {
     if data.is_empty() {
         target.to_owned()
     } else {
@@ -82,23 +82,23 @@ pub(crate) fn join(target: &str, data: &str) -> String {
 
 fn declaration<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Declaration<'a>>, Fault> {
     let follows = |b: &u8| super::chars::is_space(*b);
-    if !scanner.looking_at("<?xml") || !scanner.rest().as_bytes().get(5).is_some_and(follows) {
+    if !scanner.starts_with("<?xml") || !scanner.rest().as_bytes().get(5).is_some_and(follows) {
         return Ok(None);
     }
     scanner.expect("<?xml")?;
-    let version = pseudo(scanner, "version")?
-        .ok_or_else(|| scanner.fault("An XML declaration begins with a version."))?;
+    let version = pseudo_attribute(scanner, "version")?
+        .ok_or_else(|| scanner.fault("The XML declaration must begin with version=\"1.0\"."))?;
     let minor = version.strip_prefix("1.");
     if !minor.is_some_and(|m| !m.is_empty() && m.bytes().all(|b| b.is_ascii_digit())) {
-        return Err(scanner.fault("The version of XML is 1.0."));
+        return Err(scanner.fault("Unsupported XML version; expected \"1.0\"."));
     }
-    let encoding = pseudo(scanner, "encoding")?;
+    let encoding = pseudo_attribute(scanner, "encoding")?;
     if !encoding.is_none_or(is_encoding_name) {
-        return Err(scanner.fault("This is not the name of an encoding."));
+        return Err(scanner.fault("Invalid encoding name in the XML declaration."));
     }
-    let standalone = pseudo(scanner, "standalone")?;
+    let standalone = pseudo_attribute(scanner, "standalone")?;
     if !matches!(standalone, None | Some("yes" | "no")) {
-        return Err(scanner.fault("standalone is \"yes\" or \"no\"."));
+        return Err(scanner.fault("Invalid value of standalone; expected \"yes\" or \"no\"."));
     }
     scanner.space();
     scanner.expect("?>")?;
@@ -109,13 +109,13 @@ fn declaration<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Declaration<'a>>,
     }))
 }
 
-/// `name="value"` after white space, if it is next.
-fn pseudo<'a>(scanner: &mut Scanner<'a>, name: &str) -> Result<Option<&'a str>, Fault> {
+/// Parses `name="value"` after white space, if it is next.
+fn pseudo_attribute<'a>(scanner: &mut Scanner<'a>, name: &str) -> Result<Option<&'a str>, Fault> {
     let spaces = [' ', '\t', '\n', '\r'];
     if !scanner.rest().trim_start_matches(spaces).starts_with(name) {
         return Ok(None);
     }
-    scanner.need_space()?;
+    scanner.require_space()?;
     scanner.expect(name)?;
     scanner.space();
     scanner.expect("=")?;

@@ -1,13 +1,13 @@
-//! A cursor over a text, for the parts of XML that are read by hand.
+//! A cursor for the parts of XML that are parsed by hand.
 
 use super::chars::{self, is_space};
 use super::error::Fault;
 
-/// Where one is in a text.
+/// A cursor in a text.
 pub(crate) struct Scanner<'a> {
     text: &'a str,
     at: usize,
-    /// Where faults are said to be, in a text that stands for a reference elsewhere.
+    /// The offset that errors report, in replacement text.
     origin: Option<usize>,
 }
 
@@ -20,7 +20,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Over a text that was referred to at `origin`.
+    /// Scans replacement text that was referenced at `origin`.
     pub(crate) fn of_entity(text: &'a str, origin: usize) -> Self {
         Self {
             origin: Some(origin),
@@ -32,7 +32,7 @@ impl<'a> Scanner<'a> {
         self.at
     }
 
-    /// The place that faults name.
+    /// The offset that errors report.
     pub(crate) fn place(&self) -> usize {
         self.origin.unwrap_or(self.at)
     }
@@ -49,13 +49,13 @@ impl<'a> Scanner<'a> {
         Fault::new(self.place(), message)
     }
 
-    pub(crate) fn looking_at(&self, what: &str) -> bool {
+    pub(crate) fn starts_with(&self, what: &str) -> bool {
         self.rest().starts_with(what)
     }
 
-    /// Takes it if it is next.
-    pub(crate) fn eat(&mut self, what: &str) -> bool {
-        let found = self.looking_at(what);
+    /// Takes `what` if it is next.
+    pub(crate) fn take_if(&mut self, what: &str) -> bool {
+        let found = self.starts_with(what);
         if found {
             self.at += what.len();
         }
@@ -63,14 +63,14 @@ impl<'a> Scanner<'a> {
     }
 
     pub(crate) fn expect(&mut self, what: &str) -> Result<(), Fault> {
-        if self.eat(what) {
+        if self.take_if(what) {
             Ok(())
         } else {
-            Err(self.fault(format!("{what:?} is expected here.")))
+            Err(self.fault(format!("Expected {what:?}.")))
         }
     }
 
-    /// Takes white space; whether there was some.
+    /// Skips white space; returns whether there was any.
     pub(crate) fn space(&mut self) -> bool {
         let rest = self.rest().as_bytes();
         let len = rest
@@ -81,11 +81,11 @@ impl<'a> Scanner<'a> {
         len > 0
     }
 
-    pub(crate) fn need_space(&mut self) -> Result<(), Fault> {
+    pub(crate) fn require_space(&mut self) -> Result<(), Fault> {
         if self.space() {
             Ok(())
         } else {
-            Err(self.fault("White space is expected here."))
+            Err(self.fault("Expected white space."))
         }
     }
 
@@ -93,15 +93,15 @@ impl<'a> Scanner<'a> {
     pub(crate) fn name(&mut self) -> Result<&'a str, Fault> {
         let name = &self.rest()[..chars::name_len(self.rest())];
         if name.is_empty() {
-            return Err(self.fault("A name is expected here."));
+            return Err(self.fault("Expected a name."));
         }
         self.at += name.len();
         Ok(name)
     }
 
-    /// Takes a name without a colon, as namespaces want it.
+    /// Takes a name without a colon (NCName).
     pub(crate) fn plain_name(&mut self) -> Result<&'a str, Fault> {
-        let fault = self.fault("This name must not have a colon.");
+        let fault = self.fault("Colons are not allowed in this name.");
         let name = self.name()?;
         if name.contains(':') {
             Err(fault)
@@ -110,66 +110,66 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes a run of name characters.
+    /// Takes a name token.
     pub(crate) fn token(&mut self) -> Result<(), Fault> {
         let rest = self.rest();
         let len = rest.find(|c| !chars::is_name_part(c)).unwrap_or(rest.len());
         if len == 0 {
-            return Err(self.fault("A name token is expected here."));
+            return Err(self.fault("Expected a name token."));
         }
         self.at += len;
         Ok(())
     }
 
     /// Takes everything before `end`, and `end`.
-    pub(crate) fn until(&mut self, end: &str) -> Result<&'a str, Fault> {
+    pub(crate) fn take_until(&mut self, end: &str) -> Result<&'a str, Fault> {
         let Some(len) = self.rest().find(end) else {
-            return Err(self.fault(format!("There is no {end:?} to what begins here.")));
+            return Err(self.fault(format!("Missing {end:?}.")));
         };
         let found = &self.rest()[..len];
         self.at += len + end.len();
         Ok(found)
     }
 
-    /// Takes a string in quotes, and gives what is between them.
+    /// Takes a quoted string and returns its content.
     pub(crate) fn quoted(&mut self) -> Result<&'a str, Fault> {
         for quote in ["\"", "'"] {
-            if self.eat(quote) {
-                return self.until(quote);
+            if self.take_if(quote) {
+                return self.take_until(quote);
             }
         }
-        Err(self.fault("A string in quotes is expected here."))
+        Err(self.fault("Expected a quoted string."))
     }
 }
 
-/// The text of a comment, without its marks.
+/// Checks the text of a comment.
 pub(crate) fn check_comment(text: &str, at: usize) -> Result<(), Fault> {
     if text.contains("--") || text.ends_with('-') {
-        return Err(Fault::new(at, "A comment must not contain \"--\"."));
+        return Err(Fault::new(at, "\"--\" is not allowed in comments."));
     }
     Ok(())
 }
 
-/// The target and the data of a processing instruction, from what is between its marks.
+/// Splits the text of a processing instruction into target and data.
 pub(crate) fn instruction(text: &str, at: usize) -> Result<(&str, &str), Fault> {
     let (target, data) = text.split_at(chars::name_len(text));
     if target.is_empty() || target.contains(':') {
         return Err(Fault::new(
             at,
-            "A processing instruction begins with a name without a colon.",
+            "A processing instruction must begin with a name without a colon.",
         ));
     }
     if target.eq_ignore_ascii_case("xml") {
         return Err(Fault::new(
             at,
-            "An XML declaration stands only at the very beginning.",
+            "The XML declaration is allowed only at the start of the document.",
         ));
     }
     let trimmed = data.trim_start_matches([' ', '\t', '\n', '\r']);
     if !data.is_empty() && trimmed.len() == data.len() {
         return Err(Fault::new(
             at,
-            "White space is expected after the name of a processing instruction.",
+            "Expected white space after the target of the processing instruction.",
         ));
     }
     Ok((target, trimmed))

@@ -1,19 +1,19 @@
-//! Values that some of many numbers have, at little more than the values' own size.
+//! A compact map from ascending integers to values.
 
-/// Numbers in one word of the set.
-const WORD: u32 = u64::BITS;
+/// Bits in a word.
+const WORD_BITS: u32 = u64::BITS;
 
-/// A set of numbers, each with a value, in ascending order.
+/// A map from integers, inserted in ascending order, to values.
 #[derive(Debug)]
-pub(crate) struct Sparse<T> {
-    /// Which numbers there are.
+pub(crate) struct SparseMap<T> {
+    /// A bit for each key.
     words: Vec<u64>,
-    /// How many of them are below each word's.
+    /// The number of keys before each word.
     below: Vec<u32>,
     values: Vec<T>,
 }
 
-impl<T> Default for Sparse<T> {
+impl<T> Default for SparseMap<T> {
     fn default() -> Self {
         Self {
             words: Vec::new(),
@@ -23,15 +23,15 @@ impl<T> Default for Sparse<T> {
     }
 }
 
-impl<T: Copy> Sparse<T> {
-    /// Adds a number that is higher than all others.
+impl<T: Copy> SparseMap<T> {
+    /// Inserts a key that is higher than all others.
     pub(crate) fn push(&mut self, number: u32, value: T) {
-        let word = (number / WORD) as usize;
+        let word = (number / WORD_BITS) as usize;
         if word >= self.words.len() {
             self.words.resize(word + 1, 0);
             self.below.resize(word + 1, self.values.len() as u32);
         }
-        self.words[word] |= 1 << (number % WORD);
+        self.words[word] |= 1 << (number % WORD_BITS);
         self.values.push(value);
     }
 
@@ -39,15 +39,15 @@ impl<T: Copy> Sparse<T> {
         self.rank(number).map(|rank| self.values[rank])
     }
 
-    /// The value of a number, and that of the next one there is.
-    pub(crate) fn pair(&self, number: u32) -> Option<(T, Option<T>)> {
+    /// The value of a key and of the next higher key.
+    pub(crate) fn get_with_next(&self, number: u32) -> Option<(T, Option<T>)> {
         let rank = self.rank(number)?;
         Some((self.values[rank], self.values.get(rank + 1).copied()))
     }
 
     fn rank(&self, number: u32) -> Option<usize> {
-        let word = (number / WORD) as usize;
-        let bit = 1_u64 << (number % WORD);
+        let word = (number / WORD_BITS) as usize;
+        let bit = 1_u64 << (number % WORD_BITS);
         let set = *self.words.get(word)?;
         let before = (set & (bit - 1)).count_ones();
         (set & bit != 0).then(|| (self.below[word] + before) as usize)
@@ -59,9 +59,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_was_put_in_is_found() {
+    fn only_inserted_keys_are_found() {
         let numbers = [0, 3, 63, 64, 65, 200, 1000];
-        let mut sparse = Sparse::default();
+        let mut sparse = SparseMap::default();
         for number in numbers {
             sparse.push(number, number * 2);
         }
@@ -69,7 +69,7 @@ mod tests {
             let expected = numbers.contains(&number).then_some(number * 2);
             assert_eq!(sparse.get(number), expected, "{number}");
         }
-        assert_eq!(sparse.pair(65), Some((130, Some(400))));
-        assert_eq!(sparse.pair(1000), Some((2000, None)));
+        assert_eq!(sparse.get_with_next(65), Some((130, Some(400))));
+        assert_eq!(sparse.get_with_next(1000), Some((2000, None)));
     }
 }

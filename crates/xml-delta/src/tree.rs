@@ -1,19 +1,19 @@
-//! A document as flat arrays, in document order.
+//! A document as flat arrays in document order.
 
 use hashbrown::HashMap;
 
 use super::names::{NameId, Scope};
-use super::prolog::Aside;
-use super::sparse::Sparse;
+use super::prolog::Misc;
+use super::sparse::SparseMap;
 
-/// A piece of a tree's text: of the source, or, past its end, of what had to be put together.
+/// A slice of a tree's text: of the source or, past its end, of the expanded text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Span {
     pub(crate) start: u32,
     pub(crate) len: u32,
 }
 
-/// What a node is.
+/// The kind of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     Element(NameId),
@@ -22,31 +22,30 @@ pub(crate) enum Kind {
     Instruction,
 }
 
-/// White space is preserved.
+/// Flag: white space is preserved.
 const PRESERVED: u32 = 1 << 31;
-/// There is text besides white space.
+/// Flag: the element contains text besides white space.
 const MIXED: u32 = 1 << 30;
-/// Where something may be in a source: more than this many bytes have no place.
-pub(crate) const PLACES: usize = 1 << 30;
+/// Offsets use 30 bits, so the source must be shorter than this.
+pub(crate) const MAX_SOURCE_BYTES: usize = 1 << 30;
 
-/// One node, as it is kept: there may be millions.
+/// A node as stored; there may be millions.
 #[derive(Debug, Clone, Copy)]
-struct Packed {
-    /// What it is and the scope that it is in, by their number among all that there are.
+struct PackedNode {
+    /// The index of its kind and scope.
     shape: u32,
-    /// Of an element, the number of the first node after it and all that is in it; of anything else, the length of its
-    /// text.
+    /// For an element, the number of the first node after its subtree; otherwise the length of the text.
     extent: u32,
-    /// Where it begins in the source, and flags.
+    /// The offset in the source, and flags.
     at: u32,
 }
 
-/// One node; its children are between it and `end`.
+/// A node; its descendants are the nodes up to `end`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Node {
     kind: Kind,
     pub(crate) scope: Scope,
-    /// The number of the first node after it and all that is in it.
+    /// The number of the first node after the subtree.
     pub(crate) end: u32,
     at: u32,
 }
@@ -62,29 +61,29 @@ pub(crate) struct Attribute {
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     pub(crate) source: String,
-    /// Text that is not in the source as it is: with references, or in pieces.
-    pub(crate) side: String,
-    nodes: Vec<Packed>,
+    /// Text that differs from the source: expanded references and joined pieces.
+    pub(crate) expanded_text: String,
+    nodes: Vec<PackedNode>,
     shapes: Vec<(Kind, Scope)>,
     shape_ids: HashMap<(Kind, Scope), u32>,
     pub(crate) attributes: Vec<Attribute>,
-    /// Of each element that has attributes, the first.
-    attributed: Sparse<u32>,
-    /// Where a text begins that does not begin where its node does.
-    aside: Sparse<u32>,
-    /// Of each subtree: equal for equal content.
+    /// For each element with attributes, the index of the first.
+    first_attributes: SparseMap<u32>,
+    /// The start of a text that does not begin at its node's offset.
+    text_starts: SparseMap<u32>,
+    /// For each subtree, a hash of its exact content.
     pub(crate) exact: Vec<u64>,
-    /// Of each subtree: equal for content that is equal but for white space; where it is not the same as the other.
-    pub(crate) loose: Sparse<u64>,
+    /// For each subtree, a hash that ignores insignificant white space, where it differs from the exact hash.
+    pub(crate) loose: SparseMap<u64>,
     /// Whether there is a document type declaration.
     pub(crate) has_doctype: bool,
-    /// What is before and after the root element.
-    pub(crate) before: Vec<Aside>,
-    pub(crate) after: Vec<Aside>,
-    /// Values of keys, by element: only elements with equal keys may be matched.
+    /// Comments and processing instructions before and after the root element.
+    pub(crate) prolog: Vec<Misc>,
+    pub(crate) epilog: Vec<Misc>,
+    /// Keys by element: elements match only if their keys are equal.
     pub(crate) keys: HashMap<u32, Span>,
-    /// Elements whose children are in no order.
-    pub(crate) orderless: hashbrown::HashSet<u32>,
+    /// Elements whose children are unordered.
+    pub(crate) unordered: hashbrown::HashSet<u32>,
 }
 
 impl Node {
@@ -100,57 +99,57 @@ impl Node {
         self.kind == Kind::Text
     }
 
-    /// Where it begins in the source.
+    /// The offset in the source.
     pub(crate) fn at(&self) -> usize {
         (self.at & !(PRESERVED | MIXED)) as usize
     }
 
-    /// Whether `xml:space` says that its white space matters.
+    /// Whether `xml:space` is `preserve`.
     pub(crate) fn is_preserved(&self) -> bool {
         self.at & PRESERVED != 0
     }
 
-    /// Whether the element has text besides white space, which makes its white space matter too.
+    /// Whether the element contains text besides white space.
     pub(crate) fn is_mixed(&self) -> bool {
         self.at & MIXED != 0
     }
 }
 
-/// A document that is put together.
+/// Building a tree.
 impl Tree {
-    /// Nothing but what is before the root element.
-    pub(crate) fn new(has_doctype: bool, before: Vec<Aside>) -> Self {
+    /// An empty tree with its prolog.
+    pub(crate) fn new(has_doctype: bool, before: Vec<Misc>) -> Self {
         Self {
             has_doctype,
-            before,
+            prolog: before,
             ..Self::default()
         }
     }
 
-    /// Adds an element with the attributes from `first` on; its end is not known yet.
-    pub(crate) fn push_element(&mut self, name: NameId, place: &Place, first: usize) -> u32 {
+    /// Adds an element with the attributes from `first` on.
+    pub(crate) fn push_element(&mut self, name: NameId, place: &NodeContext, first: usize) -> u32 {
         let number = self.push(Kind::Element(name), place, 0);
         if first < self.attributes.len() {
-            self.attributed.push(number, first as u32);
+            self.first_attributes.push(number, first as u32);
         }
         number
     }
 
-    /// Ends an element after the last node that there is.
+    /// Ends an element after the last node.
     pub(crate) fn close(&mut self, element: u32) {
         self.nodes[element as usize].extent = self.nodes.len() as u32;
     }
 
-    /// Adds what is no element.
-    pub(crate) fn push_text(&mut self, kind: Kind, text: Span, place: &Place) -> u32 {
+    /// Adds a text, comment or processing instruction.
+    pub(crate) fn push_text(&mut self, kind: Kind, text: Span, place: &NodeContext) -> u32 {
         let number = self.push(kind, place, text.len);
         if text.start as usize != place.at {
-            self.aside.push(number, text.start);
+            self.text_starts.push(number, text.start);
         }
         number
     }
 
-    fn push(&mut self, kind: Kind, place: &Place, extent: u32) -> u32 {
+    fn push(&mut self, kind: Kind, place: &NodeContext, extent: u32) -> u32 {
         let shape = (kind, place.scope);
         let next = self.shapes.len() as u32;
         let shape = *self.shape_ids.entry(shape).or_insert_with(|| {
@@ -158,7 +157,7 @@ impl Tree {
             next
         });
         let flag = if place.is_preserved { PRESERVED } else { 0 };
-        self.nodes.push(Packed {
+        self.nodes.push(PackedNode {
             shape,
             extent,
             at: place.at as u32 | flag,
@@ -166,18 +165,18 @@ impl Tree {
         self.nodes.len() as u32 - 1
     }
 
-    /// Notes that an element has text besides white space.
+    /// Sets the flag for text besides white space.
     pub(crate) fn set_mixed(&mut self, element: u32) {
         self.nodes[element as usize].at |= MIXED;
     }
 }
 
-/// Where a node is.
-pub(crate) struct Place {
-    /// In the source, below [`PLACES`].
+/// The context of a node.
+pub(crate) struct NodeContext {
+    /// The offset in the source, below [`MAX_SOURCE_BYTES`].
     pub(crate) at: usize,
     pub(crate) scope: Scope,
-    /// White space is preserved there.
+    /// White space is preserved.
     pub(crate) is_preserved: bool,
 }
 
@@ -186,16 +185,16 @@ impl Tree {
         let (start, len) = (span.start as usize, span.len as usize);
         match start.checked_sub(self.source.len()) {
             None => &self.source[start..start + len],
-            Some(start) => &self.side[start..start + len],
+            Some(start) => &self.expanded_text[start..start + len],
         }
     }
 
-    /// How many nodes there are.
+    /// The number of nodes.
     pub(crate) fn len(&self) -> u32 {
         self.nodes.len() as u32
     }
 
-    /// What nodes there are, and in which scopes.
+    /// The distinct kinds of nodes.
     pub(crate) fn kinds(&self) -> impl Iterator<Item = Kind> {
         self.shapes.iter().map(|(kind, _)| *kind)
     }
@@ -212,24 +211,24 @@ impl Tree {
         }
     }
 
-    /// The text of what is not an element, as a piece of the tree's.
+    /// The span of a text, comment or processing instruction.
     pub(crate) fn span(&self, number: u32) -> Span {
         let node = self.nodes[number as usize];
         let at = node.at & !(PRESERVED | MIXED);
         Span {
-            start: self.aside.get(number).unwrap_or(at),
+            start: self.text_starts.get(number).unwrap_or(at),
             len: node.extent,
         }
     }
 
-    /// The text of what is not an element.
+    /// The text of a text, comment or processing instruction.
     pub(crate) fn text(&self, node: u32) -> &str {
         self.str(self.span(node))
     }
 
-    /// The attributes of an element, as they were written; of anything else none.
+    /// The attributes of an element, in document order; empty for other nodes.
     pub(crate) fn attributes(&self, node: u32) -> &[Attribute] {
-        let Some((first, next)) = self.attributed.pair(node) else {
+        let Some((first, next)) = self.first_attributes.get_with_next(node) else {
             return &[];
         };
         let end = next.map_or(self.attributes.len(), |next| next as usize);
@@ -249,7 +248,7 @@ impl Tree {
         }
     }
 
-    /// About how many bytes of the source a subtree is.
+    /// The approximate size in bytes of a subtree.
     pub(crate) fn size(&self, node: u32) -> usize {
         let one = self.node(node);
         let end = if one.end < self.len() {
@@ -257,12 +256,12 @@ impl Tree {
         } else {
             self.source.len()
         };
-        // Nodes that came out of one reference all begin there.
+        // All nodes from one entity reference have the same offset.
         end.saturating_sub(one.at()).max((one.end - node) as usize)
     }
 }
 
-/// The children of an element.
+/// Iterates over the children of an element.
 pub(crate) struct Children<'t> {
     tree: &'t Tree,
     next: u32,

@@ -1,4 +1,4 @@
-//! Versions that are read one by one, and then put together.
+//! Reads versions one by one, then compares or merges them.
 
 use super::chars;
 use super::encoding::Source;
@@ -9,29 +9,28 @@ use super::names::Names;
 use super::options::{Context, MatchOptions, MergeForm, Mode, Whitespace};
 use super::paths::Rules;
 use super::progress::ProgressSink;
-use super::read::{self, Reading};
+use super::read::{self, ReadOptions};
 use super::tree::Tree;
 
 /// A version of a document.
 #[derive(Debug, Clone)]
 pub struct Version {
-    /// What marks call it.
+    /// The name in marks.
     pub name: String,
     /// The document.
     pub source: Source,
 }
 
-/// What came of a comparison or a merge.
+/// The result of a comparison or a merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delta {
     /// The document, in UTF-8.
     pub xml: String,
-    /// How much differs.
+    /// The number of differences.
     pub counts: Counts,
 }
 
-/// Documents that belong together. For who wants to know when which of them is read; else [`super::compare`] and
-/// [`super::merge()`] do it all.
+/// Reads versions one at a time, to observe each input. [`super::compare`] and [`super::merge()`] do it in one call.
 #[derive(Debug)]
 pub struct Versions {
     options: MatchOptions,
@@ -42,10 +41,10 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// None yet.
+    /// Creates an empty set of versions.
     ///
     /// # Errors
-    /// [`Code::BadOption`] for a path that is none.
+    /// [`ErrorKind::BadOption`] for an invalid path.
     pub fn new(options: &MatchOptions) -> Result<Self, Error> {
         Ok(Self {
             rules: Rules::new(&options.unordered, &options.keys)?,
@@ -56,17 +55,17 @@ impl Versions {
         })
     }
 
-    /// Reads one more.
+    /// Reads the next version.
     ///
     /// # Errors
-    /// What is wrong with the document.
+    /// [`ErrorKind::NotWellFormed`], [`ErrorKind::OverLimit`] and [`ErrorKind::Stopped`].
     pub fn read(
         &mut self,
         name: &str,
         source: Source,
         sink: &dyn ProgressSink,
     ) -> Result<(), Error> {
-        let reading = Reading {
+        let reading = ReadOptions {
             input: self.trees.len(),
             limits: &self.options.limits,
             sink,
@@ -79,10 +78,11 @@ impl Versions {
         Ok(())
     }
 
-    /// Compares the two that were read.
+    /// Compares the two versions.
     ///
     /// # Errors
-    /// As for [`super::compare`].
+    /// [`ErrorKind::BadVersions`] if there are not two versions, [`ErrorKind::DifferentRoots`] and
+    /// [`ErrorKind::Stopped`].
     pub fn compare(
         self,
         context: Context,
@@ -96,7 +96,7 @@ impl Versions {
         if self.trees.len() != 2 {
             return Err(Error::new(
                 ErrorKind::BadVersions,
-                "A comparison takes two documents.",
+                "A comparison needs two documents.",
             ));
         }
         let settings = Settings {
@@ -109,13 +109,13 @@ impl Versions {
             moves,
             version_order: false,
         };
-        self.put_together(&settings, sink)
+        self.write_delta(&settings, sink)
     }
 
-    /// Merges all that were read; the others come from the first.
+    /// Merges the versions; the first is the common ancestor.
     ///
     /// # Errors
-    /// As for [`super::merge()`].
+    /// [`ErrorKind::BadVersions`] as in [`check_versions`], [`ErrorKind::DifferentRoots`] and [`ErrorKind::Stopped`].
     pub fn merge(
         self,
         form: MergeForm,
@@ -140,16 +140,12 @@ impl Versions {
             moves: false,
             version_order: true,
         };
-        self.put_together(&settings, sink)
+        self.write_delta(&settings, sink)
     }
 
-    fn put_together(
-        mut self,
-        settings: &Settings,
-        sink: &dyn ProgressSink,
-    ) -> Result<Delta, Error> {
+    fn write_delta(mut self, settings: &Settings, sink: &dyn ProgressSink) -> Result<Delta, Error> {
         let sources = self.trees.iter().map(|tree| tree.source.as_str());
-        let hashing = Hashing::of(sources);
+        let hashing = Hashing::seeded_by(sources);
         for tree in &mut self.trees {
             hashing.fill(tree, settings.whitespace != Whitespace::Exact, sink)?;
         }
@@ -168,27 +164,30 @@ impl Versions {
     }
 }
 
-/// Finds out whether versions of these names can be merged.
+/// Checks the names and the number of versions.
 ///
 /// # Errors
-/// [`Code::BadVersions`].
+/// [`ErrorKind::BadVersions`] if a name is invalid or duplicate, or if the number does not fit the mode.
 pub fn check_versions(names: &[&str], mode: Mode) -> Result<(), Error> {
     let wrong = |message: String| Err(Error::new(ErrorKind::BadVersions, message));
-    if names.len() < 2 || names.len() > merge::VERSIONS {
-        return wrong(format!("A merge takes 2 to {} versions.", merge::VERSIONS));
+    if names.len() < 2 || names.len() > merge::MAX_VERSIONS {
+        return wrong(format!(
+            "A merge needs 2 to {} versions.",
+            merge::MAX_VERSIONS
+        ));
     }
     if mode == Mode::ThreeWay && names.len() != 3 {
-        return wrong("A three-way merge takes three versions.".into());
+        return wrong("A three-way merge needs three versions.".into());
     }
     for (number, name) in names.iter().enumerate() {
         let is_odd = |c: char| c.is_whitespace() || c.is_control() || "=!,\"'<>&".contains(c);
         if name.is_empty() || name.contains(is_odd) || !name.chars().all(chars::is_char) {
             return wrong(format!(
-                "{name:?} cannot be the name of a version: marks are made of \"=\", \"!\" and \",\"."
+                "Invalid version name {name:?}: names must not be empty or contain white space, control characters or any of = ! , \" ' < > &."
             ));
         }
         if names[..number].contains(name) {
-            return wrong(format!("Two versions are named {name:?}."));
+            return wrong(format!("Duplicate version name {name:?}."));
         }
     }
     Ok(())

@@ -1,10 +1,10 @@
-//! Markup on its way out: names, escaped text, and the namespaces that it needs where it goes.
+//! Writes markup: names, escaped text and namespace declarations.
 
 use super::chars::is_blank;
 use super::hashes::collapse;
-use super::names::{Binding, NameId, Names, Scope, Text};
+use super::names::{Binding, NameId, Names, Scope, StringId};
 use super::options::Whitespace;
-use super::prolog::Aside;
+use super::prolog::Misc;
 use super::tree::{Kind, Span, Tree};
 use super::vocabulary;
 
@@ -12,7 +12,7 @@ use super::vocabulary;
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub(crate) text: String,
-    /// What is declared where it stands.
+    /// The namespace scope of the current position.
     pub(crate) scope: Scope,
     pub(crate) names: Names,
     whitespace: Whitespace,
@@ -20,15 +20,15 @@ pub(crate) struct Writer {
     scratch: String,
 }
 
-/// What becomes of the vocabulary's namespaces that documents declare themselves.
+/// How to write the documents' own declarations of the vocabulary's namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quoting {
-    /// They are quoted, for there are marks besides.
+    /// Quoted, because the output contains marks.
     Quoted,
-    /// They are not declared: nothing in the documents is in them, but what was said of how to compare.
+    /// Omitted, because only comparison directives used them.
     Dropped,
-    /// They are what they were: there are no marks besides.
-    Undone,
+    /// Unquoted, because the output contains no marks.
+    Unquoted,
 }
 
 /// An element that is being copied.
@@ -55,11 +55,11 @@ impl Writer {
         self.text.push_str(markup);
     }
 
-    /// A comment or a processing instruction outside of the root element.
-    pub(crate) fn aside(&mut self, aside: &Aside) {
+    /// A comment or a processing instruction outside the root element.
+    pub(crate) fn misc(&mut self, aside: &Misc) {
         match aside {
-            Aside::Comment(text) => self.comment(text),
-            Aside::Instruction(text) => self.instruction(text),
+            Misc::Comment(text) => self.comment(text),
+            Misc::Instruction(text) => self.instruction(text),
         }
     }
 
@@ -75,7 +75,7 @@ impl Writer {
         self.text.push_str("?>");
     }
 
-    /// Text in an element.
+    /// Writes text content.
     pub(crate) fn content(&mut self, text: &str) {
         escape(&mut self.text, text, false);
     }
@@ -92,7 +92,7 @@ impl Writer {
         self.names.write(&mut self.text, name);
     }
 
-    /// Declares what an element of that scope needs here.
+    /// Declares the namespaces of a scope as needed here.
     pub(crate) fn enter(&mut self, scope: Scope) {
         if scope != self.scope {
             let step = self.names.step(self.scope, scope);
@@ -101,7 +101,7 @@ impl Writer {
         }
     }
 
-    /// Declares what that scope has besides, where it contradicts nothing.
+    /// Adds the declarations of a scope that do not contradict the current one.
     pub(crate) fn enter_beside(&mut self, scope: Scope) {
         if scope != self.scope {
             let step = self.names.step_beside(self.scope, scope);
@@ -110,8 +110,8 @@ impl Writer {
         }
     }
 
-    /// Declares one namespace.
-    pub(crate) fn bind(&mut self, prefix: Text, uri: Text) {
+    /// Declares a namespace.
+    pub(crate) fn bind(&mut self, prefix: StringId, uri: StringId) {
         self.declare(&[(prefix, uri)]);
         self.scope = self.names.scope(self.scope, &[(prefix, uri)]);
     }
@@ -121,7 +121,7 @@ impl Writer {
             let own = vocabulary::unquoted(self.names.str(uri));
             let uri = match (own, self.quoting) {
                 (Some(_), Quoting::Dropped) => continue,
-                (Some(own), Quoting::Undone) => own,
+                (Some(own), Quoting::Unquoted) => own,
                 _ => self.names.str(uri),
             };
             self.text.push_str(" xmlns");
@@ -136,7 +136,7 @@ impl Writer {
         }
     }
 
-    /// `</name>`, and the scope that was before it.
+    /// Writes an end tag and returns to the outer scope.
     pub(crate) fn close(&mut self, name: NameId, outer: Scope) {
         self.text.push_str("</");
         self.names.write(&mut self.text, name);
@@ -144,12 +144,12 @@ impl Writer {
         self.scope = outer;
     }
 
-    /// Text as it is in a tree.
+    /// Writes a text of a tree.
     pub(crate) fn span(&mut self, tree: &Tree, span: Span) {
         self.content(tree.str(span));
     }
 
-    /// A comment or processing instruction of a tree.
+    /// Writes a node of a tree.
     pub(crate) fn node(&mut self, tree: &Tree, node: u32) {
         match tree.node(node).kind() {
             Kind::Comment => self.comment(tree.text(node)),
@@ -159,7 +159,7 @@ impl Writer {
         }
     }
 
-    /// An element with all that is in it; `marks` are more attributes for it.
+    /// Writes an element with its content; `marks` are additional attributes.
     pub(crate) fn copy(&mut self, tree: &Tree, node: u32, marks: &str) {
         let mut open: Vec<Open> = Vec::new();
         let last = tree.node(node).end;
@@ -194,8 +194,8 @@ impl Writer {
         }
     }
 
-    /// An element that is only said to be there.
-    pub(crate) fn hollow(&mut self, tree: &Tree, node: u32, marks: &str) {
+    /// Writes an element without its content.
+    pub(crate) fn empty_element(&mut self, tree: &Tree, node: u32, marks: &str) {
         if let Kind::Element(name) = tree.node(node).kind() {
             let outer = self.scope;
             self.start(tree, node, name, marks);
@@ -204,7 +204,7 @@ impl Writer {
         }
     }
 
-    /// The start tag of an element, but for its end; `marks` are more attributes for it.
+    /// Writes a start tag without its `>`; `marks` are additional attributes.
     pub(crate) fn start(&mut self, tree: &Tree, node: u32, name: NameId, marks: &str) {
         self.text.push('<');
         self.names.write(&mut self.text, name);
@@ -233,7 +233,7 @@ impl Writer {
     }
 }
 
-/// Appends text with what would be markup, or would not come back as it is, as references.
+/// Appends text, escaping markup and characters that parsers would normalize.
 pub(crate) fn escape(out: &mut String, text: &str, in_attribute: bool) {
     let is_special = |b: u8| match b {
         b'&' | b'<' | b'>' | b'\r' => true,

@@ -1,9 +1,9 @@
-//! From pairs that cross each other, the heaviest row of pairs that do not.
+//! The heaviest chain of pairs that do not cross each other.
 
-/// No candidate.
+/// Marks the absence of a candidate.
 const NONE: u32 = u32::MAX;
 
-/// Two positions that may be matched.
+/// Two positions that could be matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Candidate {
     pub(crate) x: u32,
@@ -11,14 +11,14 @@ pub(crate) struct Candidate {
     pub(crate) weight: u64,
 }
 
-/// The heaviest chain that goes up in both positions, in O(n log n). No `x` twice at the same `y`.
-pub(crate) fn heaviest(mut candidates: Vec<Candidate>) -> Vec<(u32, u32)> {
-    // Of one x, the higher y first, so that it is in no chain with another of its own.
+/// Returns the heaviest chain that ascends in both positions, in O(n log n). The pairs must be distinct.
+pub(crate) fn heaviest_chain(mut candidates: Vec<Candidate>) -> Vec<(u32, u32)> {
+    // For equal `x`, higher `y` first, so that a chain contains each `x` at most once.
     candidates.sort_unstable_by_key(|one| (one.x, std::cmp::Reverse(one.y)));
     let mut ranks: Vec<u32> = candidates.iter().map(|one| one.y).collect();
     ranks.sort_unstable();
     ranks.dedup();
-    // A Fenwick tree: the best chain that ends at a y not above some rank, and which candidate ends it.
+    // A Fenwick tree: the best chain that ends at or below a rank of `y`, and the candidate that ends it.
     let mut best = vec![(0_u64, NONE); ranks.len() + 1];
     let mut before = vec![NONE; candidates.len()];
     for (number, one) in candidates.iter().enumerate() {
@@ -60,11 +60,11 @@ pub(crate) fn heaviest(mut candidates: Vec<Candidate>) -> Vec<(u32, u32)> {
     chain
 }
 
-/// The same, of candidates that may be there by chance: nothing, if it is no longer than chance makes it.
-pub(crate) fn telling(candidates: Vec<Candidate>) -> Vec<(u32, u32)> {
+/// Like [`heaviest_chain`], but returns nothing if the chain is no longer than in random data.
+pub(crate) fn significant_chain(candidates: Vec<Candidate>) -> Vec<(u32, u32)> {
     let count = candidates.len();
-    let chain = heaviest(candidates);
-    // Of n pairs in random order, about twice the square root of n are in order.
+    let chain = heaviest_chain(candidates);
+    // The longest ascending chain of n pairs in random order has about twice the square root of n pairs.
     let by_chance = 4 * count.isqrt();
     if chain.len() > by_chance || chain.len() * 2 > count {
         chain
@@ -81,11 +81,11 @@ mod tests {
         let candidates = candidates
             .iter()
             .map(|&(x, y, weight)| Candidate { x, y, weight });
-        assert_eq!(heaviest(candidates.collect()), expected);
+        assert_eq!(heaviest_chain(candidates.collect()), expected);
     }
 
     #[test]
-    fn the_heaviest_row_wins() {
+    fn heaviest_chain_is_found() {
         check(&[], &[]);
         check(
             &[(0, 0, 1), (1, 1, 1), (2, 2, 1)],
@@ -97,11 +97,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_order_by_chance_tells_nothing() {
+    fn random_order_has_no_significant_chain() {
         let candidate = |x, y| Candidate { x, y, weight: 1 };
         let shuffled = (0..1000).map(|x| candidate(x, x * 619 % 1009));
-        assert_eq!(telling(shuffled.collect()), []);
+        assert_eq!(significant_chain(shuffled.collect()), []);
         let straight: Vec<Candidate> = (0..1000).map(|x| candidate(x, x)).collect();
-        assert_eq!(telling(straight).len(), 1000);
+        assert_eq!(significant_chain(straight).len(), 1000);
     }
 }

@@ -1,42 +1,42 @@
-//! What may stand for what: identifiers, keys and namespaces of two elements.
+//! Decides which elements may be matched: identifiers, keys and namespaces.
 
 use crate::hashes::{Hashing, mix};
-use crate::names::{Name, NameId, Names, Text, XML_URI};
+use crate::names::{Name, NameId, Names, StringId, XML_URI};
 use crate::options::Whitespace;
 use crate::tree::{Kind, Tree};
 
-/// How parts are matched.
-pub(crate) struct Matching<'m> {
+/// The settings and shared data of matching.
+pub(crate) struct Matcher<'m> {
     pub(crate) hashing: &'m Hashing,
-    /// Asked between steps; when it says no, what is matched so far is enough, for nobody wants it.
+    /// Checked between steps; if it returns false, the work was stopped and a partial result suffices.
     pub(crate) keep_going: &'m dyn Fn() -> bool,
     pub(crate) names: &'m Names,
     pub(crate) whitespace: Whitespace,
     pub(crate) words: bool,
-    /// Attributes that name what they are on, most telling first.
+    /// Attributes that identify elements, most specific first.
     pub(crate) ids: [NameId; 4],
 }
 
-/// The attributes that are taken for identifiers.
-pub(crate) fn ids(names: &mut Names) -> [NameId; 4] {
-    let xml = names.text("xml");
-    let uri = names.text(XML_URI);
-    let [id, key, name] = ["id", "key", "name"].map(|one| names.text(one));
+/// Returns the attributes that count as identifiers.
+pub(crate) fn id_attributes(names: &mut Names) -> [NameId; 4] {
+    let xml = names.intern("xml");
+    let uri = names.intern(XML_URI);
+    let [id, key, name] = ["id", "key", "name"].map(|one| names.intern(one));
     let plain = |local| Name {
-        prefix: Text::EMPTY,
+        prefix: StringId::EMPTY,
         local,
-        uri: Text::EMPTY,
+        uri: StringId::EMPTY,
     };
     let xml_id = Name {
         prefix: xml,
         local: id,
         uri,
     };
-    [xml_id, plain(id), plain(key), plain(name)].map(|one| names.name(one))
+    [xml_id, plain(id), plain(key), plain(name)].map(|one| names.intern_name(one))
 }
 
-impl Matching<'_> {
-    /// What an element is called by: its key, or an attribute that looks like one.
+impl Matcher<'_> {
+    /// The hash of an element's key, or of its identifier attribute.
     pub(super) fn identity(&self, tree: &Tree, node: u32) -> Option<u64> {
         let Kind::Element(name) = tree.node(node).kind() else {
             return None;
@@ -58,13 +58,13 @@ impl Matching<'_> {
         )
     }
 
-    /// Whether two elements have the same identity, and can stand for each other.
-    pub(super) fn are_namesakes(&self, x: (&Tree, u32), y: (&Tree, u32)) -> bool {
+    /// Whether two elements have the same identity and may be matched.
+    pub(super) fn have_same_identity(&self, x: (&Tree, u32), y: (&Tree, u32)) -> bool {
         let identity = self.identity(x.0, x.1);
         identity.is_some() && identity == self.identity(y.0, y.1) && self.may_pair(x, y)
     }
 
-    /// Whether two nodes can stand for each other at all.
+    /// Whether two nodes may be matched at all.
     pub(crate) fn may_pair(&self, x: (&Tree, u32), y: (&Tree, u32)) -> bool {
         let (one, other) = (x.0.node(x.1), y.0.node(y.1));
         if one.kind() != other.kind() {
@@ -78,11 +78,12 @@ impl Matching<'_> {
         if key(x) != key(y) {
             return false;
         }
-        // An attribute's prefix means one thing on one element.
+        // An element can bind a prefix of its attributes only once.
         let clashes = |(tree, node): (&Tree, u32)| {
             tree.attributes(node).iter().any(|attribute| {
                 let prefix = self.names.get(attribute.name).prefix;
-                prefix != Text::EMPTY && self.names.differs(prefix, one.scope, other.scope)
+                prefix != StringId::EMPTY
+                    && self.names.binds_differently(prefix, one.scope, other.scope)
             })
         };
         one.scope == other.scope || !(clashes(x) || clashes(y))

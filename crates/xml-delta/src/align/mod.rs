@@ -1,19 +1,19 @@
-//! Which parts of one element's content are which of another's.
+//! Matches the parts of one element's content with those of another's.
 //!
-//! The finest sure signs first: equal content, once on either side; equal identifiers; equal content in the same order;
-//! content that is equal but for white space; and where nothing is equal, what is most alike. Each step works in the
-//! gaps that the ones before it left, and none takes time that grows with the square of a row's length.
+//! The most reliable evidence comes first: unique equal content, equal identifiers, equal content in the same order,
+//! content that is equal except for white space, and finally similarity. Each step works in the gaps that the steps
+//! before it left. No step takes time quadratic in the length of a row.
 
+mod align_rows;
 mod chain;
-mod common;
+mod lcs;
 mod matcher;
-mod ordered;
 mod row;
-mod similar;
+mod similarity;
 mod sketch;
 
-pub(crate) use chain::telling;
-pub(crate) use common::{Item, unique};
-pub(crate) use matcher::{Matching, ids};
-pub(crate) use row::{Content, Part, Place, Row, Unit};
-pub(crate) use similar::match_freely;
+pub(crate) use chain::significant_chain;
+pub(crate) use lcs::{Item, unique_matches};
+pub(crate) use matcher::{Matcher, id_attributes};
+pub(crate) use row::{Content, ContentPosition, Part, Row, Unit};
+pub(crate) use similarity::match_unordered;

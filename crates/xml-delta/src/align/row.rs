@@ -1,25 +1,25 @@
-//! The content of one element as a row of parts: its children, and its texts in words or as they are.
+//! The content of one element as a row of units: child nodes, and text as words or as a whole.
 
 use std::ops::Range;
 
-use super::common::Item;
-use super::matcher::Matching;
+use super::lcs::Item;
+use super::matcher::Matcher;
 use crate::chars::is_blank;
 use crate::options::Whitespace;
+use crate::tokens;
 use crate::tree::{Span, Tree};
-use crate::words;
 
-/// A part of an element's content: a child, or a piece of text.
+/// A unit of an element's content: a child node or a piece of text.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Unit {
-    /// Equal for parts that are taken for equal.
+    /// Equal units have equal keys.
     pub(crate) key: u64,
-    /// The child that it is, or is a piece of.
+    /// The child node that the unit is, or is a piece of.
     pub(crate) node: u32,
-    /// The piece of text; empty for what is none.
+    /// The piece of text; empty for other nodes.
     pub(crate) text: Span,
-    /// White space before it that does not count.
-    pub(crate) lead: Span,
+    /// Insignificant white space before the unit.
+    pub(crate) leading_space: Span,
 }
 
 impl Unit {
@@ -28,12 +28,12 @@ impl Unit {
     }
 }
 
-/// What white space means in an element, in any version of it.
+/// How white space counts in an element, considering all versions of it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Content {
-    /// There is text besides, so it separates.
+    /// The element contains text, so white space separates words.
     pub(crate) is_mixed: bool,
-    /// It counts, every character of it.
+    /// `xml:space="preserve"`: every character is significant.
     pub(crate) is_preserved: bool,
 }
 
@@ -42,24 +42,24 @@ pub(crate) struct Content {
 pub(crate) struct Row<'t> {
     pub(crate) tree: &'t Tree,
     pub(crate) units: Vec<Unit>,
-    /// White space after the last unit that does not count.
-    pub(crate) tail: Span,
+    /// Insignificant white space after the last unit.
+    pub(crate) trailing_space: Span,
     pub(crate) content: Content,
 }
 
-/// Where a part of an element's content begins: a child, and how many bytes into its text.
+/// A position in an element's content: a child node, and a byte offset into its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct ContentPosition {
     pub(crate) node: u32,
     pub(crate) offset: u32,
 }
 
-impl Place {
+impl ContentPosition {
     pub(crate) fn before(node: u32) -> Self {
         Self { node, offset: 0 }
     }
 
-    /// Right after a unit.
+    /// The position right after a unit.
     pub(crate) fn after(tree: &Tree, unit: &Unit) -> Self {
         let node = tree.node(unit.node);
         let whole = tree.span(unit.node);
@@ -75,44 +75,47 @@ impl Place {
     }
 }
 
-/// What an element's content is made of.
+/// A part of an element's content.
 pub(crate) enum Part {
-    /// Something to match; what is before it is not known here.
+    /// A unit to match; its leading white space is not set.
     Unit(Unit),
-    /// White space that does not count.
-    Soft(Span),
+    /// Insignificant white space.
+    InsignificantSpace(Span),
 }
 
-impl Matching<'_> {
-    /// The parts of an element between two places in it.
+impl Matcher<'_> {
+    /// Returns the units of an element between two positions.
     pub(crate) fn row<'t>(
         &self,
         tree: &'t Tree,
         content: Content,
-        range: &Range<Place>,
+        range: &Range<ContentPosition>,
     ) -> Row<'t> {
         let mut row = Row {
             tree,
             units: Vec::new(),
-            tail: Span::default(),
+            trailing_space: Span::default(),
             content,
         };
-        self.each_part(tree, content, range, |part| match part {
-            Part::Soft(span) => row.tail = span,
+        self.for_each_part(tree, content, range, |part| match part {
+            Part::InsignificantSpace(span) => row.trailing_space = span,
             Part::Unit(unit) => {
-                let lead = std::mem::take(&mut row.tail);
-                row.units.push(Unit { lead, ..unit });
+                let lead = std::mem::take(&mut row.trailing_space);
+                row.units.push(Unit {
+                    leading_space: lead,
+                    ..unit
+                });
             }
         });
         row
     }
 
-    /// Names the parts of an element between two places in it.
-    pub(crate) fn each_part(
+    /// Calls `found` for each part of an element between two positions.
+    pub(crate) fn for_each_part(
         &self,
         tree: &Tree,
         content: Content,
-        range: &Range<Place>,
+        range: &Range<ContentPosition>,
         mut found: impl FnMut(Part),
     ) {
         let mut at = range.start;
@@ -126,21 +129,21 @@ impl Matching<'_> {
                     start: whole.start + at.offset,
                     len: end - at.offset,
                 };
-                self.each_of_text(tree, content, (at.node, span), &mut found);
+                self.for_each_text_part(tree, content, (at.node, span), &mut found);
             } else {
                 found(Part::Unit(Unit {
                     key: tree.exact[at.node as usize],
                     node: at.node,
                     text: Span::default(),
-                    lead: Span::default(),
+                    leading_space: Span::default(),
                 }));
             }
-            at = Place::before(node.end);
+            at = ContentPosition::before(node.end);
         }
     }
 
-    /// White space that does not count is one space between words, and nothing between elements.
-    fn each_of_text(
+    /// Splits text into parts. Insignificant white space equals one space between words, and nothing between elements.
+    fn for_each_text_part(
         &self,
         tree: &Tree,
         content: Content,
@@ -149,7 +152,7 @@ impl Matching<'_> {
     ) {
         let is_loose = self.is_loose(content);
         if is_loose && !content.is_mixed && is_blank(tree.str(span)) {
-            found(Part::Soft(span));
+            found(Part::InsignificantSpace(span));
             return;
         }
         let mut unit = |key, text| {
@@ -157,7 +160,7 @@ impl Matching<'_> {
                 key,
                 node,
                 text,
-                lead: Span::default(),
+                leading_space: Span::default(),
             }));
         };
         if !self.words {
@@ -170,7 +173,7 @@ impl Matching<'_> {
             return;
         }
         let mut start = span.start;
-        for piece in words::pieces(tree.str(span)) {
+        for piece in tokens::tokens(tree.str(span)) {
             let len = piece.len() as u32;
             let is_gap = is_loose && is_blank(piece);
             let key = self.hashing.text(if is_gap { " " } else { piece });
@@ -179,60 +182,64 @@ impl Matching<'_> {
         }
     }
 
-    /// Whether white space in some content only separates.
+    /// Whether white space in this content only separates words.
     pub(crate) fn is_loose(&self, content: Content) -> bool {
         self.whitespace != Whitespace::Exact && !content.is_preserved
     }
 }
 
 impl Row<'_> {
-    /// Where white space does not count, that at the end of the content is no unit.
+    /// Removes insignificant white space at the end of the content from the units.
     pub(crate) fn trim_end(&mut self) {
-        if self.units.last().is_some_and(|unit| self.is_soft(unit)) {
-            self.tail = self.units.pop().map_or(Span::default(), |unit| unit.text);
+        if self
+            .units
+            .last()
+            .is_some_and(|unit| self.is_insignificant(unit))
+        {
+            self.trailing_space = self.units.pop().map_or(Span::default(), |unit| unit.text);
         }
     }
 
-    /// The same at its start.
+    /// Removes insignificant white space at the start of the content from the units.
     pub(crate) fn trim_start(&mut self) {
-        if self.units.len() > 1 && self.is_soft(&self.units[0]) {
+        if self.units.len() > 1 && self.is_insignificant(&self.units[0]) {
             let first = self.units.remove(0);
-            self.units[0].lead = first.text;
+            self.units[0].leading_space = first.text;
         }
     }
 
-    fn is_soft(&self, unit: &Unit) -> bool {
+    fn is_insignificant(&self, unit: &Unit) -> bool {
         unit.is_text() && is_blank(self.tree.str(unit.text))
     }
 
-    /// Where one of the units begins, and the white space before it that does not count.
-    pub(crate) fn place(&self, unit: &Unit) -> Place {
-        if unit.lead.len > 0 {
-            // It is a text of its own, and so the node before.
-            return Place::before(unit.node - 1);
+    /// The position of a unit, including the insignificant white space before it.
+    pub(crate) fn position(&self, unit: &Unit) -> ContentPosition {
+        if unit.leading_space.len > 0 {
+            // The white space is a text node of its own, right before the unit's node.
+            return ContentPosition::before(unit.node - 1);
         }
         let offset = if unit.is_text() {
             unit.text.start - self.tree.span(unit.node).start
         } else {
             0
         };
-        Place {
+        ContentPosition {
             node: unit.node,
             offset,
         }
     }
 
-    /// Some of the units, as a row of their own.
-    pub(crate) fn part(&self, units: impl Iterator<Item = u32>) -> Row<'_> {
+    /// Returns a row of some of the units.
+    pub(crate) fn subrow(&self, units: impl Iterator<Item = u32>) -> Row<'_> {
         Row {
             tree: self.tree,
             units: units.map(|unit| self.units[unit as usize]).collect(),
-            tail: Span::default(),
+            trailing_space: Span::default(),
             content: self.content,
         }
     }
 
-    /// Some units of a stretch, for matching.
+    /// Returns some units of a range as items to match.
     pub(super) fn items(
         &self,
         range: Range<usize>,
@@ -253,7 +260,7 @@ impl Row<'_> {
         items
     }
 
-    /// How much it says that a unit is matched.
+    /// The weight of matching a unit: its size.
     fn weight(&self, unit: &Unit) -> u32 {
         if unit.is_text() {
             unit.text.len

@@ -1,25 +1,25 @@
-//! What elements are like: the first things that each has in it, and which others have rare ones of them, too.
+//! Sketches of elements: features of their content, and an index of rare features.
 
 use std::ops::Range;
 
 use hashbrown::HashMap;
 
-use super::matcher::Matching;
+use super::matcher::Matcher;
 use super::row::Unit;
 use crate::hashes::mix;
+use crate::tokens;
 use crate::tree::{Kind, Tree};
-use crate::words;
 
-/// How many nodes and words of an element are looked at.
-const LOOKS: usize = 192;
-/// How many of them make its sketch.
-const FEATURES: usize = 48;
-/// What more elements than this have in common says nothing.
-const COMMON: u32 = 12;
-/// How many of the most promising partners are named.
-const PARTNERS: usize = 3;
+/// Number of nodes and words of an element that are visited.
+const MAX_VISITED: usize = 192;
+/// Number of features in a sketch.
+const MAX_FEATURES: usize = 48;
+/// Features that more elements than this share are ignored.
+const MAX_OWNERS: u32 = 12;
+/// Number of candidates that are returned for each element.
+const MAX_CANDIDATES: usize = 3;
 
-/// What an element is like.
+/// The sketch of an element.
 #[derive(Debug)]
 pub(super) struct Sketch {
     pub(super) position: u32,
@@ -27,11 +27,11 @@ pub(super) struct Sketch {
     pub(super) identity: Option<u64>,
     pub(super) size: usize,
     pub(super) has_children: bool,
-    /// Its own among the features of all.
+    /// The range of its features in the shared list.
     features: Range<u32>,
 }
 
-/// What the elements of one side are like.
+/// The sketches of one side's elements.
 #[derive(Debug, Default)]
 pub(super) struct Sketches {
     all: Vec<Sketch>,
@@ -47,31 +47,31 @@ impl Sketches {
         &self.all[number]
     }
 
-    /// In order, none twice as often as it is there.
+    /// The features of an element, sorted.
     pub(super) fn features(&self, number: usize) -> &[u64] {
         let range = &self.all[number].features;
         &self.features[range.start as usize..range.end as usize]
     }
 
-    /// Features, and the identity as one more.
-    fn telling(&self, number: usize) -> impl Iterator<Item = u64> {
+    /// The features, and the identity as one more key.
+    fn index_keys(&self, number: usize) -> impl Iterator<Item = u64> {
         let identity = self.all[number].identity;
         let features = self.features(number).iter().copied();
         features.chain(identity.map(|identity| mix(identity, 1)))
     }
 
-    /// Adds an element: the first things that it has in it, the ones with the lowest hashes if there are many.
-    pub(super) fn add(&mut self, matching: &Matching<'_>, tree: &Tree, unit: &Unit, position: u32) {
+    /// Adds the sketch of an element: the features with the lowest hashes among the first nodes.
+    pub(super) fn add(&mut self, matching: &Matcher<'_>, tree: &Tree, unit: &Unit, position: u32) {
         let start = self.features.len();
         let top = tree.node(unit.node);
-        let mut looks = LOOKS;
+        let mut looks = MAX_VISITED;
         let mut number = unit.node;
         while number < top.end && looks > 0 {
             looks -= 1;
             match tree.node(number).kind() {
                 Kind::Text => {
-                    let pieces = words::pieces(tree.text(number));
-                    for piece in pieces.filter(|piece| words::is_word(piece)).take(looks) {
+                    let pieces = tokens::tokens(tree.text(number));
+                    for piece in pieces.filter(|piece| tokens::is_word(piece)).take(looks) {
                         looks -= 1;
                         self.features.push(matching.hashing.str(piece));
                     }
@@ -93,7 +93,7 @@ impl Sketches {
             number += 1;
         }
         self.features[start..].sort_unstable();
-        self.features.truncate(start + FEATURES);
+        self.features.truncate(start + MAX_FEATURES);
         self.all.push(Sketch {
             position,
             node: unit.node,
@@ -105,36 +105,40 @@ impl Sketches {
     }
 }
 
-/// Whether there are elements in an element.
+/// Whether an element has child elements.
 pub(super) fn has_children(tree: &Tree, node: u32) -> bool {
     let is_element = |&child: &u32| tree.node(child).is_element();
     tree.node(node).is_element() && tree.children(node).any(|child| is_element(&child))
 }
 
-/// Names the pairs that share something rare.
-pub(super) fn promising(xs: &Sketches, ys: &Sketches, mut found: impl FnMut(usize, usize)) {
+/// Calls `found` with pairs that share rare features.
+pub(super) fn for_each_candidate(
+    xs: &Sketches,
+    ys: &Sketches,
+    mut found: impl FnMut(usize, usize),
+) {
     let index = Index::of(ys);
     let mut shared: HashMap<u32, u32> = HashMap::new();
     let mut partners: Vec<(u32, u32)> = Vec::new();
     for x in 0..xs.len() {
         shared.clear();
-        for feature in xs.telling(x) {
-            index.each(feature, |y| *shared.entry(y).or_default() += 1);
+        for feature in xs.index_keys(x) {
+            index.for_each_owner(feature, |y| *shared.entry(y).or_default() += 1);
         }
         partners.clear();
         partners.extend(shared.iter().map(|(&y, &count)| (count, y)));
         partners.sort_unstable_by_key(|&(count, y)| (std::cmp::Reverse(count), y));
-        for &(_, y) in partners.iter().take(PARTNERS) {
+        for &(_, y) in partners.iter().take(MAX_CANDIDATES) {
             found(x, y as usize);
         }
     }
 }
 
-/// Which elements have a feature: lists, each linked from its last to its first.
+/// The owners of each feature, as linked lists.
 struct Index {
-    /// How many, and the number of the last link.
+    /// For each feature, the number of owners and the index of the last link.
     lists: HashMap<u64, (u32, u32)>,
-    /// An element, and the link before.
+    /// An owner, and the link before it.
     links: Vec<(u32, u32)>,
 }
 
@@ -145,10 +149,10 @@ impl Index {
             links: Vec::with_capacity(sketches.features.len()),
         };
         for number in 0..sketches.len() {
-            for feature in sketches.telling(number) {
+            for feature in sketches.index_keys(number) {
                 let (count, last) = index.lists.entry(feature).or_default();
                 *count += 1;
-                if *count <= COMMON {
+                if *count <= MAX_OWNERS {
                     index.links.push((number as u32, *last));
                     *last = index.links.len() as u32 - 1;
                 }
@@ -157,12 +161,12 @@ impl Index {
         index
     }
 
-    /// Those that have a feature, if they are few.
-    fn each(&self, feature: u64, mut found: impl FnMut(u32)) {
+    /// Calls `found` with the owners of a feature if there are few.
+    fn for_each_owner(&self, feature: u64, mut found: impl FnMut(u32)) {
         let Some(&(count, mut link)) = self.lists.get(&feature) else {
             return;
         };
-        if count <= COMMON {
+        if count <= MAX_OWNERS {
             for _ in 0..count {
                 let (element, before) = self.links[link as usize];
                 found(element);

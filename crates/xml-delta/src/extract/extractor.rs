@@ -2,29 +2,33 @@
 
 use hashbrown::HashMap;
 
-use crate::delta::{self, Marked, Words, names_in};
+use crate::delta::{self, DeltaNames, ParsedDelta, names_in};
 use crate::encoding::Source;
 use crate::error::{Error, ErrorKind};
-use crate::names::{NameId, Scope, Text};
+use crate::names::{NameId, Scope, StringId};
 use crate::options::{Limits, Whitespace};
 use crate::progress::{Progress, ProgressSink, Step};
 use crate::tree::{Kind, Tree};
 use crate::write::Writer;
 
-/// Nodes between two looks at the sink.
-const TICK: u32 = 4096;
+/// Number of nodes between two progress reports.
+const PROGRESS_INTERVAL: u32 = 4096;
 
-/// Takes a version out of a delta.
+/// Extracts a version from a delta.
 pub(crate) fn extract(
     delta: Source,
     version: &str,
     limits: &Limits,
     sink: &dyn ProgressSink,
 ) -> Result<String, Error> {
-    let Marked { tree, names, words } = delta::read(delta, limits, sink)?;
+    let ParsedDelta {
+        tree,
+        names,
+        delta_names: words,
+    } = delta::read(delta, limits, sink)?;
     let mut extractor = Extractor {
         tree: &tree,
-        words,
+        delta_names: words,
         version,
         out: Writer::new(names, Whitespace::Exact),
         scopes: HashMap::new(),
@@ -37,35 +41,35 @@ pub(crate) fn extract(
 
 pub(super) struct Extractor<'t> {
     pub(super) tree: &'t Tree,
-    pub(super) words: Words,
+    pub(super) delta_names: DeltaNames,
     pub(super) version: &'t str,
     pub(super) out: Writer,
-    /// What scopes of the delta are in the version.
+    /// The scopes of the version, by the scopes of the delta.
     pub(super) scopes: HashMap<Scope, Scope>,
     sink: &'t dyn ProgressSink,
 }
 
-/// What is left to do.
+/// A step that is left to do.
 pub(super) enum Task {
-    /// A node and what is in it.
+    /// Write a node and its content.
     Node(u32),
-    /// The end of an element.
+    /// Write an end tag.
     Close(String, Scope),
 }
 
 impl Extractor<'_> {
-    /// Refuses a delta without the version, or without all of it.
+    /// Rejects a delta that does not contain the version, or not all of it.
     fn check(&self) -> Result<(), Error> {
         let fail = |code, message: String| {
             Err(Error::new(code, message)
-                .of_input(0)
+                .for_input(0)
                 .at(&self.tree.source, self.tree.node(0).at()))
         };
         let mark = self.mark(0).unwrap_or_default();
         if !names_in(mark).any(|name| name == self.version) {
             let known: Vec<&str> = names_in(mark).collect();
             let message = format!(
-                "There is no version {:?}; the delta has {}.",
+                "The delta has no version {:?}; it has {}.",
                 self.version,
                 known.join(", ")
             );
@@ -75,7 +79,7 @@ impl Extractor<'_> {
         if content.is_some_and(|content| content.contains("changes-only")) {
             return fail(
                 ErrorKind::NotADelta,
-                "The delta has only what changed, so no version can be taken out of it.".into(),
+                "The delta contains changes only, so versions cannot be extracted; compare with full context instead.".into(),
             );
         }
         Ok(())
@@ -84,40 +88,42 @@ impl Extractor<'_> {
     pub(super) fn delta_attribute(&self, node: u32, local: &str) -> Option<&str> {
         let found = self.tree.attributes(node).iter().find(|attribute| {
             let name = self.out.names.get(attribute.name);
-            name.uri == self.words.uri && self.out.names.str(name.local) == local
+            name.uri == self.delta_names.uri && self.out.names.str(name.local) == local
         });
         found.map(|attribute| self.tree.str(attribute.value))
     }
 
-    pub(super) fn marked(&self, node: u32, local: Text) -> Option<&str> {
-        self.words.marked(self.tree, &self.out.names, node, local)
+    pub(super) fn marked(&self, node: u32, local: StringId) -> Option<&str> {
+        self.delta_names
+            .mark_attribute(self.tree, &self.out.names, node, local)
     }
 
     fn mark(&self, node: u32) -> Option<&str> {
-        self.marked(node, self.words.delta_v2)
+        self.marked(node, self.delta_names.delta_v2)
     }
 
-    /// Whether the version has a node.
-    pub(super) fn has(&self, node: u32) -> bool {
+    /// Whether the version includes a node.
+    pub(super) fn includes(&self, node: u32) -> bool {
         self.mark(node)
             .is_none_or(|mark| names_in(mark).any(|name| name == self.version))
     }
 
-    pub(super) fn word(&self, node: u32) -> Option<Text> {
-        self.words.of(self.tree, &self.out.names, node)
+    pub(super) fn mark_element(&self, node: u32) -> Option<StringId> {
+        self.delta_names
+            .mark_element(self.tree, &self.out.names, node)
     }
 
     fn run(&mut self) -> Result<(), Error> {
         self.out.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-        for aside in &self.tree.before {
-            self.out.aside(aside);
+        for aside in &self.tree.prolog {
+            self.out.misc(aside);
             self.out.raw("\n");
         }
         let mut tasks = vec![Task::Node(0)];
         let mut count = 0_u32;
         while let Some(task) = tasks.pop() {
             count += 1;
-            if count.is_multiple_of(TICK) {
+            if count.is_multiple_of(PROGRESS_INTERVAL) {
                 self.tick(&task)?;
             }
             match task {
@@ -128,9 +134,9 @@ impl Extractor<'_> {
                 Task::Node(node) => self.node(node, &mut tasks)?,
             }
         }
-        for aside in &self.tree.after {
+        for aside in &self.tree.epilog {
             self.out.raw("\n");
-            self.out.aside(aside);
+            self.out.misc(aside);
         }
         self.out.raw("\n");
         Ok(())
@@ -157,42 +163,46 @@ impl Extractor<'_> {
             self.out.node(self.tree, node);
             return Ok(());
         };
-        match self.word(node) {
-            Some(word) if word == self.words.attributes => {}
-            Some(word) if word == self.words.text_group || word == self.words.content_group => {
-                self.choose(node, tasks)?;
+        match self.mark_element(node) {
+            Some(word) if word == self.delta_names.attributes => {}
+            Some(word)
+                if word == self.delta_names.text_group
+                    || word == self.delta_names.content_group =>
+            {
+                self.push_alternative(node, tasks)?;
             }
-            Some(_) => return Err(self.broken(node, "it is not known")),
-            None if self.has(node) => self.element(node, name, tasks)?,
+            Some(_) => {
+                return Err(
+                    self.invalid_mark(node, "the element is unknown in the delta namespace")
+                );
+            }
+            None if self.includes(node) => self.element(node, name, tasks)?,
             None => {}
         }
         Ok(())
     }
 
-    /// Takes the version's one of several alternatives.
-    fn choose(&self, group: u32, tasks: &mut Vec<Task>) -> Result<(), Error> {
-        if !self.has(group) {
+    /// Continues with the alternative that belongs to the version.
+    fn push_alternative(&self, group: u32, tasks: &mut Vec<Task>) -> Result<(), Error> {
+        if !self.includes(group) {
             return Ok(());
         }
-        let own = |&one: &u32| self.word(one).is_some() && self.has(one);
+        let own = |&one: &u32| self.mark_element(one).is_some() && self.includes(one);
         let chosen = self.tree.children(group).find(own);
         let chosen = chosen
-            .ok_or_else(|| self.broken(group, "none of its alternatives is the version's"))?;
+            .ok_or_else(|| self.invalid_mark(group, "no alternative belongs to the version"))?;
         self.push_children(chosen, tasks);
         Ok(())
     }
 
-    pub(super) fn broken(&self, node: u32, why: &str) -> Error {
+    pub(super) fn invalid_mark(&self, node: u32, why: &str) -> Error {
         let name = match self.tree.node(node).kind() {
             Kind::Element(name) => self.out.names.expanded(name),
             _ => String::new(),
         };
-        let error = Error::new(
-            ErrorKind::NotADelta,
-            format!("The mark {name} cannot be followed: {why}."),
-        );
+        let error = Error::new(ErrorKind::NotADelta, format!("Invalid mark {name}: {why}."));
         error
-            .of_input(0)
+            .for_input(0)
             .at(&self.tree.source, self.tree.node(node).at())
     }
 
@@ -214,7 +224,7 @@ impl Extractor<'_> {
         }
         for attribute in self.tree.attributes(node) {
             let full = self.out.names.get(attribute.name);
-            if full.uri != self.words.uri {
+            if full.uri != self.delta_names.uri {
                 self.out
                     .attribute(attribute.name, self.tree.str(attribute.value));
             }
@@ -222,7 +232,7 @@ impl Extractor<'_> {
         let changed = self
             .tree
             .children(node)
-            .find(|&child| self.word(child) == Some(self.words.attributes));
+            .find(|&child| self.mark_element(child) == Some(self.delta_names.attributes));
         for element in changed
             .into_iter()
             .flat_map(|container| self.tree.children(container))
@@ -238,7 +248,7 @@ impl Extractor<'_> {
         tasks.push(Task::Close(written, outer));
         let first = tasks.len();
         self.push_children(node, tasks);
-        self.reorder(&mut tasks[first..]);
+        self.restore_order(&mut tasks[first..]);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! A version taken out of a delta again.
+//! Extracts a version from a delta.
 
 mod attributes;
 mod extractor;

@@ -1,12 +1,12 @@
-//! Names and namespaces as a version has them: without the vocabulary, and what was quoted unquoted.
+//! Restores names and namespaces of a version: removes the delta vocabulary and unquotes quoted namespaces.
 
 use super::extractor::Extractor;
-use crate::names::{NameId, Scope, Text};
+use crate::names::{NameId, Scope, StringId};
 use crate::tree::Kind;
 use crate::vocabulary;
 
 impl Extractor<'_> {
-    /// What a version calls an element: only its root may be called otherwise than in the delta.
+    /// The qualified name of an element in the version. Only the root's prefix can differ from the delta.
     pub(super) fn name(&self, node: u32, name: NameId) -> String {
         let mut written = String::new();
         self.out.names.write(&mut written, name);
@@ -36,20 +36,20 @@ impl Extractor<'_> {
         }
     }
 
-    /// Declares the root's own prefix, if nothing else does.
+    /// Declares the root's prefix unless it is declared already.
     pub(super) fn root_prefix(&mut self, written: &str) {
         let Kind::Element(name) = self.tree.node(0).kind() else {
             return;
         };
         let uri = self.out.names.get(name).uri;
         let prefix = written.split_once(':').map_or("", |(prefix, _)| prefix);
-        let prefix = self.out.names.text(prefix);
+        let prefix = self.out.names.intern(prefix);
         if self.out.names.lookup(self.out.scope, prefix) != uri {
             self.out.bind(prefix, uri);
         }
     }
 
-    /// The scope that an element had in its own document: without the vocabulary, and what was quoted unquoted.
+    /// The scope of an element in the version, without the delta vocabulary and with quoted namespaces unquoted.
     pub(super) fn scope(&mut self, scope: Scope) -> Scope {
         if let Some(own) = self.scopes.get(&scope) {
             return *own;
@@ -64,13 +64,13 @@ impl Extractor<'_> {
         own
     }
 
-    /// What a namespace was in its own document; none for the vocabulary of the delta itself.
-    pub(super) fn own_uri(&mut self, uri: Text) -> Option<Text> {
+    /// The namespace in the version; `None` for the delta's own vocabulary.
+    pub(super) fn own_uri(&mut self, uri: StringId) -> Option<StringId> {
         let text = self.out.names.str(uri);
         if !vocabulary::is_vocabulary(text) {
             return Some(uri);
         }
         let own = vocabulary::unquoted(text)?.to_owned();
-        Some(self.out.names.text(&own))
+        Some(self.out.names.intern(&own))
     }
 }

@@ -1,16 +1,16 @@
-//! The order of a version's elements, where it says nothing and so is noted.
+//! Restores the order of unordered children.
 
 use super::extractor::{Extractor, Task};
 
 impl Extractor<'_> {
-    /// Puts the version's elements where they were, if the delta says where that is; tasks are last to first.
-    pub(super) fn reorder(&self, tasks: &mut [Task]) {
+    /// Sorts the version's elements by their original positions, if the delta has them; tasks are in reverse order.
+    pub(super) fn restore_order(&self, tasks: &mut [Task]) {
         let position = |task: &Task| -> Option<usize> {
             let Task::Node(node) = task else { return None };
-            if !self.has(*node) {
+            if !self.includes(*node) {
                 return None;
             }
-            let positions = self.marked(*node, self.words.position)?;
+            let positions = self.marked(*node, self.delta_names.position)?;
             let own = positions.split(',').find_map(|pair| {
                 let (version, position) = pair.trim().rsplit_once('=')?;
                 (version == self.version).then_some(position)

@@ -1,16 +1,16 @@
-//! The contents of several versions of one element, side by side: what is in one column is one thing.
+//! The contents of several versions of one element as a table: units in one column correspond to each other.
 
 use std::ops::Range;
 
 use hashbrown::HashMap;
 
-use crate::align::{self, Matching, Row, Unit};
+use crate::align::{self, Matcher, Row, Unit};
 use crate::chars;
 
-/// No unit of that version.
+/// The version has no unit in the column.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// Columns in the order in which they are written; each has a unit, or [`NONE`], for every row.
+/// Columns in output order; each has a unit or [`NONE`] for every row.
 #[derive(Debug, Clone)]
 pub(crate) struct AlignmentTable {
     rows: usize,
@@ -18,7 +18,7 @@ pub(crate) struct AlignmentTable {
 }
 
 impl AlignmentTable {
-    /// Everything of the first row, and nothing of the others.
+    /// The units of the first row, without units of the others.
     fn of_first(units: Range<u32>, rows: usize) -> Self {
         let mut cells = Vec::with_capacity(units.len() * rows);
         for unit in units {
@@ -36,19 +36,19 @@ impl AlignmentTable {
         &self.cells[column * self.rows..][..self.rows]
     }
 
-    /// How many units of a row there are before a column.
+    /// Counts the units of a row before a column.
     pub(crate) fn count_before(&self, column: usize, row: usize) -> usize {
         let before = &self.cells[..column * self.rows];
         let cells = before.iter().skip(row).step_by(self.rows);
         cells.filter(|&&cell| cell != NONE).count()
     }
 
-    /// Keeps so many.
+    /// Keeps the first columns.
     pub(crate) fn truncate(&mut self, columns: usize) {
         self.cells.truncate(columns * self.rows);
     }
 
-    /// Keeps, of the columns from `first` on, so many units of each row and no more.
+    /// Of the columns from `first` on, keeps at most the given number of units of each row.
     pub(crate) fn retain_after(&mut self, first: usize, units: &mut [u32]) {
         let mut kept = first;
         for column in first..self.len() {
@@ -59,14 +59,14 @@ impl AlignmentTable {
                 self.cells.copy_within(cells, kept * self.rows);
                 kept += 1;
             } else {
-                // What comes after it in a row that it has cannot come before it.
+                // Later units of the same row cannot be kept either.
                 (0..self.rows).filter(has).for_each(|row| units[row] = 0);
             }
         }
         self.truncate(kept);
     }
 
-    /// Whether the units that any row has here are in another order there.
+    /// Whether the units of a row are in a different order than in the table.
     pub(crate) fn are_shuffled(&self) -> bool {
         let in_row = |row: usize| {
             let cells = self.cells.iter().skip(row).step_by(self.rows);
@@ -86,15 +86,15 @@ impl AlignmentTable {
     }
 }
 
-/// How rows become columns.
-pub(crate) struct Layout<'l> {
-    pub(crate) matching: &'l Matching<'l>,
-    /// Each version is matched with the one before it, not with the first.
+/// Builds the table from rows.
+pub(crate) struct Aligner<'l> {
+    pub(crate) matching: &'l Matcher<'l>,
+    /// Each version is matched with the previous one instead of the first.
     pub(crate) is_sequential: bool,
 }
 
-impl Layout<'_> {
-    /// The columns of content that is in order.
+impl Aligner<'_> {
+    /// Aligns ordered content.
     pub(crate) fn ordered(&self, rows: &[Row<'_>]) -> AlignmentTable {
         let mut columns = AlignmentTable::of_first(0..rows[0].units.len() as u32, rows.len());
         for row in 1..rows.len() {
@@ -115,7 +115,7 @@ impl Layout<'_> {
         columns
     }
 
-    /// Matches what a row has added with what another one has added at the same place.
+    /// Matches additions of a row with additions of another row at the same place.
     fn anchor_additions(
         &self,
         rows: &[Row<'_>],
@@ -138,8 +138,8 @@ impl Layout<'_> {
             };
             if !there.is_empty() {
                 let units = there.iter().map(|&c| columns.get(c as usize)[other]);
-                let x = rows[other].part(units);
-                let y = rows[row].part(from.1..unit);
+                let x = rows[other].subrow(units);
+                let y = rows[row].subrow(from.1..unit);
                 let pairs = addition_pairs(&x, &y, self.matching.align(&x, &y));
                 found.extend(
                     pairs
@@ -153,8 +153,8 @@ impl Layout<'_> {
         anchors.sort_unstable();
     }
 
-    /// The columns of content whose elements are in no order: they keep the first row's, and the order of what is
-    /// between them in each row.
+    /// Aligns unordered content: elements keep the order of the first row, and the content between them keeps its
+    /// order.
     pub(crate) fn unordered(&self, rows: &[Row<'_>]) -> AlignmentTable {
         let elements: Vec<Vec<u32>> = rows.iter().map(elements_of).collect();
         let mut slots = AlignmentTable::of_first(0..elements[0].len() as u32, rows.len());
@@ -167,7 +167,7 @@ impl Layout<'_> {
         };
         let mut next = vec![0; rows.len()];
         for slot in 0..=slots.len() {
-            // What stands before the next element of each row that has one here; at the end, what is left.
+            // The content before the next element of each row that has an element here; at the end, the rest.
             let here = |row: usize| slot == slots.len() || slots.get(slot)[row] != NONE;
             let ranges: Vec<_> = (0..rows.len())
                 .map(|row| {
@@ -181,7 +181,7 @@ impl Layout<'_> {
             let parts: Vec<Row<'_>> = rows
                 .iter()
                 .zip(&ranges)
-                .map(|(row, range)| row.part(range.clone()))
+                .map(|(row, range)| row.subrow(range.clone()))
                 .collect();
             let gap = self.ordered(&parts);
             for column in 0..gap.len() {
@@ -210,7 +210,7 @@ impl Layout<'_> {
         columns
     }
 
-    /// Finds the slot of each element of a row: of the same content, the same identity, or alike.
+    /// Assigns each element of a row to a slot: equal content, equal identity, or similar.
     fn match_orderless(
         &self,
         rows: &[Row<'_>],
@@ -253,7 +253,7 @@ impl Layout<'_> {
             )
         };
         let ys: Vec<_> = left.iter().map(of_element).collect();
-        let found = align::match_freely(self.matching, &xs, &ys);
+        let found = align::match_unordered(self.matching, &xs, &ys);
         for &(x, y) in &found {
             slots.set(open[x as usize] as usize, row, left[y as usize]);
         }
@@ -266,7 +266,7 @@ impl Layout<'_> {
     }
 }
 
-/// The elements among a row's units.
+/// The positions of the elements among a row's units.
 fn elements_of(row: &Row<'_>) -> Vec<u32> {
     let is_element = |unit: &Unit| !unit.is_text() && row.tree.node(unit.node).is_element();
     let units = row.units.iter().enumerate();
@@ -276,14 +276,14 @@ fn elements_of(row: &Row<'_>) -> Vec<u32> {
         .collect()
 }
 
-/// The units before the n-th element and after the one before it.
+/// The units between the n-th element and the one before it.
 fn between(row: &Row<'_>, elements: &[u32], n: usize) -> Range<u32> {
     let start = n.checked_sub(1).map_or(0, |before| elements[before] + 1);
     let end = elements.get(n).copied().unwrap_or(row.units.len() as u32);
     start..end
 }
 
-/// Where the units of a row are that were matched with those of a partner that has columns.
+/// Returns the columns and units that were matched with a partner's units.
 fn anchors(columns: &AlignmentTable, partner: usize, pairs: &[(u32, u32)]) -> Vec<(u32, u32)> {
     let mut anchors = Vec::with_capacity(pairs.len());
     let mut pairs = pairs.iter().peekable();
@@ -296,8 +296,8 @@ fn anchors(columns: &AlignmentTable, partner: usize, pairs: &[(u32, u32)]) -> Ve
     anchors
 }
 
-/// Of the pairs between two rows of additions, those that mean one addition: elements, and the text that follows
-/// right after them. Text alone is one only if everything is.
+/// Selects the pairs of two rows of additions that are the same addition: elements, and the text right after them.
+/// Text alone counts only if both rows are equal.
 fn addition_pairs(x: &Row<'_>, y: &Row<'_>, pairs: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
     if pairs.len() == x.units.len() && pairs.len() == y.units.len() {
         return pairs;
@@ -312,7 +312,7 @@ fn addition_pairs(x: &Row<'_>, y: &Row<'_>, pairs: Vec<(u32, u32)>) -> Vec<(u32,
     kept
 }
 
-/// A row that is put into the columns of those before it.
+/// A row to be merged into the columns of the rows before it.
 struct MergedRow<'w, 't> {
     rows: &'w [Row<'t>],
     columns: &'w AlignmentTable,
@@ -322,40 +322,40 @@ struct MergedRow<'w, 't> {
 }
 
 impl MergedRow<'_, '_> {
-    /// Puts the row's units into columns: matched ones where they belong, others after what is in the gap already.
+    /// Merges the row's units: matched units into their columns, others after the existing columns of the gap.
     fn merge_row(&self, anchors: &[(u32, u32)]) -> AlignmentTable {
         let units = self.rows[self.row].units.len();
         let width = self.columns.rows;
         let capacity = self.columns.cells.len() + (units - anchors.len()) * width;
-        let mut woven = AlignmentTable {
+        let mut merged = AlignmentTable {
             rows: width,
             cells: Vec::with_capacity(capacity),
         };
         let mut from = (0, 0);
         let ends = (self.columns.len() as u32, units as u32);
         for &(column, unit) in anchors.iter().chain([&ends]) {
-            let place = self.place(from.0..column, from.1..unit) as usize;
+            let place = self.insertion_column(from.0..column, from.1..unit) as usize;
             let cells = |columns: Range<usize>| columns.start * width..columns.end * width;
             let before = cells(from.0 as usize..place);
-            woven.cells.extend_from_slice(&self.columns.cells[before]);
-            (from.1..unit).for_each(|unit| woven.push(self.row, unit));
+            merged.cells.extend_from_slice(&self.columns.cells[before]);
+            (from.1..unit).for_each(|unit| merged.push(self.row, unit));
             let after = cells(place..column as usize);
-            woven.cells.extend_from_slice(&self.columns.cells[after]);
+            merged.cells.extend_from_slice(&self.columns.cells[after]);
             if (column as usize) < self.columns.len() {
-                woven
+                merged
                     .cells
                     .extend_from_slice(self.columns.get(column as usize));
-                let last = woven.len() - 1;
-                woven.set(last, self.row, unit);
+                let last = merged.len() - 1;
+                merged.set(last, self.row, unit);
             }
             from = (column + 1, unit + 1);
         }
-        woven
+        merged
     }
 
-    /// Before which column of a gap the row's units go: at its end, but before additions of others that bring the white
-    /// space that separates them along, if these here lean on what is around them.
-    fn place(&self, gap: Range<u32>, units: Range<u32>) -> u32 {
+    /// The column of a gap before which the row's units go: the end, or before the additions of other rows if these
+    /// start with their own white space and the row's units do not.
+    fn insertion_column(&self, gap: Range<u32>, units: Range<u32>) -> u32 {
         let is_blank = |row: usize, unit: u32| {
             let unit = &self.rows[row].units[unit as usize];
             unit.is_text() && chars::is_blank(self.rows[row].tree.str(unit.text))

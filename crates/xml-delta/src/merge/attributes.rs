@@ -1,22 +1,22 @@
-//! The attributes of an element that differs: what all have stays on it, the rest goes into its first child.
+//! Writes the attributes of an element that differs: common ones in the start tag, others in its first child.
 
 use hashbrown::HashMap;
 
-use super::level::Group;
+use super::mark_names;
 use super::marks::{Mask, Outcome};
 use super::merger::Merger;
-use super::tags;
-use crate::names::{NameId, Text, XML_URI};
+use super::plan::Group;
+use crate::names::{NameId, StringId, XML_URI};
 use crate::tree::Span;
 
-/// An attribute, and where its values are: the number of the group, and the value.
+/// An attribute, with the group and value of each occurrence.
 type Gathered = (NameId, Vec<(usize, Span)>);
 
-/// An attribute that differs: its values, with who has each.
+/// An attribute that differs, with the versions of each value.
 type Differing = (NameId, Vec<(Mask, String)>);
 
 impl Merger<'_> {
-    /// Writes what is common, ends the start tag, and writes what is not.
+    /// Writes common attributes, ends the start tag and writes the differing attributes.
     pub(super) fn attributes(&mut self, groups: &[Group], all: Mask, is_marked: bool) {
         let mut differing = Vec::new();
         for (name, values) in self.gather(groups) {
@@ -26,7 +26,7 @@ impl Merger<'_> {
                 self.out.attribute(name, &alternatives[0].1);
                 continue;
             }
-            match self.settle(all, &masks, is_marked) {
+            match self.count_and_decide(all, &masks, is_marked) {
                 Outcome::Take(at) => self.out.attribute(name, &alternatives[at].1),
                 Outcome::Omit => {}
                 Outcome::Conflict { .. } => differing.push((name, alternatives)),
@@ -38,7 +38,7 @@ impl Merger<'_> {
         }
     }
 
-    /// Every attribute that any version has, in the order in which they come.
+    /// Collects the attributes of all versions, in order of occurrence.
     fn gather(&self, groups: &[Group]) -> Vec<Gathered> {
         let mut gathered: Vec<Gathered> = Vec::new();
         let mut places: HashMap<NameId, usize> = HashMap::new();
@@ -54,7 +54,7 @@ impl Merger<'_> {
         gathered
     }
 
-    /// The different values, with who has them.
+    /// Returns the different values with their versions.
     fn values(&self, groups: &[Group], values: &[(usize, Span)]) -> Vec<(Mask, String)> {
         let mut alternatives: Vec<(Mask, String)> = Vec::new();
         for &(number, value) in values {
@@ -70,7 +70,7 @@ impl Merger<'_> {
     }
 
     fn differing(&mut self, groups: &[Group], differing: &[Differing]) {
-        // Versions that have all of these alike are one group.
+        // Versions that agree in all of these attributes form a group.
         let mut profiles: Vec<(Vec<Option<usize>>, Mask)> = Vec::new();
         for group in groups {
             let which = |(_, values): &Differing| {
@@ -84,41 +84,44 @@ impl Merger<'_> {
         }
         let mut masks: Vec<Mask> = profiles.iter().map(|(_, mask)| *mask).collect();
         masks.sort_unstable_by_key(|mask| mask.trailing_zeros());
-        self.tags
-            .start(&mut self.out.text, &self.tags.attributes, masks);
+        self.mark_names
+            .start(&mut self.out.text, &self.mark_names.attributes, masks);
         for (name, values) in differing {
             self.differing_attribute(*name, values);
         }
-        tags::end(&mut self.out.text, &self.tags.attributes);
+        mark_names::end(&mut self.out.text, &self.mark_names.attributes);
     }
 
     fn differing_attribute(&mut self, name: NameId, values: &[(Mask, String)]) {
         let (element, declaration) = self.attribute_element(name);
         let masks = values.iter().map(|(mask, _)| *mask);
-        self.tags.start(
+        self.mark_names.start(
             &mut self.out.text,
             &format!("{element}{declaration}"),
             masks,
         );
-        let value = &self.tags.attribute_value;
+        let value = &self.mark_names.attribute_value;
         for (mask, text) in values {
-            self.tags.start(&mut self.out.text, value, [*mask]);
+            self.mark_names.start(&mut self.out.text, value, [*mask]);
             self.out.content(text);
-            tags::end(&mut self.out.text, value);
+            mark_names::end(&mut self.out.text, value);
         }
-        tags::end(&mut self.out.text, &element);
+        mark_names::end(&mut self.out.text, &element);
     }
 
-    /// The element that stands for an attribute, and what it must declare for that.
+    /// The name of the element that represents an attribute, and the declaration that it needs.
     fn attribute_element(&mut self, name: NameId) -> (String, String) {
         let full = self.out.names.get(name);
         let local = self.out.names.str(full.local).to_owned();
-        if full.uri == Text::EMPTY {
-            return (format!("{}:{local}", self.tags.plain), String::new());
+        if full.uri == StringId::EMPTY {
+            return (
+                format!("{}:{local}", self.mark_names.unprefixed),
+                String::new(),
+            );
         }
         let uri = self.out.names.str(full.uri).to_owned();
         if uri == XML_URI {
-            return (format!("{}:{local}", self.tags.xml), String::new());
+            return (format!("{}:{local}", self.mark_names.xml), String::new());
         }
         let prefix = self.out.names.str(full.prefix).to_owned();
         let mut declaration = String::new();

@@ -1,23 +1,23 @@
-//! The content of an element that differs, laid out for writing: at once, or a window at a time if it is long.
+//! Aligns the content of an element that differs: at once, or in windows if it is long.
 
-use super::alignment::{AlignmentTable, Layout, NONE};
-use super::frame::Contents;
-use super::level::{Builder, Group, Level, Order};
+use super::alignment::{Aligner, AlignmentTable, NONE};
+use super::common_ends;
+use super::frame::PendingContent;
 use super::marks::Mask;
 use super::merger::Merger;
-use super::trim;
-use super::windows::{Point, Window, Windows};
-use crate::align::{self, Content, Matching, Row};
+use super::plan::{ContentPlan, Group, Order, PlanBuilder};
+use super::windows::{Boundary, Window, Windows};
+use crate::align::{self, Content, Matcher, Row};
 use crate::options::{Mode, Whitespace};
 use crate::tree::Span;
 
 impl Merger<'_> {
-    /// What there is to lay out of the content of some versions of an element.
-    pub(super) fn contents(&self, groups: &[Group]) -> Contents {
+    /// Prepares the content of an element that differs.
+    pub(super) fn pending_content(&self, groups: &[Group]) -> PendingContent {
         let trees = self.trees;
         let is_orderless = groups
             .iter()
-            .any(|group| trees[group.tree].orderless.contains(&group.node));
+            .any(|group| trees[group.tree].unordered.contains(&group.node));
         let nodes = || {
             groups
                 .iter()
@@ -29,16 +29,16 @@ impl Merger<'_> {
         };
         let may_trim = !is_orderless && self.settings.whitespace == Whitespace::Exact;
         let mut ends = if may_trim {
-            trim::head(trees, groups)
+            common_ends::trim_prefix(trees, groups)
         } else {
-            trim::nothing(trees, groups)
+            common_ends::untrimmed(trees, groups)
         };
         let of_tree = |group: &Group| &trees[group.tree];
         let middles = || groups.iter().map(of_tree).zip(ends.middles.iter().cloned());
         let windows = if is_orderless {
             None
         } else {
-            Windows::of_long(
+            Windows::for_long_content(
                 self.settings.window,
                 &self.matching(&|| true),
                 content,
@@ -47,26 +47,30 @@ impl Merger<'_> {
         };
         let windows = windows.unwrap_or_else(|| {
             if may_trim {
-                trim::tail(trees, groups, &mut ends);
+                common_ends::trim_suffix(trees, groups, &mut ends);
             }
             Windows::single(&ends.middles)
         });
-        Contents {
+        PendingContent {
             content,
-            is_orderless,
-            head: ends.head,
-            tail: ends.tail,
+            is_unordered: is_orderless,
+            common_prefix: ends.prefix,
+            common_suffix: ends.suffix,
             windows,
         }
     }
 
-    /// Lays out what comes next of an element's content.
-    pub(super) fn lay_out(&self, groups: &[Group], contents: &mut Contents) -> Option<Level> {
+    /// Aligns the next window of an element's content.
+    pub(super) fn next_plan(
+        &self,
+        groups: &[Group],
+        contents: &mut PendingContent,
+    ) -> Option<ContentPlan> {
         let window = contents.windows.next()?;
         let progress = self.progress();
         let keep_going = || self.sink.progress(progress).is_continue();
         let matching = self.matching(&keep_going);
-        let layout = Layout {
+        let layout = Aligner {
             matching: &matching,
             is_sequential: self.settings.mode == Mode::Sequential,
         };
@@ -85,22 +89,22 @@ impl Merger<'_> {
                 }
             }
         }
-        let mut columns = if contents.is_orderless {
+        let mut columns = if contents.is_unordered {
             layout.unordered(&rows)
         } else {
             layout.ordered(&rows)
         };
         if let Some(targets) = &window.forced {
-            let points = give_up_end(&mut rows, &mut columns, &window, targets);
-            contents.windows.go_back(points);
+            let points = trim_window(&mut rows, &mut columns, &window, targets);
+            contents.windows.resume_at(points);
         }
-        let mut level = Level::default();
+        let mut level = ContentPlan::default();
         if window.is_first {
-            level.run(groups[0].tree, contents.head.clone());
+            level.push_common(groups[0].tree, contents.common_prefix.clone());
         }
-        let mut level = self.build(groups, contents.is_orderless, &rows, &columns, level);
+        let mut level = self.build(groups, contents.is_unordered, &rows, &columns, level);
         if window.is_last {
-            level.run(groups[0].tree, contents.tail.clone());
+            level.push_common(groups[0].tree, contents.common_suffix.clone());
         }
         Some(level)
     }
@@ -111,10 +115,10 @@ impl Merger<'_> {
         is_orderless: bool,
         rows: &[Row<'_>],
         columns: &AlignmentTable,
-        level: Level,
-    ) -> Level {
+        level: ContentPlan,
+    ) -> ContentPlan {
         let order = match is_orderless {
-            false => Order::Counts,
+            false => Order::Significant,
             true if columns.are_shuffled() => Order::Shuffled,
             true => Order::Same,
         };
@@ -122,7 +126,7 @@ impl Merger<'_> {
             .iter()
             .map(|group| (group.mask, group.tree))
             .collect();
-        let builder = Builder {
+        let builder = PlanBuilder {
             trees: self.trees,
             owners: &owners,
             numbers: if is_orderless {
@@ -134,15 +138,15 @@ impl Merger<'_> {
             columns,
             whitespace: self.settings.whitespace,
             order,
-            is_held: false,
+            is_pinned: false,
             keep_apart: rows.len() > 2,
             level,
         };
         builder.build()
     }
 
-    fn matching<'m>(&'m self, keep_going: &'m dyn Fn() -> bool) -> Matching<'m> {
-        Matching {
+    fn matching<'m>(&'m self, keep_going: &'m dyn Fn() -> bool) -> Matcher<'m> {
+        Matcher {
             hashing: self.hashing,
             keep_going,
             names: &self.out.names,
@@ -153,23 +157,23 @@ impl Merger<'_> {
     }
 }
 
-/// Decides how much of a window is used that does not end where all versions have the same, `targets` units from the
-/// beginning. Says where to go on.
-fn give_up_end(
+/// Decides how much of a window to use that does not end at a common boundary, which is `targets` units from the
+/// start. Returns the position to continue from.
+fn trim_window(
     rows: &mut [Row<'_>],
     columns: &mut AlignmentTable,
     window: &Window,
     targets: &[u32],
-) -> Vec<Point> {
+) -> Vec<Boundary> {
     let is_whole = |column: &usize| !columns.get(*column).contains(&NONE);
     let matched = (0..columns.len()).rev().find(is_whole);
     let matched = matched.map_or(0, |last| last + 1);
     let few = columns.len() / 4;
     if matched >= columns.len() - few {
-        // What comes after the last match may be found in the next window.
+        // Units after the last match may match in the next window.
         columns.truncate(matched);
     } else {
-        // Longer ways to the next match are made as long as the shortest: something was inserted.
+        // Assume an insertion in the rows whose way to the common boundary is longer than the shortest.
         let used = |row| columns.count_before(matched, row);
         let left: Vec<u32> = (0..rows.len())
             .map(|row| targets[row] - window.starts[row] - used(row) as u32)
@@ -188,11 +192,11 @@ fn give_up_end(
         .enumerate()
         .map(|(number, ((range, start), row))| {
             let used = columns.count_before(columns.len(), number);
-            let next = row.units.get(used).map(|unit| row.place(unit));
+            let next = row.units.get(used).map(|unit| row.position(unit));
             if next.is_some() {
-                row.tail = Span::default();
+                row.trailing_space = Span::default();
             }
-            Point {
+            Boundary {
                 place: next.unwrap_or(range.end),
                 units: start + used as u32,
             }
@@ -200,7 +204,7 @@ fn give_up_end(
     points.collect()
 }
 
-/// Of each unit of a row, its number among the elements, from 1.
+/// For each unit of a row, the number of elements up to it.
 fn numbers(row: &Row<'_>) -> Vec<u32> {
     let mut count = 0;
     let number = |unit: &align::Unit| {

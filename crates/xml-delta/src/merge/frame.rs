@@ -1,7 +1,7 @@
-//! An element that differs, from its start tag to its end.
+//! State of an element that is being written.
 
-use super::level::{Group, Level};
 use super::marks::Mask;
+use super::plan::{ContentPlan, Group};
 use super::settings::Counts;
 use super::windows::Windows;
 use crate::align::Content;
@@ -10,49 +10,49 @@ use std::ops::Range;
 
 /// An element that is being written.
 pub(super) struct Frame {
-    /// What is laid out of its content, and the next of it to be written.
-    pub(super) level: Level,
+    /// The current part of the content, and the index of its next operation.
+    pub(super) plan: ContentPlan,
     pub(super) next: usize,
-    /// What is not laid out yet.
-    pub(super) rest: Contents,
-    /// Who has it.
+    /// The content that is not aligned yet.
+    pub(super) pending: PendingContent,
+    /// The versions that have the element.
     pub(super) mask: Mask,
     pub(super) name: NameId,
     pub(super) outer: Scope,
-    /// What is in it carries marks.
+    /// Its content carries marks.
     pub(super) is_marked: bool,
-    /// It says where it was in each version.
-    pub(super) is_placed: bool,
+    /// It has original positions.
+    pub(super) has_positions: bool,
     pub(super) groups: Vec<Group>,
-    /// Where it begins in what is written, and what was counted before it.
+    /// The start in the output, and the counts before it.
     pub(super) start: usize,
     pub(super) outer_counts: Counts,
 }
 
-/// What there is to lay out of an element's content.
-pub(super) struct Contents {
+/// The content of an element that is not aligned yet.
+pub(super) struct PendingContent {
     pub(super) content: Content,
-    pub(super) is_orderless: bool,
-    /// Children at either end that all versions have alike, of the first one.
-    pub(super) head: Range<u32>,
-    pub(super) tail: Range<u32>,
+    pub(super) is_unordered: bool,
+    /// Common children at the start and the end, as nodes of the first version.
+    pub(super) common_prefix: Range<u32>,
+    pub(super) common_suffix: Range<u32>,
     pub(super) windows: Windows,
 }
 
-/// How an element begins.
+/// The parameters of a start tag.
 pub(super) struct Opening<'o> {
-    /// Who has it.
+    /// The versions that have the element.
     pub(super) mask: Mask,
-    /// More attributes.
+    /// Additional attributes.
     pub(super) marks: &'o str,
-    /// What is in it carries marks.
+    /// Its content carries marks.
     pub(super) is_marked: bool,
-    /// It says where it was in each version.
+    /// It has original positions.
     pub(super) is_placed: bool,
 }
 
 impl Opening<'_> {
-    /// Of an element that is in what is merged, with marks only where something in it contradicts.
+    /// An element of a merged document, in which only conflicts are marked.
     pub(super) fn unmarked(mask: Mask) -> Self {
         Self {
             mask,

@@ -1,28 +1,28 @@
-//! Which versions have what: sets of versions, their names in marks, and who changed what.
+//! Sets of versions, their notation in marks, and the rules of merging.
 
 use crate::options::Mode;
 
-/// A set of versions, by number.
+/// A set of versions as a bit mask.
 pub(crate) type Mask = u64;
 
-/// As many versions as fit into a [`Mask`].
-pub(crate) const VERSIONS: usize = 64;
+/// Maximum number of versions.
+pub(crate) const MAX_VERSIONS: usize = 64;
 
-/// What becomes of a place where versions differ, when they are made one.
+/// The result of merging a place where versions differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The alternative of this number.
+    /// Take the alternative of this index.
     Take(usize),
-    /// Nothing.
+    /// Write nothing.
     Omit,
-    /// It was changed in more than one way.
+    /// Versions changed it differently.
     Conflict {
-        /// One of the ways is that it is gone.
+        /// One of the changes is a deletion.
         gone: bool,
     },
 }
 
-/// Decides among alternatives, each had by some of the versions in `all`; who has none of them has nothing there.
+/// Decides among alternatives of the versions in `all`. A version without an alternative has nothing there.
 pub(crate) fn decide(mode: Mode, all: Mask, alternatives: &[Mask]) -> Outcome {
     let some = alternatives.iter().fold(0, |some, one| some | one);
     let of = |version: Mask| match alternatives.iter().position(|one| one & version != 0) {
@@ -32,7 +32,7 @@ pub(crate) fn decide(mode: Mode, all: Mask, alternatives: &[Mask]) -> Outcome {
     if mode == Mode::Sequential {
         return of(1 << (Mask::BITS - 1 - all.leading_zeros()));
     }
-    // Added by several: the ancestor has not even the place.
+    // Added by several versions: the ancestor does not have the parent.
     if all & 1 == 0 {
         return match alternatives {
             [_] => Outcome::Take(0),
@@ -50,17 +50,17 @@ pub(crate) fn decide(mode: Mode, all: Mask, alternatives: &[Mask]) -> Outcome {
             alternatives
                 .iter()
                 .position(changed)
-                .expect("one was counted"),
+                .expect("a change was counted"),
         ),
         _ => Outcome::Conflict { gone: deleted },
     }
 }
 
-/// The names of versions, as marks have them.
+/// The names of the versions.
 #[derive(Debug)]
-pub(crate) struct Labels(pub(crate) Vec<String>);
+pub(crate) struct VersionNames(pub(crate) Vec<String>);
 
-impl Labels {
+impl VersionNames {
     /// Appends `a=b`.
     fn push_group(&self, out: &mut String, group: Mask) {
         let mut separator = "";
@@ -83,9 +83,9 @@ impl Labels {
         }
     }
 
-    /// Every version.
+    /// The set of all versions.
     pub(crate) fn all(&self) -> Mask {
-        Mask::MAX >> (VERSIONS - self.0.len())
+        Mask::MAX >> (MAX_VERSIONS - self.0.len())
     }
 }
 
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_two_changed_differently_is_a_conflict() {
+    fn only_different_changes_are_conflicts() {
         let check = |all: Mask, alternatives: &[Mask], expected: Outcome| {
             assert_eq!(
                 decide(Mode::Concurrent, all, alternatives),

@@ -4,10 +4,10 @@ use hashbrown::HashMap;
 
 use super::budget::Budget;
 use super::frame::Frame;
-use super::level::{Group, Op};
+use super::mark_names::MarkNames;
 use super::moves::{Moved, Unmatched};
+use super::plan::{Group, Op};
 use super::settings::{Counts, Form, Settings};
-use super::tags::Tags;
 use crate::align;
 use crate::error::{Error, ErrorKind};
 use crate::hashes::Hashing;
@@ -18,8 +18,8 @@ use crate::tree::{Kind, Tree};
 use crate::vocabulary;
 use crate::write::{Quoting, Writer};
 
-/// Pieces written between two looks at the sink.
-const TICK: u32 = 256;
+/// Number of operations between two progress reports.
+const PROGRESS_INTERVAL: u32 = 256;
 
 pub(super) struct Merger<'t> {
     pub(super) trees: &'t [Tree],
@@ -30,24 +30,24 @@ pub(super) struct Merger<'t> {
     pub(super) out: Writer,
     pub(super) frames: Vec<Frame>,
     pub(super) counts: Counts,
-    pub(super) tags: Tags,
+    pub(super) mark_names: MarkNames,
     pub(super) budget: Budget,
     pub(super) moved: HashMap<(usize, u32), Moved>,
     pub(super) unmatched: Vec<Unmatched>,
     pub(super) ticks: u32,
-    /// Bytes of the longest version that are done, about.
+    /// Approximate number of bytes of the longest version that are done.
     pub(super) done: u64,
-    /// The marks of one element while they are put together.
+    /// A buffer for the marks of an element.
     pub(super) scratch: String,
 }
 
-/// The document, and what is in it.
+/// The merged document.
 pub(crate) struct Merged {
     pub(crate) xml: String,
     pub(crate) counts: Counts,
 }
 
-/// Puts versions together.
+/// Merges versions.
 pub(crate) fn merge(
     trees: &[Tree],
     labels: Vec<String>,
@@ -57,16 +57,16 @@ pub(crate) fn merge(
     sink: &dyn ProgressSink,
 ) -> Result<Merged, Error> {
     check_roots(trees, &names)?;
-    let ids = align::ids(&mut names);
-    let are_quoted = names.binds(|_, uri| vocabulary::unquoted(uri).is_some());
-    let is_dropped = are_quoted && !trees.iter().any(|tree| quotes(tree, &names));
+    let ids = align::id_attributes(&mut names);
+    let are_quoted = names.has_binding(|_, uri| vocabulary::unquoted(uri).is_some());
+    let is_dropped = are_quoted && !trees.iter().any(|tree| has_quoted_names(tree, &names));
     let mut merger = Merger {
         trees,
         hashing,
         settings,
         sink,
         ids,
-        tags: Tags::new(&names, labels, is_dropped),
+        mark_names: MarkNames::new(&names, labels, is_dropped),
         out: Writer::new(names, settings.whitespace),
         frames: Vec::new(),
         counts: Counts::default(),
@@ -86,7 +86,7 @@ pub(crate) fn merge(
     }
     let is_plain = settings.form == Form::Merged && merger.counts.conflicts == 0;
     if is_plain && are_quoted {
-        merger.out.quoting = Quoting::Undone;
+        merger.out.quoting = Quoting::Unquoted;
         merger.write()?;
     }
     Ok(Merged {
@@ -95,8 +95,8 @@ pub(crate) fn merge(
     })
 }
 
-/// Whether something in a document is in a namespace of the vocabulary, besides what says how to compare.
-fn quotes(tree: &Tree, names: &Names) -> bool {
+/// Whether a document uses the delta vocabulary for names other than comparison directives.
+fn has_quoted_names(tree: &Tree, names: &Names) -> bool {
     let is_quoted = |name: NameId| {
         let uri = names.get(name).uri;
         vocabulary::unquoted(names.str(uri)).is_some()
@@ -115,7 +115,7 @@ fn check_roots(trees: &[Tree], names: &Names) -> Result<(), Error> {
         let other = name(tree);
         if other != first {
             let message = format!("The root elements have different names: {first} and {other}.");
-            let error = Error::new(ErrorKind::DifferentRoots, message).of_input(number);
+            let error = Error::new(ErrorKind::DifferentRoots, message).for_input(number);
             return Err(error.at(&tree.source, tree.node(0).at()));
         }
     }
@@ -123,7 +123,7 @@ fn check_roots(trees: &[Tree], names: &Names) -> Result<(), Error> {
 }
 
 impl Merger<'_> {
-    /// Writes the document, with as many marks as do not make it too long.
+    /// Writes the document, giving up marks until it is short enough.
     fn write(&mut self) -> Result<(), Error> {
         loop {
             self.out.text.clear();
@@ -143,14 +143,14 @@ impl Merger<'_> {
             .is_spent(self.out.text.len(), self.done as usize)
     }
 
-    /// Writes the document; whether it did not become too long.
+    /// Writes the document; returns false if it became too long.
     fn run(&mut self) -> Result<bool, Error> {
         self.out.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-        for aside in common(self.trees, |tree| &tree.before) {
-            self.out.aside(aside);
+        for aside in common_misc(self.trees, |tree| &tree.prolog) {
+            self.out.misc(aside);
             self.out.raw("\n");
         }
-        let all = self.tags.labels.all();
+        let all = self.mark_names.versions.all();
         let roots = (0..self.trees.len()).map(|tree| Group {
             mask: 1 << tree,
             tree,
@@ -176,47 +176,46 @@ impl Merger<'_> {
         self.root(all, groups);
         while !self.frames.is_empty() {
             self.step()?;
-            if self.ticks.is_multiple_of(TICK) && self.is_too_long() {
+            if self.ticks.is_multiple_of(PROGRESS_INTERVAL) && self.is_too_long() {
                 return Ok(false);
             }
         }
         if self.settings.form == Form::Merged {
             self.declare_conflicts(root);
         }
-        for aside in common(self.trees, |tree| &tree.after) {
+        for aside in common_misc(self.trees, |tree| &tree.epilog) {
             self.out.raw("\n");
-            self.out.aside(aside);
+            self.out.misc(aside);
         }
         self.out.raw("\n");
         Ok(!self.is_too_long())
     }
 
-    /// Writes one piece, or ends an element.
+    /// Writes one operation, or ends an element.
     fn step(&mut self) -> Result<(), Error> {
-        self.tick()?;
-        let frame = self.frames.last_mut().expect("there is one");
-        let Some(op) = frame.level.ops.get(frame.next).cloned() else {
+        self.report_progress()?;
+        let frame = self.frames.last_mut().expect("an element is open");
+        let Some(op) = frame.plan.ops.get(frame.next).cloned() else {
             self.advance();
             return Ok(());
         };
         frame.next += 1;
         match op {
-            Op::Bare {
+            Op::Text {
                 tree,
                 text,
                 is_preserved,
-            } => self.bare(tree, text, is_preserved),
-            Op::Run { tree, next, end } => self.run_of(tree, next..end)?,
-            Op::Region(alternatives) => self.region(alternatives, false),
-            Op::Fixed(alternatives) => self.region(alternatives, true),
+            } => self.text(tree, text, is_preserved),
+            Op::CommonNodes { tree, next, end } => self.common_nodes(tree, next..end)?,
+            Op::Alternatives(alternatives) => self.text_alternatives(alternatives, false),
+            Op::PinnedText(alternatives) => self.text_alternatives(alternatives, true),
             Op::Node { groups, positions } => {
-                let frame = self.frames.last().expect("there is one");
-                let groups =
-                    frame.level.groups[groups.start as usize..groups.end as usize].to_vec();
+                let frame = self.frames.last().expect("an element is open");
+                let groups = frame.plan.groups[groups.start as usize..groups.end as usize].to_vec();
                 if self.trees[groups[0].tree].node(groups[0].node).is_element() {
                     self.element(groups, positions);
                 } else {
-                    self.aside(&groups);
+                    self.comment_or_instruction(&groups);
                 }
             }
         }
@@ -231,17 +230,17 @@ impl Merger<'_> {
         }
     }
 
-    /// Notes how far one is, in the terms of the longest version.
-    pub(super) fn reach(&mut self, tree: usize, node: u32) {
+    /// Updates the progress, in bytes of the longest version.
+    pub(super) fn advance_progress(&mut self, tree: usize, node: u32) {
         let tree = &self.trees[tree];
         let at = tree.node(node).at() as u64;
         let whole = tree.source.len().max(1) as u64;
         self.done = self.done.max(at * self.budget.longest as u64 / whole);
     }
 
-    pub(super) fn tick(&mut self) -> Result<(), Error> {
+    pub(super) fn report_progress(&mut self) -> Result<(), Error> {
         self.ticks += 1;
-        if !self.ticks.is_multiple_of(TICK) {
+        if !self.ticks.is_multiple_of(PROGRESS_INTERVAL) {
             return Ok(());
         }
         if self.sink.progress(self.progress()).is_continue() {
@@ -252,12 +251,12 @@ impl Merger<'_> {
     }
 }
 
-/// What all documents have outside of their root elements, in the order of the first.
-fn common<'t>(
+/// Comments and processing instructions outside the root element that all documents have, in the order of the first.
+fn common_misc<'t>(
     trees: &'t [Tree],
-    of: impl Fn(&'t Tree) -> &'t Vec<crate::prolog::Aside>,
-) -> Vec<&'t crate::prolog::Aside> {
-    let (first, others) = trees.split_first().expect("there is a version");
+    of: impl Fn(&'t Tree) -> &'t Vec<crate::prolog::Misc>,
+) -> Vec<&'t crate::prolog::Misc> {
+    let (first, others) = trees.split_first().expect("a merge has versions");
     let others: Vec<hashbrown::HashSet<_>> = others
         .iter()
         .map(|tree| of(tree).iter().collect())

@@ -1,27 +1,27 @@
-//! Several versions become one document with marks.
+//! Merges several versions into one document with marks.
 //!
-//! Element by element from the root down, each pushed on a stack of our own, so that depth costs memory only. Two
-//! versions are the same case as many: a comparison is a merge of two.
+//! Elements are processed top down with an explicit stack, so deep documents need memory but no call stack. A
+//! comparison is a merge of two versions.
 
 mod alignment;
 mod attributes;
 mod budget;
+mod common_ends;
 mod content;
+mod emit;
 mod frame;
-mod level;
+mod mark_names;
 mod marks;
 mod merger;
 mod moves;
 mod opening;
-mod pieces;
+mod plan;
 mod root;
 mod settings;
-mod stretch;
-mod tags;
-mod trim;
+mod text_runs;
 mod windows;
 
-pub(crate) use marks::VERSIONS;
+pub(crate) use marks::MAX_VERSIONS;
 pub(crate) use merger::merge;
 pub use settings::Counts;
 pub(crate) use settings::{Form, Settings};

@@ -1,36 +1,36 @@
-//! What one version has here and another has there.
+//! Finds moved nodes.
 
 use hashbrown::HashMap;
 
-use super::level::Group;
 use super::marks::Mask;
 use super::merger::Merger;
+use super::plan::Group;
 
-/// A half of something that was moved.
+/// One half of a move.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moved {
     number: u32,
     is_target: bool,
 }
 
-/// A node that not all versions have.
+/// A node that some versions lack.
 pub(super) type Unmatched = (Mask, usize, u32);
 
 impl Merger<'_> {
-    /// Appends what names the other half, if there is one.
-    pub(super) fn move_mark(&self, out: &mut String, group: Group) {
+    /// Appends the attribute that links the halves of a move.
+    pub(super) fn push_move_mark(&self, out: &mut String, group: Group) {
         if let Some(moved) = self.moved.get(&(group.tree, group.node)) {
             let name = if moved.is_target {
                 "move-idref"
             } else {
                 "move-id"
             };
-            let delta = &self.tags.delta;
+            let delta = &self.mark_names.delta;
             out.push_str(&format!(" {delta}:{name}=\"m{}\"", moved.number));
         }
     }
 
-    /// Pairs what one version alone has with the same in another; whether there was any.
+    /// Pairs deleted and added nodes with equal content; returns whether there were any.
     pub(super) fn find_moves(&mut self) -> bool {
         let mut by_hash: HashMap<u64, Vec<Unmatched>> = HashMap::new();
         for &node in &self.unmatched {

@@ -1,8 +1,8 @@
 //! Begins and ends an element that differs.
 
 use super::frame::{Frame, Opening};
-use super::level::{Group, Level};
 use super::merger::Merger;
+use super::plan::{ContentPlan, Group};
 use super::settings::Form;
 use crate::tree::Kind;
 
@@ -29,30 +29,30 @@ impl Merger<'_> {
         }
         self.out.raw(opening.marks);
         self.attributes(&groups, opening.mask, opening.is_marked);
-        let mut rest = self.contents(&groups);
-        let level = self.lay_out(&groups, &mut rest).unwrap_or_default();
+        let mut rest = self.pending_content(&groups);
+        let level = self.next_plan(&groups, &mut rest).unwrap_or_default();
         self.frames.push(Frame {
-            level,
+            plan: level,
             next: 0,
-            rest,
+            pending: rest,
             mask: opening.mask,
             name,
             outer,
             is_marked: opening.is_marked,
-            is_placed: opening.is_placed,
+            has_positions: opening.is_placed,
             groups,
             start,
             outer_counts,
         });
     }
 
-    /// Lays out what comes next of the element that was begun last, or ends it.
+    /// Continues with the next window of the innermost element, or ends it.
     pub(super) fn advance(&mut self) {
-        let mut frame = self.frames.pop().expect("there is one");
-        frame.level = Level::default();
-        match self.lay_out(&frame.groups, &mut frame.rest) {
+        let mut frame = self.frames.pop().expect("an element is open");
+        frame.plan = ContentPlan::default();
+        match self.next_plan(&frame.groups, &mut frame.pending) {
             Some(level) => {
-                frame.level = level;
+                frame.plan = level;
                 frame.next = 0;
                 self.frames.push(frame);
             }
@@ -60,7 +60,7 @@ impl Merger<'_> {
         }
     }
 
-    /// Ends the element that was begun last; if its marks are too many, its versions go out whole instead.
+    /// Ends the innermost element. If its marks are too long, its versions are written whole instead.
     fn end(&mut self, frame: Frame) {
         self.out.close(frame.name, frame.outer);
         if !frame.is_marked || self.frames.is_empty() || self.settings.form == Form::Merged {
@@ -71,7 +71,7 @@ impl Merger<'_> {
             .iter()
             .map(|group| self.trees[group.tree].size(group.node));
         let written = self.out.text.len() - frame.start;
-        if frame.is_placed || !self.budget.prefers_whole(written, sizes.sum()) {
+        if frame.has_positions || !self.budget.prefers_whole(written, sizes.sum()) {
             return;
         }
         self.out.text.truncate(frame.start);

@@ -1,9 +1,9 @@
-//! The root element: what it says of the whole document.
+//! The root element and its metadata.
 
 use super::frame::Opening;
-use super::level::Group;
 use super::marks::{self, Mask, Outcome};
 use super::merger::Merger;
+use super::plan::Group;
 use super::settings::Form;
 use crate::tree::{Kind, Tree};
 
@@ -18,23 +18,23 @@ impl Merger<'_> {
             return;
         }
         if is_merged {
-            // Whether there is anything to declare the marks for is known only at the end.
+            // Whether marks must be declared is known only at the end.
             self.open(groups, &Opening::unmarked(all));
             return;
         }
-        let mut marks = self.tags.declarations();
-        self.tags.mark(&mut marks, owners);
-        marks.push_str(&self.root_facts());
+        let mut marks = self.mark_names.declarations();
+        self.mark_names.mark(&mut marks, owners);
+        marks.push_str(&self.root_metadata());
         match (&groups[..], self.settings.form) {
             ([group], Form::ChangesOnly) => {
-                self.out.hollow(&self.trees[group.tree], 0, &marks);
+                self.out.empty_element(&self.trees[group.tree], 0, &marks);
             }
             ([group], _) => {
-                self.ordered_mark(&mut marks, &groups);
+                self.push_order_and_key(&mut marks, &groups);
                 self.out.copy(&self.trees[group.tree], 0, &marks);
             }
             _ => {
-                self.ordered_mark(&mut marks, &groups);
+                self.push_order_and_key(&mut marks, &groups);
                 let opening = Opening {
                     mask: all,
                     marks: &marks,
@@ -46,9 +46,9 @@ impl Merger<'_> {
         }
     }
 
-    /// What the root says of the document.
-    pub(super) fn root_facts(&self) -> String {
-        let p = &self.tags.delta;
+    /// The metadata attributes of the root element.
+    pub(super) fn root_metadata(&self) -> String {
+        let p = &self.mark_names.delta;
         let mut facts = format!(
             " {p}:version=\"2.0\" {p}:content-type=\"{}\"",
             self.settings.content_type
@@ -56,24 +56,24 @@ impl Merger<'_> {
         if self.settings.version_order {
             facts.push_str(&format!(
                 " {p}:version-order=\"{}\"",
-                self.tags.labels.0.join(", ")
+                self.mark_names.versions.0.join(", ")
             ));
         }
         facts + &self.root_prefixes()
     }
 
-    /// Declares the marks of conflicts on the root, whose start tag began at `root`.
+    /// Declares the marks of conflicts on the root element, whose start tag begins at `root`.
     pub(super) fn declare_conflicts(&mut self, root: usize) {
         if self.counts.conflicts > 0 {
             let name = self.out.text[root + 1..]
                 .find([' ', '>', '/'])
                 .expect("a start tag ends");
-            let marks = self.tags.declarations() + &self.root_facts();
+            let marks = self.mark_names.declarations() + &self.root_metadata();
             self.out.text.insert_str(root + 1 + name, &marks);
         }
     }
 
-    /// What prefix the root has in each version, if it is not the same.
+    /// The attribute with the root's prefix in each version, if they differ.
     pub(super) fn root_prefixes(&self) -> String {
         let prefix = |tree: &Tree| match tree.node(0).kind() {
             Kind::Element(name) => self
@@ -88,15 +88,15 @@ impl Merger<'_> {
             return String::new();
         }
         let pairs = self
-            .tags
-            .labels
+            .mark_names
+            .versions
             .0
             .iter()
             .zip(&all)
             .map(|(label, prefix)| format!("{label}={prefix}"));
         format!(
             " {}:root-prefix=\"{}\"",
-            self.tags.delta,
+            self.mark_names.delta,
             pairs.collect::<Vec<_>>().join(", ")
         )
     }

@@ -1,19 +1,19 @@
-//! What a merge is told, and what it counts.
+//! Settings and counts of a merge.
 
 use crate::options::{Mode, Whitespace};
 
-/// What is written.
+/// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// Everything, with marks where versions differ.
+    /// All versions, with marks.
     Full,
-    /// The same, without the content of what all have.
+    /// All versions, without the content of unchanged elements.
     ChangesOnly,
-    /// Every change that only one side made, and marks where there were several.
+    /// One document with the changes of all versions; only conflicts are marked.
     Merged,
 }
 
-/// How versions are put together.
+/// The settings of a merge.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) form: Form,
@@ -21,14 +21,14 @@ pub(crate) struct Settings {
     pub(crate) content_type: &'static str,
     pub(crate) whitespace: Whitespace,
     pub(crate) words: bool,
-    /// How much of one element's content is laid out at once.
+    /// Number of units of one element that are aligned at once.
     pub(crate) window: usize,
     pub(crate) moves: bool,
-    /// The root says in which order the versions are.
+    /// The root element states the order of the versions.
     pub(crate) version_order: bool,
 }
 
-/// How many places differ, and at how many of them nobody can say what is meant.
+/// The number of differences and conflicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Places where versions differ.

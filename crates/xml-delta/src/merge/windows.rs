@@ -1,67 +1,69 @@
-//! Long content in windows, so that what is laid out at once is bounded: they end where all versions have the same, or,
-//! where there is no such place for long, when they are full.
+//! Splits long content into windows to bound the memory of an alignment. A window ends at a boundary that all versions
+//! have in common or, if there is none nearby, at its maximum size.
 //!
-//! Units are gathered in chunks that end where the units themselves say so, and so at the same places in all versions. A
-//! chunk that is once in each version is a place that all of them have.
+//! Units are grouped into chunks whose ends depend on the content, so all versions are split at the same places. A
+//! chunk that occurs once in each version is a common boundary.
 
 use std::ops::Range;
 
 use hashbrown::HashMap;
 
-use crate::align::{Content, Item, Matching, Part, Place, Unit, telling, unique};
+use crate::align::{
+    Content, ContentPosition, Item, Matcher, Part, Unit, significant_chain, unique_matches,
+};
 use crate::hashes::mix;
 use crate::tree::Tree;
 
-/// A chunk has this many units at least, if a window has room for several,
-const SHORTEST: u32 = 16;
-/// and these at most.
-const LONGEST: u32 = 1024;
-/// It ends where these bits of its last units are all 0: after 64 more units, on average.
-const ENDS: u64 = 0x3f << 58;
+/// Minimum units of a chunk, if a window has room for several chunks.
+const MIN_CHUNK_UNITS: u32 = 16;
+/// Maximum units of a chunk.
+const MAX_CHUNK_UNITS: u32 = 1024;
+/// A chunk ends where these bits of the hash of its last units are 0: on average after 64 more units.
+const CHUNK_END_MASK: u64 = 0x3f << 58;
 
-/// Some of the content of each version.
+/// A part of the content of each version.
 pub(super) struct Window {
-    pub(super) ranges: Vec<Range<Place>>,
-    /// How many units there are before it.
+    pub(super) ranges: Vec<Range<ContentPosition>>,
+    /// The number of units before the window, in each version.
     pub(super) starts: Vec<u32>,
     pub(super) is_first: bool,
     pub(super) is_last: bool,
-    /// Where it does not end where all versions have the same: how many units there are before the next such place.
+    /// If the window does not end at a common boundary: the number of units before the next one.
     pub(super) forced: Option<Vec<u32>>,
 }
 
-/// A place in a version, and how many units are before it.
+/// A position in a version, and the number of units before it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Point {
-    pub(super) place: Place,
+pub(super) struct Boundary {
+    pub(super) place: ContentPosition,
     pub(super) units: u32,
 }
 
 struct Chunk {
     key: u64,
-    end: Point,
+    end: Boundary,
 }
 
-/// The windows that are left.
+/// Iterates over windows.
 pub(super) struct Windows {
-    /// Of each version.
+    /// The chunks of each version.
     chunks: Vec<Vec<Chunk>>,
-    /// Where all versions have the same, and the ends: a point for each version, one match after the other.
-    matches: Vec<Point>,
-    /// The next of them.
+    /// Common boundaries and the end of the content: one position for each version, boundary by boundary.
+    matches: Vec<Boundary>,
+    /// Returns the next window.
     next: usize,
-    /// Where to go on.
-    start: Vec<Point>,
-    /// Units of one version that are laid out at once.
+    /// The start of the next window.
+    start: Vec<Boundary>,
+    /// Maximum units of one version in a window.
     size: u32,
     is_first: bool,
 }
 
 impl Windows {
-    /// All of the content at once.
+    /// One window with all content.
     pub(super) fn single(ranges: &[Range<u32>]) -> Self {
-        let point = |node: u32| Point {
-            place: Place::before(node),
+        let point = |node: u32| Boundary {
+            place: ContentPosition::before(node),
             units: 0,
         };
         Self {
@@ -74,38 +76,36 @@ impl Windows {
         }
     }
 
-    /// For content that has more units, all versions together, than are to be laid out at once.
-    pub(super) fn of_long<'t>(
+    /// Splits content that has more than `units` units in all versions together.
+    pub(super) fn for_long_content<'t>(
         units: usize,
-        matching: &Matching<'_>,
+        matching: &Matcher<'_>,
         content: Content,
         versions: impl Iterator<Item = (&'t Tree, Range<u32>)> + Clone,
     ) -> Option<Self> {
         let is_long = |count: usize| count > units;
-        let most = versions
-            .clone()
-            .map(|(tree, range)| most_units(tree, range));
+        let most = versions.clone().map(|(tree, range)| max_units(tree, range));
         if !is_long(most.sum()) {
             return None;
         }
-        let start = versions.clone().map(|(_, range)| Point {
-            place: Place::before(range.start),
+        let start = versions.clone().map(|(_, range)| Boundary {
+            place: ContentPosition::before(range.start),
             units: 0,
         });
-        let start: Vec<Point> = start.collect();
-        // Some chunks of each version must have room.
+        let start: Vec<Boundary> = start.collect();
+        // A window must have room for several chunks.
         let size = (units / start.len()).max(8) as u32;
         let mut ends = Vec::new();
         let mut chunks = Vec::new();
         for (tree, range) in versions {
             let mut chunker = Chunker::new(size);
-            let places = Place::before(range.start)..Place::before(range.end);
-            matching.each_part(tree, content, &places, |part| {
+            let places = ContentPosition::before(range.start)..ContentPosition::before(range.end);
+            matching.for_each_part(tree, content, &places, |part| {
                 if let Part::Unit(unit) = part {
-                    chunker.take(tree, &unit);
+                    chunker.push(tree, &unit);
                 }
             });
-            ends.push(Point {
+            ends.push(Boundary {
                 place: places.end,
                 units: chunker.units,
             });
@@ -126,12 +126,12 @@ impl Windows {
         })
     }
 
-    /// The next of them.
+    /// Returns the next window.
     pub(super) fn next(&mut self) -> Option<Window> {
         let width = self.start.len();
         let mut matches = self.matches.chunks(width).skip(self.next).peekable();
         let target = *matches.peek()?;
-        let fits = |ends: &&[Point]| {
+        let fits = |ends: &&[Boundary]| {
             let mut pairs = ends.iter().zip(&self.start);
             pairs.all(|(end, start)| end.units.saturating_sub(start.units) <= self.size)
         };
@@ -143,7 +143,7 @@ impl Windows {
         }
         let ends = match last {
             Some(ends) => ends.to_vec(),
-            None => self.part_of(target),
+            None => self.partial_end(target),
         };
         let window = Window {
             ranges: self
@@ -164,9 +164,9 @@ impl Windows {
         Some(window)
     }
 
-    /// As much as there is room for of the way to a match that is too far away.
-    fn part_of(&self, target: &[Point]) -> Vec<Point> {
-        let part = |((start, target), chunks): ((&Point, &Point), &Vec<Chunk>)| {
+    /// The end of a window that cannot reach the next common boundary.
+    fn partial_end(&self, target: &[Boundary]) -> Vec<Boundary> {
+        let part = |((start, target), chunks): ((&Boundary, &Boundary), &Vec<Chunk>)| {
             let wanted = start.units + self.size;
             if target.units <= wanted {
                 return *target;
@@ -179,14 +179,14 @@ impl Windows {
         ways.zip(&self.chunks).map(part).collect()
     }
 
-    /// Goes on from here instead of the last window's end.
-    pub(super) fn go_back(&mut self, start: Vec<Point>) {
+    /// Resumes at the given positions.
+    pub(super) fn resume_at(&mut self, start: Vec<Boundary>) {
         self.start = start;
     }
 }
 
-/// At most so many units are in some content.
-fn most_units(tree: &Tree, range: Range<u32>) -> usize {
+/// An upper bound of the number of units in a range.
+fn max_units(tree: &Tree, range: Range<u32>) -> usize {
     let mut count = 0;
     let mut next = range.start;
     while next < range.end {
@@ -201,22 +201,22 @@ fn most_units(tree: &Tree, range: Range<u32>) -> usize {
     count
 }
 
-/// Gathers units.
+/// Groups units into chunks.
 struct Chunker {
     lengths: Range<u32>,
     chunks: Vec<Chunk>,
     key: u64,
     len: u32,
     units: u32,
-    /// Of the last four units.
+    /// A hash of the last four units.
     recent: u64,
 }
 
 impl Chunker {
     fn new(size: u32) -> Self {
-        let longest = LONGEST.min(size / 4);
+        let longest = MAX_CHUNK_UNITS.min(size / 4);
         Self {
-            lengths: SHORTEST.min(longest)..longest,
+            lengths: MIN_CHUNK_UNITS.min(longest)..longest,
             chunks: Vec::new(),
             key: 0,
             len: 0,
@@ -225,17 +225,17 @@ impl Chunker {
         }
     }
 
-    fn take(&mut self, tree: &Tree, unit: &Unit) {
+    fn push(&mut self, tree: &Tree, unit: &Unit) {
         self.units += 1;
         self.len += 1;
         self.key = mix(self.key, unit.key);
         self.recent = (self.recent << 16).wrapping_add(unit.key);
-        let is_end = self.len >= self.lengths.start && self.recent & ENDS == 0;
+        let is_end = self.len >= self.lengths.start && self.recent & CHUNK_END_MASK == 0;
         if is_end || self.len == self.lengths.end {
-            let place = Place::after(tree, unit);
+            let place = ContentPosition::after(tree, unit);
             self.chunks.push(Chunk {
                 key: self.key,
-                end: Point {
+                end: Boundary {
                     place,
                     units: self.units,
                 },
@@ -246,8 +246,8 @@ impl Chunker {
     }
 }
 
-/// The ends of chunks that are once in every version, as many as are in the same order.
-fn matches(chunks: &[Vec<Chunk>]) -> Vec<Point> {
+/// Returns the ends of chunks that occur once in every version, as far as the order agrees.
+fn matches(chunks: &[Vec<Chunk>]) -> Vec<Boundary> {
     let items = |chunks: &Vec<Chunk>| -> Vec<Item> {
         let numbered = chunks.iter().zip(0..);
         let item = |(chunk, position): (&Chunk, u32)| Item {
@@ -260,7 +260,9 @@ fn matches(chunks: &[Vec<Chunk>]) -> Vec<Point> {
     let first = items(&chunks[0]);
     let mut all: Vec<Vec<u32>> = (0..first.len() as u32).map(|chunk| vec![chunk]).collect();
     for other in &chunks[1..] {
-        let pairs: HashMap<u32, u32> = telling(unique(&first, &items(other))).into_iter().collect();
+        let pairs: HashMap<u32, u32> = significant_chain(unique_matches(&first, &items(other)))
+            .into_iter()
+            .collect();
         all.retain_mut(|match_| {
             let partner = pairs.get(&match_[0]);
             match_.extend(partner);

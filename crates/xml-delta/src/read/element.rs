@@ -1,17 +1,17 @@
-//! A start tag on its way into the tree: its namespaces, its attributes, and what is said of how to compare it.
+//! Parses start tags: namespaces, attributes and comparison directives.
 
 use super::parser::{Open, Parser};
-use crate::attributes::{self, Written};
+use crate::attributes::{self, RawAttribute};
 use crate::error::Fault;
 use crate::names::{NameId, Scope};
-use crate::tree::{Attribute, Place, Span};
+use crate::tree::{Attribute, NodeContext, Span};
 use crate::vocabulary;
 
 impl<'a> Parser<'a, '_> {
     pub(super) fn element(
         &mut self,
         qualified: &'a str,
-        written: &[Written<'a>],
+        written: &[RawAttribute<'a>],
         at: usize,
     ) -> Result<(), Fault> {
         let outer = self.open.last();
@@ -44,11 +44,11 @@ impl<'a> Parser<'a, '_> {
             }
         }
         if !self.reading.rules.is_empty() {
-            self.ask_rules(qualified, first, &mut key, &mut orderless);
+            self.apply_rules(qualified, first, &mut key, &mut orderless);
         }
-        attributes::refuse_twins(&self.tree.attributes[first..], self.names, at)?;
-        self.may_go_on(at)?;
-        let place = Place {
+        attributes::check_duplicates(&self.tree.attributes[first..], self.names, at)?;
+        self.check_node_limit(at)?;
+        let place = NodeContext {
             at,
             scope,
             is_preserved: preserved,
@@ -58,7 +58,7 @@ impl<'a> Parser<'a, '_> {
             self.tree.keys.insert(node, key);
         }
         if orderless {
-            self.tree.orderless.insert(node);
+            self.tree.unordered.insert(node);
         }
         self.open.push(Open {
             node,
@@ -69,8 +69,8 @@ impl<'a> Parser<'a, '_> {
         Ok(())
     }
 
-    /// Finds out what the options say of an element whose attributes begin at `first`.
-    fn ask_rules(
+    /// Applies the rules of the options to an element whose attributes begin at `first`.
+    fn apply_rules(
         &self,
         qualified: &str,
         first: usize,
@@ -80,7 +80,7 @@ impl<'a> Parser<'a, '_> {
         let rules = self.reading.rules;
         let depth = self.open.len() + 1;
         let names = std::iter::once(qualified).chain(self.open.iter().rev().map(|open| open.name));
-        *orderless |= rules.is_orderless(depth, &names);
+        *orderless |= rules.is_unordered(depth, &names);
         if let Some(attribute) = rules.key(depth, &names) {
             let mut written = String::new();
             let found = self.tree.attributes[first..].iter().find(|one| {
@@ -92,8 +92,8 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    /// Whether it says that it is a delta's root: then what is in it says nothing of how to compare.
-    fn is_marked(&mut self, written: &[Written<'a>], scope: Scope) -> Result<bool, Fault> {
+    /// Whether the root has a delta mark; then `key` and `ordered` in it are content and not directives.
+    fn is_marked(&mut self, written: &[RawAttribute<'a>], scope: Scope) -> Result<bool, Fault> {
         for one in written.iter().filter(|one| one.name.ends_with(":deltaV2")) {
             let attribute = self.resolve(one.name, scope, false, one.at)?;
             if vocabulary::quoted_mark(self.names, attribute).is_some() {
@@ -107,9 +107,9 @@ impl<'a> Parser<'a, '_> {
         &mut self,
         element: &str,
         outer: Scope,
-        written: &[Written<'a>],
+        written: &[RawAttribute<'a>],
     ) -> Result<Scope, Fault> {
-        if !written.iter().any(Written::is_declaration) {
+        if !written.iter().any(RawAttribute::is_declaration) {
             return Ok(outer);
         }
         let mut declared = Vec::new();
@@ -120,11 +120,11 @@ impl<'a> Parser<'a, '_> {
             if self.reading.quote && vocabulary::is_vocabulary(&uri) {
                 uri = vocabulary::quoted(&uri);
             }
-            let binding = (self.names.text(prefix), self.names.text(&uri));
+            let binding = (self.names.intern(prefix), self.names.intern(&uri));
             if declared.iter().any(|(one, _)| *one == binding.0) {
                 return Err(Fault::new(
                     one.at,
-                    format!("{} is declared twice.", one.name),
+                    format!("Duplicate namespace declaration {}.", one.name),
                 ));
             }
             declared.push(binding);
@@ -132,14 +132,13 @@ impl<'a> Parser<'a, '_> {
         let scope = self.names.scope(outer, &declared);
         let limit = self.reading.limits.namespaces;
         if self.names.declarations(scope) > limit {
-            let message =
-                format!("More than {limit} namespaces are declared inside of each other.");
-            return Err(Fault::over(written[0].at, message));
+            let message = format!("More than {limit} namespace declarations are in scope.");
+            return Err(Fault::over_limit(written[0].at, message));
         }
         Ok(scope)
     }
 
-    /// The name that a prefix and a local part stand for here.
+    /// Resolves a qualified name, with a cache.
     fn resolve(
         &mut self,
         qualified: &'a str,
@@ -155,20 +154,20 @@ impl<'a> Parser<'a, '_> {
         Ok(name)
     }
 
-    /// The value of an attribute, normalised.
-    fn value(&mut self, element: &str, one: &Written<'a>) -> Result<Span, Fault> {
-        let is_plain = one.is_plain && !self.dtd.is_tokenized(element, one.name);
-        if let Some(place) = one.place.filter(|_| is_plain) {
+    /// The normalized value of an attribute.
+    fn value(&mut self, element: &str, one: &RawAttribute<'a>) -> Result<Span, Fault> {
+        let is_plain = one.is_literal && !self.dtd.is_tokenized(element, one.name);
+        if let Some(place) = one.source_offset.filter(|_| is_plain) {
             return Ok(Span {
                 start: place as u32,
                 len: one.value.len() as u32,
             });
         }
         let value = self.normalised(element, one)?;
-        Ok(self.put(&value))
+        Ok(self.store(&value))
     }
 
-    fn normalised(&self, element: &str, one: &Written<'a>) -> Result<String, Fault> {
+    fn normalised(&self, element: &str, one: &RawAttribute<'a>) -> Result<String, Fault> {
         let mut value = String::new();
         let entities = &self.dtd.entities;
         entities.attribute_value(one.value, one.at, &mut value, self.reading.limits)?;

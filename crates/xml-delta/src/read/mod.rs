@@ -1,7 +1,8 @@
-//! A document's text becomes a [`Tree`]: quick-xml finds the markup, everything that it lets pass is refused here.
+//! Parses a document into a [`Tree`](crate::tree::Tree). quick-xml tokenizes the markup; all well-formedness checks
+//! that it omits are here.
 
 mod content;
 mod element;
 mod parser;
 
-pub(crate) use parser::{Reading, read};
+pub(crate) use parser::{ReadOptions, read};

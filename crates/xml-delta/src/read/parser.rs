@@ -4,30 +4,30 @@ use hashbrown::HashMap;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
-use crate::attributes::{self, Written};
+use crate::attributes::{self, RawAttribute};
 use crate::chars;
 use crate::dtd::Dtd;
 use crate::encoding::{self, Source};
 use crate::error::{Error, ErrorKind, Fault};
-use crate::names::{NameId, Names, Scope, Text, XML_URI};
+use crate::names::{NameId, Names, Scope, StringId, XML_URI};
 use crate::options::Limits;
 use crate::paths::Rules;
 use crate::progress::{Progress, ProgressSink, Step};
 use crate::prolog;
-use crate::tree::{PLACES, Place, Span, Tree};
+use crate::tree::{MAX_SOURCE_BYTES, NodeContext, Span, Tree};
 
-/// Nodes between two looks at the sink.
-const TICK: usize = 4096;
+/// Number of nodes between two progress reports.
+const PROGRESS_INTERVAL: usize = 4096;
 
-/// How a document is to be read.
-pub(crate) struct Reading<'r> {
-    /// Its number among the inputs.
+/// How to read a document.
+pub(crate) struct ReadOptions<'r> {
+    /// The index of the input.
     pub(crate) input: usize,
     pub(crate) limits: &'r Limits,
     pub(crate) sink: &'r dyn ProgressSink,
-    /// Names of the delta vocabulary are a document's own, not marks.
+    /// Quote namespaces of the delta vocabulary, because they are content.
     pub(crate) quote: bool,
-    /// What options say of elements.
+    /// Rules about elements from the options.
     pub(crate) rules: &'r Rules,
 }
 
@@ -35,52 +35,52 @@ pub(crate) struct Reading<'r> {
 pub(crate) fn read(
     source: Source,
     names: &mut Names,
-    reading: &Reading<'_>,
+    reading: &ReadOptions<'_>,
 ) -> Result<Tree, Error> {
     let limit = reading.limits.bytes.min(1 << 30);
     if source.len() > limit {
         let message = format!(
-            "The document has {} bytes; {limit} are allowed.",
+            "The document has {} bytes; the limit is {limit}.",
             source.len()
         );
-        return Err(Error::new(ErrorKind::OverLimit, message).of_input(reading.input));
+        return Err(Error::new(ErrorKind::OverLimit, message).for_input(reading.input));
     }
-    let source = encoding::decode(source).map_err(|error| error.of_input(reading.input))?;
-    if source.len() >= PLACES {
+    let source = encoding::decode(source).map_err(|error| error.for_input(reading.input))?;
+    if source.len() >= MAX_SOURCE_BYTES {
         let message = format!(
-            "The document has {} bytes in UTF-8; fewer than {PLACES} are allowed.",
+            "The document has {} bytes in UTF-8; the limit is {MAX_SOURCE_BYTES}.",
             source.len()
         );
-        return Err(Error::new(ErrorKind::OverLimit, message).of_input(reading.input));
+        return Err(Error::new(ErrorKind::OverLimit, message).for_input(reading.input));
     }
     match parse(&source, names, reading) {
         Ok(mut tree) => {
             tree.source = source;
             Ok(tree)
         }
-        Err(fault) if fault.code == ErrorKind::Stopped => Err(Error::stopped()),
-        Err(fault) => Err(fault.in_text(&source).of_input(reading.input)),
+        Err(fault) if fault.kind == ErrorKind::Stopped => Err(Error::stopped()),
+        Err(fault) => Err(fault.in_text(&source).for_input(reading.input)),
     }
 }
 
-fn parse(source: &str, names: &mut Names, reading: &Reading<'_>) -> Result<Tree, Fault> {
+fn parse(source: &str, names: &mut Names, reading: &ReadOptions<'_>) -> Result<Tree, Fault> {
     let prolog = prolog::read(source, reading.limits)?;
     if !source[prolog.end..].starts_with('<') {
-        return Err(Fault::new(prolog.end, "The root element is expected here."));
+        return Err(Fault::new(prolog.end, "Expected the root element."));
     }
     let mut parser = Parser {
         source,
         dtd: &prolog.dtd,
         reading,
-        tree: Tree::new(prolog.has_doctype, prolog.asides),
-        cdata_ends: memchr::memmem::find(source.as_bytes(), b"]]>").is_some(),
+        tree: Tree::new(prolog.has_doctype, prolog.misc),
+        may_have_cdata_end: memchr::memmem::find(source.as_bytes(), b"]]>").is_some(),
         is_delta: false,
-        xml_space: names.text("space"),
-        xml_uri: names.text(XML_URI),
+        xml_space: names.intern("space"),
+        xml_uri: names.intern(XML_URI),
         names,
         known: HashMap::new(),
         open: Vec::new(),
-        frames: vec![Frame {
+        inputs: vec![Input {
             reader: reader(&source[prolog.end..]),
             text: source,
             offset: prolog.end,
@@ -88,7 +88,7 @@ fn parse(source: &str, names: &mut Names, reading: &Reading<'_>) -> Result<Tree,
             depth: 0,
         }],
         pending: Pending::Nothing,
-        written: Vec::new(),
+        raw_attributes: Vec::new(),
     };
     parser.run()?;
     Ok(parser.tree)
@@ -103,19 +103,19 @@ pub(super) fn reader(text: &str) -> Reader<&[u8]> {
     reader
 }
 
-/// A text that is being read: the source, or what an entity stands for.
-pub(super) struct Frame<'a> {
+/// A text being parsed: the source, or the replacement text of an entity.
+pub(super) struct Input<'a> {
     pub(super) reader: Reader<&'a [u8]>,
     pub(super) text: &'a str,
-    /// Where the reader began in the text.
+    /// The offset in the text where the reader began.
     pub(super) offset: usize,
-    /// Where the reference was.
+    /// The offset of the entity reference in the source.
     pub(super) origin: Option<usize>,
-    /// How many elements were open then.
+    /// The number of open elements at the start.
     pub(super) depth: usize,
 }
 
-/// An element that is open.
+/// An open element.
 pub(super) struct Open<'a> {
     pub(super) node: u32,
     pub(super) name: &'a str,
@@ -123,13 +123,13 @@ pub(super) struct Open<'a> {
     pub(super) preserved: bool,
 }
 
-/// Text that may go on.
+/// Text that may continue.
 pub(super) enum Pending {
     Nothing,
-    /// As it stands in the source.
+    /// A slice of the source.
     Source(Span),
-    /// Put together, from here on.
-    Side {
+    /// Copied to the expanded text, from this offset on.
+    Owned {
         start: usize,
         at: usize,
     },
@@ -138,29 +138,29 @@ pub(super) enum Pending {
 pub(super) struct Parser<'a, 'r> {
     pub(super) source: &'a str,
     pub(super) dtd: &'a Dtd,
-    pub(super) reading: &'r Reading<'r>,
+    pub(super) reading: &'r ReadOptions<'r>,
     pub(super) tree: Tree,
-    /// `]]>` is somewhere, so text must be searched for it.
-    pub(super) cdata_ends: bool,
-    /// The document is a delta itself.
+    /// The document contains `]]>`, so text must be searched for it.
+    pub(super) may_have_cdata_end: bool,
+    /// The document is a delta.
     pub(super) is_delta: bool,
-    pub(super) xml_space: Text,
-    pub(super) xml_uri: Text,
+    pub(super) xml_space: StringId,
+    pub(super) xml_uri: StringId,
     pub(super) names: &'r mut Names,
     pub(super) known: HashMap<(Scope, bool, &'a str), NameId>,
     pub(super) open: Vec<Open<'a>>,
-    pub(super) frames: Vec<Frame<'a>>,
+    pub(super) inputs: Vec<Input<'a>>,
     pub(super) pending: Pending,
-    pub(super) written: Vec<Written<'a>>,
+    pub(super) raw_attributes: Vec<RawAttribute<'a>>,
 }
 
 impl Parser<'_, '_> {
     fn run(&mut self) -> Result<(), Fault> {
         loop {
             let frame = self
-                .frames
+                .inputs
                 .last_mut()
-                .expect("the source's is there to the end");
+                .expect("the source is the last input");
             let start = frame.offset + frame.reader.buffer_position() as usize;
             let at = frame.origin.unwrap_or(start);
             let event = frame.reader.read_event().map_err(|error| {
@@ -172,13 +172,13 @@ impl Parser<'_, '_> {
                 Event::Empty(tag) => self.start(&tag, at, true)?,
                 Event::End(tag) => self.end(&tag, at)?,
                 Event::Text(text) => {
-                    self.text(borrowed(frame_text(&self.frames), start, &text), at)?;
+                    self.text(slice_of(frame_text(&self.inputs), start, &text), at)?;
                 }
                 Event::CData(data) => {
-                    self.cdata(borrowed(frame_text(&self.frames), start + 9, &data), at)?;
+                    self.cdata(slice_of(frame_text(&self.inputs), start + 9, &data), at)?;
                 }
                 Event::GeneralRef(reference) => {
-                    let body = borrowed(frame_text(&self.frames), start + 1, &reference);
+                    let body = slice_of(frame_text(&self.inputs), start + 1, &reference);
                     self.reference(body, at)?;
                 }
                 Event::Comment(text) => self.comment(&text, at)?,
@@ -186,17 +186,17 @@ impl Parser<'_, '_> {
                 Event::Decl(_) => {
                     return Err(Fault::new(
                         at,
-                        "An XML declaration stands only at the very beginning.",
+                        "The XML declaration is allowed only at the start of the document.",
                     ));
                 }
                 Event::DocType(_) => {
                     return Err(Fault::new(
                         at,
-                        "A document type declaration stands only once, before the root element.",
+                        "Only one document type declaration is allowed, before the root element.",
                     ));
                 }
                 Event::Eof => {
-                    if self.leave(at)? {
+                    if self.end_input(at)? {
                         return Ok(());
                     }
                 }
@@ -204,35 +204,38 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// The end of a text; whether it was the last.
-    fn leave(&mut self, at: usize) -> Result<bool, Fault> {
-        let frame = self.frames.pop().expect("it has just been read");
+    /// Ends an input; returns whether it was the last.
+    fn end_input(&mut self, at: usize) -> Result<bool, Fault> {
+        let frame = self.inputs.pop().expect("an input was read");
         if self.open.len() > frame.depth {
-            let open = self.open.last().expect("it is deeper than that");
+            let open = self
+                .open
+                .last()
+                .expect("more elements are open than at the start");
             return Err(Fault::new(
                 at,
                 format!("The element {} is not closed.", open.name),
             ));
         }
-        if self.frames.is_empty() && self.tree.len() == 0 {
-            return Err(Fault::new(at, "There is no root element."));
+        if self.inputs.is_empty() && self.tree.len() == 0 {
+            return Err(Fault::new(at, "The document has no root element."));
         }
-        Ok(self.frames.is_empty())
+        Ok(self.inputs.is_empty())
     }
 
     fn start(&mut self, tag: &BytesStart<'_>, at: usize, is_empty: bool) -> Result<(), Fault> {
         self.flush();
-        self.may_begin(at)?;
-        let frame = self.frames.last().expect("it is being read");
-        // The tag's text, borrowed for as long as the document's: it begins right after `<`.
+        self.check_start(at)?;
+        let frame = self.inputs.last().expect("an input is being read");
+        // The text of the tag right after `<`, borrowed from the input.
         let begin = frame_position(frame, is_empty, tag.len());
         let raw = &frame.text[begin..begin + tag.len()];
         let name = &raw[..chars::name_len(raw)];
         if name.is_empty() {
-            return Err(Fault::new(at, "The name of an element is expected here."));
+            return Err(Fault::new(at, "Expected an element name."));
         }
         let place = frame.origin.is_none().then_some(begin + name.len());
-        let mut written = std::mem::take(&mut self.written);
+        let mut written = std::mem::take(&mut self.raw_attributes);
         attributes::split(
             &raw[name.len()..],
             place,
@@ -242,31 +245,34 @@ impl Parser<'_, '_> {
         )?;
         self.element(name, &written, at)?;
         written.clear();
-        self.written = written;
+        self.raw_attributes = written;
         if is_empty {
             self.close();
         }
         Ok(())
     }
 
-    /// Refuses a second root, and what is too deep or too much.
-    fn may_begin(&self, at: usize) -> Result<(), Fault> {
+    /// Rejects a second root element and exceeded limits.
+    fn check_start(&self, at: usize) -> Result<(), Fault> {
         let limits = self.reading.limits;
         if self.open.is_empty() && self.tree.len() > 0 {
-            return Err(Fault::new(at, "There is a second root element."));
+            return Err(Fault::new(at, "The document has a second root element."));
         }
         if self.open.len() >= limits.depth {
-            return Err(Fault::over(
+            return Err(Fault::over_limit(
                 at,
-                format!("Elements are nested more than {} deep.", limits.depth),
+                format!(
+                    "Elements are nested more than {} levels deep.",
+                    limits.depth
+                ),
             ));
         }
         Ok(())
     }
 
-    pub(super) fn put(&mut self, text: &str) -> Span {
-        let start = (self.source.len() + self.tree.side.len()) as u32;
-        self.tree.side.push_str(text);
+    pub(super) fn store(&mut self, text: &str) -> Span {
+        let start = (self.source.len() + self.tree.expanded_text.len()) as u32;
+        self.tree.expanded_text.push_str(text);
         Span {
             start,
             len: text.len() as u32,
@@ -277,23 +283,26 @@ impl Parser<'_, '_> {
         let (start, len) = (span.start as usize, span.len as usize);
         match start.checked_sub(self.source.len()) {
             None => &self.source[start..start + len],
-            Some(start) => &self.tree.side[start..start + len],
+            Some(start) => &self.tree.expanded_text[start..start + len],
         }
     }
 
     fn end(&mut self, tag: &str, at: usize) -> Result<(), Fault> {
         self.flush();
-        let depth = self.frames.last().map_or(0, |frame| frame.depth);
+        let depth = self.inputs.last().map_or(0, |frame| frame.depth);
         let open = self.open.last().filter(|_| self.open.len() > depth);
         let Some(open) = open else {
             return Err(Fault::new(
                 at,
-                format!("There is no element to be closed by </{tag}>."),
+                format!("The end tag </{tag}> has no start tag."),
             ));
         };
         let matches = tag.strip_prefix(open.name).is_some_and(chars::is_blank);
         if !matches {
-            let message = format!("The element {} is closed by </{tag}>.", open.name);
+            let message = format!(
+                "The end tag </{tag}> does not match the start tag <{}>.",
+                open.name
+            );
             return Err(Fault::new(at, message));
         }
         self.close();
@@ -305,17 +314,17 @@ impl Parser<'_, '_> {
         self.tree.close(open.node);
     }
 
-    /// Refuses one node too many, and tells the sink how far it is.
-    pub(super) fn may_go_on(&self, at: usize) -> Result<(), Fault> {
+    /// Checks the number of nodes, and reports progress.
+    pub(super) fn check_node_limit(&self, at: usize) -> Result<(), Fault> {
         let number = self.tree.len() as usize;
         let limit = self.reading.limits.nodes;
         if number >= limit {
-            return Err(Fault::over(
+            return Err(Fault::over_limit(
                 at,
                 format!("The document has more than {limit} nodes."),
             ));
         }
-        if number.is_multiple_of(TICK) {
+        if number.is_multiple_of(PROGRESS_INTERVAL) {
             let progress = Progress {
                 step: Step::Reading(self.reading.input),
                 done: at as u64,
@@ -323,7 +332,7 @@ impl Parser<'_, '_> {
             };
             if self.reading.sink.progress(progress).is_break() {
                 return Err(Fault {
-                    code: ErrorKind::Stopped,
+                    kind: ErrorKind::Stopped,
                     message: String::new(),
                     at: 0,
                 });
@@ -334,9 +343,9 @@ impl Parser<'_, '_> {
 }
 
 impl Open<'_> {
-    /// Where something in it is.
-    pub(super) fn place(&self, at: usize) -> Place {
-        Place {
+    /// The context of a node in this element.
+    pub(super) fn context(&self, at: usize) -> NodeContext {
+        NodeContext {
             at,
             scope: self.scope,
             is_preserved: self.preserved,
@@ -344,23 +353,23 @@ impl Open<'_> {
     }
 }
 
-/// The text that is being read.
-fn frame_text<'a>(frames: &[Frame<'a>]) -> &'a str {
-    frames.last().expect("it is being read").text
+/// The text of the current input.
+fn frame_text<'a>(frames: &[Input<'a>]) -> &'a str {
+    frames.last().expect("an input is being read").text
 }
 
-/// A piece of an event that lies in the text at hand, borrowed from there.
-fn borrowed<'a>(text: &'a str, start: usize, piece: &str) -> &'a str {
+/// The slice of the current input that an event covers.
+fn slice_of<'a>(text: &'a str, start: usize, piece: &str) -> &'a str {
     &text[start..start + piece.len()]
 }
 
-/// Where the tag begins that was read last, after its `<`.
-fn frame_position(frame: &Frame<'_>, is_empty: bool, len: usize) -> usize {
+/// The offset of the last tag, after its `<`.
+fn frame_position(frame: &Input<'_>, is_empty: bool, len: usize) -> usize {
     let end = frame.offset + frame.reader.buffer_position() as usize;
     end - len - if is_empty { 2 } else { 1 }
 }
 
-/// What the reader says, as a sentence.
+/// The reader's error as a sentence.
 fn sentence(error: &quick_xml::Error) -> String {
     format!("{error}.")
 }

@@ -1,5 +1,5 @@
-//! What exclusive canonical XML tells apart, of documents without a document type: two have the same canonical form
-//! exactly when this text is the same. Reads with another parser than the library, or another use of it.
+//! A text form that is equal exactly if the exclusive canonical XML is equal, for documents without a document type.
+//! It is independent of the library's own parser.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use quick_xml::reader::NsReader;
 
 /// The root element: prefixes, namespaces, attributes by name, text in one piece.
 pub(super) fn canonical(document: &str) -> String {
-    // A parser sees only line feeds (XML 1.0, section 2.11).
+    // Parsers normalize line ends (XML 1.0, section 2.11).
     let document = document.replace("\r\n", "\n").replace('\r', "\n");
     let mut reader = NsReader::from_str(&document);
     let mut out = String::new();

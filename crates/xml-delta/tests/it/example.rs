@@ -1,9 +1,9 @@
-//! The program of the crate docs.
+//! The example in the crate docs.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Where Cargo puts examples: beside the folder of the test program.
+/// Cargo builds examples next to the folder of the test program.
 fn example() -> PathBuf {
     let test = std::env::current_exe().expect("the test has a path");
     let profile = test

@@ -1,4 +1,4 @@
-//! What deltas look like, rule by rule.
+//! The rules of the delta format.
 
 use xml_delta::{self as xml, CompareOptions, Context, ErrorKind, MatchOptions, Whitespace};
 
@@ -14,7 +14,7 @@ fn with(change: impl FnOnce(&mut MatchOptions)) -> CompareOptions {
     options
 }
 
-/// Compares, and checks what the delta has in its root; `d:` stands for `deltaxml:deltaV2`, other `deltaxml:` for `:`.
+/// Checks the content of the delta's root; `d` stands for `deltaxml:deltaV2`, and `:` for `deltaxml:`.
 fn check(a: &str, b: &str, options: &CompareOptions, expected: &str) {
     let delta = compared(a, b, options);
     let short = inside(&delta)
@@ -24,7 +24,7 @@ fn check(a: &str, b: &str, options: &CompareOptions, expected: &str) {
 }
 
 #[test]
-fn identical_documents_have_one_mark() {
+fn equal_documents_have_one_mark() {
     let text = "<r><a k='1'>x<!--c--></a> </r>";
     let delta = compared(text, text, &plain());
     assert_eq!(root_mark(&delta), "A=B");
@@ -33,7 +33,7 @@ fn identical_documents_have_one_mark() {
 }
 
 #[test]
-fn the_root_says_what_the_document_is() {
+fn root_has_namespaces_and_metadata() {
     let delta = compared("<r/>", "<r a='1'/>", &plain());
     let wanted = [
         "xmlns:deltaxml=\"http://www.deltaxml.com/ns/well-formed-delta-v1\"",
@@ -47,7 +47,7 @@ fn the_root_says_what_the_document_is() {
 }
 
 #[test]
-fn words_differ_one_by_one() {
+fn text_is_compared_by_words() {
     check(
         "<r>The quick fox</r>",
         "<r>The slow fox</r>",
@@ -69,7 +69,7 @@ fn words_differ_one_by_one() {
 }
 
 #[test]
-fn a_short_word_between_changes_is_not_kept() {
+fn short_common_word_between_changes_is_dropped() {
     check(
         "<r>keep this early a late keep this</r>",
         "<r>keep this first a other keep this</r>",
@@ -79,7 +79,7 @@ fn a_short_word_between_changes_is_not_kept() {
 }
 
 #[test]
-fn attributes_that_differ_leave_the_start_tag() {
+fn differing_attributes_move_to_attributes_element() {
     let a = "<r xmlns:x='urn:x'><p id='1' x:k='old' xml:lang='en' e=''/></r>";
     let b = "<r xmlns:x='urn:x'><p id='1' x:k='new' n='9'/></r>";
     check(
@@ -94,7 +94,7 @@ fn attributes_that_differ_leave_the_start_tag() {
 }
 
 #[test]
-fn added_and_deleted_elements_are_whole() {
+fn added_and_deleted_elements_have_one_mark() {
     check(
         "<r><a>1</a><b>long text that goes</b></r>",
         "<r><a>1</a><c><d/></c></r>",
@@ -104,14 +104,14 @@ fn added_and_deleted_elements_are_whole() {
 }
 
 #[test]
-fn an_inserted_paragraph_is_one_added_node() {
+fn inserted_paragraph_is_one_change() {
     let a = "<r><p>one</p><p>two</p><p>three</p></r>";
     let b = "<r><p>one</p><p>new words here</p><p>two</p><p>three</p></r>";
     assert_eq!(compared(a, b, &plain()).counts.changes, 1);
 }
 
 #[test]
-fn comments_and_instructions_differ_as_a_whole() {
+fn comments_and_instructions_use_content_groups() {
     check(
         "<r><!--old--><?p x?></r>",
         "<r><!--new--></r>",
@@ -122,7 +122,7 @@ fn comments_and_instructions_differ_as_a_whole() {
 }
 
 #[test]
-fn what_has_an_identifier_is_followed_however_it_changed() {
+fn elements_with_equal_identifiers_are_matched() {
     let a = "<r><s name='x'>alpha beta</s><s name='y'>gamma</s></r>";
     let b = "<r><s name='w'>delta</s><s name='x'>entirely other words</s><s name='y'>gamma</s></r>";
     let delta = compared(a, b, &plain());
@@ -141,7 +141,7 @@ fn what_has_an_identifier_is_followed_however_it_changed() {
 }
 
 #[test]
-fn moves_name_both_halves() {
+fn moves_have_matching_ids() {
     let a = "<r><a>moves</a><b>some words that stay</b></r>";
     let b = "<r><b>some words that stay</b><a>moves</a></r>";
     let mut options = plain();
@@ -155,7 +155,7 @@ fn moves_name_both_halves() {
 }
 
 #[test]
-fn elements_with_different_keys_are_never_the_same() {
+fn elements_with_different_keys_never_match() {
     let keyed = with(|matching| matching.keys = vec!["i@k".into()]);
     check(
         "<r><i k='1' v='a'>same</i></r>",
@@ -166,12 +166,12 @@ fn elements_with_different_keys_are_never_the_same() {
     let d = "xmlns:deltaxml='http://www.deltaxml.com/ns/well-formed-delta-v1'";
     let a = format!("<r {d}><i deltaxml:key='1'>same</i></r>");
     let b = format!("<r {d}><i deltaxml:key='2'>same</i></r>");
-    let delta = xml::compare(a.into(), b.into(), &plain(), &()).expect("they can be compared");
+    let delta = xml::compare(a.into(), b.into(), &plain(), &()).expect("the comparison succeeds");
     assert_eq!(delta.counts.changes, 2, "{}", delta.xml);
 }
 
 #[test]
-fn children_in_no_order_keep_their_places() {
+fn unordered_children_have_original_positions() {
     let orderless = with(|matching| matching.unordered = vec!["/r".into()]);
     check(
         "<r>\n<i id='1'/>\n<i id='2'/>\n<i id='3'/></r>",
@@ -185,7 +185,7 @@ fn children_in_no_order_keep_their_places() {
 }
 
 #[test]
-fn what_says_how_to_compare_needs_no_other_prefix() {
+fn comparison_directives_keep_the_usual_prefix() {
     let d = "xmlns:deltaxml='http://www.deltaxml.com/ns/well-formed-delta-v1'";
     let a = format!("<r {d}><l deltaxml:ordered='false'><i/><j/></l></r>");
     let b = format!("<r {d}><l deltaxml:ordered='false'><j/><i/></l></r>");
@@ -199,16 +199,16 @@ fn what_says_how_to_compare_needs_no_other_prefix() {
     );
 }
 
-/// Compares two documents, of which others come back.
+/// Compares two documents and checks which documents are extracted.
 fn compared_as(a: &str, b: &str, own_a: &str, own_b: &str) -> xml::Delta {
-    let delta = xml::compare(a.into(), b.into(), &plain(), &()).expect("they can be compared");
+    let delta = xml::compare(a.into(), b.into(), &plain(), &()).expect("the comparison succeeds");
     recovered(&delta, "A", own_a);
     recovered(&delta, "B", own_b);
     delta
 }
 
 #[test]
-fn changes_only_leaves_out_what_is_alike() {
+fn changes_only_omits_unchanged_content() {
     let mut options = plain();
     options.context = Context::ChangesOnly;
     let a = "<r><a><b/>text</a><c>1</c></r>";
@@ -218,7 +218,7 @@ fn changes_only_leaves_out_what_is_alike() {
         &options,
         &(),
     )
-    .expect("they can be compared");
+    .expect("the comparison succeeds");
     assert!(
         delta.xml.contains("deltaxml:content-type=\"changes-only\""),
         "{}",
@@ -230,17 +230,18 @@ fn changes_only_leaves_out_what_is_alike() {
         delta.xml
     );
     let error = xml::extract(delta.xml.into(), "A", &xml::Limits::default(), &())
-        .expect_err("it is not whole");
+        .expect_err("the delta is incomplete");
     assert_eq!(error.kind, ErrorKind::NotADelta);
 }
 
 #[test]
-fn loose_white_space_is_no_change() {
+fn insignificant_white_space_is_no_change() {
     let a = "<r><p>some text <b>here</b></p><q xml:space='preserve'> x </q></r>";
     let b = "<r>\n  <p>\n some\ttext <b>here</b>\n  </p>\n  <q xml:space='preserve'> x </q>\n</r>";
     for whitespace in [Whitespace::Loose, Whitespace::Ignore] {
         let options = with(|matching| matching.whitespace = whitespace);
-        let delta = xml::compare(a.into(), b.into(), &options, &()).expect("they can be compared");
+        let delta =
+            xml::compare(a.into(), b.into(), &options, &()).expect("the comparison succeeds");
         assert_eq!(
             (root_mark(&delta), delta.counts.changes),
             ("A=B", 0),
@@ -251,37 +252,37 @@ fn loose_white_space_is_no_change() {
     let preserved = b.replace("'> x <", "'>x <");
     let options = with(|matching| matching.whitespace = Whitespace::Loose);
     let delta =
-        xml::compare(a.into(), preserved.into(), &options, &()).expect("they can be compared");
+        xml::compare(a.into(), preserved.into(), &options, &()).expect("the comparison succeeds");
     assert_eq!(delta.counts.changes, 1, "{}", delta.xml);
 }
 
 #[test]
-fn white_space_that_counts_in_one_version_counts() {
+fn white_space_significant_in_one_version_is_kept() {
     for whitespace in [Whitespace::Loose, Whitespace::Ignore] {
         let options = with(|matching| matching.whitespace = whitespace);
         let check = |a: &str, b: &str, name: &str, expected: &str| {
             let delta =
-                xml::compare(a.into(), b.into(), &options, &()).expect("they can be compared");
+                xml::compare(a.into(), b.into(), &options, &()).expect("the comparison succeeds");
             recovered(&delta, name, expected);
         };
-        // Preserved in one only.
+        // Preserved in one version only.
         let kept = "<r><p xml:space='preserve'> <c/>  x  y</p></r>";
         check(kept, "<r><p>\n<c/> x y</p></r>", "A", kept);
         check("<r><p>\n<c/> x y</p></r>", kept, "B", kept);
         let kept = "<r xml:space='preserve'><p><c>x</c></p></r>";
         check(kept, "<r><p><c> x </c></p></r>", "A", kept);
-        // Among text in one only.
+        // Mixed content in one version only.
         let flowing = "<r><p><x/>text<d/></p></r>";
         check("<r><p><x/>\n<c/><d/></p></r>", flowing, "B", flowing);
     }
 }
 
 #[test]
-fn ignored_white_space_is_not_written() {
+fn ignored_white_space_is_omitted() {
     let options = with(|matching| matching.whitespace = Whitespace::Ignore);
     let a = "<r>\n  <p>  a   b </p>\n</r>";
     let delta = xml::compare(a.into(), "<r><p>a c</p></r>".into(), &options, &())
-        .expect("they can be compared");
+        .expect("the comparison succeeds");
     assert_eq!(
         inside(&delta)
             .replace("deltaxml:deltaV2", "d")
@@ -291,7 +292,7 @@ fn ignored_white_space_is_not_written() {
 }
 
 #[test]
-fn a_prefix_may_change_its_meaning() {
+fn prefixes_may_be_rebound() {
     let a = "<r xmlns:p='urn:1'><p:x p:k='1'/><y/></r>";
     let b = "<r xmlns:p='urn:2'><p:x p:k='1'/><y/></r>";
     compared(a, b, &plain());
@@ -303,7 +304,7 @@ fn a_prefix_may_change_its_meaning() {
 }
 
 #[test]
-fn different_roots_are_named() {
+fn different_roots_are_rejected_by_name() {
     let error = xml::compare("<a/>".into(), "<b xmlns='urn:b'/>".into(), &plain(), &())
         .expect_err("they differ");
     assert_eq!(error.kind, ErrorKind::DifferentRoots);
@@ -311,12 +312,12 @@ fn different_roots_are_named() {
 }
 
 #[test]
-fn a_delta_of_deltas_gives_the_deltas_back() {
+fn deltas_are_recovered_from_a_delta_of_deltas() {
     let first = compared("<r><a>x</a></r>", "<r><a>y</a></r>", &plain()).xml;
     let second = compared("<r><a>x</a></r>", "<r><a>z</a><b/></r>", &plain()).xml;
-    // The prefixes of the outer marks are others, for the documents have the usual ones.
+    // The outer marks have other prefixes, because the documents declare the usual ones.
     let third = xml::compare(first.clone().into(), second.clone().into(), &plain(), &())
-        .expect("they can be compared");
+        .expect("the comparison succeeds");
     recovered(&third, "A", &first);
     recovered(&third, "B", &second);
     let fourth = xml::compare(
@@ -325,33 +326,33 @@ fn a_delta_of_deltas_gives_the_deltas_back() {
         &plain(),
         &(),
     )
-    .expect("they can be compared");
+    .expect("the comparison succeeds");
     recovered(&fourth, "A", &third.xml);
 }
 
 #[test]
-fn what_a_delta_says_of_order_is_content_where_deltas_are_compared() {
+fn order_directives_inside_compared_deltas_are_content() {
     let orderless = with(|matching| matching.unordered = vec!["/r".into()]);
     let a = "<r><i>1</i><i>2</i><x>3</x></r>";
     let inner = compared(a, "<r><x>3</x><i>2</i><i>1</i></r>", &orderless).xml;
     let other = compared(a, "<r><i>2</i></r>", &orderless).xml;
     let outer = xml::compare(inner.clone().into(), other.clone().into(), &plain(), &())
-        .expect("they can be compared");
+        .expect("the comparison succeeds");
     recovered(&outer, "A", &inner);
     recovered(&outer, "B", &other);
 }
 
 #[test]
-fn saying_that_order_does_not_count_is_no_change() {
+fn order_directive_is_no_change() {
     let d = "xmlns:d='http://www.deltaxml.com/ns/well-formed-delta-v1'";
     let a = format!("<r {d}><l d:ordered='false'><i/><j/></l></r>");
     let b = a.replace(" d:ordered='false'", "");
-    let delta = xml::compare(a.into(), b.into(), &plain(), &()).expect("they can be compared");
+    let delta = xml::compare(a.into(), b.into(), &plain(), &()).expect("the comparison succeeds");
     assert_eq!((root_mark(&delta), delta.counts.changes), ("A=B", 0));
 }
 
 #[test]
-fn one_changed_word_among_many_is_one_changed_path() {
+fn one_changed_word_marks_only_its_ancestors() {
     let row = |n: usize| format!("<row><name>name {n}</name><value>{}</value></row>\n", n * 7);
     let a = format!("<t>{}</t>", (0..5000).map(row).collect::<String>());
     let b = a.replace("name 2500<", "changed 2500<");

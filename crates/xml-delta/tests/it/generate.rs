@@ -1,4 +1,4 @@
-//! Documents that nobody would write, and what becomes of them.
+//! Random documents and random changes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -20,7 +20,7 @@ pub(super) enum Node {
     Instruction(String),
 }
 
-/// A change to a document: which element, which child, and what to do there.
+/// A change to a document: the element, the child and the action.
 #[derive(Debug, Clone)]
 pub(super) struct Edit {
     element: usize,
@@ -40,7 +40,7 @@ enum Action {
     DropAttributes,
 }
 
-/// Prefixes that are declared, at least on the root, and bound again on the way; one means deltas.
+/// Prefixes that are declared on the root and rebound inside; one is bound to the delta namespace.
 const NAMES: [&str; 8] = [
     "a",
     "b",
@@ -148,7 +148,7 @@ pub(super) fn document() -> impl Strategy<Value = Node> {
         })
 }
 
-/// Some changes.
+/// Random changes.
 pub(super) fn edits() -> impl Strategy<Value = Vec<Edit>> {
     let action = prop_oneof![
         3 => node().prop_map(Action::Insert),
@@ -168,7 +168,7 @@ pub(super) fn edits() -> impl Strategy<Value = Vec<Edit>> {
     vec(edit, 0..5)
 }
 
-/// The document after the changes.
+/// Applies changes.
 pub(super) fn edited(document: &Node, edits: &[Edit]) -> Node {
     let mut document = document.clone();
     for edit in edits {
@@ -185,7 +185,7 @@ fn count(node: &Node) -> usize {
     }
 }
 
-/// Finds the element whose turn it is; whether it was found.
+/// Finds the element to change; returns whether it was found.
 fn apply(node: &mut Node, left: &mut usize, edit: &Edit) -> bool {
     let Node::Element {
         name,
@@ -202,7 +202,7 @@ fn apply(node: &mut Node, left: &mut usize, edit: &Edit) -> bool {
     let at = edit.child % children.len().max(1);
     match &edit.action {
         Action::Insert(new) => children.insert(at, new.clone()),
-        // The root keeps its name, and declares what the prefixes in it mean.
+        // The root keeps its name and its declarations.
         Action::SetAttribute(changed, value)
             if *name != "root" || !changed.starts_with("xmlns") =>
         {

@@ -1,10 +1,10 @@
-//! Content longer than what is matched at once: no worse for being taken a part at a time.
+//! Content that is matched in windows gives the same results.
 
 use xml_delta::{CompareOptions, MatchOptions};
 
 use super::compared;
 
-/// Compares a few thousand parts, some hundred at a time.
+/// Compares thousands of units with a window of 512.
 fn in_parts(a: &str, b: &str) -> xml_delta::Delta {
     let matching = MatchOptions {
         window: 512,
@@ -23,7 +23,7 @@ fn rows(numbers: impl Iterator<Item = usize>) -> String {
 }
 
 #[test]
-fn an_insertion_longer_than_a_part_is_only_that() {
+fn insertion_longer_than_a_window_is_only_an_insertion() {
     let (before, added, after) = (rows(0..2000), rows(5000..7000), rows(2000..4000));
     let a = format!("<t>{before}{after}</t>");
     let b = format!("<t>{before}{added}{after}</t>");
@@ -34,7 +34,7 @@ fn an_insertion_longer_than_a_part_is_only_that() {
 }
 
 #[test]
-fn changed_words_of_a_long_text_are_marked_alone() {
+fn only_changed_words_of_a_long_text_are_marked() {
     let word = |n: usize| format!("w{} ", n * 7919 % 1009);
     let text: String = (0..5000).map(word).collect();
     let changed: String = (0..5000)
@@ -52,7 +52,7 @@ fn changed_words_of_a_long_text_are_marked_alone() {
 }
 
 #[test]
-fn what_is_always_the_same_stays_matched() {
+fn repeated_elements_stay_matched() {
     let same = "<x/>".repeat(5000);
     let changed = "<x/>".repeat(99) + "<y/>";
     let delta = in_parts(
@@ -60,7 +60,7 @@ fn what_is_always_the_same_stays_matched() {
         &format!("<t>{}</t>", changed.repeat(50)),
     );
     assert_eq!(delta.counts.changes, 100);
-    // Everything after something left out has moved by one.
+    // Everything after the deletion has moved by one.
     let delta = in_parts(
         &format!("<t>{}</t>", changed.repeat(50)),
         &format!("<t><y/>{}</t>", &changed.repeat(50)["<x/>".len()..]),

@@ -1,4 +1,4 @@
-//! Comparing, merging and extracting, judged by what comes back.
+//! Integration tests: every version must be recovered from its delta.
 
 mod canonical;
 mod example;
@@ -15,9 +15,9 @@ use xml_delta::{self as xml, CompareOptions, Delta, Limits, MergeOptions, Versio
 
 use canonical::canonical;
 
-/// Compares two documents, and takes each out of the delta again: it must be what it was.
+/// Compares two documents and checks that both are recovered.
 fn compared(a: &str, b: &str, options: &CompareOptions) -> Delta {
-    let delta = xml::compare(a.into(), b.into(), options, &()).expect("they can be compared");
+    let delta = xml::compare(a.into(), b.into(), options, &()).expect("the comparison succeeds");
     marks::check(&delta.xml, &["A", "B"]);
     for (name, version) in [("A", a), ("B", b)] {
         recovered(&delta, name, version);
@@ -25,9 +25,9 @@ fn compared(a: &str, b: &str, options: &CompareOptions) -> Delta {
     delta
 }
 
-/// Merges versions, and takes each out of the result again: it must be what it was.
+/// Merges versions and checks that all are recovered.
 fn merged(versions: &[(&str, &str)], options: &MergeOptions) -> Delta {
-    let delta = xml::merge(named(versions), options, &()).expect("they can be merged");
+    let delta = xml::merge(named(versions), options, &()).expect("the merge succeeds");
     let names: Vec<&str> = versions.iter().map(|(name, _)| *name).collect();
     marks::check(&delta.xml, &names);
     for (name, version) in versions {
@@ -55,7 +55,7 @@ fn recovered(delta: &Delta, name: &str, version: &str) {
     );
 }
 
-/// What is between the root's start tag and its end.
+/// The content of the root element.
 fn inside(delta: &Delta) -> &str {
     let text = delta.xml.split_once("?>").expect("a declaration").1.trim();
     let start = text.find('>').expect("a start tag") + 1;
@@ -63,7 +63,7 @@ fn inside(delta: &Delta) -> &str {
     &text[start..end]
 }
 
-/// The mark that the root has.
+/// The mark of the root element.
 fn root_mark(delta: &Delta) -> &str {
     let rest = delta
         .xml

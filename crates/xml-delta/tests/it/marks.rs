@@ -1,4 +1,4 @@
-//! The rules of marks, checked on a delta from outside.
+//! Checks the rules of marks with an independent parser.
 
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
@@ -6,15 +6,15 @@ use quick_xml::reader::Reader;
 /// The versions in a mark, by group.
 type Groups = Vec<Vec<String>>;
 
-/// An element that is open.
+/// An open element.
 struct Open {
     name: String,
     mark: Option<Groups>,
-    /// Who has it.
+    /// The versions that have the element.
     versions: Vec<String>,
-    /// It stands for an attribute.
+    /// It represents an attribute.
     is_attribute: bool,
-    /// The groups of its children, where they are alternatives.
+    /// The groups of its alternatives.
     alternatives: Vec<Vec<String>>,
 }
 
@@ -23,7 +23,7 @@ fn groups(mark: &str) -> Groups {
     mark.split("!=").map(group).collect()
 }
 
-/// Panics where a delta breaks a rule. Its prefixes must be the usual ones.
+/// Panics if a delta breaks a rule. Its prefixes must be the usual ones.
 pub(super) fn check(delta: &str, versions: &[&str]) {
     let mut reader = Reader::from_str(delta);
     let mut open: Vec<Open> = Vec::new();

@@ -19,11 +19,11 @@ fn one(base: &str, anna: &str, ben: &str) -> xml::Delta {
     };
     let versions = [("base", base), ("anna", anna), ("ben", ben)];
     merged(&versions, &delta(Mode::Concurrent));
-    xml::merge(named(&versions), &options, &()).expect("they can be merged")
+    xml::merge(named(&versions), &options, &()).expect("the merge succeeds")
 }
 
 #[test]
-fn versions_are_grouped_by_what_they_have() {
+fn versions_are_grouped_by_equal_content() {
     let versions = [
         (
             "base",
@@ -54,7 +54,7 @@ fn versions_are_grouped_by_what_they_have() {
 }
 
 #[test]
-fn changes_of_both_sides_become_one_document() {
+fn changes_of_both_sides_are_merged() {
     let base = "<r a='1' b='1'>\n<p>one two three four</p>\n<q>x</q>\n<s/>\n</r>";
     let anna = "<r a='2' b='1'>\n<p>one 2 three four</p>\n<q>x</q>\n<new/>\n<s/>\n</r>";
     let ben = "<r a='1'>\n<p>one two three 4</p>\n<s/>\n</r>";
@@ -65,14 +65,14 @@ fn changes_of_both_sides_become_one_document() {
 }
 
 #[test]
-fn the_same_change_twice_is_no_conflict() {
+fn equal_changes_are_no_conflict() {
     let delta = one("<r>a<x/></r>", "<r>b<x/><y/></r>", "<r>b<x/><y/></r>");
     assert_eq!(delta.counts.conflicts, 0);
     assert_eq!(inside(&delta), "b<x/><y/>");
 }
 
 #[test]
-fn additions_of_both_at_one_place_are_both_there() {
+fn different_additions_at_one_place_are_both_kept() {
     let delta = one(
         "<r>\n<a/>\n</r>",
         "<r>\n<a/>\n<x/>\n</r>",
@@ -83,7 +83,7 @@ fn additions_of_both_at_one_place_are_both_there() {
 }
 
 #[test]
-fn an_addition_of_each_side_keeps_the_white_space_that_it_leans_on() {
+fn additions_keep_their_surrounding_white_space() {
     let delta = one(
         "<r>\n <a/>\n <b/>\n</r>",
         "<r>\n <a/>\n <b/>\n <x/>\n <y/>\n</r>",
@@ -97,7 +97,7 @@ fn an_addition_of_each_side_keeps_the_white_space_that_it_leans_on() {
 }
 
 #[test]
-fn contradictions_are_marked_and_nothing_else() {
+fn merged_document_marks_only_conflicts() {
     let delta = one(
         "<r k='1'><p>one</p><q>same words</q></r>",
         "<r k='2'><p>two</p><q>same words</q><n/></r>",
@@ -127,7 +127,7 @@ fn deltas_merge_into_a_delta() {
         let a = "<r><p>one</p><q>two</q></r>";
         let options = xml::CompareOptions::default();
         let delta = xml::compare(a.into(), b.into(), &options, &());
-        delta.expect("they can be compared").xml
+        delta.expect("the comparison succeeds").xml
     };
     let (base, anna) = (
         delta("<r><p>one</p><q>2</q></r>"),
@@ -138,14 +138,14 @@ fn deltas_merge_into_a_delta() {
         ..MergeOptions::default()
     };
     let versions = named(&[("base", &base), ("anna", &anna), ("ben", &base)]);
-    let merged = xml::merge(versions, &options, &()).expect("they can be merged");
+    let merged = xml::merge(versions, &options, &()).expect("the merge succeeds");
     assert_eq!(merged.counts.conflicts, 0);
     let back = xml::extract(merged.xml.into(), "B", &xml::Limits::default(), &());
     assert!(back.is_ok_and(|back| back.ends_with("<r><p>one</p></r>\n")));
 }
 
 #[test]
-fn deleted_here_and_changed_there_is_a_conflict() {
+fn deletion_against_change_is_a_conflict() {
     let delta = one(
         "<r><p id='1'>one two</p></r>",
         "<r/>",
@@ -160,7 +160,7 @@ fn deleted_here_and_changed_there_is_a_conflict() {
 }
 
 #[test]
-fn a_row_of_versions_ends_in_the_last() {
+fn sequential_merge_yields_the_last_version() {
     let texts = ["<r><a/>one</r>", "<r><a/><b/>two</r>", "<r><b/>three</r>"];
     let versions = [("v1", texts[0]), ("v2", texts[1]), ("v3", texts[2])];
     let marked = merged(&versions, &delta(Mode::Sequential));
@@ -175,12 +175,12 @@ fn a_row_of_versions_ends_in_the_last() {
         form: MergeForm::Merged,
         ..delta(Mode::Sequential)
     };
-    let last = xml::merge(named(&versions), &options, &()).expect("they can be merged");
+    let last = xml::merge(named(&versions), &options, &()).expect("the merge succeeds");
     assert_eq!((inside(&last), last.counts.conflicts), ("<b/>three", 0));
 }
 
 #[test]
-fn names_of_versions_are_checked() {
+fn version_names_are_checked() {
     let check = |names: &[&str], mode: Mode, is_fine: bool| {
         let code = xml::check_versions(names, mode).map_err(|error| error.kind);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Whatever is compared or merged comes back out as it went in.
+//! Property: every version is recovered from its delta.
 
 use proptest::prelude::*;
 use xml_delta::{
@@ -22,7 +22,7 @@ fn matching(words: bool, orderless: bool, window: usize) -> MatchOptions {
     }
 }
 
-/// Content is matched all at once, or in parts that are as small as they get, or somewhat longer.
+/// Content is matched all at once, in the smallest windows, or in somewhat larger ones.
 fn windows() -> impl Strategy<Value = usize> {
     prop_oneof![2 => Just(MatchOptions::default().window), 1 => Just(1), 1 => Just(50)]
 }
@@ -35,7 +35,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn both_documents_come_back_out_of_a_comparison(
+    fn both_versions_are_recovered_from_a_comparison(
         a in document(), changes in edits(), other in document(), is_edited in prop::bool::weighted(0.8),
         words: bool, moves: bool, orderless in prop::bool::weighted(0.2), window in windows(),
     ) {
@@ -45,22 +45,22 @@ proptest! {
     }
 
     #[test]
-    fn loosely_alike_is_what_comes_back_where_white_space_only_separates(
+    fn loose_comparison_recovers_versions_except_white_space(
         a in document(), changes in edits(), words: bool, window in windows(),
     ) {
         let (a, b) = (written(&a), written(&edited(&a, &changes)));
         let matching = MatchOptions { whitespace: Whitespace::Loose, ..matching(words, false, window) };
         let options = CompareOptions { matching, ..CompareOptions::default() };
-        let delta = xml::compare(a.clone().into(), b.clone().into(), &options, &()).expect("they can be compared");
+        let delta = xml::compare(a.clone().into(), b.clone().into(), &options, &()).expect("the comparison succeeds");
         let bare = |text: &str| canonical(text).replace("&#13;", "").split_whitespace().collect::<String>();
         for (name, version) in [("A", &a), ("B", &b)] {
-            let back = xml::extract(delta.xml.clone().into(), name, &Limits::default(), &()).expect("it is in there");
+            let back = xml::extract(delta.xml.clone().into(), name, &Limits::default(), &()).expect("the version exists");
             prop_assert_eq!(bare(&back), bare(version), "{}", delta.xml);
         }
     }
 
     #[test]
-    fn every_version_comes_back_out_of_a_merge(
+    fn all_versions_are_recovered_from_a_merge(
         base in document(), changes in prop::collection::vec(edits(), 1..5), mode in modes(),
         words: bool, orderless in prop::bool::weighted(0.2), window in windows(),
     ) {
@@ -77,12 +77,12 @@ proptest! {
     }
 
     #[test]
-    fn one_sided_changes_merge_into_that_side(base in document(), changes in edits(), first: bool) {
+    fn one_sided_changes_merge_without_conflict(base in document(), changes in edits(), first: bool) {
         let (base_text, other) = (written(&base), written(&edited(&base, &changes)));
         let (anna, ben) = if first { (&other, &base_text) } else { (&base_text, &other) };
         let options = MergeOptions { form: MergeForm::Merged, ..MergeOptions::default() };
         let versions = named(&[("base", &base_text), ("anna", anna), ("ben", ben)]);
-        let merged = xml::merge(versions, &options, &()).expect("they can be merged");
+        let merged = xml::merge(versions, &options, &()).expect("the merge succeeds");
         prop_assert_eq!(merged.counts.conflicts, 0);
         prop_assert!(!merged.xml.contains("deltaxml:"));
     }

@@ -1,11 +1,11 @@
-//! The page for people.
+//! The HTML page.
 
 use xml_delta::{self as xml, CompareOptions, Limits};
 
 use super::{compared, merged};
 
 #[test]
-fn a_page_shows_what_was_deleted_and_added() {
+fn page_shows_deletions_and_additions() {
     let delta = compared(
         "<r k='1'><p>one &lt; two</p><gone/></r>",
         "<r k='2'><p>one &lt; 2</p></r>",
@@ -23,7 +23,7 @@ fn a_page_shows_what_was_deleted_and_added() {
                     <i>&lt;p</i><i>&gt;</i>one &lt; <span class=\"change\"><del class=\"text\">two</del><ins class=\"text\">2</ins></span>\
                     <i>&lt;/p&gt;</i><del class=\"change\"><i>&lt;gone</i><i>/&gt;</i></del><i>&lt;/r&gt;</i>";
     assert_eq!(content, expected);
-    // Nothing is loaded from anywhere.
+    // The page loads nothing.
     assert!(
         !page.contains("http://") && !page.contains("https://"),
         "{page}"
@@ -31,7 +31,7 @@ fn a_page_shows_what_was_deleted_and_added() {
 }
 
 #[test]
-fn nothing_in_a_document_becomes_markup_of_the_page() {
+fn page_escapes_document_content() {
     let delta = compared(
         "<r/>",
         "<r a='&lt;script>'>&lt;script>CONTENT<!--<script>--></r>",
@@ -42,7 +42,7 @@ fn nothing_in_a_document_becomes_markup_of_the_page() {
 }
 
 #[test]
-fn a_page_of_many_versions_names_them() {
+fn page_of_a_merge_names_versions() {
     let versions = [
         ("base", "<r>x</r>"),
         ("anna", "<r>y</r>"),

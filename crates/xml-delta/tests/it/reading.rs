@@ -1,4 +1,4 @@
-//! What is read, and what is refused, where.
+//! Reading documents: what is accepted, what is rejected, and where.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -21,7 +21,7 @@ fn compare_with(document: &[u8], limits: &Limits) -> Result<xml::Delta, Error> {
     xml::compare("<r/>".into(), document.to_vec().into(), &options, &())
 }
 
-fn refused(document: impl AsRef<[u8]>, code: ErrorKind) -> Error {
+fn rejected(document: impl AsRef<[u8]>, code: ErrorKind) -> Error {
     let document = document.as_ref();
     let shown = String::from_utf8_lossy(&document[..document.len().min(200)]).into_owned();
     let error = compare_with(document, &Limits::default()).expect_err(&shown);
@@ -33,20 +33,20 @@ fn refused(document: impl AsRef<[u8]>, code: ErrorKind) -> Error {
     error
 }
 
-/// Whether two documents are the same in the end.
-fn same(one: impl AsRef<[u8]>, other: &str) {
+/// Whether two documents are equal to the library.
+fn assert_equal(one: impl AsRef<[u8]>, other: &str) {
     let delta = xml::compare(
         one.as_ref().to_vec().into(),
         other.into(),
         &CompareOptions::default(),
         &(),
     )
-    .expect("they can be compared");
+    .expect("the comparison succeeds");
     assert_eq!(root_mark(&delta), "A=B", "{}", delta.xml);
 }
 
 #[test]
-fn what_is_not_well_formed_is_refused() {
+fn malformed_documents_are_rejected() {
     for document in [
         "",
         " ",
@@ -121,14 +121,14 @@ fn what_is_not_well_formed_is_refused() {
         "<!DOCTYPE r [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><r>&e;</r>",
         "<!DOCTYPE r [<!ENTITY e SYSTEM 'http://127.0.0.1/'>]><r a='&e;'/>",
     ] {
-        refused(document, ErrorKind::NotWellFormed);
+        rejected(document, ErrorKind::NotWellFormed);
     }
 }
 
 #[test]
-fn a_refusal_names_line_and_column() {
+fn errors_have_line_and_column() {
     let at = |document: &str, line: usize, column: usize| {
-        let place = refused(document, ErrorKind::NotWellFormed)
+        let place = rejected(document, ErrorKind::NotWellFormed)
             .position
             .expect("a place");
         assert_eq!((place.line, place.column), (line, column), "{document}");
@@ -138,7 +138,7 @@ fn a_refusal_names_line_and_column() {
     at("<r>\n</s>", 2, 1);
     at("<r/>\n\n  x", 3, 3);
     at("<r a='1'\nb='<'/>", 2, 1);
-    let error = refused(b"<r>\n\xff</r>", ErrorKind::NotWellFormed);
+    let error = rejected(b"<r>\n\xff</r>", ErrorKind::NotWellFormed);
     assert_eq!(
         error.position.map(|place| (place.line, place.column)),
         Some((2, 1))
@@ -146,7 +146,7 @@ fn a_refusal_names_line_and_column() {
 }
 
 #[test]
-fn every_encoding_is_read() {
+fn common_encodings_are_decoded() {
     let text = "<r k=\"\u{e4}\">\u{e9}\u{20ac}</r>";
     let utf16 = |big: bool| -> Vec<u8> {
         let units = format!("\u{feff}{text}").encode_utf16().collect::<Vec<_>>();
@@ -161,34 +161,34 @@ fn every_encoding_is_read() {
             })
             .collect()
     };
-    same(utf16(true), text);
-    same(utf16(false), text);
-    same(format!("\u{feff}{text}"), text);
+    assert_equal(utf16(true), text);
+    assert_equal(utf16(false), text);
+    assert_equal(format!("\u{feff}{text}"), text);
     let utf32: Vec<u8> = format!("\u{feff}{text}")
         .chars()
         .flat_map(|c| u32::from(c).to_be_bytes())
         .collect();
-    same(utf32, text);
-    same(
+    assert_equal(utf32, text);
+    assert_equal(
         b"<?xml version='1.0' encoding='ISO-8859-1'?><r>\xe9\x85</r>",
         "<r>\u{e9}\u{85}</r>",
     );
-    same(
+    assert_equal(
         b"<?xml version='1.0' encoding='windows-1252'?><r>\x80</r>",
         "<r>\u{20ac}</r>",
     );
-    same(
+    assert_equal(
         b"<?xml version='1.0' encoding='Shift_JIS'?><r>\x93\xfa</r>",
         "<r>\u{65e5}</r>",
     );
-    same(
+    assert_equal(
         b"<?xml version='1.0' encoding='us-ascii'?><r>x</r>",
         "<r>x</r>",
     );
 }
 
 #[test]
-fn bytes_that_contradict_what_is_said_are_refused() {
+fn bytes_that_contradict_the_declared_encoding_are_rejected() {
     for document in [
         &b"<?xml version='1.0' encoding='UTF-16'?><r/>"[..],
         b"\xef\xbb\xbf<?xml version='1.0' encoding='ISO-8859-1'?><r/>",
@@ -199,33 +199,33 @@ fn bytes_that_contradict_what_is_said_are_refused() {
         b"\xff\xfe<\0r\0/\0",
         b"\xff\xfe<\0r\0\x00\xd8/\0>\0",
     ] {
-        refused(document, ErrorKind::NotWellFormed);
+        rejected(document, ErrorKind::NotWellFormed);
     }
 }
 
 #[test]
-fn entities_of_the_document_itself_are_expanded() {
+fn internal_entities_are_expanded() {
     let dtd = "<!DOCTYPE r [<!ENTITY e 'x&f;'><!ENTITY f '<b>y</b>&#38;lt;'><!ATTLIST r n NMTOKENS #IMPLIED d CDATA 'not added'>\
                <!-- c --><?p?><!ELEMENT r (#PCDATA|b)*><!NOTATION n SYSTEM 'x'><!ENTITY % p '<!ENTITY g \"G\">'>%p;]>";
-    same(
+    assert_equal(
         format!("{dtd}<r n=' a  b '>&e;&g;<![CDATA[<]]>&#65;</r>"),
         "<r n='a b'>x<b>y</b>&lt;G&lt;A</r>",
     );
-    same(
+    assert_equal(
         "<!DOCTYPE r PUBLIC '-//x' 'http://127.0.0.1/none.dtd'><r/>",
         "<r/>",
     );
-    same(
+    assert_equal(
         "<!DOCTYPE r [<!ENTITY e 'v'>]><r a='&e;&#10;\n'/>",
         "<r a='v&#10; '/>",
     );
 }
 
 #[test]
-fn an_entity_that_is_declared_nowhere_may_stand_for_nothing() {
+fn undeclared_entity_after_parameter_entity_expands_to_nothing() {
     let dtd = "<!DOCTYPE r [<!ENTITY % p '<!ENTITY e \"text\">'>%p;]>";
-    same(format!("{dtd}<r a='&x;'>&e;&x;</r>"), "<r a=''>text</r>");
-    same(
+    assert_equal(format!("{dtd}<r a='&x;'>&e;&x;</r>"), "<r a=''>text</r>");
+    assert_equal(
         "<!DOCTYPE r [%p;<!ATTLIST r a NMTOKENS #IMPLIED>]><r a=' b '/>",
         "<r a=' b '/>",
     );
@@ -236,7 +236,7 @@ fn repeated(count: usize, one: impl Fn(usize) -> String) -> String {
 }
 
 #[test]
-fn what_is_too_much_is_refused_at_once() {
+fn documents_over_a_limit_are_rejected() {
     let laughs = repeated(20, |n| match n {
         0 => String::new(),
         n => format!("<!ENTITY e{n} '&e{};&e{};'>", n - 1, n - 1),
@@ -245,27 +245,27 @@ fn what_is_too_much_is_refused_at_once() {
         "<!DOCTYPE r [<!ENTITY e0 '{}'>{laughs}]><r>&e19;</r>",
         "ha ".repeat(1000)
     );
-    refused(&laughs, ErrorKind::OverLimit);
-    refused(
+    rejected(&laughs, ErrorKind::OverLimit);
+    rejected(
         laughs.replace("<r>&e19;</r>", "<r a='&e19;'/>"),
         ErrorKind::OverLimit,
     );
-    refused(
+    rejected(
         "<!DOCTYPE r [<!ENTITY e '&e;'>]><r>&e;</r>",
         ErrorKind::OverLimit,
     );
-    refused(
+    rejected(
         "<!DOCTYPE r [<!ENTITY e '&f;'><!ENTITY f '&e;'>]><r a='&e;'/>",
         ErrorKind::OverLimit,
     );
-    refused(
+    rejected(
         format!("<r>{}{}</r>", "<a>".repeat(100_000), "</a>".repeat(100_000)),
         ErrorKind::OverLimit,
     );
     let attributes = repeated(80_000, |n| format!(" a{n}=''"));
-    refused(format!("<r{attributes}/>"), ErrorKind::OverLimit);
+    rejected(format!("<r{attributes}/>"), ErrorKind::OverLimit);
     let scopes = repeated(2000, |n| format!("<a xmlns:p{n}='u'>"));
-    refused(
+    rejected(
         format!("<r>{scopes}{}</r>", "</a>".repeat(2000)),
         ErrorKind::OverLimit,
     );
@@ -278,7 +278,7 @@ fn what_is_too_much_is_refused_at_once() {
 }
 
 #[test]
-fn a_delta_may_be_more_than_its_documents_were() {
+fn delta_may_exceed_the_limits_of_its_documents() {
     let a = "<r><d k='1'>one</d><t>some words</t></r>";
     let b = "<r>\n<d k='2'>one</d><t>some text</t>\n</r>";
     let limits = Limits {
@@ -311,7 +311,7 @@ fn a_delta_may_be_more_than_its_documents_were() {
 }
 
 #[test]
-fn a_deep_document_needs_no_stack() {
+fn deep_documents_need_no_call_stack() {
     let deep = |text: &str| format!("{}{text}{}", "<a>".repeat(8000), "</a>".repeat(8000));
     let (a, b) = (deep("one"), deep("two"));
     let small_stack = std::thread::Builder::new().stack_size(128 << 10);
@@ -320,10 +320,10 @@ fn a_deep_document_needs_no_stack() {
     assert!(thread.join().expect("it has stack enough") > 0);
 }
 
-/// Stops at the n-th question.
-struct Impatient(Cell<u32>);
+/// Stops at the n-th progress report.
+struct StopAfter(Cell<u32>);
 
-impl ProgressSink for Impatient {
+impl ProgressSink for StopAfter {
     fn progress(&self, progress: Progress) -> ControlFlow<()> {
         assert!(progress.done <= progress.total, "{progress:?}");
         self.0.set(self.0.get().saturating_sub(1));
@@ -345,18 +345,18 @@ fn progress_sink_can_stop_the_work() {
         )
     };
     let (a, b) = (document(3), document(5));
-    for questions in [1, 3, 10, 30] {
-        let watcher = Impatient(Cell::new(questions));
+    for reports in [1, 3, 10, 30] {
+        let sink = StopAfter(Cell::new(reports));
         let ended = xml::compare(
             a.clone().into(),
             b.clone().into(),
             &CompareOptions::default(),
-            &watcher,
+            &sink,
         );
         assert_eq!(
             ended.expect_err("it was stopped").kind,
             ErrorKind::Stopped,
-            "after {questions}"
+            "after {reports}"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The columns of one element's content become what is written: text that all have, text that differs, nodes.
+//! Turns the table of an element's content into operations: common text, differing text and nodes.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use crate::align::{Row, Unit};
 use crate::options::Whitespace;
 use crate::tree::{Span, Tree};
 
-/// One node, as some versions have it.
+/// A node that a group of versions has in common.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Group {
     pub(crate) mask: Mask,
@@ -16,55 +16,55 @@ pub(crate) struct Group {
     pub(crate) node: u32,
 }
 
-/// A text, as some versions have it.
+/// A text that a group of versions has in common.
 #[derive(Debug, Clone)]
 pub(crate) struct Alternative {
     pub(crate) mask: Mask,
     pub(crate) text: Range<u32>,
 }
 
-/// Something to write.
+/// An output operation.
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
-    /// Text that everybody has, or that counts for nothing.
-    Bare {
+    /// Common text, or insignificant white space.
+    Text {
         tree: usize,
         text: Span,
         is_preserved: bool,
     },
-    /// Children of the tree, from one up to another, that everybody has alike.
-    Run { tree: usize, next: u32, end: u32 },
-    /// Text that differs: alternatives.
-    Region(Range<u32>),
-    /// The same, or text that all have, that stays where it is while the elements around it move.
-    Fixed(Range<u32>),
-    /// A child: groups, and where it was in each version if that is not its order.
+    /// A range of common child nodes.
+    CommonNodes { tree: usize, next: u32, end: u32 },
+    /// Text that differs: the range of its alternatives.
+    Alternatives(Range<u32>),
+    /// Text in an unordered element, marked so that it keeps its place.
+    PinnedText(Range<u32>),
+    /// A child node: its groups, and its original positions in an unordered element.
     Node {
         groups: Range<u32>,
         positions: Range<u32>,
     },
 }
 
-/// The content of an element in several versions, ready to be written.
+/// The operations of an element's content.
 #[derive(Debug, Default)]
-pub(crate) struct Level {
+pub(crate) struct ContentPlan {
     pub(crate) ops: Vec<Op>,
     pub(crate) groups: Vec<Group>,
     pub(crate) alternatives: Vec<Alternative>,
     pub(crate) positions: Vec<(Mask, u32)>,
-    /// The texts of alternatives.
+    /// The texts of the alternatives.
     pub(crate) text: String,
 }
 
-impl Level {
-    /// Adds children that everybody has alike.
-    pub(crate) fn run(&mut self, tree: usize, nodes: Range<u32>) {
+impl ContentPlan {
+    /// Adds common child nodes.
+    pub(crate) fn push_common(&mut self, tree: usize, nodes: Range<u32>) {
         match self.ops.last_mut() {
             _ if nodes.is_empty() => {}
-            Some(Op::Run { tree: one, end, .. }) if *one == tree && *end == nodes.start => {
+            Some(Op::CommonNodes { tree: one, end, .. }) if *one == tree && *end == nodes.start => {
                 *end = nodes.end;
             }
-            _ => self.ops.push(Op::Run {
+            _ => self.ops.push(Op::CommonNodes {
                 tree,
                 next: nodes.start,
                 end: nodes.end,
@@ -73,38 +73,38 @@ impl Level {
     }
 }
 
-/// What the order of elements means.
+/// The meaning of the order of elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// It is theirs.
-    Counts,
-    /// Nothing, and it is the same in all versions.
+    /// The order is significant.
+    Significant,
+    /// The order is insignificant and equal in all versions.
     Same,
-    /// Nothing, and it is another in some version.
+    /// The order is insignificant and differs.
     Shuffled,
 }
 
-/// What is put together.
-pub(crate) struct Builder<'b> {
+/// Builds a plan from a table.
+pub(crate) struct PlanBuilder<'b> {
     pub(crate) trees: &'b [Tree],
-    /// Who has each row, and from which tree it is.
+    /// The versions and the tree of each row.
     pub(crate) owners: &'b [(Mask, usize)],
     pub(crate) rows: &'b [Row<'b>],
     pub(crate) columns: &'b AlignmentTable,
     pub(crate) whitespace: Whitespace,
     pub(crate) order: Order,
-    /// Text must not go with the element before it, for that moves.
-    pub(crate) is_held: bool,
-    /// Neighbouring changes stay apart unless the same versions made them.
+    /// Text must be marked to keep its place, because the element before it moves.
+    pub(crate) is_pinned: bool,
+    /// Adjacent changes by different versions stay separate.
     pub(crate) keep_apart: bool,
-    pub(crate) level: Level,
-    /// Of each row's units, the number among the elements; where order does not count.
+    pub(crate) level: ContentPlan,
+    /// For each unit of each row, its number among the elements; only in unordered content.
     pub(crate) numbers: Vec<Vec<u32>>,
 }
 
-impl Builder<'_> {
-    /// Adds what the columns say to the level.
-    pub(crate) fn build(mut self) -> Level {
+impl PlanBuilder<'_> {
+    /// Converts the columns to operations.
+    pub(crate) fn build(mut self) -> ContentPlan {
         let mut column = 0;
         while column < self.columns.len() {
             let start = column;
@@ -112,22 +112,22 @@ impl Builder<'_> {
                 column += 1;
             }
             if column > start {
-                self.lead(start);
+                self.leading_space(start);
                 self.text(start..column);
             }
             if column < self.columns.len() {
-                self.lead(column);
+                self.leading_space(column);
                 self.node(column);
                 column += 1;
             }
         }
         let last = self.rows.len() - 1;
-        let tail = self.rows[last].tail;
-        self.soft(last, tail);
+        let tail = self.rows[last].trailing_space;
+        self.insignificant_space(last, tail);
         self.level
     }
 
-    /// The last row that has something in a column, and what.
+    /// The last row that has a unit in a column, and the unit.
     fn unit(&self, column: usize) -> (usize, &Unit) {
         let cells = self.columns.get(column);
         let row = cells
@@ -137,20 +137,20 @@ impl Builder<'_> {
         (row, &self.rows[row].units[cells[row] as usize])
     }
 
-    /// White space before a unit that does not count: that of the last version. Among text it would count in the middle of
-    /// another version's.
-    fn lead(&mut self, column: usize) {
+    /// Adds the insignificant white space before a unit, from the last version. In mixed content it would be
+    /// significant in other versions.
+    fn leading_space(&mut self, column: usize) {
         if column > 0 && self.rows[0].content.is_mixed {
             return;
         }
         let (row, unit) = self.unit(column);
-        let lead = unit.lead;
-        self.soft(row, lead);
+        let lead = unit.leading_space;
+        self.insignificant_space(row, lead);
     }
 
-    fn soft(&mut self, row: usize, text: Span) {
+    fn insignificant_space(&mut self, row: usize, text: Span) {
         if text.len > 0 && self.whitespace == Whitespace::Loose {
-            self.level.ops.push(Op::Bare {
+            self.level.ops.push(Op::Text {
                 tree: self.owners[row].1,
                 text,
                 is_preserved: false,
@@ -159,10 +159,10 @@ impl Builder<'_> {
     }
 
     fn node(&mut self, column: usize) {
-        self.is_held = self.order == Order::Shuffled;
+        self.is_pinned = self.order == Order::Shuffled;
         if let Some((tree, node)) = self.shared(column) {
             let after = self.trees[tree].node(node).end;
-            self.level.run(tree, node..after);
+            self.level.push_common(tree, node..after);
             return;
         }
         let first = self.level.groups.len();
@@ -173,7 +173,7 @@ impl Builder<'_> {
             }
             let (mask, tree) = self.owners[row];
             let unit = &self.rows[row].units[cell as usize];
-            if self.order != Order::Counts && self.trees[tree].node(unit.node).is_element() {
+            if self.order != Order::Significant && self.trees[tree].node(unit.node).is_element() {
                 self.level
                     .positions
                     .push((mask, self.numbers[row][cell as usize]));
@@ -202,46 +202,46 @@ impl Builder<'_> {
         });
     }
 
-    /// The node of a column that all have alike, as the last of them has it.
+    /// The node of a column that is equal in all versions, from the last of them.
     fn shared(&self, column: usize) -> Option<(usize, u32)> {
         let cells = self.columns.get(column);
         let unit =
             |row: usize| (cells[row] != NONE).then(|| &self.rows[row].units[cells[row] as usize]);
         let key = unit(0)?.key;
-        let all = self.order == Order::Counts
+        let all = self.order == Order::Significant
             && (1..cells.len()).all(|row| unit(row).is_some_and(|unit| unit.key == key));
         let (row, last) = self.unit(column);
         all.then_some((self.owners[row].1, last.node))
     }
 
     fn text(&mut self, columns: Range<usize>) {
-        let stretches = self.fold(self.stretches(columns));
+        let stretches = self.merge_short_runs(self.text_runs(columns));
         for stretch in stretches {
-            if stretch.is_common && !self.is_held {
+            if stretch.is_common && !self.is_pinned {
                 for column in stretch.columns {
                     let (row, unit) = self.unit(column);
                     let (tree, unit) = (self.owners[row].1, *unit);
-                    self.bare(tree, &unit);
+                    self.common_text(tree, &unit);
                 }
             } else {
-                self.region(stretch.columns);
+                self.text_alternatives(stretch.columns);
             }
         }
     }
 
-    fn bare(&mut self, tree: usize, unit: &Unit) {
+    fn common_text(&mut self, tree: usize, unit: &Unit) {
         let text = unit.text;
         let is_preserved = self.rows[0].content.is_preserved;
         if self.whitespace != Whitespace::Ignore
             && self.trees[tree].span(unit.node) == text
-            && let Some(Op::Run { tree: one, end, .. }) = self.level.ops.last_mut()
+            && let Some(Op::CommonNodes { tree: one, end, .. }) = self.level.ops.last_mut()
             && *one == tree
             && *end == unit.node
         {
             *end += 1;
             return;
         }
-        if let Some(Op::Bare {
+        if let Some(Op::Text {
             tree: before,
             text: last,
             is_preserved: one,
@@ -253,15 +253,15 @@ impl Builder<'_> {
             last.len += text.len;
             return;
         }
-        self.level.ops.push(Op::Bare {
+        self.level.ops.push(Op::Text {
             tree,
             text,
             is_preserved,
         });
     }
 
-    /// Text that differs, as each row has it.
-    fn region(&mut self, columns: Range<usize>) {
+    /// Adds text that differs, with the text of each row.
+    fn text_alternatives(&mut self, columns: Range<usize>) {
         let first = self.level.alternatives.len();
         for row in 0..self.rows.len() {
             let start = self.level.text.len();
@@ -293,10 +293,10 @@ impl Builder<'_> {
         }
         self.level.alternatives[first..].sort_unstable_by_key(|one| one.mask.trailing_zeros());
         let range = first as u32..self.level.alternatives.len() as u32;
-        self.level.ops.push(if self.is_held {
-            Op::Fixed(range)
+        self.level.ops.push(if self.is_pinned {
+            Op::PinnedText(range)
         } else {
-            Op::Region(range)
+            Op::Alternatives(range)
         });
     }
 }

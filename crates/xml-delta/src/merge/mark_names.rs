@@ -1,38 +1,38 @@
-//! The vocabulary as one document writes it: under prefixes that no version uses, with the names of its versions.
+//! The prefixes and names of the delta vocabulary in one document.
 
-use super::marks::{Labels, Mask};
+use super::marks::{Mask, VersionNames};
 use crate::names::Names;
 use crate::vocabulary;
 
-/// The names of elements that hold alternatives, and of each of these.
+/// The element names of a group of alternatives and of one alternative.
 pub(super) struct Alternation {
     pub(super) group: String,
     pub(super) one: String,
 }
 
-/// What marks are made of.
-pub(super) struct Tags {
+/// The names that marks use.
+pub(super) struct MarkNames {
     /// The prefix of marks.
     pub(super) delta: String,
-    /// The prefix of what stands for attributes without a namespace.
-    pub(super) plain: String,
-    /// The prefix of what stands for attributes with the prefix `xml`.
+    /// The prefix of elements that represent attributes without a namespace.
+    pub(super) unprefixed: String,
+    /// The prefix of elements that represent attributes with the prefix `xml`.
     pub(super) xml: String,
-    pub(super) labels: Labels,
+    pub(super) versions: VersionNames,
     pub(super) text: Alternation,
     pub(super) content: Alternation,
     pub(super) attributes: String,
     pub(super) attribute_value: String,
-    /// What begins a mark: ` deltaxml:deltaV2="`.
+    /// The start of a mark: ` deltaxml:deltaV2="`.
     mark: String,
 }
 
-impl Tags {
-    /// For versions of these names; where the documents' own declarations of the vocabulary are dropped, their prefixes are
+impl MarkNames {
+    /// Chooses free prefixes. If the documents' own declarations of the vocabulary are dropped, their prefixes are
     /// free.
     pub(super) fn new(names: &Names, labels: Vec<String>, is_dropped: bool) -> Self {
         let is_taken = |prefix: &str| {
-            names.binds(|one, uri| {
+            names.has_binding(|one, uri| {
                 one == prefix && !(is_dropped && vocabulary::unquoted(uri).is_some())
             })
         };
@@ -51,9 +51,9 @@ impl Tags {
             attributes: of("attributes"),
             attribute_value: of("attributeValue"),
             mark: format!(" {delta}:deltaV2=\""),
-            labels: Labels(labels),
+            versions: VersionNames(labels),
             delta,
-            plain,
+            unprefixed: plain,
             xml,
         }
     }
@@ -61,7 +61,7 @@ impl Tags {
     /// Appends ` deltaxml:deltaV2="a=b!=c"`.
     pub(super) fn mark(&self, out: &mut String, groups: impl IntoIterator<Item = Mask>) {
         out.push_str(&self.mark);
-        self.labels.push(out, groups);
+        self.versions.push(out, groups);
         out.push('"');
     }
 
@@ -78,12 +78,12 @@ impl Tags {
         out.push('>');
     }
 
-    /// The declarations of the prefixes.
+    /// The namespace declarations.
     pub(super) fn declarations(&self) -> String {
         let bindings = [
             (&self.delta, vocabulary::DELTA),
-            (&self.plain, vocabulary::PLAIN),
-            (&self.xml, vocabulary::XML),
+            (&self.unprefixed, vocabulary::UNPREFIXED_ATTRIBUTE),
+            (&self.xml, vocabulary::XML_ATTRIBUTE),
         ];
         let written = bindings.map(|(prefix, uri)| format!(" xmlns:{prefix}=\"{uri}\""));
         written.concat()
@@ -97,10 +97,10 @@ pub(super) fn end(out: &mut String, name: &str) {
     out.push('>');
 }
 
-/// The prefix itself, or one like it that no document declares.
+/// The wanted prefix, numbered if a document declares it already.
 fn free_prefix(wanted: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let numbered = (1..).map(|n| format!("{wanted}{n}"));
     let mut all = std::iter::once(wanted.to_owned()).chain(numbered);
     all.find(|prefix| !is_taken(prefix))
-        .expect("there are more numbers than declarations")
+        .expect("the sequence is infinite")
 }

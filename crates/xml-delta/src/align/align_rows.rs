@@ -1,14 +1,14 @@
 //! Aligns the parts of two rows, both in order.
 
 use super::chain::{self, Candidate};
-use super::common::{self, Item};
-use super::matcher::Matching;
+use super::lcs::{self, Item};
+use super::matcher::Matcher;
 use super::row::{Row, Unit};
-use super::similar;
+use super::similarity;
 use crate::options::Whitespace;
 
-impl Matching<'_> {
-    /// Pairs of parts that are the same, or become each other; both in order.
+impl Matcher<'_> {
+    /// Returns pairs of parts that correspond, in ascending order on both sides.
     pub(crate) fn align(&self, x: &Row<'_>, y: &Row<'_>) -> Vec<(u32, u32)> {
         let mut pairs = Vec::with_capacity(x.units.len().min(y.units.len()));
         if x.units.is_empty() || y.units.is_empty() {
@@ -28,17 +28,17 @@ impl Matching<'_> {
         self.match_nodes(x, y, &mut pairs);
         pairs.sort_unstable();
         if !is_flowing || pairs.len() > before {
-            for gap in common::gaps(&pairs, x.units.len(), y.units.len()) {
+            for gap in lcs::gaps(&pairs, x.units.len(), y.units.len()) {
                 let xs = x.items(gap.0, Unit::is_text, |unit| unit.key);
                 let ys = y.items(gap.1, Unit::is_text, |unit| unit.key);
-                common::match_rows(&xs, &ys, &mut pairs);
+                lcs::match_rows(&xs, &ys, &mut pairs);
             }
             pairs.sort_unstable();
         }
         pairs
     }
 
-    /// Equal parts, and elements with equal identifiers.
+    /// Matches equal parts, and elements with equal identifiers.
     fn match_exact(
         &self,
         x: &Row<'_>,
@@ -47,28 +47,28 @@ impl Matching<'_> {
         ys: &[Item],
         pairs: &mut Vec<(u32, u32)>,
     ) {
-        let (xs, ys) = common::trim(xs, ys, pairs);
+        let (xs, ys) = lcs::trim_common_ends(xs, ys, pairs);
         if xs.is_empty() || ys.is_empty() {
             return;
         }
         if let ([one], [other]) = (xs, ys) {
             let unit = |row: &Row<'_>, item: &Item| row.units[item.position as usize];
-            if self.are_namesakes((x.tree, unit(x, one).node), (y.tree, unit(y, other).node)) {
+            if self.have_same_identity((x.tree, unit(x, one).node), (y.tree, unit(y, other).node)) {
                 pairs.push((one.position, other.position));
             }
             return;
         }
         let anchors = self.anchors(x, y, xs, ys);
-        for (gap_x, gap_y) in common::gaps(&anchors, xs.len(), ys.len()) {
-            common::match_rows(&xs[gap_x], &ys[gap_y], pairs);
+        for (gap_x, gap_y) in lcs::gaps(&anchors, xs.len(), ys.len()) {
+            lcs::match_rows(&xs[gap_x], &ys[gap_y], pairs);
         }
         let positions = |&(x, y): &(u32, u32)| (xs[x as usize].position, ys[y as usize].position);
         pairs.extend(anchors.iter().map(positions));
     }
 
-    /// What is once in each row, by content or by identifier, as much as is in the same order.
+    /// Returns parts that are unique in each row by content or identifier, as far as the order agrees.
     fn anchors(&self, x: &Row<'_>, y: &Row<'_>, xs: &[Item], ys: &[Item]) -> Vec<(u32, u32)> {
-        let mut candidates = common::unique(xs, ys);
+        let mut candidates = lcs::unique_matches(xs, ys);
         let taken: hashbrown::HashSet<u32> = candidates.iter().map(|one| one.x).collect();
         for one in &mut candidates {
             one.weight *= 2;
@@ -85,7 +85,7 @@ impl Matching<'_> {
             keyed.collect()
         };
         let (ids_x, ids_y) = (identified(x, xs), identified(y, ys));
-        for one in common::unique(&ids_x, &ids_y) {
+        for one in lcs::unique_matches(&ids_x, &ids_y) {
             let (at_x, at_y) = (
                 ids_x[one.x as usize].position,
                 ids_y[one.y as usize].position,
@@ -104,24 +104,24 @@ impl Matching<'_> {
                 });
             }
         }
-        chain::heaviest(candidates)
+        chain::heaviest_chain(candidates)
     }
 
-    /// Nodes in the gaps: equal but for white space, then alike.
+    /// Matches nodes in the gaps: first those that are equal except for white space, then similar ones.
     fn match_nodes(&self, x: &Row<'_>, y: &Row<'_>, pairs: &mut Vec<(u32, u32)>) {
         let is_node = |unit: &Unit| !unit.is_text();
         if self.whitespace == Whitespace::Exact {
-            for gap in common::gaps(pairs, x.units.len(), y.units.len()) {
+            for gap in lcs::gaps(pairs, x.units.len(), y.units.len()) {
                 let xs = x.items(gap.0, is_node, |unit| x.tree.loose(unit.node));
                 let ys = y.items(gap.1, is_node, |unit| y.tree.loose(unit.node));
-                common::match_rows(&xs, &ys, pairs);
+                lcs::match_rows(&xs, &ys, pairs);
             }
             pairs.sort_unstable();
         }
-        for gap in common::gaps(pairs, x.units.len(), y.units.len()) {
+        for gap in lcs::gaps(pairs, x.units.len(), y.units.len()) {
             let xs = x.items(gap.0, is_node, |unit| unit.key);
             let ys = y.items(gap.1, is_node, |unit| unit.key);
-            similar::match_nodes(self, x, y, &xs, &ys, pairs);
+            similarity::match_nodes(self, x, y, &xs, &ys, pairs);
             if !(self.keep_going)() {
                 break;
             }

@@ -1,24 +1,24 @@
-//! Text in words, single marks of punctuation, and runs of white space.
+//! Splits text into words, punctuation and runs of white space.
 
 use super::chars::is_space;
 
-/// The pieces of a text, in order; nothing is left out.
-pub(crate) fn pieces(text: &str) -> impl Iterator<Item = &str> {
+/// Iterates over the tokens of a text; together they are the whole text.
+pub(crate) fn tokens(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
-        let len = piece_len(rest);
+        let len = token_len(rest);
         let (piece, after) = rest.split_at(len);
         rest = after;
         (len > 0).then_some(piece)
     })
 }
 
-/// What a character is part of.
+/// The class of a character.
 #[derive(PartialEq, Eq, Clone, Copy)]
 enum Class {
     Space,
     Word,
-    /// It stands for itself: punctuation, and writing without spaces between words.
+    /// A token of its own: punctuation, and scripts without spaces between words.
     Single,
 }
 
@@ -39,7 +39,7 @@ fn class(c: char) -> Class {
     }
 }
 
-fn piece_len(text: &str) -> usize {
+fn token_len(text: &str) -> usize {
     let mut chars = text.char_indices();
     let Some((_, first)) = chars.next() else {
         return 0;
@@ -53,12 +53,12 @@ fn piece_len(text: &str) -> usize {
         .map_or(text.len(), |(at, _)| at)
 }
 
-/// Whether a piece is a word, and so says something of what the text is about.
+/// Whether a token is a word.
 pub(crate) fn is_word(piece: &str) -> bool {
     piece.chars().next().is_some_and(char::is_alphanumeric)
 }
 
-/// How many bytes of a text are not white space.
-pub(crate) fn ink(text: &str) -> usize {
+/// The number of bytes that are not white space.
+pub(crate) fn non_space_len(text: &str) -> usize {
     text.bytes().filter(|&b| !is_space(b)).count()
 }

@@ -1,30 +1,30 @@
-//! Children at the beginning and the end that all versions have alike: they need no matching.
+//! Finds common children at the start and the end of an element, which need no matching.
 
 use std::ops::Range;
 
-use super::level::Group;
+use super::plan::Group;
 use crate::tree::Tree;
 
-/// Nodes that are alike at either end, in the first version, and what is between them in each.
+/// The common nodes at both ends, in the first version, and the rest of each version.
 pub(crate) struct Ends {
-    pub(crate) head: Range<u32>,
-    pub(crate) tail: Range<u32>,
+    pub(crate) prefix: Range<u32>,
+    pub(crate) suffix: Range<u32>,
     pub(crate) middles: Vec<Range<u32>>,
 }
 
-/// Nothing is taken for alike.
-pub(crate) fn nothing(trees: &[Tree], groups: &[Group]) -> Ends {
+/// Treats all content as different.
+pub(crate) fn untrimmed(trees: &[Tree], groups: &[Group]) -> Ends {
     let content = |group: &Group| group.node + 1..trees[group.tree].node(group.node).end;
     Ends {
-        head: 0..0,
-        tail: 0..0,
+        prefix: 0..0,
+        suffix: 0..0,
         middles: groups.iter().map(content).collect(),
     }
 }
 
-/// What is alike at the beginning.
-pub(crate) fn head(trees: &[Tree], groups: &[Group]) -> Ends {
-    let mut ends = nothing(trees, groups);
+/// Finds the common prefix.
+pub(crate) fn trim_prefix(trees: &[Tree], groups: &[Group]) -> Ends {
+    let mut ends = untrimmed(trees, groups);
     let start = ends.middles[0].start;
     loop {
         let mut firsts = groups.iter().zip(&ends.middles);
@@ -40,14 +40,14 @@ pub(crate) fn head(trees: &[Tree], groups: &[Group]) -> Ends {
             middle.start = trees[group.tree].node(middle.start).end;
         }
     }
-    ends.head = start..ends.middles[0].start;
+    ends.prefix = start..ends.middles[0].start;
     ends
 }
 
-/// What is alike at the end, too.
-pub(crate) fn tail(trees: &[Tree], groups: &[Group], ends: &mut Ends) {
+/// Finds the common suffix.
+pub(crate) fn trim_suffix(trees: &[Tree], groups: &[Group], ends: &mut Ends) {
     let stop = ends.middles[0].end;
-    // From the back, children are found only from the front: so they are listed once.
+    // Children can be visited forward only, so list them once.
     let mut backward: Vec<Vec<u32>> = groups
         .iter()
         .zip(&ends.middles)
@@ -65,10 +65,10 @@ pub(crate) fn tail(trees: &[Tree], groups: &[Group], ends: &mut Ends) {
             break;
         }
         for (list, middle) in backward.iter_mut().zip(&mut ends.middles) {
-            middle.end = list.pop().expect("it has just been looked at");
+            middle.end = list.pop().expect("the list is not empty");
         }
     }
-    ends.tail = ends.middles[0].end..stop;
+    ends.suffix = ends.middles[0].end..stop;
 }
 
 fn hash(trees: &[Tree], group: &Group, node: u32) -> u64 {

@@ -1,13 +1,13 @@
-//! One piece of content at a time: text, comments and instructions, children.
+//! Writes one operation: text, comments and processing instructions, or child elements.
 
 use std::ops::Range;
 
 use super::frame::Opening;
-use super::level::{Alternative, Group};
+use super::mark_names::{self, Alternation, MarkNames};
 use super::marks::{self, Mask, Outcome};
 use super::merger::Merger;
+use super::plan::{Alternative, Group};
 use super::settings::Form;
-use super::tags::{self, Alternation, Tags};
 use crate::error::Error;
 use crate::hashes;
 use crate::options::Whitespace;
@@ -15,25 +15,25 @@ use crate::tree::Span;
 use crate::write::{self, Writer};
 
 impl Merger<'_> {
-    /// Children that all versions have alike.
-    pub(super) fn run_of(&mut self, tree: usize, run: Range<u32>) -> Result<(), Error> {
-        let frame = self.frames.last().expect("there is one");
+    /// Writes common child nodes.
+    pub(super) fn common_nodes(&mut self, tree: usize, run: Range<u32>) -> Result<(), Error> {
+        let frame = self.frames.last().expect("an element is open");
         let is_marked = frame.is_marked;
         let mut marks = std::mem::take(&mut self.scratch);
         marks.clear();
         if is_marked {
-            self.tags.mark(&mut marks, [frame.mask]);
+            self.mark_names.mark(&mut marks, [frame.mask]);
         }
         let common = marks.len();
         let mut node = run.start;
         while node < run.end {
-            self.tick()?;
+            self.report_progress()?;
             let one = self.trees[tree].node(node);
-            self.reach(tree, node);
+            self.advance_progress(tree, node);
             if !one.is_element() {
                 self.out.node(&self.trees[tree], node);
             } else if is_marked && self.settings.form == Form::ChangesOnly {
-                self.out.hollow(&self.trees[tree], node, &marks);
+                self.out.empty_element(&self.trees[tree], node, &marks);
             } else {
                 if is_marked {
                     let group = Group {
@@ -41,7 +41,7 @@ impl Merger<'_> {
                         tree,
                         node,
                     };
-                    self.ordered_mark(&mut marks, &[group]);
+                    self.push_order_and_key(&mut marks, &[group]);
                 }
                 self.out.copy(&self.trees[tree], node, &marks);
                 marks.truncate(common);
@@ -52,7 +52,7 @@ impl Merger<'_> {
         Ok(())
     }
 
-    pub(super) fn bare(&mut self, tree: usize, text: Span, is_preserved: bool) {
+    pub(super) fn text(&mut self, tree: usize, text: Span, is_preserved: bool) {
         let tree = &self.trees[tree];
         if self.settings.whitespace == Whitespace::Ignore && !is_preserved {
             let mut collapsed = String::new();
@@ -63,11 +63,10 @@ impl Merger<'_> {
         }
     }
 
-    /// Text that differs, or that stays where it is: it must be in an element then, for readers take text for a part of
-    /// what is before it.
-    pub(super) fn region(&mut self, range: Range<u32>, stays: bool) {
-        let frame = self.frames.last_mut().expect("there is one");
-        let level = &mut frame.level;
+    /// Writes text that differs, or text that must keep its place and is therefore marked.
+    pub(super) fn text_alternatives(&mut self, range: Range<u32>, stays: bool) {
+        let frame = self.frames.last_mut().expect("an element is open");
+        let level = &mut frame.plan;
         let texts: Vec<Alternative> =
             level.alternatives[range.start as usize..range.end as usize].to_vec();
         let text = std::mem::take(&mut level.text);
@@ -78,26 +77,43 @@ impl Merger<'_> {
             self.out.content(part(0));
         } else if masks == [all] {
             let write = |out: &mut Writer, at| out.content(part(at));
-            alternatives(&mut self.out, &self.tags, &self.tags.text, &masks, write);
+            write_alternatives(
+                &mut self.out,
+                &self.mark_names,
+                &self.mark_names.text,
+                &masks,
+                write,
+            );
         } else {
-            match self.settle(all, &masks, is_marked) {
+            match self.count_and_decide(all, &masks, is_marked) {
                 Outcome::Take(at) => self.out.content(part(at)),
                 Outcome::Omit => {}
                 Outcome::Conflict { .. } => {
                     let write = |out: &mut Writer, at| out.content(part(at));
-                    alternatives(&mut self.out, &self.tags, &self.tags.text, &masks, write);
+                    write_alternatives(
+                        &mut self.out,
+                        &self.mark_names,
+                        &self.mark_names.text,
+                        &masks,
+                        write,
+                    );
                 }
             }
         }
         self.frames
             .last_mut()
-            .expect("it is still there")
-            .level
+            .expect("the frame is still open")
+            .plan
             .text = text;
     }
 
-    /// Counts a place where versions differ, and says what to write there: marks are a conflict's way.
-    pub(super) fn settle(&mut self, all: Mask, masks: &[Mask], is_marked: bool) -> Outcome {
+    /// Counts a difference and decides what to write there.
+    pub(super) fn count_and_decide(
+        &mut self,
+        all: Mask,
+        masks: &[Mask],
+        is_marked: bool,
+    ) -> Outcome {
         let outcome = marks::decide(self.settings.mode, all, masks);
         self.counts.changes += 1;
         self.counts.conflicts += u64::from(matches!(outcome, Outcome::Conflict { .. }));
@@ -109,8 +125,8 @@ impl Merger<'_> {
     }
 
     /// A comment or a processing instruction.
-    pub(super) fn aside(&mut self, groups: &[Group]) {
-        let frame = self.frames.last().expect("there is one");
+    pub(super) fn comment_or_instruction(&mut self, groups: &[Group]) {
+        let frame = self.frames.last().expect("an element is open");
         let (all, is_marked) = (frame.mask, frame.is_marked);
         let masks: Vec<Mask> = groups.iter().map(|group| group.mask).collect();
         let trees = self.trees;
@@ -120,41 +136,47 @@ impl Merger<'_> {
             write(&mut self.out, 0);
             return;
         }
-        match self.settle(all, &masks, is_marked) {
+        match self.count_and_decide(all, &masks, is_marked) {
             Outcome::Take(at) => write(&mut self.out, at),
             Outcome::Omit => {}
             Outcome::Conflict { .. } => {
-                alternatives(&mut self.out, &self.tags, &self.tags.content, &masks, write);
+                write_alternatives(
+                    &mut self.out,
+                    &self.mark_names,
+                    &self.mark_names.content,
+                    &masks,
+                    write,
+                );
             }
         }
     }
 
     /// Appends ` original-position="A=3, B=1"`, where order does not count.
-    fn position_mark(&self, out: &mut String, range: Range<u32>) {
+    fn push_position_mark(&self, out: &mut String, range: Range<u32>) {
         if range.is_empty() {
             return;
         }
-        let frame = self.frames.last().expect("there is one");
-        let all = &frame.level.positions[range.start as usize..range.end as usize];
+        let frame = self.frames.last().expect("an element is open");
+        let all = &frame.plan.positions[range.start as usize..range.end as usize];
         let mut pairs = Vec::new();
-        for (number, label) in self.tags.labels.0.iter().enumerate() {
+        for (number, label) in self.mark_names.versions.0.iter().enumerate() {
             if let Some((_, position)) = all.iter().find(|(mask, _)| mask & 1 << number != 0) {
                 pairs.push(format!("{label}={position}"));
             }
         }
-        let delta = &self.tags.delta;
+        let delta = &self.mark_names.delta;
         out.push_str(&format!(
             " {delta}:original-position=\"{}\"",
             pairs.join(", ")
         ));
     }
 
-    /// A child, in some versions or all.
+    /// Writes a child element.
     pub(super) fn element(&mut self, groups: Vec<Group>, positions: Range<u32>) {
-        let frame = self.frames.last().expect("there is one");
+        let frame = self.frames.last().expect("an element is open");
         let (all, is_marked) = (frame.mask, frame.is_marked);
         let one = groups[0];
-        self.reach(one.tree, one.node);
+        self.advance_progress(one.tree, one.node);
         let owners = groups.iter().map(|group| group.mask);
         let some = owners.clone().fold(0, |some, one| some | one);
         let is_shared = groups.len() == 1 && one.mask == all;
@@ -166,18 +188,19 @@ impl Merger<'_> {
             let mut marks = std::mem::take(&mut self.scratch);
             marks.clear();
             let is_placed = !positions.is_empty();
-            self.tags.mark(&mut marks, owners);
-            self.position_mark(&mut marks, positions);
+            self.mark_names.mark(&mut marks, owners);
+            self.push_position_mark(&mut marks, positions);
             if groups.len() == 1 && some != all {
                 if self.settings.moves {
                     self.unmatched.push((some, one.tree, one.node));
                 }
-                self.move_mark(&mut marks, one);
+                self.push_move_mark(&mut marks, one);
             }
             if is_shared && self.settings.form == Form::ChangesOnly {
-                self.out.hollow(&self.trees[one.tree], one.node, &marks);
+                self.out
+                    .empty_element(&self.trees[one.tree], one.node, &marks);
             } else {
-                self.ordered_mark(&mut marks, &groups);
+                self.push_order_and_key(&mut marks, &groups);
                 if groups.len() == 1 {
                     self.out.copy(&self.trees[one.tree], one.node, &marks);
                 } else {
@@ -204,20 +227,20 @@ impl Merger<'_> {
         }
     }
 
-    /// An element as a group has it, with its mark.
+    /// Writes an element of a group with its mark.
     pub(super) fn marked_copy(&mut self, group: Group, mask: Mask) {
         let mut marks = std::mem::take(&mut self.scratch);
         marks.clear();
-        self.tags.mark(&mut marks, [mask]);
-        self.ordered_mark(&mut marks, &[group]);
+        self.mark_names.mark(&mut marks, [mask]);
+        self.push_order_and_key(&mut marks, &[group]);
         self.out.copy(&self.trees[group.tree], group.node, &marks);
         self.scratch = marks;
     }
 
-    /// Appends what the documents said of an element's order and key.
-    pub(super) fn ordered_mark(&self, out: &mut String, groups: &[Group]) {
-        let is_orderless = |group: &Group| self.trees[group.tree].orderless.contains(&group.node);
-        let delta = &self.tags.delta;
+    /// Appends the directives about order and key.
+    pub(super) fn push_order_and_key(&self, out: &mut String, groups: &[Group]) {
+        let is_orderless = |group: &Group| self.trees[group.tree].unordered.contains(&group.node);
+        let delta = &self.mark_names.delta;
         if groups.iter().any(is_orderless) {
             out.push_str(&format!(" {delta}:ordered=\"false\""));
         }
@@ -230,10 +253,10 @@ impl Merger<'_> {
     }
 }
 
-/// A group of alternatives, each written by `write`.
-fn alternatives(
+/// Writes a group of alternatives.
+fn write_alternatives(
     out: &mut Writer,
-    tags: &Tags,
+    tags: &MarkNames,
     names: &Alternation,
     masks: &[Mask],
     write: impl Fn(&mut Writer, usize),
@@ -242,7 +265,7 @@ fn alternatives(
     for (at, &mask) in masks.iter().enumerate() {
         tags.start(&mut out.text, &names.one, [mask]);
         write(out, at);
-        tags::end(&mut out.text, &names.one);
+        mark_names::end(&mut out.text, &names.one);
     }
-    tags::end(&mut out.text, &names.group);
+    mark_names::end(&mut out.text, &names.group);
 }

@@ -1,26 +1,26 @@
-//! Elements that are alike: of the same name, and with much in common, in the same order.
+//! Matches similar elements: same name and enough content in common, in the same order.
 
 use super::chain::{self, Candidate};
-use super::common::{self, Item};
-use super::matcher::Matching;
+use super::lcs::{self, Item};
+use super::matcher::Matcher;
 use super::row::{Row, Unit};
-use super::sketch::{Sketches, has_children, promising};
+use super::sketch::{Sketches, for_each_candidate, has_children};
 use crate::tree::{Kind, Tree};
 
-/// Pairs that are all compared with each other; more are looked for by what they have in common.
-const TABLE: usize = 1 << 13;
-/// A weight in thousands.
-const FULL: u64 = 1000;
-/// Less in common than this, and one was deleted and the other added.
-const ALIKE: u64 = 150;
-/// What two elements with different identifiers must have in common.
-const RENAMED: u64 = 500;
-/// Elements up to this many bytes are paired by their names alone: something must have become of them.
-const SMALL: usize = 256;
+/// Up to this many pairs are all scored; above it, an index of shared features selects candidates.
+const MAX_TABLE_CELLS: usize = 1 << 13;
+/// The score of equal content, in thousandths.
+const FULL_SCORE: u64 = 1000;
+/// Below this score, elements count as deleted and added.
+const MIN_SCORE: u64 = 150;
+/// The minimum score of elements with different identifiers.
+const MIN_SCORE_OF_RENAMED: u64 = 500;
+/// Elements up to this size are paired by their names alone.
+const SMALL_ELEMENT_BYTES: usize = 256;
 
-/// Pairs nodes that are alike.
+/// Matches similar nodes.
 pub(super) fn match_nodes(
-    matching: &Matching<'_>,
+    matching: &Matcher<'_>,
     x: &Row<'_>,
     y: &Row<'_>,
     xs: &[Item],
@@ -31,7 +31,7 @@ pub(super) fn match_nodes(
         return;
     }
     if let ([one], [other]) = (xs, ys)
-        && are_sole_containers(matching, (x, one), (y, other))
+        && are_only_containers(matching, (x, one), (y, other))
     {
         pairs.push((one.position, other.position));
         return;
@@ -43,20 +43,20 @@ pub(super) fn match_nodes(
         }
         sketches
     };
-    let gap = GapOf {
+    let gap = SimilarityGap {
         matching,
         x: x.tree,
         y: y.tree,
         xs: sketches(x, xs),
         ys: sketches(y, ys),
     };
-    let found = if xs.len() * ys.len() <= TABLE {
-        gap.table(0..xs.len(), 0..ys.len())
+    let found = if xs.len() * ys.len() <= MAX_TABLE_CELLS {
+        gap.pairs_by_table(0..xs.len(), 0..ys.len())
     } else {
-        let mut found = gap.indexed();
-        for (rest_x, rest_y) in common::gaps(&found, xs.len(), ys.len()) {
-            if rest_x.len() * rest_y.len() <= TABLE {
-                found.extend(gap.table(rest_x, rest_y));
+        let mut found = gap.pairs_by_index();
+        for (rest_x, rest_y) in lcs::gaps(&found, xs.len(), ys.len()) {
+            if rest_x.len() * rest_y.len() <= MAX_TABLE_CELLS {
+                found.extend(gap.pairs_by_table(rest_x, rest_y));
             }
         }
         found
@@ -68,13 +68,9 @@ pub(super) fn match_nodes(
     pairs.extend(found.into_iter().map(positions));
 }
 
-/// Whether two elements are paired whatever is in them: there is no other partner, and what they have in common will
-/// show level by level. Deep documents are rows of these.
-fn are_sole_containers(
-    matching: &Matching<'_>,
-    x: (&Row<'_>, &Item),
-    y: (&Row<'_>, &Item),
-) -> bool {
+/// Whether two elements are each other's only possible partners. Their content is then compared level by level,
+/// however little they have in common. Deep documents consist of chains of such elements.
+fn are_only_containers(matching: &Matcher<'_>, x: (&Row<'_>, &Item), y: (&Row<'_>, &Item)) -> bool {
     let unit = |(row, item): (&Row<'_>, &Item)| row.units[item.position as usize];
     let (one, other) = (unit(x), unit(y));
     let identity = |row: &Row<'_>, unit: &Unit| matching.identity(row.tree, unit.node);
@@ -84,9 +80,9 @@ fn are_sole_containers(
         && identity(x.0, &one) == identity(y.0, &other)
 }
 
-/// Pairs elements that are alike, in whatever order; the best pairs first.
-pub(crate) fn match_freely(
-    matching: &Matching<'_>,
+/// Matches similar elements regardless of order, best pairs first.
+pub(crate) fn match_unordered(
+    matching: &Matcher<'_>,
     xs: &[(&Tree, Unit)],
     ys: &[(&Tree, Unit)],
 ) -> Vec<(u32, u32)> {
@@ -103,11 +99,11 @@ pub(crate) fn match_freely(
         weight(matching, (xs[x].0, one), (ys[y].0, other), false)
     };
     let mut candidates = Vec::new();
-    if xs.len() * ys.len() <= TABLE {
+    if xs.len() * ys.len() <= MAX_TABLE_CELLS {
         let all = (0..xs.len()).flat_map(|x| (0..ys.len()).map(move |y| (x, y)));
         candidates.extend(all.map(|(x, y)| (weigh(x, y), x as u32, y as u32)));
     } else {
-        promising(&xs_sketched, &ys_sketched, |x, y| {
+        for_each_candidate(&xs_sketched, &ys_sketched, |x, y| {
             candidates.push((weigh(x, y), x as u32, y as u32));
         });
     }
@@ -123,17 +119,21 @@ pub(crate) fn match_freely(
     candidates.into_iter().map(|(_, x, y)| (x, y)).collect()
 }
 
-struct GapOf<'g> {
-    matching: &'g Matching<'g>,
+struct SimilarityGap<'g> {
+    matching: &'g Matcher<'g>,
     x: &'g Tree,
     y: &'g Tree,
     xs: Sketches,
     ys: Sketches,
 }
 
-impl GapOf<'_> {
-    /// The heaviest row of pairs, all weighed.
-    fn table(&self, xs: std::ops::Range<usize>, ys: std::ops::Range<usize>) -> Vec<(u32, u32)> {
+impl SimilarityGap<'_> {
+    /// Returns the heaviest chain of pairs, scoring all of them.
+    fn pairs_by_table(
+        &self,
+        xs: std::ops::Range<usize>,
+        ys: std::ops::Range<usize>,
+    ) -> Vec<(u32, u32)> {
         let width = ys.len() + 1;
         let mut best = vec![0_u64; (xs.len() + 1) * width];
         let mut weights = vec![0_u64; xs.len() * ys.len()];
@@ -155,7 +155,7 @@ impl GapOf<'_> {
         while i > 0 && j > 0 {
             let here = best[i * width + j];
             let weight = weights[(i - 1) * ys.len() + j - 1];
-            // The earliest of equal partners, so that what is left over is at the end.
+            // Of equal partners take the earliest, so that unmatched elements are at the end.
             if best[(i - 1) * width + j] == here {
                 i -= 1;
             } else if best[i * width + j - 1] == here {
@@ -171,10 +171,10 @@ impl GapOf<'_> {
         found
     }
 
-    /// The heaviest row of pairs among those that share something rare.
-    fn indexed(&self) -> Vec<(u32, u32)> {
+    /// Returns the heaviest chain among pairs that share rare features.
+    fn pairs_by_index(&self) -> Vec<(u32, u32)> {
         let mut candidates = Vec::new();
-        promising(&self.xs, &self.ys, |x, y| {
+        for_each_candidate(&self.xs, &self.ys, |x, y| {
             let weight = self.weight(x, y);
             if weight > 0 {
                 candidates.push(Candidate {
@@ -184,7 +184,7 @@ impl GapOf<'_> {
                 });
             }
         });
-        chain::heaviest(candidates)
+        chain::heaviest_chain(candidates)
     }
 
     fn weight(&self, x: usize, y: usize) -> u64 {
@@ -198,12 +198,12 @@ impl GapOf<'_> {
     }
 }
 
-/// How good a pair two would be; 0 for none.
+/// The score of a pair; 0 if it must not be matched.
 fn weight(
-    matching: &Matching<'_>,
+    matching: &Matcher<'_>,
     x: (&Tree, (&Sketches, usize)),
     y: (&Tree, (&Sketches, usize)),
-    are_sole: bool,
+    are_only_candidates: bool,
 ) -> u64 {
     let (one, other) = (x.1.0.get(x.1.1), y.1.0.get(y.1.1));
     let kind = x.0.node(one.node).kind();
@@ -220,21 +220,25 @@ fn weight(
         (a.min(b), a.max(b))
     };
     let mut score = if more == 0 {
-        FULL
+        FULL_SCORE
     } else {
-        2 * FULL * common / (less + more)
+        2 * FULL_SCORE * common / (less + more)
     };
     if less >= 6 {
-        // All of one in the other is alike, too, however much was added.
-        score = score.max(FULL * common / less * 4 / 5);
+        // An element that is contained in the other is similar however much was added.
+        score = score.max(FULL_SCORE * common / less * 4 / 5);
     }
     let differ =
         one.identity.is_some() && other.identity.is_some() && one.identity != other.identity;
-    let floor = if differ { RENAMED } else { ALIKE };
-    let is_small = one.size.max(other.size) <= SMALL;
-    let is_sole = are_sole && one.has_children && other.has_children;
+    let floor = if differ {
+        MIN_SCORE_OF_RENAMED
+    } else {
+        MIN_SCORE
+    };
+    let is_small = one.size.max(other.size) <= SMALL_ELEMENT_BYTES;
+    let is_sole = are_only_candidates && one.has_children && other.has_children;
     if one.identity.is_some() && one.identity == other.identity {
-        2 * FULL + score
+        2 * FULL_SCORE + score
     } else if score >= floor {
         100 + score
     } else if !differ && (is_small || is_sole) {
@@ -244,7 +248,7 @@ fn weight(
     }
 }
 
-/// How many two sorted rows have in common.
+/// Counts the common elements of two sorted lists.
 fn overlap(one: &[u64], other: &[u64]) -> usize {
     let (mut i, mut j, mut count) = (0, 0, 0);
     while i < one.len() && j < other.len() {

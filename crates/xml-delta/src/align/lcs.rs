@@ -1,4 +1,4 @@
-//! What two rows of keys have in common, in order.
+//! Longest common subsequences of two rows of keys.
 
 use hashbrown::HashMap;
 use imara_diff::{Algorithm, Diff, Token};
@@ -6,36 +6,42 @@ use imara_diff::{Algorithm, Diff, Token};
 use super::chain::{self, Candidate};
 use crate::hashes::mix;
 
-/// Rows that are longer than this together are cut into shorter ones first: the exact way takes time that grows faster
-/// than they do.
-const EXACT: usize = 1 << 14;
-/// So many keys in a row are once in each of two rows, or they are no place to cut.
-const CONTEXT: usize = 16;
-/// One of so many such places is looked at.
-const SAMPLE: u64 = 16;
+/// Longer rows (both together) are split at unambiguous matches first, because the diff algorithm takes superlinear
+/// time.
+const MAX_DIFF_ITEMS: usize = 1 << 14;
+/// A split position needs this many consecutive keys that occur once in each row.
+const CONTEXT_ITEMS: usize = 16;
+/// One of this many such positions is considered.
+const SAMPLE_INTERVAL: u64 = 16;
 
-/// One of a row: what it must be equal in, and how much that says.
+/// An element of a row: its key, and the weight of a match.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Item {
     pub(crate) key: u64,
-    /// Where it is in the row that it was taken from.
+    /// The position in the row that the item was taken from.
     pub(crate) position: u32,
     pub(crate) weight: u32,
 }
 
-/// A stretch of either row.
+/// A range of each row.
 pub(crate) type Gap = (std::ops::Range<usize>, std::ops::Range<usize>);
 
-/// Matches equal keys; gives pairs of positions.
+/// Matches equal keys and appends pairs of positions.
 pub(crate) fn match_rows(xs: &[Item], ys: &[Item], pairs: &mut Vec<(u32, u32)>) {
-    let (xs, ys) = trim(xs, ys, pairs);
+    let (xs, ys) = trim_common_ends(xs, ys, pairs);
     if xs.is_empty() || ys.is_empty() || (xs.len() == 1 && ys.len() == 1) {
         return;
     }
-    cut(xs, ys, chain::heaviest(unique(xs, ys)), pairs, rest);
+    match_between(
+        xs,
+        ys,
+        chain::heaviest_chain(unique_matches(xs, ys)),
+        pairs,
+        match_unanchored,
+    );
 }
 
-/// What is between pairs, and before and after them.
+/// Returns the gaps before, between and after pairs.
 pub(crate) fn gaps(pairs: &[(u32, u32)], xs: usize, ys: usize) -> Vec<Gap> {
     let mut gaps = Vec::new();
     let mut from = (0, 0);
@@ -49,8 +55,8 @@ pub(crate) fn gaps(pairs: &[(u32, u32)], xs: usize, ys: usize) -> Vec<Gap> {
     gaps
 }
 
-/// Matches equal ends, and gives what is between them.
-pub(crate) fn trim<'a>(
+/// Matches the common prefix and suffix and returns what is between them.
+pub(crate) fn trim_common_ends<'a>(
     xs: &'a [Item],
     ys: &'a [Item],
     pairs: &mut Vec<(u32, u32)>,
@@ -76,18 +82,18 @@ pub(crate) fn trim<'a>(
     (&xs[..xs.len() - tail], &ys[..ys.len() - tail])
 }
 
-/// Where a key is in either row.
+/// The positions and counts of a key in both rows.
 #[derive(Default)]
-struct Places {
+struct Occurrences {
     x: u32,
     y: u32,
     xs: u32,
     ys: u32,
 }
 
-/// Keys that are once in each row.
-pub(crate) fn unique(xs: &[Item], ys: &[Item]) -> Vec<Candidate> {
-    let mut places: HashMap<u64, Places> = HashMap::with_capacity(xs.len());
+/// Returns the keys that occur once in each row.
+pub(crate) fn unique_matches(xs: &[Item], ys: &[Item]) -> Vec<Candidate> {
+    let mut places: HashMap<u64, Occurrences> = HashMap::with_capacity(xs.len());
     for (at, item) in xs.iter().enumerate() {
         let one = places.entry(item.key).or_default();
         one.xs += 1;
@@ -108,27 +114,27 @@ pub(crate) fn unique(xs: &[Item], ys: &[Item]) -> Vec<Candidate> {
     candidates.collect()
 }
 
-/// Matches what has no anchors left.
-fn rest(xs: &[Item], ys: &[Item], pairs: &mut Vec<(u32, u32)>) {
-    if xs.len() + ys.len() <= EXACT {
-        exact(xs, ys, pairs);
+/// Matches rows that have no unique keys in common.
+fn match_unanchored(xs: &[Item], ys: &[Item], pairs: &mut Vec<(u32, u32)>) {
+    if xs.len() + ys.len() <= MAX_DIFF_ITEMS {
+        match_by_diff(xs, ys, pairs);
         return;
     }
-    cut(xs, ys, by_context(xs, ys), pairs, |xs, ys, pairs| {
-        if xs.len() + ys.len() <= EXACT {
-            exact(xs, ys, pairs);
+    match_between(xs, ys, by_context(xs, ys), pairs, |xs, ys, pairs| {
+        if xs.len() + ys.len() <= MAX_DIFF_ITEMS {
+            match_by_diff(xs, ys, pairs);
             return;
         }
-        cut(xs, ys, by_occurrence(xs, ys), pairs, |xs, ys, pairs| {
-            if xs.len() + ys.len() <= EXACT {
-                exact(xs, ys, pairs);
+        match_between(xs, ys, by_occurrence(xs, ys), pairs, |xs, ys, pairs| {
+            if xs.len() + ys.len() <= MAX_DIFF_ITEMS {
+                match_by_diff(xs, ys, pairs);
             }
         });
     });
 }
 
-/// Takes what is matched for sure, and goes on with what is between.
-fn cut(
+/// Adds certain matches and continues with the gaps between them.
+fn match_between(
     xs: &[Item],
     ys: &[Item],
     matched: Vec<(u32, u32)>,
@@ -136,7 +142,7 @@ fn cut(
     go_on: impl Fn(&[Item], &[Item], &mut Vec<(u32, u32)>),
 ) {
     for (x, y) in gaps(&matched, xs.len(), ys.len()) {
-        let (xs, ys) = trim(&xs[x], &ys[y], pairs);
+        let (xs, ys) = trim_common_ends(&xs[x], &ys[y], pairs);
         if !xs.is_empty() && !ys.is_empty() {
             go_on(xs, ys, pairs);
         }
@@ -145,18 +151,23 @@ fn cut(
     pairs.extend(matched.into_iter().map(positions));
 }
 
-/// Places whose surroundings are once in each row.
+/// Matches positions whose context occurs once in each row.
 fn by_context(xs: &[Item], ys: &[Item]) -> Vec<(u32, u32)> {
     let sampled = |items: &[Item]| -> Vec<Item> {
-        let folded = items.windows(CONTEXT).enumerate().map(|(at, window)| Item {
-            key: window.iter().fold(0, |sum, item| mix(sum, item.key)),
-            position: at as u32,
-            weight: 1,
-        });
-        folded.filter(|item| item.key % SAMPLE == 0).collect()
+        let folded = items
+            .windows(CONTEXT_ITEMS)
+            .enumerate()
+            .map(|(at, window)| Item {
+                key: window.iter().fold(0, |sum, item| mix(sum, item.key)),
+                position: at as u32,
+                weight: 1,
+            });
+        folded
+            .filter(|item| item.key % SAMPLE_INTERVAL == 0)
+            .collect()
     };
     let (sampled_x, sampled_y) = (sampled(xs), sampled(ys));
-    let anchors = chain::telling(unique(&sampled_x, &sampled_y));
+    let anchors = chain::significant_chain(unique_matches(&sampled_x, &sampled_y));
     let positions = |(x, y): (u32, u32)| {
         let (x, y) = (&sampled_x[x as usize], &sampled_y[y as usize]);
         (x.position, y.position)
@@ -164,10 +175,10 @@ fn by_context(xs: &[Item], ys: &[Item]) -> Vec<(u32, u32)> {
     anchors.into_iter().map(positions).collect()
 }
 
-/// The n-th of a key with the n-th of the same key, as many as are in the same order.
+/// Matches the n-th occurrence of a key with the n-th occurrence of the same key, as far as the order agrees.
 fn by_occurrence(xs: &[Item], ys: &[Item]) -> Vec<(u32, u32)> {
     let mut numbers: HashMap<u64, u32> = HashMap::new();
-    // Of each key, how many there are among the xs; then where the next one is in the list of all their places.
+    // The count of each key in `xs`; later, the next position of the key in the list of all positions.
     let mut next: Vec<u32> = Vec::new();
     for item in xs {
         let number = *numbers.entry(item.key).or_insert(next.len() as u32) as usize;
@@ -204,11 +215,11 @@ fn by_occurrence(xs: &[Item], ys: &[Item]) -> Vec<(u32, u32)> {
             next[number] += 1;
         }
     }
-    chain::heaviest(candidates)
+    chain::heaviest_chain(candidates)
 }
 
-/// The longest row that both have, or nearly.
-fn exact(xs: &[Item], ys: &[Item], pairs: &mut Vec<(u32, u32)>) {
+/// Matches by a diff; the result is close to the longest common subsequence.
+fn match_by_diff(xs: &[Item], ys: &[Item], pairs: &mut Vec<(u32, u32)>) {
     if let ([one], many) | (many, [one]) = (xs, ys) {
         if let Some(found) = many.iter().find(|item| item.key == one.key) {
             let (x, y) = if xs.len() == 1 {

@@ -1,32 +1,32 @@
-//! Text in stretches: what all versions have, and what differs; little in common between two changes is none.
+//! Groups text into runs that are common or differ, and drops short common runs between changes.
 
 use std::ops::Range;
 
 use super::alignment::NONE;
-use super::level::Builder;
 use super::marks::Mask;
+use super::plan::PlanBuilder;
 use crate::chars::is_blank;
+use crate::tokens;
 use crate::tree::Span;
-use crate::words;
 
-/// Of text that differs, at least this part, in hundredths, must be common, or all of it is taken for new.
-const IN_COMMON: usize = 15;
+/// If less than this percentage of a text is common, the whole text counts as replaced.
+const MIN_COMMON_PERCENT: usize = 15;
 
-/// Columns of text that all have, or not.
+/// Columns of text that are common to all rows, or not.
 #[derive(Debug, Clone)]
-pub(super) struct Stretch {
+pub(super) struct TextRun {
     pub(super) is_common: bool,
     pub(super) columns: Range<usize>,
-    /// Bytes: of the longest, where they differ.
+    /// Length in bytes; of the longest row if they differ.
     len: usize,
     /// The rows that differ from the first.
-    changers: Mask,
+    changed_rows: Mask,
 }
 
-impl Builder<'_> {
-    /// Columns of text in stretches that all have, or not.
-    pub(super) fn stretches(&self, columns: Range<usize>) -> Vec<Stretch> {
-        let mut stretches: Vec<Stretch> = Vec::new();
+impl PlanBuilder<'_> {
+    /// Groups columns of text into runs.
+    pub(super) fn text_runs(&self, columns: Range<usize>) -> Vec<TextRun> {
+        let mut stretches: Vec<TextRun> = Vec::new();
         for column in columns {
             let cells = self.columns.get(column);
             let is_common = cells.iter().all(|&cell| cell != NONE);
@@ -38,13 +38,13 @@ impl Builder<'_> {
             match stretches.last_mut() {
                 Some(last) if last.is_common == is_common => {
                     last.columns.end = column + 1;
-                    last.changers |= changers;
+                    last.changed_rows |= changers;
                 }
-                _ => stretches.push(Stretch {
+                _ => stretches.push(TextRun {
                     is_common,
                     columns: column..column + 1,
                     len: 0,
-                    changers,
+                    changed_rows: changers,
                 }),
             }
         }
@@ -75,14 +75,14 @@ impl Builder<'_> {
         (cell != NONE).then(|| self.rows[row].units[cell as usize].text)
     }
 
-    /// Gives up what is common but shorter than the changes on both sides of it, and all of it if it is little:
-    /// nobody reads a text that is half one's and half another's.
-    pub(super) fn fold(&self, stretches: Vec<Stretch>) -> Vec<Stretch> {
-        let mut folded: Vec<Stretch> = Vec::with_capacity(stretches.len());
+    /// Drops common runs that are shorter than the changes around them, and all of them if little is common: a fine
+    /// mixture of two texts is unreadable.
+    pub(super) fn merge_short_runs(&self, stretches: Vec<TextRun>) -> Vec<TextRun> {
+        let mut folded: Vec<TextRun> = Vec::with_capacity(stretches.len());
         for stretch in stretches {
             folded.push(stretch);
             while let [.., before, common, after] = &mut folded[..] {
-                let apart = self.keep_apart && before.changers != after.changers;
+                let apart = self.keep_apart && before.changed_rows != after.changed_rows;
                 if apart || !common.is_common || common.len > before.len || common.len > after.len {
                     break;
                 }
@@ -93,24 +93,24 @@ impl Builder<'_> {
             }
         }
         let changes = folded.iter().filter(|one| !one.is_common).count();
-        if changes > 1 && !self.keep_apart && self.share(&folded) < IN_COMMON {
+        if changes > 1 && !self.keep_apart && self.common_percent(&folded) < MIN_COMMON_PERCENT {
             let all = folded[0].columns.start..folded[folded.len() - 1].columns.end;
-            return vec![Stretch {
+            return vec![TextRun {
                 is_common: false,
                 columns: all,
                 len: 0,
-                changers: 0,
+                changed_rows: 0,
             }];
         }
         folded
     }
 
-    /// How much of the text is common, in hundredths, white space left out.
-    fn share(&self, stretches: &[Stretch]) -> usize {
+    /// The percentage of text that is common, without white space.
+    fn common_percent(&self, stretches: &[TextRun]) -> usize {
         let ink = |row: usize, columns: Range<usize>| -> usize {
             let inked = |column| {
                 let text = self.rows[row].tree.str(self.text_at(row, column)?);
-                (!is_blank(text)).then(|| words::ink(text))
+                (!is_blank(text)).then(|| tokens::non_space_len(text))
             };
             columns.filter_map(inked).sum()
         };
