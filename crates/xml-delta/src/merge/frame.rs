@@ -2,7 +2,6 @@
 
 use super::marks::Mask;
 use super::plan::{ContentPlan, Group};
-use super::settings::Counts;
 use super::windows::Windows;
 use crate::align::Content;
 use crate::names::{NameId, Scope};
@@ -24,9 +23,9 @@ pub(super) struct Frame {
     /// It has original positions.
     pub(super) has_positions: bool,
     pub(super) groups: Vec<Group>,
-    /// The start in the output, and the counts before it.
+    /// The start in the output, and the number of unmatched nodes before it.
     pub(super) start: usize,
-    pub(super) outer_counts: Counts,
+    pub(super) outer_unmatched: usize,
 }
 
 /// The content of an element that is not aligned yet.

@@ -16,7 +16,7 @@ impl Merger<'_> {
         };
         let start = self.out.text.len();
         let outer = self.out.scope;
-        let outer_counts = self.counts;
+        let outer_unmatched = self.unmatched.len();
         self.out.raw("<");
         self.out.name(name);
         for (number, group) in groups.iter().enumerate() {
@@ -42,7 +42,7 @@ impl Merger<'_> {
             has_positions: opening.is_placed,
             groups,
             start,
-            outer_counts,
+            outer_unmatched,
         });
     }
 
@@ -66,18 +66,26 @@ impl Merger<'_> {
         if !frame.is_marked || self.frames.is_empty() || self.settings.form == Form::Merged {
             return;
         }
-        let sizes = frame
-            .groups
-            .iter()
-            .map(|group| self.trees[group.tree].size(group.node));
+        let trees = self.trees;
+        let nodes = || {
+            let groups = frame.groups.iter();
+            groups.map(|group| (&trees[group.tree], group.node))
+        };
+        let whole = nodes().map(|(tree, node)| tree.size(node)).sum();
         let written = self.out.text.len() - frame.start;
-        if frame.has_positions || !self.budget.prefers_whole(written, sizes.sum()) {
+        let mut loose = nodes().map(|(tree, node)| tree.loose(node));
+        let first = loose.next();
+        let is_white_space_only = loose.all(|hash| Some(hash) == first);
+        if frame.has_positions
+            || !self
+                .budget
+                .prefers_whole(written, whole, is_white_space_only)
+        {
             return;
         }
         self.out.text.truncate(frame.start);
-        self.counts = frame.outer_counts;
+        self.unmatched.truncate(frame.outer_unmatched);
         for group in frame.groups {
-            self.counts.changes += 1;
             self.marked_copy(group, group.mask);
         }
     }

@@ -9,6 +9,7 @@ mod marks;
 mod merging;
 mod oracle;
 mod page;
+mod quality;
 mod reading;
 
 use xml_delta::{self as xml, CompareOptions, Delta, Limits, MergeOptions, Version};
