@@ -156,6 +156,12 @@ impl Names {
         self.full[id.0 as usize]
     }
 
+    /// All names.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (NameId, Name)> {
+        let numbered = self.full.iter().zip(0..);
+        numbered.map(|(name, number)| (NameId(number), *name))
+    }
+
     /// Appends `prefix:local`.
     pub(crate) fn write(&self, out: &mut String, id: NameId) {
         let name = self.get(id);

@@ -60,6 +60,8 @@ pub(crate) struct Attribute {
 /// A document.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
+    /// The index of the document among the inputs.
+    pub(crate) index: usize,
     pub(crate) source: String,
     /// Text that differs from the source: expanded references and joined pieces.
     pub(crate) expanded_text: String,

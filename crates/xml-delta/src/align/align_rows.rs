@@ -4,8 +4,14 @@ use super::chain::{self, Candidate};
 use super::lcs::{self, Item};
 use super::matcher::Matcher;
 use super::row::{Row, Unit};
-use super::similarity;
+use super::similarity::NodeRows;
 use crate::options::Whitespace;
+
+/// The weights of anchors relative to their size: equal elements, elements that are equal except for their identifier,
+/// and elements with equal identifiers. Where elements were renumbered, content outweighs identifiers.
+const EQUAL_WEIGHT: u64 = 4;
+const CONTENT_WEIGHT: u64 = 3;
+const IDENTITY_WEIGHT: u64 = 2;
 
 impl Matcher<'_> {
     /// Returns pairs of parts that correspond, in ascending order on both sides.
@@ -71,39 +77,41 @@ impl Matcher<'_> {
         let mut candidates = lcs::unique_matches(xs, ys);
         let taken: hashbrown::HashSet<u32> = candidates.iter().map(|one| one.x).collect();
         for one in &mut candidates {
-            one.weight *= 2;
+            one.weight *= EQUAL_WEIGHT;
         }
-        let identified = |row: &Row<'_>, items: &[Item]| -> Vec<Item> {
-            let keyed = items.iter().enumerate().filter_map(|(at, item)| {
-                let key = self.identity(row.tree, row.units[item.position as usize].node)?;
-                Some(Item {
-                    key,
-                    position: at as u32,
-                    ..*item
-                })
-            });
-            keyed.collect()
-        };
-        let (ids_x, ids_y) = (identified(x, xs), identified(y, ys));
-        for one in lcs::unique_matches(&ids_x, &ids_y) {
-            let (at_x, at_y) = (
-                ids_x[one.x as usize].position,
-                ids_y[one.y as usize].position,
-            );
-            let nodes = (
-                &x.units[xs[at_x as usize].position as usize],
-                &y.units[ys[at_y as usize].position as usize],
-            );
-            if !taken.contains(&at_x)
-                && self.may_pair((x.tree, nodes.0.node), (y.tree, nodes.1.node))
-            {
-                candidates.push(Candidate {
-                    x: at_x,
-                    y: at_y,
-                    weight: one.weight,
+        let mut add = |key: &dyn Fn(&Row<'_>, u32) -> Option<u64>, factor: u64| {
+            let keyed = |row: &Row<'_>, items: &[Item]| -> Vec<Item> {
+                let numbered = items.iter().zip(0..);
+                let keyed = numbered.filter_map(|(item, position)| {
+                    let key = key(row, row.units[item.position as usize].node)?;
+                    Some(Item {
+                        key,
+                        position,
+                        ..*item
+                    })
                 });
+                keyed.collect()
+            };
+            let (keyed_x, keyed_y) = (keyed(x, xs), keyed(y, ys));
+            for one in lcs::unique_matches(&keyed_x, &keyed_y) {
+                let at_x = keyed_x[one.x as usize].position;
+                let at_y = keyed_y[one.y as usize].position;
+                let node = |row: &Row<'_>, item: &Item| row.units[item.position as usize].node;
+                let nodes = (node(x, &xs[at_x as usize]), node(y, &ys[at_y as usize]));
+                if !taken.contains(&at_x) && self.may_pair((x.tree, nodes.0), (y.tree, nodes.1)) {
+                    candidates.push(Candidate {
+                        x: at_x,
+                        y: at_y,
+                        weight: one.weight * factor,
+                    });
+                }
             }
-        }
+        };
+        add(
+            &|row, node| self.content_key(row.tree, node),
+            CONTENT_WEIGHT,
+        );
+        add(&|row, node| self.identity(row.tree, node), IDENTITY_WEIGHT);
         chain::heaviest_chain(candidates)
     }
 
@@ -118,10 +126,15 @@ impl Matcher<'_> {
             }
             pairs.sort_unstable();
         }
-        for gap in lcs::gaps(pairs, x.units.len(), y.units.len()) {
+        let gaps = lcs::gaps(pairs, x.units.len(), y.units.len());
+        if gaps.is_empty() {
+            return;
+        }
+        let rows = NodeRows::new(self, x, y);
+        for gap in gaps {
             let xs = x.items(gap.0, is_node, |unit| unit.key);
             let ys = y.items(gap.1, is_node, |unit| unit.key);
-            similarity::match_nodes(self, x, y, &xs, &ys, pairs);
+            rows.match_gap(&xs, &ys, pairs);
             if !(self.keep_going)() {
                 break;
             }

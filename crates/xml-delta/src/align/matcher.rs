@@ -1,9 +1,14 @@
 //! Decides which elements may be matched: identifiers, keys and namespaces.
 
+use std::cell::RefCell;
+
+use hashbrown::HashMap;
+
+use super::sketch::SketchCache;
 use crate::hashes::{Hashing, mix};
-use crate::names::{Name, NameId, Names, StringId, XML_URI};
+use crate::names::{NameId, Names, StringId, XML_URI};
 use crate::options::Whitespace;
-use crate::tree::{Kind, Tree};
+use crate::tree::{Attribute, Kind, Tree};
 
 /// The settings and shared data of matching.
 pub(crate) struct Matcher<'m> {
@@ -13,49 +18,71 @@ pub(crate) struct Matcher<'m> {
     pub(crate) names: &'m Names,
     pub(crate) whitespace: Whitespace,
     pub(crate) words: bool,
-    /// Attributes that identify elements, most specific first.
-    pub(crate) ids: [NameId; 4],
+    pub(crate) ids: &'m IdAttributes,
+    pub(crate) sketches: &'m RefCell<SketchCache>,
 }
 
-/// Returns the attributes that count as identifiers.
-pub(crate) fn id_attributes(names: &mut Names) -> [NameId; 4] {
-    let xml = names.intern("xml");
-    let uri = names.intern(XML_URI);
-    let [id, key, name] = ["id", "key", "name"].map(|one| names.intern(one));
-    let plain = |local| Name {
-        prefix: StringId::EMPTY,
-        local,
-        uri: StringId::EMPTY,
-    };
-    let xml_id = Name {
-        prefix: xml,
-        local: id,
-        uri,
-    };
-    [xml_id, plain(id), plain(key), plain(name)].map(|one| names.intern_name(one))
+/// Attributes that identify elements, by name, with a rank: the lowest counts.
+#[derive(Debug)]
+pub(crate) struct IdAttributes(HashMap<NameId, usize>);
+
+/// Local names of attributes that identify elements, most specific first.
+const ID_NAMES: [&str; 3] = ["id", "key", "name"];
+
+impl IdAttributes {
+    /// Finds the identifying attributes among all names: `xml:id` first, and prefixed attributes last.
+    pub(crate) fn new(names: &Names) -> Self {
+        let ranked = names.all().filter_map(|(id, name)| {
+            let local = names.str(name.local);
+            let rank = ID_NAMES.iter().position(|one| *one == local)?;
+            let is_xml = names.str(name.uri) == XML_URI;
+            let class = usize::from(name.uri != StringId::EMPTY);
+            let rank = 1 + 2 * rank + class;
+            Some((id, if is_xml && local == "id" { 0 } else { rank }))
+        });
+        Self(ranked.collect())
+    }
+
+    /// The identifying attribute of an element.
+    fn find<'t>(&self, attributes: &'t [Attribute]) -> Option<&'t Attribute> {
+        let ranked = attributes
+            .iter()
+            .filter_map(|one| Some((*self.0.get(&one.name)?, one)));
+        ranked.min_by_key(|(rank, _)| *rank).map(|(_, one)| one)
+    }
 }
 
 impl Matcher<'_> {
-    /// The hash of an element's key, or of its identifier attribute.
+    /// The hash of an element's key, or of its identifying attribute.
     pub(super) fn identity(&self, tree: &Tree, node: u32) -> Option<u64> {
         let Kind::Element(name) = tree.node(node).kind() else {
             return None;
         };
+        let name = u64::from(name.0);
         if let Some(&key) = tree.keys.get(&node) {
-            return Some(
-                self.hashing
-                    .pair(mix(u64::MAX, name.0.into()), tree.str(key)),
-            );
+            return Some(self.hashing.pair(mix(u64::MAX, name), tree.str(key)));
         }
+        let id = self.ids.find(tree.attributes(node))?;
+        let attribute = u64::from(id.name.0);
+        Some(self.hashing.pair(mix(attribute, name), tree.str(id.value)))
+    }
+
+    /// The hash of an element without its identifying attribute, if it has one: equal for elements that were
+    /// renumbered.
+    pub(super) fn content_key(&self, tree: &Tree, node: u32) -> Option<u64> {
+        let Kind::Element(name) = tree.node(node).kind() else {
+            return None;
+        };
         let attributes = tree.attributes(node);
-        let id = self
-            .ids
-            .iter()
-            .find_map(|id| attributes.iter().find(|one| one.name == *id))?;
-        Some(
-            self.hashing
-                .pair(mix(id.name.0.into(), name.0.into()), tree.str(id.value)),
-        )
+        let id = self.ids.find(attributes)?.name;
+        let mut sum = 0_u64;
+        for one in attributes.iter().filter(|one| one.name != id) {
+            let value = self.hashing.str(tree.str(one.value));
+            sum = sum.wrapping_add(mix(u64::from(one.name.0), value));
+        }
+        let own = mix(mix(u64::from(id.0), u64::from(name.0)), sum);
+        let children = tree.children(node);
+        Some(children.fold(own, |hash, child| mix(hash, tree.exact[child as usize])))
     }
 
     /// Whether two elements have the same identity and may be matched.

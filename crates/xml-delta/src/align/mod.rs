@@ -5,6 +5,7 @@
 //! before it left. No step takes time quadratic in the length of a row.
 
 mod align_rows;
+mod candidates;
 mod chain;
 mod lcs;
 mod matcher;
@@ -14,6 +15,7 @@ mod sketch;
 
 pub(crate) use chain::significant_chain;
 pub(crate) use lcs::{Item, unique_matches};
-pub(crate) use matcher::{Matcher, id_attributes};
+pub(crate) use matcher::{IdAttributes, Matcher};
 pub(crate) use row::{Content, ContentPosition, Part, Row, Unit};
 pub(crate) use similarity::match_unordered;
+pub(crate) use sketch::SketchCache;

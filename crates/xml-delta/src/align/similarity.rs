@@ -1,109 +1,204 @@
 //! Matches similar elements: same name and enough content in common, in the same order.
 
+use std::ops::Range;
+use std::rc::Rc;
+
+use hashbrown::HashMap;
+
+use super::candidates::for_each_candidate;
 use super::chain::{self, Candidate};
 use super::lcs::{self, Item};
 use super::matcher::Matcher;
 use super::row::{Row, Unit};
-use super::sketch::{Sketches, for_each_candidate, has_children};
+use super::sketch::Sketch;
 use crate::tree::{Kind, Tree};
 
 /// Up to this many pairs are all scored; above it, an index of shared features selects candidates.
-const MAX_TABLE_CELLS: usize = 1 << 13;
-/// The score of equal content, in thousandths.
-const FULL_SCORE: u64 = 1000;
-/// Below this score, elements count as deleted and added.
-const MIN_SCORE: u64 = 150;
-/// The minimum score of elements with different identifiers.
-const MIN_SCORE_OF_RENAMED: u64 = 500;
+const MAX_TABLE_CELLS: usize = 1 << 14;
+/// Below this similarity, elements count as deleted and added.
+const MIN_SIMILARITY: u64 = 150;
+/// The minimum similarity of elements with different identifiers.
+const MIN_SIMILARITY_OF_RENAMED: u64 = 400;
+/// The score of equal identifiers. It exceeds half the similarity of equal content, so that identifiers decide between
+/// elements that changed, but not between one that is equal and one that is not.
+const IDENTITY_SCORE: u64 = 600;
+/// The score of any pair.
+const BASE_SCORE: u64 = 50;
 /// Elements up to this size are paired by their names alone.
 const SMALL_ELEMENT_BYTES: usize = 256;
+/// A pair counts as if its elements had this many bytes more, so that small elements are not neglected.
+const BASE_BYTES: u64 = 32;
 
-/// Matches similar nodes.
-pub(super) fn match_nodes(
-    matching: &Matcher<'_>,
-    x: &Row<'_>,
-    y: &Row<'_>,
-    xs: &[Item],
-    ys: &[Item],
-    pairs: &mut Vec<(u32, u32)>,
-) {
-    if xs.is_empty() || ys.is_empty() {
-        return;
-    }
-    if let ([one], [other]) = (xs, ys)
-        && are_only_containers(matching, (x, one), (y, other))
-    {
-        pairs.push((one.position, other.position));
-        return;
-    }
-    let sketches = |row: &Row<'_>, items: &[Item]| {
-        let mut sketches = Sketches::default();
-        for &Item { position, .. } in items {
-            sketches.add(matching, row.tree, &row.units[position as usize], position);
+/// Names that occur once in each of two rows.
+pub(super) struct UniqueNames(HashMap<Kind, (u32, u32)>);
+
+impl UniqueNames {
+    /// Counts the names of elements.
+    pub(super) fn new<'t>(
+        xs: impl Iterator<Item = (&'t Tree, u32)>,
+        ys: impl Iterator<Item = (&'t Tree, u32)>,
+    ) -> Self {
+        let mut counts: HashMap<Kind, (u32, u32)> = HashMap::new();
+        for (tree, node) in xs {
+            counts.entry(tree.node(node).kind()).or_default().0 += 1;
         }
-        sketches
-    };
-    let gap = SimilarityGap {
-        matching,
-        x: x.tree,
-        y: y.tree,
-        xs: sketches(x, xs),
-        ys: sketches(y, ys),
-    };
-    let found = if xs.len() * ys.len() <= MAX_TABLE_CELLS {
-        gap.pairs_by_table(0..xs.len(), 0..ys.len())
-    } else {
-        let mut found = gap.pairs_by_index();
-        for (rest_x, rest_y) in lcs::gaps(&found, xs.len(), ys.len()) {
-            if rest_x.len() * rest_y.len() <= MAX_TABLE_CELLS {
-                found.extend(gap.pairs_by_table(rest_x, rest_y));
+        for (tree, node) in ys {
+            if let Some(count) = counts.get_mut(&tree.node(node).kind()) {
+                count.1 += 1;
             }
         }
-        found
-    };
-    let positions = |(x, y): (u32, u32)| {
-        let (one, other) = (gap.xs.get(x as usize), gap.ys.get(y as usize));
-        (one.position, other.position)
-    };
-    pairs.extend(found.into_iter().map(positions));
+        Self(counts)
+    }
+
+    fn contains(&self, kind: Kind) -> bool {
+        matches!(kind, Kind::Element(_)) && self.0.get(&kind) == Some(&(1, 1))
+    }
 }
 
-/// Whether two elements are each other's only possible partners. Their content is then compared level by level,
-/// however little they have in common. Deep documents consist of chains of such elements.
-fn are_only_containers(matching: &Matcher<'_>, x: (&Row<'_>, &Item), y: (&Row<'_>, &Item)) -> bool {
-    let unit = |(row, item): (&Row<'_>, &Item)| row.units[item.position as usize];
-    let (one, other) = (unit(x), unit(y));
-    let identity = |row: &Row<'_>, unit: &Unit| matching.identity(row.tree, unit.node);
-    has_children(x.0.tree, one.node)
-        && has_children(y.0.tree, other.node)
-        && matching.may_pair((x.0.tree, one.node), (y.0.tree, other.node))
-        && identity(x.0, &one) == identity(y.0, &other)
+/// An element to be matched.
+pub(super) struct Element {
+    position: u32,
+    node: u32,
+    pub(super) identity: Option<u64>,
+    size: usize,
+    pub(super) sketch: Rc<Sketch>,
+}
+
+impl Element {
+    fn new(matcher: &Matcher<'_>, tree: &Tree, node: u32, position: u32) -> Self {
+        Self {
+            position,
+            node,
+            identity: matcher.identity(tree, node),
+            size: tree.size(node),
+            sketch: matcher.sketches.borrow_mut().sketch(matcher, tree, node),
+        }
+    }
+}
+
+/// Two rows of nodes to be matched.
+pub(super) struct NodeRows<'r> {
+    matcher: &'r Matcher<'r>,
+    x: &'r Row<'r>,
+    y: &'r Row<'r>,
+    /// Names that are unique in both rows.
+    row_names: UniqueNames,
+}
+
+impl<'r> NodeRows<'r> {
+    /// Prepares two rows.
+    pub(super) fn new(matcher: &'r Matcher<'r>, x: &'r Row<'r>, y: &'r Row<'r>) -> Self {
+        let nodes = |row: &'r Row<'r>| {
+            let units = row.units.iter().filter(|unit| !unit.is_text());
+            units.map(|unit| (row.tree, unit.node))
+        };
+        Self {
+            matcher,
+            x,
+            y,
+            row_names: UniqueNames::new(nodes(x), nodes(y)),
+        }
+    }
+
+    /// Matches similar nodes in a gap.
+    pub(super) fn match_gap(&self, xs: &[Item], ys: &[Item], pairs: &mut Vec<(u32, u32)>) {
+        if xs.is_empty() || ys.is_empty() {
+            return;
+        }
+        if let ([one], [other]) = (xs, ys)
+            && self.are_only_containers(one, other)
+        {
+            pairs.push((one.position, other.position));
+            return;
+        }
+        let elements = |row: &Row<'_>, items: &[Item]| -> Vec<Element> {
+            let elements = items.iter().map(|item| {
+                let node = row.units[item.position as usize].node;
+                Element::new(self.matcher, row.tree, node, item.position)
+            });
+            elements.collect()
+        };
+        let elements_x = elements(self.x, xs);
+        let elements_y = elements(self.y, ys);
+        let gap = Gap {
+            matcher: self.matcher,
+            trees: (self.x.tree, self.y.tree),
+            row_names: &self.row_names,
+            gap_names: UniqueNames::new(
+                elements_x.iter().map(|one| (self.x.tree, one.node)),
+                elements_y.iter().map(|one| (self.y.tree, one.node)),
+            ),
+            xs: elements_x,
+            ys: elements_y,
+        };
+        let found = if xs.len() * ys.len() <= MAX_TABLE_CELLS {
+            gap.pairs_by_table(0..xs.len(), 0..ys.len())
+        } else {
+            let mut found = gap.pairs_by_index();
+            for (rest_x, rest_y) in lcs::gaps(&found, xs.len(), ys.len()) {
+                if rest_x.len() * rest_y.len() <= MAX_TABLE_CELLS {
+                    found.extend(gap.pairs_by_table(rest_x, rest_y));
+                }
+            }
+            found
+        };
+        let positions = |(x, y): (u32, u32)| {
+            let (one, other) = (&gap.xs[x as usize], &gap.ys[y as usize]);
+            (one.position, other.position)
+        };
+        pairs.extend(found.into_iter().map(positions));
+    }
+
+    /// Whether two elements are each other's only possible partners. Their content is then compared level by level,
+    /// however little they have in common. Deep documents consist of chains of such elements.
+    fn are_only_containers(&self, x: &Item, y: &Item) -> bool {
+        let node = |row: &Row<'_>, item: &Item| row.units[item.position as usize].node;
+        let (one, other) = (node(self.x, x), node(self.y, y));
+        let (x, y) = ((self.x.tree, one), (self.y.tree, other));
+        has_children(x.0, one)
+            && has_children(y.0, other)
+            && self.matcher.may_pair(x, y)
+            && (self.row_names.contains(x.0.node(one).kind())
+                || self.matcher.identity(x.0, one) == self.matcher.identity(y.0, other))
+    }
+}
+
+/// Whether an element has child elements.
+fn has_children(tree: &Tree, node: u32) -> bool {
+    tree.node(node).is_element()
+        && tree
+            .children(node)
+            .any(|child| tree.node(child).is_element())
 }
 
 /// Matches similar elements regardless of order, best pairs first.
 pub(crate) fn match_unordered(
-    matching: &Matcher<'_>,
+    matcher: &Matcher<'_>,
     xs: &[(&Tree, Unit)],
     ys: &[(&Tree, Unit)],
 ) -> Vec<(u32, u32)> {
-    let sketches = |side: &[(&Tree, Unit)]| {
-        let mut sketches = Sketches::default();
-        for (at, (tree, unit)) in side.iter().enumerate() {
-            sketches.add(matching, tree, unit, at as u32);
-        }
-        sketches
+    let elements = |side: &[(&Tree, Unit)]| -> Vec<Element> {
+        let numbered = side.iter().zip(0..);
+        numbered
+            .map(|((tree, unit), at)| Element::new(matcher, tree, unit.node, at))
+            .collect()
     };
-    let (xs_sketched, ys_sketched) = (sketches(xs), sketches(ys));
+    let (x_elements, y_elements) = (elements(xs), elements(ys));
     let weigh = |x: usize, y: usize| {
-        let (one, other) = ((&xs_sketched, x), (&ys_sketched, y));
-        weight(matching, (xs[x].0, one), (ys[y].0, other), false)
+        let trees = (xs[x].0, ys[y].0);
+        weight(
+            matcher,
+            trees,
+            (&x_elements[x], &y_elements[y]),
+            Uniqueness::None,
+        )
     };
     let mut candidates = Vec::new();
     if xs.len() * ys.len() <= MAX_TABLE_CELLS {
         let all = (0..xs.len()).flat_map(|x| (0..ys.len()).map(move |y| (x, y)));
         candidates.extend(all.map(|(x, y)| (weigh(x, y), x as u32, y as u32)));
     } else {
-        for_each_candidate(&xs_sketched, &ys_sketched, |x, y| {
+        for_each_candidate(&x_elements, &y_elements, |x, y| {
             candidates.push((weigh(x, y), x as u32, y as u32));
         });
     }
@@ -119,28 +214,24 @@ pub(crate) fn match_unordered(
     candidates.into_iter().map(|(_, x, y)| (x, y)).collect()
 }
 
-struct SimilarityGap<'g> {
-    matching: &'g Matcher<'g>,
-    x: &'g Tree,
-    y: &'g Tree,
-    xs: Sketches,
-    ys: Sketches,
+/// Two rows of elements between matches.
+struct Gap<'g> {
+    matcher: &'g Matcher<'g>,
+    trees: (&'g Tree, &'g Tree),
+    xs: Vec<Element>,
+    ys: Vec<Element>,
+    row_names: &'g UniqueNames,
+    gap_names: UniqueNames,
 }
 
-impl SimilarityGap<'_> {
+impl Gap<'_> {
     /// Returns the heaviest chain of pairs, scoring all of them.
-    fn pairs_by_table(
-        &self,
-        xs: std::ops::Range<usize>,
-        ys: std::ops::Range<usize>,
-    ) -> Vec<(u32, u32)> {
+    fn pairs_by_table(&self, xs: Range<usize>, ys: Range<usize>) -> Vec<(u32, u32)> {
         let width = ys.len() + 1;
         let mut best = vec![0_u64; (xs.len() + 1) * width];
-        let mut weights = vec![0_u64; xs.len() * ys.len()];
         for (i, x) in xs.clone().enumerate() {
             for (j, y) in ys.clone().enumerate() {
                 let weight = self.weight(x, y);
-                weights[i * ys.len() + j] = weight;
                 let paired = if weight > 0 {
                     best[i * width + j] + weight
                 } else {
@@ -154,14 +245,12 @@ impl SimilarityGap<'_> {
         let (mut i, mut j) = (xs.len(), ys.len());
         while i > 0 && j > 0 {
             let here = best[i * width + j];
-            let weight = weights[(i - 1) * ys.len() + j - 1];
             // Of equal partners take the earliest, so that unmatched elements are at the end.
             if best[(i - 1) * width + j] == here {
                 i -= 1;
             } else if best[i * width + j - 1] == here {
                 j -= 1;
             } else {
-                debug_assert!(weight > 0);
                 i -= 1;
                 j -= 1;
                 found.push(((xs.start + i) as u32, (ys.start + j) as u32));
@@ -188,79 +277,56 @@ impl SimilarityGap<'_> {
     }
 
     fn weight(&self, x: usize, y: usize) -> u64 {
-        let are_sole = self.xs.len() == 1 && self.ys.len() == 1;
-        weight(
-            self.matching,
-            (self.x, (&self.xs, x)),
-            (self.y, (&self.ys, y)),
-            are_sole,
-        )
+        let pair = (&self.xs[x], &self.ys[y]);
+        let kind = self.trees.0.node(pair.0.node).kind();
+        let uniqueness = if self.row_names.contains(kind) {
+            Uniqueness::InRows
+        } else if self.gap_names.contains(kind) {
+            Uniqueness::InGap
+        } else {
+            Uniqueness::None
+        };
+        weight(self.matcher, self.trees, pair, uniqueness)
     }
 }
 
-/// The score of a pair; 0 if it must not be matched.
+/// Whether the name of two elements is unique.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Uniqueness {
+    None,
+    /// Between the matches around them.
+    InGap,
+    /// Among all children.
+    InRows,
+}
+
+/// The weight of a pair: the amount of content that it has in common; 0 if it must not be matched.
 fn weight(
-    matching: &Matcher<'_>,
-    x: (&Tree, (&Sketches, usize)),
-    y: (&Tree, (&Sketches, usize)),
-    are_only_candidates: bool,
+    matcher: &Matcher<'_>,
+    trees: (&Tree, &Tree),
+    (one, other): (&Element, &Element),
+    uniqueness: Uniqueness,
 ) -> u64 {
-    let (one, other) = (x.1.0.get(x.1.1), y.1.0.get(y.1.1));
-    let kind = x.0.node(one.node).kind();
-    if !matching.may_pair((x.0, one.node), (y.0, other.node)) {
+    if !matcher.may_pair((trees.0, one.node), (trees.1, other.node)) {
         return 0;
     }
-    if !matches!(kind, Kind::Element(_)) {
+    if !matches!(trees.0.node(one.node).kind(), Kind::Element(_)) {
         return 1;
     }
-    let (ones, others) = (x.1.0.features(x.1.1), y.1.0.features(y.1.1));
-    let common = overlap(ones, others) as u64;
-    let (less, more) = {
-        let (a, b) = (ones.len() as u64, others.len() as u64);
-        (a.min(b), a.max(b))
-    };
-    let mut score = if more == 0 {
-        FULL_SCORE
-    } else {
-        2 * FULL_SCORE * common / (less + more)
-    };
-    if less >= 6 {
-        // An element that is contained in the other is similar however much was added.
-        score = score.max(FULL_SCORE * common / less * 4 / 5);
-    }
-    let differ =
-        one.identity.is_some() && other.identity.is_some() && one.identity != other.identity;
-    let floor = if differ {
-        MIN_SCORE_OF_RENAMED
-    } else {
-        MIN_SCORE
-    };
+    let similarity = one.sketch.similarity(&other.sketch);
+    let both = one.identity.is_some() && other.identity.is_some();
+    let is_same = both && one.identity == other.identity;
+    let is_renamed = both && !is_same;
     let is_small = one.size.max(other.size) <= SMALL_ELEMENT_BYTES;
-    let is_sole = are_only_candidates && one.has_children && other.has_children;
-    if one.identity.is_some() && one.identity == other.identity {
-        2 * FULL_SCORE + score
-    } else if score >= floor {
-        100 + score
-    } else if !differ && (is_small || is_sole) {
-        10
+    let is_allowed = if is_renamed {
+        similarity >= MIN_SIMILARITY_OF_RENAMED || uniqueness == Uniqueness::InRows
     } else {
-        0
+        is_same || similarity >= MIN_SIMILARITY || is_small || uniqueness != Uniqueness::None
+    };
+    if !is_allowed {
+        return 0;
     }
-}
-
-/// Counts the common elements of two sorted lists.
-fn overlap(one: &[u64], other: &[u64]) -> usize {
-    let (mut i, mut j, mut count) = (0, 0, 0);
-    while i < one.len() && j < other.len() {
-        match one[i].cmp(&other[j]) {
-            std::cmp::Ordering::Less => i += 1,
-            std::cmp::Ordering::Greater => j += 1,
-            std::cmp::Ordering::Equal => {
-                i += 1;
-                j += 1;
-                count += 1;
-            }
-        }
-    }
-    count
+    let identity = if is_same { IDENTITY_SCORE } else { 0 };
+    let size = one.size.min(other.size).min(1 << 30) as u64;
+    (BASE_SCORE + similarity + identity) * (BASE_BYTES + size)
 }

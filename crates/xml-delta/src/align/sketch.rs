@@ -1,177 +1,205 @@
-//! Sketches of elements: features of their content, and an index of rare features.
+//! Sketches of subtrees: the lowest hashes of their features, which estimate how much two subtrees have in common.
 
-use std::ops::Range;
+use std::rc::Rc;
 
 use hashbrown::HashMap;
 
 use super::matcher::Matcher;
-use super::row::Unit;
 use crate::hashes::mix;
 use crate::tokens;
 use crate::tree::{Kind, Tree};
 
-/// Number of nodes and words of an element that are visited.
-const MAX_VISITED: usize = 192;
 /// Number of features in a sketch.
-const MAX_FEATURES: usize = 48;
-/// Features that more elements than this share are ignored.
-const MAX_OWNERS: u32 = 12;
-/// Number of candidates that are returned for each element.
-const MAX_CANDIDATES: usize = 3;
+const MAX_FEATURES: usize = 64;
+/// Features are pruned when this many were collected.
+const PRUNE_FEATURES: usize = 16 * MAX_FEATURES;
+/// Sketches of subtrees with at least this many nodes are kept, so that no node is visited often.
+const CACHED_NODES: u32 = 128;
+/// Number of sketches that are kept.
+const MAX_CACHED: usize = 1 << 16;
+/// Number of nodes that are visited when no more sketches can be kept.
+const MAX_VISITED: u32 = 4096;
 
-/// The sketch of an element.
-#[derive(Debug)]
-pub(super) struct Sketch {
-    pub(super) position: u32,
-    pub(super) node: u32,
-    pub(super) identity: Option<u64>,
-    pub(super) size: usize,
-    pub(super) has_children: bool,
-    /// The range of its features in the shared list.
-    features: Range<u32>,
-}
-
-/// The sketches of one side's elements.
+/// The sketch of a subtree.
 #[derive(Debug, Default)]
-pub(super) struct Sketches {
-    all: Vec<Sketch>,
+pub(super) struct Sketch {
+    /// The lowest features, in ascending order.
+    pub(super) features: Vec<u64>,
+    /// There are more features than these.
+    is_partial: bool,
+}
+
+impl Sketch {
+    /// The similarity of two subtrees in thousandths: what they share of both, or of the smaller one.
+    pub(super) fn similarity(&self, other: &Self) -> u64 {
+        // Up to the last feature of a partial sketch, both sketches are complete.
+        let last = |sketch: &Self| {
+            sketch
+                .features
+                .last()
+                .copied()
+                .filter(|_| sketch.is_partial)
+        };
+        let limit = last(self)
+            .unwrap_or(u64::MAX)
+            .min(last(other).unwrap_or(u64::MAX));
+        let within = |sketch: &Self| sketch.features.partition_point(|&one| one <= limit);
+        let (ones, others) = (within(self), within(other));
+        let common = overlap(&self.features[..ones], &other.features[..others]) as u64;
+        let (less, more) = (ones.min(others) as u64, ones.max(others) as u64);
+        if more == 0 {
+            return FULL_SIMILARITY;
+        }
+        let similarity = 2 * FULL_SIMILARITY * common / (less + more);
+        if less < MIN_CONTAINED {
+            return similarity;
+        }
+        // An element that is contained in the other is similar however much was added.
+        similarity.max(FULL_SIMILARITY * common / less * 4 / 5)
+    }
+}
+
+/// The similarity of equal subtrees.
+pub(super) const FULL_SIMILARITY: u64 = 1000;
+/// Number of features that a subtree must have to count as contained in another.
+const MIN_CONTAINED: u64 = 6;
+
+/// Sketches that may be needed again, by tree and node.
+#[derive(Debug, Default)]
+pub(crate) struct SketchCache {
+    sketches: HashMap<(usize, u32), Rc<Sketch>>,
+}
+
+/// Features of a subtree that is being visited.
+struct Collector {
+    node: u32,
+    end: u32,
     features: Vec<u64>,
+    is_partial: bool,
 }
 
-impl Sketches {
-    pub(super) fn len(&self) -> usize {
-        self.all.len()
+impl Collector {
+    fn new(node: u32, end: u32) -> Self {
+        Self {
+            node,
+            end,
+            features: Vec::new(),
+            is_partial: false,
+        }
     }
 
-    pub(super) fn get(&self, number: usize) -> &Sketch {
-        &self.all[number]
+    fn push(&mut self, feature: u64) {
+        self.features.push(feature);
+        if self.features.len() >= PRUNE_FEATURES {
+            self.prune();
+        }
     }
 
-    /// The features of an element, sorted.
-    pub(super) fn features(&self, number: usize) -> &[u64] {
-        let range = &self.all[number].features;
-        &self.features[range.start as usize..range.end as usize]
+    fn extend(&mut self, sketch: &Sketch) {
+        self.is_partial |= sketch.is_partial;
+        for &feature in &sketch.features {
+            self.push(feature);
+        }
     }
 
-    /// The features, and the identity as one more key.
-    fn index_keys(&self, number: usize) -> impl Iterator<Item = u64> {
-        let identity = self.all[number].identity;
-        let features = self.features(number).iter().copied();
-        features.chain(identity.map(|identity| mix(identity, 1)))
+    fn prune(&mut self) {
+        self.features.sort_unstable();
+        self.features.dedup();
+        self.is_partial |= self.features.len() > MAX_FEATURES;
+        self.features.truncate(MAX_FEATURES);
     }
 
-    /// Adds the sketch of an element: the features with the lowest hashes among the first nodes.
-    pub(super) fn add(&mut self, matching: &Matcher<'_>, tree: &Tree, unit: &Unit, position: u32) {
-        let start = self.features.len();
-        let top = tree.node(unit.node);
-        let mut looks = MAX_VISITED;
-        let mut number = unit.node;
-        while number < top.end && looks > 0 {
-            looks -= 1;
-            match tree.node(number).kind() {
-                Kind::Text => {
-                    let pieces = tokens::tokens(tree.text(number));
-                    for piece in pieces.filter(|piece| tokens::is_word(piece)).take(looks) {
-                        looks -= 1;
-                        self.features.push(matching.hashing.str(piece));
-                    }
-                }
-                Kind::Element(_) => {
-                    for attribute in tree.attributes(number).iter().take(looks) {
-                        let name = u64::from(attribute.name.0);
-                        let value = tree.str(attribute.value);
-                        self.features.push(matching.hashing.pair(name, value));
-                    }
-                    if number != unit.node {
-                        self.features.push(mix(7, tree.exact[number as usize]));
-                    }
-                }
-                Kind::Comment | Kind::Instruction => {
-                    self.features.push(tree.exact[number as usize]);
+    fn finish(mut self) -> Sketch {
+        self.prune();
+        Sketch {
+            features: self.features,
+            is_partial: self.is_partial,
+        }
+    }
+
+    /// Adds the features of a node itself.
+    fn visit(&mut self, matcher: &Matcher<'_>, tree: &Tree, node: u32) {
+        match tree.node(node).kind() {
+            Kind::Text | Kind::Comment => {
+                let tokens = tokens::tokens(tree.text(node));
+                for word in tokens.filter(|token| tokens::is_word(token)) {
+                    self.push(matcher.hashing.str(word));
                 }
             }
-            number += 1;
-        }
-        self.features[start..].sort_unstable();
-        self.features.truncate(start + MAX_FEATURES);
-        self.all.push(Sketch {
-            position,
-            node: unit.node,
-            identity: matching.identity(tree, unit.node),
-            size: tree.size(unit.node),
-            has_children: has_children(tree, unit.node),
-            features: start as u32..self.features.len() as u32,
-        });
-    }
-}
-
-/// Whether an element has child elements.
-pub(super) fn has_children(tree: &Tree, node: u32) -> bool {
-    let is_element = |&child: &u32| tree.node(child).is_element();
-    tree.node(node).is_element() && tree.children(node).any(|child| is_element(&child))
-}
-
-/// Calls `found` with pairs that share rare features.
-pub(super) fn for_each_candidate(
-    xs: &Sketches,
-    ys: &Sketches,
-    mut found: impl FnMut(usize, usize),
-) {
-    let index = Index::of(ys);
-    let mut shared: HashMap<u32, u32> = HashMap::new();
-    let mut partners: Vec<(u32, u32)> = Vec::new();
-    for x in 0..xs.len() {
-        shared.clear();
-        for feature in xs.index_keys(x) {
-            index.for_each_owner(feature, |y| *shared.entry(y).or_default() += 1);
-        }
-        partners.clear();
-        partners.extend(shared.iter().map(|(&y, &count)| (count, y)));
-        partners.sort_unstable_by_key(|&(count, y)| (std::cmp::Reverse(count), y));
-        for &(_, y) in partners.iter().take(MAX_CANDIDATES) {
-            found(x, y as usize);
+            Kind::Element(_) => {
+                for attribute in tree.attributes(node) {
+                    let name = u64::from(attribute.name.0);
+                    let value = tree.str(attribute.value);
+                    self.push(matcher.hashing.pair(name, value));
+                }
+            }
+            Kind::Instruction => self.push(tree.exact[node as usize]),
         }
     }
 }
 
-/// The owners of each feature, as linked lists.
-struct Index {
-    /// For each feature, the number of owners and the index of the last link.
-    lists: HashMap<u64, (u32, u32)>,
-    /// An owner, and the link before it.
-    links: Vec<(u32, u32)>,
-}
-
-impl Index {
-    fn of(sketches: &Sketches) -> Self {
-        let mut index = Self {
-            lists: HashMap::new(),
-            links: Vec::with_capacity(sketches.features.len()),
+impl SketchCache {
+    /// Returns the sketch of a subtree.
+    pub(super) fn sketch(&mut self, matcher: &Matcher<'_>, tree: &Tree, node: u32) -> Rc<Sketch> {
+        if let Some(sketch) = self.sketches.get(&(tree.index, node)) {
+            return sketch.clone();
+        }
+        let last = if self.sketches.len() < MAX_CACHED {
+            tree.node(node).end
+        } else {
+            tree.node(node).end.min(node + MAX_VISITED)
         };
-        for number in 0..sketches.len() {
-            for feature in sketches.index_keys(number) {
-                let (count, last) = index.lists.entry(feature).or_default();
-                *count += 1;
-                if *count <= MAX_OWNERS {
-                    index.links.push((number as u32, *last));
-                    *last = index.links.len() as u32 - 1;
+        let mut open = Vec::new();
+        let mut top = Collector::new(node, last);
+        top.visit(matcher, tree, node);
+        let mut next = node + 1;
+        loop {
+            while next >= top.end {
+                let (number, sketch) = (top.node, Rc::new(top.finish()));
+                if last - number >= CACHED_NODES || number != node {
+                    self.sketches.insert((tree.index, number), sketch.clone());
                 }
+                match open.pop() {
+                    Some(outer) => top = outer,
+                    None => return sketch,
+                }
+                top.extend(&sketch);
+            }
+            let end = tree.node(next).end.min(last);
+            if tree.node(next).is_element() {
+                top.push(mix(CHILD, tree.exact[next as usize]));
+            }
+            if end - next < CACHED_NODES {
+                top.visit(matcher, tree, next);
+                next += 1;
+            } else if let Some(sketch) = self.sketches.get(&(tree.index, next)) {
+                top.extend(sketch);
+                next = end;
+            } else {
+                open.push(std::mem::replace(&mut top, Collector::new(next, end)));
+                top.visit(matcher, tree, next);
+                next += 1;
             }
         }
-        index
     }
+}
 
-    /// Calls `found` with the owners of a feature if there are few.
-    fn for_each_owner(&self, feature: u64, mut found: impl FnMut(u32)) {
-        let Some(&(count, mut link)) = self.lists.get(&feature) else {
-            return;
-        };
-        if count <= MAX_OWNERS {
-            for _ in 0..count {
-                let (element, before) = self.links[link as usize];
-                found(element);
-                link = before;
+/// Distinguishes features of whole elements.
+const CHILD: u64 = 7;
+
+/// Counts the common elements of two ascending lists.
+fn overlap(one: &[u64], other: &[u64]) -> usize {
+    let (mut i, mut j, mut count) = (0, 0, 0);
+    while i < one.len() && j < other.len() {
+        match one[i].cmp(&other[j]) {
+            std::cmp::Ordering::Less => i += 1,
+            std::cmp::Ordering::Greater => j += 1,
+            std::cmp::Ordering::Equal => {
+                i += 1;
+                j += 1;
+                count += 1;
             }
         }
     }
+    count
 }

@@ -152,7 +152,8 @@ impl Merger<'_> {
             names: &self.out.names,
             whitespace: self.settings.whitespace,
             words: self.settings.words,
-            ids: self.ids,
+            ids: &self.ids,
+            sketches: &self.sketches,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The merger: writes the document piece by piece.
 
+use std::cell::RefCell;
+
 use hashbrown::HashMap;
 
 use super::budget::Budget;
@@ -8,7 +10,7 @@ use super::mark_names::MarkNames;
 use super::moves::{Moved, Unmatched};
 use super::plan::{Group, Op};
 use super::settings::{Counts, Form, Settings};
-use crate::align;
+use crate::align::{IdAttributes, SketchCache};
 use crate::error::{Error, ErrorKind};
 use crate::hashes::Hashing;
 use crate::names::{NameId, Names, Scope};
@@ -26,7 +28,8 @@ pub(super) struct Merger<'t> {
     pub(super) hashing: &'t Hashing,
     pub(super) settings: &'t Settings,
     pub(super) sink: &'t dyn ProgressSink,
-    pub(super) ids: [NameId; 4],
+    pub(super) ids: IdAttributes,
+    pub(super) sketches: RefCell<SketchCache>,
     pub(super) out: Writer,
     pub(super) frames: Vec<Frame>,
     pub(super) counts: Counts,
@@ -51,13 +54,13 @@ pub(crate) struct Merged {
 pub(crate) fn merge(
     trees: &[Tree],
     labels: Vec<String>,
-    mut names: Names,
+    names: Names,
     hashing: &Hashing,
     settings: &Settings,
     sink: &dyn ProgressSink,
 ) -> Result<Merged, Error> {
     check_roots(trees, &names)?;
-    let ids = align::id_attributes(&mut names);
+    let ids = IdAttributes::new(&names);
     let are_quoted = names.has_binding(|_, uri| vocabulary::unquoted(uri).is_some());
     let is_dropped = are_quoted && !trees.iter().any(|tree| has_quoted_names(tree, &names));
     let mut merger = Merger {
@@ -66,6 +69,7 @@ pub(crate) fn merge(
         settings,
         sink,
         ids,
+        sketches: RefCell::default(),
         mark_names: MarkNames::new(&names, labels, is_dropped),
         out: Writer::new(names, settings.whitespace),
         frames: Vec::new(),

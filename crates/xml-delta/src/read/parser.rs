@@ -56,6 +56,7 @@ pub(crate) fn read(
     match parse(&source, names, reading) {
         Ok(mut tree) => {
             tree.source = source;
+            tree.index = reading.input;
             Ok(tree)
         }
         Err(fault) if fault.kind == ErrorKind::Stopped => Err(Error::stopped()),

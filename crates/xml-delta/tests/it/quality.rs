@@ -63,3 +63,93 @@ fn reindented_document_is_at_most_six_times_as_long() {
         delta.xml.len()
     );
 }
+
+#[test]
+fn renamed_only_child_is_matched() {
+    let document = |name: &str, changed: u32| {
+        let item = |n| {
+            let word = if n < changed { "beta" } else { "alpha" };
+            format!("<Item id=\"{n}\" name=\"{word}{n}\"/>")
+        };
+        let items: String = (0..40).map(item).collect();
+        format!("<doc><chapter name=\"{name}\">{items}</chapter></doc>")
+    };
+    let delta = compare(&document("Thai", 0), &document("thai", 29));
+    assert_eq!(delta.counts.changes, 30, "{}", delta.xml);
+    assert_eq!(one_sided(&delta, "Item", "A"), 0, "{}", delta.xml);
+}
+
+#[test]
+fn paragraphs_inserted_at_the_head_of_long_sections_are_additions_only() {
+    let paragraph = |s: u32, n: u32| {
+        let word = |w: u32| format!("word{} ", (s * 7919 + n * 104_729 + w * 31) % 5003);
+        format!("  <p>{}</p>\n", (0..20).map(word).collect::<String>())
+    };
+    let document = |added: u32| {
+        let section = |s: u32| {
+            let new: String = (0..added).map(|n| paragraph(s + 50, n + 500)).collect();
+            let old: String = (0..40).map(|n| paragraph(s, n)).collect();
+            format!(" <section>\n{new}{old} </section>\n")
+        };
+        format!("<doc>\n{}</doc>", (0..3).map(section).collect::<String>())
+    };
+    let delta = compare(&document(0), &document(12));
+    assert_eq!(one_sided(&delta, "p", "B"), 36, "{}", delta.counts.changes);
+    assert_eq!(delta.xml.matches("deltaV2=\"A\"").count(), 0);
+}
+
+#[test]
+fn elements_with_unique_names_are_matched_without_similarity() {
+    let a = "<r><meta><x>one two three</x></meta><body><p>four five six seven</p></body></r>";
+    let b = "<r><new/><meta><x>eight nine</x><y/></meta><body><q>ten</q></body></r>";
+    let delta = compare(a, b);
+    for name in ["meta", "body"] {
+        assert!(
+            delta
+                .xml
+                .contains(&format!("<{name} deltaxml:deltaV2=\"A!=B\">")),
+            "{}",
+            delta.xml
+        );
+    }
+}
+
+#[test]
+fn prefixed_identifiers_are_recognized() {
+    let item = |name: &str, text: &str| format!("<i o:name=\"{name}\"><t>{text}</t><u/></i>");
+    let document = |items: String| format!("<r xmlns:o=\"urn:o\">{items}</r>");
+    let a = document(item("x", "one two") + &item("y", "three four"));
+    let b = document(item("w", "five six") + &item("x", "seven") + &item("y", "eight"));
+    let delta = compare(&a, &b);
+    assert_eq!(one_sided(&delta, "i", "B"), 1, "{}", delta.xml);
+    assert_eq!(one_sided(&delta, "i", "A"), 0, "{}", delta.xml);
+    assert!(
+        delta
+            .xml
+            .contains("<i deltaxml:deltaV2=\"A!=B\" o:name=\"x\">"),
+        "{}",
+        delta.xml
+    );
+}
+
+#[test]
+fn content_outweighs_identifiers_that_were_renumbered() {
+    let item = |id: u32, text: u32| {
+        let words: String = (0..12)
+            .map(|w| format!("w{} ", text * 131 + w * 17))
+            .collect();
+        format!("<i id=\"{id}\">{words}</i>")
+    };
+    let a: String = (0..20).map(|n| item(n, n)).collect();
+    let b: String = (0..21)
+        .map(|n| item(n, if n == 0 { 99 } else { n - 1 }))
+        .collect();
+    let delta = compare(&format!("<r>{a}</r>"), &format!("<r>{b}</r>"));
+    assert_eq!(one_sided(&delta, "i", "B"), 1, "{}", delta.xml);
+    assert_eq!(
+        delta.xml.matches("<deltaxml:text ").count(),
+        0,
+        "{}",
+        delta.xml
+    );
+}
