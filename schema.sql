@@ -14,33 +14,33 @@ create table meta (
 
 -- One row a job. seq is handed out from a reserved range and never used again.
 create table job (
-    seq              integer primary key,
-    id               blob    not null constraint id_is_a_ulid check (length(id) = 16),
-    token            text,
-    operation        text    not null,
-    state            text    not null constraint state_is_known
+    seq                  integer primary key,
+    id                   blob    not null constraint id_is_a_ulid check (length(id) = 16),
+    token                text,
+    operation            text    not null,
+    state                text    not null constraint state_is_known
                              check (state in ('queued', 'running', 'succeeded', 'failed', 'canceled')),
-    attempt          integer not null default 0 constraint attempt_is_counted check (attempt >= 0),
-    strikes          integer not null default 0 constraint strikes_are_attempts check (strikes between 0 and attempt),
-    version          integer not null,
-    cancel_requested integer not null default 0 constraint cancel_requested_is_boolean check (cancel_requested in (0, 1)),
-    doomed           integer not null default 0 constraint doomed_is_boolean check (doomed in (0, 1)),
-    created_ms       integer not null,
-    started_ms       integer,
-    finished_ms      integer,
-    due              integer,            -- idle clock; when the ended job is forgotten by the uses of it that are stored
-    params           text,               -- JSON; longer ones are a blob
-    params_blob      integer,
-    uploads          text,               -- JSON: the blobs that came with the submission, if any did
-    wishes           text,               -- JSON: what the submission wanted besides the work, if anything
-    result_blob      integer,
-    log_blob         integer,            -- what the last attempt wrote
-    delivery         text,               -- JSON: how far the telling of the end has come
-    delivery_due     integer,            -- idle clock; when it is to be tried again
-    delivery_origin  text,               -- scheme, host and port of who is to be told
-    progress         text,               -- JSON: how far it is, or came; may lag behind
-    intent           text,               -- JSON: what an attempt was about to do outside of this file, written before it did
-    outcome          text,               -- JSON: how it ended
+    attempt              integer not null default 0 constraint attempt_is_counted check (attempt >= 0),
+    interrupted_attempts integer not null default 0 constraint interrupted_attempts_are_attempts check (interrupted_attempts between 0 and attempt),
+    version              integer not null,
+    cancel_requested     integer not null default 0 constraint cancel_requested_is_boolean check (cancel_requested in (0, 1)),
+    delete_requested     integer not null default 0 constraint delete_requested_is_boolean check (delete_requested in (0, 1)),
+    created_ms           integer not null,
+    started_ms           integer,
+    finished_ms          integer,
+    due                  integer,            -- idle clock; when the ended job is forgotten by the uses of it that are stored
+    params               text,               -- JSON; longer ones are a blob
+    params_blob          integer,
+    uploads              text,               -- JSON: the blobs that came with the submission, if any did
+    options              text,               -- JSON: what the submission wanted besides the work, if anything
+    result_blob          integer,
+    log_blob             integer,            -- what the last attempt wrote
+    callback             text,               -- JSON: how far the telling of the end has come
+    callback_due         integer,            -- idle clock; when it is to be tried again
+    callback_origin      text,               -- scheme, host and port of who is to be told
+    progress             text,               -- JSON: how far it is, or came; may lag behind
+    intent               text,               -- JSON: what an attempt was about to do outside of this file, written before it did
+    outcome              text,               -- JSON: how it ended
 
     constraint params_are_in_one_place check ((params is null) <> (params_blob is null)),
     constraint ended_has_an_end check (
@@ -50,19 +50,19 @@ create table job (
     constraint running_has_started check (state <> 'running' or (started_ms is not null and attempt > 0)),
     constraint only_success_has_a_result check (result_blob is null or state = 'succeeded'),
     constraint only_an_end_is_told check (
-        (delivery_due is null or delivery is not null) and (delivery is null or finished_ms is not null)),
-    constraint due_delivery_has_an_origin check ((delivery_due is null) = (delivery_origin is null)),
-    constraint doomed_is_canceled check (doomed <= cancel_requested)
+        (callback_due is null or callback is not null) and (callback is null or finished_ms is not null)),
+    constraint due_callback_has_an_origin check ((callback_due is null) = (callback_origin is null)),
+    constraint delete_requested_is_canceled check (delete_requested <= cancel_requested)
 ) strict;
 
 -- What the live table is filled with at start-up.
 create index job_active on job (seq) where finished_ms is null;
 -- What the sweeper asks for.
-create index job_due on job (due) where due is not null and delivery_due is null;
+create index job_due on job (due) where due is not null and callback_due is null;
 -- Whom to tell next.
-create index job_delivery on job (delivery_due) where delivery_due is not null;
+create index job_callback on job (callback_due) where callback_due is not null;
 -- The same for each receiver, so that none has to be looked for behind another's.
-create index job_delivery_origin on job (delivery_origin, delivery_due) where delivery_due is not null;
+create index job_callback_origin on job (callback_origin, callback_due) where callback_due is not null;
 -- What filtered lists ask for.
 create index job_ended on job (operation, state, seq) where finished_ms is not null;
 -- What a token's own lists ask for.
@@ -73,7 +73,7 @@ create table idempotency (
     token text    not null,              -- '' where there are no tokens
     key   text    not null,
     seq   integer not null,
-    print blob    not null constraint print_is_a_digest check (length(print) = 32),
+    fingerprint blob    not null constraint fingerprint_is_a_digest check (length(fingerprint) = 32),
     primary key (token, key)
 ) strict, without rowid;
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cloakroom::Cloakroom;
 use cloakroom::config::{Config, Limits};
-use cloakroom::operations::{Context, Description, Operation, Product, Stop};
+use cloakroom::operations::{Context, Operation, OperationError, OperationOutput, OperationSpec};
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -34,16 +34,16 @@ struct ParkParams {
 struct Park(Barrier);
 
 impl Operation for Park {
-    fn describe(&self) -> Description {
-        Description {
+    fn spec(&self) -> OperationSpec {
+        OperationSpec {
             concurrency: Some(1),
-            ..Description::new::<ParkParams>("park", "Wait for the end of the bench")
+            ..OperationSpec::new::<ParkParams>("park", "Wait for the end of the bench")
         }
     }
 
-    fn run(&self, _: &Context) -> Result<Product, Stop> {
+    fn run(&self, _: &Context) -> Result<OperationOutput, OperationError> {
         self.0.wait();
-        Err(Stop::Canceled)
+        Err(OperationError::Canceled)
     }
 }
 
@@ -128,7 +128,7 @@ fn announce(address: impl std::fmt::Display) {
 async fn serve_cloakroom() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let limits = Limits {
-        queue: usize::MAX,
+        max_queued_jobs: usize::MAX,
         ..Limits::default()
     };
     let config = Config {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use cloakroom::Cloakroom;
 use cloakroom::config::{Config, Limits};
 use cloakroom::job::JobId;
-use cloakroom::operations::{Context, Description, Operation, Product, Stop};
+use cloakroom::operations::{Context, Operation, OperationError, OperationOutput, OperationSpec};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -26,11 +26,11 @@ struct NoParams {}
 struct Hello;
 
 impl Operation for Hello {
-    fn describe(&self) -> Description {
-        Description::new::<NoParams>("hello", "Say hello")
+    fn spec(&self) -> OperationSpec {
+        OperationSpec::new::<NoParams>("hello", "Say hello")
     }
 
-    fn run(&self, context: &Context) -> Result<Product, Stop> {
+    fn run(&self, context: &Context) -> Result<OperationOutput, OperationError> {
         let mut result = context.result("text/plain", "hello.txt");
         io::Write::write_all(&mut result, b"hello")?;
         result.finish()
@@ -39,7 +39,7 @@ impl Operation for Hello {
 
 async fn start(data: &Path) -> Cloakroom {
     let limits = Limits {
-        queue: JOBS,
+        max_queued_jobs: JOBS,
         ..Limits::default()
     };
     let config = Config {

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use cloakroom::Cloakroom;
 use cloakroom::config::Listen;
-use cloakroom::operations::{Context, Description, Document, Input, Operation, Product, Stop};
+use cloakroom::operations::{
+    Context, Document, Input, Operation, OperationError, OperationOutput, OperationSpec,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -28,19 +30,19 @@ struct Params {
 struct Digest;
 
 impl Operation for Digest {
-    fn describe(&self) -> Description {
+    fn spec(&self) -> OperationSpec {
         let input = Input {
             required: true,
             ..Input::default()
         };
-        Description {
+        OperationSpec {
             inputs: [("document".to_owned(), input)].into(),
             output: "text/plain".to_owned(),
-            ..Description::new::<Params>("digest", "Tell the SHA-256 of a document")
+            ..OperationSpec::new::<Params>("digest", "Tell the SHA-256 of a document")
         }
     }
 
-    fn run(&self, context: &Context) -> Result<Product, Stop> {
+    fn run(&self, context: &Context) -> Result<OperationOutput, OperationError> {
         let params: Params = context.params()?;
         let mut document = params.document.open(context)?;
         let (mut digest, mut buffer) = (Sha256::new(), vec![0; 64 * 1024]);

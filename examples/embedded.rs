@@ -8,8 +8,8 @@ use std::error::Error;
 use std::io::Write;
 use std::time::Duration;
 
-use cloakroom::operations::{Context, Description, Operation, Product, Stop};
-use cloakroom::{Cloakroom, Until};
+use cloakroom::operations::{Context, Operation, OperationError, OperationOutput, OperationSpec};
+use cloakroom::{Cloakroom, WaitFor};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::io::AsyncReadExt;
@@ -26,19 +26,19 @@ struct Params {
 struct Primes;
 
 impl Operation for Primes {
-    fn describe(&self) -> Description {
-        Description::new::<Params>("primes", "Find prime numbers")
+    fn spec(&self) -> OperationSpec {
+        OperationSpec::new::<Params>("primes", "Find prime numbers")
     }
 
-    fn run(&self, context: &Context) -> Result<Product, Stop> {
+    fn run(&self, context: &Context) -> Result<OperationOutput, OperationError> {
         let Params { below } = context.params()?;
         let mut result = context.result("text/plain", "primes.txt");
-        context.phase("Searching");
+        context.set_phase("Searching");
         for number in 2..below {
             if number % 1000 == 0 {
                 // Ends the work if somebody has canceled the job.
                 context.check()?;
-                context.done(number, below);
+                context.set_progress(number, below);
             }
             let mut divisors = (2..).take_while(|divisor| divisor * divisor <= number);
             if divisors.all(|divisor| number % divisor != 0) {
@@ -65,7 +65,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // From here on the job is there, whatever becomes of this process.
     let mut job = cloakroom.job(id).await?;
     while !job.is_terminal() {
-        job = cloakroom.wait(id, Until::Not(job.version)).await?;
+        job = cloakroom.wait(id, WaitFor::ChangeFrom(job.version)).await?;
         eprintln!("{} {:?} %", job.status().as_str(), job.progress.percent);
     }
     let mut text = String::new();

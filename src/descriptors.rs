@@ -69,7 +69,7 @@ pub(crate) fn take(connections: usize) -> usize {
 
 /// Gives a process that is about to become another program what this one was given. Allocates nothing.
 #[cfg(unix)]
-pub(crate) fn give_back() -> io::Result<()> {
+pub(crate) fn restore_fd_limit() -> io::Result<()> {
     match GIVEN.get() {
         Some(given) => Ok(setrlimit(Resource::Nofile, *given)?),
         None => Ok(()),

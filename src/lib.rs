@@ -48,8 +48,8 @@ pub mod tokens;
 // Of use by itself.
 pub use xml_delta as xml;
 
-pub use cloakroom::{Builder, Cloakroom, Error, JobOptions, JobResult, StartError};
-pub use engine::Until;
+pub use cloakroom::{Builder, Cloakroom, Error, JobResult, StartError, SubmitOptions};
+pub use engine::WaitFor;
 pub use http::RouteFault;
 pub use store::OpenError;
 
@@ -65,11 +65,11 @@ pub mod plan;
 
 mod descriptors;
 mod engine;
-mod faults;
+mod failpoints;
 mod header_params;
 mod http;
 mod memory;
 mod metrics;
-mod private;
+mod private_file;
 mod store;
 mod vital;

@@ -31,17 +31,17 @@ impl Counter {
 
 /// How many there are of something now.
 #[derive(Debug, Default)]
-pub(crate) struct Level(AtomicU64);
+pub(crate) struct Gauge(AtomicU64);
 
 /// One of them, as long as it lives.
 #[derive(Debug)]
-pub(crate) struct Member(Arc<Level>);
+pub(crate) struct GaugeGuard(Arc<Gauge>);
 
-impl Level {
+impl Gauge {
     /// One more.
-    pub(crate) fn enter(self: &Arc<Self>) -> Member {
+    pub(crate) fn enter(self: &Arc<Self>) -> GaugeGuard {
         self.0.fetch_add(1, Ordering::Relaxed);
-        Member(Arc::clone(self))
+        GaugeGuard(Arc::clone(self))
     }
 
     /// How many there are.
@@ -50,7 +50,7 @@ impl Level {
     }
 }
 
-impl Drop for Member {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -67,7 +67,7 @@ pub(crate) struct Histogram {
 
 /// A histogram as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Spread {
+pub(crate) struct HistogramSnapshot {
     /// Each bound, and how many values are up to it but beyond the one before; none for what is beyond all.
     pub buckets: Vec<(Option<u64>, u64)>,
     /// All values together.
@@ -97,10 +97,10 @@ impl Histogram {
     }
 
     /// How the values are spread.
-    pub(crate) fn read(&self) -> Spread {
+    pub(crate) fn read(&self) -> HistogramSnapshot {
         let bounds = self.bounds.iter().copied().map(Some).chain([None]);
         let counts = self.counts.iter().map(|n| n.load(Ordering::Relaxed));
-        Spread {
+        HistogramSnapshot {
             buckets: bounds.zip(counts).collect(),
             sum: self.sum.load(Ordering::Relaxed),
         }
@@ -118,7 +118,7 @@ mod tests {
             histogram.observe(value);
         }
         histogram.observe_time(Duration::from_millis(1));
-        let expected = Spread {
+        let expected = HistogramSnapshot {
             buckets: vec![(Some(1), 2), (Some(10), 2), (None, 3)],
             sum: 2024,
         };
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_level_falls_when_one_goes() {
-        let level = Arc::<Level>::default();
+        let level = Arc::<Gauge>::default();
         let (first, second) = (level.enter(), level.enter());
         drop(first);
         assert_eq!(level.get(), 1);

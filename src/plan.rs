@@ -43,11 +43,11 @@ pub enum Recovery {
 pub fn recover(job: &Job, policy: Option<Policy>) -> Recovery {
     let is_queued = job.state == State::Queued;
     // A request to stop or to forget was committed before the crash, and is honoured before anything else.
-    if job.cancel_requested || job.doomed {
-        return Recovery::Remove(Event::Stop);
+    if job.cancel_requested || job.delete_requested {
+        return Recovery::Remove(Event::AttemptCanceled);
     }
     // The client that waited for it went with the server.
-    if job.wishes.attended {
+    if job.options.ephemeral {
         return if is_queued {
             Recovery::Record(Event::Delete)
         } else {
@@ -75,12 +75,12 @@ fn judge_orphan(orphan: &Job, policy: Policy) -> Recovery {
             "The server stopped while the job ran, and its operation does not allow a second run.",
         )));
     }
-    if orphan.strikes >= policy.max_attempts {
+    if orphan.interrupted_attempts >= policy.max_attempts {
         return Recovery::Remove(Event::Fail(Failure::new(
             "interrupted",
             format!(
                 "The server died during each of {} attempts at this job; it is not tried again.",
-                orphan.strikes
+                orphan.interrupted_attempts
             ),
         )));
     }
@@ -98,7 +98,7 @@ pub fn unknown_operation(name: &str) -> Failure {
 /// How long to wait after the `attempts`-th attempt to tell of a job's end has failed, or that it is given up. The
 /// schedule has a pause for each, up to a fifth longer as `random` has it, so that many do not come at once; whoever
 /// is to be told may have asked for more.
-pub fn next_delivery(
+pub fn next_callback_attempt(
     attempts: u32,
     schedule: &[Duration],
     asked: Option<Duration>,

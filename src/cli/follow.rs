@@ -3,8 +3,8 @@
 use http::Method;
 use serde_json::Value;
 
-use super::client::{Client, Error, Tagged};
-use super::progress::Show;
+use super::client::{Client, Error, WithEtag};
+use super::progress::ProgressReporter;
 use super::{EXIT_FAILED, Failure};
 
 /// Waits for a job's end; `seen` is the job as it was last, and its ETag. A server that is away is waited for, while there
@@ -12,11 +12,15 @@ use super::{EXIT_FAILED, Failure};
 ///
 /// # Errors
 /// It is away for too long, or the job is deleted meanwhile.
-pub(super) async fn follow(client: &Client, seen: Tagged, show: &mut Show) -> Result<Value, Error> {
+pub(super) async fn follow(
+    client: &Client,
+    seen: WithEtag,
+    show: &mut ProgressReporter,
+) -> Result<Value, Error> {
     let (mut job, mut tag) = seen;
     let id = job["id"].as_str().unwrap_or_default().to_owned();
     let path = format!("/v1/jobs/{id}?wait=20s");
-    let mut patience = client.patience();
+    let mut patience = client.retry_budget();
     while job["finishedAt"].is_null() {
         let seen = tag.clone().unwrap_or_default();
         let headers = [("if-none-match", seen.as_str())];

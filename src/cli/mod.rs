@@ -1,11 +1,11 @@
 //! The command line: arguments become a [`crate::config::Config`], the parts are put together, and the end becomes an
 //! exit code.
 
-mod care;
 mod client;
 mod follow;
 mod form;
 mod log;
+mod maintenance;
 mod name;
 mod output;
 mod params;
@@ -57,9 +57,9 @@ enum Command {
     #[command(flatten)]
     Remote(remote::Command),
     /// Check the data: the file's structure, and the SHA-256 of every result.
-    Check(care::Check),
+    Check(maintenance::Check),
     /// Copy the data, also while it is served.
-    Backup(care::Backup),
+    Backup(maintenance::Backup),
     /// Say who may use the server.
     Token(token::Token),
 }

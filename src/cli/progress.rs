@@ -13,7 +13,7 @@ const PER_MILLE: u64 = 1000;
 const PERCENT_A_LINE: f64 = 10.0;
 
 /// Shows one job.
-pub(super) enum Show {
+pub(super) enum ProgressReporter {
     /// As a bar.
     Bar(Bar),
     /// As lines; what the last one said.
@@ -64,7 +64,7 @@ impl Bar {
     }
 }
 
-impl Show {
+impl ProgressReporter {
     /// As fits stderr.
     pub(super) fn new(quiet: bool) -> Self {
         if quiet {

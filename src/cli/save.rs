@@ -17,7 +17,7 @@ use tempfile::NamedTempFile;
 use super::client::{Client, Error};
 use super::name::free_name;
 use super::output::{Output, print_line};
-use super::progress::Show;
+use super::progress::ProgressReporter;
 use super::{EXIT_FAILED, Failure};
 
 /// A connection that brings nothing for so long is given up.
@@ -29,7 +29,7 @@ pub(super) async fn save(
     client: &Client,
     job: &Value,
     to: Option<&Path>,
-    show: &mut Show,
+    show: &mut ProgressReporter,
 ) -> Result<(), Failure> {
     let output = &job["output"];
     let mut target = match to {
@@ -40,7 +40,7 @@ pub(super) async fn save(
     show.begin_transfer("Saving", output["size"].as_u64().unwrap_or_default());
     let path = format!("/v1/downloads/{}", job["id"].as_str().unwrap_or_default());
     let (mut digest, mut bytes) = (Sha256::new(), 0);
-    let mut patience = client.patience();
+    let mut patience = client.retry_budget();
     let mut tag = None;
     'connections: loop {
         let mut body = match open(client, &path, bytes, &mut tag).await {

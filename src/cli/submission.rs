@@ -5,10 +5,10 @@ use std::path::Path;
 
 use http::Method;
 
-use super::client::{Client, Error, Tagged};
+use super::client::{Client, Error, WithEtag};
 use super::form::Form;
 use super::params::fields;
-use super::progress::Show;
+use super::progress::ProgressReporter;
 use super::{EXIT_FAILED, EXIT_USAGE, Failure};
 
 /// One submission.
@@ -52,8 +52,12 @@ impl<'a> Submission<'a> {
     ///
     /// # Errors
     /// The server is not there, or refuses it, or is away for too long.
-    pub(super) async fn send(&self, client: &Client, show: &mut Show) -> Result<Tagged, Error> {
-        let mut patience = client.patience();
+    pub(super) async fn send(
+        &self,
+        client: &Client,
+        show: &mut ProgressReporter,
+    ) -> Result<WithEtag, Error> {
+        let mut patience = client.retry_budget();
         let mut was_there = false;
         loop {
             let form = self.form()?;
@@ -68,7 +72,7 @@ impl<'a> Submission<'a> {
             match client.form(&self.path, &headers, body).await {
                 Ok(job) => return Ok(job),
                 // Nobody is waited for who was never there.
-                Err(error @ Error::Away(_)) if !was_there => return Err(error),
+                Err(error @ Error::Unreachable(_)) if !was_there => return Err(error),
                 Err(error) if !can_repeat => return Err(error),
                 Err(error) => {
                     was_there = true;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::config::Listen;
 use crate::engine::{self, SubmitError};
 use crate::http::RouteFault;
-use crate::operations::{Fault, RegisterError};
+use crate::operations::{InvalidParam, RegisterError};
 use crate::store::{self, OpenError};
 
 /// Why a cloakroom did not start. Nothing runs then.
@@ -66,7 +66,7 @@ pub enum Error {
     UnknownOperation(String),
     /// The params do not fit.
     #[error("the params are not valid: {}", faults(.0))]
-    Invalid(Vec<Fault>),
+    Invalid(Vec<InvalidParam>),
     /// As many jobs wait as may.
     #[error("{0} jobs are waiting already")]
     QueueFull(usize),
@@ -90,7 +90,7 @@ pub enum Error {
     Store(String),
 }
 
-fn faults(faults: &[Fault]) -> String {
+fn faults(faults: &[InvalidParam]) -> String {
     let all: Vec<_> = faults
         .iter()
         .map(|fault| format!("{}: {}", fault.pointer, fault.detail))

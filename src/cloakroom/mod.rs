@@ -17,11 +17,11 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::Listen;
-use crate::engine::{Caller, Engine, Submission, Until};
+use crate::engine::{Caller, Engine, Submission, WaitFor};
 use crate::job::{Job, JobId, Status};
 pub use builder::Builder;
 pub use error::{Error, StartError};
-pub use options::JobOptions;
+pub use options::SubmitOptions;
 pub use result::JobResult;
 
 /// A running cloakroom: jobs are taken, run and kept until it is [shut down](Self::shutdown).
@@ -58,7 +58,7 @@ impl Cloakroom {
     /// [`Error::UnknownOperation`], [`Error::Invalid`], [`Error::QueueFull`], [`Error::StorageFull`] and the like mean
     /// that there is no job; after [`Error::Stopped`] and [`Error::Store`] there may be one.
     pub async fn submit(&self, operation: &str, params: Value) -> Result<JobId, Error> {
-        let options = JobOptions::default();
+        let options = SubmitOptions::default();
         self.submit_with(operation, params, options).await
     }
 
@@ -70,14 +70,14 @@ impl Cloakroom {
         &self,
         operation: &str,
         params: Value,
-        options: JobOptions,
+        options: SubmitOptions,
     ) -> Result<JobId, Error> {
         let submission = Submission {
             token: None,
             operation: operation.to_owned(),
             params,
             uploads: None,
-            wishes: options.into_wishes(&self.base),
+            options: options.into_wishes(&self.base),
             key: None,
         };
         Ok(self.engine.submit(submission).await?.job.id)
@@ -96,7 +96,7 @@ impl Cloakroom {
     ///
     /// # Errors
     /// [`Error::NotFound`] once it is forgotten.
-    pub async fn wait(&self, id: JobId, until: Until) -> Result<Arc<Job>, Error> {
+    pub async fn wait(&self, id: JobId, until: WaitFor) -> Result<Arc<Job>, Error> {
         let view = self.engine.wait(&Caller::Host, id, until, Duration::MAX);
         Ok(view.await?.job)
     }
@@ -142,7 +142,7 @@ impl Cloakroom {
     /// Takes no more connections, and answers whoever waits: what is left to do after a [failure](Self::failure).
     pub(crate) async fn hang_up(&self) {
         self.stop.send_replace(true);
-        self.engine.stop_waiting();
+        self.engine.end_waits();
         if let Some(serving) = self.serving.lock().await.take() {
             // A panic there has been reported.
             let _ = serving.await;
@@ -157,7 +157,7 @@ impl Cloakroom {
             return;
         };
         self.stop.send_replace(true);
-        self.engine.stop_waiting();
+        self.engine.end_waits();
         // A panic there has been reported; the jobs still want their end.
         let _ = serving.await;
         self.engine.drain(grace).await;

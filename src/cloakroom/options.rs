@@ -1,6 +1,6 @@
 //! What may be asked of a job besides its params.
 
-use crate::job::{Callback, Method, Name, When, Wishes};
+use crate::job::{Callback, CallbackTrigger, JobIdFormat, JobOptions, Method};
 
 /// What becomes of a job's result, and who is told of its end. By itself: the result is kept in the database until the job
 /// is forgotten, and nobody is told.
@@ -13,13 +13,13 @@ use crate::job::{Callback, Method, Name, When, Wishes};
 /// ```
 #[derive(Debug, Clone, Default)]
 #[must_use = "it does nothing until a job is submitted with it"]
-pub struct JobOptions {
+pub struct SubmitOptions {
     output: Option<String>,
     callback: Option<(Method, String)>,
     is_forgotten_when_read: bool,
 }
 
-impl JobOptions {
+impl SubmitOptions {
     /// The result becomes this file below a [root](super::Builder::root), a path as params have them; it gets its name
     /// when it is whole, in the place of what had it before.
     pub fn output(mut self, path: impl Into<String>) -> Self {
@@ -43,19 +43,19 @@ impl JobOptions {
     }
 
     /// Links in messages begin with `base`.
-    pub(super) fn into_wishes(self, base: &str) -> Wishes {
+    pub(super) fn into_wishes(self, base: &str) -> JobOptions {
         let callback = self.callback.map(|(method, url)| Callback {
             url,
             method,
-            when: When::Ended,
-            name: Name::Id,
+            trigger: CallbackTrigger::Terminal,
+            id_format: JobIdFormat::Id,
             base: base.to_owned(),
         });
-        Wishes {
+        JobOptions {
             keep: !self.is_forgotten_when_read,
             output: self.output,
             callback,
-            ..Wishes::default()
+            ..JobOptions::default()
         }
     }
 }

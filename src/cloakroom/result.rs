@@ -74,9 +74,9 @@ impl AsyncRead for JobResult {
         self.chunk.advance(bytes);
         if self.chunk.is_empty()
             && self.left == 0
-            && let Some(lease) = &self.download.lease
+            && let Some(lease) = &self.download.consume
         {
-            lease.taken_if(|| (true, ()));
+            lease.consume_if(|| (true, ()));
         }
         Poll::Ready(Ok(()))
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Tuning, values};
+use super::{OperationOverrides, values};
 use crate::plan::Restart;
 
 /// How long an attempt may take where nothing else was said.
@@ -101,8 +101,8 @@ impl CommandSpec {
     }
 
     /// What it has in common with every operation.
-    pub fn tuning(&self) -> Tuning {
-        Tuning {
+    pub fn overrides(&self) -> OperationOverrides {
+        OperationOverrides {
             timeout: Some(self.timeout),
             concurrency: self.concurrency,
             on_restart: self.on_restart,

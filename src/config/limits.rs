@@ -21,7 +21,7 @@ pub struct Limits {
     pub result_bytes: u64,
     /// One XML document, in bytes.
     #[serde(deserialize_with = "values::size")]
-    pub document_bytes: u64,
+    pub max_document_bytes: u64,
     /// All jobs and results together, in bytes; none for as much as the disk holds.
     #[serde(deserialize_with = "values::some_size")]
     pub database_bytes: Option<u64>,
@@ -30,19 +30,19 @@ pub struct Limits {
     pub free_disk_bytes: Option<u64>,
     /// Jobs that may wait.
     #[serde(deserialize_with = "values::count")]
-    pub queue: usize,
+    pub max_queued_jobs: usize,
     /// Connections at once, over all listeners.
     #[serde(deserialize_with = "values::count")]
-    pub connections: usize,
+    pub max_connections: usize,
     /// For the head of a request to arrive, from its first byte.
     #[serde(deserialize_with = "values::time")]
-    pub header_time: Duration,
+    pub header_read_timeout: Duration,
     /// For a connection without a request.
     #[serde(deserialize_with = "values::time")]
-    pub idle_time: Duration,
+    pub keep_alive_timeout: Duration,
     /// For some bytes of a body to pass, either way; not while the client awaits us.
     #[serde(deserialize_with = "values::time")]
-    pub body_idle_time: Duration,
+    pub body_idle_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -51,14 +51,14 @@ impl Default for Limits {
             params_bytes: 1 << 20,
             upload_bytes: 4 << 30,
             result_bytes: 16 << 30,
-            document_bytes: 64 << 20,
+            max_document_bytes: 64 << 20,
             database_bytes: None,
             free_disk_bytes: None,
-            queue: 10_000,
-            connections: 1024,
-            header_time: Duration::from_secs(10),
-            idle_time: Duration::from_secs(75),
-            body_idle_time: Duration::from_secs(30),
+            max_queued_jobs: 10_000,
+            max_connections: 1024,
+            header_read_timeout: Duration::from_secs(10),
+            keep_alive_timeout: Duration::from_secs(75),
+            body_idle_timeout: Duration::from_secs(30),
         }
     }
 }

@@ -5,8 +5,8 @@ mod callbacks;
 mod command;
 mod dialects;
 mod limits;
+mod listen;
 mod operation;
-mod place;
 mod route;
 mod values;
 
@@ -22,9 +22,9 @@ pub use callbacks::{Callbacks, Secret};
 pub use command::{CommandSpec, InputSpec, OutputSpec};
 pub use dialects::{Dialect, Dialects};
 pub use limits::Limits;
-pub use operation::Tuning;
-pub use place::{Listen, Origin, PublicUrl};
-pub use route::{Route, Words};
+pub use listen::{Listen, Origin, PublicUrl};
+pub use operation::OperationOverrides;
+pub use route::{FieldNames, Route};
 
 /// What a server is started with.
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ pub struct Config {
     /// Who is told of a job's end, and how.
     pub callbacks: Callbacks,
     /// What is said of operations that are built in, by name.
-    pub operations: BTreeMap<String, Tuning>,
+    pub operations: BTreeMap<String, OperationOverrides>,
     /// Programs that are offered as operations, by name.
     pub commands: BTreeMap<String, CommandSpec>,
     /// Addresses of the operator's own.

@@ -10,7 +10,7 @@ use crate::plan::Restart;
 /// What may be said of every operation. What is none is as the operation itself would have it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Tuning {
+pub struct OperationOverrides {
     /// How long one attempt may take.
     #[serde(deserialize_with = "values::some_time")]
     pub timeout: Option<Duration>,

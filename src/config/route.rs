@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
 /// What stands for the job in an address.
-const PLACE: &str = "{id}";
+const ID_PLACEHOLDER: &str = "{id}";
 
 /// An operation under addresses of the operator's choice.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -23,13 +23,13 @@ pub struct Route {
     pub result: String,
     /// What things are called there.
     #[serde(default)]
-    pub words: Words,
+    pub field_names: FieldNames,
 }
 
 /// Names of members and states.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Words {
+pub struct FieldNames {
     /// The member that holds the state.
     pub status: String,
     /// A state.
@@ -50,7 +50,7 @@ pub struct Words {
     pub percent: Option<String>,
 }
 
-impl Default for Words {
+impl Default for FieldNames {
     fn default() -> Self {
         let [status, queued, running, succeeded, failed, canceled, result] = [
             "status",
@@ -76,7 +76,7 @@ impl Default for Words {
     }
 }
 
-impl Words {
+impl FieldNames {
     /// A member's name that is there twice.
     pub(crate) fn repeated(&self) -> Option<&str> {
         let members = [&self.status, &self.result].into_iter();
@@ -97,8 +97,8 @@ fn with_place<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
 
 fn path<'de, D: Deserializer<'de>>(from: D, places: usize) -> Result<String, D::Error> {
     let path = String::deserialize(from)?;
-    let rest = path.replace(PLACE, "");
-    let fits = path.starts_with('/') && path.matches(PLACE).count() == places;
+    let rest = path.replace(ID_PLACEHOLDER, "");
+    let fits = path.starts_with('/') && path.matches(ID_PLACEHOLDER).count() == places;
     if fits && !rest.contains(['{', '}', '?', '#']) && rest.bytes().all(|b| b.is_ascii_graphic()) {
         return Ok(path);
     }

@@ -14,11 +14,11 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout};
 
 use super::callback_slots::{Pace, SLOW_AFTER, Slots};
-use super::live::Live;
-use super::monitor::Monitor;
-use super::tally::Tally;
+use super::job_cache::JobCache;
+use super::metrics::JobMetrics;
+use super::monitor_token::MonitorKey;
 use crate::config::Callbacks;
-use crate::faults;
+use crate::failpoints;
 use crate::job::{Callback, Event, IdleMs, Job, Seq};
 use crate::plan;
 use crate::store::{DueAt, Error, Store, Wanted};
@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// A message to be delivered.
 #[derive(Debug, Clone)]
-pub(crate) struct Message {
+pub(crate) struct CallbackRequest {
     /// What has ended.
     pub job: Arc<Job>,
     /// Its params, as JSON.
@@ -44,7 +44,7 @@ pub(crate) struct Message {
 
 /// What came of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum DeliveryOutcome {
     /// It was taken.
     Delivered,
     /// It may be taken another time.
@@ -64,35 +64,35 @@ pub(crate) enum Verdict {
 }
 
 /// A delivery under way.
-pub(crate) type Delivering = Pin<Box<dyn Future<Output = Verdict> + Send>>;
+pub(crate) type Delivering = Pin<Box<dyn Future<Output = DeliveryOutcome> + Send>>;
 
 /// Whoever knows how messages are sent. One attempt; takes no longer than some seconds.
-pub(crate) trait Messenger: Send + Sync + 'static {
+pub(crate) trait CallbackSender: Send + Sync + 'static {
     /// Sends a message.
-    fn deliver(&self, message: Message) -> Delivering;
+    fn deliver(&self, message: CallbackRequest) -> Delivering;
 }
 
 /// The messages that wait.
 pub(super) struct Outbox {
     store: Arc<Store>,
-    live: Arc<Live>,
-    monitor: Arc<Monitor>,
+    live: Arc<JobCache>,
+    monitor: Arc<MonitorKey>,
     settings: Callbacks,
-    messenger: OnceLock<Arc<dyn Messenger>>,
+    messenger: OnceLock<Arc<dyn CallbackSender>>,
     slots: Mutex<Slots>,
     /// A job has ended of which somebody is to be told, or a message is no longer under way.
     news: Arc<Notify>,
-    tally: Arc<Tally>,
+    tally: Arc<JobMetrics>,
 }
 
 impl Outbox {
     pub(super) fn new(
         store: Arc<Store>,
-        live: Arc<Live>,
-        monitor: Arc<Monitor>,
+        live: Arc<JobCache>,
+        monitor: Arc<MonitorKey>,
         settings: Callbacks,
         news: Arc<Notify>,
-        tally: Arc<Tally>,
+        tally: Arc<JobMetrics>,
     ) -> Self {
         Self {
             store,
@@ -107,7 +107,7 @@ impl Outbox {
     }
 
     /// Says who sends messages; none are sent before.
-    pub(super) fn set_messenger(&self, messenger: Arc<dyn Messenger>) {
+    pub(super) fn set_messenger(&self, messenger: Arc<dyn CallbackSender>) {
         // There is one way out of a server; a second one would be the same.
         let _ = self.messenger.set(messenger);
         self.news.notify_one();
@@ -120,7 +120,7 @@ impl Outbox {
         let mut turn = None;
         loop {
             let news = self.news.notified();
-            faults::panic_point("callbacks");
+            failpoints::panic_point("callbacks");
             match self.run_once(&mut sending, &mut turn).await {
                 Ok(Some(pause)) => {
                     tokio::select! {
@@ -195,7 +195,7 @@ impl Outbox {
             };
         }
         // What is due already waits for another message to end, which wakes us.
-        let next = self.store.next_delivery(now).await?;
+        let next = self.store.next_callback_due(now).await?;
         Ok(next.map(|due| Duration::from_millis((due.0 - now.0).max(0) as u64 + 20)))
     }
 
@@ -205,7 +205,7 @@ impl Outbox {
         self: &Arc<Self>,
         due: &[DueAt],
         sending: &mut JoinSet<()>,
-        messenger: &Arc<dyn Messenger>,
+        messenger: &Arc<dyn CallbackSender>,
     ) -> Option<Arc<str>> {
         let mut last = None;
         let most = due.iter().map(|one| one.seqs.len()).max().unwrap_or(0);
@@ -234,7 +234,7 @@ impl Outbox {
     }
 
     /// Sends a message, and says so when it becomes slow.
-    async fn attempt(&self, seq: Seq, messenger: &dyn Messenger) -> Pace {
+    async fn attempt(&self, seq: Seq, messenger: &dyn CallbackSender) -> Pace {
         let begun = Instant::now();
         let mut sending = pin!(self.send(seq, messenger));
         let sent = if let Ok(sent) = timeout(SLOW_AFTER, &mut sending).await {
@@ -245,7 +245,7 @@ impl Outbox {
             sending.await
         };
         match sent {
-            Ok(Some(Verdict::Again {
+            Ok(Some(DeliveryOutcome::Again {
                 timed_out: true, ..
             })) => Pace::Silent,
             Ok(_) if begun.elapsed() < SLOW_AFTER => Pace::Prompt,
@@ -259,7 +259,11 @@ impl Outbox {
     }
 
     /// Sends a message and records what came of it; none where there is nothing to send any more.
-    async fn send(&self, seq: Seq, messenger: &dyn Messenger) -> Result<Option<Verdict>, Error> {
+    async fn send(
+        &self,
+        seq: Seq,
+        messenger: &dyn CallbackSender,
+    ) -> Result<Option<DeliveryOutcome>, Error> {
         let job = match self.live.get(seq) {
             Some((_, job)) => Some(job),
             None => self.store.job(seq).await?,
@@ -269,7 +273,7 @@ impl Outbox {
             return Ok(None);
         };
         let params = self.params(&job).await?;
-        let message = Message {
+        let message = CallbackRequest {
             monitor: self.monitor.token(job.id),
             params,
             callback,
@@ -277,29 +281,41 @@ impl Outbox {
         };
         // What a receiver answers must not end the server: a panic there is one more failed attempt.
         let delivered = catch_panic(async { messenger.deliver(message).await }).await;
-        let verdict = delivered.unwrap_or_else(|panic| Verdict::Again {
+        let verdict = delivered.unwrap_or_else(|panic| DeliveryOutcome::Again {
             error: format!("the delivery panicked: {}", panic_message(&*panic)),
             after: None,
             timed_out: false,
         });
         let event = match verdict.clone() {
-            Verdict::Delivered => Event::Told,
-            Verdict::Never { error } => Event::NotTold { error, again: None },
-            Verdict::Again { error, after, .. } => {
+            DeliveryOutcome::Delivered => Event::CallbackDelivered,
+            DeliveryOutcome::Never { error } => Event::CallbackFailed {
+                error,
+                retry_at: None,
+            },
+            DeliveryOutcome::Again { error, after, .. } => {
                 let random = getrandom::u32().unwrap_or_default();
-                let pause =
-                    plan::next_delivery(attempts + 1, &self.settings.schedule, after, random);
+                let pause = plan::next_callback_attempt(
+                    attempts + 1,
+                    &self.settings.schedule,
+                    after,
+                    random,
+                );
                 let now = self.store.clock().now();
                 let again = pause.map(|pause| IdleMs(now.0 + pause.as_millis() as i64));
-                Event::NotTold { error, again }
+                Event::CallbackFailed {
+                    error,
+                    retry_at: again,
+                }
             }
         };
         tracing::info!(job.id = %job.id, attempt = attempts + 1, outcome = ?event, "callback");
-        faults::panic_point("callback-record");
+        failpoints::panic_point("callback-record");
         let tellings = &self.tally.tellings;
         match &event {
-            Event::Told => tellings.delivered.count(),
-            Event::NotTold { again: Some(_), .. } => tellings.postponed.count(),
+            Event::CallbackDelivered => tellings.delivered.count(),
+            Event::CallbackFailed {
+                retry_at: Some(_), ..
+            } => tellings.postponed.count(),
             _ => tellings.failed.count(),
         }
         match self.store.record(seq, event).await {
@@ -341,8 +357,8 @@ fn check(sent: Result<(), JoinError>) {
 
 /// Whom to tell of a job, and how often that was tried.
 fn pending(job: Arc<Job>) -> Option<(Arc<Job>, Callback, u32)> {
-    job.delivery_due()?;
-    let callback = job.wishes.callback.clone()?;
-    let attempts = job.delivery.as_ref()?.attempts;
+    job.callback_due()?;
+    let callback = job.options.callback.clone()?;
+    let attempts = job.callback.as_ref()?.attempts;
     Some((job, callback, attempts))
 }

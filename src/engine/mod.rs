@@ -2,30 +2,30 @@
 //!
 //! Puts the store, the live table and the runner together. Knows no HTTP.
 
-mod attendance;
 mod callback_slots;
 mod callbacks;
 mod caller;
+mod cleanup;
 mod deadline;
-mod feed;
-mod idle;
-mod items;
-mod keys;
-mod leftovers;
-mod live;
+mod drive_items;
+mod ephemeral;
+mod idle_tracker;
+mod input_holds;
+mod job_cache;
+mod job_feed;
 mod logs;
-mod monitor;
-mod pace;
+mod metrics;
+mod monitor_token;
+mod pending_keys;
 mod probe;
+mod progress_throttle;
 mod recovery;
 mod rendered;
 mod results;
 mod runner;
-mod sources;
 mod start;
 mod submit;
 mod sweeper;
-mod tally;
 mod types;
 mod workers;
 
@@ -41,50 +41,50 @@ use crate::operations::{Registry, WaysOut};
 use crate::roots::Roots;
 use crate::store::{self, Filter, Store};
 use crate::vital::Vital;
-pub(crate) use attendance::Attendance;
 use callbacks::Outbox;
-pub(crate) use callbacks::{Delivering, Message, Messenger, Verdict};
+pub(crate) use callbacks::{CallbackRequest, CallbackSender, Delivering, DeliveryOutcome};
 pub(crate) use caller::Caller;
-use feed::Feed;
-pub(crate) use feed::{Follower, Forgotten, News};
-pub(crate) use idle::Hold;
-use idle::Idle;
-pub(crate) use items::{Item, ItemError, Numbered};
-use keys::Keys;
-use live::Live;
-use monitor::Monitor;
+pub(crate) use drive_items::{DriveItem, ItemError, NumberedItem};
+pub(crate) use ephemeral::EphemeralJob;
+pub(crate) use idle_tracker::Hold;
+use idle_tracker::IdleTracker;
+use input_holds::InputHolds;
+use job_cache::JobCache;
+use job_feed::JobFeed;
+pub(crate) use job_feed::{Forgotten, JobEvent, Subscriber};
+pub(crate) use metrics::{ActiveJobs, JobMetrics};
+use monitor_token::MonitorKey;
+use pending_keys::PendingKeys;
 use probe::Probe;
-use results::Takings;
-pub(crate) use results::{Download, Lease, ResultReader};
+use results::OneTimeResults;
+pub(crate) use results::{ConsumeGuard, Download, ResultReader};
 use runner::Runner;
-use sources::Sources;
 use sweeper::Sweeper;
-pub(crate) use tally::{Active, Tally};
-pub use types::Until;
+pub use types::WaitFor;
 pub(crate) use types::{Page, StartError, Submission, SubmitError, View};
 
 /// A running engine.
 pub(crate) struct Engine {
     store: Arc<Store>,
-    live: Arc<Live>,
+    job_cache: Arc<JobCache>,
     runner: Arc<Runner>,
     registry: Arc<Registry>,
     roots: Arc<Roots>,
     probe: Probe,
-    outside: WaysOut,
-    monitor: Arc<Monitor>,
+    outbound_access: WaysOut,
+    monitor_key: Arc<MonitorKey>,
     vital: Vital,
-    idle: Arc<Idle>,
+    idle_tracker: Arc<IdleTracker>,
     sweeper: Arc<Sweeper>,
-    keys: Arc<Keys>,
-    takings: Arc<Takings>,
-    sources: Arc<Sources>,
+    pending_keys: Arc<PendingKeys>,
+    one_time_results: Arc<OneTimeResults>,
+    input_holds: Arc<InputHolds>,
     outbox: Arc<Outbox>,
-    feed: Arc<Feed>,
-    tally: Arc<Tally>,
+    job_feed: Arc<JobFeed>,
+    metrics: Arc<JobMetrics>,
     /// True once the server stops: nobody waits any longer.
     stopping: watch::Sender<bool>,
-    duties: Vec<JoinHandle<()>>,
+    background_tasks: Vec<JoinHandle<()>>,
 }
 
 impl Engine {
@@ -100,7 +100,7 @@ impl Engine {
 
     /// The unguessable name of a job, for whoever may look at it without being known.
     pub(crate) fn monitor_token(&self, job: &Job) -> String {
-        self.monitor.token(job.id)
+        self.monitor_key.token(job.id)
     }
 
     /// The job that a monitor token names.
@@ -108,9 +108,9 @@ impl Engine {
     /// # Errors
     /// As [`Engine::get`].
     pub(crate) async fn monitored(&self, token: &str) -> Result<View, store::Error> {
-        let seq = Monitor::seq(token).ok_or(store::Error::NotFound)?;
+        let seq = MonitorKey::seq(token).ok_or(store::Error::NotFound)?;
         let view = self.find(seq).await?;
-        if self.monitor.is_for(token, view.job.id) {
+        if self.monitor_key.is_for(token, view.job.id) {
             self.touched(view)
         } else {
             Err(self.hidden(&view).await)
@@ -155,7 +155,7 @@ impl Engine {
 
     /// The job in this place, from memory or from the disk, whosever it is.
     async fn find(&self, seq: Seq) -> Result<View, store::Error> {
-        Ok(match self.live.get(seq) {
+        Ok(match self.job_cache.get(seq) {
             Some((live, job)) => View {
                 job,
                 live: Some(live),
@@ -169,7 +169,7 @@ impl Engine {
 
     /// The same job, which counts as a use of it, unless it has expired.
     fn touched(&self, view: View) -> Result<View, store::Error> {
-        if self.idle.touch(&view.job) {
+        if self.idle_tracker.touch(&view.job) {
             Ok(view)
         } else {
             Err(store::Error::NotFound)
@@ -184,8 +184,8 @@ impl Engine {
         &self,
         caller: &Caller,
         id: JobId,
-        until: Until,
-        patience: Duration,
+        until: WaitFor,
+        timeout: Duration,
     ) -> Result<View, store::Error> {
         let view = self.get(caller, id).await?;
         let Some(live) = view.live else {
@@ -195,15 +195,15 @@ impl Engine {
         let waiting = changes.wait_for(|snapshot| match (snapshot, until) {
             (None, _) => true,
             (Some(job), _) if job.is_terminal() => true,
-            (Some(_), Until::Ended) => false,
-            (Some(job), Until::Not(version)) => job.version != version,
+            (Some(_), WaitFor::Terminal) => false,
+            (Some(job), WaitFor::ChangeFrom(version)) => job.version != version,
         });
         let mut stopping = self.stopping.subscribe();
         tokio::select! {
             // A sender that is gone leaves the snapshot to be looked at.
             _ = waiting => {}
             _ = stopping.wait_for(|stopping| *stopping) => {}
-            () = tokio::time::sleep(patience) => {}
+            () = tokio::time::sleep(timeout) => {}
         }
         self.touched(self.find(id.seq()).await?)
     }
@@ -216,7 +216,7 @@ impl Engine {
         self.get(caller, id).await?;
         let job = self.store.record(id.seq(), Event::Cancel).await?;
         Ok(self
-            .live
+            .job_cache
             .get(id.seq())
             .map_or(View { job, live: None }, |(live, job)| View {
                 job,
@@ -259,7 +259,7 @@ impl Engine {
         let jobs = rows.jobs.into_iter().map(|row| self.shown(Arc::new(row)));
         let fits = |view: &View| {
             let status = statuses.is_empty() || statuses.contains(&view.job.status());
-            status && !self.idle.has_expired(&view.job)
+            status && !self.idle_tracker.has_expired(&view.job)
         };
         Ok(Page {
             jobs: jobs.filter(fits).collect(),
@@ -276,14 +276,14 @@ impl Engine {
     /// Keeps what the job was shown as in the form `variant`, if it is in memory.
     pub(crate) fn keep_rendered(&self, view: &View, variant: &str, bytes: &Bytes) {
         if let Some(live) = &view.live {
-            self.live
+            self.job_cache
                 .keep_rendered(live, view.job.version, variant, bytes);
         }
     }
 
     /// A job as it came from the disk, with what is newer in memory.
     fn shown(&self, job: Arc<Job>) -> View {
-        match self.live.get(job.seq) {
+        match self.job_cache.get(job.seq) {
             Some((live, job)) => View {
                 job,
                 live: Some(live),
@@ -294,7 +294,7 @@ impl Engine {
 
     /// Every job of the caller's that has not ended, in order of submission.
     pub(crate) fn active(&self, caller: &Caller) -> Vec<View> {
-        let active = self.live.active().into_iter();
+        let active = self.job_cache.active().into_iter();
         active
             .filter(|(_, job)| caller.sees(job))
             .map(|(live, job)| View {
@@ -305,19 +305,19 @@ impl Engine {
     }
 
     /// Follows the changes of all jobs of the caller's from now on.
-    pub(crate) fn follow(&self, caller: &Caller) -> Follower {
-        self.feed.follow(caller)
+    pub(crate) fn subscribe(&self, caller: &Caller) -> Subscriber {
+        self.job_feed.subscribe(caller)
     }
 
     /// A job as it is, which counts as no use of it; none if it is gone.
-    pub(crate) async fn look(&self, caller: &Caller, seq: Seq) -> Option<View> {
+    pub(crate) async fn peek(&self, caller: &Caller, seq: Seq) -> Option<View> {
         let view = self.find(seq).await.ok()?;
-        (caller.sees(&view.job) && !self.idle.has_expired(&view.job)).then_some(view)
+        (caller.sees(&view.job) && !self.idle_tracker.has_expired(&view.job)).then_some(view)
     }
 
     /// Keeps an ended job from expiry.
     pub(crate) fn hold(&self, job: &Job) -> Option<Hold> {
-        self.idle.hold(job)
+        self.idle_tracker.hold(job)
     }
 
     /// Whether the server stops.
@@ -354,28 +354,28 @@ impl Engine {
     }
 
     /// Says who tells of the ends of jobs; nobody is told before.
-    pub(crate) fn set_messenger(&self, messenger: Arc<dyn Messenger>) {
+    pub(crate) fn set_callback_sender(&self, messenger: Arc<dyn CallbackSender>) {
         self.outbox.set_messenger(messenger);
     }
 
     /// The ways to other servers.
-    pub(crate) fn outside(&self) -> &WaysOut {
-        &self.outside
+    pub(crate) fn outbound_access(&self) -> &WaysOut {
+        &self.outbound_access
     }
 
     /// Lets nobody wait any longer: whoever does is answered with the job as it is.
-    pub(crate) fn stop_waiting(&self) {
+    pub(crate) fn end_waits(&self) {
         self.stopping.send_replace(true);
     }
 
     /// Stops in order: nothing more is claimed, what runs gets `patience`, what is left goes back to the queue.
-    pub(crate) async fn drain(&self, patience: Duration) {
-        self.stop_waiting();
+    pub(crate) async fn drain(&self, timeout: Duration) {
+        self.end_waits();
         if let Err(error) = self.store.set_slots(0).await {
             tracing::warn!(%error, "claims could not be stopped");
         }
-        self.runner.drain(patience).await;
-        for duty in &self.duties {
+        self.runner.drain(timeout).await;
+        for duty in &self.background_tasks {
             duty.abort();
         }
         let last = async {

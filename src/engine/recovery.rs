@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::leftovers::Conclusion;
+use super::cleanup::Conclusion;
 use super::runner::Runner;
 use crate::job::{Event, Job, Status};
 use crate::plan::{self, Recovery};
@@ -33,7 +33,7 @@ pub(super) async fn recover(
             report.placed += 1;
             if !job.cancel_requested {
                 // Until it is known that it is not, it is too late to cancel.
-                store.record(job.seq, Event::Place).await?;
+                store.record(job.seq, Event::FinalizeStarted).await?;
             }
             runner.conclude(Arc::clone(job), Conclusion::Look);
             continue;

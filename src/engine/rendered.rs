@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::live::LiveJob;
+use super::job_cache::CachedJob;
 use crate::job::Version;
 
 /// All rendered jobs together, in bytes.
@@ -74,12 +74,18 @@ impl Slot {
 #[derive(Debug, Default)]
 pub(super) struct RenderedCache {
     total: Arc<AtomicUsize>,
-    order: Mutex<VecDeque<Weak<LiveJob>>>,
+    order: Mutex<VecDeque<Weak<CachedJob>>>,
 }
 
 impl RenderedCache {
     /// Keeps what a job was shown as, unless it is too long, in place of what it was shown as before.
-    pub(super) fn keep(&self, job: &Arc<LiveJob>, version: Version, variant: &str, bytes: &Bytes) {
+    pub(super) fn keep(
+        &self,
+        job: &Arc<CachedJob>,
+        version: Version,
+        variant: &str,
+        bytes: &Bytes,
+    ) {
         let weight = bytes.len() + variant.len();
         if weight > ONE_BYTES {
             return;
@@ -105,7 +111,7 @@ impl RenderedCache {
         }
     }
 
-    fn enter(&self, job: &Arc<LiveJob>) {
+    fn enter(&self, job: &Arc<CachedJob>) {
         let mut order = self.order.lock();
         order.push_back(Arc::downgrade(job));
         // Capacity doubles with what is kept, so that looking at all of them is rare.
@@ -121,10 +127,10 @@ impl RenderedCache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::live::tests::a_job;
+    use crate::engine::job_cache::tests::a_job;
 
-    fn live(seq: i64) -> Arc<LiveJob> {
-        Arc::new(LiveJob::new(Arc::new(a_job(seq))))
+    fn live(seq: i64) -> Arc<CachedJob> {
+        Arc::new(CachedJob::new(Arc::new(a_job(seq))))
     }
 
     #[test]
@@ -136,7 +142,7 @@ mod tests {
             cache.keep(job, Version(1), "http://a", &bytes);
             assert!(cache.total.load(Ordering::Relaxed) <= RENDERED_BYTES);
         }
-        let kept = |job: &Arc<LiveJob>| job.rendered().get(Version(1), "http://a").is_some();
+        let kept = |job: &Arc<CachedJob>| job.rendered().get(Version(1), "http://a").is_some();
         assert!(!kept(&jobs[0]) && kept(&jobs[99]));
         let too_long = Bytes::from(vec![b' '; ONE_BYTES + 1]);
         cache.keep(&jobs[0], Version(1), "http://a", &too_long);

@@ -13,8 +13,8 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use super::{Engine, Hold};
-use crate::job::{Event, Job, Place, Seq};
-use crate::metrics::Member;
+use crate::job::{Event, Job, ResultLocation, Seq};
+use crate::metrics::GaugeGuard;
 use crate::operations::open_output;
 use crate::store::{self, BlobReader, CHUNK_BYTES, Store};
 
@@ -26,9 +26,9 @@ pub(crate) struct Download {
     /// Keeps the job from expiry.
     pub hold: Hold,
     /// Of a result that is not to be kept.
-    pub lease: Option<Lease>,
+    pub consume: Option<ConsumeGuard>,
     /// Counts it among those that are being read.
-    pub open: Member,
+    pub open: GaugeGuard,
 }
 
 /// Where the bytes of a result are.
@@ -81,27 +81,27 @@ fn read_at(file: &File, offset: u64) -> io::Result<Vec<u8>> {
 }
 
 #[derive(Debug, Default)]
-struct Taking {
+struct ActiveRead {
     readers: usize,
     is_taken: bool,
 }
 
 /// Who is reading results that are not to be kept.
 #[derive(Debug)]
-pub(super) struct Takings {
+pub(super) struct OneTimeResults {
     store: Arc<Store>,
     runtime: Handle,
-    by_job: Mutex<HashMap<Seq, Taking>>,
+    by_job: Mutex<HashMap<Seq, ActiveRead>>,
 }
 
 /// The right to read a result that is not to be kept.
 #[derive(Debug)]
-pub(crate) struct Lease {
-    takings: Arc<Takings>,
+pub(crate) struct ConsumeGuard {
+    one_time_results: Arc<OneTimeResults>,
     seq: Seq,
 }
 
-impl Takings {
+impl OneTimeResults {
     /// Needs a tokio runtime.
     pub(super) fn new(store: Arc<Store>) -> Arc<Self> {
         Arc::new(Self {
@@ -112,21 +112,21 @@ impl Takings {
     }
 
     /// None if the result was taken.
-    fn begin(self: &Arc<Self>, seq: Seq) -> Option<Lease> {
+    fn begin(self: &Arc<Self>, seq: Seq) -> Option<ConsumeGuard> {
         let mut by_job = self.by_job.lock();
         let taking = by_job.entry(seq).or_default();
         if taking.is_taken {
             return None;
         }
         taking.readers += 1;
-        Some(Lease {
-            takings: Arc::clone(self),
+        Some(ConsumeGuard {
+            one_time_results: Arc::clone(self),
             seq,
         })
     }
 
     async fn forget(&self, seq: Seq) {
-        match self.store.record(seq, Event::Taken).await {
+        match self.store.record(seq, Event::ResultConsumed).await {
             // From here on the job itself says that its result is gone.
             Ok(_) | Err(store::Error::NotFound) => {
                 self.by_job.lock().remove(&seq);
@@ -138,10 +138,10 @@ impl Takings {
     }
 }
 
-impl Lease {
+impl ConsumeGuard {
     /// Tries to have the last byte of the whole result taken: `take` says whether it was. Meanwhile nobody begins.
-    pub(crate) fn taken_if<T>(&self, take: impl FnOnce() -> (bool, T)) -> T {
-        let mut by_job = self.takings.by_job.lock();
+    pub(crate) fn consume_if<T>(&self, take: impl FnOnce() -> (bool, T)) -> T {
+        let mut by_job = self.one_time_results.by_job.lock();
         let (is_taken, value) = take();
         if is_taken && let Some(taking) = by_job.get_mut(&self.seq) {
             taking.is_taken = true;
@@ -150,9 +150,9 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl Drop for ConsumeGuard {
     fn drop(&mut self) {
-        let mut by_job = self.takings.by_job.lock();
+        let mut by_job = self.one_time_results.by_job.lock();
         let Some(taking) = by_job.get_mut(&self.seq) else {
             return;
         };
@@ -161,10 +161,10 @@ impl Drop for Lease {
             return;
         }
         if taking.is_taken {
-            let (takings, seq) = (Arc::clone(&self.takings), self.seq);
-            self.takings
+            let (one_time_results, seq) = (Arc::clone(&self.one_time_results), self.seq);
+            self.one_time_results
                 .runtime
-                .spawn(async move { takings.forget(seq).await });
+                .spawn(async move { one_time_results.forget(seq).await });
         } else {
             by_job.remove(&self.seq);
         }
@@ -180,13 +180,13 @@ impl Engine {
         let Some(output) = job.output() else {
             return Ok(None);
         };
-        let hold = self.idle.hold(job).ok_or(store::Error::NotFound)?;
-        let (reader, lease) = match &output.place {
-            Place::Blob(blob) if job.wishes.keep => {
+        let hold = self.idle_tracker.hold(job).ok_or(store::Error::NotFound)?;
+        let (reader, lease) = match &output.location {
+            ResultLocation::Blob(blob) if job.options.keep => {
                 (ResultReader::Blob(self.store.read_blob(*blob)), None)
             }
-            Place::Blob(blob) => {
-                let Some(lease) = self.takings.begin(job.seq) else {
+            ResultLocation::Blob(blob) => {
+                let Some(lease) = self.one_time_results.begin(job.seq) else {
                     return Ok(None);
                 };
                 // It may have been taken and forgotten since the job was looked at; from here on it stays.
@@ -195,7 +195,7 @@ impl Engine {
                 }
                 (ResultReader::Blob(self.store.read_blob(*blob)), Some(lease))
             }
-            Place::File { path, modified_ns } => {
+            ResultLocation::File { path, modified_ns } => {
                 let (roots, path) = (Arc::clone(&self.roots), path.clone());
                 let (size, modified_ns) = (output.size, *modified_ns);
                 let open = move || open_output(&roots, &path, size, modified_ns);
@@ -205,13 +205,13 @@ impl Engine {
                     None => return Ok(None),
                 }
             }
-            Place::Gone => return Ok(None),
+            ResultLocation::Consumed => return Ok(None),
         };
         Ok(Some(Download {
             reader,
             hold,
-            lease,
-            open: self.tally.downloads.enter(),
+            consume: lease,
+            open: self.metrics.downloads.enter(),
         }))
     }
 }

@@ -13,17 +13,17 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::deadline::{self, Deadline};
-use super::feed::Feed;
-use super::live::Live;
-use super::pace::Pace;
-use super::tally::Tally;
+use super::job_cache::JobCache;
+use super::job_feed::JobFeed;
+use super::metrics::JobMetrics;
+use super::progress_throttle::ProgressThrottle;
 use super::workers::Workers;
 use crate::config::Limits;
-use crate::faults;
+use crate::failpoints;
 use crate::job::{Event, Failure, Job, Progress, Seq};
 use crate::operations::{
-    Context, Cores, Log, Reason, Registry, Shared, Signal, Stop, WaysOut, check_output,
-    discard_output,
+    Context, ContextResources, Cores, Log, OperationError, Registry, StopReason, StopSignal,
+    WaysOut, check_output, discard_output,
 };
 use crate::plan;
 use crate::roots::Roots;
@@ -37,7 +37,7 @@ struct Running {
     token: Option<Arc<str>>,
     operation: Arc<str>,
     attempt: u32,
-    signal: Arc<Signal>,
+    signal: Arc<StopSignal>,
     context: Option<Arc<Context>>,
 }
 
@@ -45,11 +45,11 @@ pub(super) struct Runner {
     pub(super) registry: Arc<Registry>,
     roots: Arc<Roots>,
     outside: WaysOut,
-    pub(super) live: Arc<Live>,
-    feed: Arc<Feed>,
+    pub(super) live: Arc<JobCache>,
+    feed: Arc<JobFeed>,
     cores: Arc<Cores>,
     limits: Limits,
-    tally: Arc<Tally>,
+    tally: Arc<JobMetrics>,
     vital: Vital,
     /// Where deadlines of attempts are waited for.
     runtime: Handle,
@@ -63,7 +63,7 @@ pub(super) struct Runner {
     pub(super) concluding: Mutex<HashSet<Seq>>,
     /// How many attempts and conclusions are under way.
     pub(super) under_way: watch::Sender<usize>,
-    pace: Arc<Pace>,
+    pace: Arc<ProgressThrottle>,
 }
 
 /// What the runner shares with the rest of the engine.
@@ -71,10 +71,10 @@ pub(super) struct Around {
     pub(super) registry: Arc<Registry>,
     pub(super) roots: Arc<Roots>,
     pub(super) outside: WaysOut,
-    pub(super) live: Arc<Live>,
-    pub(super) feed: Arc<Feed>,
+    pub(super) live: Arc<JobCache>,
+    pub(super) feed: Arc<JobFeed>,
     pub(super) limits: Limits,
-    pub(super) tally: Arc<Tally>,
+    pub(super) tally: Arc<JobMetrics>,
     pub(super) vital: Vital,
 }
 
@@ -139,24 +139,24 @@ impl Runner {
     /// Asks a job's attempt to stop, if there is one.
     pub(super) fn stop(&self, seq: Seq) {
         if let Some(running) = self.running.lock().get(&seq) {
-            running.signal.raise(Reason::Canceled);
+            running.signal.raise(StopReason::Canceled);
         }
     }
 
     /// Gives what runs `patience` to end, then asks it to stop and puts it back into the queue.
-    pub(super) async fn drain(&self, patience: Duration) {
+    pub(super) async fn drain(&self, timeout: Duration) {
         let mut under_way = self.under_way.subscribe();
-        let mut ended = async |patience| {
+        let mut ended = async |timeout| {
             // The sender lives as long as we do.
-            tokio::time::timeout(patience, under_way.wait_for(|n| *n == 0))
+            tokio::time::timeout(timeout, under_way.wait_for(|n| *n == 0))
                 .await
                 .is_ok()
         };
-        if ended(patience).await {
+        if ended(timeout).await {
             return;
         }
         for running in self.running.lock().values() {
-            running.signal.raise(Reason::Draining);
+            running.signal.raise(StopReason::Draining);
         }
         if ended(self.stop_time()).await {
             return;
@@ -177,7 +177,7 @@ impl Runner {
         let running = self.running.lock();
         let operations = running.values().map(|running| &running.operation);
         let times =
-            operations.filter_map(|name| Some(self.registry.get(name)?.1.description.stop_time));
+            operations.filter_map(|name| Some(self.registry.get(name)?.1.description.cancel_grace));
         times.max().unwrap_or_default()
     }
 
@@ -185,7 +185,7 @@ impl Runner {
     pub(super) async fn show_progress(&self) {
         loop {
             self.pace.progress().await;
-            faults::panic_point("progress");
+            failpoints::panic_point("progress");
             for (seq, running) in self.running.lock().iter() {
                 let Some(progress) = running
                     .context
@@ -214,7 +214,7 @@ impl Runner {
     }
 
     fn run(&self, job: &Job) {
-        faults::panic_point("worker");
+        failpoints::panic_point("worker");
         let began = Instant::now();
         let (event, result) = self.attempt(job);
         // From here on no progress is shown, so the version is the last that anybody saw.
@@ -226,7 +226,7 @@ impl Runner {
         let progress = running
             .and_then(|running| running.context)
             .map(|context| Progress {
-                saving: false,
+                finalizing: false,
                 ..context.progress()
             })
             .unwrap_or_default();
@@ -285,7 +285,8 @@ impl Runner {
                 return recorded;
             }
             attempt.log = None;
-            let is_placed = matches!(&event, Event::Succeed(output) if output.placed.is_some());
+            let is_placed =
+                matches!(&event, Event::Succeed(output) if output.target_path.is_some());
             if !is_placed && attempt.result.take().is_some() {
                 let message = "There was no room on the server's disk for the result.";
                 event = Event::Fail(Failure::new("storage_full", message));
@@ -313,18 +314,18 @@ impl Runner {
         self.logs.lock().get(&seq).cloned()
     }
 
-    pub(super) fn context(&self, job: &Job, params: Arc<str>, signal: Arc<Signal>) -> Context {
+    pub(super) fn context(&self, job: &Job, params: Arc<str>, signal: Arc<StopSignal>) -> Context {
         Context::new(
             job,
             params,
-            Shared {
+            ContextResources {
                 roots: Arc::new(self.roots.pinned()),
                 store: Arc::clone(self.store()),
                 cores: Arc::clone(&self.cores),
                 outside: Arc::clone(self.outside.of(job.token.as_deref())),
                 vital: self.vital.clone(),
                 result_bytes: self.limits.result_bytes,
-                document_bytes: self.limits.document_bytes,
+                document_bytes: self.limits.max_document_bytes,
             },
             signal,
             self.log(job.seq).unwrap_or_default(),
@@ -348,7 +349,7 @@ impl Runner {
         let (context, signal) = {
             let mut running = self.running.lock();
             let Some(running) = running.get_mut(&job.seq) else {
-                return (Event::Stop, None);
+                return (Event::AttemptCanceled, None);
             };
             let context = Arc::new(self.context(job, params, Arc::clone(&running.signal)));
             running.context = Some(Arc::clone(&context));
@@ -356,18 +357,20 @@ impl Runner {
         };
         let timeout = registered.description.timeout;
         let _deadline = timeout.map(|timeout| Deadline::start(&self.runtime, timeout, &signal));
-        faults::point("in-attempt");
+        failpoints::failpoint("in-attempt");
         let work = || {
             if let Some(path) = context.output() {
                 check_output(&context, path)?;
             }
             let product = registered.operation.run(&context)?;
-            product.place(&context)
+            product.finalize(&context)
         };
         let ended = match catch_unwind(AssertUnwindSafe(work)) {
             Ok(Ok((output, whole))) => return (Event::Succeed(output), whole),
-            Ok(Err(Stop::Canceled)) => (deadline::stopped(signal.reason(), timeout), None),
-            Ok(Err(Stop::Failed(failure))) => (Event::Fail(failure), None),
+            Ok(Err(OperationError::Canceled)) => {
+                (deadline::stopped(signal.reason(), timeout), None)
+            }
+            Ok(Err(OperationError::Failed(failure))) => (Event::Fail(failure), None),
             Err(panic) => {
                 let message = format!("The operation panicked: {}", panic_message(&*panic));
                 tracing::error!(job.id = %job.id, operation = %job.operation, %message, "a job panicked");

@@ -7,25 +7,26 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
 use super::callbacks::Outbox;
-use super::feed::{Feed, Forgotten};
-use super::idle::Idle;
-use super::leftovers::Conclusion;
-use super::live::Live;
-use super::monitor::Monitor;
+use super::cleanup::Conclusion;
+use super::idle_tracker::IdleTracker;
+use super::input_holds::InputHolds;
+use super::job_cache::JobCache;
+use super::job_feed::{Forgotten, JobFeed};
+use super::metrics::JobMetrics;
+use super::monitor_token::MonitorKey;
 use super::probe::Probe;
-use super::results::Takings;
+use super::results::OneTimeResults;
 use super::runner::{self, Runner};
-use super::sources::Sources;
 use super::sweeper::Sweeper;
-use super::tally::Tally;
 use super::{Engine, StartError, recovery};
 use crate::config::Config;
-use crate::faults;
+use crate::failpoints;
 use crate::job::{Event, IdleMs, Job, JobId, Seq, Status};
-use crate::operations::{Description, Registry, WaysOut, command};
+use crate::operations::{OperationSpec, Registry, WaysOut, command};
 use crate::roots::Roots;
 use crate::store::{
-    self, Committed, Limits, Observer, OpenError, Options, Store, TokensAtStart, Uses,
+    self, CommitObserver, Committed, OpenError, OperationLimits, Store, StoreOptions,
+    TokensAtStart, Uses,
 };
 use crate::vital::Vital;
 
@@ -33,20 +34,20 @@ use crate::vital::Vital;
 const ENDED_BYTES: usize = 4 << 20;
 
 /// Hears of commits, on the store's thread.
-struct Desk {
-    live: Arc<Live>,
-    idle: OnceLock<Arc<Idle>>,
-    feed: Arc<Feed>,
+struct EngineObserver {
+    live: Arc<JobCache>,
+    idle: OnceLock<Arc<IdleTracker>>,
+    feed: Arc<JobFeed>,
     ended: Arc<Notify>,
-    sources: Arc<Sources>,
+    sources: Arc<InputHolds>,
     /// Somebody is to be told of an end.
-    to_tell: Arc<Notify>,
+    callback_due: Arc<Notify>,
     runner: Arc<Runner>,
-    tally: Arc<Tally>,
+    tally: Arc<JobMetrics>,
     vital: Vital,
 }
 
-impl Desk {
+impl EngineObserver {
     /// A job that goes now, as it is in memory.
     fn gone(&self, seq: Seq, id: JobId) -> Forgotten {
         let last = self.live.get(seq).map(|(_, job)| job);
@@ -70,16 +71,16 @@ impl Desk {
     }
 }
 
-impl Observer for Desk {
+impl CommitObserver for EngineObserver {
     fn committed(&self, change: Committed) {
         match change {
             Committed::Saved { job, was } => {
                 self.count(&job, was);
                 // Whoever follows hears of it as readers saw it last.
-                let doomed = job.doomed.then(|| self.gone(job.seq, job.id));
+                let delete_requested = job.delete_requested.then(|| self.gone(job.seq, job.id));
                 self.live.publish(&job);
-                if job.delivery_due().is_some() {
-                    self.to_tell.notify_one();
+                if job.callback_due().is_some() {
+                    self.callback_due.notify_one();
                 }
                 if job.is_terminal() {
                     self.sources.release(job.seq);
@@ -88,11 +89,11 @@ impl Observer for Desk {
                     match job.status() {
                         Status::Queued => self
                             .runner
-                            .conclude(Arc::clone(&job), Conclusion::Remove(Event::Stop)),
+                            .conclude(Arc::clone(&job), Conclusion::Remove(Event::AttemptCanceled)),
                         _ => self.runner.stop(job.seq),
                     }
                 }
-                match doomed {
+                match delete_requested {
                     None => self.feed.changed(job.seq, job.token.as_deref()),
                     Some(gone) if gone.last.is_some() => {
                         self.feed.forgotten(gone, job.token.as_deref());
@@ -112,7 +113,7 @@ impl Observer for Desk {
             Committed::Forgotten {
                 seq,
                 id,
-                was_doomed,
+                delete_was_requested: was_doomed,
                 token,
                 unended,
             } => {
@@ -162,7 +163,7 @@ impl Engine {
         registry: Registry,
         tokens: TokensAtStart,
     ) -> Result<Self, StartError> {
-        let live = Arc::new(Live::new(ENDED_BYTES));
+        let live = Arc::new(JobCache::new(ENDED_BYTES));
         let registry = Arc::new(registry);
         let vital = Vital::default();
         // The data folder is left out of walks by its identity, so it must be there before the roots are opened.
@@ -173,13 +174,13 @@ impl Engine {
         let roots = Roots::open(&config.roots, &config.data)
             .map_err(|(path, source)| StartError::Root { path, source })?;
         let roots = Arc::new(roots);
-        let (ended, feed) = (Arc::new(Notify::new()), Arc::new(Feed::default()));
+        let (ended, feed) = (Arc::new(Notify::new()), Arc::new(JobFeed::default()));
         let outside = WaysOut::new(
             config.outbound(),
             &Handle::current(),
             config.limits.upload_bytes,
         );
-        let tally = Arc::new(Tally::new(registry.iter().map(|(name, _)| name)));
+        let tally = Arc::new(JobMetrics::new(registry.iter().map(|(name, _)| name)));
         let runner = Runner::new(runner::Around {
             registry: Arc::clone(&registry),
             roots: Arc::clone(&roots),
@@ -190,14 +191,14 @@ impl Engine {
             tally: Arc::clone(&tally),
             vital: vital.clone(),
         });
-        let (to_tell, sources) = (Arc::new(Notify::new()), Arc::new(Sources::default()));
-        let desk = Arc::new(Desk {
+        let (to_tell, sources) = (Arc::new(Notify::new()), Arc::new(InputHolds::default()));
+        let desk = Arc::new(EngineObserver {
             live: Arc::clone(&live),
             idle: OnceLock::new(),
             feed: Arc::clone(&feed),
             ended: Arc::clone(&ended),
             sources: Arc::clone(&sources),
-            to_tell: Arc::clone(&to_tell),
+            callback_due: Arc::clone(&to_tell),
             runner: Arc::clone(&runner),
             tally: Arc::clone(&tally),
             vital: vital.clone(),
@@ -211,13 +212,13 @@ impl Engine {
         let (store, found) = Store::open(
             &config.data,
             options,
-            Arc::clone(&desk) as Arc<dyn Observer>,
+            Arc::clone(&desk) as Arc<dyn CommitObserver>,
             &vital,
         )?;
         command::clear(&config.data);
         roots.protect(&store::own_files(&config.data));
         let default_timeout_ms = config.idle_timeout.as_millis() as i64;
-        let idle = Idle::new(Arc::clone(store.clock()), timeouts, default_timeout_ms);
+        let idle = IdleTracker::new(Arc::clone(store.clock()), timeouts, default_timeout_ms);
         let idle = desk.idle.get_or_init(|| Arc::new(idle)).clone();
         runner.set_store(Arc::clone(&store));
         for job in &found.active {
@@ -242,7 +243,7 @@ impl Engine {
             ended,
             tally: Arc::clone(&tally),
         });
-        let monitor = Arc::new(Monitor::new(&found.monitor_key));
+        let monitor = Arc::new(MonitorKey::new(&found.monitor_key));
         let outbox = Arc::new(Outbox::new(
             Arc::clone(&store),
             Arc::clone(&live),
@@ -265,25 +266,25 @@ impl Engine {
         ];
         store.set_slots(config.workers).await?;
         Ok(Self {
-            takings: Takings::new(Arc::clone(&store)),
-            sources,
+            one_time_results: OneTimeResults::new(Arc::clone(&store)),
+            input_holds: sources,
             store,
-            live,
+            job_cache: live,
             runner,
             registry,
             probe: Probe::new(&roots),
             roots,
-            outside,
-            monitor,
+            outbound_access: outside,
+            monitor_key: monitor,
             outbox,
             vital,
-            idle,
+            idle_tracker: idle,
             sweeper,
-            keys: Arc::default(),
-            feed,
-            tally,
+            pending_keys: Arc::default(),
+            job_feed: feed,
+            metrics: tally,
             stopping: watch::Sender::new(false),
-            duties,
+            background_tasks: duties,
         })
     }
 }
@@ -294,13 +295,13 @@ async fn tick(store: Arc<Store>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        faults::panic_point("idle-clock");
+        failpoints::panic_point("idle-clock");
         store.tick();
     }
 }
 
-fn options(config: &Config, registry: &Registry, tokens: TokensAtStart) -> Options {
-    let limits = |description: &Description| Limits {
+fn options(config: &Config, registry: &Registry, tokens: TokensAtStart) -> StoreOptions {
+    let limits = |description: &OperationSpec| OperationLimits {
         concurrency: description.concurrency.unwrap_or(config.workers),
         idle_timeout_ms: description
             .idle_timeout
@@ -311,8 +312,8 @@ fn options(config: &Config, registry: &Registry, tokens: TokensAtStart) -> Optio
         .iter()
         .map(|(name, registered)| (Arc::clone(name), limits(&registered.description)))
         .collect();
-    Options {
-        queue: config.limits.queue,
+    StoreOptions {
+        queue: config.limits.max_queued_jobs,
         free_disk_bytes: config.limits.free_disk_bytes,
         database_bytes: config.limits.database_bytes,
         operations,

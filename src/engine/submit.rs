@@ -6,17 +6,17 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::keys::KeyInUse;
+use super::pending_keys::PendingKey;
 use super::{Caller, Engine, Submission, SubmitError, View};
 use crate::job::{Event, JobId};
-use crate::operations::{check_wishes, make_whole};
+use crate::operations::{check_options, make_whole_numbers_integers};
 use crate::roots::Roots;
 use crate::store::{self, NewJob, Uploads};
 
 impl Engine {
     /// Keeps a key for one request while its body comes in; none if another request has it.
-    pub(crate) fn begin_key(&self, token: Option<&str>, key: &str) -> Option<KeyInUse> {
-        KeyInUse::begin(&self.keys, token, key)
+    pub(crate) fn begin_key(&self, token: Option<&str>, key: &str) -> Option<PendingKey> {
+        PendingKey::begin(&self.pending_keys, token, key)
     }
 
     /// Takes on a job. When this returns it is on the disk, and can be looked at.
@@ -24,20 +24,20 @@ impl Engine {
     /// # Errors
     /// [`SubmitError`].
     pub(crate) async fn submit(&self, mut submission: Submission) -> Result<View, SubmitError> {
-        make_whole(&mut submission.params);
+        make_whole_numbers_integers(&mut submission.params);
         let Some((operation, registered)) = self.registry.get(&submission.operation) else {
             return Err(SubmitError::UnknownOperation(submission.operation));
         };
         let mut uploads = submission.uploads;
         let blobs = uploads.as_ref().map(Uploads::blobs).unwrap_or_default();
         let look = |roots: &Roots| {
-            let outside = self.outside.of(submission.token.as_deref());
-            let mut faults = check_wishes(&submission.wishes, roots, outside);
+            let outside = self.outbound_access.of(submission.token.as_deref());
+            let mut faults = check_options(&submission.options, roots, outside);
             let params = registered.check(&submission.params, &blobs, roots, outside);
             faults.extend(params.err().unwrap_or_default());
             faults
         };
-        let asks_files = submission.wishes.output.is_some() || names_path(&submission.params);
+        let asks_files = submission.options.output.is_some() || names_path(&submission.params);
         let faults = if asks_files {
             // Each root is opened once, however many paths lead below it.
             beside(|| look(&self.roots.pinned()))
@@ -54,7 +54,7 @@ impl Engine {
         let (sources, holds) = self
             .hold_sources(&caller, &submission.params, &registered.description)
             .await?;
-        submission.wishes.sources = sources;
+        submission.options.input_jobs = sources;
         let params = submission.params.to_string().into();
         let uploads = uploads.as_mut().map(Uploads::take).unwrap_or_default();
         let new = NewJob {
@@ -62,26 +62,26 @@ impl Engine {
             operation: Arc::clone(operation),
             params,
             uploads,
-            wishes: Arc::new(submission.wishes),
+            options: Arc::new(submission.options),
             key: submission.key,
-            again: None,
+            retry_of: None,
         };
         let job = self.store.submit(new.clone()).await?;
         // The job that a key stands for may have expired, though it was not swept yet.
-        if new.key.is_some() && !self.idle.touch(&job) {
+        if new.key.is_some() && !self.idle_tracker.touch(&job) {
             self.store.record(job.seq, Event::Delete).await?;
             let job = self.store.submit(new).await?;
             return Ok(self.shown(job));
         }
         if !job.is_terminal() {
-            self.sources.hold(job.seq, holds);
+            self.input_holds.hold(job.seq, holds);
             // It may have ended before they were there to be released.
             if self
-                .live
+                .job_cache
                 .get(job.seq)
                 .is_none_or(|(_, job)| job.is_terminal())
             {
-                self.sources.release(job.seq);
+                self.input_holds.release(job.seq);
             }
         }
         Ok(self.shown(job))

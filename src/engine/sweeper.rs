@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::idle::{Idle, Verdict};
-use super::live::Live;
-use super::tally::Tally;
-use crate::faults;
+use super::idle_tracker::{IdleTracker, Verdict};
+use super::job_cache::JobCache;
+use super::metrics::JobMetrics;
+use crate::failpoints;
 use crate::job::IdleMs;
 use crate::memory;
 use crate::plan::ClockSchedule;
@@ -26,11 +26,11 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 pub(super) struct Sweeper {
     pub(super) store: Arc<Store>,
-    pub(super) idle: Arc<Idle>,
-    pub(super) live: Arc<Live>,
+    pub(super) idle: Arc<IdleTracker>,
+    pub(super) live: Arc<JobCache>,
     /// A job has ended, and may be the first to be due.
     pub(super) ended: Arc<Notify>,
-    pub(super) tally: Arc<Tally>,
+    pub(super) tally: Arc<JobMetrics>,
 }
 
 impl Sweeper {
@@ -41,7 +41,7 @@ impl Sweeper {
         let mut keeps_memory = false;
         loop {
             let ended = self.ended.notified();
-            faults::panic_point("sweeper");
+            failpoints::panic_point("sweeper");
             match self.run_once(&mut schedule).await {
                 Ok(Some(pause)) => {
                     tokio::select! {
@@ -49,7 +49,7 @@ impl Sweeper {
                             if keeps_memory && self.live.active().is_empty() {
                                 keeps_memory = false;
                                 // Nobody needs to know when it is done.
-                                drop(tokio::task::spawn_blocking(memory::give_back));
+                                drop(tokio::task::spawn_blocking(memory::trim_heap));
                             }
                         }
                         () = ended => keeps_memory = true,
@@ -136,7 +136,12 @@ impl Sweeper {
     /// Whether anything goes by the clock: jobs that expire, or that somebody is to be told of.
     async fn needs_clock(&self) -> Result<bool, Error> {
         let next = self.store.next_due().await?;
-        Ok(next.is_some() || self.store.next_delivery(IdleMs(i64::MIN)).await?.is_some())
+        Ok(next.is_some()
+            || self
+                .store
+                .next_callback_due(IdleMs(i64::MIN))
+                .await?
+                .is_some())
     }
 
     /// Writes down what was touched.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::live::LiveJob;
-use crate::job::{Job, Seq, Version, Wishes};
-use crate::operations::Fault;
-use crate::store::{self, Key, OpenError, Uploads};
+use super::job_cache::CachedJob;
+use crate::job::{Job, JobOptions, Seq, Version};
+use crate::operations::InvalidParam;
+use crate::store::{self, IdempotencyKey, OpenError, Uploads};
 
 /// Why the engine did not start.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,7 @@ pub enum SubmitError {
     UnknownOperation(String),
     /// The params do not fit.
     #[error("the params are not valid")]
-    Invalid(Vec<Fault>),
+    Invalid(Vec<InvalidParam>),
     /// A document is the result of a job that has none.
     #[error("{0}")]
     NoResult(String),
@@ -62,9 +62,9 @@ pub(crate) struct Submission {
     /// What was sent along.
     pub uploads: Option<Uploads>,
     /// What it wants besides the work.
-    pub wishes: Wishes,
+    pub options: JobOptions,
     /// What the client calls it.
-    pub key: Option<Key>,
+    pub key: Option<IdempotencyKey>,
 }
 
 /// A job at one moment, and its place in memory if it has one.
@@ -73,7 +73,7 @@ pub(crate) struct View {
     /// The job.
     pub job: Arc<Job>,
     /// Where its rendered form is kept.
-    pub live: Option<Arc<LiveJob>>,
+    pub live: Option<Arc<CachedJob>>,
 }
 
 /// A page of a list.
@@ -87,9 +87,9 @@ pub(crate) struct Page {
 
 /// What a waiting reader has seen already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Until {
+pub enum WaitFor {
     /// Wait for the end.
-    Ended,
+    Terminal,
     /// Wait for a version other than this one.
-    Not(Version),
+    ChangeFrom(Version),
 }

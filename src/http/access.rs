@@ -10,13 +10,13 @@ use http::request::Parts;
 use http::{Response, StatusCode};
 
 use super::body::Body;
-use super::guard::{self, Guard, Pass};
-use super::pace::Ending;
+use super::guard::{self, Admission, Guard};
 use super::problem::Problem;
 use super::session::Sessions;
-use super::{reply, route};
+use super::timeouts::Ending;
+use super::{response, route};
 use crate::engine::Caller;
-use crate::faults;
+use crate::failpoints;
 use crate::tokens::{Grant, Hash, Token, Tokens, is_local};
 
 /// Knows who may ask.
@@ -52,13 +52,13 @@ impl Access {
     pub(super) fn admit(
         &self,
         request: &Parts,
-        pass: &Pass<'_>,
+        pass: &Admission<'_>,
         has_tokens: bool,
     ) -> Result<(Caller, Grant), Problem> {
         if !has_tokens {
             return Ok((Caller::Anyone, Grant::NoTokens));
         }
-        if faults::is_planned("token-check-off") {
+        if failpoints::is_planned("token-check-off") {
             return Ok((Caller::Anyone, Grant::Open));
         }
         if route::is_open(request.uri.path()) {
@@ -113,7 +113,7 @@ impl Access {
         request: &Parts,
         guard: &Guard,
     ) -> Result<Response<Body>, Problem> {
-        let mut response = reply::no_content();
+        let mut response = response::no_content();
         if self.has_tokens() {
             // A session does not prolong itself.
             let (hash, _) = self.shown(&request.headers).ok_or_else(refusal)?;
@@ -122,7 +122,7 @@ impl Access {
             let cookie = self.sessions.cookie(&hash, path, https);
             response
                 .headers_mut()
-                .insert(SET_COOKIE, reply::header(&cookie));
+                .insert(SET_COOKIE, response::header(&cookie));
         }
         Ok(response)
     }

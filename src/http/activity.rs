@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::body::Body;
-use crate::engine::Lease;
+use crate::engine::ConsumeGuard;
 
 /// What the socket is told of the requests on it, and others of the connection.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(super) struct Pace {
     /// That reply has an end, which a client waits for.
     is_finite: AtomicBool,
     /// Work is done that ends when the client of the current request is gone.
-    attended: AtomicBool,
+    synchronous: AtomicBool,
     /// The client of the current request understands interim replies.
     is_modern: AtomicBool,
     /// When the client closed its side, in milliseconds from the connection's begin, and one more; 0 if it has not.
@@ -42,7 +42,7 @@ pub(super) struct Pace {
     /// Whether there is something in `spent`.
     has_spent: AtomicBool,
     /// The right to a result that is in the connection's buffer to its last byte.
-    spent: Mutex<Option<Lease>>,
+    spent: Mutex<Option<ConsumeGuard>>,
 }
 
 impl Default for Pace {
@@ -55,7 +55,7 @@ impl Default for Pace {
             flushed: AtomicU32::new(0),
             replied: AtomicBool::new(false),
             is_finite: AtomicBool::new(false),
-            attended: AtomicBool::new(false),
+            synchronous: AtomicBool::new(false),
             is_modern: AtomicBool::new(false),
             closed_ms: AtomicU64::new(0),
             leaves: AtomicBool::new(false),
@@ -90,7 +90,7 @@ impl Pace {
     pub(super) fn begin(self: &Arc<Self>, version: Version) -> Answering {
         self.replied.store(false, Ordering::Relaxed);
         self.is_finite.store(false, Ordering::Relaxed);
-        self.attended.store(false, Ordering::Relaxed);
+        self.synchronous.store(false, Ordering::Relaxed);
         let is_modern = version >= Version::HTTP_11;
         self.is_modern.store(is_modern, Ordering::Relaxed);
         self.answering.store(true, Ordering::Relaxed);
@@ -106,8 +106,8 @@ impl Pace {
     }
 
     /// The current request ends when its client is gone.
-    pub(super) fn attend(&self) {
-        self.attended.store(true, Ordering::Relaxed);
+    pub(super) fn hold_ephemeral(&self) {
+        self.synchronous.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn is_answering(&self) -> bool {
@@ -119,7 +119,7 @@ impl Pace {
     }
 
     pub(super) fn is_attended(&self) -> bool {
-        self.attended.load(Ordering::Relaxed)
+        self.synchronous.load(Ordering::Relaxed)
     }
 
     pub(super) fn can_be_probed(&self) -> bool {
@@ -181,7 +181,7 @@ impl Pace {
 
 impl Pace {
     /// A whole result is in the connection's buffer.
-    pub(super) fn spend(&self, lease: Lease) {
+    pub(super) fn spend(&self, lease: ConsumeGuard) {
         *self.spent.lock() = Some(lease);
         self.has_spent.store(true, Ordering::Relaxed);
     }
@@ -201,7 +201,7 @@ impl Pace {
             return write();
         };
         let mut is_taken = false;
-        let written = lease.taken_if(|| {
+        let written = lease.consume_if(|| {
             let written = write();
             is_taken = matches!(written, Poll::Ready(Ok(taken)) if taken == bytes);
             (is_taken, written)
@@ -220,7 +220,7 @@ pub(super) struct Answering(Arc<Pace>);
 
 impl Answering {
     /// A whole result is in the connection's buffer.
-    pub(super) fn spend(&self, lease: Lease) {
+    pub(super) fn spend(&self, lease: ConsumeGuard) {
         self.0.spend(lease);
     }
 }

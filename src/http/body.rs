@@ -12,8 +12,8 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 
 use super::files::FileStream;
-use crate::engine::{Attendance, Download, Hold, Lease, ResultReader};
-use crate::metrics::Member;
+use crate::engine::{ConsumeGuard, Download, EphemeralJob, Hold, ResultReader};
+use crate::metrics::GaugeGuard;
 use crate::store::CHUNK_BYTES;
 
 /// Chunks that all downloads together hold, 8 MiB, those that wait in a connection's buffer among them.
@@ -44,7 +44,7 @@ pub(crate) enum Body {
 
 impl Body {
     /// See [`BlobStream::take_spent`].
-    pub(super) fn take_spent(&mut self) -> Option<Lease> {
+    pub(super) fn take_spent(&mut self) -> Option<ConsumeGuard> {
         match self {
             Self::Blob(stream) => stream.take_spent(),
             _ => None,
@@ -52,9 +52,9 @@ impl Body {
     }
 
     /// Ends somebody's waiting for a job before the last byte of its result is handed out.
-    pub(super) fn attend(&mut self, attendance: Attendance) {
+    pub(super) fn hold_ephemeral(&mut self, ephemeral: EphemeralJob) {
         if let Self::Blob(stream) = self {
-            stream.attendance = Some(attendance);
+            stream.ephemeral = Some(ephemeral);
         }
     }
 
@@ -73,10 +73,10 @@ pub(crate) struct BlobStream {
     remaining: u64,
     /// Kept from expiry until the last byte is on its way.
     _hold: Hold,
-    _open: Member,
-    lease: Option<Lease>,
+    _open: GaugeGuard,
+    lease: Option<ConsumeGuard>,
     /// Of one who has waited for the job and asks only once.
-    attendance: Option<Attendance>,
+    ephemeral: Option<EphemeralJob>,
     /// The last bytes, which wait until the job is forgotten.
     last: Option<(Bytes, JoinHandle<()>)>,
     /// Its last byte is that of the whole result.
@@ -142,8 +142,8 @@ impl BlobStream {
             remaining: range.end - range.start,
             _hold: download.hold,
             _open: download.open,
-            lease: download.lease,
-            attendance: None,
+            lease: download.consume,
+            ephemeral: None,
             last: None,
             is_whole,
             next: None,
@@ -151,7 +151,7 @@ impl BlobStream {
     }
 
     /// Once the whole result is on its way: what its reader had a right to, if that is spent now.
-    fn take_spent(&mut self) -> Option<Lease> {
+    fn take_spent(&mut self) -> Option<ConsumeGuard> {
         if self.remaining == 0 && self.is_whole {
             self.lease.take()
         } else {
@@ -170,8 +170,8 @@ impl BlobStream {
                 Err(error) => return Poll::Ready(Some(Err(error))),
             };
             let is_last = bytes.len() as u64 == self.remaining;
-            let attendance = self.attendance.take_if(|_| is_last);
-            match attendance.and_then(Attendance::end) {
+            let ephemeral = self.ephemeral.take_if(|_| is_last);
+            match ephemeral.and_then(EphemeralJob::end) {
                 Some(forgetting) => self.last = Some((bytes, forgetting)),
                 None => return self.hand_out(bytes),
             }

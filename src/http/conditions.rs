@@ -13,7 +13,7 @@ use http::{Method, StatusCode};
 
 use super::problem::Problem;
 use super::range::{Wanted, wanted};
-use super::reply::header;
+use super::response::header;
 use crate::job::Version;
 
 /// Whether the conditions of a GET or HEAD request hold.

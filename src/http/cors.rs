@@ -7,7 +7,7 @@ use http::header::{
 };
 
 use super::body::Body;
-use super::reply;
+use super::response;
 
 /// What such a page may send besides what every page may.
 const MAY_SEND: HeaderValue = HeaderValue::from_static(
@@ -22,7 +22,7 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
 /// The answer to a browser that asks whether a page may ask; the page is named by [`add`].
 pub(super) fn preflight(allowed: &'static str) -> Response<Body> {
-    let mut response = reply::options(allowed);
+    let mut response = response::options(allowed);
     let headers = response.headers_mut();
     headers.insert(
         ACCESS_CONTROL_ALLOW_METHODS,

@@ -6,12 +6,12 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::body::Body;
-use super::dialects::custom::{Call, Published, What};
+use super::dialects::custom::{Action, Endpoint, Published};
 use super::problem::Problem;
-use super::reply::{self, header};
-use super::{App, Asker};
+use super::response::{self, header};
+use super::{App, RequestContext};
 use crate::engine::View;
-use crate::job::{Name, Seq};
+use crate::job::{JobIdFormat, Seq};
 
 impl App {
     /// Answers a call.
@@ -19,34 +19,34 @@ impl App {
         &self,
         request: &Parts,
         body: Incoming,
-        call: Call,
-        asker: &Asker,
+        call: Endpoint,
+        asker: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let of = &call.of;
         match call.what {
-            What::Submit => {
+            Action::Submit => {
                 let operation = &of.operation;
-                let taken = self.take_on(request, body, operation, Name::Seq, asker);
+                let taken = self.take_on(request, body, operation, JobIdFormat::Seq, asker);
                 let view = taken.await?;
                 let location = format!("{}{}", self.own_path(), of.status.of(view.job.seq));
-                let mut response = reply::empty(StatusCode::ACCEPTED);
+                let mut response = response::empty(StatusCode::ACCEPTED);
                 let headers = response.headers_mut();
                 headers.insert(LOCATION, header(&location));
                 if !view.job.is_terminal() {
-                    reply::retry_after(headers);
+                    response::retry_after(headers);
                 }
                 Ok(response)
             }
-            What::Status(seq) => {
+            Action::Status(seq) => {
                 let view = self.published(of, seq, asker).await?;
                 let body = of.job(&view.job, self.own_path()).to_string();
-                let mut response = reply::json(StatusCode::OK, body.into());
+                let mut response = response::json(StatusCode::OK, body.into());
                 if !view.job.is_terminal() {
-                    reply::retry_after(response.headers_mut());
+                    response::retry_after(response.headers_mut());
                 }
                 Ok(response)
             }
-            What::Result(seq) => {
+            Action::Result(seq) => {
                 let view = self.published(of, seq, asker).await?;
                 self.download(request, &view, asker).await
             }
@@ -54,7 +54,12 @@ impl App {
     }
 
     /// A job of the operation that is published there; others are not there.
-    async fn published(&self, of: &Published, seq: Seq, asker: &Asker) -> Result<View, Problem> {
+    async fn published(
+        &self,
+        of: &Published,
+        seq: Seq,
+        asker: &RequestContext,
+    ) -> Result<View, Problem> {
         let view = self.engine.at(&asker.caller, seq).await?;
         if *view.job.operation == *of.operation {
             Ok(view)

@@ -9,18 +9,20 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::body::Body;
+use super::body_reader::{check_encoding, unsupported};
 use super::dialects::deltaxml::{
-    self, Call, Error, Later, Media, Moment, Order, Product, What, Work,
+    self, Action, AsyncOptions, DeltaRequest, Endpoint, Error, JobView, Media, Operation, Product,
 };
 use super::form::{Form, Part, Take};
-use super::intake::{check_encoding, unsupported};
 use super::problem::Problem;
-use super::reply::{self, header};
-use super::{App, Asker, download, json_body, media_type, params};
-use crate::engine::{Submission, Until, View};
+use super::response::{self, header};
+use super::{App, RequestContext, download, json_body, media_type, params};
+use crate::engine::{Submission, View, WaitFor};
 use crate::header_params::charset;
-use crate::job::{Callback, Job, Method, Name, Outcome, State, When, Wishes, uuid};
-use crate::operations::Description;
+use crate::job::{
+    Callback, CallbackTrigger, Job, JobIdFormat, JobOptions, Method, Outcome, State, uuid,
+};
+use crate::operations::OperationSpec;
 use crate::store::{self, Uploads};
 use crate::xml::Source;
 
@@ -33,8 +35,8 @@ impl App {
         &self,
         request: &Parts,
         body: Incoming,
-        call: Call,
-        asker: &Asker,
+        call: Endpoint,
+        asker: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let media = preferred(&request.headers);
         let shown = |job: &Job, moment| {
@@ -42,24 +44,24 @@ impl App {
             written(StatusCode::OK, media, job.written(media, "job"))
         };
         match call.what {
-            What::Begin(work) => self.deltaxml_work(request, body, work, asker).await,
-            What::Types => {
+            Action::Begin(work) => self.deltaxml_work(request, body, work, asker).await,
+            Action::Types => {
                 let types = deltaxml::types(self.own_path()).written(media, "MergeTypes");
                 Ok(written(StatusCode::OK, media, types))
             }
-            What::Job(id) => {
+            Action::Job(id) => {
                 let view = self.engine.get(&asker.caller, id).await?;
-                let mut response = shown(&view.job, Moment::Now(reply::now()));
+                let mut response = shown(&view.job, JobView::Now(response::now()));
                 if !view.job.is_terminal() {
-                    reply::retry_after(response.headers_mut());
+                    response::retry_after(response.headers_mut());
                 }
                 Ok(response)
             }
-            What::Delete(id) => {
+            Action::Delete(id) => {
                 let job = self.engine.delete(&asker.caller, id).await?;
-                Ok(shown(&job, Moment::Deleted(reply::now())))
+                Ok(shown(&job, JobView::Deleted(response::now())))
             }
-            What::Download(id) => {
+            Action::Download(id) => {
                 let view = self.engine.get(&asker.caller, id).await?;
                 self.download(request, &view, asker).await
             }
@@ -70,8 +72,8 @@ impl App {
         &self,
         request: &Parts,
         body: Incoming,
-        work: Work,
-        asker: &Asker,
+        work: Operation,
+        asker: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let Some((_, operation)) = self.engine.registry().get(work.operation()) else {
             return Err(Problem::not_found("This server does no such work."));
@@ -79,29 +81,29 @@ impl App {
         let mut uploads = self.engine.store().uploads();
         let description = &operation.description;
         let order = self.order(&request.headers, body, work, description, &mut uploads);
-        let Order { params, later } = order.await?;
+        let DeltaRequest { params, later } = order.await?;
         let submission = Submission {
             token: asker.caller.name().cloned(),
             operation: work.operation().to_owned(),
             params,
             uploads: Some(uploads),
-            wishes: later
+            options: later
                 .as_ref()
-                .map(|later| wishes(work, later, asker))
+                .map(|later| job_options(work, later, asker))
                 .unwrap_or_default(),
             key: None,
         };
         if later.is_none() {
-            return self.attended(submission, asker).await;
+            return self.synchronous(submission, asker).await;
         }
         let View { job, .. } = self.engine.submit(submission).await?;
         let (media, product) = (preferred(&request.headers), Product::from(work));
-        let shown = deltaxml::job(product, &job, &asker.base, Moment::Accepted);
+        let shown = deltaxml::job(product, &job, &asker.base, JobView::Accepted);
         let mut response = written(StatusCode::ACCEPTED, media, shown.written(media, "job"));
         let location = format!("{}{}", asker.base, product.job_path(job.id));
         let headers = response.headers_mut();
         headers.insert(LOCATION, header(&location));
-        reply::retry_after(headers);
+        response::retry_after(headers);
         Ok(response)
     }
 
@@ -110,10 +112,10 @@ impl App {
         &self,
         headers: &HeaderMap,
         body: Incoming,
-        work: Work,
-        operation: &Description,
+        work: Operation,
+        operation: &OperationSpec,
         uploads: &mut Uploads,
-    ) -> Result<Order, Problem> {
+    ) -> Result<DeltaRequest, Problem> {
         check_encoding(headers)?;
         let content_type = params::content_type(headers);
         let essence = media_type::essence(&content_type);
@@ -149,16 +151,16 @@ impl App {
     }
 
     /// The result itself. Nothing is left of the job when its client has it, or has hung up.
-    async fn attended(
+    async fn synchronous(
         &self,
         submission: Submission,
-        asker: &Asker,
+        asker: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
-        asker.pace.attend();
-        let (view, attendance) = self.engine.submit_attended(submission).await?;
+        asker.pace.hold_ephemeral();
+        let (view, ephemeral) = self.engine.submit_ephemeral(submission).await?;
         let id = view.job.id;
         let ended = tokio::select! {
-            ended = self.engine.wait(&asker.caller, id, Until::Ended, FOR_EVER) => ended,
+            ended = self.engine.wait(&asker.caller, id, WaitFor::Terminal, FOR_EVER) => ended,
             () = self.engine.stopping() => Err(store::Error::Stopped),
         };
         let answer = match ended.map_err(lost).and_then(|view| succeeded(&view.job)) {
@@ -167,11 +169,11 @@ impl App {
         };
         match answer {
             Ok(mut response) => {
-                response.body_mut().attend(attendance);
+                response.body_mut().hold_ephemeral(ephemeral);
                 Ok(response)
             }
             Err(problem) => {
-                if let Some(forgetting) = attendance.end() {
+                if let Some(forgetting) = ephemeral.end() {
                     // However it went, the problem is another one.
                     let _ = forgetting.await;
                 }
@@ -220,7 +222,7 @@ pub(super) fn refusal(problem: &Problem, product: Product, headers: &HeaderMap) 
         message: &problem.sentence(|param| product.word(param)),
         id,
         status: status.as_u16(),
-        at: reply::now(),
+        at: response::now(),
     };
     let media = preferred(headers);
     let text = deltaxml::error(product, &error, media);
@@ -238,27 +240,27 @@ fn random_bits() -> u128 {
     u128::from_be_bytes(bytes) & !version & !variant | 0x4 << 76 | 0x2 << 62
 }
 
-fn wishes(work: Work, later: &Later, asker: &Asker) -> Wishes {
+fn job_options(work: Operation, later: &AsyncOptions, asker: &RequestContext) -> JobOptions {
     let callback = later.callback.clone().map(|url| Callback {
         url,
         method: Method::Get,
-        when: match Product::from(work) {
-            Product::Compare => When::Succeeded,
-            Product::Merge => When::Ended,
+        trigger: match Product::from(work) {
+            Product::Compare => CallbackTrigger::Succeeded,
+            Product::Merge => CallbackTrigger::Terminal,
         },
-        name: Name::Uuid,
+        id_format: JobIdFormat::Uuid,
         base: asker.base.clone(),
     });
-    Wishes {
+    JobOptions {
         keep: later.keep,
         output: later.output.clone(),
         callback,
-        ..Wishes::default()
+        ..JobOptions::default()
     }
 }
 
 /// What becomes of a part of a form. Documents may be long; a path or a URL is text.
-fn take(work: Work, part: &Part<'_>, operation: &Description) -> Take {
+fn take(work: Operation, part: &Part<'_>, operation: &OperationSpec) -> Take {
     let is_xml = part.media_type.and_then(Media::of) == Some(Media::Xml);
     match deltaxml::part(work, part.name, operation) {
         deltaxml::Part::Nothing => Take::Nothing,

@@ -12,7 +12,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use super::body::{BlobStream, Body};
 use super::conditions::{Conditions, Selected, evaluate, select};
 use super::problem::Problem;
-use super::reply::header;
+use super::response::header;
 use crate::engine::Engine;
 use crate::job::{Job, Output, Status};
 

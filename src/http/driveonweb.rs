@@ -6,11 +6,11 @@ use http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::body::Body;
-use super::dialects::driveonweb::{self, Call, Kind};
+use super::dialects::driveonweb::{self, Endpoint, Kind};
 use super::problem::Problem;
-use super::reply::{self, header};
-use super::{App, Asker, download, files, query};
-use crate::engine::{Engine, Item, Numbered, Until};
+use super::response::{self, header};
+use super::{App, RequestContext, download, files, query};
+use crate::engine::{DriveItem, Engine, NumberedItem, WaitFor};
 use crate::job::Seq;
 use crate::operations::browse::EntryKind;
 
@@ -19,26 +19,30 @@ impl App {
     pub(super) async fn driveonweb(
         &self,
         request: &Parts,
-        call: Call,
-        asker: &Asker,
+        call: Endpoint,
+        asker: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         match call {
-            Call::Roots => Ok(listed(&self.engine.root_items().await?)),
-            Call::Folder(number) => {
+            Endpoint::Roots => Ok(listed(&self.engine.root_items().await?)),
+            Endpoint::Folder(number) => {
                 let path = self.path(number, asker).await?;
                 Ok(listed(&self.engine.items_in(&path).await?))
             }
-            Call::Begin(kind, number) => self.begin_polled(request, kind, number, asker).await,
-            Call::Job(kind, seq) => self.polled(request, kind, seq, asker).await,
-            Call::Download(number) => self.driveonweb_file(request, number, asker).await,
+            Endpoint::Begin(kind, number) => self.begin_polled(request, kind, number, asker).await,
+            Endpoint::Job(kind, seq) => self.polled(request, kind, seq, asker).await,
+            Endpoint::Download(number) => self.driveonweb_file(request, number, asker).await,
         }
     }
 
     /// A file or folder by its number; a result has no path.
-    pub(super) async fn path(&self, number: i64, asker: &Asker) -> Result<String, Problem> {
+    pub(super) async fn path(
+        &self,
+        number: i64,
+        asker: &RequestContext,
+    ) -> Result<String, Problem> {
         match self.engine.numbered(&asker.caller, number).await? {
-            Numbered::Path(path) => Ok(path),
-            Numbered::Result(_) => Err(Problem::not_found(
+            NumberedItem::Path(path) => Ok(path),
+            NumberedItem::Result(_) => Err(Problem::not_found(
                 "A result is neither a file nor a folder.",
             )),
         }
@@ -49,9 +53,9 @@ impl App {
         request: &Parts,
         kind: Kind,
         number: i64,
-        asker: &Asker,
+        asker: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
-        if !asker.may_act {
+        if !asker.may_have_side_effects {
             let detail = "This address begins work, which neither another site's link nor a prefetch may do.";
             return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", detail));
         }
@@ -74,11 +78,11 @@ impl App {
         let view = self.begin(kind.word(), params, asker).await?;
         let location = kind.polling_url(self.own_path(), view.job.seq);
         let body = driveonweb::begun(&location).to_string();
-        let mut response = reply::json(StatusCode::SEE_OTHER, body.into());
+        let mut response = response::json(StatusCode::SEE_OTHER, body.into());
         let headers = response.headers_mut();
         headers.insert(LOCATION, header(&location));
         if !view.job.is_terminal() {
-            reply::retry_after(headers);
+            response::retry_after(headers);
         }
         Ok(response)
     }
@@ -89,9 +93,9 @@ impl App {
         request: &Parts,
         kind: Kind,
         seq: Seq,
-        asker: &Asker,
+        asker: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
-        let now = reply::now();
+        let now = response::now();
         let mut view = self.engine.at(&asker.caller, seq).await?;
         if *view.job.operation != *kind.word() {
             return Err(Problem::not_found("That is a job of another kind."));
@@ -100,27 +104,27 @@ impl App {
         if let Some(live) = view.live.as_ref().filter(|_| !view.job.is_terminal()) {
             let counts = request.method != Method::HEAD;
             polls = if counts { live.poll() } else { live.polls() };
-            let patience = driveonweb::held(polls);
-            if counts && !patience.is_zero() {
+            let hold = driveonweb::held(polls);
+            if counts && !hold.is_zero() {
                 let id = view.job.id;
                 view = self
                     .engine
-                    .wait(&asker.caller, id, Until::Ended, patience)
+                    .wait(&asker.caller, id, WaitFor::Terminal, hold)
                     .await?;
             }
         }
         let result = match (kind, view.job.output()) {
             (_, None) => None,
             (Kind::Zip, Some(_)) => Some(Engine::result_number(&view.job)),
-            (Kind::Copy, Some(output)) => match output.item() {
+            (Kind::Copy, Some(output)) => match output.item_path() {
                 Some(path) => self.engine.number_of(path).await?,
                 None => None,
             },
         };
         let body = driveonweb::job(kind, &view.job, polls, now, result, self.own_path());
-        let mut response = reply::json(StatusCode::OK, body.to_string().into());
+        let mut response = response::json(StatusCode::OK, body.to_string().into());
         if !view.job.is_terminal() {
-            reply::retry_after(response.headers_mut());
+            response::retry_after(response.headers_mut());
         }
         Ok(response)
     }
@@ -129,16 +133,16 @@ impl App {
         &self,
         request: &Parts,
         number: i64,
-        asker: &Asker,
+        asker: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let (method, headers) = (&request.method, &request.headers);
         let (mut response, name) = match self.engine.numbered(&asker.caller, number).await? {
-            Numbered::Result(view) => {
+            NumberedItem::Result(view) => {
                 let response = download::result(&self.engine, &view.job, method, headers).await?;
                 let name = view.job.output().map(|output| output.filename.clone());
                 (response, name.unwrap_or_default())
             }
-            Numbered::Path(path) => {
+            NumberedItem::Path(path) => {
                 let (entry, file) = self.engine.open_item(&path).await?;
                 let size = entry.kind.size().unwrap_or_default();
                 let response = files::reply(file, &entry.name, size, method, headers)?;
@@ -171,9 +175,9 @@ fn attachment(name: &str) -> HeaderValue {
     header(&format!("{plain};{}", rest.join(";")))
 }
 
-fn listed(items: &[Item]) -> Response<Body> {
+fn listed(items: &[DriveItem]) -> Response<Body> {
     let entry =
-        |item: &Item| driveonweb::entry(item.number, &item.entry.name, item.entry.kind.size());
+        |item: &DriveItem| driveonweb::entry(item.number, &item.entry.name, item.entry.kind.size());
     let list: Value = items.iter().map(entry).collect();
-    reply::json(StatusCode::OK, list.to_string().into())
+    response::json(StatusCode::OK, list.to_string().into())
 }

@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 use super::body::Body;
 use super::large::{SERVER_BUSY, SMALL_BYTES};
 use super::problem::Problem;
-use super::{App, Asker, reply};
-use crate::engine::{Caller, Forgotten, News, View};
+use super::{App, RequestContext, response};
+use crate::engine::{Caller, Forgotten, JobEvent, View};
 use crate::job::Job;
 
 /// Sent when nothing else is, so that neither side takes the other for dead.
@@ -36,14 +36,14 @@ impl App {
         request: &Parts,
         view: View,
         base: &str,
-        form: Form,
+        form: EventFormat,
     ) -> Response<Body> {
         let seen = request
             .headers
             .get(LAST_EVENT_ID)
             .and_then(|value| value.to_str().ok());
         if view.job.is_terminal() && seen == Some(&version(&view.job)) {
-            return reply::no_content();
+            return response::no_content();
         }
         let (sender, body) = mpsc::channel(1);
         let (app, base) = (Arc::clone(self), base.to_owned());
@@ -61,7 +61,7 @@ impl App {
     }
 
     /// The events of all of the caller's jobs.
-    pub(super) fn all_events(self: &Arc<Self>, asker: &Asker) -> Response<Body> {
+    pub(super) fn all_events(self: &Arc<Self>, asker: &RequestContext) -> Response<Body> {
         let (sender, body) = mpsc::channel(1);
         let app = Arc::clone(self);
         let (caller, base) = (asker.caller.clone(), asker.base.clone());
@@ -69,7 +69,7 @@ impl App {
             let stream = Stream {
                 app: &app,
                 base: &base,
-                form: Form::Native,
+                form: EventFormat::Native,
                 sender,
             };
             // Whoever hung up needs no reason.
@@ -80,11 +80,11 @@ impl App {
 }
 
 /// The reader has gone.
-struct Gone;
+struct SubscriberGone;
 
 /// How a stream shows a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum EventFormat {
     /// As `GET /v1/jobs/{id}` does.
     Native,
     /// As its monitor does, to whoever was given the link.
@@ -94,12 +94,12 @@ pub(super) enum Form {
 struct Stream<'a> {
     app: &'a App,
     base: &'a str,
-    form: Form,
+    form: EventFormat,
     sender: mpsc::Sender<Bytes>,
 }
 
 impl Stream<'_> {
-    async fn one_job(&self, view: View) -> Result<(), Gone> {
+    async fn one_job(&self, view: View) -> Result<(), SubscriberGone> {
         self.send(RETRY.into()).await?;
         let Some(live) = view.live.clone() else {
             return self.show(&view, true).await;
@@ -124,10 +124,10 @@ impl Stream<'_> {
         Ok(())
     }
 
-    async fn all_jobs(&self, caller: &Caller) -> Result<(), Gone> {
+    async fn all_jobs(&self, caller: &Caller) -> Result<(), SubscriberGone> {
         self.send(RETRY.into()).await?;
         // Registered before the present state is looked at, so that no change is between the two.
-        let follower = self.app.engine.follow(caller);
+        let follower = self.app.engine.subscribe(caller);
         for view in self.app.engine.active(caller) {
             self.show(&view, false).await?;
         }
@@ -138,19 +138,19 @@ impl Stream<'_> {
                 tokio::select! {
                     news = &mut next => break news,
                     () = tokio::time::sleep(HEARTBEAT) => self.send(":\n\n".into()).await?,
-                    () = self.sender.closed() => return Err(Gone),
+                    () = self.sender.closed() => return Err(SubscriberGone),
                     () = self.app.engine.stopping() => return Ok(()),
                 }
             };
             let Some(news) = news else { return Ok(()) };
             match news {
-                News::Changed(seq) => {
+                JobEvent::Changed(seq) => {
                     // Else the next event is that it is gone.
-                    if let Some(view) = self.app.engine.look(caller, seq).await {
+                    if let Some(view) = self.app.engine.peek(caller, seq).await {
                         self.show(&view, false).await?;
                     }
                 }
-                News::Forgotten(Forgotten { seq, id, last }) => {
+                JobEvent::Forgotten(Forgotten { seq, id, last }) => {
                     if let Some(job) = last {
                         self.deleted(&job).await?;
                     } else {
@@ -163,21 +163,21 @@ impl Stream<'_> {
     }
 
     /// Waits for a change; false if it was time for a heartbeat instead.
-    async fn news<T>(&self, change: impl Future<Output = T>) -> Result<bool, Gone> {
+    async fn news<T>(&self, change: impl Future<Output = T>) -> Result<bool, SubscriberGone> {
         tokio::select! {
             _ = change => Ok(true),
             () = tokio::time::sleep(HEARTBEAT) => self.send(":\n\n".into()).await.map(|()| false),
-            () = self.sender.closed() => Err(Gone),
-            () = self.app.engine.stopping() => Err(Gone),
+            () = self.sender.closed() => Err(SubscriberGone),
+            () = self.app.engine.stopping() => Err(SubscriberGone),
         }
     }
 
-    async fn send(&self, bytes: Bytes) -> Result<(), Gone> {
-        self.sender.send(bytes).await.map_err(|_| Gone)
+    async fn send(&self, bytes: Bytes) -> Result<(), SubscriberGone> {
+        self.sender.send(bytes).await.map_err(|_| SubscriberGone)
     }
 
     /// Sends an event: in one piece, unless that would copy much.
-    async fn event(&self, head: &str, json: impl Into<Bytes>) -> Result<(), Gone> {
+    async fn event(&self, head: &str, json: impl Into<Bytes>) -> Result<(), SubscriberGone> {
         let json = json.into();
         let (begin, end) = (format!("{head}data: "), "\n\n");
         if json.len() <= SMALL_BYTES {
@@ -190,7 +190,7 @@ impl Stream<'_> {
     }
 
     /// Sends a job as it is.
-    async fn show(&self, view: &View, with_id: bool) -> Result<(), Gone> {
+    async fn show(&self, view: &View, with_id: bool) -> Result<(), SubscriberGone> {
         let head = if with_id {
             format!("event: job\nid: {}\n", version(&view.job))
         } else {
@@ -198,8 +198,8 @@ impl Stream<'_> {
         };
         let json = || async {
             match self.form {
-                Form::Native => self.app.job_bytes(view, self.base).await,
-                Form::Monitor => self.app.monitored(view).await,
+                EventFormat::Native => self.app.job_bytes(view, self.base).await,
+                EventFormat::Monitor => self.app.monitored(view).await,
             }
         };
         match self.patiently(json).await? {
@@ -209,10 +209,10 @@ impl Stream<'_> {
         }
     }
 
-    async fn deleted(&self, last: &Job) -> Result<(), Gone> {
+    async fn deleted(&self, last: &Job) -> Result<(), SubscriberGone> {
         let json = match self.form {
-            Form::Monitor => Some(json!({ "status": DELETED }).to_string().into()),
-            Form::Native => {
+            EventFormat::Monitor => Some(json!({ "status": DELETED }).to_string().into()),
+            EventFormat::Native => {
                 let json = || self.app.deleted_bytes(last, self.base);
                 self.patiently(json).await?
             }
@@ -224,7 +224,7 @@ impl Stream<'_> {
     }
 
     /// What `make` makes, however long others take to read theirs; none if it cannot be made.
-    async fn patiently<F>(&self, make: impl Fn() -> F) -> Result<Option<Bytes>, Gone>
+    async fn patiently<F>(&self, make: impl Fn() -> F) -> Result<Option<Bytes>, SubscriberGone>
     where
         F: Future<Output = Result<Bytes, Problem>>,
     {
@@ -234,7 +234,7 @@ impl Stream<'_> {
                 // It has waited a while for its turn.
                 Err(problem) if problem.code() == SERVER_BUSY => {
                     if self.sender.is_closed() || self.app.engine.is_stopping() {
-                        return Err(Gone);
+                        return Err(SubscriberGone);
                     }
                 }
                 Err(_) => return Ok(None),

@@ -18,7 +18,7 @@ use super::body::Body;
 use super::conditions::{Conditions, Selected, evaluate, select};
 use super::download::attachment;
 use super::problem::Problem;
-use super::reply::{empty, header};
+use super::response::{empty, header};
 
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// Bytes that are read at once.

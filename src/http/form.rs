@@ -10,7 +10,7 @@ use http::StatusCode;
 use hyper::body::Incoming;
 use serde_json::Value;
 
-use super::intake::{Bounds, Upload, next_data, too_large, upload_too_large};
+use super::body_reader::{Bounds, Upload, next_data, too_large, upload_too_large};
 use super::media_type::MediaType;
 use super::multipart::{Event, Head, Reader};
 use super::problem::Problem;
@@ -60,7 +60,7 @@ impl<F: Fn(&Part<'_>) -> Result<Take, Problem>> Form<'_, F> {
         let mut parts = Parts {
             reader: Reader::new(content_type).map_err(malformed)?,
             body,
-            timeout: self.bounds.patience,
+            timeout: self.bounds.idle_timeout,
             is_in_part: false,
             peeked: None,
         };

@@ -6,9 +6,9 @@ use hyper::body::Incoming;
 
 use super::body::Body;
 use super::problem::Problem;
-use super::reply::json;
+use super::response::json;
 use super::route::Route;
-use super::{App, traffic};
+use super::{App, request_metrics};
 
 /// Whoever can ask is answered.
 pub(super) fn alive() -> Response<Body> {
@@ -29,7 +29,7 @@ impl App {
         let problem = Problem::new(status, "too_many_connections", detail).retry_after(1);
         let found = self.route(&request);
         let numbers = self.traffic.of(found.as_ref().ok().map(Route::template));
-        traffic::count(numbers, &request.method, status);
+        request_metrics::count(numbers, &request.method, status);
         self.refusal(problem, &request)
     }
 

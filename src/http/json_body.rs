@@ -4,7 +4,7 @@ use encoding_rs::Encoding;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::intake::unsupported;
+use super::body_reader::unsupported;
 use super::problem::Problem;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";

@@ -6,10 +6,10 @@ use http::{Response, StatusCode};
 
 use super::body::Body;
 use super::problem::Problem;
-use super::reply::{header, json};
-use super::{App, Asker, query};
+use super::response::{header, json};
+use super::{App, RequestContext, query};
 use crate::job::{Seq, Status};
-use crate::operations::Fault;
+use crate::operations::InvalidParam;
 use crate::store::Filter;
 
 const LIMIT: usize = 100;
@@ -22,7 +22,7 @@ impl App {
     pub(super) async fn list(
         &self,
         request: &Parts,
-        asker: &Asker,
+        asker: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let (filter, limit) = filter(request)?;
         let (caller, base) = (&asker.caller, &asker.base);
@@ -71,7 +71,7 @@ fn filter(request: &Parts) -> Result<(Filter, usize), Problem> {
     let (mut filter, mut limit, mut faults) = (Filter::default(), LIMIT, Vec::new());
     for (name, value) in query::pairs(request) {
         let mut fault = |detail: String| {
-            faults.push(Fault {
+            faults.push(InvalidParam {
                 pointer: format!("?{name}"),
                 detail,
             });

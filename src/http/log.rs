@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 use super::body::Body;
 use super::events::X_ACCEL_BUFFERING;
 use super::problem::Problem;
-use super::{App, query, reply};
-use crate::engine::{Caller, Until, View};
+use super::{App, query, response};
+use crate::engine::{Caller, View, WaitFor};
 use crate::job::State;
 
 /// Between two looks at a job that waits, if it does not change.
@@ -32,7 +32,7 @@ impl App {
         if !follows || view.job.is_terminal() || request.method == Method::HEAD {
             let mut response = text(Body::Full(self.whole_log(&view).await?));
             if !view.job.is_terminal() {
-                reply::retry_after(response.headers_mut());
+                response::retry_after(response.headers_mut());
             }
             return Ok(response);
         }
@@ -84,7 +84,7 @@ impl App {
                 }
                 State::Queued => {}
             }
-            let news = Until::Not(view.job.version);
+            let news = WaitFor::ChangeFrom(view.job.version);
             view = self
                 .engine
                 .wait(caller, view.job.id, news, PATIENCE)

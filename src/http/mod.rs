@@ -3,8 +3,7 @@
 mod access;
 mod activity;
 mod body;
-mod callback;
-mod clash;
+mod body_reader;
 mod conditions;
 mod cors;
 mod custom;
@@ -19,7 +18,6 @@ mod form;
 mod guard;
 mod hangup;
 mod health;
-mod intake;
 mod json_body;
 mod large;
 mod list;
@@ -31,7 +29,6 @@ mod multipart;
 mod onedrive;
 mod openapi;
 mod options;
-mod pace;
 mod params;
 mod places;
 mod prefer;
@@ -39,13 +36,16 @@ mod problem;
 mod query;
 mod range;
 mod render;
-mod reply;
+mod request_metrics;
+mod response;
 mod route;
+mod route_conflict;
+mod route_template;
 mod server;
 mod session;
 mod submit;
-mod template;
-mod traffic;
+mod timeouts;
+mod webhook;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -56,36 +56,36 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::config::{Config, Dialect, Dialects};
-use crate::engine::{Caller, Engine, Submission, Until, View};
-use crate::job::{Job, Wishes};
+use crate::engine::{Caller, Engine, Submission, View, WaitFor};
+use crate::job::{Job, JobOptions};
 use crate::tokens::{Grant, Tokens};
 use access::Access;
 use activity::Pace;
 pub(crate) use body::Body;
-use callback::Webhooks;
-pub use clash::RouteFault;
-pub(crate) use clash::check as check_routes;
 use conditions::Seen;
 use dialects::custom::Routes;
 use dialects::native;
-use guard::{Facts, Guard, Pass};
+use guard::{Admission, Guard, RequestFacts};
 use large::LargeBodies;
-use pace::Ending;
 use params::Bounds;
 use problem::Problem;
-use reply::{json, not_modified, options};
-use route::{Miss, Route};
+use request_metrics::RequestMetrics;
+use response::{json, not_modified, options};
+use route::{Route, RouteError};
+pub use route_conflict::RouteFault;
+pub(crate) use route_conflict::check as check_routes;
 pub(crate) use server::Server;
-use traffic::Traffic;
+use timeouts::Ending;
+use webhook::Webhooks;
 
 /// Who asks for something, as the handlers see it.
-struct Asker {
+struct RequestContext {
     /// On whose behalf.
     caller: Caller,
     /// What links in the answer begin with.
     base: String,
     /// Whether the request may start or end something; see [`Pass::may_act`].
-    may_act: bool,
+    may_have_side_effects: bool,
     /// The connection that it came through.
     pace: Arc<Pace>,
 }
@@ -99,7 +99,7 @@ pub(crate) struct App {
     dialects: Dialects,
     routes: Routes,
     openapi: Bytes,
-    traffic: Traffic,
+    traffic: RequestMetrics,
     large: LargeBodies,
 }
 
@@ -107,10 +107,10 @@ impl App {
     /// Puts one together, for whoever shows one of `tokens`; for anybody if there are none.
     pub(crate) fn new(engine: Arc<Engine>, config: &Config, tokens: Arc<Tokens>) -> Self {
         let webhooks = Webhooks {
-            outside: engine.outside().clone(),
+            outside: engine.outbound_access().clone(),
             secrets: config.callbacks.secrets.clone(),
         };
-        engine.set_messenger(Arc::new(webhooks));
+        engine.set_callback_sender(Arc::new(webhooks));
         let base = config.public_url.as_ref().map(ToString::to_string);
         let base = base.as_deref().unwrap_or("/");
         let routes = Routes::new(config.served_routes());
@@ -120,7 +120,7 @@ impl App {
             engine,
             guard: Guard::new(config),
             access: Access::new(tokens, config.outbound().private),
-            traffic: Traffic::new(&openapi),
+            traffic: RequestMetrics::new(&openapi),
             openapi: openapi.to_string().into(),
             dialects: config.dialects.clone(),
             routes,
@@ -128,7 +128,7 @@ impl App {
             bounds: Bounds {
                 params: config.limits.params_bytes,
                 upload: config.limits.upload_bytes,
-                patience: config.limits.body_idle_time,
+                idle_timeout: config.limits.body_idle_timeout,
             },
         }
     }
@@ -142,7 +142,7 @@ impl App {
         pace: &Arc<Pace>,
     ) -> (Response<Body>, Option<Ending>) {
         let (request, body) = request.into_parts();
-        let facts = Facts {
+        let facts = RequestFacts {
             request: &request,
             local,
             has_tokens: self.access.has_tokens(),
@@ -166,7 +166,7 @@ impl App {
             }
             Err(problem) => (self.refusal(problem, &request), None),
         };
-        traffic::count(numbers, &request.method, response.status());
+        request_metrics::count(numbers, &request.method, response.status());
         if self.guard.allows_origins() {
             cors::add(&mut response, origin);
         }
@@ -174,7 +174,7 @@ impl App {
     }
 
     /// What is asked for.
-    fn route(&self, request: &Parts) -> Result<Route, Miss> {
+    fn route(&self, request: &Parts) -> Result<Route, RouteError> {
         let path = request.uri.path();
         route::route(&request.method, path, &self.dialects)
             .or_else(|miss| route::custom(miss, &request.method, path, &self.routes))
@@ -185,18 +185,18 @@ impl App {
         self: &Arc<Self>,
         request: &Parts,
         body: Incoming,
-        route: Result<Route, Miss>,
-        pass: &Pass<'_>,
+        route: Result<Route, RouteError>,
+        pass: &Admission<'_>,
         (has_tokens, pace): (bool, &Arc<Pace>),
     ) -> Result<(Response<Body>, Grant), Problem> {
-        if let (true, Err(Miss::Options(allowed))) = (pass.is_preflight, &route) {
+        if let (true, Err(RouteError::Options(allowed))) = (pass.is_preflight, &route) {
             return Ok((cors::preflight(allowed), Grant::Open));
         }
         let (caller, grant) = self.access.admit(request, pass, has_tokens)?;
-        let asker = Asker {
+        let asker = RequestContext {
             caller,
             base: self.guard.base(pass.host),
-            may_act: pass.may_act,
+            may_have_side_effects: pass.may_act,
             pace: Arc::clone(pace),
         };
         let response = match route {
@@ -206,10 +206,12 @@ impl App {
                 // Whoever waits with a token that is gone waits no longer.
                 () = self.access.ended(&grant) => Err(access::refusal()),
             },
-            Err(Miss::NotFound) => Err(Problem::not_found("There is nothing at this address.")),
-            Err(Miss::NoJob) => Err(crate::store::Error::NotFound.into()),
-            Err(Miss::Method(allowed)) => Err(Problem::method(allowed)),
-            Err(Miss::Options(allowed)) => Ok(options(allowed)),
+            Err(RouteError::NotFound) => {
+                Err(Problem::not_found("There is nothing at this address."))
+            }
+            Err(RouteError::NoJob) => Err(crate::store::Error::NotFound.into()),
+            Err(RouteError::Method(allowed)) => Err(Problem::method(allowed)),
+            Err(RouteError::Options(allowed)) => Ok(options(allowed)),
         };
         Ok((response?, grant))
     }
@@ -219,9 +221,9 @@ impl App {
         request: &Parts,
         body: Incoming,
         route: Route,
-        asker: &Asker,
+        asker: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
-        let Asker { caller, base, .. } = asker;
+        let RequestContext { caller, base, .. } = asker;
         match route {
             Route::Dashboard => Ok(dashboard::page()),
             Route::Health => Ok(health::alive()),
@@ -242,12 +244,12 @@ impl App {
             Route::Job(id) => {
                 let seen = Seen::of(&request.headers);
                 let until = match seen {
-                    None => Some(Until::Ended),
-                    Some(Seen::Version(version)) => Some(Until::Not(version)),
+                    None => Some(WaitFor::Terminal),
+                    Some(Seen::Version(version)) => Some(WaitFor::ChangeFrom(version)),
                     // No change makes it another version than any.
                     Some(Seen::Any) => None,
                 };
-                let view = match (query::patience(request)?, until) {
+                let view = match (query::wait(request)?, until) {
                     (Some(patience), Some(until)) => {
                         self.engine.wait(caller, id, until, patience).await?
                     }
@@ -262,7 +264,7 @@ impl App {
             Route::Events => Ok(self.all_events(asker)),
             Route::JobEvents(id) => {
                 let view = self.engine.get(caller, id).await?;
-                Ok(self.job_events(request, view, base, events::Form::Native))
+                Ok(self.job_events(request, view, base, events::EventFormat::Native))
             }
             Route::Log(id) => {
                 let view = self.engine.get(caller, id).await?;
@@ -295,7 +297,7 @@ impl App {
             Route::Monitor(token) => self.monitor(&token, "", asker).await,
             Route::MonitorEvents(token) => {
                 let view = self.engine.monitored(&token).await?;
-                Ok(self.job_events(request, view, base, events::Form::Monitor))
+                Ok(self.job_events(request, view, base, events::EventFormat::Monitor))
             }
             Route::MonitorResult(token) => {
                 let view = self.engine.monitored(&token).await?;
@@ -303,8 +305,12 @@ impl App {
             }
             Route::Session => self.access.session(request, &self.guard),
             Route::Download(id) => {
-                let view = match query::patience(request)? {
-                    Some(patience) => self.engine.wait(caller, id, Until::Ended, patience).await?,
+                let view = match query::wait(request)? {
+                    Some(patience) => {
+                        self.engine
+                            .wait(caller, id, WaitFor::Terminal, patience)
+                            .await?
+                    }
                     None => self.engine.get(caller, id).await?,
                 };
                 self.download(request, &view, asker).await
@@ -317,9 +323,9 @@ impl App {
         &self,
         request: &Parts,
         view: &View,
-        asker: &Asker,
+        asker: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
-        if !asker.may_act && !view.job.wishes.keep {
+        if !asker.may_have_side_effects && !view.job.options.keep {
             let detail =
                 "A page of another origin may not fetch a result that goes once it is fetched.";
             return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", detail));
@@ -352,14 +358,14 @@ impl App {
         &self,
         operation: &str,
         params: serde_json::Value,
-        asker: &Asker,
+        asker: &RequestContext,
     ) -> Result<View, Problem> {
         let submission = Submission {
             token: asker.caller.name().cloned(),
             operation: operation.to_owned(),
             params,
             uploads: None,
-            wishes: Wishes::default(),
+            options: JobOptions::default(),
             key: None,
         };
         Ok(self.engine.submit(submission).await?)

@@ -8,14 +8,14 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use super::body::Body;
-use super::dialects::onedrive::{self, Address, Call, Facet, Monitor, What};
-use super::intake::check_encoding;
+use super::body_reader::check_encoding;
+use super::dialects::onedrive::{self, Action, Address, Endpoint, Facet, Monitor};
 use super::prefer::Preferences;
 use super::problem::Problem;
-use super::reply::{self, header};
-use super::{App, Asker, download, files, json_body, params, query};
+use super::response::{self, header};
+use super::{App, RequestContext, download, files, json_body, params, query};
 use crate::config::Dialect;
-use crate::engine::{Item, View};
+use crate::engine::{DriveItem, View};
 use crate::header_params::charset;
 use crate::job::Output;
 use crate::operations::browse::EntryKind;
@@ -26,19 +26,19 @@ impl App {
         &self,
         request: &Parts,
         body: Incoming,
-        call: Call,
-        asker: &Asker,
+        call: Endpoint,
+        asker: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         match call.what {
-            What::Item(Address::Root) => {
+            Action::Item(Address::Root) => {
                 let roots = self.engine.root_items().await?.len();
                 Ok(shown(&onedrive::root(roots)))
             }
-            What::Item(address) => {
+            Action::Item(address) => {
                 let item = self.addressed(address, asker).await?;
                 Ok(shown(&self.item(&item).await?))
             }
-            What::Children(address) => {
+            Action::Children(address) => {
                 let items = match address {
                     Address::Root => self.engine.root_items().await?,
                     address => {
@@ -52,18 +52,18 @@ impl App {
                 }
                 Ok(shown(&json!({ "value": children })))
             }
-            What::Content(address) => {
+            Action::Content(address) => {
                 let path = self.addressed_path(address, asker).await?;
                 let (entry, file) = self.engine.open_item(&path).await?;
                 let size = entry.kind.size().unwrap_or_default();
                 files::reply(file, &entry.name, size, &request.method, &request.headers)
             }
-            What::Copy(address) => {
+            Action::Copy(address) => {
                 let body = self.json_body(request, body).await?;
                 let params = self.copy_params(request, address, &body, asker).await?;
                 self.accepted("copy", params, asker).await
             }
-            What::Upload(address) => {
+            Action::Upload(address) => {
                 if !Preferences::of(&request.headers).respond_async {
                     let detail = "Something is fetched by `Prefer: respond-async` only.";
                     return Err(Problem::malformed(detail));
@@ -72,8 +72,8 @@ impl App {
                 let params = self.upload_params(request, address, &body, asker).await?;
                 self.accepted("fetch", params, asker).await
             }
-            What::Monitor(token) => self.monitor(&token, call.prefix, asker).await,
-            What::MonitorResult(token) => {
+            Action::Monitor(token) => self.monitor(&token, call.prefix, asker).await,
+            Action::MonitorResult(token) => {
                 let view = self.engine.monitored(&token).await?;
                 download::result(&self.engine, &view.job, &request.method, &request.headers).await
             }
@@ -85,15 +85,15 @@ impl App {
         &self,
         token: &str,
         prefix: &str,
-        asker: &Asker,
+        asker: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let view = self.engine.monitored(token).await?;
         let item = self.made_item(&view).await?;
-        let reply = |status, value: Value| reply::json(status, value.to_string().into());
+        let reply = |status, value: Value| response::json(status, value.to_string().into());
         Ok(match onedrive::monitor(&view.job, item) {
             Monitor::Pending(value) => {
                 let mut response = reply(StatusCode::ACCEPTED, value);
-                reply::retry_after(response.headers_mut());
+                response::retry_after(response.headers_mut());
                 response
             }
             Monitor::Completed(value) => {
@@ -119,14 +119,18 @@ impl App {
 
     /// The number of what a job put below a root, for those who can look at it there.
     async fn made_item(&self, view: &View) -> Result<Option<i64>, Problem> {
-        let made = view.job.output().and_then(Output::item);
+        let made = view.job.output().and_then(Output::item_path);
         match made.filter(|_| self.dialects.has(Dialect::Onedrive)) {
             Some(path) => Ok(self.engine.number_of(path).await?),
             None => Ok(None),
         }
     }
 
-    async fn addressed_path(&self, address: Address, asker: &Asker) -> Result<String, Problem> {
+    async fn addressed_path(
+        &self,
+        address: Address,
+        asker: &RequestContext,
+    ) -> Result<String, Problem> {
         match address {
             Address::Path(path) => Ok(path),
             Address::Number(number) => self.path(number, asker).await,
@@ -137,13 +141,17 @@ impl App {
         }
     }
 
-    async fn addressed(&self, address: Address, asker: &Asker) -> Result<Item, Problem> {
+    async fn addressed(
+        &self,
+        address: Address,
+        asker: &RequestContext,
+    ) -> Result<DriveItem, Problem> {
         let path = self.addressed_path(address, asker).await?;
         Ok(self.engine.item(&path).await?)
     }
 
     /// An item as it is shown.
-    async fn item(&self, item: &Item) -> Result<Value, Problem> {
+    async fn item(&self, item: &DriveItem) -> Result<Value, Problem> {
         let facet = match item.entry.kind {
             EntryKind::File(size) => Facet::File {
                 size,
@@ -167,7 +175,7 @@ impl App {
         request: &Parts,
         source: Address,
         body: &Value,
-        asker: &Asker,
+        asker: &RequestContext,
     ) -> Result<Value, Problem> {
         let copy = onedrive::copy(body).map_err(Problem::malformed)?;
         let conflict =
@@ -192,7 +200,7 @@ impl App {
         request: &Parts,
         folder: Address,
         body: &Value,
-        asker: &Asker,
+        asker: &RequestContext,
     ) -> Result<Value, Problem> {
         let upload = onedrive::upload(body).map_err(Problem::malformed)?;
         let conflict =
@@ -222,15 +230,15 @@ impl App {
         &self,
         operation: &str,
         params: Value,
-        asker: &Asker,
+        asker: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let view = self.begin(operation, params, asker).await?;
         let token = self.engine.monitor_token(&view.job);
-        let mut response = reply::json(StatusCode::ACCEPTED, Bytes::new());
+        let mut response = response::json(StatusCode::ACCEPTED, Bytes::new());
         let headers = response.headers_mut();
         headers.remove(CONTENT_TYPE);
         headers.insert(LOCATION, header(&format!("{}/monitor/{token}", asker.base)));
-        reply::retry_after(headers);
+        response::retry_after(headers);
         Ok(response)
     }
 }
@@ -247,5 +255,5 @@ pub(super) fn error(problem: &Problem) -> Value {
 }
 
 fn shown(value: &Value) -> Response<Body> {
-    reply::json(StatusCode::OK, value.to_string().into())
+    response::json(StatusCode::OK, value.to_string().into())
 }

@@ -7,8 +7,8 @@ use http::request::Parts;
 
 use super::problem::Problem;
 use super::query;
-use crate::job::{Callback, Method, Name, When, Wishes};
-use crate::operations::{Description, Fault, RESERVED};
+use crate::job::{Callback, CallbackTrigger, JobIdFormat, JobOptions, Method};
+use crate::operations::{InvalidParam, OperationSpec, RESERVED};
 
 /// Parameters of a query, at most.
 const NAMES: usize = 1000;
@@ -16,16 +16,16 @@ const NAMES: usize = 1000;
 /// Names and values.
 type Pairs = Vec<(String, String)>;
 
-/// The wishes of a request, and the other query parameters, which only a raw body or none may have. Links in a message
+/// The job_options of a request, and the other query parameters, which only a raw body or none may have. Links in a message
 /// begin with `base`.
 ///
 /// # Errors
 /// 422 with everything that is wrong; 400 where there is far too much of it.
 pub(super) fn split(
     request: &Parts,
-    operation: &Description,
+    operation: &OperationSpec,
     base: &str,
-) -> Result<(Wishes, Pairs), Problem> {
+) -> Result<(JobOptions, Pairs), Problem> {
     if query::pairs(request).nth(NAMES).is_some() {
         let detail = format!("The query has more than {NAMES} parameters; send them in the body.");
         return Err(Problem::malformed(detail));
@@ -33,21 +33,21 @@ pub(super) fn split(
     let pairs = query::pairs(request).map(|(name, value)| (name.into_owned(), value.into_owned()));
     let (options, scalars): (Pairs, Pairs) =
         pairs.partition(|(name, _)| RESERVED.contains(&name.as_str()));
-    let (wishes, mut faults) = wishes(&options, base);
+    let (job_options, mut faults) = job_options(&options, base);
     for (name, _) in &scalars {
         if operation.params["properties"][name].is_null() {
             faults.push(fault(name, "There is no such parameter."));
         }
     }
     if faults.is_empty() {
-        Ok((wishes, scalars))
+        Ok((job_options, scalars))
     } else {
         Err(query::faults(faults))
     }
 }
 
-fn wishes(options: &Pairs, base: &str) -> (Wishes, Vec<Fault>) {
-    let (mut wishes, mut faults) = (Wishes::default(), Vec::new());
+fn job_options(options: &Pairs, base: &str) -> (JobOptions, Vec<InvalidParam>) {
+    let (mut job_options, mut faults) = (JobOptions::default(), Vec::new());
     let (mut url, mut method) = (None, None);
     let mut seen = HashSet::new();
     for (name, value) in options {
@@ -57,10 +57,10 @@ fn wishes(options: &Pairs, base: &str) -> (Wishes, Vec<Fault>) {
         }
         match (name.as_str(), value.as_str()) {
             ("keep", "true") => {}
-            ("keep", "false") => wishes.keep = false,
+            ("keep", "false") => job_options.keep = false,
             ("keep", _) => faults.push(fault(name, "It is true or false.")),
             ("output", "") => faults.push(fault(name, "It is the path of a file below a root.")),
-            ("output", path) => wishes.output = Some(path.to_owned()),
+            ("output", path) => job_options.output = Some(path.to_owned()),
             ("callback", address) => url = Some(address.to_owned()),
             (_, value) => match value.to_ascii_uppercase().as_str() {
                 "GET" => method = Some(Method::Get),
@@ -69,18 +69,18 @@ fn wishes(options: &Pairs, base: &str) -> (Wishes, Vec<Fault>) {
             },
         }
     }
-    wishes.callback = url.map(|url| Callback {
+    job_options.callback = url.map(|url| Callback {
         url,
         method: method.unwrap_or(Method::Get),
-        when: When::Ended,
-        name: Name::Id,
+        trigger: CallbackTrigger::Terminal,
+        id_format: JobIdFormat::Id,
         base: base.to_owned(),
     });
-    (wishes, faults)
+    (job_options, faults)
 }
 
-fn fault(name: &str, detail: impl Into<Cow<'static, str>>) -> Fault {
-    Fault {
+fn fault(name: &str, detail: impl Into<Cow<'static, str>>) -> InvalidParam {
+    InvalidParam {
         pointer: format!("?{name}"),
         detail: detail.into().into_owned(),
     }

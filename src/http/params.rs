@@ -7,16 +7,16 @@ use http::header::{CONTENT_TYPE, HeaderMap};
 use hyper::body::{Body, Incoming};
 use serde_json::Value;
 
+pub(super) use super::body_reader::{Bounds, collect};
+use super::body_reader::{Upload, check_encoding, next_data, unsupported};
 use super::form::{Form, Part, Take};
-pub(super) use super::intake::{Bounds, collect};
-use super::intake::{Upload, check_encoding, next_data, unsupported};
 use super::json_body;
 use super::media_type::{self, MediaType};
 use super::multipart::limits::PARTS;
 use super::problem::Problem;
 use super::query;
 use crate::header_params::charset;
-use crate::operations::{Description, coerce};
+use crate::operations::{OperationSpec, coerce};
 use crate::store::{Store, Uploads};
 
 /// What a body said.
@@ -53,7 +53,7 @@ pub(super) async fn read(
     headers: &HeaderMap,
     body: Incoming,
     scalars: Vec<(String, String)>,
-    operation: &Description,
+    operation: &OperationSpec,
     store: &Store,
     bounds: Bounds,
 ) -> Result<Decoded, Problem> {
@@ -99,7 +99,7 @@ pub(super) async fn read(
 }
 
 /// The fields of a URL-encoded form.
-fn url_encoded(bytes: &[u8], operation: &Description) -> Result<Vec<(String, String)>, Problem> {
+fn url_encoded(bytes: &[u8], operation: &OperationSpec) -> Result<Vec<(String, String)>, Problem> {
     let mut fields = form_urlencoded::parse(bytes).into_owned();
     let pairs: Vec<_> = fields.by_ref().take(PARTS).collect();
     if fields.next().is_some() {
@@ -132,13 +132,17 @@ fn looks_like(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
 }
 
 /// Whether a body without a byte is a document all the same: it has a type, and nothing else says what the document is.
-fn is_empty_document(essence: &str, scalars: &[(String, String)], operation: &Description) -> bool {
+fn is_empty_document(
+    essence: &str,
+    scalars: &[(String, String)],
+    operation: &OperationSpec,
+) -> bool {
     let input = only_input(operation);
     input.is_some_and(|input| !essence.is_empty() && !scalars.iter().any(|(name, _)| name == input))
 }
 
 /// The document of an operation that has exactly one.
-fn only_input(operation: &Description) -> Option<&str> {
+fn only_input(operation: &OperationSpec) -> Option<&str> {
     let mut names = operation.inputs.keys();
     match (names.next(), names.next()) {
         (Some(name), None) => Some(name),
@@ -151,7 +155,7 @@ async fn document<'d>(
     content_type: &str,
     mut body: Incoming,
     uploads: &mut Uploads,
-    operation: &'d Description,
+    operation: &'d OperationSpec,
     store: &Store,
     bounds: Bounds,
 ) -> Result<(&'d str, Value), Problem> {
@@ -178,18 +182,18 @@ async fn document<'d>(
         unsupported(format!("The Content-Type {shown:?} is not a media type."))
     })?;
     let mut upload = Upload::begin(store, bounds, body.size_hint().lower())?;
-    while let Some(data) = next_data(&mut body, bounds.patience).await? {
+    while let Some(data) = next_data(&mut body, bounds.idle_timeout).await? {
         upload.append(&data).await?;
     }
     Ok((name, upload.end(name, media_type, uploads).await?))
 }
 
 /// What becomes of a part of a form: files are documents of the operation's.
-fn take(part: &Part<'_>, operation: &Description) -> Result<Take, Problem> {
+fn take(part: &Part<'_>, operation: &OperationSpec) -> Result<Take, Problem> {
     let is_input = operation.inputs.contains_key(part.name);
     if part.is_file && !is_input {
         let name = part.name.replace('~', "~0").replace('/', "~1");
-        let fault = crate::operations::Fault {
+        let fault = crate::operations::InvalidParam {
             pointer: format!("#/{name}"),
             detail: format!("The operation takes no file as {:?}.", part.name),
         };

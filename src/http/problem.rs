@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::body::Body;
 use crate::engine::{ItemError, SubmitError};
 use crate::job::Status;
-use crate::operations::Fault;
+use crate::operations::InvalidParam;
 use crate::operations::browse::BrowseError;
 use crate::store;
 
@@ -73,7 +73,7 @@ struct Inner {
     status: StatusCode,
     code: &'static str,
     detail: String,
-    faults: Vec<Fault>,
+    faults: Vec<InvalidParam>,
     error: Option<Value>,
     header: Option<(HeaderName, HeaderValue)>,
 }
@@ -165,7 +165,7 @@ impl Problem {
     /// The same, with everything that is wrong, as far as a person reads it: a request of some bytes may have thousands of
     /// faults.
     #[must_use]
-    pub(crate) fn with_faults(mut self, mut faults: Vec<Fault>) -> Self {
+    pub(crate) fn with_faults(mut self, mut faults: Vec<InvalidParam>) -> Self {
         if faults.len() > FAULTS {
             faults.truncate(FAULTS);
             let detail = format!(" Only the first {FAULTS} errors are listed.");
@@ -231,7 +231,7 @@ impl Problem {
             error: self.0.error.as_ref(),
         };
         let json = serde_json::to_vec(&wire).expect("plain structs always serialise");
-        let mut response = super::reply::json(self.0.status, json.into());
+        let mut response = super::response::json(self.0.status, json.into());
         let headers = response.headers_mut();
         headers.insert(
             CONTENT_TYPE,

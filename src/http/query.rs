@@ -7,7 +7,7 @@ use http::StatusCode;
 use http::request::Parts;
 
 use super::problem::Problem;
-use crate::operations::Fault;
+use crate::operations::InvalidParam;
 
 /// The longest that a request waits for a job.
 const WAIT_AT_MOST: Duration = Duration::from_secs(55);
@@ -38,7 +38,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, humantime::DurationError>
 }
 
 /// How long a request is willing to wait: `wait=20s`, at most 55 s. HEAD never waits.
-pub(super) fn patience(request: &Parts) -> Result<Option<Duration>, Problem> {
+pub(super) fn wait(request: &Parts) -> Result<Option<Duration>, Problem> {
     if request.uri.query().is_none() {
         return Ok(None);
     }
@@ -52,14 +52,14 @@ pub(super) fn patience(request: &Parts) -> Result<Option<Duration>, Problem> {
 
 /// Something is wrong with one query parameter.
 pub(super) fn fault(name: &str, detail: impl Into<String>) -> Problem {
-    faults(vec![Fault {
+    faults(vec![InvalidParam {
         pointer: format!("?{name}"),
         detail: detail.into(),
     }])
 }
 
 /// Something is wrong with query parameters.
-pub(super) fn faults(faults: Vec<Fault>) -> Problem {
+pub(super) fn faults(faults: Vec<InvalidParam>) -> Problem {
     let detail = "The query is not valid; errors says where.";
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_query", detail).with_faults(faults)
 }

@@ -6,7 +6,7 @@ use http::{Response, StatusCode};
 use super::body::Body;
 use super::dialects::native;
 use super::problem::Problem;
-use super::reply::{add_version, json};
+use super::response::{add_version, json};
 use super::{App, large};
 use crate::engine::{Engine, View};
 use crate::job::{Job, Params};

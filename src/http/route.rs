@@ -45,13 +45,13 @@ pub(super) enum Route {
     /// Its result.
     Download(JobId),
     /// What driveonweb's clients ask for.
-    Driveonweb(driveonweb::Call),
+    Driveonweb(driveonweb::Endpoint),
     /// What OneDrive's clients ask for.
-    Onedrive(onedrive::Call),
+    Onedrive(onedrive::Endpoint),
     /// What DeltaXML's clients ask for.
-    Deltaxml(deltaxml::Call),
+    Deltaxml(deltaxml::Endpoint),
     /// What is asked for at an address of the operator's own.
-    Custom(custom::Call),
+    Custom(custom::Endpoint),
     /// The job that this token names.
     Monitor(String),
     /// The changes of the job that this token names.
@@ -64,7 +64,7 @@ pub(super) enum Route {
 
 /// Why there is no route.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Miss {
+pub(super) enum RouteError {
     /// Nothing is there.
     NotFound,
     /// A job would be there, but none has such an identifier.
@@ -79,12 +79,12 @@ pub(super) enum Miss {
 ///
 /// # Errors
 /// [`Miss`].
-pub(super) fn route(method: &Method, path: &str, dialects: &Dialects) -> Result<Route, Miss> {
+pub(super) fn route(method: &Method, path: &str, dialects: &Dialects) -> Result<Route, RouteError> {
     if path == "*" && method == Method::OPTIONS {
-        return Err(Miss::Options("GET, HEAD, POST, DELETE, OPTIONS"));
+        return Err(RouteError::Options("GET, HEAD, POST, DELETE, OPTIONS"));
     }
     match native(method, path) {
-        Err(Miss::NotFound) => foreign(method, path, dialects),
+        Err(RouteError::NotFound) => foreign(method, path, dialects),
         found => found,
     }
 }
@@ -94,32 +94,32 @@ pub(super) fn route(method: &Method, path: &str, dialects: &Dialects) -> Result<
 /// # Errors
 /// [`Miss`].
 pub(super) fn custom(
-    missed: Miss,
+    missed: RouteError,
     method: &Method,
     path: &str,
     routes: &custom::Routes,
-) -> Result<Route, Miss> {
+) -> Result<Route, RouteError> {
     let call = match missed {
-        Miss::NotFound => routes.call(method, path),
-        Miss::NoJob | Miss::Method(_) | Miss::Options(_) => None,
+        RouteError::NotFound => routes.call(method, path),
+        RouteError::NoJob | RouteError::Method(_) | RouteError::Options(_) => None,
     };
     let call = call.ok_or(missed)?;
     call.map(Route::Custom)
         .map_err(|allowed| refused(method, allowed))
 }
 
-fn foreign(method: &Method, path: &str, dialects: &Dialects) -> Result<Route, Miss> {
+fn foreign(method: &Method, path: &str, dialects: &Dialects) -> Result<Route, RouteError> {
     let missed = |allowed| refused(method, allowed);
     let whole = path.strip_suffix('/').unwrap_or(path);
     if deltaxml_product(whole, dialects).is_some()
         && let Some(call) = deltaxml::call(method, whole)
     {
         return call.map(Route::Deltaxml).map_err(|miss| match miss {
-            deltaxml::Miss::NotFound => Miss::NotFound,
-            deltaxml::Miss::Method(allowed) => missed(allowed),
+            deltaxml::RouteError::NotFound => RouteError::NotFound,
+            deltaxml::RouteError::Method(allowed) => missed(allowed),
         });
     }
-    let path = path.strip_prefix('/').ok_or(Miss::NotFound)?;
+    let path = path.strip_prefix('/').ok_or(RouteError::NotFound)?;
     let path = path.strip_suffix('/').unwrap_or(path);
     if let (true, Some(rest)) = (
         dialects.has(Dialect::Driveonweb),
@@ -135,14 +135,14 @@ fn foreign(method: &Method, path: &str, dialects: &Dialects) -> Result<Route, Mi
     {
         return call.map(Route::Onedrive).map_err(missed);
     }
-    Err(Miss::NotFound)
+    Err(RouteError::NotFound)
 }
 
-fn native(method: &Method, path: &str) -> Result<Route, Miss> {
+fn native(method: &Method, path: &str) -> Result<Route, RouteError> {
     if path == "/" {
         return get(method, || Ok(Route::Dashboard));
     }
-    let path = path.strip_prefix('/').ok_or(Miss::NotFound)?;
+    let path = path.strip_prefix('/').ok_or(RouteError::NotFound)?;
     let path = path.strip_suffix('/').unwrap_or(path);
     let mut segments = path.split('/');
     let parts = [
@@ -152,9 +152,9 @@ fn native(method: &Method, path: &str) -> Result<Route, Miss> {
         segments.next(),
     ];
     if segments.next().is_some() {
-        return Err(Miss::NotFound);
+        return Err(RouteError::NotFound);
     }
-    let id = |text: &str| text.parse::<JobId>().map_err(|_| Miss::NoJob);
+    let id = |text: &str| text.parse::<JobId>().map_err(|_| RouteError::NoJob);
     match parts {
         [Some("healthz"), None, ..] => get(method, || Ok(Route::Health)),
         [Some("readyz"), None, ..] => get(method, || Ok(Route::Ready)),
@@ -203,7 +203,7 @@ fn native(method: &Method, path: &str) -> Result<Route, Miss> {
             Method::POST => Ok(Route::Session),
             _ => Err(refused(method, "POST, OPTIONS")),
         },
-        _ => Err(Miss::NotFound),
+        _ => Err(RouteError::NotFound),
     }
 }
 
@@ -239,18 +239,21 @@ pub(super) fn is_page(path: &str) -> bool {
 }
 
 /// `found` is asked for these methods only: a wrong one is 405 whatever the rest of the path is.
-fn get(method: &Method, found: impl FnOnce() -> Result<Route, Miss>) -> Result<Route, Miss> {
+fn get(
+    method: &Method,
+    found: impl FnOnce() -> Result<Route, RouteError>,
+) -> Result<Route, RouteError> {
     match *method {
         Method::GET | Method::HEAD => found(),
         _ => Err(refused(method, "GET, HEAD, OPTIONS")),
     }
 }
 
-fn refused(method: &Method, allowed: &'static str) -> Miss {
+fn refused(method: &Method, allowed: &'static str) -> RouteError {
     if method == Method::OPTIONS {
-        Miss::Options(allowed)
+        RouteError::Options(allowed)
     } else {
-        Miss::Method(allowed)
+        RouteError::Method(allowed)
     }
 }
 
@@ -264,12 +267,16 @@ mod tests {
     fn an_address_means_one_thing() {
         let id: JobId = ID.parse().expect("an id");
         let job = format!("/v1/jobs/{ID}");
-        let check = |method: Method, path: &str, expected: Result<Route, Miss>| {
+        let check = |method: Method, path: &str, expected: Result<Route, RouteError>| {
             let found = route(&method, path, &Dialects::all());
             assert_eq!(found, expected, "{method} {path}");
         };
         check(Method::GET, "/", Ok(Route::Dashboard));
-        check(Method::POST, "/", Err(Miss::Method("GET, HEAD, OPTIONS")));
+        check(
+            Method::POST,
+            "/",
+            Err(RouteError::Method("GET, HEAD, OPTIONS")),
+        );
         check(Method::GET, "/healthz", Ok(Route::Health));
         check(Method::GET, "/readyz", Ok(Route::Ready));
         check(Method::GET, "/openapi.json", Ok(Route::OpenApi));
@@ -294,24 +301,24 @@ mod tests {
         check(
             Method::PUT,
             &job,
-            Err(Miss::Method("GET, HEAD, DELETE, OPTIONS")),
+            Err(RouteError::Method("GET, HEAD, DELETE, OPTIONS")),
         );
         check(
             Method::OPTIONS,
             "/v1/operations/zip",
-            Err(Miss::Options("GET, HEAD, POST, OPTIONS")),
+            Err(RouteError::Options("GET, HEAD, POST, OPTIONS")),
         );
         check(
             Method::POST,
             "/v1/downloads/x",
-            Err(Miss::Method("GET, HEAD, OPTIONS")),
+            Err(RouteError::Method("GET, HEAD, OPTIONS")),
         );
         for nothing in ["", "//", "/v1", "/v1/operations/zip/x", "//healthz", "*"] {
-            check(Method::GET, nothing, Err(Miss::NotFound));
+            check(Method::GET, nothing, Err(RouteError::NotFound));
         }
-        check(Method::GET, &format!("{job}//"), Err(Miss::NotFound));
-        check(Method::GET, "/v1/jobs/x", Err(Miss::NoJob));
-        check(Method::DELETE, "/v1/jobs//", Err(Miss::NoJob));
+        check(Method::GET, &format!("{job}//"), Err(RouteError::NotFound));
+        check(Method::GET, "/v1/jobs/x", Err(RouteError::NoJob));
+        check(Method::DELETE, "/v1/jobs//", Err(RouteError::NoJob));
     }
 
     #[test]

@@ -19,11 +19,11 @@ use tokio::sync::watch;
 use super::activity::Pace;
 use super::body::Body;
 use super::listener::Listener;
-use super::pace::{Ending, Paced, Reply, Times};
 use super::places::{Place, Places};
+use super::timeouts::{Ending, Reply, TimeoutStream, Times};
 use super::{App, route};
 use crate::config::{Limits, Listen};
-use crate::faults;
+use crate::failpoints;
 use crate::vital::Vital;
 
 /// How long connections get to take their last bytes at a stop.
@@ -75,15 +75,15 @@ impl Server {
         stop: watch::Receiver<bool>,
         vital: &Vital,
     ) {
-        let places = Places::new(limits.connections);
+        let places = Places::new(limits.max_connections);
         let mut http = http1::Builder::new();
         http.max_buf_size(HEAD_BYTES);
         // Whether the client is gone is for us to find out.
         http.half_close(true);
         let times = Times {
-            header: limits.header_time,
-            idle: limits.idle_time,
-            stall: limits.body_idle_time,
+            header: limits.header_read_timeout,
+            idle: limits.keep_alive_timeout,
+            stall: limits.body_idle_timeout,
         };
         let graceful = Arc::new(GracefulShutdown::new());
         let mut loops = Vec::new();
@@ -139,7 +139,7 @@ async fn accept(
                 continue;
             }
         };
-        faults::panic_point("accept");
+        failpoints::panic_point("accept");
         is_told = false;
         app.traffic.accepted.count();
         let open = app.traffic.open.enter();
@@ -159,7 +159,7 @@ async fn accept(
                 }
             }
         });
-        let socket = Paced::new(stream, pace, times);
+        let socket = TimeoutStream::new(stream, pace, times);
         let connection = graceful.watch(http.serve_connection(TokioIo::new(socket), service));
         tokio::spawn(async move {
             let mut connection = pin!(connection);

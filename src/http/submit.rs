@@ -14,12 +14,12 @@ use super::dialects::native;
 use super::params::{self, Decoded};
 use super::prefer::{PREFER, PREFERENCE_APPLIED, Preferences};
 use super::problem::Problem;
-use super::reply::{self, header};
-use super::{App, Asker, download, options};
-use crate::engine::{Submission, Until, View};
-use crate::job::{self, Outcome, State, Wishes};
-use crate::operations::make_whole;
-use crate::store::Key;
+use super::response::{self, header};
+use super::{App, RequestContext, download, options};
+use crate::engine::{Submission, View, WaitFor};
+use crate::job::{self, JobOptions, Outcome, State};
+use crate::operations::make_whole_numbers_integers;
+use crate::store::IdempotencyKey;
 
 const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -33,10 +33,10 @@ impl App {
         request: &Parts,
         body: Incoming,
         name: &str,
-        asker: &Asker,
+        asker: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let preferences = Preferences::of(&request.headers);
-        let taken = self.take_on(request, body, name, job::Name::Id, asker);
+        let taken = self.take_on(request, body, name, job::JobIdFormat::Id, asker);
         let view = taken.await?;
         let link = self.link(&view, &asker.base);
         let answer = match preferences.wait {
@@ -59,8 +59,8 @@ impl App {
         request: &Parts,
         body: Incoming,
         name: &str,
-        known_by: job::Name,
-        asker: &Asker,
+        known_by: job::JobIdFormat,
+        asker: &RequestContext,
     ) -> Result<View, Problem> {
         let Some((_, operation)) = self.engine.registry().get(name) else {
             return Err(Problem::not_found(format!(
@@ -69,9 +69,10 @@ impl App {
         };
         let token = asker.caller.name().cloned();
         let key = idempotency_key(request)?;
-        let (mut wishes, scalars) = options::split(request, &operation.description, &asker.base)?;
-        if let Some(callback) = &mut wishes.callback {
-            callback.name = known_by;
+        let (mut job_options, scalars) =
+            options::split(request, &operation.description, &asker.base)?;
+        if let Some(callback) = &mut job_options.callback {
+            callback.id_format = known_by;
         }
         // Short bodies are told apart by the store; an upload may take hours.
         let storing = match &key {
@@ -92,17 +93,17 @@ impl App {
         );
         let Decoded { params, uploads } = read.await?;
         drop(storing);
-        let key = key.map(|key| Key {
+        let key = key.map(|key| IdempotencyKey {
             token: token.clone(),
             name: key,
-            print: print(name, &params, &wishes),
+            fingerprint: fingerprint(name, &params, &job_options),
         });
         let submission = Submission {
             token,
             operation: name.to_owned(),
             params,
             uploads: Some(uploads),
-            wishes,
+            options: job_options,
             key,
         };
         Ok(self.engine.submit(submission).await?)
@@ -112,15 +113,15 @@ impl App {
     async fn result_or_ticket(
         &self,
         view: View,
-        patience: Duration,
-        asker: &Asker,
+        wait: Duration,
+        asker: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let base = &asker.base;
         let view = if view.job.is_terminal() {
             view
         } else {
             self.engine
-                .wait(&asker.caller, view.job.id, Until::Ended, patience)
+                .wait(&asker.caller, view.job.id, WaitFor::Terminal, wait)
                 .await?
         };
         match &view.job.state {
@@ -128,7 +129,7 @@ impl App {
                 outcome: Outcome::Succeeded(_),
                 ..
             } => {
-                if view.job.wishes.output.is_some() {
+                if view.job.options.output.is_some() {
                     return self.job(StatusCode::OK, &view, base).await;
                 }
                 let mut response = download::whole(&self.engine, &view.job).await?;
@@ -167,7 +168,7 @@ impl App {
         headers.insert(OPERATION_LOCATION, url);
         headers.insert(LINK, self.link(view, base));
         headers.insert(VARY, HeaderValue::from_name(PREFER));
-        reply::retry_after(headers);
+        response::retry_after(headers);
         Ok(response)
     }
 
@@ -213,15 +214,15 @@ fn being_stored() -> Problem {
 }
 
 /// A digest of what is submitted. Uploads are in the params by their own digests, and by blobs that differ each time.
-fn print(operation: &str, params: &Value, wishes: &Wishes) -> [u8; 32] {
-    let mut wishes = json!(wishes);
+fn fingerprint(operation: &str, params: &Value, job_options: &JobOptions) -> [u8; 32] {
+    let mut job_options = json!(job_options);
     // The same server may be asked by another of its names.
-    if let Some(callback) = wishes["callback"].as_object_mut() {
+    if let Some(callback) = job_options["callback"].as_object_mut() {
         callback.remove("base");
     }
-    let mut all = json!([operation, native::without_blobs(params), wishes]);
+    let mut all = json!([operation, native::without_blobs(params), job_options]);
     // The same value may be written in several ways.
-    make_whole(&mut all);
+    make_whole_numbers_integers(&mut all);
     all.sort_all_objects();
     Sha256::digest(all.to_string()).into()
 }

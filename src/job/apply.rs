@@ -1,8 +1,8 @@
 //! What may happen to a job, and the one function that decides.
 
 use super::{
-    Delivery, DeliveryState, Failure, IdleMs, Job, Outcome, Output, Place, Progress, State, Status,
-    WallMs, When,
+    CallbackDelivery, CallbackState, CallbackTrigger, Failure, IdleMs, Job, Outcome, Output,
+    Progress, ResultLocation, State, Status, WallMs,
 };
 
 /// Both clocks at the moment of an event.
@@ -22,31 +22,31 @@ pub enum Event {
     /// A worker takes it.
     Claim,
     /// The attempt puts what it made into its place: from here on it is too late to cancel.
-    Place,
+    FinalizeStarted,
     /// The attempt made a result.
     Succeed(Output),
     /// The attempt failed.
     Fail(Failure),
     /// The attempt stopped because it was asked to.
-    Stop,
+    AttemptCanceled,
     /// Somebody asks to stop it.
     Cancel,
     /// Somebody asks to forget it.
     Delete,
     /// The server stops in order: back to the queue, and the strike is given back.
-    Release,
+    Drained,
     /// The server had died meanwhile: back to the queue, and the strike counts.
     Requeue,
     /// The result was downloaded whole, and is not to be kept.
-    Taken,
+    ResultConsumed,
     /// Whoever was to be told of the end has said so.
-    Told,
+    CallbackDelivered,
     /// Nobody could be told, for this reason.
-    NotTold {
+    CallbackFailed {
         /// Why.
         error: String,
         /// When to try again, or never.
-        again: Option<IdleMs>,
+        retry_at: Option<IdleMs>,
     },
 }
 
@@ -79,19 +79,20 @@ pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> 
         if matches!(outcome, Outcome::Succeeded(_)) {
             job.progress.percent = Some(100.0);
         }
-        job.delivery = job.wishes.callback.as_ref().map(|callback| {
-            let wanted = callback.when == When::Ended || matches!(outcome, Outcome::Succeeded(_));
-            Delivery {
+        job.callback = job.options.callback.as_ref().map(|callback| {
+            let wanted = callback.trigger == CallbackTrigger::Terminal
+                || matches!(outcome, Outcome::Succeeded(_));
+            CallbackDelivery {
                 state: if wanted {
-                    DeliveryState::Pending { due: now.idle }
+                    CallbackState::Pending { due: now.idle }
                 } else {
-                    DeliveryState::Skipped
+                    CallbackState::Skipped
                 },
                 attempts: 0,
                 last_error: None,
             }
         });
-        job.placing = false;
+        job.finalizing = false;
         job.state = State::Ended {
             started,
             finished: now.wall,
@@ -105,28 +106,36 @@ pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> 
         (State::Queued, Event::Claim) if !job.cancel_requested => {
             let mut job = next(job);
             job.attempt += 1;
-            job.strikes += 1;
+            job.interrupted_attempts += 1;
             job.progress = Progress::default();
-            job.placing = false;
+            job.finalizing = false;
             job.state = State::Running { started: now.wall };
             Ok(Change::Save(Box::new(job)))
         }
         (State::Queued, Event::Cancel) if job.attempt == 0 => end(None, Outcome::Canceled),
         // What its earlier attempts left was removed.
-        (State::Queued, Event::Fail(_) | Event::Stop) if job.doomed => Ok(Change::Forget),
+        (State::Queued, Event::Fail(_) | Event::AttemptCanceled) if job.delete_requested => {
+            Ok(Change::Forget)
+        }
         (State::Queued, Event::Fail(failure)) => end(None, Outcome::Failed(failure)),
-        (State::Queued, Event::Stop) if job.cancel_requested => end(None, Outcome::Canceled),
+        (State::Queued, Event::AttemptCanceled) if job.cancel_requested => {
+            end(None, Outcome::Canceled)
+        }
 
         // Whoever was deleted goes as soon as the attempt is over, however it ended.
-        (State::Running { .. }, Event::Succeed(_) | Event::Fail(_) | Event::Stop) if job.doomed => {
+        (State::Running { .. }, Event::Succeed(_) | Event::Fail(_) | Event::AttemptCanceled)
+            if job.delete_requested =>
+        {
             Ok(Change::Forget)
         }
         // Whoever waited for it went with the server.
-        (State::Running { .. }, Event::Release | Event::Requeue) if job.wishes.attended => {
+        (State::Running { .. }, Event::Drained | Event::Requeue) if job.options.ephemeral => {
             Ok(Change::Forget)
         }
         // Whoever was told that the job is stopping finds it canceled, never with a result after all.
-        (State::Running { started }, Event::Succeed(_) | Event::Stop) if job.cancel_requested => {
+        (State::Running { started }, Event::Succeed(_) | Event::AttemptCanceled)
+            if job.cancel_requested =>
+        {
             end(Some(*started), Outcome::Canceled)
         }
         (State::Running { started }, Event::Succeed(output)) => {
@@ -136,21 +145,21 @@ pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> 
             end(Some(*started), Outcome::Failed(failure))
         }
         // Its work may be in its place, so it must not run again: the next start finds out.
-        (State::Running { .. }, Event::Release) if job.placing => Err(IllegalEvent {
+        (State::Running { .. }, Event::Drained) if job.finalizing => Err(IllegalEvent {
             status: job.status(),
         }),
         // One that was canceled or deleted waits too, not for a worker: until what the attempt left is removed.
-        (State::Running { .. }, Event::Release) => Ok(Change::Save(Box::new(requeued(job, 1)))),
+        (State::Running { .. }, Event::Drained) => Ok(Change::Save(Box::new(requeued(job, 1)))),
         (State::Running { .. }, Event::Requeue) => Ok(Change::Save(Box::new(requeued(job, 0)))),
-        (State::Running { .. }, Event::Place) if !job.cancel_requested => {
+        (State::Running { .. }, Event::FinalizeStarted) if !job.cancel_requested => {
             let mut job = next(job);
-            job.placing = true;
+            job.finalizing = true;
             Ok(Change::Save(Box::new(job)))
         }
         (State::Queued | State::Running { .. }, Event::Cancel) if job.cancel_requested => {
             Ok(Change::Nothing)
         }
-        (State::Running { .. }, Event::Cancel) if job.placing => Err(IllegalEvent {
+        (State::Running { .. }, Event::Cancel) if job.finalizing => Err(IllegalEvent {
             status: job.status(),
         }),
         // A job that was tried before may have left something outside the database. It ends once that is removed.
@@ -161,11 +170,13 @@ pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> 
         }
         (State::Queued, Event::Delete) if job.attempt == 0 => Ok(Change::Forget),
         (State::Ended { .. }, Event::Delete) => Ok(Change::Forget),
-        (State::Queued | State::Running { .. }, Event::Delete) if job.doomed => Ok(Change::Nothing),
+        (State::Queued | State::Running { .. }, Event::Delete) if job.delete_requested => {
+            Ok(Change::Nothing)
+        }
         (State::Queued | State::Running { .. }, Event::Delete) => {
             let mut job = next(job);
             job.cancel_requested = true;
-            job.doomed = true;
+            job.delete_requested = true;
             Ok(Change::Save(Box::new(job)))
         }
 
@@ -176,12 +187,11 @@ pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> 
             },
             Event::Cancel,
         ) => Ok(Change::Nothing),
-        (State::Ended { .. }, Event::Taken) if !job.wishes.keep => Ok(taken(job)),
-        (State::Ended { .. }, event @ (Event::Told | Event::NotTold { .. }))
-            if job.delivery_due().is_some() =>
-        {
-            Ok(told(job, event, now))
-        }
+        (State::Ended { .. }, Event::ResultConsumed) if !job.options.keep => Ok(consumed(job)),
+        (
+            State::Ended { .. },
+            event @ (Event::CallbackDelivered | Event::CallbackFailed { .. }),
+        ) if job.callback_due().is_some() => Ok(callback_attempted(job, event, now)),
         _ => Err(IllegalEvent {
             status: job.status(),
         }),
@@ -195,17 +205,17 @@ fn next(job: &Job) -> Job {
     }
 }
 
-fn requeued(job: &Job, strikes_given_back: u32) -> Job {
+fn requeued(job: &Job, forgiven: u32) -> Job {
     let mut job = next(job);
-    job.strikes = job.strikes.saturating_sub(strikes_given_back);
+    job.interrupted_attempts = job.interrupted_attempts.saturating_sub(forgiven);
     job.progress = Progress::default();
-    job.placing = false;
+    job.finalizing = false;
     job.state = State::Queued;
     job
 }
 
 /// The job without its bytes. What was written to a file stays the file.
-fn taken(job: &Job) -> Change {
+fn consumed(job: &Job) -> Change {
     let mut job = next(job);
     if let State::Ended {
         outcome: Outcome::Succeeded(output),
@@ -213,25 +223,28 @@ fn taken(job: &Job) -> Change {
     } = &mut job.state
         && output.blob().is_some()
     {
-        output.place = Place::Gone;
+        output.location = ResultLocation::Consumed;
         return Change::Save(Box::new(job));
     }
     Change::Nothing
 }
 
 /// The job after an attempt to tell of its end. Once that is over its idle time begins anew.
-fn told(job: &Job, event: Event, now: Now) -> Change {
+fn callback_attempted(job: &Job, event: Event, now: Now) -> Change {
     let mut job = next(job);
-    let Some(delivery) = &mut job.delivery else {
+    let Some(delivery) = &mut job.callback else {
         return Change::Nothing;
     };
     delivery.attempts += 1;
     (delivery.state, delivery.last_error) = match event {
-        Event::NotTold { error, again } => (
-            again.map_or(DeliveryState::Failed, |due| DeliveryState::Pending { due }),
+        Event::CallbackFailed {
+            error,
+            retry_at: again,
+        } => (
+            again.map_or(CallbackState::Failed, |due| CallbackState::Pending { due }),
             Some(error),
         ),
-        _ => (DeliveryState::Delivered, None),
+        _ => (CallbackState::Delivered, None),
     };
     if delivery.due().is_none()
         && let State::Ended { due, .. } = &mut job.state

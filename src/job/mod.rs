@@ -6,7 +6,7 @@
 
 mod apply;
 mod id;
-mod wishes;
+mod options;
 
 use std::sync::Arc;
 
@@ -19,7 +19,9 @@ pub use apply::{Change, Event, IllegalEvent, Now, apply};
 pub use id::SEQ_MAX;
 pub(crate) use id::uuid;
 pub use id::{JobId, NotAnId, Seq};
-pub use wishes::{Callback, Delivery, DeliveryState, Method, Name, When, Wishes};
+pub use options::{
+    Callback, CallbackDelivery, CallbackState, CallbackTrigger, JobIdFormat, JobOptions, Method,
+};
 
 /// Milliseconds of wall-clock time since the Unix epoch. Shown to people, never used to order or to expire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -77,15 +79,15 @@ pub struct Progress {
     pub stage: Option<Stage>,
     /// The bytes that are through.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<Bytes>,
+    pub bytes: Option<ByteProgress>,
     /// The work is done, and what came of it is being stored.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub saving: bool,
+    pub finalizing: bool,
 }
 
 /// How many of a number of bytes are through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bytes {
+pub struct ByteProgress {
     /// So many.
     pub current: u64,
     /// Of so many, where that is known.
@@ -108,7 +110,7 @@ pub struct Stage {
 #[serde(rename_all = "camelCase")]
 pub struct Output {
     /// Where the bytes are.
-    pub place: Place,
+    pub location: ResultLocation,
     /// How many.
     pub size: u64,
     /// Their SHA-256, in lower-case hexadecimal.
@@ -119,16 +121,16 @@ pub struct Output {
     pub filename: String,
     /// The path on the wire of what the work put below a root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub placed: Option<String>,
+    pub target_path: Option<String>,
 }
 
 impl Output {
     /// The path on the wire of the file or folder that the job left below a root, if it left one: what its work put
     /// there, or the result itself.
-    pub fn item(&self) -> Option<&str> {
-        match (&self.placed, &self.place) {
-            (Some(path), _) | (None, Place::File { path, .. }) => Some(path),
-            (None, Place::Blob(_) | Place::Gone) => None,
+    pub fn item_path(&self) -> Option<&str> {
+        match (&self.target_path, &self.location) {
+            (Some(path), _) | (None, ResultLocation::File { path, .. }) => Some(path),
+            (None, ResultLocation::Blob(_) | ResultLocation::Consumed) => None,
         }
     }
 }
@@ -136,9 +138,9 @@ impl Output {
 impl Output {
     /// The blob that it is, if it is one.
     pub fn blob(&self) -> Option<BlobId> {
-        match self.place {
-            Place::Blob(blob) => Some(blob),
-            Place::File { .. } | Place::Gone => None,
+        match self.location {
+            ResultLocation::Blob(blob) => Some(blob),
+            ResultLocation::File { .. } | ResultLocation::Consumed => None,
         }
     }
 }
@@ -146,7 +148,7 @@ impl Output {
 /// Where the bytes of a result are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Place {
+pub enum ResultLocation {
     /// In the store.
     Blob(BlobId),
     /// In a file below a root.
@@ -157,7 +159,7 @@ pub enum Place {
         modified_ns: i64,
     },
     /// Nowhere any more: it was not to be kept.
-    Gone,
+    Consumed,
 }
 
 /// Why a job failed, for whoever submitted it.
@@ -274,23 +276,23 @@ pub struct Job {
     /// How often it was started, from 1; shown.
     pub attempt: u32,
     /// How often it was started and not given back by an orderly stop; limited.
-    pub strikes: u32,
+    pub interrupted_attempts: u32,
     /// The version of this snapshot.
     pub version: Version,
     /// Somebody asked to stop it.
     pub cancel_requested: bool,
     /// Somebody deleted it after it had begun: it is gone for every reader, and goes when its attempt has stopped and what
     /// it left is removed.
-    pub doomed: bool,
+    pub delete_requested: bool,
     /// What its submission wanted besides the work.
-    pub wishes: Arc<Wishes>,
+    pub options: Arc<JobOptions>,
     /// How far the telling of its end has come; none before it has ended, or if nobody is to be told.
-    pub delivery: Option<Delivery>,
+    pub callback: Option<CallbackDelivery>,
     /// What its last attempt wrote, if that has ended and it wrote anything.
     pub log: Option<BlobId>,
     /// What it made is being put where it belongs, so that it is too late to cancel. Not kept across a crash: the next
     /// start finds out whether it is there.
-    pub placing: bool,
+    pub finalizing: bool,
     /// When it was submitted.
     pub created: WallMs,
     /// Where it is in its life.
@@ -327,7 +329,7 @@ impl Job {
 
     /// Whether a cancel would do something.
     pub fn can_be_canceled(&self) -> bool {
-        !self.is_terminal() && !self.cancel_requested && !self.placing
+        !self.is_terminal() && !self.cancel_requested && !self.finalizing
     }
 
     /// Its result, once it has one, and while it has.
@@ -336,14 +338,14 @@ impl Job {
             State::Ended {
                 outcome: Outcome::Succeeded(output),
                 ..
-            } if output.place != Place::Gone => Some(output),
+            } if output.location != ResultLocation::Consumed => Some(output),
             _ => None,
         }
     }
 
     /// When the next attempt to tell of its end is due; it is not forgotten before that is over.
-    pub fn delivery_due(&self) -> Option<IdleMs> {
-        self.delivery.as_ref().and_then(Delivery::due)
+    pub fn callback_due(&self) -> Option<IdleMs> {
+        self.callback.as_ref().and_then(CallbackDelivery::due)
     }
 
     /// Every blob that belongs to it.
@@ -375,22 +377,22 @@ impl Job {
                 outcome: Outcome::Succeeded(o),
                 ..
             } => {
-                let path = match &o.place {
-                    Place::File { path, .. } => path.len(),
-                    Place::Blob(_) | Place::Gone => 0,
+                let path = match &o.location {
+                    ResultLocation::File { path, .. } => path.len(),
+                    ResultLocation::Blob(_) | ResultLocation::Consumed => 0,
                 };
-                let placed = o.placed.as_ref().map_or(0, String::len);
+                let placed = o.target_path.as_ref().map_or(0, String::len);
                 o.filename.len() + o.media_type.len() + o.sha256.len() + path + placed
             }
             _ => 0,
         };
-        let error = self.delivery.as_ref().and_then(|d| d.last_error.as_ref());
+        let error = self.callback.as_ref().and_then(|d| d.last_error.as_ref());
         let phase = self.progress.phase.as_ref().map_or(0, String::len);
         let stage = self.progress.stage.as_ref().map_or(0, |s| s.name.len());
         size_of::<Self>()
             + params
             + size_of_val(&*self.uploads)
-            + self.wishes.weight()
+            + self.options.weight()
             + outcome
             + error.map_or(0, String::len)
             + phase

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 
 use cap_std::fs::{Dir, Metadata};
 
+use super::destination::is_temporary;
 use super::source::Source;
-use super::target::is_temporary;
-use super::{Stop, walk};
+use super::{OperationError, walk};
 use crate::roots::Roots;
 
 /// A file or folder.
@@ -102,7 +102,7 @@ pub(crate) fn open_file(roots: &Roots, path: &str) -> Result<(Entry, File), Brow
 
 fn open(roots: &Roots, path: &str) -> Result<Source, BrowseError> {
     Source::open(roots, path).map_err(|stop| {
-        if let Stop::Failed(failure) = stop {
+        if let OperationError::Failed(failure) = stop {
             tracing::debug!(reason = failure.message, "there is nothing to see");
         }
         BrowseError::NotFound

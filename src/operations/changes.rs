@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Log, Stop, source};
+use super::{Context, Log, OperationError, source};
 
 /// What became of a file's length while it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +139,7 @@ fn unreadable(name: &str, error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::Interrupted {
         return error;
     }
-    Stop::from(source::unreadable(name, &error)).into()
+    OperationError::from(source::unreadable(name, &error)).into()
 }
 
 #[cfg(test)]

@@ -4,9 +4,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::markup::{self, MEDIA_TYPE, Work};
-use super::matching::Matching;
-use super::{Context, Description, Document, Fault, Operation, Product, Stop};
+use super::match_params::MatchParams;
+use super::xml_documents::{self, MEDIA_TYPE, XmlWork};
+use super::{
+    Context, Document, InvalidParam, Operation, OperationError, OperationOutput, OperationSpec,
+};
 use crate::roots::Roots;
 use crate::xml::{self, Versions};
 
@@ -28,7 +30,7 @@ struct CompareParams {
     #[serde(default)]
     moves: bool,
     #[serde(flatten)]
-    matching: Matching,
+    matching: MatchParams,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -45,18 +47,18 @@ enum Format {
 pub(super) struct Compare;
 
 impl Operation for Compare {
-    fn describe(&self) -> Description {
-        let inputs = ["a", "b"].map(|name| (name.to_owned(), markup::input(false)));
-        Description {
+    fn spec(&self) -> OperationSpec {
+        let inputs = ["a", "b"].map(|name| (name.to_owned(), xml_documents::input(false)));
+        OperationSpec {
             inputs: inputs.into(),
             output: MEDIA_TYPE.into(),
             // Each takes a multiple of its documents' size in memory.
             concurrency: Some(1),
-            ..Description::new::<CompareParams>("compare", "Compare two XML documents")
+            ..OperationSpec::new::<CompareParams>("compare", "Compare two XML documents")
         }
     }
 
-    fn check(&self, params: &Value, _: &Roots) -> Result<(), Vec<Fault>> {
+    fn check(&self, params: &Value, _: &Roots) -> Result<(), Vec<InvalidParam>> {
         let Ok(params) = CompareParams::deserialize(params) else {
             return Ok(());
         };
@@ -68,9 +70,9 @@ impl Operation for Compare {
         }
     }
 
-    fn run(&self, context: &Context) -> Result<Product, Stop> {
+    fn run(&self, context: &Context) -> Result<OperationOutput, OperationError> {
         let params: CompareParams = context.params()?;
-        let work = Work::new(context, NAMES.map(str::to_owned).into());
+        let work = XmlWork::new(context, NAMES.map(str::to_owned).into());
         let matching = params.matching.options();
         let mut versions = work.compute(|_| Versions::new(&matching))?;
         for (number, (label, document)) in
@@ -80,17 +82,17 @@ impl Operation for Compare {
             let source = work.load(document, number, &format!("Inputs Loading -'{name}'"))?;
             work.compute(|watcher| versions.read(label, source, watcher))?;
         }
-        context.phase("Comparison in progress");
+        context.set_phase("Comparison in progress");
         work.begin("Comparison");
         let form = match params.format {
             Format::FullContext | Format::Html => xml::Context::Full,
             Format::ChangesOnly => xml::Context::ChangesOnly,
         };
         let delta = work.compute(|watcher| versions.compare(form, params.moves, watcher))?;
-        context.phase("Output processing in progress");
-        context.turn();
+        context.set_phase("Output processing in progress");
+        context.flush_progress();
         let stage = format!("Output, {}", changes(delta.counts.changes));
-        let stem = markup::stem(&params.b).or(markup::stem(&params.a));
+        let stem = xml_documents::stem(&params.b).or(xml_documents::stem(&params.a));
         let name = stem.map_or_else(|| "delta".into(), |stem| format!("{stem}-delta"));
         if params.format == Format::Html {
             return work.hand_over_page(delta, &stage, &name);

@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::result::{self, ResultWriter};
-use super::signal::{Reason, Signal};
-use super::{Cores, Log, Outside, Stop};
-use crate::job::{Bytes, Failure, Job, JobId, Progress, Seq, Stage};
+use super::signal::{StopReason, StopSignal};
+use super::{Cores, Log, OperationError, OutboundAccess};
+use crate::job::{ByteProgress, Failure, Job, JobId, Progress, Seq, Stage};
 use crate::roots::Roots;
 use crate::store::{self, Store};
 use crate::vital::Vital;
@@ -26,14 +26,14 @@ pub(crate) trait ProgressSink: Send + Sync {
     fn changed(&self);
 
     /// The same, and it is worth being shown at once: the work has turned to something else.
-    fn turned(&self);
+    fn flushed(&self);
 }
 
 #[derive(Debug, Default)]
 struct Meter {
     progress: Progress,
     fresh: bool,
-    turns: u32,
+    flushes: u32,
 }
 
 /// Who intends something.
@@ -59,7 +59,7 @@ const PLACES: &str = "places";
 
 /// What all attempts share.
 #[derive(Clone)]
-pub(crate) struct Shared {
+pub(crate) struct ContextResources {
     /// The folders that the work may touch.
     pub roots: Arc<Roots>,
     /// Where uploads are and results go.
@@ -67,7 +67,7 @@ pub(crate) struct Shared {
     /// The cores.
     pub cores: Arc<Cores>,
     /// The way to other servers.
-    pub outside: Arc<Outside>,
+    pub outside: Arc<OutboundAccess>,
     /// Where threads are spawned that an attempt cannot do without.
     pub vital: Vital,
     /// The longest result, in bytes.
@@ -85,9 +85,9 @@ pub struct Context {
     /// The file that the result is to be.
     output: Option<String>,
     /// Whether it is forgotten with the server, so that no other attempt follows.
-    attended: bool,
-    shared: Shared,
-    signal: Arc<Signal>,
+    synchronous: bool,
+    shared: ContextResources,
+    signal: Arc<StopSignal>,
     meter: Mutex<Meter>,
     log: Arc<Log>,
     sink: Box<dyn ProgressSink>,
@@ -98,8 +98,8 @@ impl Context {
     pub(crate) fn new(
         job: &Job,
         params: Arc<str>,
-        shared: Shared,
-        signal: Arc<Signal>,
+        shared: ContextResources,
+        signal: Arc<StopSignal>,
         log: Arc<Log>,
         sink: Box<dyn ProgressSink>,
     ) -> Self {
@@ -108,8 +108,8 @@ impl Context {
             id: job.id,
             attempt: job.attempt,
             params,
-            output: job.wishes.output.clone(),
-            attended: job.wishes.attended,
+            output: job.options.output.clone(),
+            synchronous: job.options.ephemeral,
             shared,
             signal,
             meter: Mutex::default(),
@@ -142,7 +142,7 @@ impl Context {
     ///
     /// # Errors
     /// What the disk may say.
-    pub fn intend(&self, intent: &impl Serialize) -> Result<(), Stop> {
+    pub fn record_intent(&self, intent: &impl Serialize) -> Result<(), OperationError> {
         self.store_intent(Slot::Work, intent, false)
     }
 
@@ -150,7 +150,7 @@ impl Context {
     ///
     /// # Errors
     /// What the disk may say.
-    pub fn intent<T: DeserializeOwned>(&self) -> Result<Option<T>, Stop> {
+    pub fn intent<T: DeserializeOwned>(&self) -> Result<Option<T>, OperationError> {
         self.intent_in(Slot::Work)
     }
 
@@ -159,9 +159,13 @@ impl Context {
     ///
     /// # Errors
     /// [`Stop::Canceled`] if the attempt was asked to stop before; what the disk may say.
-    pub(super) fn intend_to_place(&self, slot: Slot, intent: &impl Serialize) -> Result<(), Stop> {
+    pub(super) fn intend_to_place(
+        &self,
+        slot: Slot,
+        intent: &impl Serialize,
+    ) -> Result<(), OperationError> {
         if !self.signal.seal() {
-            return Err(Stop::Canceled);
+            return Err(OperationError::Canceled);
         }
         self.store_intent(slot, intent, true)
     }
@@ -170,29 +174,37 @@ impl Context {
     ///
     /// # Errors
     /// What the disk may say.
-    pub(crate) fn may_be_placed(&self) -> Result<bool, Stop> {
+    pub(crate) fn may_be_placed(&self) -> Result<bool, OperationError> {
         Ok(self.intents()?[PLACES] == json!(true))
     }
 
-    fn store_intent(&self, slot: Slot, intent: &impl Serialize, places: bool) -> Result<(), Stop> {
+    fn store_intent(
+        &self,
+        slot: Slot,
+        intent: &impl Serialize,
+        places: bool,
+    ) -> Result<(), OperationError> {
         let mut intents = self.intents()?;
         intents[slot.key()] = serde_json::to_value(intent).map_err(io::Error::from)?;
         intents[PLACES] = json!(places);
         let store = &self.shared.store;
-        match store.intend(self.seq, self.attempt, intents.to_string(), places) {
-            Err(store::Error::Illegal(_)) => Err(Stop::Canceled),
+        match store.record_intent(self.seq, self.attempt, intents.to_string(), places) {
+            Err(store::Error::Illegal(_)) => Err(OperationError::Canceled),
             stored => Ok(stored.map_err(io::Error::from)?),
         }
     }
 
     /// As [`Context::intent`].
-    pub(super) fn intent_in<T: DeserializeOwned>(&self, slot: Slot) -> Result<Option<T>, Stop> {
+    pub(super) fn intent_in<T: DeserializeOwned>(
+        &self,
+        slot: Slot,
+    ) -> Result<Option<T>, OperationError> {
         let intent = self.intents()?[slot.key()].take();
         // What cannot be read was said by another release; the work begins anew.
         Ok(serde_json::from_value(intent).ok())
     }
 
-    fn intents(&self) -> Result<Value, Stop> {
+    fn intents(&self) -> Result<Value, OperationError> {
         let stored = self.shared.store.intent(self.seq);
         let stored = stored.map_err(io::Error::from)?;
         let intents = stored.and_then(|json| serde_json::from_str(&json).ok());
@@ -225,7 +237,7 @@ impl Context {
     }
 
     /// The way to other servers.
-    pub(super) fn outside(&self) -> &Outside {
+    pub(super) fn outside(&self) -> &OutboundAccess {
         &self.shared.outside
     }
 
@@ -238,11 +250,11 @@ impl Context {
     ///
     /// # Errors
     /// [`Stop::Canceled`] once it was asked to; the work is dropped then.
-    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
+    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T, OperationError> {
         self.shared.outside.runtime.block_on(async {
             tokio::select! {
                 biased;
-                () = self.signal.raised() => Err(Stop::Canceled),
+                () = self.signal.raised() => Err(OperationError::Canceled),
                 done = work => Ok(done),
             }
         })
@@ -252,7 +264,7 @@ impl Context {
     ///
     /// # Errors
     /// [`Stop::Canceled`] once it was asked to.
-    pub fn pause(&self, pause: Duration) -> Result<(), Stop> {
+    pub fn pause(&self, pause: Duration) -> Result<(), OperationError> {
         self.block_on(async { tokio::time::sleep(pause).await })
     }
 
@@ -260,16 +272,16 @@ impl Context {
     ///
     /// # Errors
     /// [`Stop::Canceled`] once it was asked to.
-    pub fn check(&self) -> Result<(), Stop> {
+    pub fn check(&self) -> Result<(), OperationError> {
         match self.signal.reason() {
-            Some(_) => Err(Stop::Canceled),
+            Some(_) => Err(OperationError::Canceled),
             None => Ok(()),
         }
     }
 
     /// Whether the attempt was asked to stop, and another one will follow: what helps that one may stay.
-    pub fn runs_again(&self) -> bool {
-        self.signal.reason() == Some(Reason::Draining) && !self.attended
+    pub fn will_retry(&self) -> bool {
+        self.signal.reason() == Some(StopReason::Draining) && !self.synchronous
     }
 
     /// Where to write what people may want to read of the work; its last 256 KiB are kept.
@@ -281,7 +293,7 @@ impl Context {
     ///
     /// # Errors
     /// `storage_full` where there is less room than must stay free.
-    pub(super) fn check_room(&self) -> Result<(), Stop> {
+    pub(super) fn check_room(&self) -> Result<(), OperationError> {
         if self.store().has_room() {
             return Ok(());
         }
@@ -301,12 +313,12 @@ impl Context {
     }
 
     /// Says what is being done, for people.
-    pub fn phase(&self, phase: &str) {
+    pub fn set_phase(&self, phase: &str) {
         self.update(|progress| progress.phase = Some(phase.to_owned()));
     }
 
     /// Says which of how many steps is at hand.
-    pub fn stage(&self, name: &str, current: u64, total: u64) {
+    pub fn set_stage(&self, name: &str, current: u64, total: u64) {
         self.update(|progress| {
             progress.stage = Some(Stage {
                 name: name.to_owned(),
@@ -317,7 +329,7 @@ impl Context {
     }
 
     /// Says how much of the work is done, in any unit. To one decimal, and never 100 before the end.
-    pub fn done(&self, done: u64, total: u64) {
+    pub fn set_progress(&self, done: u64, total: u64) {
         let percent = if total == 0 {
             0.0
         } else {
@@ -328,25 +340,25 @@ impl Context {
     }
 
     /// Says how many bytes of the work are through, which is how much of it is done where their number is known.
-    pub fn bytes(&self, current: u64, total: Option<u64>) {
-        self.update(|progress| progress.bytes = Some(Bytes { current, total }));
+    pub fn set_bytes(&self, current: u64, total: Option<u64>) {
+        self.update(|progress| progress.bytes = Some(ByteProgress { current, total }));
         if let Some(total) = total {
-            self.done(current, total);
+            self.set_progress(current, total);
         }
     }
 
     /// Says that the work is done, and that what came of it is being stored.
-    pub fn saving(&self) {
-        self.update(|progress| progress.saving = true);
+    pub fn finalizing(&self) {
+        self.update(|progress| progress.finalizing = true);
     }
 
     /// Says that what was said last is worth being shown at once: the work has turned to something else, and will be
     /// at it for a while. For work of which little is done at the same time; after some dozen times it is as any other.
-    pub fn turn(&self) {
+    pub fn flush_progress(&self) {
         let mut meter = self.meter.lock();
-        meter.turns += 1;
-        if meter.fresh && meter.turns <= TURNS {
-            self.sink.turned();
+        meter.flushes += 1;
+        if meter.fresh && meter.flushes <= TURNS {
+            self.sink.flushed();
         }
     }
 

@@ -12,9 +12,9 @@ use super::changes::FixedFile;
 use super::remote::RemoteReader;
 use super::result::open_output;
 use super::source::{Source, unreadable};
-use super::{Context, Description, Fault, Stop, walk};
+use super::{Context, InvalidParam, OperationError, OperationSpec, walk};
 use crate::header_params::charset;
-use crate::job::{BlobId, Failure, JobId, Output, Place};
+use crate::job::{BlobId, Failure, JobId, Output, ResultLocation};
 use crate::roots::Roots;
 use crate::store::BlobReader;
 
@@ -205,11 +205,11 @@ impl Document {
     ///
     /// # Errors
     /// `source_not_found` or `source_unreadable` where it is a file, `fetch_failed` where it is elsewhere.
-    pub fn open<'a>(&self, context: &'a Context) -> Result<Opened<'a>, Stop> {
+    pub fn open<'a>(&self, context: &'a Context) -> Result<Opened<'a>, OperationError> {
         let remote = |uri: &str, authorization| {
             let remote = RemoteReader::open(context, uri, authorization)?;
             let charset = remote.charset();
-            Ok::<_, Stop>((OpenedBytes::Remote(Box::new(remote)), charset))
+            Ok::<_, OperationError>((OpenedBytes::Remote(Box::new(remote)), charset))
         };
         let (bytes, charset) = match self {
             Self::Path(url) if is_url(url) => remote(url, None)?,
@@ -250,7 +250,10 @@ impl Document {
     ///
     /// # Errors
     /// `source_not_found`.
-    pub(super) fn name_of_result(&self, context: &Context) -> Result<Option<String>, Stop> {
+    pub(super) fn name_of_result(
+        &self,
+        context: &Context,
+    ) -> Result<Option<String>, OperationError> {
         match self {
             Self::Tagged(Tagged::Job { id }) => Ok(Some(output_of(context, id)?.filename)),
             _ => Ok(None),
@@ -267,23 +270,26 @@ fn blob_of(context: &Context, blob: BlobId) -> OpenedBytes<'_> {
 }
 
 /// Opens another job's result, which may have a charset.
-fn open_job<'a>(context: &'a Context, id: &str) -> Result<(OpenedBytes<'a>, Option<String>), Stop> {
+fn open_job<'a>(
+    context: &'a Context,
+    id: &str,
+) -> Result<(OpenedBytes<'a>, Option<String>), OperationError> {
     let output = output_of(context, id)?;
-    let bytes = match &output.place {
-        Place::Blob(blob) => blob_of(context, *blob),
-        Place::File { path, modified_ns } => {
+    let bytes = match &output.location {
+        ResultLocation::Blob(blob) => blob_of(context, *blob),
+        ResultLocation::File { path, modified_ns } => {
             let file = open_output(context.roots(), path, output.size, *modified_ns);
             let file = file.ok_or_else(|| gone(id))?;
             let file = FixedFile::new(context.log(), path.clone(), file, output.size);
             OpenedBytes::File(file)
         }
-        Place::Gone => return Err(gone(id).into()),
+        ResultLocation::Consumed => return Err(gone(id).into()),
     };
     Ok((bytes, charset(&output.media_type)))
 }
 
 /// What another job's result is. That whoever submitted may have it was found out then.
-fn output_of(context: &Context, id: &str) -> Result<Output, Stop> {
+fn output_of(context: &Context, id: &str) -> Result<Output, OperationError> {
     let gone = || gone(id);
     let source: JobId = id.parse().map_err(|_| gone())?;
     let job = context.block_on(context.store().job(source.seq()))?;
@@ -298,7 +304,7 @@ fn gone(id: &str) -> Failure {
 }
 
 /// The jobs whose results are documents among params, each with where it stands there.
-pub(crate) fn source_jobs(params: &Value, description: &Description) -> Vec<(String, String)> {
+pub(crate) fn source_jobs(params: &Value, description: &OperationSpec) -> Vec<(String, String)> {
     let mut jobs = Vec::new();
     each(params, description, |pointer, document| {
         if let Ok(Tagged::Job { id }) = Tagged::deserialize(document) {
@@ -309,7 +315,11 @@ pub(crate) fn source_jobs(params: &Value, description: &Description) -> Vec<(Str
 }
 
 /// Finds paths of documents that lead below no root.
-pub(super) fn misplaced(params: &Value, description: &Description, roots: &Roots) -> Vec<Fault> {
+pub(super) fn misplaced(
+    params: &Value,
+    description: &OperationSpec,
+    roots: &Roots,
+) -> Vec<InvalidParam> {
     let mut faults = Vec::new();
     each(params, description, |pointer, document| {
         let path = document.as_str().filter(|text| !is_url(text)).or_else(|| {
@@ -318,14 +328,14 @@ pub(super) fn misplaced(params: &Value, description: &Description, roots: &Roots
         });
         if let Some(Err(refusal)) = path.map(|path| roots.admit(path)) {
             let detail = refusal.to_string();
-            faults.push(Fault { pointer, detail });
+            faults.push(InvalidParam { pointer, detail });
         }
     });
     faults
 }
 
 /// Looks at every document among params, with where it stands there.
-fn each(params: &Value, description: &Description, mut look: impl FnMut(String, &Value)) {
+fn each(params: &Value, description: &OperationSpec, mut look: impl FnMut(String, &Value)) {
     for (name, value) in params.as_object().into_iter().flatten() {
         if !description.inputs.contains_key(name) {
             continue;
@@ -351,7 +361,7 @@ pub(crate) fn is_url(text: &str) -> bool {
 }
 
 /// Finds uploads in params that did not come with the submission: their bytes would be somebody else's.
-pub(super) fn forged_uploads(params: &Value, uploads: &[BlobId]) -> Vec<Fault> {
+pub(super) fn forged_uploads(params: &Value, uploads: &[BlobId]) -> Vec<InvalidParam> {
     let is_forged = |value: &Value| {
         value["type"] == "upload"
             && !uploads
@@ -366,7 +376,7 @@ pub(super) fn forged_uploads(params: &Value, uploads: &[BlobId]) -> Vec<Fault> {
         };
         if items.iter().any(is_forged) {
             let detail = "An upload is a part of a form or the body itself.".into();
-            faults.push(Fault {
+            faults.push(InvalidParam {
                 pointer: format!("#/{name}"),
                 detail,
             });

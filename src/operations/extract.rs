@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::markup::{self, MEDIA_TYPE, Work};
-use super::{Context, Description, Document, Operation, Product, Stop};
+use super::xml_documents::{self, MEDIA_TYPE, XmlWork};
+use super::{Context, Document, Operation, OperationError, OperationOutput, OperationSpec};
 use crate::xml;
 
 /// A delta, and what to take out of it.
@@ -21,22 +21,27 @@ struct ExtractParams {
 pub(super) struct Extract;
 
 impl Operation for Extract {
-    fn describe(&self) -> Description {
-        Description {
-            inputs: [("delta".to_owned(), markup::input(false))].into(),
+    fn spec(&self) -> OperationSpec {
+        OperationSpec {
+            inputs: [("delta".to_owned(), xml_documents::input(false))].into(),
             output: MEDIA_TYPE.into(),
-            ..Description::new::<ExtractParams>("extract", "Take a version out of a delta")
+            ..OperationSpec::new::<ExtractParams>("extract", "Take a version out of a delta")
         }
     }
 
-    fn run(&self, context: &Context) -> Result<Product, Stop> {
+    fn run(&self, context: &Context) -> Result<OperationOutput, OperationError> {
         let params: ExtractParams = context.params()?;
-        let work = Work::on_delta(context);
+        let work = XmlWork::on_delta(context);
         let source = work.load(&params.delta, 0, "Reading the delta")?;
-        context.phase("Extracting");
+        context.set_phase("Extracting");
         work.begin(&params.version);
         let text = work.compute(|watcher| {
-            xml::extract(source, &params.version, &markup::unlimited(), watcher)
+            xml::extract(
+                source,
+                &params.version,
+                &xml_documents::unlimited(),
+                watcher,
+            )
         })?;
         let filename = format!("{}.xml", params.version.replace(['/', '\\'], "_"));
         work.hand_over(&text, "Output", MEDIA_TYPE, &filename)

@@ -8,9 +8,11 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::compare::changes;
-use super::markup::{self, MEDIA_TYPE, Work};
-use super::matching::Matching;
-use super::{Context, Description, Document, Fault, Operation, Product, Stop};
+use super::match_params::MatchParams;
+use super::xml_documents::{self, MEDIA_TYPE, XmlWork};
+use super::{
+    Context, Document, InvalidParam, Operation, OperationError, OperationOutput, OperationSpec,
+};
 use crate::roots::Roots;
 use crate::xml::{self, MergeForm, Versions};
 
@@ -31,7 +33,7 @@ struct MergeParams {
     #[serde(default)]
     indent: bool,
     #[serde(flatten)]
-    matching: Matching,
+    matching: MatchParams,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
@@ -73,7 +75,9 @@ impl<'de> Deserialize<'de> for Named {
         let document = Document::deserialize(value).map_err(D::Error::custom)?;
         let name = match own {
             Some(name) => name.as_str().unwrap_or_default().to_owned(),
-            None => markup::stem(&document).unwrap_or_default().to_owned(),
+            None => xml_documents::stem(&document)
+                .unwrap_or_default()
+                .to_owned(),
         };
         Ok(Self { name, document })
     }
@@ -116,17 +120,17 @@ impl From<Mode> for xml::Mode {
 pub(super) struct Merge;
 
 impl Operation for Merge {
-    fn describe(&self) -> Description {
-        Description {
-            inputs: [("versions".to_owned(), markup::input(true))].into(),
+    fn spec(&self) -> OperationSpec {
+        OperationSpec {
+            inputs: [("versions".to_owned(), xml_documents::input(true))].into(),
             output: MEDIA_TYPE.into(),
             // Each takes a multiple of its documents' size in memory.
             concurrency: Some(1),
-            ..Description::new::<MergeParams>("merge", "Merge versions of an XML document")
+            ..OperationSpec::new::<MergeParams>("merge", "Merge versions of an XML document")
         }
     }
 
-    fn check(&self, params: &Value, _: &Roots) -> Result<(), Vec<Fault>> {
+    fn check(&self, params: &Value, _: &Roots) -> Result<(), Vec<InvalidParam>> {
         let Ok(params) = MergeParams::deserialize(params) else {
             return Ok(());
         };
@@ -137,7 +141,7 @@ impl Operation for Merge {
             .map(|version| version.name.as_str())
             .collect();
         if let Err(error) = xml::check_versions(&names, params.mode.into()) {
-            faults.push(Fault {
+            faults.push(InvalidParam {
                 pointer: "#/versions".into(),
                 detail: error.message,
             });
@@ -149,14 +153,14 @@ impl Operation for Merge {
         }
     }
 
-    fn run(&self, context: &Context) -> Result<Product, Stop> {
+    fn run(&self, context: &Context) -> Result<OperationOutput, OperationError> {
         let params: MergeParams = context.params()?;
         let names: Vec<String> = params
             .versions
             .iter()
             .map(|version| version.name.clone())
             .collect();
-        let work = Work::new(context, names.clone());
+        let work = XmlWork::new(context, names.clone());
         let matching = params.matching.options();
         let mut versions = work.compute(|_| Versions::new(&matching))?;
         for (number, Named { name, document }) in params.versions.iter().enumerate() {

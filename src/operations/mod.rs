@@ -4,24 +4,22 @@
 //! [`Context`] to read its params, report progress, notice a cancel and stream its result.
 
 pub(crate) mod browse;
+mod canonical_numbers;
 mod changes;
-mod coerce;
 pub(crate) mod command;
 mod compare;
-mod complaints;
 mod context;
 mod copy;
 mod cores;
-mod description;
+mod destination;
 mod document;
 mod extract;
 mod fetch;
 mod links;
 mod log;
-mod markup;
-mod matching;
+mod match_params;
 mod merge;
-mod outside;
+mod outbound_check;
 mod params;
 mod registry;
 mod remote;
@@ -29,9 +27,11 @@ mod report;
 mod result;
 mod signal;
 mod source;
-mod target;
+mod spec;
+mod submit_options;
+mod validation_errors;
 mod walk;
-mod wishes;
+mod xml_documents;
 mod zip;
 
 use std::io;
@@ -41,31 +41,31 @@ use serde_json::Value;
 use crate::job::Failure;
 pub use crate::plan::Restart;
 use crate::roots::Roots;
-pub(crate) use coerce::{coerce, make_whole};
+pub(crate) use canonical_numbers::{coerce, make_whole_numbers_integers};
 pub(crate) use command::Command;
 pub use command::SpecError;
 pub use context::Context;
-pub(crate) use context::{ProgressSink, Shared};
+pub(crate) use context::{ContextResources, ProgressSink};
 pub use cores::Cores;
-pub use description::{Description, Input};
 pub use document::Document;
 pub(crate) use document::{is_url, source_jobs};
 pub use log::Log;
 pub(crate) use log::LogReader;
-pub(crate) use outside::{Outside, WaysOut};
+pub(crate) use outbound_check::{OutboundAccess, WaysOut};
 pub use registry::RegisterError;
 pub(crate) use registry::{Registry, check_name};
-pub use result::{Product, ResultWriter};
-pub(crate) use result::{check_output, discard_output, open_output, placed_output};
-pub(crate) use signal::{Reason, Signal};
-pub(crate) use wishes::check_wishes;
+pub use result::{OperationOutput, ResultWriter};
+pub(crate) use result::{check_output, discard_output, finalized_output, open_output};
+pub(crate) use signal::{StopReason, StopSignal};
+pub use spec::{Input, OperationSpec};
+pub(crate) use submit_options::check_options;
 
 /// The query parameters that every submission may have; no operation's own params may be called so.
 pub(crate) const RESERVED: [&str; 4] = ["callback", "callback-method", "output", "keep"];
 
 /// One thing that is wrong with the params of a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct InvalidParam {
     /// Where: a JSON Pointer as a URI fragment (RFC 6901, section 6), `#/width`.
     pub pointer: String,
     /// What.
@@ -74,14 +74,14 @@ pub struct Fault {
 
 /// Why an attempt made no result.
 #[derive(Debug)]
-pub enum Stop {
+pub enum OperationError {
     /// It was asked to stop.
     Canceled,
     /// It could not do it.
     Failed(Failure),
 }
 
-impl From<Failure> for Stop {
+impl From<Failure> for OperationError {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
     }
@@ -89,18 +89,18 @@ impl From<Failure> for Stop {
 
 /// A stop on its way through code that knows of I/O errors alone.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", match .0 { Stop::Canceled => "canceled", Stop::Failed(failure) => &failure.message })]
-struct Stopped(Stop);
+#[error("{}", match .0 { OperationError::Canceled => "canceled", OperationError::Failed(failure) => &failure.message })]
+struct OperationErrorInIo(OperationError);
 
-impl From<Stop> for io::Error {
-    fn from(stop: Stop) -> Self {
-        Self::other(Stopped(stop))
+impl From<OperationError> for io::Error {
+    fn from(stop: OperationError) -> Self {
+        Self::other(OperationErrorInIo(stop))
     }
 }
 
-impl From<io::Error> for Stop {
+impl From<io::Error> for OperationError {
     fn from(error: io::Error) -> Self {
-        let error = match error.downcast::<Stopped>() {
+        let error = match error.downcast::<OperationErrorInIo>() {
             Ok(stopped) => return stopped.0,
             Err(error) => error,
         };
@@ -116,13 +116,13 @@ impl From<io::Error> for Stop {
 /// Slow work of one kind.
 pub trait Operation: Send + Sync + 'static {
     /// Its name, params and habits. Asked once, when it is registered.
-    fn describe(&self) -> Description;
+    fn spec(&self) -> OperationSpec;
 
     /// Finds what is wrong with params that fit the schema, without starting or waiting for anything.
     ///
     /// # Errors
     /// Every fault that can be seen now; the submission is refused with them.
-    fn check(&self, _params: &Value, _roots: &Roots) -> Result<(), Vec<Fault>> {
+    fn check(&self, _params: &Value, _roots: &Roots) -> Result<(), Vec<InvalidParam>> {
         Ok(())
     }
 
@@ -130,14 +130,14 @@ pub trait Operation: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Stop::Canceled`] soon after the context says so, else why there is no result.
-    fn run(&self, context: &Context) -> Result<Product, Stop>;
+    fn run(&self, context: &Context) -> Result<OperationOutput, OperationError>;
 
     /// The result of work that an attempt had done outside the database, all but for recording it, when the server died.
     /// None if it was not done: then another attempt runs, or what is left of this one is [abandoned](Self::abandon).
     ///
     /// # Errors
     /// Why there is no result although the work is done.
-    fn recover(&self, _context: &Context) -> Result<Option<Product>, Stop> {
+    fn recover(&self, _context: &Context) -> Result<Option<OperationOutput>, OperationError> {
         Ok(None)
     }
 
@@ -146,7 +146,7 @@ pub trait Operation: Send + Sync + 'static {
     ///
     /// # Errors
     /// What was in the way.
-    fn abandon(&self, _context: &Context) -> Result<(), Stop> {
+    fn abandon(&self, _context: &Context) -> Result<(), OperationError> {
         Ok(())
     }
 }

@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::command::{Command, SpecError};
 use super::{
-    Description, Fault, Operation, Outside, RESERVED, compare, complaints, copy, document, extract,
-    fetch, merge, zip,
+    InvalidParam, Operation, OperationSpec, OutboundAccess, RESERVED, compare, copy, document,
+    extract, fetch, merge, validation_errors, zip,
 };
-use crate::config::{Config, Tuning};
+use crate::config::{Config, OperationOverrides};
 use crate::job::BlobId;
 use crate::plan::Policy;
 use crate::roots::Roots;
@@ -19,7 +19,7 @@ use crate::roots::Roots;
 /// An operation that is offered.
 pub(crate) struct Registered {
     /// What it said of itself.
-    pub description: Description,
+    pub description: OperationSpec,
     /// The work.
     pub operation: Arc<dyn Operation>,
     validator: Validator,
@@ -43,8 +43,8 @@ impl Registered {
         params: &Value,
         uploads: &[BlobId],
         roots: &Roots,
-        outside: &Outside,
-    ) -> Result<(), Vec<Fault>> {
+        outside: &OutboundAccess,
+    ) -> Result<(), Vec<InvalidParam>> {
         let forged = document::forged_uploads(params, uploads);
         if !forged.is_empty() {
             return Err(forged);
@@ -52,8 +52,8 @@ impl Registered {
         let faults: Vec<_> = self
             .validator
             .iter_errors(params)
-            .flat_map(|error| complaints::faults(&error))
-            .take(complaints::FAULTS)
+            .flat_map(|error| validation_errors::faults(&error))
+            .take(validation_errors::FAULTS)
             .collect();
         let faults = if faults.is_empty() {
             let mut faults = outside.check(params, &self.description);
@@ -68,8 +68,8 @@ impl Registered {
         } else {
             faults
         };
-        let shorten = |fault: Fault| Fault {
-            detail: complaints::shortened(&fault.detail),
+        let shorten = |fault: InvalidParam| InvalidParam {
+            detail: validation_errors::shortened(&fault.detail),
             ..fault
         };
         if faults.is_empty() {
@@ -77,7 +77,7 @@ impl Registered {
         } else {
             Err(faults
                 .into_iter()
-                .take(complaints::FAULTS)
+                .take(validation_errors::FAULTS)
                 .map(shorten)
                 .collect())
         }
@@ -145,7 +145,7 @@ impl Registry {
             let command = Command::new(name, spec, &config.data)
                 .map_err(|error| RegisterError::Command(name.clone(), error))?;
             self.register(Arc::new(command))?;
-            self.tune(name, &spec.tuning())?;
+            self.tune(name, &spec.overrides())?;
         }
         Ok(())
     }
@@ -154,7 +154,11 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegisterError::Unknown`].
-    pub(crate) fn tune(&mut self, name: &str, tuning: &Tuning) -> Result<(), RegisterError> {
+    pub(crate) fn tune(
+        &mut self,
+        name: &str,
+        tuning: &OperationOverrides,
+    ) -> Result<(), RegisterError> {
         let registered = self.0.get_mut(name).and_then(Arc::get_mut);
         let description = &mut registered
             .ok_or_else(|| RegisterError::Unknown(name.to_owned()))?
@@ -172,7 +176,7 @@ impl Registry {
     /// # Errors
     /// [`RegisterError`]; the registry is as before.
     pub(crate) fn register(&mut self, operation: Arc<dyn Operation>) -> Result<(), RegisterError> {
-        let description = operation.describe();
+        let description = operation.spec();
         let name = description.name.clone();
         check_name(&name)?;
         if self.0.contains_key(name.as_str()) {

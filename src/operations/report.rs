@@ -4,7 +4,7 @@ use std::io::Write;
 use std::thread;
 use std::time::Duration;
 
-use super::{Context, Product, Stop};
+use super::{Context, OperationError, OperationOutput};
 use crate::job::Failure;
 
 /// Between two tries to store a report in a database that has no room.
@@ -20,25 +20,27 @@ pub(super) fn report(
     filename: &str,
     text: &str,
     path: String,
-) -> Result<Product, Stop> {
+) -> Result<OperationOutput, OperationError> {
     loop {
         let mut result = context.result("application/json", filename);
-        let written = result.write_all(text.as_bytes()).map_err(Stop::from);
+        let written = result
+            .write_all(text.as_bytes())
+            .map_err(OperationError::from);
         match written.and_then(|()| result.finish()) {
-            Ok(product) => return Ok(product.placed_at(path)),
-            Err(Stop::Failed(failure))
+            Ok(product) => return Ok(product.with_target(path)),
+            Err(OperationError::Failed(failure))
                 if failure.code == "storage_full" && context.output().is_none() =>
             {
                 thread::sleep(FULL_DISK_PAUSE);
             }
-            Err(Stop::Failed(failure)) => {
+            Err(OperationError::Failed(failure)) => {
                 let message = format!(
                     "{path} is in its place, but not the report of it: {}",
                     failure.message
                 );
                 return Err(Failure { message, ..failure }.into());
             }
-            Err(Stop::Canceled) => return Err(Stop::Canceled),
+            Err(OperationError::Canceled) => return Err(OperationError::Canceled),
         }
     }
 }

@@ -11,11 +11,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use sha2::{Digest, Sha256};
 
 use super::context::Slot;
+use super::destination::{Conflict, Destination, PlacedContent, StagedFile};
 use super::source::Source;
-use super::target::{About, Conflict, Draft, Target};
-use super::{Context, Stop, walk};
-use crate::faults;
-use crate::job::{Output, Place};
+use super::{Context, OperationError, walk};
+use crate::failpoints;
+use crate::job::{Output, ResultLocation};
 use crate::roots::Roots;
 use crate::store::{BlobWriter, WholeBlob};
 
@@ -33,12 +33,12 @@ enum Sink {
     Blob(BlobWriter),
     File(Box<FileWriter>),
     /// The file cannot be written; whoever writes hears why.
-    Refused(Option<Stop>),
+    Refused(Option<OperationError>),
 }
 
 #[derive(Debug)]
 struct FileWriter {
-    target: Target,
+    target: Destination,
     file: File,
     digest: Sha256,
     size: u64,
@@ -79,17 +79,17 @@ impl ResultWriter {
     ///
     /// # Errors
     /// What the disk said to the last bytes.
-    pub fn finish(self) -> Result<Product, Stop> {
+    pub fn finish(self) -> Result<OperationOutput, OperationError> {
         let made = match self.sink {
             Sink::Blob(blob) => Made::Blob(blob.finish().map_err(io::Error::from)?),
             Sink::File(file) => Made::File(Box::new(file.finish()?)),
-            Sink::Refused(stop) => return Err(stop.unwrap_or(Stop::Canceled)),
+            Sink::Refused(stop) => return Err(stop.unwrap_or(OperationError::Canceled)),
         };
-        Ok(Product {
+        Ok(OperationOutput {
             made,
             media_type: self.media_type,
             filename: self.filename,
-            placed: None,
+            target_path: None,
         })
     }
 
@@ -112,7 +112,7 @@ impl Write for ResultWriter {
         match &mut self.sink {
             Sink::Blob(blob) => blob.write(bytes),
             Sink::File(file) => file.write(bytes),
-            Sink::Refused(stop) => Err(stop.take().unwrap_or(Stop::Canceled).into()),
+            Sink::Refused(stop) => Err(stop.take().unwrap_or(OperationError::Canceled).into()),
         }
     }
 
@@ -127,9 +127,9 @@ pub(super) fn too_large(most_bytes: u64) -> String {
 }
 
 impl FileWriter {
-    fn create(context: &Context, path: &str) -> Result<Self, Stop> {
-        let target = Target::open(context.roots(), path)?;
-        let draft = Draft::new(&target, context, Slot::Result);
+    fn create(context: &Context, path: &str) -> Result<Self, OperationError> {
+        let target = Destination::open(context.roots(), path)?;
+        let draft = StagedFile::new(&target, context, Slot::Result);
         let file = draft.create_file()?;
         // The engine puts it into its place, or removes it.
         draft.keep();
@@ -145,16 +145,16 @@ impl FileWriter {
         let written = self
             .file
             .write(bytes)
-            .map_err(|error| io::Error::from(Stop::from(self.target.failed(&error))))?;
+            .map_err(|error| io::Error::from(OperationError::from(self.target.failed(&error))))?;
         self.digest.update(&bytes[..written]);
         self.size += written as u64;
         Ok(written)
     }
 
-    fn finish(self) -> Result<WholeFile, Stop> {
+    fn finish(self) -> Result<WholeFile, OperationError> {
         let synced = self.file.sync_all().and_then(|()| modified(&self.file));
         let modified_ns = synced.map_err(|error| self.target.failed(&error))?;
-        faults::point("written");
+        failpoints::failpoint("written");
         Ok(WholeFile {
             target: self.target,
             size: self.size,
@@ -167,7 +167,7 @@ impl FileWriter {
 /// A file that is whole and on the disk, under its temporary name.
 #[derive(Debug)]
 struct WholeFile {
-    target: Target,
+    target: Destination,
     size: u64,
     sha256: String,
     modified_ns: i64,
@@ -181,19 +181,19 @@ enum Made {
 
 /// A result that is whole, and how to hand it out.
 #[derive(Debug)]
-pub struct Product {
+pub struct OperationOutput {
     made: Made,
     media_type: String,
     filename: String,
-    placed: Option<String>,
+    target_path: Option<String>,
 }
 
-impl Product {
+impl OperationOutput {
     /// The same, of work that put something at this path on the wire besides.
     #[must_use]
-    pub fn placed_at(self, path: String) -> Self {
+    pub fn with_target(self, path: String) -> Self {
         Self {
-            placed: Some(path),
+            target_path: Some(path),
             ..self
         }
     }
@@ -202,29 +202,32 @@ impl Product {
     ///
     /// # Errors
     /// What the file system says, or that it is not wanted any more; nothing of it is left then.
-    pub(crate) fn place(self, context: &Context) -> Result<(Output, Option<WholeBlob>), Stop> {
+    pub(crate) fn finalize(
+        self,
+        context: &Context,
+    ) -> Result<(Output, Option<WholeBlob>), OperationError> {
         let output = |place, size, sha256| Output {
-            place,
+            location: place,
             size,
             sha256,
             media_type: self.media_type,
             filename: self.filename,
-            placed: self.placed,
+            target_path: self.target_path,
         };
         match self.made {
             Made::Blob(whole) => {
                 let sha256 = hex::encode(whole.sha256);
-                let output = output(Place::Blob(whole.blob), whole.size, sha256);
+                let output = output(ResultLocation::Blob(whole.blob), whole.size, sha256);
                 Ok((output, Some(whole)))
             }
             Made::File(whole) => {
-                let place = Place::File {
+                let place = ResultLocation::File {
                     path: whole.target.path(),
                     modified_ns: whole.modified_ns,
                 };
                 let mut output = output(place, whole.size, whole.sha256);
                 whole.target.name().clone_into(&mut output.filename);
-                let draft = Draft::new(&whole.target, context, Slot::Result);
+                let draft = StagedFile::new(&whole.target, context, Slot::Result);
                 draft.place(Conflict::Replace, &output)?;
                 Ok((output, None))
             }
@@ -233,19 +236,22 @@ impl Product {
 }
 
 /// Finds out whether a result can be put at `path`, before the work for it is done.
-pub(crate) fn check_output(context: &Context, path: &str) -> Result<(), Stop> {
-    let target = Target::open(context.roots(), path)?;
+pub(crate) fn check_output(context: &Context, path: &str) -> Result<(), OperationError> {
+    let target = Destination::open(context.roots(), path)?;
     target.check_file(context.roots())
 }
 
 /// The result that an attempt put at `path` before the server died, if it came so far.
-pub(crate) fn placed_output(context: &Context, path: &str) -> Result<Option<Output>, Stop> {
-    let target = Target::open(context.roots(), path)?;
-    let mut draft = Draft::new(&target, context, Slot::Result);
+pub(crate) fn finalized_output(
+    context: &Context,
+    path: &str,
+) -> Result<Option<Output>, OperationError> {
+    let target = Destination::open(context.roots(), path)?;
+    let mut draft = StagedFile::new(&target, context, Slot::Result);
     let placed = draft.placed::<Output>()?;
     draft.keep();
     Ok(placed.map(|(_, mut output)| {
-        if let Place::File { modified_ns, .. } = &mut output.place
+        if let ResultLocation::File { modified_ns, .. } = &mut output.location
             && let Ok(there) = target.dir().symlink_metadata(target.name())
             && let Ok(modified) = there.modified()
         {
@@ -258,12 +264,12 @@ pub(crate) fn placed_output(context: &Context, path: &str) -> Result<Option<Outp
 /// Removes what an attempt made for `path` under its temporary name, unless another attempt follows.
 pub(crate) fn discard_output(context: &Context, path: &str) {
     // A folder that is not there holds nothing.
-    if let Ok(target) = Target::open(context.roots(), path) {
-        drop(Draft::new(&target, context, Slot::Result));
+    if let Ok(target) = Destination::open(context.roots(), path) {
+        drop(StagedFile::new(&target, context, Slot::Result));
     }
 }
 
-impl About for Output {
+impl PlacedContent for Output {
     fn content(&self) -> Option<(u64, &str)> {
         Some((self.size, &self.sha256))
     }

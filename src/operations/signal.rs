@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 /// Why an attempt is asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Reason {
+pub(crate) enum StopReason {
     /// Nobody wants the result any more.
     Canceled = 1,
     /// It took longer than it may.
@@ -18,7 +18,7 @@ pub(crate) enum Reason {
 
 /// The wish that an attempt stop.
 #[derive(Debug, Default)]
-pub(crate) struct Signal {
+pub(crate) struct StopSignal {
     reason: AtomicU8,
     raised: Notify,
 }
@@ -26,9 +26,9 @@ pub(crate) struct Signal {
 /// In the place of a reason: the attempt is putting what it made into its place, and does not stop any more.
 const SEALED: u8 = u8::MAX;
 
-impl Signal {
+impl StopSignal {
     /// Asks for it. The first reason counts; once the signal is sealed none does.
-    pub(crate) fn raise(&self, reason: Reason) {
+    pub(crate) fn raise(&self, reason: StopReason) {
         if self.set(reason as u8).is_ok() {
             self.raised.notify_waiters();
         }
@@ -47,8 +47,12 @@ impl Signal {
     }
 
     /// Why it was asked for, if it was.
-    pub(crate) fn reason(&self) -> Option<Reason> {
-        let reasons = [Reason::Canceled, Reason::TimedOut, Reason::Draining];
+    pub(crate) fn reason(&self) -> Option<StopReason> {
+        let reasons = [
+            StopReason::Canceled,
+            StopReason::TimedOut,
+            StopReason::Draining,
+        ];
         let raised = self.reason.load(Ordering::Relaxed);
         reasons.into_iter().find(|reason| *reason as u8 == raised)
     }

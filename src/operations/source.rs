@@ -10,10 +10,10 @@ use std::path::{Component, Path};
 use cap_fs_ext::DirExt;
 use cap_std::fs::{Dir, Metadata};
 
-use super::Stop;
+use super::OperationError;
 use super::walk::DEPTH;
 use crate::job::Failure;
-use crate::roots::{Identity, Place, Roots};
+use crate::roots::{Identity, Location, Roots};
 
 /// Links that a path may lead through, as many as Linux allows (`path_resolution(7)`).
 const LINKS: usize = 40;
@@ -41,7 +41,7 @@ impl Source {
     ///
     /// # Errors
     /// Code `source_not_found` or `source_unreadable`, with `path` in the message.
-    pub(super) fn open(roots: &Roots, path: &str) -> Result<Self, Stop> {
+    pub(super) fn open(roots: &Roots, path: &str) -> Result<Self, OperationError> {
         let place = roots
             .locate(path)
             .map_err(|refusal| Failure::new("source_not_found", format!("{refusal}.")))?;
@@ -49,7 +49,11 @@ impl Source {
     }
 
     /// As [`Source::open`], for a place; `path` is what messages call it.
-    pub(super) fn find(roots: &Roots, place: &Place<'_>, path: &str) -> Result<Self, Stop> {
+    pub(super) fn find(
+        roots: &Roots,
+        place: &Location<'_>,
+        path: &str,
+    ) -> Result<Self, OperationError> {
         Finder { roots, path }.find(place)
     }
 }
@@ -60,7 +64,7 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    fn find(&self, place: &Place<'_>) -> Result<Source, Stop> {
+    fn find(&self, place: &Location<'_>) -> Result<Source, OperationError> {
         let name = place.name();
         let root = place.open().map_err(|e| self.failed(&e))?;
         let mut above = vec![self.look(&root)?];
@@ -128,13 +132,13 @@ impl Finder<'_> {
     }
 
     /// Looks at a folder that was opened.
-    fn look(&self, folder: &Dir) -> Result<Identity, Stop> {
+    fn look(&self, folder: &Dir) -> Result<Identity, OperationError> {
         let metadata = folder.dir_metadata().map_err(|e| self.failed(&e))?;
         self.refuse_own(&metadata)?;
         Ok(Identity::of(&metadata))
     }
 
-    fn refuse_own(&self, metadata: &Metadata) -> Result<(), Stop> {
+    fn refuse_own(&self, metadata: &Metadata) -> Result<(), OperationError> {
         if self.roots.is_own(metadata) {
             Err(self.missing("it belongs to the server's own data, which no job reads"))
         } else {
@@ -142,12 +146,12 @@ impl Finder<'_> {
         }
     }
 
-    fn missing(&self, why: &str) -> Stop {
+    fn missing(&self, why: &str) -> OperationError {
         let message = format!("{} cannot be read: {why}.", self.path);
         Failure::new("source_not_found", message).into()
     }
 
-    fn failed(&self, error: &io::Error) -> Stop {
+    fn failed(&self, error: &io::Error) -> OperationError {
         if error.kind() == io::ErrorKind::PermissionDenied {
             return unreadable(self.path, error).into();
         }

@@ -13,10 +13,10 @@ use cap_fs_ext::{DirExt, FileTypeExt, FollowSymlinks, OpenOptionsFollowExt, Open
 use cap_std::fs::{Dir, Metadata, OpenOptions, ReadDir};
 use serde::{Deserialize, Serialize};
 
+use super::destination::is_temporary;
 use super::links::stays_inside;
 use super::source::{Source, unreadable};
-use super::target::is_temporary;
-use super::{Context, Stop};
+use super::{Context, OperationError};
 use crate::job::Failure;
 use crate::roots::Roots;
 
@@ -159,7 +159,7 @@ impl<'a> Walker<'a> {
     ///
     /// # Errors
     /// A cancel, `source_unreadable`, or `over_limit` for folders that are nested too deep.
-    pub(super) fn next(&mut self) -> Result<Option<Found>, Stop> {
+    pub(super) fn next(&mut self) -> Result<Option<Found>, OperationError> {
         if let Some(source) = self.source.take() {
             return self.begin(source).map(Some);
         }
@@ -187,7 +187,10 @@ impl<'a> Walker<'a> {
     ///
     /// # Errors
     /// `source_unreadable`.
-    pub(super) fn open(&mut self, found: &Found) -> Result<Option<(File, Metadata)>, Stop> {
+    pub(super) fn open(
+        &mut self,
+        found: &Found,
+    ) -> Result<Option<(File, Metadata)>, OperationError> {
         let level = self.levels.last().expect("its folder is open");
         match open_file(self.context.roots(), &level.dir, &found.name) {
             Ok(opened) => {
@@ -207,11 +210,11 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn unreadable(&self, path: &Path, error: &io::Error) -> Stop {
+    fn unreadable(&self, path: &Path, error: &io::Error) -> OperationError {
         unreadable(&self.path_of(path), error).into()
     }
 
-    fn begin(&mut self, source: Source) -> Result<Found, Stop> {
+    fn begin(&mut self, source: Source) -> Result<Found, OperationError> {
         let (kind, name, unread) = if let Some(name) = source.file {
             (Kind::File, name, None)
         } else {
@@ -233,7 +236,7 @@ impl<'a> Walker<'a> {
         })
     }
 
-    fn look(&mut self, name: &OsStr) -> Result<Option<Found>, Stop> {
+    fn look(&mut self, name: &OsStr) -> Result<Option<Found>, OperationError> {
         let level = self.levels.last().expect("the name is from there");
         let path = level.path.join(name);
         if is_temporary(name) || (self.prune)(&path) {
@@ -283,7 +286,7 @@ impl<'a> Walker<'a> {
         Ok(None)
     }
 
-    fn descend(&mut self, name: &OsStr, path: &Path) -> Result<Option<Metadata>, Stop> {
+    fn descend(&mut self, name: &OsStr, path: &Path) -> Result<Option<Metadata>, OperationError> {
         let level = self.levels.last().expect("the folder is in it");
         let opened = level
             .dir

@@ -75,7 +75,7 @@ impl Error {
 
 /// How long a call may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct Timeouts {
     /// To find the address, connect and encrypt.
     pub connect: Duration,
     /// From then on, until the head of the reply is there.
@@ -86,7 +86,7 @@ pub struct Patience {
     pub whole: Option<Duration>,
 }
 
-impl Patience {
+impl Timeouts {
     /// For something that may be as long as it likes, as long as it comes.
     pub const STREAM: Self = Self {
         connect: Duration::from_secs(15),
@@ -170,11 +170,11 @@ impl Client {
     ///
     /// # Errors
     /// [`Error`]; what was sent may have arrived all the same, unless it was refused.
-    pub async fn send(&self, request: Request, patience: Patience) -> Result<Reply, Error> {
-        let until = patience.whole.map(|whole| Instant::now() + whole);
-        let connect = self.connector.connect(&request.target, patience.connect);
+    pub async fn send(&self, request: Request, timeouts: Timeouts) -> Result<Reply, Error> {
+        let until = timeouts.whole.map(|whole| Instant::now() + whole);
+        let connect = self.connector.connect(&request.target, timeouts.connect);
         let stream = by(until, connect, "the connection was made").await??;
-        let first_byte = earlier(until, patience.first_byte);
+        let first_byte = earlier(until, timeouts.first_byte);
         let exchange = async {
             let (mut sender, connection) = http1::Builder::new()
                 .max_buf_size(HEAD_BYTES)
@@ -195,7 +195,7 @@ impl Client {
             status: head.status,
             headers: head.headers,
             body,
-            idle: patience.idle,
+            idle: timeouts.idle,
             until,
             _driver: driver,
         })
@@ -209,7 +209,7 @@ impl Client {
     pub async fn follow(
         &self,
         mut request: Request,
-        patience: Patience,
+        patience: Timeouts,
     ) -> Result<(Target, Reply), Error> {
         for _ in 0..=HOPS {
             let reply = self.send(request.clone(), patience).await?;

@@ -9,7 +9,7 @@
 //! folder, and lets go of it at its end.
 
 mod identity;
-mod place;
+mod location;
 mod refusal;
 mod root;
 mod spec;
@@ -23,7 +23,7 @@ use cap_std::fs::{Dir, Metadata};
 use parking_lot::RwLock;
 
 pub(crate) use identity::Identity;
-pub use place::Place;
+pub use location::Location;
 pub use refusal::Refusal;
 use root::{OpenRoot, Root};
 pub use spec::RootSpec;
@@ -113,7 +113,7 @@ impl Roots {
     ///
     /// # Errors
     /// [`Refusal`]: the message names the roots.
-    pub fn locate(&self, path: &str) -> Result<Place<'_>, Refusal> {
+    pub fn locate(&self, path: &str) -> Result<Location<'_>, Refusal> {
         let malformed = |reason| {
             Err(Refusal::Malformed {
                 path: path.chars().take(SHOWN_CHARS).collect(),
@@ -135,7 +135,7 @@ impl Roots {
             return malformed("it holds '..'");
         }
         for number in 0..self.shared.all.len() {
-            if let Some(place) = Place::find(self, number, Path::new(path)) {
+            if let Some(place) = Location::find(self, number, Path::new(path)) {
                 return Ok(place);
             }
         }
@@ -149,7 +149,7 @@ impl Roots {
     ///
     /// # Errors
     /// As there; also where the root is read-only.
-    pub fn locate_target(&self, path: &str) -> Result<Place<'_>, Refusal> {
+    pub fn locate_target(&self, path: &str) -> Result<Location<'_>, Refusal> {
         let place = self.locate(path)?;
         if place.root().read_only {
             return Err(Refusal::ReadOnly {
@@ -165,7 +165,7 @@ impl Roots {
     ///
     /// # Errors
     /// As there.
-    pub fn admit(&self, path: &str) -> Result<Place<'_>, Refusal> {
+    pub fn admit(&self, path: &str) -> Result<Location<'_>, Refusal> {
         let place = self.locate(path)?;
         self.stay_inside(path, &place)?;
         Ok(place)
@@ -175,7 +175,7 @@ impl Roots {
     ///
     /// # Errors
     /// As there.
-    pub fn admit_target(&self, path: &str) -> Result<Place<'_>, Refusal> {
+    pub fn admit_target(&self, path: &str) -> Result<Location<'_>, Refusal> {
         let place = self.locate_target(path)?;
         if let Some((folder, _)) = place.parent() {
             self.stay_inside(path, &folder)?;
@@ -183,7 +183,7 @@ impl Roots {
         Ok(place)
     }
 
-    fn stay_inside(&self, path: &str, place: &Place<'_>) -> Result<(), Refusal> {
+    fn stay_inside(&self, path: &str, place: &Location<'_>) -> Result<(), Refusal> {
         // A root that is not there may be when the job runs.
         let Ok(dir) = place.open() else {
             return Ok(());

@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 
 use super::Error;
 use super::chunks::{NUMBER_BITS, checksum, chunk_id};
+use super::command_queue::{Chunk, Command, CommandQueue, Origin};
 use super::disk::Disk;
-use super::inbox::{Asker, Chunk, Command, Inbox};
 use super::readers::Readers;
 use crate::job::BlobId;
 
@@ -42,9 +42,9 @@ impl WholeBlob {
 /// Writes one blob. Dropped before [`BlobWriter::finish`], what was stored of it is freed.
 #[derive(Debug)]
 pub(crate) struct BlobWriter {
-    inbox: Arc<Inbox>,
+    inbox: Arc<CommandQueue>,
     disk: Arc<Disk>,
-    asker: Asker,
+    asker: Origin,
     blob: BlobId,
     number: u32,
     size: u64,
@@ -55,7 +55,7 @@ pub(crate) struct BlobWriter {
 }
 
 impl BlobWriter {
-    pub(super) fn new(inbox: Arc<Inbox>, disk: Arc<Disk>, asker: Asker) -> Self {
+    pub(super) fn new(inbox: Arc<CommandQueue>, disk: Arc<Disk>, asker: Origin) -> Self {
         let blob = inbox.new_blob();
         Self {
             inbox,

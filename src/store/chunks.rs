@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::blobs::CHUNK_BYTES;
-use super::inbox::Chunk;
+use super::command_queue::Chunk;
 use super::{Error, WholeBlob};
 use crate::job::{BlobId, Seq};
 

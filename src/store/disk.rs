@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::Figures;
+use super::StoreStats;
 use super::schema::DATABASE_FILE;
 
 /// The mark is this part of the file system where nothing else was said.
@@ -142,18 +142,18 @@ impl Disk {
     }
 
     /// How long the files are and what is free; what is inside of them is for others to find out.
-    pub(super) fn figures(&self) -> Figures {
+    pub(super) fn stats(&self) -> StoreStats {
         // Files are looked at by name: closing one would give up SQLite's own locks on it.
         let length = |name: &str| {
             let metadata = fs::metadata(self.data.join(name));
             metadata.map_or(0, |metadata| metadata.len())
         };
-        Figures {
+        StoreStats {
             database: length(DATABASE_FILE),
             wal: length(&format!("{DATABASE_FILE}-wal")),
             free_outside: room(&self.data).map_or(0, |(free, _)| free),
             mark: self.mark,
-            ..Figures::default()
+            ..StoreStats::default()
         }
     }
 

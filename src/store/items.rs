@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::inbox::Command;
+use super::command_queue::Command;
 use super::{Error, Store};
 
 /// Numbers that one transaction gives: other commands wait for it.

@@ -2,12 +2,15 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Error, Key};
+use super::{Error, IdempotencyKey};
 use crate::job::Seq;
 
 /// The job that was submitted under a key, and what the submission looked like.
-pub(super) fn select(connection: &Connection, key: &Key) -> Result<Option<(Seq, [u8; 32])>, Error> {
-    let query = "select seq, print from idempotency where token = ? and key = ?";
+pub(super) fn select(
+    connection: &Connection,
+    key: &IdempotencyKey,
+) -> Result<Option<(Seq, [u8; 32])>, Error> {
+    let query = "select seq, fingerprint from idempotency where token = ? and key = ?";
     let mut statement = connection.prepare_cached(query)?;
     let found = statement.query_row(params![key.token_or_none(), key.name], |row| {
         Ok((Seq(row.get(0)?), row.get(1)?))
@@ -16,10 +19,17 @@ pub(super) fn select(connection: &Connection, key: &Key) -> Result<Option<(Seq, 
 }
 
 /// Remembers what a job was submitted under.
-pub(super) fn insert(connection: &Connection, key: &Key, seq: Seq) -> Result<(), Error> {
+pub(super) fn insert(connection: &Connection, key: &IdempotencyKey, seq: Seq) -> Result<(), Error> {
     connection
-        .prepare_cached("insert into idempotency (token, key, seq, print) values (?, ?, ?, ?)")?
-        .execute(params![key.token_or_none(), key.name, seq.0, key.print])?;
+        .prepare_cached(
+            "insert into idempotency (token, key, seq, fingerprint) values (?, ?, ?, ?)",
+        )?
+        .execute(params![
+            key.token_or_none(),
+            key.name,
+            seq.0,
+            key.fingerprint
+        ])?;
     Ok(())
 }
 

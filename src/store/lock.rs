@@ -109,7 +109,7 @@ impl Locks {
     }
 
     /// Says that this one did not, once the database is closed.
-    pub(super) fn give_back(self) {
+    pub(super) fn release(self) {
         // At worst the next one believes that we died.
         let _ = self.lock_file.set_len(0);
     }

@@ -5,34 +5,34 @@
 //! whatever is waiting into one transaction, commits it with `synchronous=FULL`, tells the [`Observer`] what
 //! changed and only then answers. Everyone else reads.
 
+mod batch;
+mod blob_owners;
 mod blobs;
-mod care;
 mod chunks;
-mod claims;
 mod clock;
-mod deliveries;
+mod command_queue;
 mod disk;
+mod due_callbacks;
 mod error;
-mod figures;
-mod inbox;
+mod file_watch;
 mod items;
 mod jobs;
 mod keys;
 mod lock;
 mod lockers;
-mod numbers;
-mod ownership;
+mod maintenance;
 mod pages;
-mod presence;
-mod questions;
+mod queries;
 mod reader;
 mod readers;
 mod rows;
+mod scheduler;
 mod schema;
+mod sequences;
+mod stats;
 mod types;
 mod uploads;
 mod wal;
-mod work;
 mod writer;
 
 use std::path::Path;
@@ -45,21 +45,21 @@ use tokio::sync::oneshot;
 use crate::job::{BlobId, Event, INLINE_PARAMS_BYTES, Job, Progress, Seq};
 use crate::vital::Vital;
 pub(crate) use blobs::{BlobReader, BlobWriter, CHUNK_BYTES, WholeBlob};
-pub(crate) use care::{backup, check};
 pub(crate) use clock::{IdleClock, TICK};
-pub(crate) use deliveries::{DueAt, Wanted};
+use command_queue::{Command, CommandQueue, NewParams, Origin};
 use disk::Disk;
+pub(crate) use due_callbacks::{DueAt, Wanted};
 pub(crate) use error::Error;
 pub use error::OpenError;
-pub(crate) use figures::{Commits, Figures};
-use inbox::{Asker, Command, Inbox, NewParams};
+use file_watch::FileWatch;
 pub(crate) use lock::own_files;
-use presence::Presence;
+pub(crate) use maintenance::{backup, check};
 use readers::{Gate, Readers};
 pub(crate) use schema::create_private_dir;
+pub(crate) use stats::{CommitMetrics, StoreStats};
 pub(crate) use types::{
-    Attempt, Committed, Due, Filter, Found, Key, Limits, NewJob, Observer, Options, Owner, Rows,
-    Sweep, TokensAtStart, Uses,
+    Attempt, CommitObserver, Committed, DueJob, Filter, Found, IdempotencyKey, NewJob,
+    OperationLimits, Owner, Rows, StoreOptions, Sweep, TokensAtStart, Uses,
 };
 pub(crate) use uploads::Uploads;
 
@@ -69,13 +69,13 @@ const READERS: u32 = 4;
 /// A handle on the open file.
 #[derive(Debug)]
 pub(crate) struct Store {
-    inbox: Arc<Inbox>,
+    queue: Arc<CommandQueue>,
     point_reads: reader::Reader,
     readers: Readers,
     clock: Arc<IdleClock>,
     disk: Arc<Disk>,
-    commits: Arc<Commits>,
-    presence: Arc<Presence>,
+    commits: Arc<CommitMetrics>,
+    presence: Arc<FileWatch>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Last, so that the locks outlive every connection.
     locks: Mutex<Option<lock::Locks>>,
@@ -88,8 +88,8 @@ impl Store {
     /// Where the data is in use by another server, is not ours, is newer than we are, or cannot be read.
     pub(crate) fn open(
         data: &Path,
-        options: Options,
-        observer: Arc<dyn Observer>,
+        options: StoreOptions,
+        observer: Arc<dyn CommitObserver>,
         vital: &Vital,
     ) -> Result<(Arc<Self>, Found), OpenError> {
         let opened = schema::open(data, &options.tokens)?;
@@ -100,16 +100,16 @@ impl Store {
             source,
         })?;
         let disk = Arc::new(disk);
-        let inbox = Arc::new(Inbox::default());
+        let inbox = Arc::new(CommandQueue::default());
         let gate = Gate::default();
         let readers = Readers::new(schema::pool(&opened.path, READERS)?, gate.clone());
         let connection = schema::reading_connection(&opened.path)?;
         let point_reads = reader::Reader::start(connection, gate.clone(), vital)?;
         let jobs = jobs::Jobs::load(&opened.connection, opened.boot, options, Arc::clone(&clock))?;
         let active = jobs.active();
-        let presence = Arc::new(Presence::remember(data, &opened.locks)?);
-        let commits = Arc::<Commits>::default();
-        let around = writer::Around {
+        let presence = Arc::new(FileWatch::remember(data, &opened.locks)?);
+        let commits = Arc::<CommitMetrics>::default();
+        let around = writer::Shared {
             inbox: Arc::clone(&inbox),
             disk: Arc::clone(&disk),
             presence: Arc::clone(&presence),
@@ -122,7 +122,7 @@ impl Store {
         let checkpointer = schema::plain_connection(&opened.path)?;
         let threads = writer.start(checkpointer)?;
         let store = Self {
-            inbox,
+            queue: inbox,
             point_reads,
             readers,
             clock,
@@ -153,7 +153,7 @@ impl Store {
         self.clock.tick();
         self.disk.look();
         if self.presence.check_all().is_err() {
-            self.inbox.alarm();
+            self.queue.alarm();
         }
     }
 
@@ -173,13 +173,13 @@ impl Store {
         let params = if job.params.len() <= INLINE_PARAMS_BYTES {
             NewParams::Inline
         } else {
-            NewParams::Blob(self.inbox.new_blob())
+            NewParams::Blob(self.queue.new_blob())
         };
         let uploads: Vec<_> = job.uploads.iter().map(|whole| whole.blob).collect();
         let has_room = self.disk.has_room();
         let answer =
             has_room.then(|| self.ask(move |reply| Command::Submit { job, params, reply }));
-        let inbox = Arc::clone(&self.inbox);
+        let inbox = Arc::clone(&self.queue);
         async move {
             let result = match answer {
                 Some(answer) => answer.await,
@@ -203,18 +203,18 @@ impl Store {
     ) -> impl Future<Output = Result<Arc<Job>, Error>> + use<> {
         let (token, operation) = (old.token.clone(), Arc::clone(&old.operation));
         // Whoever waited for the old one does not know of the new one.
-        let mut wishes = Arc::clone(&old.wishes);
-        if wishes.attended {
-            Arc::make_mut(&mut wishes).attended = false;
+        let mut options = Arc::clone(&old.options);
+        if options.ephemeral {
+            Arc::make_mut(&mut options).ephemeral = false;
         }
         self.submit(NewJob {
             token,
             operation,
             params,
             uploads: Vec::new(),
-            wishes,
+            options: options,
             key: None,
-            again: Some(old.seq),
+            retry_of: Some(old.seq),
         })
     }
 
@@ -247,7 +247,7 @@ impl Store {
         attempt: Attempt,
     ) -> Result<Arc<Job>, Error> {
         let (reply, answer) = oneshot::channel();
-        self.inbox.push(Command::Record {
+        self.queue.push(Command::Record {
             seq,
             event,
             attempt: Some(Box::new(attempt)),
@@ -261,7 +261,7 @@ impl Store {
     /// # Errors
     /// [`Error::Superseded`] if the attempt is over; else what the disk may say. Where the intent `places` the result,
     /// [`Error::Illegal`] for a job that was asked to stop.
-    pub(crate) fn intend(
+    pub(crate) fn record_intent(
         &self,
         seq: Seq,
         attempt: u32,
@@ -269,7 +269,7 @@ impl Store {
         places: bool,
     ) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
-        self.inbox.push(Command::Intend {
+        self.queue.push(Command::RecordIntent {
             seq,
             attempt,
             intent,
@@ -281,7 +281,7 @@ impl Store {
 
     /// Leaves how far an attempt is, for when there is a commit to put it into.
     pub(crate) fn leave_progress(&self, seq: Seq, attempt: u32, progress: Progress) {
-        self.inbox.leave_progress(seq, attempt, progress);
+        self.queue.leave_progress(seq, attempt, progress);
     }
 
     /// Lets `slots` jobs run at once, 0 at first; the writer claims what is ready.
@@ -311,24 +311,24 @@ impl Store {
 
     /// Whole blobs that become a job's when one is submitted with them, and are freed otherwise.
     pub(crate) fn uploads(&self) -> Uploads {
-        Uploads::new(Arc::clone(&self.inbox))
+        Uploads::new(Arc::clone(&self.queue))
     }
 
     /// A new blob, to be filled by one thread. It belongs to nobody until a job's result names it.
     pub(crate) fn write_blob(&self) -> BlobWriter {
         BlobWriter::new(
-            Arc::clone(&self.inbox),
+            Arc::clone(&self.queue),
             Arc::clone(&self.disk),
-            Asker::Server,
+            Origin::Server,
         )
     }
 
     /// The same for a client's document, which is refused while the database is busy.
     pub(crate) fn write_upload(&self) -> BlobWriter {
         BlobWriter::new(
-            Arc::clone(&self.inbox),
+            Arc::clone(&self.queue),
             Arc::clone(&self.disk),
-            Asker::Client,
+            Origin::Client,
         )
     }
 
@@ -339,7 +339,7 @@ impl Store {
 
     /// Stops the threads after everything that was asked before is done, and closes the file.
     pub(crate) fn close(&self) {
-        self.inbox.close();
+        self.queue.close();
         self.point_reads.close();
         for thread in self.threads.lock().drain(..) {
             // A thread that panicked has said so already; there is nothing left to close in it.
@@ -347,7 +347,7 @@ impl Store {
         }
         // From here on another server may have the data.
         if let Some(locks) = self.locks.lock().take() {
-            locks.give_back();
+            locks.release();
         }
     }
 
@@ -357,7 +357,7 @@ impl Store {
         C: FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
     {
         let (reply, answer) = oneshot::channel();
-        self.inbox.push(command(reply));
+        self.queue.push(command(reply));
         async { answer.await.unwrap_or(Err(Error::Stopped)) }
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::readers::Gate;
 use super::{Error, OpenError, rows};
-use crate::faults;
+use crate::failpoints;
 use crate::job::{Job, Seq};
 use crate::vital::Vital;
 
@@ -61,7 +61,7 @@ impl Reader {
 
 fn serve(connection: &Connection, gate: &Gate, requests: &mpsc::Receiver<Read>) {
     while let Ok(first) = requests.recv() {
-        faults::panic_point("store-reader");
+        failpoints::panic_point("store-reader");
         let _entered = gate.enter();
         // Where even this fails each look-up is a transaction of its own, and says what is wrong.
         let together = connection.execute_batch("begin").is_ok();

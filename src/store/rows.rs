@@ -7,25 +7,25 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::job::{
-    BlobId, Callback, Failure, IdleMs, Job, JobId, Outcome, Output, Params, Progress, Seq, State,
-    Status, Version, WallMs, Wishes,
+    BlobId, Callback, Failure, IdleMs, Job, JobId, JobOptions, Outcome, Output, Params, Progress,
+    Seq, State, Status, Version, WallMs,
 };
 
 /// What most submissions want, shared by their jobs.
-pub(super) static NO_WISHES: LazyLock<Arc<Wishes>> = LazyLock::new(Arc::default);
+pub(super) static NO_OPTIONS: LazyLock<Arc<JobOptions>> = LazyLock::new(Arc::default);
 
-pub(super) const COLUMNS: &str = "seq, id, token, operation, state, attempt, strikes, version, cancel_requested, doomed, \
-     created_ms, started_ms, finished_ms, due, params, params_blob, uploads, wishes, log_blob, delivery, \
+pub(super) const COLUMNS: &str = "seq, id, token, operation, state, attempt, interrupted_attempts, version, cancel_requested, delete_requested, \
+     created_ms, started_ms, finished_ms, due, params, params_blob, uploads, options, log_blob, callback, \
      progress, outcome";
 
-const INSERT: &str = "insert into job (seq, id, token, operation, state, attempt, strikes, version, created_ms, \
-     started_ms, params, params_blob, uploads, wishes) values (:seq, :id, :token, :operation, :state, :attempt, :strikes, :version, \
-     :created_ms, :started_ms, :params, :params_blob, :uploads, :wishes)";
+const INSERT: &str = "insert into job (seq, id, token, operation, state, attempt, interrupted_attempts, version, created_ms, \
+     started_ms, params, params_blob, uploads, options) values (:seq, :id, :token, :operation, :state, :attempt, :interrupted_attempts, :version, \
+     :created_ms, :started_ms, :params, :params_blob, :uploads, :options)";
 
-const UPDATE: &str = "update job set state = :state, attempt = :attempt, strikes = :strikes, version = :version, \
-     cancel_requested = :cancel_requested, doomed = :doomed, started_ms = :started_ms, finished_ms = :finished_ms, \
-     due = :due, result_blob = :result_blob, log_blob = :log_blob, delivery = :delivery, delivery_due = :delivery_due, \
-     delivery_origin = :delivery_origin, \
+const UPDATE: &str = "update job set state = :state, attempt = :attempt, interrupted_attempts = :interrupted_attempts, version = :version, \
+     cancel_requested = :cancel_requested, delete_requested = :delete_requested, started_ms = :started_ms, finished_ms = :finished_ms, \
+     due = :due, result_blob = :result_blob, log_blob = :log_blob, callback = :callback, callback_due = :callback_due, \
+     callback_origin = :callback_origin, \
      progress = :progress, outcome = :outcome \
      where seq = :seq and state = :old_state and attempt = :old_attempt";
 
@@ -117,14 +117,14 @@ pub(super) fn insert(connection: &Connection, job: &Job) -> Result<(), Error> {
         ":operation": &*job.operation,
         ":state": job.status().as_str(),
         ":attempt": job.attempt,
-        ":strikes": job.strikes,
+        ":interrupted_attempts": job.interrupted_attempts,
         ":version": job.version.0,
         ":created_ms": job.created.0,
         ":started_ms": ending.started.map(|ms| ms.0),
         ":params": text,
         ":params_blob": blob,
         ":uploads": (!job.uploads.is_empty()).then(|| to_json(&*job.uploads)),
-        ":wishes": (*job.wishes != Wishes::default()).then(|| to_json(&*job.wishes)),
+        ":options": (*job.options != JobOptions::default()).then(|| to_json(&*job.options)),
     })?;
     Ok(())
 }
@@ -139,18 +139,18 @@ pub(super) fn update(connection: &Connection, old: &Job, new: &Job) -> Result<()
         ":old_attempt": old.attempt,
         ":state": new.status().as_str(),
         ":attempt": new.attempt,
-        ":strikes": new.strikes,
+        ":interrupted_attempts": new.interrupted_attempts,
         ":version": new.version.0,
         ":cancel_requested": new.cancel_requested,
-        ":doomed": new.doomed,
+        ":delete_requested": new.delete_requested,
         ":started_ms": ending.started.map(|ms| ms.0),
         ":finished_ms": ending.finished.map(|ms| ms.0),
         ":due": ending.due.map(|ms| ms.0),
         ":result_blob": ending.result.map(|blob| blob.0),
         ":log_blob": new.log.map(|blob| blob.0),
-        ":delivery": new.delivery.as_ref().map(to_json),
-        ":delivery_due": new.delivery_due().map(|due| due.0),
-        ":delivery_origin": new.delivery_due().and(new.wishes.callback.as_ref()).map(Callback::origin),
+        ":callback": new.callback.as_ref().map(to_json),
+        ":callback_due": new.callback_due().map(|due| due.0),
+        ":callback_origin": new.callback_due().and(new.options.callback.as_ref()).map(Callback::origin),
         ":progress": progress,
         ":outcome": ending.outcome,
     })?;
@@ -290,26 +290,26 @@ pub(super) fn read(row: &Row<'_>) -> Result<Job, Error> {
         operation: row.get::<_, String>("operation")?.into(),
         params,
         uploads: read_uploads(row.get("uploads")?),
-        wishes: match row.get::<_, Option<String>>("wishes")? {
+        options: match row.get::<_, Option<String>>("options")? {
             Some(json) => serde_json::from_str(&json)
                 .map(Arc::new)
                 .map_err(|_| damaged(row, "what it wants is not readable"))?,
-            None => Arc::clone(&NO_WISHES),
+            None => Arc::clone(&NO_OPTIONS),
         },
-        delivery: match row.get::<_, Option<String>>("delivery")? {
+        callback: match row.get::<_, Option<String>>("callback")? {
             Some(json) => Some(
                 serde_json::from_str(&json)
-                    .map_err(|_| damaged(row, "its delivery is not readable"))?,
+                    .map_err(|_| damaged(row, "its callback is not readable"))?,
             ),
             None => None,
         },
-        placing: false,
+        finalizing: false,
         log: row.get::<_, Option<i64>>("log_blob")?.map(BlobId),
         attempt: row.get("attempt")?,
-        strikes: row.get("strikes")?,
+        interrupted_attempts: row.get("interrupted_attempts")?,
         version: Version(row.get("version")?),
         cancel_requested: row.get("cancel_requested")?,
-        doomed: row.get("doomed")?,
+        delete_requested: row.get("delete_requested")?,
         created: WallMs(row.get("created_ms")?),
         state: match (status, started) {
             (Status::Queued, _) => State::Queued,

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::lock::Locks;
 use super::{OpenError, TokensAtStart, wal};
-use crate::faults;
+use crate::failpoints;
 use crate::job::IdleMs;
 
 /// The database's name below the data folder.
@@ -252,7 +252,7 @@ pub(super) fn plain_connection(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    let synchronous = if faults::is_planned("synchronous-normal") {
+    let synchronous = if failpoints::is_planned("synchronous-normal") {
         "normal"
     } else {
         "full"

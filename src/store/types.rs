@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::WholeBlob;
-use crate::job::{IdleMs, Job, JobId, Progress, Seq, Status, Version, Wishes};
+use crate::job::{IdleMs, Job, JobId, JobOptions, Progress, Seq, Status, Version};
 
 /// What the writer must know about an operation.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct OperationLimits {
     /// How many of its jobs may run at once; at least 1.
     pub concurrency: usize,
     /// How long its ended jobs stay untouched before they are forgotten, in milliseconds.
@@ -18,7 +18,7 @@ pub(crate) struct Limits {
 
 /// How to open a store.
 #[derive(Debug, Clone)]
-pub(crate) struct Options {
+pub(crate) struct StoreOptions {
     /// How many jobs may wait.
     pub queue: usize,
     /// Bytes that stay free on the disk; none for a twentieth of it and at most 1 GiB.
@@ -26,7 +26,7 @@ pub(crate) struct Options {
     /// Bytes that the database may fill; none for as many as the disk has.
     pub database_bytes: Option<u64>,
     /// By operation name. A job of an operation that is not here is never claimed.
-    pub operations: HashMap<Arc<str>, Limits>,
+    pub operations: HashMap<Arc<str>, OperationLimits>,
     /// What the token file says.
     pub tokens: TokensAtStart,
 }
@@ -67,8 +67,8 @@ pub(crate) enum Committed {
         seq: Seq,
         /// Its public name.
         id: JobId,
-        /// Readers were told already, when it was doomed.
-        was_doomed: bool,
+        /// Readers were told already, when it was delete_requested.
+        delete_was_requested: bool,
         /// The name of the token that it belonged to.
         token: Option<Arc<str>>,
         /// Its operation, if it had not ended.
@@ -88,7 +88,7 @@ impl Committed {
 }
 
 /// Whoever keeps a view of the jobs that are alive. Called on the writer's thread: must not block.
-pub(crate) trait Observer: Send + Sync + 'static {
+pub(crate) trait CommitObserver: Send + Sync + 'static {
     /// A transaction is on disk.
     fn committed(&self, change: Committed);
     /// The uses of jobs that should be stored along with the idle clock, up to `most`.
@@ -120,25 +120,25 @@ pub(crate) struct NewJob {
     /// What was sent along; becomes the job's in the same commit, or nobody's.
     pub uploads: Vec<WholeBlob>,
     /// What it wants besides the work; if anything.
-    pub wishes: Arc<Wishes>,
+    pub options: Arc<JobOptions>,
     /// What the client calls the submission.
-    pub key: Option<Key>,
+    pub key: Option<IdempotencyKey>,
     /// The job whose uploads it takes over.
-    pub again: Option<Seq>,
+    pub retry_of: Option<Seq>,
 }
 
 /// A client's own name for a submission: the same one again makes no second job.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Key {
+pub(crate) struct IdempotencyKey {
     /// Whose.
     pub token: Option<Arc<str>>,
     /// The name.
     pub name: String,
     /// A digest of what is submitted under it.
-    pub print: [u8; 32],
+    pub fingerprint: [u8; 32],
 }
 
-impl Key {
+impl IdempotencyKey {
     pub(super) fn token_or_none(&self) -> &str {
         self.token.as_deref().unwrap_or_default()
     }
@@ -226,7 +226,7 @@ pub(crate) enum Owner {
 
 /// An ended job that is due by what its row says.
 #[derive(Debug, Clone)]
-pub(crate) struct Due {
+pub(crate) struct DueJob {
     /// Which.
     pub seq: Seq,
     /// Of which operation.

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use super::WholeBlob;
-use super::inbox::Inbox;
+use super::command_queue::CommandQueue;
 use crate::job::BlobId;
 
 /// Blobs that came with a submission which is not stored yet. Dropped, they are freed.
 #[derive(Debug)]
 pub(crate) struct Uploads {
-    inbox: Arc<Inbox>,
+    inbox: Arc<CommandQueue>,
     whole: Vec<WholeBlob>,
 }
 
 impl Uploads {
-    pub(super) fn new(inbox: Arc<Inbox>) -> Self {
+    pub(super) fn new(inbox: Arc<CommandQueue>) -> Self {
         Self {
             inbox,
             whole: Vec::new(),

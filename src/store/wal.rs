@@ -21,7 +21,7 @@ use super::disk::Disk;
 use super::readers::Gate;
 use super::schema::{BUSY_TIMEOUT, meta};
 use super::{OpenError, lockers};
-use crate::faults;
+use crate::failpoints;
 use crate::vital::Vital;
 
 /// The length of a page.
@@ -89,7 +89,7 @@ impl Wal {
         let copies = Arc::clone(&copying);
         let work = move || {
             for () in calls {
-                faults::panic_point("store-checkpoints");
+                failpoints::panic_point("store-checkpoints");
                 let _copying = copies.lock();
                 copy(&checkpointer, "passive");
             }
@@ -100,7 +100,7 @@ impl Wal {
             copying,
             checkpointed: 0,
             // A life that was cut short has left one as long as it happened to be.
-            length: disk.figures().wal,
+            length: disk.stats().wal,
             disk,
             call,
             rests: (Instant::now(), IDLE_PAUSE),
@@ -158,7 +158,7 @@ impl Wal {
         {
             return;
         }
-        self.length = self.disk.figures().wal;
+        self.length = self.disk.stats().wal;
         if self.length > self.disk.wal_step() && !self.empty(connection, "truncate") {
             self.rests = (Instant::now(), RETRY_PAUSE);
         }

@@ -15,15 +15,15 @@ use std::time::Instant;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
+use super::batch::{Filled, Freed, RunningBatch, StoredClock};
+use super::command_queue::{Batch, Command, CommandQueue};
 use super::disk::Disk;
-use super::inbox::{Batch, Command, Inbox};
+use super::file_watch::FileWatch;
 use super::jobs::Jobs;
-use super::presence::Presence;
 use super::readers::Gate;
 use super::wal::{PAGE_BYTES, Wal};
-use super::work::{Filled, Freed, StoredClock, Work};
-use super::{Commits, Error, Observer, OpenError, chunks, items, pages, wal};
-use crate::faults;
+use super::{CommitMetrics, CommitObserver, Error, OpenError, chunks, items, pages, wal};
+use crate::failpoints;
 use crate::job::BlobId;
 use crate::vital::Vital;
 
@@ -43,11 +43,11 @@ const ANSWERED_HERE: usize = 4;
 pub(super) struct Writer {
     connection: Connection,
     jobs: Jobs,
-    observer: Arc<dyn Observer>,
-    inbox: Arc<Inbox>,
+    observer: Arc<dyn CommitObserver>,
+    inbox: Arc<CommandQueue>,
     disk: Arc<Disk>,
-    presence: Arc<Presence>,
-    commits: Arc<Commits>,
+    file_watch: Arc<FileWatch>,
+    commits: Arc<CommitMetrics>,
     gate: Gate,
     /// Another process holds the database.
     is_held: bool,
@@ -58,22 +58,22 @@ pub(super) struct Writer {
     /// Pages were given back: the file is cut when the WAL is copied.
     has_shrunk: bool,
     /// To the task that answers large batches.
-    answers: mpsc::UnboundedSender<Work>,
+    answers: mpsc::UnboundedSender<RunningBatch>,
     vital: Vital,
 }
 
 /// What the writer shares with the rest of the store.
-pub(super) struct Around {
-    pub(super) inbox: Arc<Inbox>,
+pub(super) struct Shared {
+    pub(super) inbox: Arc<CommandQueue>,
     pub(super) disk: Arc<Disk>,
-    pub(super) presence: Arc<Presence>,
-    pub(super) commits: Arc<Commits>,
+    pub(super) presence: Arc<FileWatch>,
+    pub(super) commits: Arc<CommitMetrics>,
     pub(super) vital: Vital,
     pub(super) gate: Gate,
 }
 
 /// Closes the inbox when it is dropped; what waits there is dropped unanswered.
-struct Closing(Arc<Inbox>);
+struct Closing(Arc<CommandQueue>);
 
 impl Drop for Closing {
     fn drop(&mut self) {
@@ -85,13 +85,13 @@ impl Writer {
     pub(super) fn new(
         connection: Connection,
         jobs: Jobs,
-        observer: Arc<dyn Observer>,
-        around: Around,
+        observer: Arc<dyn CommitObserver>,
+        around: Shared,
     ) -> Result<Self, Error> {
         let garbage = chunks::select_loose(&connection)?.into();
-        let (answers, mut due) = mpsc::unbounded_channel::<Work>();
+        let (answers, mut due) = mpsc::unbounded_channel::<RunningBatch>();
         around.vital.task("store-answers", async move {
-            faults::panic_point("store-answers");
+            failpoints::panic_point("store-answers");
             while let Some(work) = due.recv().await {
                 work.answer();
             }
@@ -102,7 +102,7 @@ impl Writer {
             observer,
             inbox: around.inbox,
             disk: around.disk,
-            presence: around.presence,
+            file_watch: around.presence,
             commits: around.commits,
             gate: around.gate,
             is_held: false,
@@ -145,13 +145,13 @@ impl Writer {
             !self.garbage.is_empty() || self.has_free_pages,
             wal.wants_cutting(),
         ) {
-            faults::panic_point("store-writer");
+            failpoints::panic_point("store-writer");
             let is_idle = batch.is_empty() && self.garbage.is_empty();
             let done = if is_idle {
-                let present = self.presence.check_all().map_err(Error::Fatal);
+                let present = self.file_watch.check_all().map_err(Error::Fatal);
                 present.and_then(|()| self.return_pages())
             } else {
-                self.transact(Work::new(batch))
+                self.transact(RunningBatch::new(batch))
             };
             if let Err(error) = done {
                 tracing::error!(%error, "the database failed: the server stops, its next start recovers");
@@ -171,7 +171,7 @@ impl Writer {
 
     /// Where the WAL alone has lost its name, what was acknowledged from it is brought into the database.
     fn rescue(&self) {
-        if self.presence.has_database() && self.presence.check().is_err() {
+        if self.file_watch.has_database() && self.file_watch.check().is_err() {
             wal::copy(&self.connection, "full");
         }
     }
@@ -180,7 +180,7 @@ impl Writer {
     ///
     /// # Errors
     /// Only fatal ones; the work is dropped unanswered then.
-    fn transact(&mut self, mut work: Work) -> Result<(), Error> {
+    fn transact(&mut self, mut work: RunningBatch) -> Result<(), Error> {
         for command in &work.batch.commands {
             if let Command::SetSlots { slots, .. } = command {
                 self.jobs.set_slots(*slots);
@@ -197,13 +197,13 @@ impl Writer {
             Err(Error::Busy) => self.put_off(work.batch),
             // What ends, cancels or forgets a job is worth the ballast; what is new is not.
             Err(Error::StorageFull) if !work.batch.is_new() && self.disk.release() => {
-                return self.transact(Work::new(work.batch));
+                return self.transact(RunningBatch::new(work.batch));
             }
             Err(error) if work.batch.is_single() => work.refuse(&error),
             Err(error) => {
                 tracing::warn!(%error, "a transaction was rolled back, its parts are tried one by one");
                 for part in work.batch.split() {
-                    self.transact(Work::new(part))?;
+                    self.transact(RunningBatch::new(part))?;
                 }
             }
         }
@@ -219,14 +219,14 @@ impl Writer {
             );
             self.is_held = true;
         }
-        let (clients, server) = batch.by_asker();
-        Work::new(clients).refuse(&Error::Busy);
+        let (clients, server) = batch.by_origin();
+        RunningBatch::new(clients).refuse(&Error::Busy);
         if let Some(late) = self.inbox.put_back(server) {
-            Work::new(late).refuse(&Error::Busy);
+            RunningBatch::new(late).refuse(&Error::Busy);
         }
     }
 
-    fn answer(&self, work: Work) {
+    fn answer(&self, work: RunningBatch) {
         if work.batch.commands.len() <= ANSWERED_HERE {
             work.answer();
         } else if let Err(unsent) = self.answers.send(work) {
@@ -236,16 +236,16 @@ impl Writer {
     }
 
     /// One transaction. After an error nothing of it is there, in the file or in memory.
-    fn try_transact(&mut self, work: &mut Work) -> Result<(), Error> {
+    fn try_transact(&mut self, work: &mut RunningBatch) -> Result<(), Error> {
         let done = self.fill_transaction(work).and_then(|filled| {
-            faults::point("before-commit");
+            failpoints::failpoint("before-commit");
             let begun = Instant::now();
             self.connection.execute_batch("commit")?;
             // Not before it: a file that goes meanwhile takes the commit along.
-            self.presence.check().map_err(Error::Fatal)?;
+            self.file_watch.check().map_err(Error::Fatal)?;
             self.commits.time.observe_time(begun.elapsed());
             self.commits.sharers.observe(work.batch.len() as u64);
-            faults::point("after-commit");
+            failpoints::failpoint("after-commit");
             Ok(filled)
         });
         match done {
@@ -276,7 +276,7 @@ impl Writer {
     }
 
     /// Everything but the commit.
-    fn fill_transaction(&mut self, work: &mut Work) -> Result<Filled, Error> {
+    fn fill_transaction(&mut self, work: &mut RunningBatch) -> Result<Filled, Error> {
         let connection = &self.connection;
         work.chunk_answers.clear();
         work.command_answers.clear();
@@ -299,7 +299,7 @@ impl Writer {
                     .jobs
                     .record(connection, *seq, event, attempt.as_deref())
                     .map(Some),
-                Command::Intend {
+                Command::RecordIntent {
                     seq,
                     attempt,
                     intent,
@@ -307,7 +307,7 @@ impl Writer {
                     ..
                 } => self
                     .jobs
-                    .intend(connection, *seq, *attempt, intent, *places)
+                    .record_intent(connection, *seq, *attempt, intent, *places)
                     .map(|()| None),
                 Command::NumberItems { root, paths, .. } => {
                     items::insert(connection, root, paths).map(|()| None)

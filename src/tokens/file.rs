@@ -254,7 +254,7 @@ pub(super) fn mark(data: &Path) -> Result<(), Error> {
 }
 
 fn replace(path: &Path, text: &str) -> Result<(), Error> {
-    crate::private::write_file(path, text.as_bytes()).map_err(|source| Error::Unwritable {
+    crate::private_file::write_file(path, text.as_bytes()).map_err(|source| Error::Unwritable {
         path: path.to_owned(),
         source,
     })

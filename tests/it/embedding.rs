@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use cloakroom::config::Config;
 use cloakroom::job::{JobId, Method, Status};
-use cloakroom::operations::{Context, Description, Operation, Product, Stop};
+use cloakroom::operations::{Context, Operation, OperationError, OperationOutput, OperationSpec};
 use cloakroom::tokens::Tokens;
-use cloakroom::{Builder, Cloakroom, Error, JobOptions, StartError, Until};
+use cloakroom::{Builder, Cloakroom, Error, StartError, SubmitOptions, WaitFor};
 use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -29,11 +29,11 @@ struct Params {
 struct Gate(Mutex<Receiver<()>>);
 
 impl Operation for Gate {
-    fn describe(&self) -> Description {
-        Description::new::<Params>("gate", "Wait, then count")
+    fn spec(&self) -> OperationSpec {
+        OperationSpec::new::<Params>("gate", "Wait, then count")
     }
 
-    fn run(&self, context: &Context) -> Result<Product, Stop> {
+    fn run(&self, context: &Context) -> Result<OperationOutput, OperationError> {
         let Params { bytes } = context.params()?;
         while self
             .0
@@ -83,7 +83,10 @@ fn a_job_is_submitted_awaited_and_read_without_http() {
         let early = cloakroom.result(id).await.expect_err("it waits");
         assert!(matches!(early, Error::NoResult(_)), "{early}");
         open.send(()).expect("somebody waits");
-        let job = cloakroom.wait(id, Until::Ended).await.expect("its end");
+        let job = cloakroom
+            .wait(id, WaitFor::Terminal)
+            .await
+            .expect("its end");
         assert_eq!(job.status(), Status::Succeeded);
         assert_eq!(cloakroom.job(id).await.expect("it is there"), job);
         // Twice: it is kept. An empty one ends as well.
@@ -93,7 +96,10 @@ fn a_job_is_submitted_awaited_and_read_without_http() {
         let empty = cloakroom.submit("gate", json!({ "bytes": 0 })).await;
         let empty = empty.expect("a job");
         open.send(()).expect("somebody waits");
-        cloakroom.wait(empty, Until::Ended).await.expect("its end");
+        cloakroom
+            .wait(empty, WaitFor::Terminal)
+            .await
+            .expect("its end");
         assert!(read(&cloakroom, empty).await.is_empty());
 
         let params = json!({ "bytes": "many", "colour": 1 });
@@ -116,13 +122,13 @@ fn a_result_becomes_a_file_is_told_of_and_read_once() {
         let root = format!("docs={}", site.docs().display());
         let builder = builder.root(root.parse().expect("a root"));
         let cloakroom = builder.start().await.expect("it starts");
-        let submit = async |bytes: usize, options: JobOptions| {
+        let submit = async |bytes: usize, options: SubmitOptions| {
             let params = json!({ "bytes": bytes });
             let id = cloakroom.submit_with("gate", params, options).await?;
             open.send(()).expect("somebody waits");
-            cloakroom.wait(id, Until::Ended).await
+            cloakroom.wait(id, WaitFor::Terminal).await
         };
-        let placed = JobOptions::default().output("/docs/made.txt");
+        let placed = SubmitOptions::default().output("/docs/made.txt");
         let placed = placed.callback(Method::Post, receiver.url("/hook"));
         let job = submit(1000, placed).await.expect("a job");
         assert_eq!(job.status(), Status::Succeeded);
@@ -130,7 +136,7 @@ fn a_result_becomes_a_file_is_told_of_and_read_once() {
         assert_eq!(made.expect("the file"), vec![b'x'; 1000]);
         assert_eq!(read(&cloakroom, job.id).await, vec![b'x'; 1000]);
 
-        let once = JobOptions::default().forget_when_read();
+        let once = SubmitOptions::default().forget_when_read();
         let once = once.callback(Method::Get, receiver.url("/done"));
         let job = submit(3, once).await.expect("a job");
         assert_eq!(read(&cloakroom, job.id).await, b"xxx");
@@ -154,7 +160,7 @@ fn a_result_becomes_a_file_is_told_of_and_read_once() {
         assert_eq!(event["type"], "job.succeeded", "{event}");
         assert_eq!(event["data"]["output"]["path"], "/docs/made.txt", "{event}");
 
-        let wrong = JobOptions::default().output("/elsewhere/made.txt");
+        let wrong = SubmitOptions::default().output("/elsewhere/made.txt");
         let wrong = wrong.callback(Method::Get, "ftp://example.org/");
         let refused = submit(1, wrong).await;
         assert!(
@@ -175,7 +181,7 @@ fn a_shutdown_gives_running_work_back_and_answers_whoever_waits() {
         let id = cloakroom.submit("gate", json!({ "bytes": 1 })).await;
         let id = id.expect("a job");
         let submitted = cloakroom.job(id).await.expect("it is there");
-        let waiting = cloakroom.wait(id, Until::Ended);
+        let waiting = cloakroom.wait(id, WaitFor::Terminal);
         let (seen, ()) = tokio::join!(waiting, cloakroom.shutdown(Duration::ZERO));
         assert_eq!(seen.expect("it is there").attempt, submitted.attempt);
         cloakroom.shutdown(Duration::ZERO).await;
@@ -186,13 +192,19 @@ fn a_shutdown_gives_running_work_back_and_answers_whoever_waits() {
         let (builder, open) = gated(&site.data());
         let cloakroom = builder.start().await.expect("it starts again");
         open.send(()).expect("somebody waits");
-        let job = cloakroom.wait(id, Until::Ended).await.expect("its end");
-        assert_eq!((job.status(), job.strikes), (Status::Succeeded, 1));
+        let job = cloakroom
+            .wait(id, WaitFor::Terminal)
+            .await
+            .expect("its end");
+        assert_eq!(
+            (job.status(), job.interrupted_attempts),
+            (Status::Succeeded, 1)
+        );
 
         let canceled = cloakroom.submit("gate", json!({ "bytes": 1 })).await;
         let canceled = canceled.expect("a job");
         cloakroom.cancel(canceled).await.expect("it can be");
-        let job = cloakroom.wait(canceled, Until::Ended).await;
+        let job = cloakroom.wait(canceled, WaitFor::Terminal).await;
         assert_eq!(job.expect("its end").status(), Status::Canceled);
         let none = cloakroom.result(canceled).await.expect_err("it has none");
         assert_eq!(none.to_string(), "there is no result: the job is canceled");
@@ -238,7 +250,10 @@ fn an_open_listener_is_served_and_tokens_are_asked_for() {
         };
         let job = tokio::task::spawn_blocking(ask).await.expect("answers");
         let id: JobId = job["id"].as_str().expect("an id").parse().expect("an id");
-        let job = cloakroom.wait(id, Until::Ended).await.expect("its end");
+        let job = cloakroom
+            .wait(id, WaitFor::Terminal)
+            .await
+            .expect("its end");
         assert_eq!(job.token.as_deref(), Some("anna"));
         assert!(read(&cloakroom, id).await.starts_with(b"PK"));
         let gone = cloakroom.result(id).await.expect_err("it was taken");

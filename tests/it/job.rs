@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use cloakroom::job::{
-    BlobId, Change, Event, Failure, IdleMs, Job, JobId, Now, Outcome, Output, Params, Place,
-    Progress, SEQ_MAX, Seq, State, Status, Version, WallMs, apply,
+    BlobId, Change, Event, Failure, IdleMs, Job, JobId, Now, Outcome, Output, Params, Progress,
+    ResultLocation, SEQ_MAX, Seq, State, Status, Version, WallMs, apply,
 };
 use proptest::prelude::*;
 
@@ -22,15 +22,15 @@ fn queued() -> Job {
         operation: "zip".into(),
         params: Params::Inline(Arc::from("{}")),
         uploads: Arc::new([]),
-        wishes: Arc::default(),
-        delivery: None,
+        options: Arc::default(),
+        callback: None,
         log: None,
-        placing: false,
+        finalizing: false,
         attempt: 0,
-        strikes: 0,
+        interrupted_attempts: 0,
         version: Version::first_of(1),
         cancel_requested: false,
-        doomed: false,
+        delete_requested: false,
         created: WallMs(1),
         state: State::Queued,
         progress: Progress::default(),
@@ -39,12 +39,12 @@ fn queued() -> Job {
 
 fn output() -> Output {
     Output {
-        place: Place::Blob(BlobId(1)),
+        location: ResultLocation::Blob(BlobId(1)),
         size: 3,
         sha256: "00".repeat(32),
         media_type: "text/plain".into(),
         filename: "a".into(),
-        placed: None,
+        target_path: None,
     }
 }
 
@@ -70,62 +70,76 @@ fn every_state_takes_the_events_that_belong_to_it() {
         Same,
         Refused,
     }
-    use Event::{Cancel, Claim, Delete, Fail, Place, Release, Requeue, Stop, Succeed};
+    use Event::{
+        AttemptCanceled, Cancel, Claim, Delete, Drained, Fail, FinalizeStarted, Requeue, Succeed,
+    };
     use Then::{Gone, Is, Refused, Same};
     let (fail, succeed) = (|| Fail(failure()), || Succeed(output()));
     let running = || vec![Claim];
     let canceling = || vec![Claim, Cancel];
-    let doomed = || vec![Claim, Delete];
+    let delete_requested = || vec![Claim, Delete];
     let table: Vec<(Vec<Event>, Event, Then)> = vec![
         (vec![], Claim, Is(Status::Running)),
         (vec![], Cancel, Is(Status::Canceled)),
         (vec![], fail(), Is(Status::Failed)),
         (vec![], Delete, Gone),
         (vec![], succeed(), Refused),
-        (vec![], Stop, Refused),
-        (vec![], Release, Refused),
+        (vec![], AttemptCanceled, Refused),
+        (vec![], Drained, Refused),
         (vec![], Requeue, Refused),
         (running(), Claim, Refused),
         (running(), succeed(), Is(Status::Succeeded)),
         (running(), fail(), Is(Status::Failed)),
         (running(), Cancel, Is(Status::Running)),
         (running(), Delete, Is(Status::Running)),
-        (running(), Release, Is(Status::Queued)),
+        (running(), Drained, Is(Status::Queued)),
         (running(), Requeue, Is(Status::Queued)),
         (canceling(), Cancel, Same),
-        (canceling(), Stop, Is(Status::Canceled)),
+        (canceling(), AttemptCanceled, Is(Status::Canceled)),
         (canceling(), succeed(), Is(Status::Canceled)),
         (canceling(), fail(), Is(Status::Failed)),
-        (canceling(), Release, Is(Status::Queued)),
+        (canceling(), Drained, Is(Status::Queued)),
         (canceling(), Requeue, Is(Status::Queued)),
         (canceling(), Delete, Is(Status::Running)),
-        (doomed(), Delete, Same),
-        (doomed(), Cancel, Same),
-        (doomed(), Stop, Gone),
-        (doomed(), succeed(), Gone),
-        (doomed(), fail(), Gone),
-        (doomed(), Requeue, Is(Status::Queued)),
+        (delete_requested(), Delete, Same),
+        (delete_requested(), Cancel, Same),
+        (delete_requested(), AttemptCanceled, Gone),
+        (delete_requested(), succeed(), Gone),
+        (delete_requested(), fail(), Gone),
+        (delete_requested(), Requeue, Is(Status::Queued)),
         // What was tried before ends once what is left of it is removed.
-        (vec![Claim, Release], Cancel, Is(Status::Queued)),
-        (vec![Claim, Release], Delete, Is(Status::Queued)),
-        (vec![Claim, Release], Stop, Refused),
-        (vec![Claim, Release, Cancel], Cancel, Same),
-        (vec![Claim, Release, Cancel], Claim, Refused),
-        (vec![Claim, Release, Cancel], Stop, Is(Status::Canceled)),
-        (vec![Claim, Cancel, Release], Claim, Refused),
-        (vec![Claim, Cancel, Release], Stop, Is(Status::Canceled)),
-        (vec![Claim, Release, Delete], Delete, Same),
-        (vec![Claim, Release, Delete], Claim, Refused),
-        (vec![Claim, Release, Delete], Stop, Gone),
-        (vec![Claim, Delete, Requeue], Stop, Gone),
+        (vec![Claim, Drained], Cancel, Is(Status::Queued)),
+        (vec![Claim, Drained], Delete, Is(Status::Queued)),
+        (vec![Claim, Drained], AttemptCanceled, Refused),
+        (vec![Claim, Drained, Cancel], Cancel, Same),
+        (vec![Claim, Drained, Cancel], Claim, Refused),
+        (
+            vec![Claim, Drained, Cancel],
+            AttemptCanceled,
+            Is(Status::Canceled),
+        ),
+        (vec![Claim, Cancel, Drained], Claim, Refused),
+        (
+            vec![Claim, Cancel, Drained],
+            AttemptCanceled,
+            Is(Status::Canceled),
+        ),
+        (vec![Claim, Drained, Delete], Delete, Same),
+        (vec![Claim, Drained, Delete], Claim, Refused),
+        (vec![Claim, Drained, Delete], AttemptCanceled, Gone),
+        (vec![Claim, Delete, Requeue], AttemptCanceled, Gone),
         // What is being put into its place is neither stopped nor run again.
-        (vec![Claim, Place], Cancel, Refused),
-        (vec![Claim, Place], Release, Refused),
-        (vec![Claim, Place], Requeue, Is(Status::Queued)),
-        (vec![Claim, Place, Delete], succeed(), Gone),
-        (vec![Claim, Place, Requeue], Cancel, Is(Status::Queued)),
-        (canceling(), Place, Refused),
-        (doomed(), Place, Refused),
+        (vec![Claim, FinalizeStarted], Cancel, Refused),
+        (vec![Claim, FinalizeStarted], Drained, Refused),
+        (vec![Claim, FinalizeStarted], Requeue, Is(Status::Queued)),
+        (vec![Claim, FinalizeStarted, Delete], succeed(), Gone),
+        (
+            vec![Claim, FinalizeStarted, Requeue],
+            Cancel,
+            Is(Status::Queued),
+        ),
+        (canceling(), FinalizeStarted, Refused),
+        (delete_requested(), FinalizeStarted, Refused),
         (vec![Claim, succeed()], Cancel, Refused),
         (vec![Claim, succeed()], succeed(), Refused),
         (vec![Claim, succeed()], fail(), Refused),
@@ -150,10 +164,10 @@ fn every_state_takes_the_events_that_belong_to_it() {
 
 #[test]
 fn an_orderly_stop_gives_the_strike_back_and_a_crash_does_not() {
-    let released = after(&[Event::Claim, Event::Release, Event::Claim, Event::Release]);
-    assert_eq!((released.attempt, released.strikes), (2, 0));
+    let released = after(&[Event::Claim, Event::Drained, Event::Claim, Event::Drained]);
+    assert_eq!((released.attempt, released.interrupted_attempts), (2, 0));
     let crashed = after(&[Event::Claim, Event::Requeue, Event::Claim, Event::Requeue]);
-    assert_eq!((crashed.attempt, crashed.strikes), (2, 2));
+    assert_eq!((crashed.attempt, crashed.interrupted_attempts), (2, 2));
 }
 
 #[test]
@@ -185,11 +199,11 @@ fn any_event() -> impl Strategy<Value = Event> {
         4 => Just(Event::Claim),
         1 => Just(Event::Succeed(output())),
         1 => Just(Event::Fail(failure())),
-        1 => Just(Event::Stop),
+        1 => Just(Event::AttemptCanceled),
         1 => Just(Event::Cancel),
         1 => Just(Event::Delete),
-        1 => Just(Event::Place),
-        2 => Just(Event::Release),
+        1 => Just(Event::FinalizeStarted),
+        2 => Just(Event::Drained),
         2 => Just(Event::Requeue),
     ]
 }
@@ -205,16 +219,16 @@ proptest! {
                     prop_assert!(!before.is_terminal(), "a terminal state never changes: {event:?}");
                     prop_assert!(after.version > before.version);
                     prop_assert!(after.attempt == before.attempt + u32::from(event == Event::Claim));
-                    prop_assert!(after.strikes <= after.attempt);
-                    prop_assert!(after.doomed <= after.cancel_requested);
+                    prop_assert!(after.interrupted_attempts <= after.attempt);
+                    prop_assert!(after.delete_requested <= after.cancel_requested);
                     prop_assert!(before.cancel_requested <= after.cancel_requested);
                     prop_assert!(!(after.cancel_requested && after.output().is_some()), "no result after a cancel");
-                    prop_assert!(!(after.doomed && after.is_terminal()), "what is deleted is never shown again");
+                    prop_assert!(!(after.delete_requested && after.is_terminal()), "what is deleted is never shown again");
                     prop_assert_eq!((after.seq, after.id, after.created), (before.seq, before.id, before.created));
                     job = *after;
                 }
                 Ok(Change::Forget) => {
-                    prop_assert!(event == Event::Delete || before.doomed);
+                    prop_assert!(event == Event::Delete || before.delete_requested);
                     return Ok(());
                 }
                 Ok(Change::Nothing) | Err(_) => {}

@@ -1,9 +1,11 @@
 //! What recovery decides, alone.
 
-use cloakroom::job::{Event, Job, JobId, Params, Progress, Seq, State, Version, WallMs, Wishes};
+use cloakroom::job::{
+    Event, Job, JobId, JobOptions, Params, Progress, Seq, State, Version, WallMs,
+};
 use cloakroom::plan::{Policy, Recovery, Restart, recover};
 
-fn orphan(strikes: u32) -> Job {
+fn orphan(interrupted_attempts: u32) -> Job {
     Job {
         seq: Seq(1),
         id: JobId::new(WallMs(1), Seq(1), 1),
@@ -11,15 +13,15 @@ fn orphan(strikes: u32) -> Job {
         operation: "zip".into(),
         params: Params::Inline("{}".into()),
         uploads: std::sync::Arc::new([]),
-        wishes: std::sync::Arc::default(),
-        delivery: None,
+        options: std::sync::Arc::default(),
+        callback: None,
         log: None,
-        placing: false,
-        attempt: strikes,
-        strikes,
+        finalizing: false,
+        attempt: interrupted_attempts,
+        interrupted_attempts: interrupted_attempts,
         version: Version::default(),
         cancel_requested: false,
-        doomed: false,
+        delete_requested: false,
         created: WallMs(1),
         state: State::Running { started: WallMs(1) },
         progress: Progress::default(),
@@ -65,7 +67,7 @@ fn a_canceled_orphan_is_not_requeued() {
         ..orphan(1)
     };
     let deleted = Job {
-        doomed: true,
+        delete_requested: true,
         ..canceled.clone()
     };
     for policy in [
@@ -98,12 +100,12 @@ fn a_queued_job_waits_unless_nobody_wants_it_or_its_operation_is_gone() {
         ..orphan(attempt)
     };
     let attended = |job: Job| {
-        let wishes = Wishes {
-            attended: true,
-            ..Wishes::default()
+        let wishes = JobOptions {
+            ephemeral: true,
+            ..JobOptions::default()
         };
         Job {
-            wishes: wishes.into(),
+            options: wishes.into(),
             ..job
         }
     };

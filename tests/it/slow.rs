@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use cloakroom::Cloakroom;
 use cloakroom::config::{Config, Limits};
-use cloakroom::operations::{Context, Description, Operation, Product, Stop};
+use cloakroom::operations::{Context, Operation, OperationError, OperationOutput, OperationSpec};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -17,14 +17,14 @@ const LIMITS: Limits = Limits {
     params_bytes: 1 << 20,
     upload_bytes: 1 << 30,
     result_bytes: 1 << 30,
-    document_bytes: 1 << 20,
+    max_document_bytes: 1 << 20,
     database_bytes: None,
     free_disk_bytes: None,
-    queue: 100,
-    connections: 4,
-    header_time: Duration::from_millis(500),
-    idle_time: Duration::from_millis(1500),
-    body_idle_time: Duration::from_millis(700),
+    max_queued_jobs: 100,
+    max_connections: 4,
+    header_read_timeout: Duration::from_millis(500),
+    keep_alive_timeout: Duration::from_millis(1500),
+    body_idle_timeout: Duration::from_millis(700),
 };
 
 /// Far more than sockets hold.
@@ -37,12 +37,12 @@ struct NoParams {}
 struct Large;
 
 impl Operation for Large {
-    fn describe(&self) -> Description {
-        Description::new::<NoParams>("large", "Make a large result")
+    fn spec(&self) -> OperationSpec {
+        OperationSpec::new::<NoParams>("large", "Make a large result")
     }
 
-    fn run(&self, context: &Context) -> Result<Product, Stop> {
-        std::thread::sleep(LIMITS.body_idle_time * 2);
+    fn run(&self, context: &Context) -> Result<OperationOutput, OperationError> {
+        std::thread::sleep(LIMITS.body_idle_timeout * 2);
         let mut result = context.result("application/octet-stream", "large");
         io::copy(
             &mut io::Read::take(io::repeat(7), LARGE as u64),
@@ -100,7 +100,9 @@ fn a_head_that_does_not_come_is_cut() {
     serve(|address, _| async move {
         let (said, took) = rest(&mut connect(address, "").await).await;
         assert!(
-            said.is_empty() && took >= LIMITS.header_time && took < LIMITS.idle_time,
+            said.is_empty()
+                && took >= LIMITS.header_read_timeout
+                && took < LIMITS.keep_alive_timeout,
             "{took:?} {said}"
         );
         // One that comes a byte at a time is not waited for longer.
@@ -110,7 +112,7 @@ fn a_head_that_does_not_come_is_cut() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         assert!(
-            begin.elapsed() < LIMITS.header_time * 3,
+            begin.elapsed() < LIMITS.header_read_timeout * 3,
             "{:?}",
             begin.elapsed()
         );
@@ -125,14 +127,14 @@ fn a_connection_without_a_request_is_closed_after_a_while() {
         let request = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
         let mut stream = connect(address, request).await;
         // Longer than a head may take: between requests there is more time.
-        tokio::time::sleep(LIMITS.header_time * 2).await;
+        tokio::time::sleep(LIMITS.header_read_timeout * 2).await;
         stream
             .write_all(request.as_bytes())
             .await
             .expect("it is open still");
         let (said, took) = rest(&mut stream).await;
         assert_eq!(said.matches("HTTP/1.1 200 OK").count(), 2, "{said}");
-        assert!(took >= LIMITS.idle_time, "{took:?}");
+        assert!(took >= LIMITS.keep_alive_timeout, "{took:?}");
     });
 }
 
@@ -147,7 +149,7 @@ fn a_body_that_stops_is_cut_and_a_long_poll_is_not() {
             said.starts_with("HTTP/1.1 200 ") && said.contains("succeeded"),
             "{said}"
         );
-        assert!(took >= LIMITS.body_idle_time, "{took:?}");
+        assert!(took >= LIMITS.body_idle_timeout, "{took:?}");
 
         let head = "POST /v1/operations/large HTTP/1.1\r\nhost: localhost\r\n\
                     content-type: application/json\r\ncontent-length: 9\r\n\r\n{";
@@ -156,7 +158,7 @@ fn a_body_that_stops_is_cut_and_a_long_poll_is_not() {
             said.starts_with("HTTP/1.1 408 ") && said.contains("request_timeout"),
             "{said}"
         );
-        assert!(took >= LIMITS.body_idle_time, "{took:?}");
+        assert!(took >= LIMITS.body_idle_timeout, "{took:?}");
     });
 }
 
@@ -180,7 +182,7 @@ fn a_reader_that_stops_is_cut_and_one_that_is_slow_is_not() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert!(received > LARGE, "{received}");
-        tokio::time::sleep(LIMITS.body_idle_time * 2).await;
+        tokio::time::sleep(LIMITS.body_idle_timeout * 2).await;
         let (said, _) = rest(&mut stalled).await;
         assert!(said.len() < LARGE, "{}", said.len());
     });
@@ -192,7 +194,7 @@ fn no_more_connections_are_served_than_may() {
         let wait = "POST /v1/operations/large HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\
                     content-type: application/json\r\n\r\n";
         let mut open = Vec::new();
-        for _ in 0..LIMITS.connections {
+        for _ in 0..LIMITS.max_connections {
             open.push(connect(address, wait).await);
         }
         let request = "GET /v1/operations HTTP/1.1\r\nhost: localhost\r\n\r\n";

@@ -11,7 +11,7 @@ use crate::cli::{EXIT_FAILED, EXIT_USAGE, Failure};
 #[derive(Debug)]
 pub(in crate::cli) enum Error {
     /// Nobody is there: nothing was sent.
-    Away(String),
+    Unreachable(String),
     /// Whoever is there is not to be spoken to: nothing was sent.
     Distrusted(String),
     /// The connection broke, or nothing came for too long. What was sent may have been done.
@@ -19,7 +19,7 @@ pub(in crate::cli) enum Error {
     /// It answered, and said no.
     Refused(Refusal),
     /// What answered is something else.
-    Stranger(String),
+    NotCloakroom(String),
     /// The job is there no more.
     Deleted,
     /// It cannot be asked like this.
@@ -42,9 +42,9 @@ impl Error {
     /// Whether the same may go well in a moment: a connection came to its end, or a server does.
     pub(in crate::cli) fn may_pass(&self) -> bool {
         match self {
-            Self::Away(_) | Self::Lost(_) => true,
+            Self::Unreachable(_) | Self::Lost(_) => true,
             Self::Refused(refusal) => refusal.may_pass(),
-            Self::Distrusted(_) | Self::Stranger(_) | Self::Deleted | Self::Usage(_) => false,
+            Self::Distrusted(_) | Self::NotCloakroom(_) | Self::Deleted | Self::Usage(_) => false,
         }
     }
 
@@ -93,10 +93,10 @@ impl std::fmt::Display for Error {
         match self {
             Self::Refused(refusal) => f.write_str(&refusal.message),
             Self::Deleted => f.write_str("the job was deleted"),
-            Self::Away(text)
+            Self::Unreachable(text)
             | Self::Distrusted(text)
             | Self::Lost(text)
-            | Self::Stranger(text)
+            | Self::NotCloakroom(text)
             | Self::Usage(text) => f.write_str(text),
         }
     }

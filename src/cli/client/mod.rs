@@ -1,8 +1,8 @@
 //! A client of a server's native API, for the commands that talk to one.
 
+mod endpoint;
 mod error;
-mod patience;
-mod place;
+mod retry_budget;
 
 use std::convert::Infallible;
 use std::error::Error as _;
@@ -21,10 +21,10 @@ use hyper::body::Incoming;
 use serde_json::Value;
 
 use super::Failure;
+use endpoint::Endpoint;
 pub(super) use error::Error;
 use error::Refusal;
-pub(super) use patience::Patience;
-use place::Place;
+pub(super) use retry_budget::RetryBudget;
 
 /// A reply that takes longer, and the longest poll is of 20 seconds, will not come.
 const REPLY_TIME: Duration = Duration::from_mins(1);
@@ -33,24 +33,24 @@ const REPLY_TIME: Duration = Duration::from_mins(1);
 pub(super) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// JSON, and the ETag that came with it.
-pub(super) type Tagged = (Value, Option<String>);
+pub(super) type WithEtag = (Value, Option<String>);
 
 /// One server.
 pub(super) struct Client {
-    place: Place,
+    place: Endpoint,
     /// What is shown to it.
     token: Option<String>,
     /// How long it may be away while something waits for it.
-    patience: Duration,
+    retry_for: Duration,
 }
 
 impl Client {
     /// Of a server of our own, which is there or gone for good.
     pub(super) fn new(address: SocketAddr, token: Option<String>) -> Self {
         Self {
-            place: Place::local(address),
+            place: Endpoint::local(address),
             token,
-            patience: Duration::ZERO,
+            retry_for: Duration::ZERO,
         }
     }
 
@@ -65,20 +65,23 @@ impl Client {
         token: Option<String>,
     ) -> Result<Self, Failure> {
         Ok(Self {
-            place: Place::parse(url, authorities)?,
+            place: Endpoint::parse(url, authorities)?,
             token,
-            patience: Duration::ZERO,
+            retry_for: Duration::ZERO,
         })
     }
 
     /// The same, with patience: it may be away for so long, once it was there.
-    pub(super) fn with_patience(self, patience: Duration) -> Self {
-        Self { patience, ..self }
+    pub(super) fn with_retry_budget(self, patience: Duration) -> Self {
+        Self {
+            retry_for: patience,
+            ..self
+        }
     }
 
     /// As much patience as there is with this server.
-    pub(super) fn patience(&self) -> Patience {
-        Patience::new(self.patience)
+    pub(super) fn retry_budget(&self) -> RetryBudget {
+        RetryBudget::new(self.retry_for)
     }
 
     /// Asks for JSON and gives it, with its ETag; `null` where it is the one that was known.
@@ -88,7 +91,7 @@ impl Client {
         path: &str,
         headers: &[(&str, &str)],
         body: Option<&Value>,
-    ) -> Result<Tagged, Error> {
+    ) -> Result<WithEtag, Error> {
         let asked = async {
             let response = self.ask(method, path, headers, body).await?;
             self.read_json(response).await
@@ -113,7 +116,7 @@ impl Client {
             if !status.is_success() {
                 self.read_json(response).await?;
             }
-            Err(self.stranger(status, &headers))
+            Err(self.not_cloakroom(status, &headers))
         };
         self.in_time(asked).await
     }
@@ -124,7 +127,7 @@ impl Client {
         path: &str,
         headers: &[(&str, &str)],
         form: Body,
-    ) -> Result<Tagged, Error> {
+    ) -> Result<WithEtag, Error> {
         let response = self.send(Method::POST, path, headers, form).await?;
         self.in_time(self.read_json(response)).await
     }
@@ -141,7 +144,7 @@ impl Client {
             .map_err(late)?
     }
 
-    async fn read_json(&self, response: Response<Incoming>) -> Result<Tagged, Error> {
+    async fn read_json(&self, response: Response<Incoming>) -> Result<WithEtag, Error> {
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.map_err(|error| self.lost(error))?;
         let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
@@ -151,7 +154,7 @@ impl Client {
         }
         let json = serde_json::from_slice(&bytes.to_bytes());
         if head.status.is_success() {
-            let json = json.map_err(|_| self.stranger(head.status, &head.headers))?;
+            let json = json.map_err(|_| self.not_cloakroom(head.status, &head.headers))?;
             return Ok((json, tag));
         }
         // A proxy that finds no server behind it says so in its own words.
@@ -161,15 +164,15 @@ impl Client {
         if json["code"].is_string() || refusal.may_pass() {
             Err(Error::Refused(refusal))
         } else {
-            Err(self.stranger(head.status, &head.headers))
+            Err(self.not_cloakroom(head.status, &head.headers))
         }
     }
 
-    fn stranger(&self, status: StatusCode, headers: &HeaderMap) -> Error {
+    fn not_cloakroom(&self, status: StatusCode, headers: &HeaderMap) -> Error {
         let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
         let location = location.map_or_else(String::new, |location| format!(" to {location}"));
         let place = &self.place;
-        Error::Stranger(format!(
+        Error::NotCloakroom(format!(
             "what answers at {place} is no cloakroom: it says {status}{location}"
         ))
     }

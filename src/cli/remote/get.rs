@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 
 use super::super::follow::{follow, job_failed};
 use super::super::output::Output;
-use super::super::progress::Show;
+use super::super::progress::ProgressReporter;
 use super::super::save::save;
 use super::{EXIT_FAILED, Failure, Retry, Server, job_path};
 
@@ -56,7 +56,7 @@ impl Wait {
         let client = self.retry.patient(self.server.client()?);
         let path = job_path(&self.id)?;
         let seen = client.json(Method::GET, &path, &[], None).await?;
-        let mut show = Show::new(self.quiet);
+        let mut show = ProgressReporter::new(self.quiet);
         let ended = follow(&client, seen, &mut show).await;
         show.end();
         let job = ended?;
@@ -80,7 +80,7 @@ impl Get {
         if job["status"] != "succeeded" {
             return Err(job_failed(&job));
         }
-        let mut show = Show::new(self.quiet);
+        let mut show = ProgressReporter::new(self.quiet);
         let saved = save(&client, &job, self.output.as_deref(), &mut show).await;
         show.end();
         saved

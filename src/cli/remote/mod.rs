@@ -1,10 +1,10 @@
 //! Commands that talk to a running server: one file for each family.
 
+mod control;
 mod get;
-mod look;
+mod list;
 mod submit;
 mod table;
-mod turn;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,11 +27,11 @@ pub(super) enum Command {
     /// Hand in a job and print its id.
     Submit(submit::Submit),
     /// Show a job.
-    Status(look::Status),
+    Status(list::Status),
     /// List jobs, newest first.
-    Jobs(look::Jobs),
+    Jobs(list::Jobs),
     /// List what the server can do.
-    Operations(look::Operations),
+    Operations(list::Operations),
     /// Wait for a job's end, and show how far it is.
     Wait(get::Wait),
     /// Save the result of a job.
@@ -39,11 +39,11 @@ pub(super) enum Command {
     /// Print what a job wrote.
     Log(get::Log),
     /// Stop a job, and keep its record.
-    Cancel(turn::Cancel),
+    Cancel(control::Cancel),
     /// Do once more what an ended job did, and print the new job's id.
-    Retry(turn::Again),
+    Retry(control::Again),
     /// Forget a job and its result.
-    Delete(turn::Delete),
+    Delete(control::Delete),
 }
 
 impl Command {
@@ -104,7 +104,7 @@ pub(super) struct Retry {
 impl Retry {
     /// A client with that much patience.
     pub(super) fn patient(&self, client: Client) -> Client {
-        client.with_patience(self.retry_for)
+        client.with_retry_budget(self.retry_for)
     }
 }
 

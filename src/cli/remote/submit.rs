@@ -1,6 +1,6 @@
 //! `submit`: hands in a job.
 
-use super::super::progress::Show;
+use super::super::progress::ProgressReporter;
 use super::super::submission::{Submission, unknown_operation};
 use super::{Failure, Retry, Server, print_id};
 
@@ -31,7 +31,7 @@ impl Submit {
         let key = self.idempotency_key.as_deref();
         let submission = Submission::new(&self.operation, &self.params, &self.input, key)?;
         let client = self.retry.patient(self.server.client()?);
-        let mut show = Show::new(self.quiet);
+        let mut show = ProgressReporter::new(self.quiet);
         let sent = submission.send(&client, &mut show).await;
         show.end();
         match sent {

@@ -1,21 +1,21 @@
 //! `cloakroom run`: one job through HTTP, its result saved; on a server of its own, or on one that runs already.
 
-mod own;
+mod local_server;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use http::Method;
 
-use super::client::{Client, Tagged};
+use super::client::{Client, WithEtag};
 use super::follow::{follow, job_failed};
-use super::progress::Show;
+use super::progress::ProgressReporter;
 use super::remote::{Access, Retry};
 use super::save::save;
 use super::signals::Signals;
 use super::submission::{Submission, unknown_operation};
 use super::{EXIT_FAILED, Failure};
-use own::Own;
+use local_server::LocalServer;
 
 /// How long a job that was canceled gets to stop.
 const STOP_TIME: Duration = Duration::from_secs(5);
@@ -54,7 +54,7 @@ impl Run {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let signals = Signals::new()
             .map_err(|e| Failure::new(EXIT_FAILED, format!("cannot handle signals: {e}")))?;
-        let mut show = Show::new(self.quiet);
+        let mut show = ProgressReporter::new(self.quiet);
         let done = match &self.url {
             Some(url) => {
                 let client = self.retry.patient(self.access.client(url, None)?);
@@ -67,11 +67,11 @@ impl Run {
     }
 
     /// On a server of its own, which ends with the job.
-    async fn here(&self, signals: Signals, show: &mut Show) -> Result<(), Failure> {
-        let own = Own::start(self.data.as_deref()).await?;
+    async fn here(&self, signals: Signals, show: &mut ProgressReporter) -> Result<(), Failure> {
+        let own = LocalServer::start(self.data.as_deref()).await?;
         let client = own.client();
         let done = async {
-            let submitted = own::submit(self, &client).await?;
+            let submitted = local_server::submit(self, &client).await?;
             self.see_through(&client, submitted, signals, show).await
         };
         let done = tokio::select! {
@@ -87,7 +87,7 @@ impl Run {
         &self,
         client: &Client,
         mut signals: Signals,
-        show: &mut Show,
+        show: &mut ProgressReporter,
     ) -> Result<(), Failure> {
         let submission = Submission::new(&self.operation, &self.params, &self.input, None)?;
         let sent = tokio::select! {
@@ -110,9 +110,9 @@ impl Run {
     async fn see_through(
         &self,
         client: &Client,
-        submitted: Tagged,
+        submitted: WithEtag,
         mut signals: Signals,
-        show: &mut Show,
+        show: &mut ProgressReporter,
     ) -> Result<(), Failure> {
         let id = submitted.0["id"].as_str().unwrap_or_default().to_owned();
         let ended = tokio::select! {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::flags::Announce;
 use crate::cli::output::{NotWritten, print_line};
 use crate::config::Listen;
-use crate::private;
+use crate::private_file;
 
 /// The file's name in the data folder.
 pub(in crate::cli) const SERVER_FILE: &str = "server.json";
@@ -65,7 +65,7 @@ impl ServerFile {
     pub(super) fn write(data: &Path, announcement: &Announcement) -> Self {
         let path = data.join(SERVER_FILE);
         let line = announcement.json() + "\n";
-        if let Err(error) = private::write_file(&path, line.as_bytes()) {
+        if let Err(error) = private_file::write_file(&path, line.as_bytes()) {
             tracing::warn!(path = %path.display(), %error, "clients will not find this server by its data");
         }
         Self(path)

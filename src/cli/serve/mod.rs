@@ -55,7 +55,7 @@ impl Serve {
         let usage = |message| Failure::new(EXIT_USAGE, message);
         let mut config = self.settings();
         if !only_check {
-            config.limits.connections = descriptors::take(config.limits.connections);
+            config.limits.max_connections = descriptors::take(config.limits.max_connections);
         }
         let (data, drain_timeout) = (config.data.clone(), config.drain_timeout);
         let tokens = tokens(&config, token_per_run)?;
@@ -83,7 +83,7 @@ impl Serve {
                 tracing::warn!(%error, "the announcement could not be written to standard output");
             }
         }));
-        memory::give_back();
+        memory::trim_heap();
         tokio::select! {
             () = signals.next() => {}
             () = parent.gone() => tracing::info!("standard input has ended"),

@@ -14,7 +14,7 @@ use http::header::{
 use sha2::{Digest, Sha256};
 
 use super::body::Body;
-use super::reply::header;
+use super::response::header;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");

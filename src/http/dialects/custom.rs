@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::{Map, Value};
 
-use crate::config::{Route, Words};
+use crate::config::{FieldNames, Route};
 use crate::job::{Job, Outcome, Seq, State, Status};
 
 /// What stands for a job's number.
@@ -115,7 +115,7 @@ pub(crate) struct Published {
     /// Where its result is.
     pub(crate) result: Template,
     /// What things are called.
-    pub(crate) words: Words,
+    pub(crate) words: FieldNames,
 }
 
 impl Published {
@@ -125,7 +125,7 @@ impl Published {
             submit: Template::new(&route.submit),
             status: Template::new(&route.status),
             result: Template::new(&route.result),
-            words: route.words.clone(),
+            words: route.field_names.clone(),
         }
     }
 
@@ -176,16 +176,16 @@ fn failure(job: &Job) -> Option<&str> {
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Call {
+pub(crate) struct Endpoint {
     /// Under whose addresses.
     pub(crate) of: Arc<Published>,
     /// For what.
-    pub(crate) what: What,
+    pub(crate) what: Action,
 }
 
 /// What can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum Action {
     /// A new job.
     Submit,
     /// How a job is doing.
@@ -213,17 +213,21 @@ impl Routes {
     ///
     /// # Errors
     /// The methods that the address takes, if this is none of them.
-    pub(crate) fn call(&self, method: &Method, path: &str) -> Option<Result<Call, &'static str>> {
+    pub(crate) fn call(
+        &self,
+        method: &Method,
+        path: &str,
+    ) -> Option<Result<Endpoint, &'static str>> {
         let (of, what) = self.find(path)?;
         let allowed = match what {
-            What::Submit => SUBMITS,
-            What::Status(_) | What::Result(_) => LOOKS,
+            Action::Submit => SUBMITS,
+            Action::Status(_) | Action::Result(_) => LOOKS,
         };
         let of = Arc::clone(of);
         Some(match (what, method) {
-            (What::Submit, &Method::POST)
-            | (What::Status(_) | What::Result(_), &Method::GET | &Method::HEAD) => {
-                Ok(Call { of, what })
+            (Action::Submit, &Method::POST)
+            | (Action::Status(_) | Action::Result(_), &Method::GET | &Method::HEAD) => {
+                Ok(Endpoint { of, what })
             }
             _ => Err(allowed),
         })
@@ -231,18 +235,18 @@ impl Routes {
 
     /// Whether it is the address of a result.
     pub(crate) fn is_result(&self, path: &str) -> bool {
-        matches!(self.find(path), Some((_, What::Result(_))))
+        matches!(self.find(path), Some((_, Action::Result(_))))
     }
 
-    fn find(&self, path: &str) -> Option<(&Arc<Published>, What)> {
+    fn find(&self, path: &str) -> Option<(&Arc<Published>, Action)> {
         let path = path.strip_suffix('/').unwrap_or(path);
         self.0.iter().find_map(|of| {
             let what = if of.submit.is(path) {
-                What::Submit
+                Action::Submit
             } else if let Some(seq) = of.status.job(path) {
-                What::Status(seq)
+                Action::Status(seq)
             } else {
-                What::Result(of.result.job(path)?)
+                Action::Result(of.result.job(path)?)
             };
             Some((of, what))
         })
@@ -322,20 +326,20 @@ mod tests {
             submit: "/start".to_owned(),
             status: "/state/{id}".to_owned(),
             result: "/{id}.zip".to_owned(),
-            words: Words::default(),
+            field_names: FieldNames::default(),
         };
         let routes = Routes::new(&[route]);
-        let check = |method: Method, path: &str, expected: Option<Result<What, &str>>| {
+        let check = |method: Method, path: &str, expected: Option<Result<Action, &str>>| {
             let found = routes
                 .call(&method, path)
                 .map(|call| call.map(|call| call.what));
             assert_eq!(found, expected, "{method} {path}");
         };
-        check(Method::POST, "/start/", Some(Ok(What::Submit)));
+        check(Method::POST, "/start/", Some(Ok(Action::Submit)));
         check(Method::GET, "/start", Some(Err(SUBMITS)));
-        check(Method::HEAD, "/state/5", Some(Ok(What::Status(Seq(5)))));
+        check(Method::HEAD, "/state/5", Some(Ok(Action::Status(Seq(5)))));
         check(Method::POST, "/state/5", Some(Err(LOOKS)));
-        check(Method::GET, "/5.zip", Some(Ok(What::Result(Seq(5)))));
+        check(Method::GET, "/5.zip", Some(Ok(Action::Result(Seq(5)))));
         check(Method::DELETE, "/5.zip", Some(Err(LOOKS)));
         check(Method::GET, "/state/x", None);
         check(Method::GET, "/state", None);

@@ -14,7 +14,7 @@ const HELD_AT_MOST: Duration = Duration::from_secs(10);
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Call {
+pub(crate) enum Endpoint {
     /// The roots.
     Roots,
     /// What is in a folder.
@@ -63,21 +63,21 @@ impl Kind {
 ///
 /// # Errors
 /// The methods that the address takes, if this is none of them.
-pub(crate) fn call(method: &Method, segments: &[&str]) -> Option<Result<Call, &'static str>> {
+pub(crate) fn call(method: &Method, segments: &[&str]) -> Option<Result<Endpoint, &'static str>> {
     let number = |text: &str| {
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         digits.then(|| text.parse::<i64>().ok()).flatten()
     };
     let call = match segments {
-        ["folders"] => Call::Roots,
-        ["folders", folder] => Call::Folder(number(folder)?),
-        ["folders", folder, kind] => Call::Begin(Kind::of(kind)?, number(folder)?),
-        ["jobs", kind, job] => Call::Job(Kind::of(kind)?, Seq(number(job)?)),
-        ["files", file, "download"] => Call::Download(number(file)?),
+        ["folders"] => Endpoint::Roots,
+        ["folders", folder] => Endpoint::Folder(number(folder)?),
+        ["folders", folder, kind] => Endpoint::Begin(Kind::of(kind)?, number(folder)?),
+        ["jobs", kind, job] => Endpoint::Job(Kind::of(kind)?, Seq(number(job)?)),
+        ["files", file, "download"] => Endpoint::Download(number(file)?),
         _ => return None,
     };
     // What begins work is not looked at in passing.
-    let is_begin = matches!(call, Call::Begin(..));
+    let is_begin = matches!(call, Endpoint::Begin(..));
     Some(match *method {
         Method::GET => Ok(call),
         Method::HEAD if !is_begin => Ok(call),
@@ -144,12 +144,12 @@ mod tests {
             let segments: Vec<_> = path.split('/').collect();
             assert_eq!(call(&Method::GET, &segments), expected, "{path}");
         };
-        check("folders", Some(Ok(Call::Roots)));
-        check("folders/7", Some(Ok(Call::Folder(7))));
-        check("folders/7/zip", Some(Ok(Call::Begin(Kind::Zip, 7))));
-        check("folders/7/copy", Some(Ok(Call::Begin(Kind::Copy, 7))));
-        check("jobs/zip/9", Some(Ok(Call::Job(Kind::Zip, Seq(9)))));
-        check("files/8/download", Some(Ok(Call::Download(8))));
+        check("folders", Some(Ok(Endpoint::Roots)));
+        check("folders/7", Some(Ok(Endpoint::Folder(7))));
+        check("folders/7/zip", Some(Ok(Endpoint::Begin(Kind::Zip, 7))));
+        check("folders/7/copy", Some(Ok(Endpoint::Begin(Kind::Copy, 7))));
+        check("jobs/zip/9", Some(Ok(Endpoint::Job(Kind::Zip, Seq(9)))));
+        check("files/8/download", Some(Ok(Endpoint::Download(8))));
         for nothing in [
             "folders/x",
             "folders/-1",
@@ -162,7 +162,7 @@ mod tests {
         }
         let head = |path: &str| call(&Method::HEAD, &path.split('/').collect::<Vec<_>>());
         assert_eq!(head("folders/7/zip"), Some(Err("GET, OPTIONS")));
-        assert_eq!(head("folders/7"), Some(Ok(Call::Folder(7))));
+        assert_eq!(head("folders/7"), Some(Ok(Endpoint::Folder(7))));
         let post = call(&Method::POST, &["folders"]);
         assert_eq!(post, Some(Err("GET, HEAD, OPTIONS")));
     }

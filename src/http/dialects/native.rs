@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::job::{Bytes, Failure, Job, Outcome, Place, Stage, State, WallMs};
-use crate::operations::Description;
+use crate::job::{ByteProgress, Failure, Job, Outcome, ResultLocation, Stage, State, WallMs};
+use crate::operations::OperationSpec;
 use crate::plan::Restart;
 
 #[derive(Serialize)]
@@ -21,7 +21,7 @@ struct JobJson<'a> {
     percent_complete: Option<f64>,
     phase: Option<&'a str>,
     stage: Option<&'a Stage>,
-    bytes: Option<Bytes>,
+    bytes: Option<ByteProgress>,
     attempt: u32,
     params: Cow<'a, RawValue>,
     created_at: String,
@@ -128,13 +128,13 @@ impl<'a> JobJson<'a> {
             } => (*started, Some((*finished, *expires, outcome))),
         };
         let output = job.output().map(|output| OutputJson {
-            r#type: match output.place {
-                Place::File { .. } => "file",
-                Place::Blob(_) | Place::Gone => "http",
+            r#type: match output.location {
+                ResultLocation::File { .. } => "file",
+                ResultLocation::Blob(_) | ResultLocation::Consumed => "http",
             },
-            path: match &output.place {
-                Place::File { path, .. } => Some(path),
-                Place::Blob(_) | Place::Gone => None,
+            path: match &output.location {
+                ResultLocation::File { path, .. } => Some(path),
+                ResultLocation::Blob(_) | ResultLocation::Consumed => None,
             },
             uri: download_url(links.base, job),
             size: output.size,
@@ -194,8 +194,8 @@ fn shown_params<'a>(job: &Job, params: &'a str) -> Cow<'a, RawValue> {
 
 /// How far the telling of a job's end has come; before there is an end, that it is to come.
 fn callback(job: &Job) -> Option<CallbackJson<'_>> {
-    let callback = job.wishes.callback.as_ref()?;
-    let delivery = job.delivery.as_ref();
+    let callback = job.options.callback.as_ref()?;
+    let delivery = job.callback.as_ref();
     Some(CallbackJson {
         url: &callback.url,
         state: delivery.map_or("pending", |delivery| delivery.state.as_str()),
@@ -252,7 +252,7 @@ struct OperationJson<'a> {
     links: Value,
 }
 
-fn inputs(description: &Description) -> Value {
+fn inputs(description: &OperationSpec) -> Value {
     let inputs = description.inputs.iter().map(|(name, input)| {
         (name.clone(), json!({ "required": input.required, "list": input.list, "mediaTypes": input.media_types }))
     });
@@ -260,7 +260,7 @@ fn inputs(description: &Description) -> Value {
 }
 
 /// An operation.
-pub(crate) fn operation(description: &Description, base: &str) -> Value {
+pub(crate) fn operation(description: &OperationSpec, base: &str) -> Value {
     let json = OperationJson {
         name: &description.name,
         title: &description.title,

@@ -4,8 +4,8 @@
 //! Host must be one of ours (or the page's own name was pointed at us), and a page of another origin is refused. With
 //! tokens a page has none to show, but a session's cookie is sent along: so the latter holds there as well.
 
+mod fetch_metadata;
 mod host;
-mod site;
 
 use std::net::IpAddr;
 
@@ -19,8 +19,8 @@ use http::{Method, StatusCode};
 use super::dialects::custom::Routes;
 use super::problem::Problem;
 use crate::config::{Config, Origin, PublicUrl};
-use crate::faults;
-use site::Site;
+use crate::failpoints;
+use fetch_metadata::Site;
 
 /// The rules of one server.
 #[derive(Debug, Clone, Default)]
@@ -45,7 +45,7 @@ enum Check {
 
 /// What a verdict is made of.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Facts<'a> {
+pub(super) struct RequestFacts<'a> {
     /// What was sent.
     pub(super) request: &'a Parts,
     /// The address that the connection came in on; none for a Unix socket.
@@ -56,7 +56,7 @@ pub(super) struct Facts<'a> {
 
 /// A request that may be answered, as far as the guard is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pass<'a> {
+pub(super) struct Admission<'a> {
     /// The Host that it named.
     pub(super) host: &'a str,
     /// The origin of the page that asks and is allowed to, though it is not ours.
@@ -104,7 +104,7 @@ impl Guard {
     ///
     /// # Errors
     /// 400, 403 or 421.
-    pub(super) fn check<'a>(&self, facts: &Facts<'a>) -> Result<Pass<'a>, Problem> {
+    pub(super) fn check<'a>(&self, facts: &RequestFacts<'a>) -> Result<Admission<'a>, Problem> {
         let request = facts.request;
         check_transfer_coding(&request.headers)?;
         let host = host::single(request)?;
@@ -119,7 +119,7 @@ impl Guard {
             }
         }
         let site = if self.looks_at(Check::Site) {
-            site::site(self, facts, host)?
+            fetch_metadata::site(self, facts, host)?
         } else {
             Site::Own
         };
@@ -127,18 +127,18 @@ impl Guard {
             Site::Allowed(origin) => Some(origin),
             Site::Own | Site::Led => None,
         };
-        let is_prefetch = self.looks_at(Check::Prefetch) && site::is_prefetch(headers);
+        let is_prefetch = self.looks_at(Check::Prefetch) && fetch_metadata::is_prefetch(headers);
         if is_prefetch && !matches!(request.method, Method::GET | Method::HEAD) {
             let detail = "What a browser fetches in advance starts and ends nothing.";
             return Err(Problem::new(StatusCode::FORBIDDEN, "prefetch", detail));
         }
-        Ok(Pass {
+        Ok(Admission {
             host,
             origin,
             is_preflight: request.method == Method::OPTIONS
                 && origin.is_some()
                 && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD),
-            is_own_page: site::is_own_page(headers),
+            is_own_page: fetch_metadata::is_own_page(headers),
             may_act: !is_prefetch && site != Site::Led,
         })
     }
@@ -159,7 +159,7 @@ impl Check {
     /// The check that a test leaves out, to see that it is missed.
     fn planned() -> Option<Self> {
         let mut all = Self::ALL.into_iter();
-        all.find_map(|(check, fault)| faults::is_planned(fault).then_some(check))
+        all.find_map(|(check, fault)| failpoints::is_planned(fault).then_some(check))
     }
 }
 

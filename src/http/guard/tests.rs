@@ -33,13 +33,13 @@ fn guard() -> Guard {
 }
 
 impl Case {
-    fn ask<T>(&self, guard: &Guard, look: impl FnOnce(Result<Pass<'_>, Problem>) -> T) -> T {
+    fn ask<T>(&self, guard: &Guard, look: impl FnOnce(Result<Admission<'_>, Problem>) -> T) -> T {
         let mut request = Request::builder().method(self.method).uri(self.target);
         for (name, value) in &self.headers {
             request = request.header(*name, *value);
         }
         let (request, ()) = request.body(()).expect("a request").into_parts();
-        look(guard.check(&Facts {
+        look(guard.check(&RequestFacts {
             request: &request,
             local: Some(LOCAL),
             has_tokens: self.has_tokens,
@@ -249,7 +249,7 @@ fn a_socket_of_no_address_has_only_names() {
     let check = |host: &str| {
         let request = Request::get("/").header(HOST, host).body(());
         let (request, ()) = request.expect("a request").into_parts();
-        let facts = Facts {
+        let facts = RequestFacts {
             request: &request,
             local: None,
             has_tokens: false,

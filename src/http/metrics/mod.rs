@@ -48,12 +48,12 @@ impl App {
             return Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail));
         }
         // What the disk does not tell in time is left out; all the rest says how the server is.
-        let figures = self.engine.store().figures();
+        let figures = self.engine.store().stats();
         let figures = tokio::time::timeout(PATIENCE, figures);
         let (figures, ready) = tokio::join!(figures, self.ready());
         let page = Page {
             ready: ready.is_ok(),
-            tally: Arc::clone(self.engine.tally()),
+            tally: Arc::clone(self.engine.metrics()),
             active: self.engine.active_by_operation(),
             commits: self.engine.store().commits(),
             figures: figures.ok().and_then(Result::ok),

@@ -9,10 +9,10 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-use super::super::traffic::Answers;
-use crate::engine::{Active, Tally};
-use crate::metrics::Spread;
-use crate::store::{Commits, Figures};
+use super::super::request_metrics::Answers;
+use crate::engine::{ActiveJobs, JobMetrics};
+use crate::metrics::HistogramSnapshot;
+use crate::store::{CommitMetrics, StoreStats};
 
 /// Microseconds in a second.
 const MICROS: f64 = 1e6;
@@ -25,10 +25,10 @@ type Labels<'a> = &'a [(&'static str, &'a str)];
 pub(super) struct Page {
     /// Whether new jobs are taken on.
     pub(super) ready: bool,
-    pub(super) tally: Arc<Tally>,
-    pub(super) active: BTreeMap<Arc<str>, Active>,
-    pub(super) commits: Arc<Commits>,
-    pub(super) figures: Option<Figures>,
+    pub(super) tally: Arc<JobMetrics>,
+    pub(super) active: BTreeMap<Arc<str>, ActiveJobs>,
+    pub(super) commits: Arc<CommitMetrics>,
+    pub(super) figures: Option<StoreStats>,
     pub(super) answers: Vec<Answers>,
     /// Connections so far.
     pub(super) accepted: u64,
@@ -266,7 +266,12 @@ impl Family<'_> {
     }
 
     /// `scale` of the histogram's own units are one of those that are shown.
-    fn histogram(&mut self, labels: Labels<'_>, spread: &Spread, scale: f64) -> Result<(), Error> {
+    fn histogram(
+        &mut self,
+        labels: Labels<'_>,
+        spread: &HistogramSnapshot,
+        scale: f64,
+    ) -> Result<(), Error> {
         let bound = |bound: Option<u64>| bound.map_or(f64::INFINITY, |bound| bound as f64 / scale);
         let buckets: Vec<_> = spread
             .buckets

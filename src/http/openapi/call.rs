@@ -6,7 +6,7 @@ use super::{parameter, replies};
 
 /// What a method does.
 #[derive(Default)]
-pub(super) struct Call<'a> {
+pub(super) struct OperationDoc<'a> {
     /// Its `operationId`.
     pub(super) id: &'a str,
     pub(super) tag: &'a str,
@@ -17,7 +17,7 @@ pub(super) struct Call<'a> {
     pub(super) parameters: &'a [&'a str],
 }
 
-impl Call<'_> {
+impl OperationDoc<'_> {
     /// It has these replies, and these problems besides those that every request may meet.
     pub(super) fn answered(self, own: &[(&str, Value)], problems: &[u16]) -> Value {
         let mut call =

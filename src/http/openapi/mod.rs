@@ -149,16 +149,16 @@ mod tests {
             Route::Submit(_) | Route::Retry(_) | Route::Cancel(_) | Route::Session => "post",
             Route::Delete(_) => "delete",
             Route::Onedrive(call) => match call.what {
-                onedrive::What::Upload(_) | onedrive::What::Copy(_) => "post",
+                onedrive::Action::Upload(_) | onedrive::Action::Copy(_) => "post",
                 _ => "get",
             },
             Route::Deltaxml(call) => match call.what {
-                deltaxml::What::Begin(_) => "post",
-                deltaxml::What::Delete(_) => "delete",
+                deltaxml::Action::Begin(_) => "post",
+                deltaxml::Action::Delete(_) => "delete",
                 _ => "get",
             },
             Route::Custom(call) => match call.what {
-                custom::What::Submit => "post",
+                custom::Action::Submit => "post",
                 _ => "get",
             },
             _ => "get",
@@ -179,7 +179,7 @@ mod tests {
             submit: "/start".to_owned(),
             status: "/state/{id}".to_owned(),
             result: "/archive-{id}.zip".to_owned(),
-            words: crate::config::Words::default(),
+            field_names: crate::config::FieldNames::default(),
         }]);
         let document = document(&registry, &Dialects::all(), &published, "/");
         let mut described = 0;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::call::{Call, below};
+use super::call::{OperationDoc, below};
 use super::reply;
 
 /// What a route that looks at the store may meet.
@@ -29,7 +29,7 @@ pub(super) fn download() -> Value {
     below(
         "id",
         "get",
-        Call {
+        OperationDoc {
             id: "download",
             tag: "jobs",
             summary: "The result of a job",
@@ -54,12 +54,12 @@ fn by_range() -> [(&'static str, Value); 3] {
 
 /// A call for a result, which waits for nothing.
 pub(super) fn result_call(id: &str, tag: &str, summary: &str) -> Value {
-    let call = Call {
+    let call = OperationDoc {
         id,
         tag,
         summary,
         parameters: &["Range", "If-Range", "If-Match", "If-None-Match"],
-        ..Call::default()
+        ..OperationDoc::default()
     };
     call.answered(&by_range(), &[404, 412, 416, STORE])
 }

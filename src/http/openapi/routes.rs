@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::call::{Call, alone, below};
+use super::call::{OperationDoc, alone, below};
 use super::results::{download, result_call};
 use super::{json_reply, reply, schema, server};
 
@@ -38,11 +38,11 @@ fn operations() -> Value {
     });
     alone(
         "get",
-        Call {
+        OperationDoc {
             id: "listOperations",
             tag: "operations",
             summary: "Every operation",
-            ..Call::default()
+            ..OperationDoc::default()
         }
         .answered(
             &[("200", json_reply(reply("They, by name.", &[], &[]), &list))],
@@ -65,7 +65,7 @@ fn job() -> Value {
         reply("The job as it was; its `status` is `deleted`.", &[], &[]),
         &schema("Job"),
     );
-    let look = Call {
+    let look = OperationDoc {
         id: "getJob",
         tag: "jobs",
         summary: "Look at a job, or wait for it",
@@ -73,13 +73,13 @@ fn job() -> Value {
                       too, as soon as the job differs from the version that it names.",
         parameters: &["wait", "If-None-Match"],
     };
-    let forget = Call {
+    let forget = OperationDoc {
         id: "deleteJob",
         tag: "jobs",
         summary: "Forget a job and its result",
         description: "It is canceled first if need be. From then on its addresses are `404`. A file or folder that \
                       the job has put below a root stays, as it does when the job has ended.",
-        ..Call::default()
+        ..OperationDoc::default()
     };
     let look = look.answered(&[("200", as_it_is), ("304", unchanged)], &[404, 422, STORE]);
     let mut item = below("id", "get", look);
@@ -101,13 +101,13 @@ fn cancel() -> Value {
     below(
         "id",
         "post",
-        Call {
+        OperationDoc {
             id: "cancelJob",
             tag: "jobs",
             summary: "Stop a job and keep its record",
             description: "A canceled job leaves nothing below a root. Once the job is about to rename what it made \
                           into place, a cancel comes too late: it is answered `409`, and the job succeeds.",
-            ..Call::default()
+            ..OperationDoc::default()
         }
         .answered(&own, &[404, 409, STORE, 507]),
     )
@@ -128,12 +128,12 @@ fn list() -> Value {
     );
     alone(
         "get",
-        Call {
+        OperationDoc {
             id: "listJobs",
             tag: "jobs",
             summary: "Jobs, newest first",
             parameters: &["status", "operation", "limit", "after"],
-            ..Call::default()
+            ..OperationDoc::default()
         }
         .answered(&[("200", page)], &[422, STORE]),
     )
@@ -149,11 +149,11 @@ fn events() -> Value {
     let stream = stream("Events `job`, each with a job, and `deleted`, without end.");
     alone(
         "get",
-        Call {
+        OperationDoc {
             id: "followJobs",
             tag: "jobs",
             summary: "What happens to any job, as it happens",
-            ..Call::default()
+            ..OperationDoc::default()
         }
         .answered(&[("200", stream)], &[]),
     )
@@ -166,12 +166,12 @@ fn job_events() -> Value {
     below(
         "id",
         "get",
-        Call {
+        OperationDoc {
             id: "followJob",
             tag: "jobs",
             summary: "What happens to a job, as it happens",
             parameters: &["Last-Event-ID"],
-            ..Call::default()
+            ..OperationDoc::default()
         }
         .answered(&[("200", stream), ("204", over)], &[404, STORE]),
     )
@@ -183,12 +183,12 @@ fn log() -> Value {
     below(
         "id",
         "get",
-        Call {
+        OperationDoc {
             id: "getLog",
             tag: "jobs",
             summary: "What a job's work wrote",
             parameters: &["follow"],
-            ..Call::default()
+            ..OperationDoc::default()
         }
         .answered(&[("200", text)], &[404, STORE]),
     )
@@ -198,12 +198,12 @@ fn retry() -> Value {
     below(
         "id",
         "post",
-        Call {
+        OperationDoc {
             id: "retryJob",
             tag: "jobs",
             summary: "Do once more what an ended job did",
             description: "A new job with the same params and uploads.",
-            ..Call::default()
+            ..OperationDoc::default()
         }
         .answered(
             &[("202", super::submit::ticket())],
@@ -239,11 +239,11 @@ fn monitor() -> Value {
     below(
         "token",
         "get",
-        Call {
+        OperationDoc {
             id: "getMonitor",
             tag: "monitor",
             summary: "Look at a job by its link",
-            ..Call::default()
+            ..OperationDoc::default()
         }
         .answered(&own, &[404, STORE]),
     )
@@ -257,12 +257,12 @@ fn monitor_events() -> Value {
     below(
         "token",
         "get",
-        Call {
+        OperationDoc {
             id: "followMonitor",
             tag: "monitor",
             summary: "What happens to a job, by its link",
             parameters: &["Last-Event-ID"],
-            ..Call::default()
+            ..OperationDoc::default()
         }
         .answered(&[("200", stream), ("204", over)], &[404, STORE]),
     )

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::call::{Call, alone};
+use super::call::{OperationDoc, alone};
 use super::{json_reply, reply};
 
 pub(super) fn items() -> [(&'static str, Value); 6] {
@@ -21,11 +21,11 @@ fn dashboard() -> Value {
     page["content"] = json!({ "text/html": {} });
     alone(
         "get",
-        Call {
+        OperationDoc {
             id: "dashboard",
             tag: "server",
             summary: "The page for people",
-            ..Call::default()
+            ..OperationDoc::default()
         }
         .answered(&[("200", page)], &[]),
     )
@@ -40,12 +40,12 @@ fn metrics() -> Value {
     text["content"] = json!({ "application/openmetrics-text": {}, "text/plain": {} });
     alone(
         "get",
-        Call {
+        OperationDoc {
             id: "metrics",
             tag: "server",
             summary: "What is counted, for Prometheus",
             description: "Where there are tokens an admin's is wanted.",
-            ..Call::default()
+            ..OperationDoc::default()
         }
         .answered(&[("200", text)], &[]),
     )
@@ -59,11 +59,11 @@ fn health() -> Value {
     });
     alone(
         "get",
-        Call {
+        OperationDoc {
             id: "health",
             tag: "server",
             summary: "Whether the server lives",
-            ..Call::default()
+            ..OperationDoc::default()
         }
         .answered(
             &[("200", json_reply(reply("It does.", &[], &[]), &up))],
@@ -80,11 +80,11 @@ fn ready() -> Value {
     });
     alone(
         "get",
-        Call {
+        OperationDoc {
             id: "ready",
             tag: "server",
             summary: "Whether new jobs are taken on, and every root can be used",
-            ..Call::default()
+            ..OperationDoc::default()
         }
         .answered(
             &[("200", json_reply(reply("They are.", &[], &[]), &ready))],
@@ -97,11 +97,11 @@ fn openapi() -> Value {
     let document = json!({ "type": "object", "required": ["openapi", "info", "paths"] });
     alone(
         "get",
-        Call {
+        OperationDoc {
             id: "describe",
             tag: "server",
             summary: "This description",
-            ..Call::default()
+            ..OperationDoc::default()
         }
         .answered(
             &[(
@@ -121,11 +121,11 @@ fn session() -> Value {
     );
     alone(
         "post",
-        Call {
+        OperationDoc {
             id: "beginSession",
             tag: "server",
             summary: "A cookie for a page of this server's, in exchange for a token",
-            ..Call::default()
+            ..OperationDoc::default()
         }
         .answered(&[("204", begun)], &[]),
     )

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{json_reply, parameter, replies, reply, results, schema};
-use crate::operations::{Description, Input};
+use crate::operations::{Input, OperationSpec};
 
 /// What stands between a schema and another that it refers to.
 const DEFINITIONS: &str = "#/components/schemas/";
@@ -24,7 +24,7 @@ pub(super) fn schema_name(operation: &str) -> String {
 }
 
 /// The schema of an operation's params, fit to be a part of a larger document.
-pub(super) fn params(operation: &Description) -> Value {
+pub(super) fn params(operation: &OperationSpec) -> Value {
     let place = format!("{DEFINITIONS}{}", schema_name(&operation.name));
     let mut params = operation.params.clone();
     // The dialect is that of the whole document.
@@ -57,7 +57,7 @@ fn embed(schema: &mut Value, place: &str) {
     }
 }
 
-pub(super) fn path(operation: &Description) -> Value {
+pub(super) fn path(operation: &OperationSpec) -> Value {
     let name = &operation.name;
     let one = json_reply(reply("It.", &[], &[]), &schema("Operation"));
     json!({
@@ -82,7 +82,7 @@ pub(super) fn path(operation: &Description) -> Value {
     })
 }
 
-pub(super) fn body(operation: &Description) -> Value {
+pub(super) fn body(operation: &OperationSpec) -> Value {
     let form = |document: &dyn Fn(&Input) -> Value| form(operation, document);
     let path = |_: &Input| json!({ "type": "string", "format": "path" });
     // OpenAPI 3.1 would do without the format; the tools know a file by it.
@@ -125,7 +125,7 @@ fn media_types(input: &Input) -> Vec<String> {
 }
 
 /// The params as the fields of a form: a document is what `document` says.
-fn form(operation: &Description, document: &dyn Fn(&Input) -> Value) -> Value {
+fn form(operation: &OperationSpec, document: &dyn Fn(&Input) -> Value) -> Value {
     let mut form = params(operation);
     // What is left of the references leads to the operation's own schema.
     if let Some(members) = form.as_object_mut() {
@@ -142,7 +142,7 @@ fn form(operation: &Description, document: &dyn Fn(&Input) -> Value) -> Value {
     form
 }
 
-fn multipart(operation: &Description, form: &Value) -> Value {
+fn multipart(operation: &OperationSpec, form: &Value) -> Value {
     let encoding: Map<_, _> = operation
         .inputs
         .iter()
@@ -187,7 +187,7 @@ pub(super) fn ticket() -> Value {
     ticket
 }
 
-fn result(operation: &Description) -> Value {
+fn result(operation: &OperationSpec) -> Value {
     let description = "The result, which came within the time of `Prefer: wait`; the job where the result is a file.";
     let always = ["ETag", "Vary", "Preference-Applied"];
     let sometimes = [&results::RESULT[..], &["Content-Location"]].concat();

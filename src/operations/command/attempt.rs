@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::declaration::{Output, Plan};
 use super::process::{Event, Process, Stream};
-use super::progress::{Latch, Lines};
+use super::progress::{Lines, ProgressState};
 use super::tail::Tail;
 use crate::job::Failure;
-use crate::operations::{Context, ResultWriter, Stop};
+use crate::operations::{Context, OperationError, ResultWriter};
 
 /// Between two looks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(100);
@@ -29,10 +29,10 @@ pub(super) struct Attempt<'a> {
     stdout: Lines,
     stderr: Lines,
     progress: Lines,
-    latch: Latch,
+    latch: ProgressState,
     errors: Tail,
     /// Why it is to stop, and until when it may do so by itself.
-    stopping: Option<(Stop, Instant)>,
+    stopping: Option<(OperationError, Instant)>,
     killed: bool,
     looked: Instant,
 }
@@ -47,7 +47,7 @@ impl<'a> Attempt<'a> {
             stdout: Lines::default(),
             stderr: Lines::default(),
             progress: Lines::default(),
-            latch: Latch::default(),
+            latch: ProgressState::default(),
             errors: Tail::new(ERROR_BYTES),
             stopping: None,
             killed: false,
@@ -63,7 +63,7 @@ impl<'a> Attempt<'a> {
         mut self,
         mut process: Process,
         is_too_large: impl Fn() -> bool,
-    ) -> Result<Option<ResultWriter>, Stop> {
+    ) -> Result<Option<ResultWriter>, OperationError> {
         let mut exited = false;
         loop {
             match process.events.recv_timeout(LOOK) {
@@ -174,7 +174,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn stop(&mut self, stop: Stop, process: &mut Process) {
+    fn stop(&mut self, stop: OperationError, process: &mut Process) {
         process.ask();
         self.stopping = Some((stop, Instant::now() + self.plan.spec.grace));
     }

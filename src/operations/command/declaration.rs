@@ -8,9 +8,9 @@ use schemars::schema_for;
 use serde_json::{Map, Value, json};
 
 use super::progress;
-use super::template::{Place, Template, is_name};
+use super::template::{Placeholder, Template, is_name};
 use crate::config::CommandSpec;
-use crate::operations::{Description, Document, Input, RESERVED, complaints};
+use crate::operations::{Document, Input, OperationSpec, RESERVED, validation_errors};
 
 /// What is wrong with a declaration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -102,7 +102,7 @@ impl Plan {
     }
 
     /// How the operation presents itself.
-    pub(super) fn describe(&self, name: &str) -> Description {
+    pub(super) fn describe(&self, name: &str) -> OperationSpec {
         let spec = &self.spec;
         let input = |(name, input): (&String, &crate::config::InputSpec)| {
             let input = Input {
@@ -112,14 +112,14 @@ impl Plan {
             };
             (name.clone(), input)
         };
-        Description {
+        OperationSpec {
             name: name.to_owned(),
             title: spec.title.clone().unwrap_or_else(|| name.to_owned()),
             params: schema(spec),
             inputs: spec.inputs.iter().map(input).collect(),
             output: self.media_type.clone(),
-            stop_time: spec.grace + super::KILL_TIME,
-            ..Description::new::<()>(name, name)
+            cancel_grace: spec.grace + super::KILL_TIME,
+            ..OperationSpec::new::<()>(name, name)
         }
     }
 }
@@ -219,7 +219,7 @@ fn output(arguments: &[Template]) -> Result<Output, SpecError> {
             .iter()
             .any(|argument| argument.places().any(|one| *one == place))
     };
-    match (holds(Place::Output), holds(Place::OutputDir)) {
+    match (holds(Placeholder::Output), holds(Placeholder::OutputDir)) {
         (true, true) => {
             let message = "the result is either in {output} or in {output.dir}";
             Err(SpecError::new(&["command"], None, message))
@@ -236,7 +236,7 @@ fn filename(name: &str, spec: &CommandSpec) -> Result<Template, SpecError> {
     let template = Template::parse(text, spec).map_err(wrong)?;
     let path = template
         .places()
-        .find(|place| !matches!(place, Place::Param(_) | Place::Stem(_)));
+        .find(|place| !matches!(place, Placeholder::Param(_) | Placeholder::Stem(_)));
     if text.is_empty() || text.contains(['/', '\\', '\0']) || path.is_some() {
         return Err(wrong(format!(
             "{text:?} is not a file's name: it is empty or holds a path"
@@ -268,7 +268,7 @@ fn is_media_type(text: &str) -> bool {
 
 /// A complaint about a schema, in one sentence.
 fn said(error: &jsonschema::ValidationError<'_>) -> String {
-    let faults = complaints::faults(error).into_iter();
+    let faults = validation_errors::faults(error).into_iter();
     let faults: Vec<_> = faults.map(|fault| fault.detail).collect();
     faults.join(", ")
 }

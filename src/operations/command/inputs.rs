@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::declaration::Plan;
-use super::work::{Work, make_private};
-use crate::operations::{Context, Document, Fault, Stop, is_url};
+use super::work::{WorkFolder, make_private};
+use crate::operations::{Context, Document, InvalidParam, OperationError, is_url};
 
 /// Between two looks whether to stop, in bytes.
 const PIECE_BYTES: u64 = 8 << 20;
@@ -34,7 +34,7 @@ fn documents(value: &Value) -> &[Value] {
 }
 
 /// Finds documents of types that are not wanted, before anything is read.
-pub(super) fn check(plan: &Plan, params: &Value) -> Vec<Fault> {
+pub(super) fn check(plan: &Plan, params: &Value) -> Vec<InvalidParam> {
     let mut faults = Vec::new();
     for (name, input) in &plan.spec.inputs {
         let value = &params[name];
@@ -50,7 +50,7 @@ pub(super) fn check(plan: &Plan, params: &Value) -> Vec<Fault> {
                     "It is {media_type}, and one of {} is expected.",
                     input.media_types.join(", ")
                 );
-                faults.push(Fault { pointer, detail });
+                faults.push(InvalidParam { pointer, detail });
             }
         }
     }
@@ -79,9 +79,9 @@ fn takes(media_types: &[String], found: &str) -> bool {
 pub(super) fn write(
     plan: &Plan,
     params: &Value,
-    work: &Work,
+    work: &WorkFolder,
     context: &Context,
-) -> Result<BTreeMap<String, Vec<Input>>, Stop> {
+) -> Result<BTreeMap<String, Vec<Input>>, OperationError> {
     let mut inputs = BTreeMap::new();
     for name in plan.spec.inputs.keys() {
         let mut files = Vec::new();
@@ -96,7 +96,7 @@ pub(super) fn write(
     Ok(inputs)
 }
 
-fn write_one(value: &Value, folder: &Path, context: &Context) -> Result<Input, Stop> {
+fn write_one(value: &Value, folder: &Path, context: &Context) -> Result<Input, OperationError> {
     let document: Document = serde_json::from_value(value.clone()).map_err(|error| {
         crate::job::Failure::new("invalid_params", format!("The params do not fit: {error}"))
     })?;

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Context, Description, Fault, Operation, Product, Stop};
+use super::{Context, InvalidParam, Operation, OperationError, OperationOutput, OperationSpec};
 use crate::config::CommandSpec;
 use crate::job::Failure;
 use crate::roots::Roots;
@@ -35,8 +35,8 @@ pub use declaration::SpecError;
 use declaration::{Output, Plan};
 use process::Process;
 pub(crate) use process::{become_reaper, kill_all};
-use values::Given;
-use work::Work;
+use values::TemplateValues;
+use work::WorkFolder;
 
 /// How long it takes at most until what is killed is gone.
 const KILL_TIME: Duration = Duration::from_secs(2);
@@ -62,7 +62,7 @@ impl Command {
         })
     }
 
-    fn start(&self, given: &Given<'_>, vital: &Vital) -> Result<Process, Stop> {
+    fn start(&self, given: &TemplateValues<'_>, vital: &Vital) -> Result<Process, OperationError> {
         let mut command = std::process::Command::new(&self.plan.program);
         for argument in &self.plan.arguments {
             command.args(argument.render(given));
@@ -83,11 +83,11 @@ impl Command {
 }
 
 impl Operation for Command {
-    fn describe(&self) -> Description {
+    fn spec(&self) -> OperationSpec {
         self.plan.describe(&self.name)
     }
 
-    fn check(&self, params: &Value, _: &Roots) -> Result<(), Vec<Fault>> {
+    fn check(&self, params: &Value, _: &Roots) -> Result<(), Vec<InvalidParam>> {
         let mut faults = inputs::check(&self.plan, params);
         faults.extend(values::check(&self.plan, params));
         if faults.is_empty() {
@@ -97,11 +97,11 @@ impl Operation for Command {
         }
     }
 
-    fn run(&self, context: &Context) -> Result<Product, Stop> {
+    fn run(&self, context: &Context) -> Result<OperationOutput, OperationError> {
         let params: Value = context.params()?;
-        let work = Work::new(&self.data)?;
-        context.phase("Preparing");
-        let mut given = Given {
+        let work = WorkFolder::new(&self.data)?;
+        context.set_phase("Preparing");
+        let mut given = TemplateValues {
             plan: &self.plan,
             params: &params,
             inputs: inputs::write(&self.plan, &params, &work, context)?,
@@ -112,7 +112,7 @@ impl Operation for Command {
         given.name_result();
         let file = given.folder.join(&given.filename);
         context.check()?;
-        context.phase("Running");
+        context.set_phase("Running");
         let process = self.start(&given, context.vital())?;
         let attempt = Attempt::new(&self.plan, context, &given.filename);
         let is_too_large =

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::declaration::Plan;
 use crate::job::Failure;
 use crate::operations::changes::FixedFile;
-use crate::operations::{Context, Product, Stop, zip};
+use crate::operations::{Context, OperationError, OperationOutput, zip};
 
 /// Between two looks whether to stop, in bytes.
 const PIECE_BYTES: u64 = 8 << 20;
@@ -21,8 +21,8 @@ pub(super) fn file(
     context: &Context,
     path: &Path,
     name: &str,
-) -> Result<Product, Stop> {
-    context.phase("Saving");
+) -> Result<OperationOutput, OperationError> {
+    context.set_phase("Saving");
     let (from, length) = open(path, name)?;
     let mut from = FixedFile::new(context.log(), name.to_owned(), from, length);
     let mut result = context.result(&plan.media_type, name);
@@ -43,12 +43,12 @@ pub(super) fn folder(
     context: &Context,
     folder: &Path,
     name: &str,
-) -> Result<Product, Stop> {
+) -> Result<OperationOutput, OperationError> {
     if let Some(path) = only_file(folder)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         return file(plan, context, &path, &name);
     }
-    context.phase("Zipping");
+    context.set_phase("Zipping");
     let name = match name.strip_suffix(".zip") {
         Some(_) => name.to_owned(),
         None => format!("{name}.zip"),
@@ -57,7 +57,7 @@ pub(super) fn folder(
 }
 
 /// The one thing in a folder, if that is a file; none if there is more.
-fn only_file(folder: &Path) -> Result<Option<PathBuf>, Stop> {
+fn only_file(folder: &Path) -> Result<Option<PathBuf>, OperationError> {
     let mut entries = fs::read_dir(folder)?;
     let first = entries.next().ok_or_else(missing)??;
     let is_only = entries.next().is_none();
@@ -65,7 +65,7 @@ fn only_file(folder: &Path) -> Result<Option<PathBuf>, Stop> {
 }
 
 /// Opens a plain file; gives its length too.
-fn open(path: &Path, name: &str) -> Result<(File, u64), Stop> {
+fn open(path: &Path, name: &str) -> Result<(File, u64), OperationError> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]

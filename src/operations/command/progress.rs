@@ -40,7 +40,7 @@ pub(super) fn expression(text: &str) -> Result<Regex, String> {
 /// What was said so far. A value stays until another one comes.
 #[derive(Debug, Default, Clone, PartialEq, Deserialize)]
 #[serde(default)]
-pub(super) struct Latch {
+pub(super) struct ProgressState {
     percent: Option<f64>,
     current: Option<f64>,
     total: Option<f64>,
@@ -48,7 +48,7 @@ pub(super) struct Latch {
     stage: Option<String>,
 }
 
-impl Latch {
+impl ProgressState {
     /// Takes what expressions find in a line; true if that was something.
     pub(super) fn find(&mut self, line: &str, expressions: &[Regex]) -> bool {
         let mut found = Self::default();
@@ -90,14 +90,14 @@ impl Latch {
             .or_else(|| counts.map(|(current, total)| current * 100.0 / total));
         // Nothing of nothing is no number, and is not shown.
         if let Some(percent) = percent.filter(|percent| percent.is_finite()) {
-            context.done((percent.clamp(0.0, 100.0) * 1000.0) as u64, 100_000);
+            context.set_progress((percent.clamp(0.0, 100.0) * 1000.0) as u64, 100_000);
         }
         if let Some(phase) = &self.phase {
-            context.phase(&shortened(phase));
+            context.set_phase(&shortened(phase));
         }
         if let Some(stage) = &self.stage {
             let (current, total) = counts.unwrap_or((1.0, 1.0));
-            context.stage(&shortened(stage), current as u64, total as u64);
+            context.set_stage(&shortened(stage), current as u64, total as u64);
         }
     }
 }
@@ -174,7 +174,7 @@ mod tests {
             r"(?<percent>\d+)%",
         ]
         .map(|text| expression(text).expect("an expression"));
-        let mut latch = Latch::default();
+        let mut latch = ProgressState::default();
         assert!(latch.find("  Duration: 00:01:40.00, start", &expressions));
         assert!(!latch.find("nothing", &expressions));
         assert!(latch.find("frame=1 time=00:00:25.5 x", &expressions));

@@ -9,7 +9,7 @@ use crate::config::CommandSpec;
 
 /// What a placeholder stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Placeholder {
     /// A param's value.
     Param(String),
     /// The path of an input.
@@ -27,7 +27,7 @@ pub(super) enum Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     Text(String),
-    Place(Place),
+    Place(Placeholder),
 }
 
 /// An argument or a file's name, with placeholders.
@@ -37,7 +37,7 @@ pub(super) struct Template(Vec<Piece>);
 /// What placeholders stand for in one attempt.
 pub(super) trait Values {
     /// The value, or several of a list; none if it was not given.
-    fn values(&self, place: &Place) -> Vec<String>;
+    fn values(&self, place: &Placeholder) -> Vec<String>;
 }
 
 impl Template {
@@ -75,7 +75,7 @@ impl Template {
     }
 
     /// What it holds.
-    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
+    pub(super) fn places(&self) -> impl Iterator<Item = &Placeholder> {
         self.0.iter().filter_map(|piece| match piece {
             Piece::Place(place) => Some(place),
             Piece::Text(_) => None,
@@ -85,7 +85,7 @@ impl Template {
     /// The params that it begins with, one behind the other: one that is empty leaves the start to the next.
     pub(super) fn first_params(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map_while(|piece| match piece {
-            Piece::Place(Place::Param(name)) => Some(name.as_str()),
+            Piece::Place(Placeholder::Param(name)) => Some(name.as_str()),
             _ => None,
         })
     }
@@ -120,8 +120,10 @@ impl Template {
         let mut lists: Vec<_> = self
             .places()
             .filter_map(|place| match place {
-                Place::Param(name) if spec.params[name]["type"] == "array" => Some(name.as_str()),
-                Place::Input(name) | Place::Stem(name) if spec.inputs[name].list => {
+                Placeholder::Param(name) if spec.params[name]["type"] == "array" => {
+                    Some(name.as_str())
+                }
+                Placeholder::Input(name) | Placeholder::Stem(name) if spec.inputs[name].list => {
                     Some(name.as_str())
                 }
                 _ => None,
@@ -139,27 +141,27 @@ pub(super) fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && text.chars().all(rest)
 }
 
-fn place(name: &str, spec: &CommandSpec) -> Option<Place> {
+fn place(name: &str, spec: &CommandSpec) -> Option<Placeholder> {
     match name {
-        "output" => return Some(Place::Output),
-        "output.dir" => return Some(Place::OutputDir),
-        "work" => return Some(Place::Work),
+        "output" => return Some(Placeholder::Output),
+        "output.dir" => return Some(Placeholder::OutputDir),
+        "work" => return Some(Placeholder::Work),
         _ => {}
     }
     if let Some(input) = name.strip_prefix("input.") {
         if let Some(stem) = input.strip_suffix(".stem")
             && spec.inputs.contains_key(stem)
         {
-            return Some(Place::Stem(stem.to_owned()));
+            return Some(Placeholder::Stem(stem.to_owned()));
         }
         return spec
             .inputs
             .contains_key(input)
-            .then(|| Place::Input(input.to_owned()));
+            .then(|| Placeholder::Input(input.to_owned()));
     }
     spec.params
         .contains_key(name)
-        .then(|| Place::Param(name.to_owned()))
+        .then(|| Placeholder::Param(name.to_owned()))
 }
 
 fn unknown(name: &str, spec: &CommandSpec) -> String {
@@ -190,12 +192,12 @@ mod tests {
     struct Given;
 
     impl Values for Given {
-        fn values(&self, place: &Place) -> Vec<String> {
+        fn values(&self, place: &Placeholder) -> Vec<String> {
             match place {
-                Place::Param(name) if name == "none" => Vec::new(),
-                Place::Param(name) if name == "tags" => vec!["a b".into(), "c".into()],
-                Place::Input(name) if name == "many" => vec!["/1".into(), "/2".into()],
-                Place::Stem(name) if name == "many" => vec!["one".into(), "two".into()],
+                Placeholder::Param(name) if name == "none" => Vec::new(),
+                Placeholder::Param(name) if name == "tags" => vec!["a b".into(), "c".into()],
+                Placeholder::Input(name) if name == "many" => vec!["/1".into(), "/2".into()],
+                Placeholder::Stem(name) if name == "many" => vec!["one".into(), "two".into()],
                 other => vec![format!("<{other:?}>")],
             }
         }

@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::declaration::Plan;
 use super::inputs::{Input, plain_name};
-use super::template::{Place, Template, Values};
-use crate::operations::Fault;
+use super::template::{Placeholder, Template, Values};
+use crate::operations::InvalidParam;
 
 /// The values of one attempt.
-pub(super) struct Given<'a> {
+pub(super) struct TemplateValues<'a> {
     pub(super) plan: &'a Plan,
     pub(super) params: &'a Value,
     pub(super) inputs: BTreeMap<String, Vec<Input>>,
@@ -21,21 +21,21 @@ pub(super) struct Given<'a> {
     pub(super) filename: String,
 }
 
-impl Values for Given<'_> {
-    fn values(&self, place: &Place) -> Vec<String> {
+impl Values for TemplateValues<'_> {
+    fn values(&self, place: &Placeholder) -> Vec<String> {
         let inputs = |name: &String| self.inputs.get(name).map_or(&[][..], Vec::as_slice);
         match place {
-            Place::Param(name) => texts(param(self.plan, self.params, name)),
-            Place::Input(name) => inputs(name).iter().map(|one| text(&one.path)).collect(),
-            Place::Stem(name) => inputs(name).iter().map(|one| one.stem.clone()).collect(),
-            Place::Output => vec![text(&self.folder.join(&self.filename))],
-            Place::OutputDir => vec![text(&self.folder)],
-            Place::Work => vec![text(&self.home)],
+            Placeholder::Param(name) => texts(param(self.plan, self.params, name)),
+            Placeholder::Input(name) => inputs(name).iter().map(|one| text(&one.path)).collect(),
+            Placeholder::Stem(name) => inputs(name).iter().map(|one| one.stem.clone()).collect(),
+            Placeholder::Output => vec![text(&self.folder.join(&self.filename))],
+            Placeholder::OutputDir => vec![text(&self.folder)],
+            Placeholder::Work => vec![text(&self.home)],
         }
     }
 }
 
-impl Given<'_> {
+impl TemplateValues<'_> {
     /// The name that the result is to have: of a list, the first one's.
     pub(super) fn name_result(&mut self) {
         let names = self.plan.filename.render(self);
@@ -45,13 +45,13 @@ impl Given<'_> {
 }
 
 /// Finds params that no argument can hold, and those that would become an option.
-pub(super) fn check(plan: &Plan, params: &Value) -> Vec<Fault> {
+pub(super) fn check(plan: &Plan, params: &Value) -> Vec<InvalidParam> {
     let mut faults = Vec::new();
     for (name, schema) in &plan.spec.params {
         let value = param(plan, params, name);
         let texts = texts(value);
         let mut fault = |detail: &str| {
-            faults.push(Fault {
+            faults.push(InvalidParam {
                 pointer: format!("#/{name}"),
                 detail: detail.to_owned(),
             });

@@ -10,11 +10,11 @@ const WORK_FOLDER: &str = "work";
 
 /// A folder that goes when it is dropped.
 #[derive(Debug)]
-pub(super) struct Work {
+pub(super) struct WorkFolder {
     path: PathBuf,
 }
 
-impl Work {
+impl WorkFolder {
     /// Makes one below the data folder.
     pub(super) fn new(data: &Path) -> io::Result<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
@@ -51,7 +51,7 @@ impl Work {
     }
 }
 
-impl Drop for Work {
+impl Drop for WorkFolder {
     fn drop(&mut self) {
         if let Err(error) = remove(&self.path) {
             tracing::warn!(path = %self.path.display(), %error, "a work folder stays until the next start");
@@ -153,7 +153,7 @@ mod tests {
         let outside = tempfile::tempdir().expect("a temporary folder");
         fs::write(outside.path().join("kept"), "kept").expect("a file");
         let data = tempfile::tempdir().expect("a temporary folder");
-        let work = Work::new(data.path()).expect("a work folder");
+        let work = WorkFolder::new(data.path()).expect("a work folder");
         let home = work.home();
         symlink(outside.path(), home.join("folder")).expect("a link");
         symlink(outside.path().join("kept"), home.join("file")).expect("a link");
@@ -184,7 +184,7 @@ mod tests {
         for number in 0..100 {
             let _ = fs::create_dir(taken.join(number.to_string()));
         }
-        drop(Work::new(data.path()).expect("another one"));
+        drop(WorkFolder::new(data.path()).expect("another one"));
         assert!(outside.path().join("kept").exists());
         sweep(data.path()).expect("it can be swept");
         assert!(!data.path().join(WORK_FOLDER).exists());

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cap_std::fs::Dir;
 
-use crate::operations::{Context, Stop};
+use crate::operations::{Context, OperationError};
 
 /// Between two looks whether the attempt shall stop.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// As [`wait`].
-pub(super) fn flush_file(context: &Context, file: File) -> Result<io::Result<()>, Stop> {
+pub(super) fn flush_file(context: &Context, file: File) -> Result<io::Result<()>, OperationError> {
     wait(context, move || file.sync_all())
 }
 
@@ -25,7 +25,7 @@ pub(super) fn flush_file(context: &Context, file: File) -> Result<io::Result<()>
 ///
 /// # Errors
 /// As [`wait`]. The disk may also speak of files that others wrote (Linux since 5.8).
-pub(super) fn flush_tree(context: &Context, dir: &Dir) -> Result<io::Result<()>, Stop> {
+pub(super) fn flush_tree(context: &Context, dir: &Dir) -> Result<io::Result<()>, OperationError> {
     match dir.try_clone() {
         Ok(dir) => wait(context, move || sync(&dir)),
         Err(error) => Ok(Err(error)),
@@ -40,7 +40,7 @@ fn sync(dir: &Dir) -> io::Result<()> {
 /// Where a file system cannot be synced as a whole, each file was when it was written.
 #[cfg(not(target_os = "linux"))]
 fn sync(dir: &Dir) -> io::Result<()> {
-    crate::operations::target::sync_folder(dir)
+    crate::operations::destination::sync_folder(dir)
 }
 
 /// The disk may take its time, so a thread of its own waits for it, and is left alone when the attempt is to stop.
@@ -50,7 +50,7 @@ fn sync(dir: &Dir) -> io::Result<()> {
 fn wait(
     context: &Context,
     sync: impl FnOnce() -> io::Result<()> + Send + 'static,
-) -> Result<io::Result<()>, Stop> {
+) -> Result<io::Result<()>, OperationError> {
     let (done, is_done) = sync_channel(1);
     let flusher = thread::Builder::new()
         .name("copy-flush".into())

@@ -8,13 +8,13 @@
 //! root, and FIFOs, sockets and devices are left out; the report counts what was. A file that may not be read fails the
 //! copy, which would else lack it unnoticed.
 
-mod crew;
-mod epoch;
 mod file;
 mod flush;
+mod mount_epoch;
 mod params;
-mod tally;
+mod stats;
 mod tree;
+mod workers;
 
 use std::io;
 
@@ -24,19 +24,19 @@ use serde_json::Value;
 
 use super::changes::Change;
 use super::context::Slot;
+use super::destination::{self, Conflict, Destination, StagedFile, make_folder, open_folder};
 use super::report::report;
 use super::source::{Source, unreadable};
-use super::target::{self, Conflict, Draft, Target, make_folder, open_folder};
 use super::walk::{self, Walker, open_file};
-use super::{Context, Description, Fault, Operation, Product, Stop};
+use super::{Context, InvalidParam, Operation, OperationError, OperationOutput, OperationSpec};
 use crate::job::Failure;
 use crate::roots::{Identity, Roots};
-use crew::{Earlier, Shared, stopped};
-use epoch::epoch;
 use file::{FileCopier, finish};
 use flush::{flush_file, flush_tree};
+use mount_epoch::epoch;
 use params::CopyParams;
-use tally::Tally;
+use stats::CopyStats;
+use workers::{Earlier, Shared, stopped};
 
 /// More than other operations get: each attempt goes on where the last one was, so a copy that takes days survives more
 /// than three power cuts.
@@ -51,22 +51,22 @@ struct Begun {
 }
 
 impl Operation for Copy {
-    fn describe(&self) -> Description {
-        Description {
+    fn spec(&self) -> OperationSpec {
+        OperationSpec {
             output: "application/json".into(),
             max_attempts: MAX_ATTEMPTS,
-            ..Description::new::<CopyParams>("copy", "Copy a file or a folder")
+            ..OperationSpec::new::<CopyParams>("copy", "Copy a file or a folder")
         }
     }
 
-    fn check(&self, params: &Value, roots: &Roots) -> Result<(), Vec<Fault>> {
+    fn check(&self, params: &Value, roots: &Roots) -> Result<(), Vec<InvalidParam>> {
         params::check(params, roots)
     }
 
-    fn run(&self, context: &Context) -> Result<Product, Stop> {
+    fn run(&self, context: &Context) -> Result<OperationOutput, OperationError> {
         let params: CopyParams = context.params()?;
-        let target = Target::open(context.roots(), &params.to.0)?;
-        let mut draft = Draft::new(&target, context, Slot::Work);
+        let target = Destination::open(context.roots(), &params.to.0)?;
+        let mut draft = StagedFile::new(&target, context, Slot::Work);
         let (path, tally) = match draft.placed()? {
             Some(placed) => placed,
             None => copy(context, &params, &target, draft)?,
@@ -74,52 +74,61 @@ impl Operation for Copy {
         tell(context, path, &tally)
     }
 
-    fn recover(&self, context: &Context) -> Result<Option<Product>, Stop> {
+    fn recover(&self, context: &Context) -> Result<Option<OperationOutput>, OperationError> {
         let params: CopyParams = context.params()?;
-        let found = target::find(context, &params.to.0)?;
+        let found = destination::find(context, &params.to.0)?;
         let told = found.map(|(path, tally)| tell(context, path, &tally));
         told.transpose()
     }
 
-    fn abandon(&self, context: &Context) -> Result<(), Stop> {
+    fn abandon(&self, context: &Context) -> Result<(), OperationError> {
         let params: CopyParams = context.params()?;
-        target::discard::<Tally>(context, &params.to.0)
+        destination::discard::<CopyStats>(context, &params.to.0)
     }
 }
 
 /// The report of a copy that is in its place.
-fn tell(context: &Context, path: String, tally: &Tally) -> Result<Product, Stop> {
+fn tell(
+    context: &Context,
+    path: String,
+    tally: &CopyStats,
+) -> Result<OperationOutput, OperationError> {
     let remarks = [tally.skipped.describe(), tally.changed.describe()];
-    context.phase(&walk::summary("Copied", remarks));
+    context.set_phase(&walk::summary("Copied", remarks));
     report(context, "copy.json", &tally.report(&path), path)
 }
 
 fn copy(
     context: &Context,
     params: &CopyParams,
-    target: &Target,
-    mut draft: Draft<'_>,
-) -> Result<(String, Tally), Stop> {
-    context.phase("Counting");
+    target: &Destination,
+    mut draft: StagedFile<'_>,
+) -> Result<(String, CopyStats), OperationError> {
+    context.set_phase("Counting");
     let total = prepare(context, params, target)?;
-    context.phase("Copying");
-    let mut done = Tally::default();
+    context.set_phase("Copying");
+    let mut done = CopyStats::default();
     match make(context, params, target, &draft, total, &mut done) {
         Ok(()) => {
-            context.phase("Placing");
+            context.set_phase("Placing");
             let path = draft.place(params.conflict, &done)?;
             Ok((path, done))
         }
-        Err(Stop::Canceled) if context.runs_again() => {
+        Err(OperationError::Canceled) if context.will_retry() => {
             draft.keep();
-            Err(Stop::Canceled)
+            Err(OperationError::Canceled)
         }
         Err(stop) => Err(give_up(context, &mut draft, &done, stop)),
     }
 }
 
 /// Removes what was made, and says so.
-fn give_up(context: &Context, draft: &mut Draft<'_>, done: &Tally, stop: Stop) -> Stop {
+fn give_up(
+    context: &Context,
+    draft: &mut StagedFile<'_>,
+    done: &CopyStats,
+    stop: OperationError,
+) -> OperationError {
     let left = match draft.discard() {
         Ok(()) => "none of it is left".to_owned(),
         Err(error) => format!(
@@ -129,11 +138,11 @@ fn give_up(context: &Context, draft: &mut Draft<'_>, done: &Tally, stop: Stop) -
     };
     let left = format!("had been copied ({}), {left}", done.describe());
     match stop {
-        Stop::Canceled => {
-            context.phase(&format!("Canceled: what {left}"));
-            Stop::Canceled
+        OperationError::Canceled => {
+            context.set_phase(&format!("Canceled: what {left}"));
+            OperationError::Canceled
         }
-        Stop::Failed(failure) => Stop::Failed(Failure {
+        OperationError::Failed(failure) => OperationError::Failed(Failure {
             message: format!("{} What {left}.", failure.message),
             ..failure
         }),
@@ -141,7 +150,11 @@ fn give_up(context: &Context, draft: &mut Draft<'_>, done: &Tally, stop: Stop) -
 }
 
 /// Finds out how much there is to copy, and what would stand in the way at the end.
-fn prepare(context: &Context, params: &CopyParams, target: &Target) -> Result<Tally, Stop> {
+fn prepare(
+    context: &Context,
+    params: &CopyParams,
+    target: &Destination,
+) -> Result<CopyStats, OperationError> {
     let source = Source::open(context.roots(), &params.from.0)?;
     let from = Identity::of(&source.metadata);
     let there = target.look()?;
@@ -163,7 +176,7 @@ fn prepare(context: &Context, params: &CopyParams, target: &Target) -> Result<Ta
             Conflict::Replace | Conflict::Rename => {}
         }
     }
-    let mut total = Tally::default();
+    let mut total = CopyStats::default();
     let mut walker = Walker::new(context, source, &|_| false);
     while let Some(found) = walker.next()? {
         total.count(&found);
@@ -175,11 +188,11 @@ fn prepare(context: &Context, params: &CopyParams, target: &Target) -> Result<Ta
 fn make(
     context: &Context,
     params: &CopyParams,
-    target: &Target,
-    draft: &Draft<'_>,
-    total: Tally,
-    done: &mut Tally,
-) -> Result<(), Stop> {
+    target: &Destination,
+    draft: &StagedFile<'_>,
+    total: CopyStats,
+    done: &mut CopyStats,
+) -> Result<(), OperationError> {
     let source = Source::open(context.roots(), &params.from.0)?;
     if source.file.is_some() {
         return make_file(context, &source, target, draft, total, done);
@@ -190,12 +203,16 @@ fn make(
     let copied = tree::copy(&shared, &mut walker, &top, target.above().len());
     *done = *shared.done.lock();
     copied?;
-    context.phase("Writing to the disk");
+    context.set_phase("Writing to the disk");
     flush_tree(context, &top)?.map_err(|e| target.failed(&e).into())
 }
 
 /// The folder that the copy is made in, and what an earlier attempt may have left there.
-fn begin(context: &Context, target: &Target, draft: &Draft<'_>) -> Result<(Dir, Earlier), Stop> {
+fn begin(
+    context: &Context,
+    target: &Destination,
+    draft: &StagedFile<'_>,
+) -> Result<(Dir, Earlier), OperationError> {
     let now = epoch(target.dir());
     let is_there = target.dir().symlink_metadata(draft.name()).is_ok();
     let begun: Option<Begun> = context.intent()?;
@@ -208,7 +225,7 @@ fn begin(context: &Context, target: &Target, draft: &Draft<'_>) -> Result<(Dir, 
     };
     if begun.is_none() {
         let epoch = now.filter(|_| !is_there);
-        context.intend(&Begun { epoch })?;
+        context.record_intent(&Begun { epoch })?;
     }
     let open = || {
         match make_folder(target.dir(), draft.name()) {
@@ -225,11 +242,11 @@ fn begin(context: &Context, target: &Target, draft: &Draft<'_>) -> Result<(Dir, 
 fn make_file(
     context: &Context,
     source: &Source,
-    target: &Target,
-    draft: &Draft<'_>,
-    total: Tally,
-    done: &mut Tally,
-) -> Result<(), Stop> {
+    target: &Destination,
+    draft: &StagedFile<'_>,
+    total: CopyStats,
+    done: &mut CopyStats,
+) -> Result<(), OperationError> {
     let name = source.file.as_ref().expect("it is a file");
     let opened = open_file(context.roots(), &source.dir, name);
     let missing = |why: String| {
@@ -239,7 +256,7 @@ fn make_file(
     let (mut from, metadata) = opened
         .map_err(|e| unreadable(&source.path, &e))?
         .ok_or_else(|| missing("it is gone".into()))?;
-    context.stage(&source.name, 1, 1);
+    context.set_stage(&source.name, 1, 1);
     let mut to = draft.create_file()?;
     let mut copy = || {
         let mut on_bytes = |bytes| {
@@ -260,6 +277,6 @@ fn make_file(
         done.changed.note(context, &source.name, change, sizes);
     }
     done.files += 1;
-    context.phase("Writing to the disk");
+    context.set_phase("Writing to the disk");
     flush_file(context, to)?.map_err(|e| target.failed(&e).into())
 }

@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::operations::Fault;
+use crate::operations::InvalidParam;
+use crate::operations::destination::{self, Conflict};
 use crate::operations::params::WirePath;
-use crate::operations::target::{self, Conflict};
 use crate::roots::Roots;
 
 /// What to copy where.
@@ -24,8 +24,8 @@ pub(super) struct CopyParams {
 }
 
 /// Finds what is wrong with params that fit the schema.
-pub(super) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<Fault>> {
-    let fault = |pointer: &str, detail: String| Fault {
+pub(super) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<InvalidParam>> {
+    let fault = |pointer: &str, detail: String| InvalidParam {
         pointer: pointer.to_owned(),
         detail,
     };
@@ -37,7 +37,7 @@ pub(super) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<Fault>> {
     if let Err(refusal) = &source {
         faults.push(fault("#/from", refusal.to_string()));
     }
-    faults.extend(target::check(roots, "#/to", to));
+    faults.extend(destination::check(roots, "#/to", to));
     if let (Ok(source), Ok(target)) = (source, roots.locate(to)) {
         let (source, target) = (source.path(), target.path());
         let replaces = params.conflict == Conflict::Replace;

@@ -9,10 +9,10 @@ use std::thread;
 
 use cap_std::fs::{Dir, Metadata};
 
-use super::crew::{self, Earlier, Folder, Shared, Task};
-use crate::operations::Stop;
+use super::workers::{self, Earlier, Folder, Shared, Task};
+use crate::operations::OperationError;
+use crate::operations::destination::{make_folder, open_folder, remove};
 use crate::operations::links::stays_inside;
-use crate::operations::target::{make_folder, open_folder, remove};
 use crate::operations::walk::{Found, Kind, Walker};
 
 /// Copies all that is walked into `top`, which is empty or what an earlier attempt left, and which will be `depth`
@@ -25,14 +25,14 @@ pub(super) fn copy(
     walker: &mut Walker<'_>,
     top: &Dir,
     depth: usize,
-) -> Result<(), Stop> {
+) -> Result<(), OperationError> {
     let result = thread::scope(|scope| {
         let tree = Tree {
             shared,
             top,
             depth,
             levels: Vec::new(),
-            tasks: crew::start(scope, shared),
+            tasks: workers::start(scope, shared),
         };
         tree.copy(walker)
     });
@@ -51,7 +51,7 @@ struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
-    fn copy(mut self, walker: &mut Walker<'_>) -> Result<(), Stop> {
+    fn copy(mut self, walker: &mut Walker<'_>) -> Result<(), OperationError> {
         let mut number = 0;
         while let Some(found) = walker.next()? {
             number += 1;
@@ -83,7 +83,7 @@ impl<'a> Tree<'a> {
             _ => found.path.to_string_lossy(),
         };
         let total = self.shared.total.entries().max(number);
-        self.shared.context.stage(&name, number, total);
+        self.shared.context.set_stage(&name, number, total);
     }
 
     fn enter(&mut self, found: &Found) -> io::Result<()> {
@@ -137,7 +137,7 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    fn file(&self, walker: &mut Walker<'_>, found: &Found) -> Result<(), Stop> {
+    fn file(&self, walker: &mut Walker<'_>, found: &Found) -> Result<(), OperationError> {
         let (folder, name) = self.place_of(found);
         let Some((from, metadata)) = walker.open(found)? else {
             return Ok(());

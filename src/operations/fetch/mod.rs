@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::context::Slot;
+use super::destination::{self, Destination, PlacedContent, StagedFile};
 use super::remote::{Piece, Remote};
 use super::report::report;
-use super::target::{self, About, Draft, Target};
-use super::{Context, Description, Fault, Operation, Product, Stop};
+use super::{Context, InvalidParam, Operation, OperationError, OperationOutput, OperationSpec};
 use crate::job::Failure;
 use crate::roots::Roots;
 use label::Label;
@@ -34,22 +34,22 @@ struct Fetched {
     media_type: String,
 }
 
-impl About for Fetched {
+impl PlacedContent for Fetched {
     fn content(&self) -> Option<(u64, &str)> {
         Some((self.bytes, &self.sha256))
     }
 }
 
 impl Operation for Fetch {
-    fn describe(&self) -> Description {
-        Description::new::<FetchParams>("fetch", "Fetch what is at a URL")
+    fn spec(&self) -> OperationSpec {
+        OperationSpec::new::<FetchParams>("fetch", "Fetch what is at a URL")
     }
 
-    fn check(&self, params: &Value, roots: &Roots) -> Result<(), Vec<Fault>> {
+    fn check(&self, params: &Value, roots: &Roots) -> Result<(), Vec<InvalidParam>> {
         params::check(params, roots)
     }
 
-    fn run(&self, context: &Context) -> Result<Product, Stop> {
+    fn run(&self, context: &Context) -> Result<OperationOutput, OperationError> {
         let params: FetchParams = context.params()?;
         match &params.to {
             Some(to) => fetch_file(context, &params, &to.0),
@@ -57,36 +57,43 @@ impl Operation for Fetch {
         }
     }
 
-    fn recover(&self, context: &Context) -> Result<Option<Product>, Stop> {
+    fn recover(&self, context: &Context) -> Result<Option<OperationOutput>, OperationError> {
         let params: FetchParams = context.params()?;
         let found = match &params.to {
-            Some(to) => target::find(context, &to.0)?,
+            Some(to) => destination::find(context, &to.0)?,
             None => None,
         };
         let told = found.map(|(path, fetched)| tell(context, path, fetched));
         told.transpose()
     }
 
-    fn abandon(&self, context: &Context) -> Result<(), Stop> {
+    fn abandon(&self, context: &Context) -> Result<(), OperationError> {
         let params: FetchParams = context.params()?;
         match &params.to {
-            Some(to) => target::discard::<Fetched>(context, &to.0),
+            Some(to) => destination::discard::<Fetched>(context, &to.0),
             None => Ok(()),
         }
     }
 }
 
-fn fetch_result(context: &Context, params: &FetchParams) -> Result<Product, Stop> {
+fn fetch_result(
+    context: &Context,
+    params: &FetchParams,
+) -> Result<OperationOutput, OperationError> {
     let mut remote = open(context, params)?;
     let mut sink = ResultSink::new(context, &Label::of(&remote));
     pump(context, params, &mut remote, &mut sink)?;
-    context.phase("Fetched");
+    context.set_phase("Fetched");
     sink.finish()
 }
 
-fn fetch_file(context: &Context, params: &FetchParams, to: &str) -> Result<Product, Stop> {
-    let target = Target::open(context.roots(), to)?;
-    let mut draft = Draft::new(&target, context, Slot::Work);
+fn fetch_file(
+    context: &Context,
+    params: &FetchParams,
+    to: &str,
+) -> Result<OperationOutput, OperationError> {
+    let target = Destination::open(context.roots(), to)?;
+    let mut draft = StagedFile::new(&target, context, Slot::Work);
     let (path, fetched) = match draft.placed()? {
         Some(placed) => placed,
         None => make_file(context, params, &target, draft)?,
@@ -95,8 +102,12 @@ fn fetch_file(context: &Context, params: &FetchParams, to: &str) -> Result<Produ
 }
 
 /// The report of a file that is in its place.
-fn tell(context: &Context, path: String, fetched: Fetched) -> Result<Product, Stop> {
-    context.phase("Fetched");
+fn tell(
+    context: &Context,
+    path: String,
+    fetched: Fetched,
+) -> Result<OperationOutput, OperationError> {
+    context.set_phase("Fetched");
     let Fetched {
         bytes,
         sha256,
@@ -110,9 +121,9 @@ fn tell(context: &Context, path: String, fetched: Fetched) -> Result<Product, St
 fn make_file(
     context: &Context,
     params: &FetchParams,
-    target: &Target,
-    draft: Draft<'_>,
-) -> Result<(String, Fetched), Stop> {
+    target: &Destination,
+    draft: StagedFile<'_>,
+) -> Result<(String, Fetched), OperationError> {
     // Nobody should learn after an hour that the name is taken.
     let there = target.look()?;
     if params.conflict.is_fail() && there.is_some() {
@@ -121,18 +132,18 @@ fn make_file(
     let mut remote = open(context, params)?;
     let mut sink = FileSink::new(draft.create_file()?, target);
     let fetched = pump(context, params, &mut remote, &mut sink)?;
-    context.phase("Writing to the disk");
+    context.set_phase("Writing to the disk");
     sink.flush_to_disk(context)?;
-    context.phase("Placing");
+    context.set_phase("Placing");
     let path = draft.place(params.conflict, &fetched)?;
     Ok((path, fetched))
 }
 
-fn open<'a>(context: &'a Context, params: &FetchParams) -> Result<Remote<'a>, Stop> {
-    context.phase("Connecting");
+fn open<'a>(context: &'a Context, params: &FetchParams) -> Result<Remote<'a>, OperationError> {
+    context.set_phase("Connecting");
     let remote = Remote::open(context, &params.uri, None)?;
-    context.phase("Fetching");
-    context.stage(&Label::of(&remote).filename, 1, 1);
+    context.set_phase("Fetching");
+    context.set_stage(&Label::of(&remote).filename, 1, 1);
     Ok(remote)
 }
 
@@ -142,10 +153,10 @@ fn pump(
     params: &FetchParams,
     remote: &mut Remote<'_>,
     sink: &mut impl Sink,
-) -> Result<Fetched, Stop> {
+) -> Result<Fetched, OperationError> {
     check_size(params, remote.total().unwrap_or(0))?;
     let mut bytes = 0;
-    context.bytes(bytes, remote.total());
+    context.set_bytes(bytes, remote.total());
     loop {
         match remote.next()? {
             Piece::Bytes(piece) => {
@@ -160,7 +171,7 @@ fn pump(
             }
             Piece::End => break,
         }
-        context.bytes(bytes, remote.total());
+        context.set_bytes(bytes, remote.total());
     }
     let sha256 = hex::encode(sink.sha256());
     params.check_digest(&sha256)?;
@@ -185,7 +196,7 @@ fn check_size(params: &FetchParams, bytes: u64) -> Result<(), Failure> {
 fn wait_for_disk(
     context: &Context,
     work: impl FnOnce() -> io::Result<()> + Send + 'static,
-) -> Result<io::Result<()>, Stop> {
+) -> Result<io::Result<()>, OperationError> {
     let done = context.block_on(async { tokio::task::spawn_blocking(work).await })?;
     Ok(done.unwrap_or_else(|error| Err(io::Error::other(error))))
 }

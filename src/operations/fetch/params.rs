@@ -5,9 +5,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::job::Failure;
-use crate::operations::Fault;
+use crate::operations::InvalidParam;
+use crate::operations::destination::{self, Conflict};
 use crate::operations::params::WirePath;
-use crate::operations::target::{self, Conflict};
 use crate::roots::Roots;
 
 /// What to fetch, and where to put it.
@@ -50,8 +50,8 @@ impl FetchParams {
 }
 
 /// Finds what is wrong with params that fit the schema.
-pub(super) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<Fault>> {
+pub(super) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<InvalidParam>> {
     let to = params["to"].as_str();
-    let fault = to.and_then(|to| target::check(roots, "#/to", to));
+    let fault = to.and_then(|to| destination::check(roots, "#/to", to));
     fault.map_or(Ok(()), |fault| Err(vec![fault]))
 }

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::label::Label;
 use super::wait_for_disk;
-use crate::operations::target::Target;
-use crate::operations::{Context, Product, ResultWriter, Stop};
+use crate::operations::destination::Destination;
+use crate::operations::{Context, OperationError, OperationOutput, ResultWriter};
 
 /// Takes bytes in order, and may be told to forget them all.
 pub(super) trait Sink {
@@ -16,13 +16,13 @@ pub(super) trait Sink {
     ///
     /// # Errors
     /// What the disk says.
-    fn take(&mut self, bytes: &[u8]) -> Result<(), Stop>;
+    fn take(&mut self, bytes: &[u8]) -> Result<(), OperationError>;
 
     /// Everything comes once more, and may be called something else.
     ///
     /// # Errors
     /// What the disk says.
-    fn restart(&mut self, label: &Label) -> Result<(), Stop>;
+    fn restart(&mut self, label: &Label) -> Result<(), OperationError>;
 
     /// The digest of all that was taken.
     fn sha256(&self) -> [u8; 32];
@@ -40,17 +40,17 @@ impl<'a> ResultSink<'a> {
         Self { context, writer }
     }
 
-    pub(super) fn finish(self) -> Result<Product, Stop> {
+    pub(super) fn finish(self) -> Result<OperationOutput, OperationError> {
         self.writer.finish()
     }
 }
 
 impl Sink for ResultSink<'_> {
-    fn take(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+    fn take(&mut self, bytes: &[u8]) -> Result<(), OperationError> {
         Ok(self.writer.write_all(bytes)?)
     }
 
-    fn restart(&mut self, label: &Label) -> Result<(), Stop> {
+    fn restart(&mut self, label: &Label) -> Result<(), OperationError> {
         // What was stored of the last one is freed.
         *self = Self::new(self.context, label);
         Ok(())
@@ -64,12 +64,12 @@ impl Sink for ResultSink<'_> {
 /// Into a file that has no name of its own yet.
 pub(super) struct FileSink<'a> {
     file: File,
-    target: &'a Target,
+    target: &'a Destination,
     digest: Sha256,
 }
 
 impl<'a> FileSink<'a> {
-    pub(super) fn new(file: File, target: &'a Target) -> Self {
+    pub(super) fn new(file: File, target: &'a Destination) -> Self {
         Self {
             file,
             target,
@@ -77,7 +77,7 @@ impl<'a> FileSink<'a> {
         }
     }
 
-    pub(super) fn flush_to_disk(self, context: &Context) -> Result<(), Stop> {
+    pub(super) fn flush_to_disk(self, context: &Context) -> Result<(), OperationError> {
         let Self { file, target, .. } = self;
         let flushed = wait_for_disk(context, move || file.sync_all())?;
         flushed.map_err(|e| target.failed(&e).into())
@@ -85,13 +85,13 @@ impl<'a> FileSink<'a> {
 }
 
 impl Sink for FileSink<'_> {
-    fn take(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+    fn take(&mut self, bytes: &[u8]) -> Result<(), OperationError> {
         self.digest.update(bytes);
         let written = self.file.write_all(bytes);
         written.map_err(|e| self.target.failed(&e).into())
     }
 
-    fn restart(&mut self, _: &Label) -> Result<(), Stop> {
+    fn restart(&mut self, _: &Label) -> Result<(), OperationError> {
         self.digest.reset();
         let emptied = self.file.set_len(0).and_then(|()| self.file.rewind());
         emptied.map_err(|e| self.target.failed(&e).into())

@@ -17,9 +17,9 @@ use http::header::{
 };
 use http::{HeaderName, StatusCode};
 
-use super::{Context, Stop};
+use super::{Context, OperationError};
 use crate::job::Failure;
-use crate::outbound::{Error, Patience, Reply, Request, Target};
+use crate::outbound::{Error, Reply, Request, Target, Timeouts};
 use coding::Decoder;
 pub(super) use reader::RemoteReader;
 
@@ -84,7 +84,7 @@ impl<'a> Remote<'a> {
         context: &'a Context,
         url: &str,
         authorization: Option<&str>,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, OperationError> {
         let client = &context.outside().client;
         let target = client
             .judge(url)
@@ -96,7 +96,7 @@ impl<'a> Remote<'a> {
             value.set_sensitive(true);
             request.headers.insert(AUTHORIZATION, value);
         }
-        let sent = context.block_on(client.follow(request.clone(), Patience::STREAM))?;
+        let sent = context.block_on(client.follow(request.clone(), Timeouts::STREAM))?;
         let (target, reply) = sent.map_err(|error| failed(&error))?;
         if !reply.status.is_success() || reply.status == StatusCode::PARTIAL_CONTENT {
             return Err(refused(&target, reply.status).into());
@@ -140,7 +140,7 @@ impl<'a> Remote<'a> {
     ///
     /// # Errors
     /// `fetch_failed` once it has broken too often, or where it cannot be decoded; [`Stop::Canceled`].
-    pub(super) fn next(&mut self) -> Result<Piece, Stop> {
+    pub(super) fn next(&mut self) -> Result<Piece, OperationError> {
         loop {
             if let Some(decoder) = &mut self.decoder {
                 let decoded = decoder.next();
@@ -161,7 +161,7 @@ impl<'a> Remote<'a> {
     }
 
     /// The next piece as it comes.
-    fn next_coded(&mut self) -> Result<Piece, Stop> {
+    fn next_coded(&mut self) -> Result<Piece, OperationError> {
         loop {
             match self.context.block_on(self.reply.chunk())? {
                 Ok(Some(mut bytes)) => {
@@ -195,7 +195,7 @@ impl<'a> Remote<'a> {
     }
 
     /// Goes on after a break; gives a piece only if that means to start again.
-    fn resume(&mut self, mut error: Error) -> Result<Option<Piece>, Stop> {
+    fn resume(&mut self, mut error: Error) -> Result<Option<Piece>, OperationError> {
         if self.received - self.broke_at >= HEADWAY {
             self.tries = 0;
         }
@@ -225,7 +225,7 @@ impl<'a> Remote<'a> {
         }
     }
 
-    fn ask_for_rest(&self) -> Result<Result<(Target, Reply), Error>, Stop> {
+    fn ask_for_rest(&self) -> Result<Result<(Target, Reply), Error>, OperationError> {
         let mut request = self.request.clone();
         if let Some(tag) = self.tag.as_ref().filter(|_| self.received > 0) {
             let range = format!("bytes={}-", self.received);
@@ -236,7 +236,7 @@ impl<'a> Remote<'a> {
         let client = &self.context.outside().client;
         let sent = self
             .context
-            .block_on(client.follow(request, Patience::STREAM))?;
+            .block_on(client.follow(request, Timeouts::STREAM))?;
         Ok(match sent {
             // Busy now, and maybe not later.
             Ok((target, reply)) if matches!(reply.status.as_u16(), 408 | 429 | 500 | 502..=504) => {
@@ -247,7 +247,7 @@ impl<'a> Remote<'a> {
     }
 
     /// Finds out where in the whole the new reply begins.
-    fn join(&mut self) -> Result<Joined, Stop> {
+    fn join(&mut self) -> Result<Joined, OperationError> {
         match self.reply.status {
             StatusCode::PARTIAL_CONTENT if self.continues() => {
                 self.skip = 0;
@@ -278,7 +278,7 @@ impl<'a> Remote<'a> {
     }
 
     /// Begins again with the reply at hand.
-    fn restart(&mut self) -> Result<(), Stop> {
+    fn restart(&mut self) -> Result<(), OperationError> {
         self.restarts += 1;
         if self.restarts > RESTARTS {
             return Err(self.cannot_go_on());
@@ -291,7 +291,7 @@ impl<'a> Remote<'a> {
         Ok(())
     }
 
-    fn cannot_go_on(&self) -> Stop {
+    fn cannot_go_on(&self) -> OperationError {
         let message = format!(
             "{} broke off, and has changed meanwhile or cannot go on where it broke off.",
             self.target

@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use super::{Piece, Remote};
 use crate::header_params::charset;
 use crate::job::Failure;
-use crate::operations::{Context, Stop};
+use crate::operations::{Context, OperationError};
 
 /// A document from elsewhere, one byte after the other. Its errors become what they were on the way to a [`Stop`].
 pub(in crate::operations) struct RemoteReader<'a> {
@@ -27,7 +27,7 @@ impl<'a> RemoteReader<'a> {
         context: &'a Context,
         url: &str,
         authorization: Option<&str>,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, OperationError> {
         let remote = Remote::open(context, url, authorization)?;
         let left = context.outside().input_bytes;
         if remote.total().is_some_and(|total| total > left) {
@@ -47,7 +47,7 @@ impl<'a> RemoteReader<'a> {
         charset(&String::from_utf8_lossy(media_type.as_bytes()))
     }
 
-    fn next(&mut self) -> Result<Bytes, Stop> {
+    fn next(&mut self) -> Result<Bytes, OperationError> {
         match self.remote.next()? {
             Piece::Bytes(bytes) => {
                 let left = self.left.checked_sub(bytes.len() as u64);

@@ -5,11 +5,11 @@ use std::time::UNIX_EPOCH;
 
 use cap_std::fs::Metadata;
 
-use super::crew::Crew;
+use super::block::{Block, BlockEntry, EntryHeader, Piece};
 use super::format::{Archive, Entry, Method};
 use super::moment::Moment;
-use super::unit::{Head, Part, Piece, Unit};
-use crate::operations::Stop;
+use super::workers::Workers;
+use crate::operations::OperationError;
 
 /// A symbolic link's type, and permissions that nobody looks at.
 const LINK_MODE: u32 = 0o120_777;
@@ -18,15 +18,15 @@ const LINK_MODE: u32 = 0o120_777;
 ///
 /// # Errors
 /// The crew's, and what the disk says.
-pub(super) fn write(writer: impl Write, crew: &mut Crew<'_, '_>) -> Result<(), Stop> {
+pub(super) fn write(writer: impl Write, crew: &mut Workers<'_, '_>) -> Result<(), OperationError> {
     let mut archive = Archive::new(writer);
     let mut parts = Parts {
         crew,
-        unit: Unit::default(),
+        unit: Block::default(),
     };
     while let Some(part) = parts.next()? {
         match part {
-            Part::Folder(head) => {
+            BlockEntry::Folder(head) => {
                 let name = format!("{}/", head.name);
                 let folder = Entry {
                     name: &name,
@@ -34,7 +34,7 @@ pub(super) fn write(writer: impl Write, crew: &mut Crew<'_, '_>) -> Result<(), S
                 };
                 archive.add(folder, Method::Stored, (0, 0), &[])?;
             }
-            Part::Link(head, target) => {
+            BlockEntry::Link(head, target) => {
                 let link = Entry {
                     mode: LINK_MODE,
                     ..entry(&head)
@@ -43,7 +43,7 @@ pub(super) fn write(writer: impl Write, crew: &mut Crew<'_, '_>) -> Result<(), S
                 let crc = crc32fast::hash(&target);
                 archive.add(link, Method::Stored, (crc, size), &target)?;
             }
-            Part::File(piece) if piece.last => {
+            BlockEntry::File(piece) if piece.last => {
                 let head = piece
                     .head
                     .as_ref()
@@ -52,7 +52,7 @@ pub(super) fn write(writer: impl Write, crew: &mut Crew<'_, '_>) -> Result<(), S
                 let (crc, bytes) = (piece.crc, parts.unit.bytes(&piece));
                 archive.add(entry(head), piece.method, (crc, size), bytes)?;
             }
-            Part::File(piece) => write_long(&mut archive, piece, &mut parts)?,
+            BlockEntry::File(piece) => write_long(&mut archive, piece, &mut parts)?,
         }
     }
     archive.finish()?;
@@ -64,7 +64,7 @@ fn write_long<W: Write>(
     archive: &mut Archive<W>,
     mut piece: Piece,
     parts: &mut Parts<'_, '_, '_>,
-) -> Result<(), Stop> {
+) -> Result<(), OperationError> {
     let head = piece.head.take().expect("a file's first piece has one");
     let streamed = archive.begin(entry(&head), head.metadata.len())?;
     let mut crc = crc32fast::Hasher::new();
@@ -79,7 +79,7 @@ fn write_long<W: Write>(
         if piece.last {
             break;
         }
-        let Some(Part::File(next)) = parts.next()? else {
+        let Some(BlockEntry::File(next)) = parts.next()? else {
             unreachable!("a file goes on in the next unit until its last piece")
         };
         piece = next;
@@ -90,13 +90,13 @@ fn write_long<W: Write>(
 
 /// All parts of all units, one after the other.
 struct Parts<'a, 'scope, 'env> {
-    crew: &'a mut Crew<'scope, 'env>,
+    crew: &'a mut Workers<'scope, 'env>,
     /// The one that the last part is from.
-    unit: Unit,
+    unit: Block,
 }
 
 impl Parts<'_, '_, '_> {
-    fn next(&mut self) -> Result<Option<Part>, Stop> {
+    fn next(&mut self) -> Result<Option<BlockEntry>, OperationError> {
         if let Some(part) = self.unit.parts.pop_front() {
             return Ok(Some(part));
         }
@@ -109,7 +109,7 @@ impl Parts<'_, '_, '_> {
     }
 }
 
-fn entry(head: &Head) -> Entry<'_> {
+fn entry(head: &EntryHeader) -> Entry<'_> {
     let modified = head.metadata.modified();
     Entry {
         name: &head.name,

@@ -9,13 +9,13 @@
 //! count, so that percent means bytes really read.
 
 mod archive;
-mod crew;
+mod block;
 mod exclude;
-mod feed;
 mod format;
 mod moment;
 mod params;
-mod unit;
+mod reader;
+mod workers;
 
 use std::path::Path;
 use std::thread;
@@ -25,49 +25,55 @@ use serde_json::Value;
 use super::changes::Changes;
 use super::source::Source;
 use super::walk::{self, Kind, Skipped, Walker};
-use super::{Context, Description, Fault, Operation, Product, ResultWriter, Stop};
+use super::{
+    Context, InvalidParam, Operation, OperationError, OperationOutput, OperationSpec, ResultWriter,
+};
 use crate::job::Failure;
 use crate::roots::{RootSpec, Roots};
 use exclude::Exclude;
-use feed::{Feed, Tally};
 use params::{Names, ZipParams};
+use reader::{Reader, Tally};
 
 pub(super) struct Zip;
 
 impl Operation for Zip {
-    fn describe(&self) -> Description {
-        Description {
+    fn spec(&self) -> OperationSpec {
+        OperationSpec {
             output: "application/zip".into(),
-            ..Description::new::<ZipParams>("zip", "Zip files and folders")
+            ..OperationSpec::new::<ZipParams>("zip", "Zip files and folders")
         }
     }
 
-    fn check(&self, params: &Value, roots: &Roots) -> Result<(), Vec<Fault>> {
+    fn check(&self, params: &Value, roots: &Roots) -> Result<(), Vec<InvalidParam>> {
         params::check(params, roots)
     }
 
-    fn run(&self, context: &Context) -> Result<Product, Stop> {
+    fn run(&self, context: &Context) -> Result<OperationOutput, OperationError> {
         let params: ZipParams = context.params()?;
         let exclude = Exclude::new(&params.exclude)
             .map_err(|(_, error)| Failure::new("invalid_params", format!("{error}.")))?;
 
-        context.phase("Counting");
+        context.set_phase("Counting");
         let prune = |path: &Path| exclude.matches(path);
         let (tops, total) = count(context, &params, &prune)?;
 
-        context.phase("Zipping");
+        context.set_phase("Zipping");
         let name = params.filename(&tops);
         let mut result = context.result("application/zip", &name);
-        let feed = Feed::new(context, context.roots(), &prune, &tops, Some(total));
+        let feed = Reader::new(context, context.roots(), &prune, &tops, Some(total));
         let (skipped, changes) = write(context, &mut result, feed, params.level)?;
         let remarks = [skipped.describe(), changes.describe()];
-        context.phase(&walk::summary("Zipped", remarks));
+        context.set_phase(&walk::summary("Zipped", remarks));
         result.finish()
     }
 }
 
 /// Archives what is in a folder of our own, under its names there. Shows no progress.
-pub(super) fn folder(context: &Context, folder: &Path, name: &str) -> Result<Product, Stop> {
+pub(super) fn folder(
+    context: &Context,
+    folder: &Path,
+    name: &str,
+) -> Result<OperationOutput, OperationError> {
     let root = RootSpec {
         name: Some("output".to_owned()),
         path: folder.to_owned(),
@@ -79,7 +85,7 @@ pub(super) fn folder(context: &Context, folder: &Path, name: &str) -> Result<Pro
         name: String::new(),
     };
     let mut result = context.result("application/zip", name);
-    let feed = Feed::new(
+    let feed = Reader::new(
         context,
         &roots,
         &|_| false,
@@ -93,12 +99,12 @@ pub(super) fn folder(context: &Context, folder: &Path, name: &str) -> Result<Pro
 fn write<'a>(
     context: &'a Context,
     result: &mut ResultWriter,
-    feed: Feed<'a>,
+    feed: Reader<'a>,
     level: u8,
-) -> Result<(Skipped, Changes), Stop> {
-    let shared = crew::Shared::default();
+) -> Result<(Skipped, Changes), OperationError> {
+    let shared = workers::Shared::default();
     thread::scope(|scope| {
-        let mut crew = crew::Crew::new(scope, &shared, context, feed, level);
+        let mut crew = workers::Workers::new(scope, &shared, context, feed, level);
         archive::write(result, &mut crew)?;
         Ok((crew.skipped(), crew.changes()))
     })
@@ -115,7 +121,7 @@ fn count(
     context: &Context,
     params: &ZipParams,
     prune: &dyn Fn(&Path) -> bool,
-) -> Result<(Vec<Top>, Tally), Stop> {
+) -> Result<(Vec<Top>, Tally), OperationError> {
     let mut total = Tally::default();
     let mut names = Names::default();
     let mut tops = Vec::new();

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::Top;
 use super::exclude::Exclude;
-use crate::operations::Fault;
+use crate::operations::InvalidParam;
+use crate::operations::destination::numbered;
 use crate::operations::params::WirePath;
-use crate::operations::target::numbered;
 use crate::roots::Roots;
 
 /// What file systems allow a name, in bytes.
@@ -86,8 +86,8 @@ fn with_suffix(name: &str) -> String {
 }
 
 /// Finds what is wrong with params that fit the schema.
-pub(super) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<Fault>> {
-    let fault = |pointer: &str, detail: String| Fault {
+pub(super) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<InvalidParam>> {
+    let fault = |pointer: &str, detail: String| InvalidParam {
         pointer: pointer.to_owned(),
         detail,
     };

@@ -12,35 +12,37 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::Connection;
 
-use super::claims::Claims;
-use super::numbers::{Random, Range};
-use super::ownership::Ownership;
-use super::{Attempt, Committed, Error, IdleClock, OpenError, Options, Sweep, keys, rows, schema};
-use crate::faults;
+use super::blob_owners::BlobOwners;
+use super::scheduler::Scheduler;
+use super::sequences::{RandomBits, Sequence};
+use super::{
+    Attempt, Committed, Error, IdleClock, OpenError, StoreOptions, Sweep, keys, rows, schema,
+};
+use crate::failpoints;
 use crate::job::{
     self, Change, Event, IdleMs, Job, JobId, Now, Output, Progress, Seq, Version, WallMs,
 };
 
 pub(super) struct Jobs {
-    options: Options,
+    options: StoreOptions,
     clock: Arc<IdleClock>,
     boot: u32,
     /// Every job that has not ended, as the rows have it.
     active: HashMap<Seq, Arc<Job>>,
-    claims: Claims,
-    seq: Range,
+    claims: Scheduler,
+    seq: Sequence,
     newest_id: WallMs,
-    random: Random,
+    random: RandomBits,
     /// What the transaction at hand will have changed.
     pub(super) staged: Vec<Committed>,
-    pub(super) ownership: Ownership,
+    pub(super) ownership: BlobOwners,
 }
 
 impl Jobs {
     pub(super) fn load(
         connection: &Connection,
         boot: u32,
-        options: Options,
+        options: StoreOptions,
         clock: Arc<IdleClock>,
     ) -> Result<Self, OpenError> {
         let newest: Option<Vec<u8>> = connection.query_row(
@@ -52,16 +54,16 @@ impl Jobs {
             .and_then(|id| <[u8; 16]>::try_from(id).ok())
             .map_or(WallMs(0), |id| JobId::from_bytes(id).time());
         let mut jobs = Self {
-            claims: Claims::new(&options.operations),
+            claims: Scheduler::new(&options.operations),
             options,
             clock,
             boot,
             active: HashMap::new(),
-            seq: Range::load(connection, "seq_next")?,
+            seq: Sequence::load(connection, "seq_next")?,
             newest_id,
-            random: Random::default(),
+            random: RandomBits::default(),
             staged: Vec::new(),
-            ownership: Ownership::load(connection)?,
+            ownership: BlobOwners::load(connection)?,
         };
         jobs.reload(connection)
             .map_err(|e| OpenError::Start(e.to_string()))?;
@@ -115,7 +117,7 @@ impl Jobs {
     }
 
     /// Writes what an attempt is about to do. A crash just after this finds either that it was done or that it was not.
-    pub(super) fn intend(
+    pub(super) fn record_intent(
         &mut self,
         connection: &Connection,
         seq: Seq,
@@ -128,7 +130,7 @@ impl Jobs {
             if job.attempt != attempt {
                 return Err(Error::Superseded);
             }
-            self.change(connection, &job, Event::Place, None)?;
+            self.change(connection, &job, Event::FinalizeStarted, None)?;
         }
         rows::update_intent(connection, seq, attempt, intent)
     }
@@ -158,12 +160,12 @@ impl Jobs {
             self.staged.push(Committed::Forgotten {
                 seq: *seq,
                 id: expired.id,
-                was_doomed: false,
+                delete_was_requested: false,
                 token: expired.token,
                 unended: None,
             });
         }
-        faults::point("in-sweep");
+        failpoints::failpoint("in-sweep");
         for (seq, due) in &sweep.rearmed {
             rows::rearm(connection, *seq, *due)?;
         }
@@ -270,7 +272,7 @@ impl Jobs {
                 self.staged.push(Committed::Forgotten {
                     seq: job.seq,
                     id: job.id,
-                    was_doomed: job.doomed,
+                    delete_was_requested: job.delete_requested,
                     token: job.token.clone(),
                     unended: (!job.is_terminal()).then(|| Arc::clone(&job.operation)),
                 });

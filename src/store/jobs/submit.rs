@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::super::inbox::NewParams;
+use super::super::command_queue::NewParams;
 use super::super::{Committed, Error, NewJob, chunks, keys, rows};
 use super::Jobs;
 use crate::job::{
@@ -20,9 +20,9 @@ impl Jobs {
         params: NewParams,
     ) -> Result<Arc<Job>, Error> {
         if let Some(key) = &new.key
-            && let Some((seq, print)) = keys::select(connection, key)?
+            && let Some((seq, fingerprint)) = keys::select(connection, key)?
         {
-            return if print == key.print {
+            return if fingerprint == key.fingerprint {
                 self.find(connection, seq)
             } else {
                 Err(Error::KeyTaken)
@@ -43,7 +43,7 @@ impl Jobs {
             job = *claimed;
         }
         rows::insert(connection, &job)?;
-        if new.again.is_some() {
+        if new.retry_of.is_some() {
             for blob in &*job.uploads {
                 chunks::hand_over(connection, *blob, seq)?;
             }
@@ -85,19 +85,19 @@ impl Jobs {
             token: new.token.clone(),
             operation: Arc::clone(&new.operation),
             params,
-            uploads: match new.again {
+            uploads: match new.retry_of {
                 Some(old) => Arc::clone(&self.find(connection, old)?.uploads),
                 None => new.uploads.iter().map(|whole| whole.blob).collect(),
             },
             attempt: 0,
-            strikes: 0,
+            interrupted_attempts: 0,
             version: Version::first_of(self.boot),
             cancel_requested: false,
-            doomed: false,
-            wishes: Arc::clone(&new.wishes),
-            delivery: None,
+            delete_requested: false,
+            options: Arc::clone(&new.options),
+            callback: None,
             log: None,
-            placing: false,
+            finalizing: false,
             created: now.wall,
             state: State::Queued,
             progress: Progress::default(),

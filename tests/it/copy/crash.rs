@@ -161,13 +161,20 @@ fn a_copy_that_has_its_name_already_is_not_made_twice() {
 
 #[test]
 fn what_is_left_of_a_copy_that_ends_without_another_attempt_is_removed() {
-    for (column, status) in [("cancel_requested", "canceled"), ("strikes", "failed")] {
+    for (column, status) in [
+        ("cancel_requested", "canceled"),
+        ("interrupted_attempts", "failed"),
+    ] {
         let site = Site::new();
         plant(&site, 20);
         let id = die(&site, "copied-file:10", "fail");
         assert_eq!(names(&site.docs()).len(), 2);
         let database = Connection::open(site.data().join("cloakroom.db")).expect("a database");
-        let value = if column == "strikes" { 99 } else { 1 };
+        let value = if column == "interrupted_attempts" {
+            99
+        } else {
+            1
+        };
         let update = format!("update job set attempt = 99, {column} = {value}");
         database.execute(&update, []).expect("as if it had been so");
         drop(database);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::outbound::{Client, Error, HOPS, Patience, Refusal, Request};
+use cloakroom::outbound::{Client, Error, HOPS, Refusal, Request, Timeouts};
 use http::header::{AUTHORIZATION, HeaderValue};
 use http::{HeaderMap, Method};
 
@@ -18,7 +18,7 @@ fn client() -> Client {
     Client::new(private_too())
 }
 
-async fn within(patience: Patience, url: &str) -> Result<Vec<u8>, Error> {
+async fn within(patience: Timeouts, url: &str) -> Result<Vec<u8>, Error> {
     let client = client();
     let reply = client
         .send(Request::get(client.judge(url)?), patience)
@@ -46,7 +46,7 @@ async fn a_request_says_what_it_wants_and_who_we_are() {
         ..Request::get(client.judge(&origin.url("/a b?c=d|e#f")).expect("a URL"))
     };
     let reply = client
-        .send(request, Patience::within(GENEROUS))
+        .send(request, Timeouts::within(GENEROUS))
         .await
         .expect("a reply");
     assert_eq!(
@@ -97,21 +97,21 @@ async fn every_wait_ends() {
             std::thread::sleep(Duration::from_millis(20));
         }
     });
-    let head = Patience {
+    let head = Timeouts {
         first_byte: SHORT,
-        ..Patience::STREAM
+        ..Timeouts::STREAM
     };
-    let idle = Patience {
+    let idle = Timeouts {
         idle: SHORT,
-        ..Patience::STREAM
+        ..Timeouts::STREAM
     };
     for (origin, patience) in [
         (&silent, head),
         (&dripping_head, head),
         (&informing, head),
         (&stuck, idle),
-        (&dripping_body, Patience::within(SHORT)),
-        (&silent, Patience::within(SHORT)),
+        (&dripping_body, Timeouts::within(SHORT)),
+        (&silent, Timeouts::within(SHORT)),
     ] {
         let error = within(patience, &origin.url("/"))
             .await
@@ -121,7 +121,7 @@ async fn every_wait_ends() {
     }
     // A server that speaks no TLS, and says nothing about it.
     let url = silent.url("/").replace("http:", "https:");
-    let error = within(Patience::within(SHORT), &url)
+    let error = within(Timeouts::within(SHORT), &url)
         .await
         .expect_err("it never ends");
     assert!(
@@ -142,7 +142,7 @@ async fn what_is_cut_short_or_no_http_is_an_error() {
         b"\x15\x03\x01\0\x02\x02\x46",
     ] {
         let origin = Origin::saying(said);
-        let error = within(Patience::within(GENEROUS), &origin.url("/"))
+        let error = within(Timeouts::within(GENEROUS), &origin.url("/"))
             .await
             .expect_err("it is cut");
         assert!(matches!(error, Error::Broken(_)), "{error}");
@@ -153,7 +153,7 @@ async fn what_is_cut_short_or_no_http_is_an_error() {
             write(stream, b"x: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n");
         }
     });
-    let error = within(Patience::within(GENEROUS), &heads.url("/"))
+    let error = within(Timeouts::within(GENEROUS), &heads.url("/"))
         .await
         .expect_err("it is too long");
     assert!(matches!(error, Error::Broken(_)), "{error}");
@@ -186,7 +186,7 @@ async fn follow(client: &Client, url: &str) -> Result<(String, Vec<u8>), Error> 
     request
         .headers
         .insert(AUTHORIZATION, HeaderValue::from_static("Bearer secret"));
-    let (target, reply) = client.follow(request, Patience::within(GENEROUS)).await?;
+    let (target, reply) = client.follow(request, Timeouts::within(GENEROUS)).await?;
     Ok((target.url().to_string(), reply.first_bytes(1000).await?))
 }
 

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use cloakroom::address::Policy;
-use cloakroom::outbound::{Client, Dial, Error, Patience, Pending, Reply, Request, Resolve};
+use cloakroom::outbound::{Client, Dial, Error, Pending, Reply, Request, Resolve, Timeouts};
 use tokio::net::TcpStream;
 
 use crate::harness::GENEROUS;
@@ -105,6 +105,6 @@ fn allowing(names: &[&str]) -> Policy {
 async fn get(client: &Client, url: &str) -> Result<Reply, Error> {
     let target = client.judge(url)?;
     client
-        .send(Request::get(target), Patience::within(GENEROUS))
+        .send(Request::get(target), Timeouts::within(GENEROUS))
         .await
 }

@@ -15,7 +15,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::layers::{self, Values};
 use crate::cloakroom::StartError;
-use crate::config::{Callbacks, CommandSpec, Config, Limits, Route, Tuning};
+use crate::config::{Callbacks, CommandSpec, Config, Limits, OperationOverrides, Route};
 use crate::http::RouteFault;
 use crate::operations::{Command, Registry, check_name};
 use crate::roots::RootSpec;
@@ -30,7 +30,7 @@ const SECTIONS: [&str; 5] = ["roots", "limits", "callbacks", "operations", "rout
 pub(in crate::cli) struct File {
     limits: Limits,
     callbacks: Callbacks,
-    operations: BTreeMap<String, Tuning>,
+    operations: BTreeMap<String, OperationOverrides>,
     commands: BTreeMap<String, CommandSpec>,
     routes: Vec<Route>,
     pub(super) places: Places,

@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::Product;
 use super::error::Error;
 use super::node::{List, Member, Node};
-use crate::job::{Failure, Job, Outcome, Output, Place, Progress, State, WallMs};
+use crate::job::{Failure, Job, Outcome, Output, Progress, ResultLocation, State, WallMs};
 
 /// When a job is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moment {
+pub(crate) enum JobView {
     /// To whoever submitted it: as it was taken on, whatever has become of it since.
     Accepted,
     /// At this time, to whoever looks.
@@ -19,7 +19,7 @@ pub(crate) enum Moment {
 }
 
 /// A job; `base` is what its addresses begin with.
-pub(crate) fn job(product: Product, job: &Job, base: &str, moment: Moment) -> Node {
+pub(crate) fn job(product: Product, job: &Job, base: &str, moment: JobView) -> Node {
     let shown = Shown {
         product,
         job,
@@ -33,7 +33,7 @@ struct Shown<'a> {
     product: Product,
     job: &'a Job,
     base: &'a str,
-    moment: Moment,
+    moment: JobView,
 }
 
 impl Shown<'_> {
@@ -41,7 +41,7 @@ impl Shown<'_> {
         let id = Member::text("jobId", self.job.id.to_uuid());
         let status = Member::text("jobStatus", self.status());
         let mut members = vec![id];
-        if self.moment == Moment::Accepted {
+        if self.moment == JobView::Accepted {
             members.push(status);
         } else {
             members.extend(self.times());
@@ -67,10 +67,10 @@ impl Shown<'_> {
 
     fn status(&self) -> &'static str {
         match (self.moment, &self.job.state) {
-            (Moment::Deleted(_), _) => "DELETED",
-            (Moment::Accepted, _) | (_, State::Queued) => "QUEUED",
+            (JobView::Deleted(_), _) => "DELETED",
+            (JobView::Accepted, _) | (_, State::Queued) => "QUEUED",
             (_, State::Running { .. }) => {
-                if self.job.placing || self.job.progress.saving {
+                if self.job.finalizing || self.job.progress.finalizing {
                     "SAVING"
                 } else if self.job.progress == Progress::default() {
                     "STARTED"
@@ -99,14 +99,14 @@ impl Shown<'_> {
         members.extend(finished.map(|at| Member::text("finishedTime", time(at))));
         if let (Product::Merge, Some(started)) = (self.product, started) {
             let until = match self.moment {
-                Moment::Now(now) | Moment::Deleted(now) => finished.unwrap_or(now),
-                Moment::Accepted => started,
+                JobView::Now(now) | JobView::Deleted(now) => finished.unwrap_or(now),
+                JobView::Accepted => started,
             };
             let ms = until.0.saturating_sub(started.0).max(0) as u64;
             let node = Node::Number(ms.saturating_mul(1_000_000));
             // The product's own description has it so.
             members.push(match self.moment {
-                Moment::Deleted(_) => Member::OnlyXml("processingTime", node),
+                JobView::Deleted(_) => Member::OnlyXml("processingTime", node),
                 _ => Member::Child("processingTime", node),
             });
         }
@@ -130,7 +130,7 @@ impl Shown<'_> {
                 outcome, finished, ..
             } => match outcome {
                 Outcome::Failed(failure) => members.push(self.error(failure, *finished)),
-                Outcome::Succeeded(_) if matches!(self.moment, Moment::Now(_)) => {
+                Outcome::Succeeded(_) if matches!(self.moment, JobView::Now(_)) => {
                     members.extend(self.job.output().map(|output| self.output(output)));
                 }
                 Outcome::Succeeded(_) | Outcome::Canceled => {}
@@ -151,9 +151,9 @@ impl Shown<'_> {
     }
 
     fn output(&self, output: &Output) -> Member {
-        let path = match &output.place {
-            Place::File { path, .. } => Some(path),
-            Place::Blob(_) | Place::Gone => None,
+        let path = match &output.location {
+            ResultLocation::File { path, .. } => Some(path),
+            ResultLocation::Blob(_) | ResultLocation::Consumed => None,
         };
         let kind = if path.is_some() { "file" } else { "http" };
         let uri = format!("{}{}", self.base, self.product.download_path(self.job.id));
@@ -169,7 +169,7 @@ impl Shown<'_> {
     /// How many stages there are, and which is at hand; all of them when the job has succeeded.
     fn stages(&self) -> (u64, u64) {
         match &self.job.progress.stage {
-            Some(stage) if self.moment != Moment::Accepted => {
+            Some(stage) if self.moment != JobView::Accepted => {
                 let is_done = self.job.status() == crate::job::Status::Succeeded;
                 (
                     stage.total,
@@ -192,11 +192,11 @@ impl Shown<'_> {
             Node::Object(vec![Member::text("rel", rel), Member::text("href", href)])
         };
         match (self.moment, &self.job.state) {
-            (Moment::Accepted, _) => vec![Node::Object(vec![Member::Attribute("href", job)])],
-            (Moment::Now(_), State::Queued | State::Running { .. }) => {
+            (JobView::Accepted, _) => vec![Node::Object(vec![Member::Attribute("href", job)])],
+            (JobView::Now(_), State::Queued | State::Running { .. }) => {
                 vec![link("delete", &job), link("cancel", &job)]
             }
-            (Moment::Now(_), State::Ended { .. }) if self.job.output().is_some() => {
+            (JobView::Now(_), State::Ended { .. }) if self.job.output().is_some() => {
                 let result = format!("{path}{}", self.product.download_path(self.job.id));
                 vec![link("result", &result)]
             }

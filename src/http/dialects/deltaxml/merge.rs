@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::node::{List, Member, Node};
 use super::value::{document, member, text};
-use super::{Product, Work, same};
+use super::{Operation, Product, same};
 
 /// What XML Merge can be told in a form besides, which makes no difference here; everything else is a version.
 pub(super) const OTHER_SETTINGS: [&str; 14] = [
@@ -28,7 +28,7 @@ pub(super) const OTHER_SETTINGS: [&str; 14] = [
 ///
 /// # Errors
 /// What is wrong with the versions.
-pub(super) fn params(work: Work, request: &Value) -> Result<Value, String> {
+pub(super) fn params(work: Operation, request: &Value) -> Result<Value, String> {
     let versions = member(request, "Versions").map(all).unwrap_or_default();
     let versions: Result<Vec<_>, _> = versions.into_iter().map(version).collect();
     Ok(json!({ "mode": work.word(), "versions": versions? }))
@@ -68,7 +68,7 @@ fn version(version: &Value) -> Result<Value, String> {
 
 /// Every way to merge; `path` is what addresses on this host begin with.
 pub(crate) fn types(path: &str) -> Node {
-    let one = |work: Work| {
+    let one = |work: Operation| {
         let href = format!("{path}{}/types/{}", Product::Merge.prefix(), work.word());
         let link = Node::Object(vec![
             Member::text("rel", "self"),
@@ -82,6 +82,6 @@ pub(crate) fn types(path: &str) -> Node {
         });
         Member::Child(work.root(), Node::Object(vec![links]))
     };
-    let all = Work::MERGES.map(one).into();
+    let all = Operation::MERGES.map(one).into();
     Node::Object(vec![Member::Child("Types", Node::Object(all))])
 }

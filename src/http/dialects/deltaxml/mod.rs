@@ -6,17 +6,17 @@ mod job;
 mod media;
 mod merge;
 mod node;
-mod order;
+mod request;
 mod value;
 
 use http::Method;
 
 use crate::job::JobId;
 pub(crate) use error::{Error, error};
-pub(crate) use job::{Moment, job};
+pub(crate) use job::{JobView, job};
 pub(crate) use media::Media;
 pub(crate) use merge::types;
-pub(crate) use order::{Later, Order, Part, of_form, of_json, of_xml, part};
+pub(crate) use request::{AsyncOptions, DeltaRequest, Part, of_form, of_json, of_xml, part};
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Product {
 
 /// What is to be done with documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Work {
+pub(crate) enum Operation {
     /// Two are compared.
     Compare,
     /// Versions that all come from the first are merged.
@@ -86,7 +86,7 @@ pub(crate) enum Work {
     Sequential,
 }
 
-impl Work {
+impl Operation {
     /// The ways to merge.
     pub(crate) const MERGES: [Self; 3] = [Self::ThreeWay, Self::Concurrent, Self::Sequential];
 
@@ -121,15 +121,15 @@ impl Work {
 
 /// What a request asks for, and of which product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Call {
+pub(crate) struct Endpoint {
     pub(crate) product: Product,
-    pub(crate) what: What,
+    pub(crate) what: Action,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum Action {
     /// Work is to begin.
-    Begin(Work),
+    Begin(Operation),
     /// What ways to merge there are.
     Types,
     /// How a job is doing.
@@ -148,7 +148,7 @@ pub(crate) fn is_download(path: &str) -> bool {
 
 /// Why there is no call at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Miss {
+pub(crate) enum RouteError {
     /// Nothing is there.
     NotFound,
     /// It takes these methods only.
@@ -156,41 +156,41 @@ pub(crate) enum Miss {
 }
 
 /// The call at an address; none where it belongs to neither product.
-pub(crate) fn call(method: &Method, path: &str) -> Option<Result<Call, Miss>> {
+pub(crate) fn call(method: &Method, path: &str) -> Option<Result<Endpoint, RouteError>> {
     let product = Product::of(path)?;
     let rest = path.strip_prefix(product.prefix())?;
     let segments: Vec<_> = rest.split('/').skip(1).take(3).collect();
-    Some(what(method, product, &segments).map(|what| Call { product, what }))
+    Some(what(method, product, &segments).map(|what| Endpoint { product, what }))
 }
 
-fn what(method: &Method, product: Product, segments: &[&str]) -> Result<What, Miss> {
-    let id = |text: &str| JobId::from_uuid(text).ok_or(Miss::NotFound);
+fn what(method: &Method, product: Product, segments: &[&str]) -> Result<Action, RouteError> {
+    let id = |text: &str| JobId::from_uuid(text).ok_or(RouteError::NotFound);
     let is_get = matches!(*method, Method::GET | Method::HEAD);
     match (product, segments) {
         (_, ["jobs", job]) => match *method {
-            Method::GET | Method::HEAD => Ok(What::Job(id(job)?)),
-            Method::DELETE => Ok(What::Delete(id(job)?)),
-            _ => Err(Miss::Method("GET, HEAD, DELETE, OPTIONS")),
+            Method::GET | Method::HEAD => Ok(Action::Job(id(job)?)),
+            Method::DELETE => Ok(Action::Delete(id(job)?)),
+            _ => Err(RouteError::Method("GET, HEAD, DELETE, OPTIONS")),
         },
-        (_, ["downloads", job]) if is_get => Ok(What::Download(id(job)?)),
-        (Product::Merge, ["types"]) if is_get => Ok(What::Types),
+        (_, ["downloads", job]) if is_get => Ok(Action::Download(id(job)?)),
+        (Product::Merge, ["types"]) if is_get => Ok(Action::Types),
         (_, ["downloads", _]) | (Product::Merge, ["types"]) => {
-            Err(Miss::Method("GET, HEAD, OPTIONS"))
+            Err(RouteError::Method("GET, HEAD, OPTIONS"))
         }
-        (Product::Compare, ["compare"]) => begin(method, Work::Compare),
+        (Product::Compare, ["compare"]) => begin(method, Operation::Compare),
         (Product::Merge, ["types", kind]) => {
-            let mut merges = Work::MERGES.into_iter();
+            let mut merges = Operation::MERGES.into_iter();
             let found = merges.find(|work| work.word() == *kind);
-            begin(method, found.ok_or(Miss::NotFound)?)
+            begin(method, found.ok_or(RouteError::NotFound)?)
         }
-        _ => Err(Miss::NotFound),
+        _ => Err(RouteError::NotFound),
     }
 }
 
-fn begin(method: &Method, work: Work) -> Result<What, Miss> {
+fn begin(method: &Method, work: Operation) -> Result<Action, RouteError> {
     match *method {
-        Method::POST => Ok(What::Begin(work)),
-        _ => Err(Miss::Method("POST, OPTIONS")),
+        Method::POST => Ok(Action::Begin(work)),
+        _ => Err(RouteError::Method("POST, OPTIONS")),
     }
 }
 
@@ -213,44 +213,48 @@ mod tests {
     fn an_address_means_one_thing() {
         const ID: &str = "0192f5b2-0000-0000-0000-00000000000a";
         let id = JobId::from_uuid(ID).expect("an id");
-        let check = |method: Method, path: &str, expected: Option<Result<What, Miss>>| {
+        let check = |method: Method, path: &str, expected: Option<Result<Action, RouteError>>| {
             let found = call(&method, path).map(|call| call.map(|call| call.what));
             assert_eq!(found, expected, "{method} {path}");
         };
         let ok = |what| Some(Ok(what));
-        let lost = Some(Err(Miss::NotFound));
+        let lost = Some(Err(RouteError::NotFound));
         let compare = "/api/xml-data-compare/v1";
         let merge = "/api/xmlmerge/v1";
         let at = |prefix: &str, rest: &str| format!("{prefix}{rest}");
         for prefix in [compare, merge] {
             let job = at(prefix, &format!("/jobs/{ID}"));
-            check(Method::GET, &job, ok(What::Job(id)));
+            check(Method::GET, &job, ok(Action::Job(id)));
             check(
                 Method::GET,
                 &job.to_uppercase().replace("/API/", "/api/"),
                 None,
             );
-            check(Method::DELETE, &job, ok(What::Delete(id)));
-            let allowed = Some(Err(Miss::Method("GET, HEAD, DELETE, OPTIONS")));
+            check(Method::DELETE, &job, ok(Action::Delete(id)));
+            let allowed = Some(Err(RouteError::Method("GET, HEAD, DELETE, OPTIONS")));
             check(Method::PUT, &job, allowed);
             let download = at(prefix, &format!("/downloads/{ID}"));
-            check(Method::HEAD, &download, ok(What::Download(id)));
+            check(Method::HEAD, &download, ok(Action::Download(id)));
             for rest in ["", "/", "/jobs", "/jobs/x", "/jobs//", "/types/x", "/x"] {
                 check(Method::GET, &at(prefix, rest), lost);
             }
             check(Method::GET, &at(prefix, "x"), None);
         }
-        let begin = |work| ok(What::Begin(work));
-        check(Method::POST, &at(compare, "/compare"), begin(Work::Compare));
+        let begin = |work| ok(Action::Begin(work));
+        check(
+            Method::POST,
+            &at(compare, "/compare"),
+            begin(Operation::Compare),
+        );
         check(Method::POST, &at(merge, "/compare"), lost);
-        check(Method::GET, &at(merge, "/types"), ok(What::Types));
+        check(Method::GET, &at(merge, "/types"), ok(Action::Types));
         check(Method::GET, &at(compare, "/types"), lost);
         let concurrent = at(merge, "/types/concurrent");
-        check(Method::POST, &concurrent, begin(Work::Concurrent));
+        check(Method::POST, &concurrent, begin(Operation::Concurrent));
         check(
             Method::GET,
             &concurrent,
-            Some(Err(Miss::Method("POST, OPTIONS"))),
+            Some(Err(RouteError::Method("POST, OPTIONS"))),
         );
     }
 

@@ -12,14 +12,14 @@ pub(super) const ROOT: &str = "drive/root";
 
 /// What a request asks for, and how its addresses begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Call {
+pub(crate) struct Endpoint {
     /// `/v1.0`, or nothing.
     pub(crate) prefix: &'static str,
-    pub(crate) what: What,
+    pub(crate) what: Action,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum Action {
     /// An item.
     Item(Address),
     /// Its bytes.
@@ -59,42 +59,42 @@ pub(crate) fn is_ours(path: &str) -> bool {
 ///
 /// # Errors
 /// The methods that the address takes, if this is none of them.
-pub(crate) fn call(method: &Method, path: &str) -> Option<Result<Call, &'static str>> {
+pub(crate) fn call(method: &Method, path: &str) -> Option<Result<Endpoint, &'static str>> {
     let (prefix, path) = match path.strip_prefix(VERSION) {
         Some(path) => ("/v1.0", path),
         None => ("", path),
     };
     if let (Some(token), false) = (path.strip_prefix("monitor/"), prefix.is_empty()) {
         let what = match token.split_once('/') {
-            None => What::Monitor(token.to_owned()),
-            Some((token, "result")) => What::MonitorResult(token.to_owned()),
+            None => Action::Monitor(token.to_owned()),
+            Some((token, "result")) => Action::MonitorResult(token.to_owned()),
             Some(_) => return None,
         };
         return Some(read(method, prefix, what));
     }
     let (address, action) = address(path.strip_prefix(OWN).unwrap_or(path))?;
-    let write = |what: What| match *method {
-        Method::POST => Ok(Call { prefix, what }),
+    let write = |what: Action| match *method {
+        Method::POST => Ok(Endpoint { prefix, what }),
         _ => Err("POST, OPTIONS"),
     };
     Some(match action {
-        "" => read(method, prefix, What::Item(address)),
-        "content" => read(method, prefix, What::Content(address)),
-        "copy" | "action.copy" => write(What::Copy(address)),
+        "" => read(method, prefix, Action::Item(address)),
+        "content" => read(method, prefix, Action::Content(address)),
+        "copy" | "action.copy" => write(Action::Copy(address)),
         // Nothing is put beside the roots.
-        "children" if address == Address::Root => read(method, prefix, What::Children(address)),
+        "children" if address == Address::Root => read(method, prefix, Action::Children(address)),
         "children" => match *method {
-            Method::POST => write(What::Upload(address)),
-            _ => read(method, prefix, What::Children(address))
+            Method::POST => write(Action::Upload(address)),
+            _ => read(method, prefix, Action::Children(address))
                 .map_err(|_| "GET, HEAD, POST, OPTIONS"),
         },
         _ => return None,
     })
 }
 
-fn read(method: &Method, prefix: &'static str, what: What) -> Result<Call, &'static str> {
+fn read(method: &Method, prefix: &'static str, what: Action) -> Result<Endpoint, &'static str> {
     match *method {
-        Method::GET | Method::HEAD => Ok(Call { prefix, what }),
+        Method::GET | Method::HEAD => Ok(Endpoint { prefix, what }),
         _ => Err("GET, HEAD, OPTIONS"),
     }
 }
@@ -143,37 +143,37 @@ mod tests {
     #[test]
     fn an_address_means_one_thing() {
         let path = |path: &str| Address::Path(path.into());
-        let check = |method: Method, address: &str, expected: Option<What>| {
+        let check = |method: Method, address: &str, expected: Option<Action>| {
             let found = call(&method, address).map(|call| call.map(|call| call.what));
             assert_eq!(found, expected.map(Ok), "{method} {address}");
         };
         let get = |address: &str, expected| check(Method::GET, address, expected);
-        get("drive/root", Some(What::Item(Address::Root)));
-        get("v1.0/drive/items/root", Some(What::Item(Address::Root)));
-        get("v1.0/me/drive/root", Some(What::Item(Address::Root)));
-        get("me/drive/items/7", Some(What::Item(Address::Number(7))));
+        get("drive/root", Some(Action::Item(Address::Root)));
+        get("v1.0/drive/items/root", Some(Action::Item(Address::Root)));
+        get("v1.0/me/drive/root", Some(Action::Item(Address::Root)));
+        get("me/drive/items/7", Some(Action::Item(Address::Number(7))));
         get("me/monitor/x", None);
         get("me/me/drive/root", None);
-        get("drive/root:/docs", Some(What::Item(path("/docs"))));
+        get("drive/root:/docs", Some(Action::Item(path("/docs"))));
         get(
             "drive/root:/docs/a%20b:",
-            Some(What::Item(path("/docs/a b"))),
+            Some(Action::Item(path("/docs/a b"))),
         );
         get(
             "drive/root:/docs/a:/content",
-            Some(What::Content(path("/docs/a"))),
+            Some(Action::Content(path("/docs/a"))),
         );
         get(
             "drive/root:/docs/12%3A30/x",
-            Some(What::Item(path("/docs/12:30/x"))),
+            Some(Action::Item(path("/docs/12:30/x"))),
         );
-        get("drive/items/7", Some(What::Item(Address::Number(7))));
+        get("drive/items/7", Some(Action::Item(Address::Number(7))));
         get(
             "drive/items/7/content",
-            Some(What::Content(Address::Number(7))),
+            Some(Action::Content(Address::Number(7))),
         );
-        get("drive/root/children", Some(What::Children(Address::Root)));
-        get("v1.0/monitor/x", Some(What::Monitor("x".into())));
+        get("drive/root/children", Some(Action::Children(Address::Root)));
+        get("v1.0/monitor/x", Some(Action::Monitor("x".into())));
         for nothing in [
             "drive",
             "drive/items/x",
@@ -185,10 +185,16 @@ mod tests {
             get(nothing, None);
         }
         let post = |address: &str, expected| check(Method::POST, address, Some(expected));
-        post("drive/items/7/copy", What::Copy(Address::Number(7)));
-        post("drive/items/7/action.copy", What::Copy(Address::Number(7)));
-        post("v1.0/drive/root:/docs/a:/copy", What::Copy(path("/docs/a")));
-        post("drive/root:/docs:/children", What::Upload(path("/docs")));
+        post("drive/items/7/copy", Action::Copy(Address::Number(7)));
+        post(
+            "drive/items/7/action.copy",
+            Action::Copy(Address::Number(7)),
+        );
+        post(
+            "v1.0/drive/root:/docs/a:/copy",
+            Action::Copy(path("/docs/a")),
+        );
+        post("drive/root:/docs:/children", Action::Upload(path("/docs")));
         assert_eq!(
             call(&Method::GET, "drive/items/7/copy"),
             Some(Err("POST, OPTIONS"))

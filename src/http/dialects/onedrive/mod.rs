@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use address::ROOT;
-pub(crate) use address::{Address, Call, What, call, is_ours};
+pub(crate) use address::{Action, Address, Endpoint, call, is_ours};
 pub(crate) use body::{conflict, copy, upload};
 pub(crate) use monitor::{Monitor, monitor};
 

@@ -36,7 +36,7 @@ mod system;
 #[path = "portable.rs"]
 mod system;
 
-mod nursery;
+mod child_spawner;
 #[cfg(unix)]
 mod unix;
 
@@ -52,7 +52,7 @@ use parking_lot::Mutex;
 use system::Cgroup;
 pub(crate) use system::{become_reaper, kill_leftovers};
 
-use crate::faults;
+use crate::failpoints;
 use crate::vital::Vital;
 
 /// Read at once, in bytes.
@@ -107,7 +107,7 @@ impl Process {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let cgroup = Cgroup::new(&tag).map(Arc::new);
         let progress = progress_pipe(&mut command, cgroup.as_deref())?;
-        let (child, cgroup) = nursery::run(vital, move || {
+        let (child, cgroup) = child_spawner::run(vital, move || {
             let mut children = CHILDREN.lock();
             let (child, cgroup) = match command.spawn() {
                 Err(error) if system::is_refused(&error) => (command.spawn()?, None),
@@ -159,7 +159,7 @@ impl Process {
         vital: &Vital,
     ) -> io::Result<()> {
         let read = move || {
-            faults::panic_point("command-output");
+            failpoints::panic_point("command-output");
             let mut buffer = vec![0; READ_BYTES];
             // What cannot be read is over, and so is what nobody listens to.
             while let Ok(length @ 1..) = from.read(&mut buffer) {

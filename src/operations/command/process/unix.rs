@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use super::{Event, system};
 use crate::vital::Vital;
-use crate::{descriptors, faults};
+use crate::{descriptors, failpoints};
 
 /// The descriptor that a command may say its progress on.
 const PROGRESS: i32 = 3;
@@ -30,7 +30,7 @@ pub(super) fn prepare(command: &mut Command, entrance: Option<OwnedFd>, progress
         }
         system::end_with(server)?;
         set_progress(&progress)?;
-        descriptors::give_back()?;
+        descriptors::restore_fd_limit()?;
         system::close_others();
         Ok(())
     };
@@ -62,7 +62,7 @@ fn set_progress(progress: &OwnedFd) -> io::Result<()> {
 pub(super) fn tell_exit(child: &Child, to: SyncSender<Event>, vital: &Vital) -> io::Result<()> {
     let child = Pid::from_child(child);
     let wait = move || {
-        faults::panic_point("command-exit");
+        failpoints::panic_point("command-exit");
         wait_for(child);
         // Nobody listens to an attempt that is over.
         let _ = to.send(Event::Exited);

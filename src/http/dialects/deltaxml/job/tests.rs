@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::{Media, Product};
 use super::*;
-use crate::job::{BlobId, IdleMs, JobId, Params, Seq, Stage, Version, Wishes};
+use crate::job::{BlobId, IdleMs, JobId, JobOptions, Params, Seq, Stage, Version};
 
 const ID: &str = "652a2e28-986c-4039-bf24-c53a971836e9";
 /// 2018-09-18T08:57:49.668Z.
@@ -20,14 +20,14 @@ fn a_job(state: State, progress: Progress) -> Job {
         params: Params::Inline("{}".into()),
         uploads: Arc::default(),
         attempt: 1,
-        strikes: 1,
+        interrupted_attempts: 1,
         version: Version(1),
         cancel_requested: false,
-        doomed: false,
-        wishes: Arc::new(Wishes::default()),
-        delivery: None,
+        delete_requested: false,
+        options: Arc::new(JobOptions::default()),
+        callback: None,
         log: None,
-        placing: false,
+        finalizing: false,
         created: STARTED,
         state,
         progress,
@@ -57,25 +57,25 @@ fn progress(saving: bool) -> Progress {
             current: 2,
             total: 5,
         }),
-        saving,
+        finalizing: saving,
         ..Progress::default()
     }
 }
 
-fn success(place: Place) -> Outcome {
+fn success(place: ResultLocation) -> Outcome {
     Outcome::Succeeded(Output {
-        place,
+        location: place,
         size: 7,
         sha256: String::new(),
         media_type: String::new(),
         filename: String::new(),
-        placed: None,
+        target_path: None,
     })
 }
 
 #[test]
 fn every_state_has_its_word() {
-    let now = Moment::Now(STARTED);
+    let now = JobView::Now(STARTED);
     let check = |of: &Job, moment, expected: &str| {
         let xml = job(Product::Compare, of, BASE, moment).written(Media::Xml, "job");
         let word = format!("<jobStatus>{expected}</jobStatus>");
@@ -87,25 +87,29 @@ fn every_state_has_its_word() {
     check(&running(progress(false)), now, "PROCESSING");
     check(&running(progress(true)), now, "SAVING");
     let placing = Job {
-        placing: true,
+        finalizing: true,
         ..running(progress(false))
     };
     check(&placing, now, "SAVING");
-    check(&over(success(Place::Blob(BlobId(1)))), now, "SUCCESS");
-    check(&over(success(Place::Gone)), now, "SUCCESS");
+    check(
+        &over(success(ResultLocation::Blob(BlobId(1)))),
+        now,
+        "SUCCESS",
+    );
+    check(&over(success(ResultLocation::Consumed)), now, "SUCCESS");
     let failure = Failure::new("not_well_formed", "It is not.");
     check(&over(Outcome::Failed(failure)), now, "FAILED");
     check(&over(Outcome::Canceled), now, "CANCELLED");
     for of in [&queued, &placing, &over(Outcome::Canceled)] {
-        check(of, Moment::Deleted(STARTED), "DELETED");
-        check(of, Moment::Accepted, "QUEUED");
+        check(of, JobView::Deleted(STARTED), "DELETED");
+        check(of, JobView::Accepted, "QUEUED");
     }
 }
 
 #[test]
 fn a_merge_that_is_deleted_is_as_its_description_shows() {
     let of = running(progress(false));
-    let deleted = Moment::Deleted(WallMs(STARTED.0 + 3_740));
+    let deleted = JobView::Deleted(WallMs(STARTED.0 + 3_740));
     let shown = job(Product::Merge, &of, BASE, deleted);
     let expected = format!(
         "\
@@ -136,7 +140,7 @@ fn a_failure_is_an_error_of_the_product() {
         "It's not.",
     )));
     let json = |product| {
-        let shown = job(product, &of, BASE, Moment::Now(STARTED));
+        let shown = job(product, &of, BASE, JobView::Now(STARTED));
         shown.written(Media::Json, "job")
     };
     let error = |name: &str| {
@@ -160,10 +164,10 @@ fn a_failure_is_an_error_of_the_product() {
 fn addresses_begin_as_the_server_is_known() {
     let base = "https://example.org/cloak";
     let shown = |of: &Job| {
-        let shown = job(Product::Compare, of, base, Moment::Now(STARTED));
+        let shown = job(Product::Compare, of, base, JobView::Now(STARTED));
         shown.written(Media::Json, "job")
     };
-    let place = Place::File {
+    let place = ResultLocation::File {
         path: "/docs/x.xml".into(),
         modified_ns: 0,
     };

@@ -1,0 +1,178 @@
+//! Where a server is, and connections to it. Whoever types an address means it: no policy judges it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
+#[cfg(unix)]
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::{Body, Error};
+use crate::cli::{EXIT_USAGE, Failure};
+use crate::config::PublicUrl;
+use crate::outbound::tls::{self, Trust};
+
+/// How long a connection may take to be made.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// One server's address.
+pub(super) struct Endpoint {
+    route: Route,
+    /// What it is called in requests.
+    pub(super) host: String,
+    /// What every path begins with; often empty.
+    pub(super) path: String,
+}
+
+/// Where its connections lead.
+enum Route {
+    /// A host and a port.
+    Plain(String),
+    /// The same, and whose certificate must be shown there to whom.
+    Encrypted {
+        address: String,
+        name: String,
+        trust: Trust,
+    },
+    #[cfg(unix)]
+    Unix(PathBuf),
+}
+
+impl Endpoint {
+    /// An address on this machine.
+    pub(super) fn local(address: SocketAddr) -> Self {
+        Self {
+            route: Route::Plain(address.to_string()),
+            host: address.to_string(),
+            path: String::new(),
+        }
+    }
+
+    /// `http://HOST[:PORT][/PATH]`, the same with `https:`, or `unix:PATH`. `authorities` is the file of those that are
+    /// believed instead of the machine's own.
+    ///
+    /// # Errors
+    /// It is none of these, or there is nobody to believe.
+    pub(super) fn parse(url: &str, authorities: Option<&Path>) -> Result<Self, Failure> {
+        #[cfg(unix)]
+        if let Some(path) = url.strip_prefix("unix:").filter(|path| !path.is_empty()) {
+            return Ok(Self {
+                route: Route::Unix(path.into()),
+                host: "localhost".to_owned(),
+                path: String::new(),
+            });
+        }
+        let public: PublicUrl = url.parse().map_err(|_| {
+            let message = format!(
+                "{url:?} is no server's address: http(s)://HOST[:PORT][/PATH] or unix:PATH"
+            );
+            Failure::new(EXIT_USAGE, message)
+        })?;
+        let origin = public.origin().as_str();
+        let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+        let has_port = host[public.host().len()..].starts_with(':');
+        let port = if public.is_https() { 443 } else { 80 };
+        let address = if has_port {
+            host.to_owned()
+        } else {
+            format!("{host}:{port}")
+        };
+        let route = if public.is_https() {
+            Route::Encrypted {
+                address,
+                name: public.host().trim_matches(['[', ']']).to_owned(),
+                trust: trust(authorities)?,
+            }
+        } else {
+            Route::Plain(address)
+        };
+        Ok(Self {
+            route,
+            host: host.to_owned(),
+            path: public.path().to_owned(),
+        })
+    }
+
+    /// A new connection, for one request.
+    pub(super) async fn connect(&self) -> Result<SendRequest<Body>, Error> {
+        let away =
+            |why: &dyn fmt::Display| Error::Unreachable(format!("{self} cannot be reached: {why}"));
+        let connected = tokio::time::timeout(CONNECT_TIME, async {
+            match &self.route {
+                Route::Plain(address) => {
+                    let stream = TcpStream::connect(address).await;
+                    handshake(stream.map_err(|error| away(&error))?).await
+                }
+                Route::Encrypted {
+                    address,
+                    name,
+                    trust,
+                } => {
+                    let stream = TcpStream::connect(address).await;
+                    let stream = stream.map_err(|error| away(&error))?;
+                    let encrypted = trust.encrypt(stream, name).await;
+                    handshake(encrypted.map_err(|fault| self.distrusted(&fault))?).await
+                }
+                #[cfg(unix)]
+                Route::Unix(path) => {
+                    let stream = tokio::net::UnixStream::connect(path).await;
+                    handshake(stream.map_err(|error| away(&error))?).await
+                }
+            }
+        });
+        let late = |_| away(&"nobody answers there");
+        connected.await.map_err(late)?
+    }
+
+    fn distrusted(&self, fault: &tls::Fault) -> Error {
+        let hint = match fault {
+            tls::Fault::Issuer => "; --ca names a file with the authority that signed it",
+            _ => "",
+        };
+        let message = format!("{self} cannot be spoken to privately: {fault}{hint}");
+        if fault.may_pass() {
+            Error::Unreachable(message)
+        } else {
+            Error::Distrusted(message)
+        }
+    }
+}
+
+/// As a person wrote it.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.route {
+            Route::Plain(_) => write!(f, "http://{}{}", self.host, self.path),
+            Route::Encrypted { .. } => write!(f, "https://{}{}", self.host, self.path),
+            #[cfg(unix)]
+            Route::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+fn trust(authorities: Option<&Path>) -> Result<Trust, Failure> {
+    match authorities {
+        Some(file) => Trust::file(file)
+            .map_err(|error| Failure::new(EXIT_USAGE, format!("{}: {error}", file.display()))),
+        None => Trust::machine().map_err(|fault| {
+            let message =
+                format!("nobody's certificate can be believed: {fault}; or name one in --ca");
+            Failure::new(EXIT_USAGE, message)
+        }),
+    }
+}
+
+async fn handshake<S>(stream: S) -> Result<SendRequest<Body>, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let made = http1::handshake(TokioIo::new(stream)).await;
+    let (sender, connection) = made.map_err(|error| Error::Lost(error.to_string()))?;
+    tokio::spawn(connection);
+    Ok(sender)
+}

@@ -1,0 +1,177 @@
+//! What crashes do to the life of jobs, on a simulated disk.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::super::job_cache::tests::a_job;
+use super::*;
+use crate::job::{Outcome, WallMs};
+use crate::plan::ClockSchedule;
+
+const TIMEOUT_MS: i64 = 100_000;
+/// Between two looks of the simulated sweeper.
+const STEP_MS: i64 = 250;
+/// Steps, the second to which times are kept, and what passes while a test runs.
+const TOLERANCE_MS: i64 = STEP_MS + WORTH_MS + 500;
+
+/// One life of a server, in milliseconds.
+#[derive(Debug, Clone)]
+struct Life {
+    length: i64,
+    crashes: bool,
+    /// When which job is touched.
+    touches: Vec<(i64, usize)>,
+}
+
+fn life() -> impl Strategy<Value = Life> {
+    let length = prop_oneof![0..5000_i64, 0..60_000_i64, 0..300_000_i64];
+    (length, any::<bool>()).prop_flat_map(|(length, crashes)| {
+        let touches = vec((0..=length, 1..4_usize), 0..20);
+        touches.prop_map(move |touches| Life {
+            length,
+            crashes,
+            touches,
+        })
+    })
+}
+
+/// A job that has ended, by what its row says and by what happened.
+#[derive(Debug, Default)]
+struct Row {
+    due: i64,
+    /// Touches, in time that servers were up.
+    touched: Vec<i64>,
+    /// The last of them that no crash has lost.
+    last: i64,
+    /// The last of them that was stored, or was not worth it.
+    kept: i64,
+    expired: Option<i64>,
+}
+
+/// The disk, and the time that servers were really up.
+#[derive(Debug, Default)]
+struct World {
+    clock: i64,
+    up: i64,
+    rows: Vec<Row>,
+    /// When a crash lost how much of the clock.
+    lost: Vec<(i64, i64)>,
+}
+
+impl World {
+    fn job(&self, number: usize) -> Job {
+        Job {
+            state: State::Ended {
+                started: None,
+                finished: WallMs(0),
+                expires: WallMs(0),
+                due: IdleMs(self.rows[number].due),
+                outcome: Outcome::Canceled,
+            },
+            ..a_job(number as i64)
+        }
+    }
+
+    fn store(&mut self, idle: &IdleTracker, uses: &[(Seq, IdleMs)]) {
+        for (seq, due) in uses {
+            let row = &mut self.rows[seq.0 as usize];
+            row.due = row.due.max(due.0);
+            idle.written(*seq, *due);
+        }
+    }
+
+    fn live(&mut self, life: &Life) {
+        let clock = Arc::new(IdleClock::new(IdleMs(self.clock)));
+        let idle = IdleTracker::new(Arc::clone(&clock), HashMap::new(), TIMEOUT_MS);
+        let mut schedule = ClockSchedule::start(clock.now());
+        let mut touches = life.touches.clone();
+        touches.sort_unstable();
+        let mut touches = touches.into_iter().peekable();
+        let (begun, mut stored_at) = (self.up, self.up);
+        let mut passed = 0;
+        loop {
+            while let Some((_, number)) = touches.next_if(|(at, _)| *at <= passed) {
+                if self.rows[number].expired.is_none() && idle.touch(&self.job(number)) {
+                    self.rows[number].touched.push(self.up);
+                    self.rows[number].last = self.up;
+                }
+            }
+            for number in 0..self.rows.len() {
+                let (seq, due) = (Seq(number as i64), IdleMs(self.rows[number].due));
+                if due > clock.now() || self.rows[number].expired.is_some() {
+                    continue;
+                }
+                match idle.judge(seq, "zip", due) {
+                    Verdict::Expire => self.rows[number].expired = Some(self.up),
+                    Verdict::Rearm(due) => self.store(&idle, &[(seq, due)]),
+                }
+            }
+            let now = clock.now();
+            if schedule.next(now, IdleMs(self.clock), idle.has_waiting()) <= now {
+                let uses = idle.worth_storing(usize::MAX);
+                self.store(&idle, &uses.due);
+                schedule.has_stored(now, IdleMs(self.clock));
+                self.clock = now.0;
+                stored_at = self.up;
+                for row in &mut self.rows {
+                    row.kept = row.last;
+                }
+            }
+            if passed >= life.length {
+                break;
+            }
+            let step = STEP_MS.min(life.length - passed);
+            clock.advance(step);
+            passed += step;
+            self.up += step;
+        }
+        if life.crashes {
+            let lost = self.up - stored_at;
+            assert!(lost <= (self.up - begun) / 2 + 1000 + STEP_MS, "{lost}");
+            assert!(lost <= 60_000 + STEP_MS, "{lost}");
+            self.lost.push((self.up, lost));
+            for row in &mut self.rows {
+                row.last = row.kept;
+            }
+        } else {
+            self.store(&idle, &idle.touched());
+            self.clock = clock.now().0;
+            for row in &mut self.rows {
+                row.kept = row.last;
+            }
+        }
+    }
+
+    /// How much of the clock was lost between two times.
+    fn lost(&self, from: i64, to: i64) -> i64 {
+        let lost = self.lost.iter();
+        let within = lost.filter(|(at, _)| (from..to).contains(at));
+        within.map(|(_, lost)| lost).sum()
+    }
+}
+
+proptest! {
+    #[test]
+    fn crashes_delay_expiry_by_what_the_clock_lost_and_move_no_untouched_job(
+        lives in vec(life(), 1..12),
+    ) {
+        let row = || Row { due: TIMEOUT_MS, ..Row::default() };
+        let mut world = World {
+            rows: (0..4).map(|_| row()).collect(),
+            ..World::default()
+        };
+        for life in &lives {
+            world.live(life);
+        }
+        prop_assert!(world.rows[0].due == TIMEOUT_MS, "nobody touched it");
+        world.live(&Life { length: 3 * TIMEOUT_MS, crashes: false, touches: Vec::new() });
+        for row in &world.rows {
+            let expired = row.expired.expect("all crashes together keep no job");
+            let earliest = row.kept + TIMEOUT_MS + world.lost(row.kept, expired);
+            prop_assert!(expired >= earliest - 2 * TOLERANCE_MS, "{row:?}");
+            let last = row.touched.last().copied().unwrap_or(0);
+            let latest = last + TIMEOUT_MS + world.lost(0, expired);
+            prop_assert!(expired <= latest + TOLERANCE_MS, "{row:?}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Idempotency keys of requests whose bodies are still on their way in.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+/// The keys, each with whose it is.
+#[derive(Debug, Default)]
+pub(super) struct PendingKeys(Mutex<HashSet<(String, String)>>);
+
+/// A key that is in use while this lives.
+#[derive(Debug)]
+pub(crate) struct PendingKey {
+    keys: Arc<PendingKeys>,
+    key: (String, String),
+}
+
+impl PendingKey {
+    pub(super) fn begin(keys: &Arc<PendingKeys>, token: Option<&str>, key: &str) -> Option<Self> {
+        let key = (token.unwrap_or_default().to_owned(), key.to_owned());
+        keys.0.lock().insert(key.clone()).then(|| Self {
+            keys: Arc::clone(keys),
+            key,
+        })
+    }
+}
+
+impl Drop for PendingKey {
+    fn drop(&mut self) {
+        self.keys.0.lock().remove(&self.key);
+    }
+}

@@ -1,0 +1,242 @@
+//! Callbacks on the wire: a GET with the job's name, or a POST as Standard Webhooks 1.0 has it; and what the answer means.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit, Mac};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use super::dialects::native;
+use crate::config::Secret;
+use crate::engine::{CallbackRequest, CallbackSender, Delivering, DeliveryOutcome};
+use crate::failpoints;
+use crate::job;
+use crate::operations::WaysOut;
+use crate::outbound::{Client, Error, Request, Timeouts};
+
+/// One attempt, from the look-up of the name to the answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// The longest message, in bytes: longer ones leave out what whoever gets it can look up.
+const BODY_BYTES: usize = 20_000;
+/// The longest message of a failure in a message, in characters.
+const REASON_CHARS: usize = 2000;
+/// The longest pause that an answer can ask for.
+const LONGEST_PAUSE: Duration = Duration::from_hours(24);
+
+/// Sends callbacks.
+pub(super) struct Webhooks {
+    pub(super) outside: WaysOut,
+    pub(super) secrets: Vec<Secret>,
+}
+
+impl CallbackSender for Webhooks {
+    fn deliver(&self, message: CallbackRequest) -> Delivering {
+        let outside = Arc::clone(self.outside.of(message.job.token.as_deref()));
+        let request = self.request(&message, &outside.client);
+        Box::pin(async move {
+            failpoints::panic_point("callback-delivery");
+            let request = match request {
+                Ok(request) => request,
+                Err(error) => return DeliveryOutcome::Never { error },
+            };
+            match outside
+                .client
+                .send(request, Timeouts::within(PATIENCE))
+                .await
+            {
+                Ok(reply) => judge(reply.status, &reply.headers),
+                Err(error) if error.may_pass() => DeliveryOutcome::Again {
+                    error: format!("{error}."),
+                    after: None,
+                    timed_out: matches!(error, Error::TimedOut(_)),
+                },
+                Err(error) => DeliveryOutcome::Never {
+                    error: format!("{error}."),
+                },
+            }
+        })
+    }
+}
+
+impl Webhooks {
+    fn request(&self, message: &CallbackRequest, client: &Client) -> Result<Request, String> {
+        let callback = &message.callback;
+        let judge = |url: &str| {
+            let judged = client.judge(url);
+            judged.map_err(|refusal| format!("The URL is refused: {refusal}."))
+        };
+        match callback.method {
+            job::Method::Get => {
+                let name = callback.id_format.format(message.job.id, message.job.seq);
+                judge(&with_name(&callback.url, &name)).map(Request::get)
+            }
+            job::Method::Post => {
+                let body = body(message);
+                let since = SystemTime::now().duration_since(UNIX_EPOCH);
+                let timestamp = since.unwrap_or_default().as_secs();
+                Ok(Request {
+                    method: Method::POST,
+                    target: judge(&callback.url)?,
+                    headers: self.headers(&message.job.id.to_string(), timestamp, &body),
+                    body,
+                })
+            }
+        }
+    }
+
+    fn headers(&self, id: &str, timestamp: u64, body: &[u8]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let ascii = |text: &str| HeaderValue::from_str(text).expect("it is ASCII");
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert("webhook-id", ascii(id));
+        headers.insert("webhook-timestamp", timestamp.into());
+        if !self.secrets.is_empty() {
+            let signed = self.secrets.iter();
+            let signed: Vec<_> = signed
+                .map(|secret| signature(secret, id, timestamp, body))
+                .collect();
+            headers.insert("webhook-signature", ascii(&signed.join(" ")));
+        }
+        headers
+    }
+}
+
+/// Standard Webhooks 1.0, "Verifying webhook authenticity".
+fn signature(secret: &Secret, id: &str, timestamp: u64, body: &[u8]) -> String {
+    let mut hmac =
+        Hmac::<Sha256>::new_from_slice(secret.key()).expect("HMAC takes keys of any length");
+    hmac.update(format!("{id}.{timestamp}.").as_bytes());
+    hmac.update(body);
+    format!(
+        "v1,{}",
+        BASE64_STANDARD.encode(hmac.finalize().into_bytes())
+    )
+}
+
+/// The address with the job's name in its query. What is there already stays as it is; a fragment is not sent.
+fn with_name(url: &str, name: &str) -> String {
+    let url = url.split('#').next().unwrap_or(url);
+    let mark = match url.split_once('?') {
+        None => "?",
+        Some((_, query)) if query.is_empty() || query.ends_with('&') => "",
+        Some(_) => "&",
+    };
+    format!("{url}{mark}jobId={name}")
+}
+
+fn body(message: &CallbackRequest) -> Bytes {
+    let links = native::Links {
+        base: &message.callback.base,
+        token: message.monitor.clone(),
+    };
+    let job = native::job(&message.job, &message.params, &links);
+    let mut data: Value = serde_json::from_slice(&job).expect("we have just made it");
+    let whole = |data: &Value| {
+        let status = message.job.status().as_str();
+        let event = json!({ "type": format!("job.{status}"), "timestamp": data["finishedAt"], "data": data });
+        Bytes::from(event.to_string())
+    };
+    let bytes = whole(&data);
+    if bytes.len() < BODY_BYTES {
+        return bytes;
+    }
+    data["params"] = Value::Null;
+    if let Some(error) = data["error"].as_object_mut() {
+        error.remove("innererror");
+        if let Some(Value::String(reason)) = error.get_mut("message")
+            && let Some((end, _)) = reason.char_indices().nth(REASON_CHARS)
+        {
+            reason.truncate(end);
+        }
+    }
+    whole(&data)
+}
+
+fn judge(status: StatusCode, headers: &HeaderMap) -> DeliveryOutcome {
+    let error = format!("It answered {status}.");
+    if status.is_success() {
+        DeliveryOutcome::Delivered
+    } else if status == StatusCode::GONE {
+        DeliveryOutcome::Never { error }
+    } else {
+        let after = headers
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok());
+        let after = after.and_then(pause).map(|pause| pause.min(LONGEST_PAUSE));
+        DeliveryOutcome::Again {
+            error,
+            after,
+            timed_out: false,
+        }
+    }
+}
+
+/// Seconds, or a date (RFC 9110, section 10.2.3).
+fn pause(text: &str) -> Option<Duration> {
+    let seconds = text.trim().parse().map(Duration::from_secs);
+    seconds.ok().or_else(|| {
+        let date = httpdate::parse_http_date(text).ok()?;
+        date.duration_since(SystemTime::now()).ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_signed_as_the_standard_has_it() {
+        let secret: Secret =
+            serde_json::from_value(json!("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"))
+                .expect("a secret");
+        let body =
+            br#"{"type":"job.succeeded","timestamp":"2026-01-01T00:00:00Z","data":{"jobId":"j1"}}"#;
+        assert_eq!(
+            signature(&secret, "msg_1", 1_767_225_600, body),
+            "v1,JfW28R6mNUUaY2V4ZKpdN3pNXG4VZ6byZZRV0bD8Pm4="
+        );
+    }
+
+    #[test]
+    fn the_name_goes_into_the_query() {
+        let check = |url: &str, expected: &str| assert_eq!(with_name(url, "J"), expected, "{url}");
+        check("http://a/b", "http://a/b?jobId=J");
+        check("http://a/b?c=d", "http://a/b?c=d&jobId=J");
+        check("http://a/b#e", "http://a/b?jobId=J");
+        check("http://a/b#e?f", "http://a/b?jobId=J");
+        check("http://a/b?", "http://a/b?jobId=J");
+        check("http://a/b?#e", "http://a/b?jobId=J");
+        check("http://a/b?c=d&", "http://a/b?c=d&jobId=J");
+        check("http://a/b?c?", "http://a/b?c?&jobId=J");
+        check("http://a?c=%26%3F%23", "http://a?c=%26%3F%23&jobId=J");
+        check("http://a", "http://a?jobId=J");
+    }
+
+    #[test]
+    fn an_answer_means_one_thing() {
+        let verdict = |status: u16, after: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_str(after).expect("ASCII"));
+            judge(StatusCode::from_u16(status).expect("a status"), &headers)
+        };
+        assert_eq!(verdict(204, ""), DeliveryOutcome::Delivered);
+        assert!(matches!(verdict(410, "5"), DeliveryOutcome::Never { .. }));
+        for (status, text, seconds) in [
+            (503, "7", Some(7)),
+            (301, "x", None),
+            (500, "99999999999", Some(24 * 3600)),
+        ] {
+            let expected = seconds.map(Duration::from_secs);
+            assert!(
+                matches!(verdict(status, text), DeliveryOutcome::Again { after, .. } if after == expected),
+                "{status}"
+            );
+        }
+    }
+}

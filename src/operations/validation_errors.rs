@@ -1,0 +1,209 @@
+//! A schema's complaints in words that say what to send instead, each pointing at what is wrong.
+
+use jsonschema::ValidationError;
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use serde_json::Value;
+
+use super::InvalidParam;
+
+/// As much of a message as a person reads, in characters; it may quote what was sent.
+const CHARS: usize = 300;
+
+/// Faults that are named, at most. A body of 1 MiB may have a hundred thousand.
+pub(super) const FAULTS: usize = 1000;
+
+/// A complaint as one fault or several.
+pub(super) fn faults(error: &ValidationError<'_>) -> Vec<InvalidParam> {
+    let inside = |name: &str| {
+        let name = name.replace('~', "~0").replace('/', "~1");
+        format!("#{}/{name}", error.instance_path())
+    };
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => unexpected
+            .iter()
+            .take(FAULTS)
+            .map(|name| fault(inside(name), "There is no such param."))
+            .collect(),
+        ValidationErrorKind::Required { property } => {
+            let name = property.as_str().unwrap_or_default();
+            vec![fault(inside(name), "It is required.")]
+        }
+        // All of them: the library names two or three.
+        ValidationErrorKind::Enum { options } => {
+            let words = options.as_array().into_iter().flatten();
+            let words = words.map(ToString::to_string);
+            vec![fault(
+                pointer(error),
+                &unlike(&error.instance().to_string(), "one of", words),
+            )]
+        }
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+            alternatives(error, context)
+        }
+        _ => vec![fault(pointer(error), &error.to_string())],
+    }
+}
+
+/// Nothing of several fits: what is wrong by the one that was meant, if that can be told, or else which there are.
+fn alternatives(
+    error: &ValidationError<'_>,
+    context: &[Vec<ValidationError<'_>>],
+) -> Vec<InvalidParam> {
+    let is_here = |one: &&ValidationError<'_>| one.instance_path() == error.instance_path();
+    // Whoever sends another type, or says that it is another kind, has not meant this one.
+    let rules_out = |one: &ValidationError<'_>| match one.kind() {
+        ValidationErrorKind::Type { .. } => is_here(&one),
+        ValidationErrorKind::Constant { .. } => true,
+        _ => false,
+    };
+    let mut meant = context
+        .iter()
+        .filter(|errors| !errors.iter().any(rules_out));
+    let wants = |errors: &[ValidationError<'_>]| errors.iter().flat_map(faults).collect::<Vec<_>>();
+    if let Some(first) = meant.next() {
+        let (mut common, mut others) = (wants(first), meant.map(|errors| wants(errors)).peekable());
+        if others.peek().is_none() {
+            return common;
+        }
+        // Of several that may be meant, what they all miss: most often the word that tells them apart.
+        others.for_each(|other| common.retain(|fault| other.contains(fault)));
+        if !common.is_empty() {
+            return common;
+        }
+    }
+    let all = || context.iter().flatten();
+    let word = |one: &ValidationError<'_>| match one.kind() {
+        ValidationErrorKind::Constant { expected_value } => Some(expected_value.to_string()),
+        _ => None,
+    };
+    if let Some(first) = all().find(|one| word(one).is_some()) {
+        let same = all().filter(|one| one.instance_path() == first.instance_path());
+        let sent = first.instance().to_string();
+        let detail = unlike(&sent, "one of", same.filter_map(word));
+        return vec![fault(pointer(first), &detail)];
+    }
+    let kind = |one: &ValidationError<'_>| match one.kind() {
+        ValidationErrorKind::Type {
+            kind: TypeKind::Single(name),
+        } => Some(format!("\"{name}\"")),
+        _ => None,
+    };
+    let kinds: Vec<_> = all().filter(is_here).filter_map(kind).collect();
+    let detail = if kinds.is_empty() {
+        error.to_string()
+    } else {
+        unlike(&outline(error.instance()), "of type", kinds.into_iter())
+    };
+    vec![fault(pointer(error), &detail)]
+}
+
+/// `5 is not of type "string" or "object"`.
+fn unlike(sent: &str, what: &str, words: impl Iterator<Item = String>) -> String {
+    let mut each: Vec<String> = Vec::new();
+    for word in words {
+        if !each.contains(&word) {
+            each.push(word);
+        }
+    }
+    let words = match each.split_last() {
+        Some((last, before)) if !before.is_empty() => format!("{} or {last}", before.join(", ")),
+        _ => each.concat(),
+    };
+    format!("{} is not {what} {words}", shortened(sent))
+}
+
+/// What is of a wrong type, without its members: of uploads they are ours.
+fn outline(instance: &Value) -> String {
+    match instance {
+        Value::Array(items) => format!("a list of {}", items.len()),
+        Value::Object(_) => "an object".to_owned(),
+        plain => plain.to_string(),
+    }
+}
+
+fn pointer(error: &ValidationError<'_>) -> String {
+    format!("#{}", error.instance_path())
+}
+
+fn fault(pointer: String, detail: &str) -> InvalidParam {
+    let detail = detail.to_owned();
+    InvalidParam { pointer, detail }
+}
+
+/// The beginning of what is too long to be read.
+pub(super) fn shortened(message: &str) -> String {
+    match message.char_indices().nth(CHARS) {
+        Some((end, _)) => format!("{}...", &message[..end]),
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_none_of_several_is_told_by_the_one_that_was_meant() {
+        let file = json!({
+            "properties": { "type": { "const": "file" }, "path": { "type": "string" } },
+            "required": ["type", "path"], "type": "object", "additionalProperties": false,
+        });
+        let inline = json!({
+            "properties": { "type": { "const": "inline" }, "value": { "type": "string" } },
+            "required": ["type", "value"], "type": "object",
+        });
+        let document = json!({ "anyOf": [{ "type": "string" }, file, inline] });
+        let words =
+            json!({ "oneOf": [{ "const": "fail" }, { "const": "replace", "type": "string" }] });
+        let list = json!({ "anyOf": [{ "type": "string" }, { "type": "array", "minItems": 1 }] });
+        let check = |schema: &Value, sent: Value, expected: &str| {
+            let validator = jsonschema::validator_for(schema).expect("a schema");
+            let found = validator
+                .iter_errors(&sent)
+                .flat_map(|error| faults(&error));
+            let found: Vec<_> = found
+                .map(|fault| format!("{}: {}", fault.pointer, fault.detail))
+                .collect();
+            assert_eq!(found, [expected], "{sent}");
+        };
+        check(
+            &document,
+            json!(5),
+            "#: 5 is not of type \"string\" or \"object\"",
+        );
+        check(&document, json!({}), "#/type: It is required.");
+        check(
+            &document,
+            json!([{ "type": "upload", "blob": 7 }, "/a"]),
+            "#: a list of 2 is not of type \"string\" or \"object\"",
+        );
+        check(
+            &document,
+            json!({ "type": "file" }),
+            "#/path: It is required.",
+        );
+        check(
+            &document,
+            json!({ "type": "file", "path": "/a", "x": 1 }),
+            "#/x: There is no such param.",
+        );
+        check(
+            &document,
+            json!({ "type": "ftp" }),
+            "#/type: \"ftp\" is not one of \"file\" or \"inline\"",
+        );
+        check(
+            &words,
+            json!("no"),
+            "#: \"no\" is not one of \"fail\" or \"replace\"",
+        );
+        check(&list, json!([]), "#: [] has less than 1 item");
+        check(
+            &json!({ "enum": ["a", 1, null, "b", "c", "d"] }),
+            json!("x"),
+            "#: \"x\" is not one of \"a\", 1, null, \"b\", \"c\" or \"d\"",
+        );
+    }
+}

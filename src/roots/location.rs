@@ -1,0 +1,110 @@
+//! What a path on the wire means: something below a root.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use cap_std::fs::Dir;
+
+use super::Roots;
+use super::root::{NamedBy, OpenRoot, Root};
+
+/// Something below a root. It may not be there.
+#[derive(Debug)]
+pub struct Location<'a> {
+    roots: &'a Roots,
+    /// The root's.
+    number: usize,
+    named_by: NamedBy,
+    rest: PathBuf,
+}
+
+impl<'a> Location<'a> {
+    /// What a path on the wire names, if that is below the root with this number.
+    pub(super) fn find(roots: &'a Roots, number: usize, path: &Path) -> Option<Self> {
+        let (rest, named_by) = roots.shared.all[number].rest(path)?;
+        let rest = if rest.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            rest
+        };
+        Some(Self {
+            roots,
+            number,
+            named_by,
+            rest: rest.to_owned(),
+        })
+    }
+
+    pub(super) fn root(&self) -> &'a Root {
+        &self.roots.shared.all[self.number]
+    }
+
+    /// Opens the root's folder, as it is now or as it was pinned. Blocks on the file system.
+    ///
+    /// # Errors
+    /// The root is not there, or no folder, or may not be read, or is elsewhere than the path says; the message names it.
+    pub(crate) fn open(&self) -> io::Result<Dir> {
+        let open = || self.root().open(&self.roots.shared.data);
+        let checked = |opened: &OpenRoot| self.root().check(opened, self.named_by);
+        let Some(pins) = &self.roots.pins else {
+            let opened = open()?;
+            checked(&opened)?;
+            return Ok(opened.dir);
+        };
+        let pin = &pins[self.number];
+        let opened = if let Some(opened) = pin.get() {
+            opened
+        } else {
+            let opened = open()?;
+            pin.get_or_init(|| opened)
+        };
+        checked(opened)?;
+        opened.dir.try_clone()
+    }
+
+    /// The folder that it is in, and its name there; none for a root itself.
+    pub fn parent(&self) -> Option<(Location<'a>, String)> {
+        let name = self.rest.file_name()?.to_str()?.to_owned();
+        let rest = match self.rest.parent() {
+            Some(rest) if !rest.as_os_str().is_empty() => rest.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        Some((Location { rest, ..*self }, name))
+    }
+
+    /// The root as it is named on the wire, and the path below it; `""` for the root itself.
+    pub fn split(&self) -> (String, String) {
+        let rest = self.rest.components().collect::<PathBuf>();
+        let rest = if rest == Path::new(".") {
+            PathBuf::new()
+        } else {
+            rest
+        };
+        let root = self.root().on_the_wire();
+        (root, rest.to_string_lossy().into_owned())
+    }
+
+    /// Where it is by names alone, for comparison with other places. Blocks on the file system.
+    pub fn path(&self) -> PathBuf {
+        let root = self.root().real_path();
+        root.join(&self.rest).components().collect()
+    }
+
+    /// The path below the root; `.` is the root itself.
+    pub fn rest(&self) -> &Path {
+        &self.rest
+    }
+
+    /// The last part of the path; a root's own name or folder where there is none.
+    pub fn name(&self) -> String {
+        let root = self.root();
+        let name = match self.rest.file_name() {
+            Some(name) => Some(name),
+            None => match &root.name {
+                Some(name) => return name.clone(),
+                None => root.path.file_name(),
+            },
+        };
+        name.map_or_else(|| "root".into(), |name| name.to_string_lossy().into_owned())
+    }
+}

@@ -1,0 +1,176 @@
+//! What the store is asked: reads of the disk, of which none waits for the writer.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
+
+use super::rows::{COLUMNS, read};
+use super::{DueJob, Error, Filter, Owner, Rows, Store};
+use crate::job::{IdleMs, Job, Params, Seq};
+
+/// What the jobs of one list may weigh in memory, in bytes.
+const ROWS_BYTES: usize = 2 << 20;
+
+impl Store {
+    /// A job from the disk, by its place.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub(crate) async fn job(&self, seq: Seq) -> Result<Option<Arc<Job>>, Error> {
+        let job = self.point_reads.job(seq).await?;
+        Ok(job.filter(|job| !job.delete_requested))
+    }
+
+    /// The params of a job, wherever they are. Blocks on the disk for long ones.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub(crate) fn params(&self, params: &Params) -> Result<Arc<str>, Error> {
+        match params {
+            Params::Inline(text) => Ok(Arc::clone(text)),
+            Params::Blob(blob) => {
+                let bytes = self.read_blob(*blob).read_all()?;
+                let text = String::from_utf8(bytes).map_err(|e| Error::Database(e.to_string()))?;
+                Ok(text.into())
+            }
+        }
+    }
+
+    /// What the latest attempt of a job was about to do. Blocks on the disk.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub(crate) fn intent(&self, seq: Seq) -> Result<Option<String>, Error> {
+        self.readers
+            .read(|connection| select_intent(connection, seq))
+    }
+
+    /// Up to `most` ended jobs that are due by `now`, the longest due first. Doomed and unended ones are never due.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub(crate) async fn due(&self, now: IdleMs, most: usize) -> Result<Vec<DueJob>, Error> {
+        self.read(move |connection| select_due(connection, now, most))
+            .await
+    }
+
+    /// Up to `most` jobs that fit, newest first, as the rows have them; fewer where they weigh much.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub(crate) async fn list(&self, filter: Filter, most: usize) -> Result<Rows, Error> {
+        self.read(move |connection| select_page(connection, &filter, most))
+            .await
+    }
+
+    /// When the next ended job is due, if there is one.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub(crate) async fn next_due(&self) -> Result<Option<IdleMs>, Error> {
+        self.read(select_next_due).await
+    }
+
+    /// When the next telling is due that is not due by `now`, if there is one.
+    ///
+    /// # Errors
+    /// What the disk may say.
+    pub(crate) async fn next_callback_due(&self, now: IdleMs) -> Result<Option<IdleMs>, Error> {
+        self.read(move |connection| select_next_callback_due(connection, now))
+            .await
+    }
+
+    /// Reads on a blocking thread.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let readers = self.readers.clone();
+        let read = move || readers.read(query);
+        tokio::task::spawn_blocking(read)
+            .await
+            .map_err(|e| Error::Database(e.to_string()))?
+    }
+}
+
+/// Up to `most` ended jobs that are due by `now`.
+fn select_due(connection: &Connection, now: IdleMs, most: usize) -> Result<Vec<DueJob>, Error> {
+    let query = "select seq, operation, due from job where due <= ? and callback_due is null order by due, seq limit ?";
+    let mut statement = connection.prepare_cached(query)?;
+    let due = statement.query_map(params![now.0, most as i64], |row| {
+        Ok(DueJob {
+            seq: Seq(row.get(0)?),
+            operation: row.get(1)?,
+            since: IdleMs(row.get(2)?),
+        })
+    })?;
+    Ok(due.collect::<Result<_, _>>()?)
+}
+
+/// Up to `most` jobs that fit, newest first, but no more than weigh [`ROWS_BYTES`] and one.
+fn select_page(connection: &Connection, filter: &Filter, most: usize) -> Result<Rows, Error> {
+    let mut query =
+        format!("select {COLUMNS} from job where delete_requested = 0 and seq < :before");
+    let before = filter.before.map_or(i64::MAX, |seq| seq.0);
+    let one_more = most as i64 + 1;
+    let mut values: Vec<(&str, &dyn ToSql)> = vec![(":before", &before), (":one_more", &one_more)];
+    if let Some(operation) = &filter.operation {
+        query.push_str(" and operation = :operation");
+        values.push((":operation", operation));
+    }
+    match &filter.owner {
+        Owner::Any => {}
+        Owner::Without => query.push_str(" and token is null"),
+        Owner::Token(name) => {
+            query.push_str(" and token = :token");
+            values.push((":token", name));
+        }
+    }
+    if !filter.statuses.is_empty() {
+        let words: Vec<_> = filter
+            .statuses
+            .iter()
+            .map(|status| format!("'{}'", status.as_str()))
+            .collect();
+        query.push_str(&format!(" and state in ({})", words.join(", ")));
+    }
+    query.push_str(" order by seq desc limit :one_more");
+    let mut statement = connection.prepare_cached(&query)?;
+    let mut rows = statement.query(&*values)?;
+    let (mut page, mut weight) = (Rows::default(), 0);
+    while let Some(row) = rows.next()? {
+        if page.jobs.len() == most || weight >= ROWS_BYTES {
+            page.has_more = true;
+            break;
+        }
+        let job = read(row)?;
+        weight += job.weight();
+        page.jobs.push(job);
+    }
+    Ok(page)
+}
+
+/// When the next ended job is due.
+fn select_next_due(connection: &Connection) -> Result<Option<IdleMs>, Error> {
+    let mut statement = connection.prepare_cached(
+        "select min(due) from job where due is not null and callback_due is null",
+    )?;
+    Ok(statement
+        .query_row([], |row| row.get::<_, Option<i64>>(0))?
+        .map(IdleMs))
+}
+
+/// When the next telling is due that is not due by `now`.
+fn select_next_callback_due(connection: &Connection, now: IdleMs) -> Result<Option<IdleMs>, Error> {
+    let query = "select min(callback_due) from job where callback_due > ?";
+    let mut statement = connection.prepare_cached(query)?;
+    let due = statement.query_row([now.0], |row| row.get::<_, Option<i64>>(0))?;
+    Ok(due.map(IdleMs))
+}
+
+/// What an attempt said that it was about to do.
+fn select_intent(connection: &Connection, seq: Seq) -> Result<Option<String>, Error> {
+    let mut statement = connection.prepare_cached("select intent from job where seq = ?")?;
+    let intent = statement.query_row([seq.0], |row| row.get(0)).optional()?;
+    Ok(intent.flatten())
+}

@@ -1,0 +1,133 @@
+//! Who runs next: the ready jobs by operation, the free slots, the limits. Memory only; the writer keeps it in
+//! step with the rows and rebuilds it from them after a transaction was rolled back.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::OperationLimits;
+use crate::job::{Job, Seq, State};
+
+#[derive(Debug)]
+pub(super) struct Scheduler {
+    slots: usize,
+    running: usize,
+    waiting: usize,
+    lanes: HashMap<Arc<str>, OperationQueue>,
+}
+
+#[derive(Debug)]
+struct OperationQueue {
+    limit: usize,
+    running: usize,
+    ready: BTreeSet<Seq>,
+}
+
+impl OperationQueue {
+    fn has_room(&self) -> bool {
+        self.running < self.limit
+    }
+}
+
+impl Scheduler {
+    pub(super) fn new(operations: &HashMap<Arc<str>, OperationLimits>) -> Self {
+        let lane = |limits: &OperationLimits| OperationQueue {
+            limit: limits.concurrency.max(1),
+            running: 0,
+            ready: BTreeSet::new(),
+        };
+        let lanes = operations
+            .iter()
+            .map(|(name, limits)| (Arc::clone(name), lane(limits)))
+            .collect();
+        Self {
+            slots: 0,
+            running: 0,
+            waiting: 0,
+            lanes,
+        }
+    }
+
+    /// Forgets every job and counts these instead.
+    pub(super) fn rebuild<'a>(&mut self, jobs: impl Iterator<Item = &'a Job>) {
+        self.running = 0;
+        self.waiting = 0;
+        for lane in self.lanes.values_mut() {
+            lane.running = 0;
+            lane.ready.clear();
+        }
+        for job in jobs {
+            self.enter(job);
+        }
+    }
+
+    /// Counts a job in the state that it is in now.
+    pub(super) fn enter(&mut self, job: &Job) {
+        let lane = self.lanes.get_mut(&job.operation);
+        match job.state {
+            State::Queued => {
+                self.waiting += 1;
+                if let Some(lane) = lane.filter(|_| !job.cancel_requested) {
+                    lane.ready.insert(job.seq);
+                }
+            }
+            State::Running { .. } => {
+                self.running += 1;
+                if let Some(lane) = lane {
+                    lane.running += 1;
+                }
+            }
+            State::Ended { .. } => {}
+        }
+    }
+
+    /// Counts a job no longer, in the state that it was in until now.
+    pub(super) fn leave(&mut self, job: &Job) {
+        let lane = self.lanes.get_mut(&job.operation);
+        match job.state {
+            State::Queued => {
+                self.waiting -= 1;
+                if let Some(lane) = lane {
+                    lane.ready.remove(&job.seq);
+                }
+            }
+            State::Running { .. } => {
+                self.running -= 1;
+                if let Some(lane) = lane {
+                    lane.running -= 1;
+                }
+            }
+            State::Ended { .. } => {}
+        }
+    }
+
+    /// How many jobs may run at once, in all.
+    pub(super) fn set_slots(&mut self, slots: usize) {
+        self.slots = slots;
+    }
+
+    /// How many jobs wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Whether a job of `operation` that comes in now may start at once, nobody being before it.
+    pub(super) fn may_start(&self, operation: &str) -> bool {
+        self.running < self.slots
+            && self
+                .lanes
+                .get(operation)
+                .is_some_and(|lane| lane.has_room() && lane.ready.is_empty())
+    }
+
+    /// The oldest ready job that may start now.
+    pub(super) fn next(&self) -> Option<Seq> {
+        if self.running >= self.slots || self.waiting == 0 {
+            return None;
+        }
+        self.lanes
+            .values()
+            .filter(|lane| lane.has_room())
+            .filter_map(|lane| lane.ready.first().copied())
+            .min()
+    }
+}

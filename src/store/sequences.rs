@@ -1,0 +1,62 @@
+//! Numbers for new jobs and blobs: never the same twice, in no life of the server.
+
+use rusqlite::Connection;
+
+use super::{Error, schema};
+
+/// How many numbers one write to `meta` reserves.
+const RANGE: i64 = 1024;
+
+/// Numbers handed out in order, reserved on disk ahead of their use.
+pub(super) struct Sequence {
+    key: &'static str,
+    pub(super) next: i64,
+    reserved: i64,
+}
+
+impl Sequence {
+    pub(super) fn load(
+        connection: &Connection,
+        key: &'static str,
+    ) -> Result<Self, rusqlite::Error> {
+        let next = schema::meta(connection, key)?;
+        Ok(Self {
+            key,
+            next,
+            reserved: next,
+        })
+    }
+
+    /// Makes sure that no later life hands out `number` again.
+    pub(super) fn reserve(&mut self, connection: &Connection, number: i64) -> Result<(), Error> {
+        if number >= self.reserved {
+            let reserved = number + RANGE;
+            schema::set_meta(connection, self.key, reserved)?;
+            self.reserved = reserved;
+        }
+        Ok(())
+    }
+
+    pub(super) fn reload(&mut self, connection: &Connection) -> Result<(), Error> {
+        self.reserved = schema::meta(connection, self.key)?;
+        Ok(())
+    }
+}
+
+/// Random numbers from the system, fetched by the page.
+#[derive(Default)]
+pub(super) struct RandomBits(Vec<u64>);
+
+impl RandomBits {
+    pub(super) fn next(&mut self) -> Result<u64, Error> {
+        if let Some(number) = self.0.pop() {
+            return Ok(number);
+        }
+        let mut bytes = [0; 4096];
+        getrandom::fill(&mut bytes).map_err(|e| Error::Database(format!("no randomness: {e}")))?;
+        let (words, _) = bytes.as_chunks::<8>();
+        self.0
+            .extend(words.iter().map(|word| u64::from_ne_bytes(*word)));
+        self.next()
+    }
+}
