@@ -48,10 +48,10 @@ pub mod tokens;
 // Of use by itself.
 pub use xml_delta as xml;
 
-pub use cloakroom::{Builder, Cloakroom, Error, JobResult, StartError, SubmitOptions};
-pub use engine::WaitFor;
-pub use http::RouteFault;
-pub use store::OpenError;
+pub use crate::cloakroom::{Builder, Cloakroom, Error, JobResult, StartError, SubmitOptions};
+pub use crate::engine::WaitFor;
+pub use crate::http::RouteFault;
+pub use crate::store::OpenError;
 
 // Open to the binary, and to tests and benches of one floor alone: nothing is promised of these.
 #[doc(hidden)]

@@ -3,9 +3,9 @@
 use http::Method;
 use serde_json::Value;
 
-use super::client::{Client, Error, WithEtag};
-use super::progress::ProgressReporter;
-use super::{EXIT_FAILED, Failure};
+use crate::cli::client::{Client, Error, WithEtag};
+use crate::cli::progress::ProgressReporter;
+use crate::cli::{EXIT_FAILED, Failure};
 
 /// Waits for a job's end; `seen` is the job as it was last, and its ETag. A server that is away is waited for, while there
 /// is patience.

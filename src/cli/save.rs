@@ -14,11 +14,11 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
-use super::client::{Client, Error};
-use super::name::free_name;
-use super::output::{Output, print_line};
-use super::progress::ProgressReporter;
-use super::{EXIT_FAILED, Failure};
+use crate::cli::client::{Client, Error};
+use crate::cli::name::free_name;
+use crate::cli::output::{Output, print_line};
+use crate::cli::progress::ProgressReporter;
+use crate::cli::{EXIT_FAILED, Failure};
 
 /// A connection that brings nothing for so long is given up.
 const IDLE_TIME: Duration = Duration::from_secs(30);

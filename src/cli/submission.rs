@@ -5,11 +5,11 @@ use std::path::Path;
 
 use http::Method;
 
-use super::client::{Client, Error, WithEtag};
-use super::form::Form;
-use super::params::fields;
-use super::progress::ProgressReporter;
-use super::{EXIT_FAILED, EXIT_USAGE, Failure};
+use crate::cli::client::{Client, Error, WithEtag};
+use crate::cli::form::Form;
+use crate::cli::params::fields;
+use crate::cli::progress::ProgressReporter;
+use crate::cli::{EXIT_FAILED, EXIT_USAGE, Failure};
 
 /// One submission.
 pub(super) struct Submission<'a> {

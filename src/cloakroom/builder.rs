@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
 
-use super::{Cloakroom, StartError, exposure};
+use crate::cloakroom::{Cloakroom, StartError, exposure};
 use crate::config::{Config, Listen};
 use crate::engine::Engine;
-use crate::http::{self, App, Server};
+use crate::http;
+use crate::http::{App, Server};
 use crate::operations::{Operation, Registry};
 use crate::roots::{RootSpec, Roots};
 use crate::tokens::Tokens;

@@ -12,10 +12,10 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::dialects::native;
 use crate::config::Secret;
 use crate::engine::{CallbackRequest, CallbackSender, Delivering, DeliveryOutcome};
 use crate::failpoints;
+use crate::http::native::wire as native;
 use crate::job;
 use crate::operations::WaysOut;
 use crate::outbound::{Client, Error, Request, Timeouts};
@@ -30,9 +30,9 @@ const REASON_CHARS: usize = 2000;
 const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 
 /// Sends callbacks.
-pub(super) struct Webhooks {
-    pub(super) outside: WaysOut,
-    pub(super) secrets: Vec<Secret>,
+pub(in crate::http) struct Webhooks {
+    pub(in crate::http) outside: WaysOut,
+    pub(in crate::http) secrets: Vec<Secret>,
 }
 
 impl CallbackSender for Webhooks {

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
-use super::document::{self, Tagged};
-use super::{InvalidParam, OperationSpec};
 use crate::address::Policy;
+use crate::operations::document;
+use crate::operations::document::Tagged;
+use crate::operations::{InvalidParam, OperationSpec};
 use crate::outbound::Client;
 use crate::tokens;
 
@@ -64,7 +65,11 @@ pub(crate) struct OutboundAccess {
 
 impl OutboundAccess {
     /// Finds URLs in params that will never be called: in documents, and in params whose format is `uri`.
-    pub(super) fn check(&self, params: &Value, description: &OperationSpec) -> Vec<InvalidParam> {
+    pub(in crate::operations) fn check(
+        &self,
+        params: &Value,
+        description: &OperationSpec,
+    ) -> Vec<InvalidParam> {
         let mut faults = Vec::new();
         for (name, value) in params.as_object().into_iter().flatten() {
             if description.params["properties"][name]["format"] == "uri" {
@@ -103,7 +108,11 @@ impl OutboundAccess {
         faults
     }
 
-    pub(super) fn check_url(&self, pointer: &str, url: Option<&str>) -> Vec<InvalidParam> {
+    pub(in crate::operations) fn check_url(
+        &self,
+        pointer: &str,
+        url: Option<&str>,
+    ) -> Vec<InvalidParam> {
         let refusal = url.and_then(|url| self.client.judge(url).err());
         let fault = |refusal| InvalidParam {
             pointer: pointer.to_owned(),

@@ -31,9 +31,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::address::Policy;
-use connect::Connector;
-pub use connect::{Dial, Pending, Resolve, System};
-pub use target::{Refusal, Target};
+use crate::outbound::connect::Connector;
+pub use crate::outbound::connect::{Dial, Pending, Resolve, System};
+pub use crate::outbound::target::{Refusal, Target};
 
 /// The longest head of a reply, in bytes; hyper counts what it has read ahead, too.
 const HEAD_BYTES: usize = 64 * 1024;

@@ -20,11 +20,11 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use serde_json::Value;
 
-use super::Failure;
-use endpoint::Endpoint;
-pub(super) use error::Error;
-use error::Refusal;
-pub(super) use retry_budget::RetryBudget;
+use crate::cli::Failure;
+use crate::cli::client::endpoint::Endpoint;
+pub(super) use crate::cli::client::error::Error;
+use crate::cli::client::error::Refusal;
+pub(super) use crate::cli::client::retry_budget::RetryBudget;
 
 /// A reply that takes longer, and the longest poll is of 20 seconds, will not come.
 const REPLY_TIME: Duration = Duration::from_mins(1);

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::Value;
 
-use super::{Failure, Server, job_path, print_id};
+use crate::cli::remote::{Failure, Server, job_path, print_id};
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Cancel {

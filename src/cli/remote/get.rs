@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 
-use super::super::follow::{follow, job_failed};
-use super::super::output::Output;
-use super::super::progress::ProgressReporter;
-use super::super::save::save;
-use super::{EXIT_FAILED, Failure, Retry, Server, job_path};
+use crate::cli::follow::{follow, job_failed};
+use crate::cli::output::Output;
+use crate::cli::progress::ProgressReporter;
+use crate::cli::remote::{EXIT_FAILED, Failure, Retry, Server, job_path};
+use crate::cli::save::save;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Wait {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use http::Method;
 use tempfile::TempDir;
 
-use super::super::client::{Client, WithEtag};
-use super::super::params::params;
-use super::super::token::failure;
-use super::super::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
-use super::{Run, unknown_operation};
+use crate::cli::client::{Client, WithEtag};
+use crate::cli::params::params;
+use crate::cli::run::{Run, unknown_operation};
+use crate::cli::token::failure;
+use crate::cli::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
 use crate::cloakroom::Cloakroom;
 use crate::config::{Config, Listen};
 use crate::roots::RootSpec;

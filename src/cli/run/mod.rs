@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::client::{Client, WithEtag};
-use super::follow::{follow, job_failed};
-use super::progress::ProgressReporter;
-use super::remote::{Access, Retry};
-use super::save::save;
-use super::signals::Signals;
-use super::submission::{Submission, unknown_operation};
-use super::{EXIT_FAILED, Failure};
-use local_server::LocalServer;
+use crate::cli::client::{Client, WithEtag};
+use crate::cli::follow::{follow, job_failed};
+use crate::cli::progress::ProgressReporter;
+use crate::cli::remote::{Access, Retry};
+use crate::cli::run::local_server::LocalServer;
+use crate::cli::save::save;
+use crate::cli::signals::Signals;
+use crate::cli::submission::{Submission, unknown_operation};
+use crate::cli::{EXIT_FAILED, Failure};
 
 /// How long a job that was canceled gets to stop.
 const STOP_TIME: Duration = Duration::from_secs(5);

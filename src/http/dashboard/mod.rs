@@ -13,8 +13,8 @@ use http::header::{
 };
 use sha2::{Digest, Sha256};
 
-use super::body::Body;
-use super::response::header;
+use crate::http::response::body::Body;
+use crate::http::response::reply::header;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
@@ -44,7 +44,7 @@ static PUT_TOGETHER: LazyLock<(Bytes, HeaderValue)> = LazyLock::new(|| {
 });
 
 /// The page.
-pub(super) fn page() -> Response<Body> {
+pub(in crate::http) fn page() -> Response<Body> {
     let (page, policy) = &*PUT_TOGETHER;
     let mut response = Response::new(Body::Full(page.clone()));
     let headers = response.headers_mut();

@@ -3,9 +3,10 @@
 //!
 //! Everything is read when it is asked for, and nothing waits: neither the store's writer nor whoever counts.
 
-mod page;
-mod plain;
-mod process;
+pub(in crate::http) mod page;
+pub(in crate::http) mod plain;
+pub(in crate::http) mod process;
+pub(in crate::http) mod requests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +17,13 @@ use http::{Response, StatusCode};
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::registry::Registry;
 
-use super::App;
-use super::body::Body;
-use super::problem::Problem;
 use crate::engine::Caller;
-use page::Page;
-use process::Process;
-pub(super) use process::begin;
+use crate::http::App;
+use crate::http::metrics::page::Page;
+use crate::http::metrics::process::Process;
+pub(in crate::http) use crate::http::metrics::process::begin;
+use crate::http::response::body::Body;
+use crate::http::response::problem::Problem;
 
 /// What each of our own names begins with.
 const PREFIX: &str = "cloakroom";
@@ -37,7 +38,7 @@ impl App {
     ///
     /// # Errors
     /// 403 for others: whose jobs they are is none of theirs, nor how many.
-    pub(super) async fn metrics(
+    pub(in crate::http) async fn metrics(
         &self,
         request: &Parts,
         caller: &Caller,

@@ -9,8 +9,8 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-use super::super::request_metrics::Answers;
 use crate::engine::{ActiveJobs, JobMetrics};
+use crate::http::metrics::requests::Answers;
 use crate::metrics::HistogramSnapshot;
 use crate::store::{CommitMetrics, StoreStats};
 
@@ -22,18 +22,18 @@ type Labels<'a> = &'a [(&'static str, &'a str)];
 
 /// Everything, as it was read.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(in crate::http) struct Page {
     /// Whether new jobs are taken on.
-    pub(super) ready: bool,
-    pub(super) tally: Arc<JobMetrics>,
-    pub(super) active: BTreeMap<Arc<str>, ActiveJobs>,
-    pub(super) commits: Arc<CommitMetrics>,
-    pub(super) figures: Option<StoreStats>,
-    pub(super) answers: Vec<Answers>,
+    pub(in crate::http) ready: bool,
+    pub(in crate::http) tally: Arc<JobMetrics>,
+    pub(in crate::http) active: BTreeMap<Arc<str>, ActiveJobs>,
+    pub(in crate::http) commits: Arc<CommitMetrics>,
+    pub(in crate::http) figures: Option<StoreStats>,
+    pub(in crate::http) answers: Vec<Answers>,
     /// Connections so far.
-    pub(super) accepted: u64,
+    pub(in crate::http) accepted: u64,
     /// Connections now.
-    pub(super) open: u64,
+    pub(in crate::http) open: u64,
 }
 
 impl Collector for Page {
@@ -220,10 +220,10 @@ impl Page {
 type Title = (&'static str, &'static str, Option<Unit>);
 
 /// What names and numbers are written on.
-pub(super) struct Sheet<'a>(pub(super) DescriptorEncoder<'a>);
+pub(in crate::http) struct Sheet<'a>(pub(in crate::http) DescriptorEncoder<'a>);
 
 impl Sheet<'_> {
-    pub(super) fn gauge(&mut self, title: Title, value: u64) -> Result<(), Error> {
+    pub(in crate::http) fn gauge(&mut self, title: Title, value: u64) -> Result<(), Error> {
         self.family(title, MetricType::Gauge, |family| family.gauge(&[], value))
     }
 
@@ -240,7 +240,7 @@ impl Sheet<'_> {
     }
 
     /// Numbers of one name with different labels.
-    pub(super) fn family(
+    pub(in crate::http) fn family(
         &mut self,
         (name, help, unit): Title,
         kind: MetricType,
@@ -252,7 +252,7 @@ impl Sheet<'_> {
 }
 
 /// Where numbers of one name go.
-pub(super) struct Family<'a>(MetricEncoder<'a>);
+pub(in crate::http) struct Family<'a>(MetricEncoder<'a>);
 
 impl Family<'_> {
     fn gauge(&mut self, labels: Labels<'_>, value: u64) -> Result<(), Error> {

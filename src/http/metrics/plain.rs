@@ -1,7 +1,7 @@
 //! The text format that Prometheus had before OpenMetrics, 0.0.4, which every tool reads: made of the other.
 
 /// Counters and information go by the whole name there; units and the end are not told.
-pub(super) fn of(open_metrics: &str) -> String {
+pub(in crate::http) fn of(open_metrics: &str) -> String {
     let mut plain = String::with_capacity(open_metrics.len());
     // What a family means is said before what it is.
     let mut help = None;

@@ -16,7 +16,7 @@ static START: LazyLock<f64> = LazyLock::new(|| {
 });
 
 /// Begins to count from now on how long the process is there.
-pub(in super::super) fn begin() {
+pub(in crate::http) fn begin() {
     LazyLock::force(&START);
 }
 
@@ -31,7 +31,7 @@ type Value = (
 
 /// The process as it was looked at.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(in crate::http) struct Process {
     /// Of memory.
     resident_bytes: Option<u64>,
     open_files: Option<u64>,
@@ -43,7 +43,7 @@ pub(super) struct Process {
 impl Process {
     /// Looks. Blocks for a moment.
     #[cfg(target_os = "linux")]
-    pub(super) fn look() -> Self {
+    pub(in crate::http) fn look() -> Self {
         use rustix::process::{Resource, getrlimit};
         let resident = field("/proc/self/statm", 1);
         let stat = std::fs::read_to_string("/proc/self/stat").ok();
@@ -60,7 +60,7 @@ impl Process {
 
     /// Nothing is known here.
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn look() -> Self {
+    pub(in crate::http) fn look() -> Self {
         Self {
             resident_bytes: None,
             open_files: None,

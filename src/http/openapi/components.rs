@@ -3,10 +3,10 @@
 use http::StatusCode;
 use serde_json::{Map, Value};
 
-use super::schema;
-use crate::http::problem::CODES;
+use crate::http::openapi::schema;
+use crate::http::response::problem::CODES;
 
-pub(super) fn schemas() -> Map<String, Value> {
+pub(in crate::http) fn schemas() -> Map<String, Value> {
     [
         ("Job", job()),
         ("JobId", job_id()),
@@ -210,7 +210,7 @@ fn problem() -> Value {
 }
 
 /// One reply for each status that a problem has, by its number.
-pub(super) fn problems() -> Map<String, Value> {
+pub(in crate::http) fn problems() -> Map<String, Value> {
     let mut problems = Map::new();
     for (status, _) in CODES {
         let codes: Vec<_> = CODES
@@ -218,14 +218,18 @@ pub(super) fn problems() -> Map<String, Value> {
             .filter_map(|(its, code)| (its == status).then_some(*code))
             .collect();
         let headers = match *status {
-            StatusCode::METHOD_NOT_ALLOWED => super::reply("", &["Allow"], &[]),
-            StatusCode::UNAUTHORIZED => super::reply("", &["WWW-Authenticate"], &[]),
-            StatusCode::RANGE_NOT_SATISFIABLE => super::reply("", &["Content-Range"], &[]),
+            StatusCode::METHOD_NOT_ALLOWED => crate::http::openapi::reply("", &["Allow"], &[]),
+            StatusCode::UNAUTHORIZED => crate::http::openapi::reply("", &["WWW-Authenticate"], &[]),
+            StatusCode::RANGE_NOT_SATISFIABLE => {
+                crate::http::openapi::reply("", &["Content-Range"], &[])
+            }
             StatusCode::NOT_FOUND
             | StatusCode::CONFLICT
             | StatusCode::SERVICE_UNAVAILABLE
-            | StatusCode::INSUFFICIENT_STORAGE => super::reply("", &[], &["Retry-After"]),
-            _ => super::reply("", &[], &[]),
+            | StatusCode::INSUFFICIENT_STORAGE => {
+                crate::http::openapi::reply("", &[], &["Retry-After"])
+            }
+            _ => crate::http::openapi::reply("", &[], &[]),
         };
         let narrowed = json!({ "properties": {
             "status": { "const": status.as_u16() },
@@ -246,14 +250,14 @@ pub(super) fn problems() -> Map<String, Value> {
 }
 
 /// How to say who asks.
-pub(super) fn security() -> Value {
+pub(in crate::http) fn security() -> Value {
     json!({
         "token": { "type": "http", "scheme": "bearer" },
         "password": { "type": "http", "scheme": "basic", "description": "The token as the password." },
     })
 }
 
-pub(super) fn parameters() -> Map<String, Value> {
+pub(in crate::http) fn parameters() -> Map<String, Value> {
     let one = |place: &str, name: &str, description: &str, schema: Value| {
         let value = json!({
             "in": place,
@@ -318,7 +322,7 @@ pub(super) fn parameters() -> Map<String, Value> {
     .collect()
 }
 
-pub(super) fn headers() -> Map<String, Value> {
+pub(in crate::http) fn headers() -> Map<String, Value> {
     let one = |name: &str, description: &str, schema: Value| {
         let value = json!({ "description": description, "schema": schema });
         (name.to_owned(), value)

@@ -2,14 +2,15 @@
 
 use serde_json::{Map, Value};
 
-use super::{component, deltaxml, json_reply, replies, reply, schema};
 use crate::config::{Dialect, Dialects};
+use crate::http::dialects::deltaxml::openapi as deltaxml;
+use crate::http::openapi::{component, json_reply, replies, reply, schema};
 
 /// What a call that looks at the store may meet.
 const STORE: u16 = 503;
 
 /// The addresses.
-pub(super) fn paths(dialects: &Dialects) -> Map<String, Value> {
+pub(in crate::http) fn paths(dialects: &Dialects) -> Map<String, Value> {
     let mut paths = Vec::new();
     if dialects.has(Dialect::Driveonweb) {
         paths.extend(driveonweb());
@@ -23,7 +24,7 @@ pub(super) fn paths(dialects: &Dialects) -> Map<String, Value> {
 }
 
 /// What they share.
-pub(super) fn schemas(dialects: &Dialects) -> Map<String, Value> {
+pub(in crate::http) fn schemas(dialects: &Dialects) -> Map<String, Value> {
     let mut schemas = Map::new();
     if dialects.has(Dialect::Driveonweb) {
         schemas.insert("DriveonwebEntry".into(), driveonweb_entry());
@@ -38,7 +39,7 @@ pub(super) fn schemas(dialects: &Dialects) -> Map<String, Value> {
 }
 
 /// What they are about.
-pub(super) fn tags(dialects: &Dialects) -> Vec<Value> {
+pub(in crate::http) fn tags(dialects: &Dialects) -> Vec<Value> {
     let mut tags = Vec::new();
     if dialects.has(Dialect::Driveonweb) {
         tags.push(json!({ "name": "driveonweb", "description": "Polling jobs, for driveonweb's clients." }));

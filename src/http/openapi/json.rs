@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 /// What a member can be. None of it is worth being repeated at each of a thousand places.
-pub(super) trait Part {
+pub(in crate::http) trait Part {
     /// As JSON.
     fn value(&self) -> Value;
 
@@ -86,19 +86,19 @@ impl<T: Part, const N: usize> Part for [T; N] {
 
 /// Adds a member to an object.
 #[inline(never)]
-pub(super) fn put(object: &mut Map<String, Value>, name: &str, value: Value) {
+pub(in crate::http) fn put(object: &mut Map<String, Value>, name: &str, value: Value) {
     object.insert(name.to_owned(), value);
 }
 
 /// An object without members.
 #[inline(never)]
-pub(super) fn object() -> Map<String, Value> {
+pub(in crate::http) fn object() -> Map<String, Value> {
     Map::new()
 }
 
 /// Adds an item to a list.
 #[inline(never)]
-pub(super) fn push(list: &mut Vec<Value>, item: Value) {
+pub(in crate::http) fn push(list: &mut Vec<Value>, item: Value) {
     list.push(item);
 }
 
@@ -151,3 +151,5 @@ macro_rules! json {
     }};
     ($value:expr) => { $crate::http::openapi::json::Part::value(&$value) };
 }
+
+pub(in crate::http) use json;

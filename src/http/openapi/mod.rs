@@ -5,22 +5,21 @@
 //! of them share is in [`components`].
 
 #[macro_use]
-mod json;
+pub(in crate::http) mod json;
 
-mod call;
-mod components;
-mod custom;
-mod deltaxml;
-mod dialects;
-mod results;
-mod routes;
-mod server;
-mod submit;
+pub(in crate::http) mod call;
+pub(in crate::http) mod components;
+pub(in crate::http) mod dialects;
+pub(in crate::http) mod results;
+pub(in crate::http) mod server;
+pub(in crate::http) mod submit;
 
 use serde_json::{Map, Value};
 
-use super::dialects::custom::Routes;
 use crate::config::Dialects;
+use crate::http::dialects::custom::openapi as custom_routes;
+use crate::http::dialects::custom::wire::Routes;
+use crate::http::native;
 use crate::operations::Registry;
 
 const ABOUT: &str = "\
@@ -33,16 +32,16 @@ Everything but results is sent with `Cache-Control: no-store`.
 What is not HTTP/1.1 is answered `400`, a head that is too long `431` or `414`, each without a body.";
 
 /// The description; `base` is what every address begins with.
-pub(super) fn document(
+pub(in crate::http) fn document(
     registry: &Registry,
     served: &Dialects,
     published: &Routes,
     base: &str,
 ) -> Value {
-    let mut paths = routes::paths();
+    let mut paths = native::openapi::paths();
     let mut schemas = components::schemas();
     paths.extend(dialects::paths(served));
-    paths.extend(custom::paths(published, registry));
+    paths.extend(custom_routes::paths(published, registry));
     schemas.extend(dialects::schemas(served));
     let mut tags = vec![
         json!({ "name": "operations", "description": "What a job can do, and the way to submit one." }),
@@ -51,7 +50,7 @@ pub(super) fn document(
         json!({ "name": "server", "description": "The server itself." }),
     ];
     tags.extend(dialects::tags(served));
-    tags.extend(custom::tags(published));
+    tags.extend(custom_routes::tags(published));
     for (name, registered) in registry.iter() {
         let description = &registered.description;
         schemas.insert(submit::schema_name(name), submit::params(description));
@@ -82,20 +81,20 @@ pub(super) fn document(
 }
 
 /// A reference to `#/components/<kind>/<name>`.
-fn component(kind: &str, name: &str) -> Value {
+pub(in crate::http) fn component(kind: &str, name: &str) -> Value {
     json!({ "$ref": format!("#/components/{kind}/{name}") })
 }
 
-fn schema(name: &str) -> Value {
+pub(in crate::http) fn schema(name: &str) -> Value {
     component("schemas", name)
 }
 
-fn parameter(name: &str) -> Value {
+pub(in crate::http) fn parameter(name: &str) -> Value {
     component("parameters", name)
 }
 
 /// A reply and its headers. The first are always there, the others sometimes.
-fn reply(description: &str, always: &[&str], sometimes: &[&str]) -> Value {
+pub(in crate::http) fn reply(description: &str, always: &[&str], sometimes: &[&str]) -> Value {
     let mut headers = Map::new();
     for name in sometimes {
         headers.insert((*name).to_owned(), component("headers", name));
@@ -112,13 +111,13 @@ fn reply(description: &str, always: &[&str], sometimes: &[&str]) -> Value {
 }
 
 /// The same, with a JSON body of this schema.
-fn json_reply(mut reply: Value, schema: &Value) -> Value {
+pub(in crate::http) fn json_reply(mut reply: Value, schema: &Value) -> Value {
     reply["content"] = json!({ "application/json": { "schema": schema } });
     reply
 }
 
 /// The replies of one route: its own, and these problems besides those that every request may meet.
-fn replies(own: &[(&str, Value)], problems: &[u16]) -> Value {
+pub(in crate::http) fn replies(own: &[(&str, Value)], problems: &[u16]) -> Value {
     const EVERYWHERE: [u16; 5] = [400, 401, 403, 405, 421];
     let mut replies = Map::new();
     for (status, reply) in own {
@@ -137,10 +136,13 @@ fn replies(own: &[(&str, Value)], problems: &[u16]) -> Value {
 mod tests {
     use http::Method;
 
-    use super::super::dialects::{custom, deltaxml, onedrive};
-    use super::super::route::{self, Route};
     use super::document;
     use crate::config::Dialects;
+    use crate::http::dialects::custom::wire as custom;
+    use crate::http::dialects::deltaxml::wire as deltaxml;
+    use crate::http::dialects::onedrive::wire as onedrive;
+    use crate::http::routing::route;
+    use crate::http::routing::route::Route;
     use crate::operations::Registry;
 
     /// Where a route is described.

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::call::{OperationDoc, below};
-use super::reply;
+use crate::http::openapi::call::{OperationDoc, below};
+use crate::http::openapi::reply;
 
 /// What a route that looks at the store may meet.
 const STORE: u16 = 503;
 
 /// What every reply that is a result says of it, besides its `ETag`.
-pub(super) const RESULT: [&str; 5] = [
+pub(in crate::http) const RESULT: [&str; 5] = [
     "Content-Disposition",
     "Accept-Ranges",
     "Repr-Digest",
@@ -24,7 +24,7 @@ fn result(description: &str, media_type: &str, always: &[&str]) -> Value {
     reply
 }
 
-pub(super) fn download() -> Value {
+pub(in crate::http) fn download() -> Value {
     let own = by_range();
     below(
         "id",
@@ -53,7 +53,7 @@ fn by_range() -> [(&'static str, Value); 3] {
 }
 
 /// A call for a result, which waits for nothing.
-pub(super) fn result_call(id: &str, tag: &str, summary: &str) -> Value {
+pub(in crate::http) fn result_call(id: &str, tag: &str, summary: &str) -> Value {
     let call = OperationDoc {
         id,
         tag,

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::call::{OperationDoc, alone};
-use super::{json_reply, reply};
+use crate::http::openapi::call::{OperationDoc, alone};
+use crate::http::openapi::{json_reply, reply};
 
-pub(super) fn items() -> [(&'static str, Value); 6] {
+pub(in crate::http) fn items() -> [(&'static str, Value); 6] {
     [
         ("/", dashboard()),
         ("/metrics", metrics()),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{json_reply, parameter, replies, reply, results, schema};
+use crate::http::openapi::{json_reply, parameter, replies, reply, results, schema};
 use crate::operations::{Input, OperationSpec};
 
 /// What stands between a schema and another that it refers to.
@@ -19,12 +19,12 @@ const SUBMISSION: [&str; 6] = [
 ];
 
 /// The name of an operation's params among the schemas.
-pub(super) fn schema_name(operation: &str) -> String {
+pub(in crate::http) fn schema_name(operation: &str) -> String {
     format!("{operation}.params")
 }
 
 /// The schema of an operation's params, fit to be a part of a larger document.
-pub(super) fn params(operation: &OperationSpec) -> Value {
+pub(in crate::http) fn params(operation: &OperationSpec) -> Value {
     let place = format!("{DEFINITIONS}{}", schema_name(&operation.name));
     let mut params = operation.params.clone();
     // The dialect is that of the whole document.
@@ -57,7 +57,7 @@ fn embed(schema: &mut Value, place: &str) {
     }
 }
 
-pub(super) fn path(operation: &OperationSpec) -> Value {
+pub(in crate::http) fn path(operation: &OperationSpec) -> Value {
     let name = &operation.name;
     let one = json_reply(reply("It.", &[], &[]), &schema("Operation"));
     json!({
@@ -82,7 +82,7 @@ pub(super) fn path(operation: &OperationSpec) -> Value {
     })
 }
 
-pub(super) fn body(operation: &OperationSpec) -> Value {
+pub(in crate::http) fn body(operation: &OperationSpec) -> Value {
     let form = |document: &dyn Fn(&Input) -> Value| form(operation, document);
     let path = |_: &Input| json!({ "type": "string", "format": "path" });
     // OpenAPI 3.1 would do without the format; the tools know a file by it.
@@ -158,7 +158,7 @@ fn multipart(operation: &OperationSpec, form: &Value) -> Value {
     }
 }
 
-pub(super) fn ticket() -> Value {
+pub(in crate::http) fn ticket() -> Value {
     let headers = [
         "Location",
         "Operation-Location",

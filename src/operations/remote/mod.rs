@@ -17,11 +17,11 @@ use http::header::{
 };
 use http::{HeaderName, StatusCode};
 
-use super::{Context, OperationError};
 use crate::job::Failure;
+use crate::operations::remote::coding::Decoder;
+pub(in crate::operations) use crate::operations::remote::reader::RemoteReader;
+use crate::operations::{Context, OperationError};
 use crate::outbound::{Error, Reply, Request, Target, Timeouts};
-use coding::Decoder;
-pub(super) use reader::RemoteReader;
 
 /// Before each try after a break, in milliseconds; then it is given up. Together half a minute, which most machines
 /// between here and there need to be themselves again.
@@ -32,7 +32,7 @@ const HEADWAY: u64 = 1 << 20;
 const RESTARTS: u32 = 3;
 
 /// What comes next.
-pub(super) enum Piece {
+pub(in crate::operations) enum Piece {
     /// Bytes.
     Bytes(Bytes),
     /// What came so far is worth nothing: it starts again from the beginning.
@@ -52,7 +52,7 @@ enum Joined {
 }
 
 /// Something at a URL, being read.
-pub(super) struct Remote<'a> {
+pub(in crate::operations) struct Remote<'a> {
     context: &'a Context,
     request: Request,
     /// Who replied in the end.
@@ -80,7 +80,7 @@ impl<'a> Remote<'a> {
     ///
     /// # Errors
     /// `fetch_failed`, at once: who does not reply the first time may be somebody else altogether.
-    pub(super) fn open(
+    pub(in crate::operations) fn open(
         context: &'a Context,
         url: &str,
         authorization: Option<&str>,
@@ -121,17 +121,17 @@ impl<'a> Remote<'a> {
     }
 
     /// What is said of it.
-    pub(super) fn headers(&self) -> &HeaderMap {
+    pub(in crate::operations) fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
     /// Who replied in the end.
-    pub(super) fn target(&self) -> &Target {
+    pub(in crate::operations) fn target(&self) -> &Target {
         &self.target
     }
 
     /// How long it is, where that was said.
-    pub(super) fn total(&self) -> Option<u64> {
+    pub(in crate::operations) fn total(&self) -> Option<u64> {
         // How long it is once it is decoded, nobody says.
         self.total.filter(|_| self.decoder.is_none())
     }
@@ -140,7 +140,7 @@ impl<'a> Remote<'a> {
     ///
     /// # Errors
     /// `fetch_failed` once it has broken too often, or where it cannot be decoded; [`Stop::Canceled`].
-    pub(super) fn next(&mut self) -> Result<Piece, OperationError> {
+    pub(in crate::operations) fn next(&mut self) -> Result<Piece, OperationError> {
         loop {
             if let Some(decoder) = &mut self.decoder {
                 let decoded = decoder.next();

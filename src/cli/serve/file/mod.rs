@@ -13,13 +13,14 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::layers::{self, Values};
+use crate::cli::serve::file::fault::Fault;
+use crate::cli::serve::layers;
+use crate::cli::serve::layers::Values;
 use crate::cloakroom::StartError;
 use crate::config::{Callbacks, CommandSpec, Config, Limits, OperationOverrides, Route};
 use crate::http::RouteFault;
 use crate::operations::{Command, Registry, check_name};
 use crate::roots::RootSpec;
-use fault::Fault;
 
 type Value<'a> = Spanned<DeValue<'a>>;
 

@@ -1,0 +1,83 @@
+//! The Host that a request names: exactly one, and one of ours where nothing else tells a stranger's page apart, whose
+//! own name may have been pointed at us.
+
+use std::net::IpAddr;
+
+use http::header::HOST;
+use http::request::Parts;
+use http::{StatusCode, Version};
+
+use crate::http::response::problem::Problem;
+use crate::http::routing::route;
+
+/// The name that every server has.
+const LOCALHOST: &str = "localhost";
+
+/// The one Host of a request; a target in absolute form must name the same. A health check in HTTP/1.0 needs none: load
+/// balancers send none by default, and browsers, which must name one of ours, always do.
+pub(in crate::http) fn single(request: &Parts) -> Result<&str, Problem> {
+    let mut hosts = request.headers.get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        if request.version == Version::HTTP_10
+            && !request.headers.contains_key(HOST)
+            && request.uri.authority().is_none()
+            && route::is_health_check(&request.method, &request.uri)
+        {
+            return Ok(LOCALHOST);
+        }
+        return Err(Problem::malformed("A request has exactly one Host header."));
+    };
+    let host = host
+        .to_str()
+        .map_err(|_| Problem::malformed("The Host header is not ASCII."))?;
+    match request.uri.authority() {
+        Some(target) if !target.as_str().eq_ignore_ascii_case(host) => Err(Problem::malformed(
+            "The request's target and its Host header name different servers.",
+        )),
+        _ => Ok(host),
+    }
+}
+
+/// The name or literal in a Host header, without the port.
+pub(in crate::http) fn name(host: &str) -> Result<&str, Problem> {
+    let malformed = || Problem::malformed("The Host header is not a host with an optional port.");
+    let end = if host.starts_with('[') {
+        host.find(']').ok_or_else(malformed)? + 1
+    } else {
+        host.find(':').unwrap_or(host.len())
+    };
+    let (name, rest) = host.split_at(end);
+    let port = rest.is_empty()
+        || rest
+            .strip_prefix(':')
+            .is_some_and(|port| port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit()));
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._[:]".contains(&b);
+    if name.is_empty() || !port || !name.bytes().all(plain) {
+        Err(malformed())
+    } else {
+        Ok(name)
+    }
+}
+
+/// Whether a name is `localhost`, the address that the connection came in on, or one of `names`.
+pub(in crate::http) fn is_ours(name: &str, local: Option<IpAddr>, names: &[String]) -> bool {
+    let literal = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'));
+    let address: Option<IpAddr> = match literal {
+        Some(literal) => literal.parse().ok().filter(IpAddr::is_ipv6),
+        None => name.parse().ok().filter(IpAddr::is_ipv4),
+    };
+    if address.is_some() && address == local {
+        return true;
+    }
+    let is = |ours: &str| name.eq_ignore_ascii_case(ours);
+    is(LOCALHOST) || names.iter().any(|ours| is(ours))
+}
+
+/// The refusal of another name.
+pub(in crate::http) fn wrong(host: &str) -> Problem {
+    let detail =
+        format!("{host:?} is not a name of this server. Start it with --host to serve that name.");
+    Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong_host", detail)
+}

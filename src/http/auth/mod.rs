@@ -1,0 +1,6 @@
+//! Who may ask: tokens, sessions, the Host, browsers' origins.
+
+pub(in crate::http) mod access;
+pub(in crate::http) mod cors;
+pub(in crate::http) mod guard;
+pub(in crate::http) mod session;

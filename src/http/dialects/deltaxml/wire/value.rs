@@ -1,0 +1,224 @@
+//! What a request says, whichever way it is written: values inside of each other, as JSON has them.
+
+use serde_json::{Map, Value, json};
+
+use crate::http::dialects::deltaxml::wire::same;
+use crate::job::JobId;
+use crate::operations::is_url;
+use crate::xml::{self, Element, Limits, Source};
+
+/// Elements of a request inside of each other, at most.
+const DEPTH: usize = 64;
+
+/// Reads a request in XML: its name and what it says. Attributes are members as elements are.
+///
+/// # Errors
+/// What is wrong with it.
+pub(in crate::http) fn of_xml(body: Source) -> Result<(String, Value), String> {
+    let limits = Limits {
+        depth: DEPTH,
+        ..Limits::default()
+    };
+    let root = xml::parse_elements(body, &limits);
+    let root = root.map_err(|error| format!("The body is not XML as it is wanted: {error}"))?;
+    Ok((root.name.clone(), of_element(root)))
+}
+
+/// As deep as [`DEPTH`] allows.
+fn of_element(element: Element) -> Value {
+    if element.attributes.is_empty() && element.children.is_empty() {
+        return Value::String(element.text);
+    }
+    let mut object = Map::new();
+    for (name, text) in element.attributes {
+        insert(&mut object, name, Value::String(text));
+    }
+    if !element.text.is_empty() {
+        insert(&mut object, "value".into(), Value::String(element.text));
+    }
+    for mut child in element.children {
+        let name = std::mem::take(&mut child.name);
+        insert(&mut object, name, of_element(child));
+    }
+    Value::Object(object)
+}
+
+/// Adds a member; those of the same name are a list.
+pub(in crate::http) fn insert(object: &mut Map<String, Value>, name: String, value: Value) {
+    match object.get_mut(&name) {
+        Some(Value::Array(list)) => list.push(value),
+        Some(first) => *first = Value::Array(vec![first.take(), value]),
+        None => {
+            object.insert(name, value);
+        }
+    }
+}
+
+/// The member of this name; null is none.
+pub(in crate::http) fn member<'v>(object: &'v Value, name: &str) -> Option<&'v Value> {
+    let mut members = object.as_object()?.iter();
+    let (_, value) = members.find(|(key, value)| same(key, name) && !value.is_null())?;
+    Some(value)
+}
+
+/// The text that a member is; none if it is not there.
+///
+/// # Errors
+/// It is something else.
+pub(in crate::http) fn text<'v>(object: &'v Value, name: &str) -> Result<Option<&'v str>, String> {
+    match member(object, name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(format!("{name} is not text.")),
+    }
+}
+
+/// Whether a value says yes; `name` is what it is called.
+///
+/// # Errors
+/// It says neither yes nor no.
+pub(in crate::http) fn flag(value: &Value, name: &str) -> Result<bool, String> {
+    match value {
+        Value::Bool(flag) => Ok(*flag),
+        Value::String(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+        Value::String(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+        _ => Err(format!("{name} is neither true nor false.")),
+    }
+}
+
+/// A document as the operations' params have it; `name` is what the request calls it.
+///
+/// # Errors
+/// What is wrong with it.
+pub(in crate::http) fn document(value: &Value, name: &str) -> Result<Value, String> {
+    let wants = |what: &str| format!("{name} has no {what}.");
+    match value {
+        Value::String(text) if text.is_empty() => return Err(wants("content")),
+        Value::String(text) if text.starts_with('<') => {
+            return Ok(json!({ "type": "inline", "value": text }));
+        }
+        Value::String(url) if is_url(url) => return Ok(json!({ "type": "http", "uri": url })),
+        Value::String(path) => return Ok(json!({ "type": "file", "path": path })),
+        Value::Object(_) => {}
+        _ => return Err(format!("{name} is not a document.")),
+    }
+    let kind = match text(value, "type")? {
+        Some(kind) => kind.to_ascii_lowercase(),
+        None => guessed(value).ok_or_else(|| wants("type"))?.to_owned(),
+    };
+    // Each is called so by one product or another.
+    let first = |names: &[&str]| {
+        let mut texts = names.iter().map(|name| text(value, name));
+        let found = texts.find(|text| !matches!(text, Ok(None)));
+        found.unwrap_or(Ok(None))
+    };
+    match kind.as_str() {
+        "file" => {
+            let path = first(&["path"])?.filter(|path| !path.is_empty());
+            Ok(json!({ "type": "file", "path": path.ok_or_else(|| wants("path"))? }))
+        }
+        "http" | "https" | "url" | "uri" => {
+            let uri = first(&["uri", "url"])?.ok_or_else(|| wants("uri"))?;
+            let mut document = json!({ "type": "http", "uri": uri });
+            if let Some(header) = first(&["authorizationHeader", "authorization"])? {
+                document["authorization"] = header.into();
+            }
+            Ok(document)
+        }
+        "inline" | "raw" | "string" | "xml" => {
+            let text = first(&["value", "content"])?.ok_or_else(|| wants("value"))?;
+            Ok(json!({ "type": "inline", "value": text }))
+        }
+        "job" => {
+            let id = first(&["id", "jobId"])?.ok_or_else(|| wants("id"))?;
+            let id = JobId::from_uuid(id).map_or_else(|| id.to_owned(), |id| id.to_string());
+            Ok(json!({ "type": "job", "id": id }))
+        }
+        // That it came with the request is found out where it is submitted.
+        "upload" => Ok(value.clone()),
+        other => Err(format!(
+            "{name} is of the type {other:?}, which is not known: file, http and inline are."
+        )),
+    }
+}
+
+/// The type of a document that does not say it.
+fn guessed(value: &Value) -> Option<&'static str> {
+    let types = [
+        ("path", "file"),
+        ("uri", "http"),
+        ("url", "http"),
+        ("value", "inline"),
+        ("content", "inline"),
+    ];
+    let mut types = types.into_iter();
+    types.find_map(|(name, kind)| member(value, name).map(|_| kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn xml_says_what_json_says() {
+        let (name, value) = of_xml(
+            b"<p:compare xmlns:p='urn:p'><input-a xmlns:x='urn:x' x:type='file'><path>/docs/a b.xml</path></input-a>\
+              <async/><v>1</v><v>2</v><w n='3'>4</w></p:compare>"
+                .to_vec()
+.into(),
+        )
+        .expect("XML");
+        assert_eq!(name, "compare");
+        let expected = json!({
+            "input-a": { "type": "file", "path": "/docs/a b.xml" }, "async": "", "v": ["1", "2"],
+            "w": { "n": "3", "value": "4" },
+        });
+        assert_eq!(value, expected);
+        for bad in ["", "x", "<a>", "<!DOCTYPE a><a/>", "<a>&b;</a>"] {
+            assert!(of_xml(bad.into()).is_err(), "{bad}");
+        }
+        let deep = "<a>".repeat(65) + &"</a>".repeat(65);
+        assert!(of_xml(deep.into()).is_err());
+    }
+
+    #[test]
+    fn a_document_is_what_its_type_says() {
+        let check = |value: Value, expected: Option<Value>| {
+            assert_eq!(document(&value, "x").ok(), expected, "{value}");
+        };
+        let file = json!({ "type": "file", "path": "/docs/a" });
+        check(json!("/docs/a"), Some(file.clone()));
+        check(
+            json!({ "Type": "FILE", "Path": "/docs/a", "x": 1 }),
+            Some(file.clone()),
+        );
+        check(json!({ "path": "/docs/a" }), Some(file));
+        let http = json!({ "type": "http", "uri": "http://a/b" });
+        check(json!("http://a/b"), Some(http.clone()));
+        check(
+            json!({ "type": "url", "url": "http://a/b" }),
+            Some(http.clone()),
+        );
+        check(json!({ "type": "http", "Uri": "http://a/b" }), Some(http));
+        let inline = json!({ "type": "inline", "value": "<a/>" });
+        check(json!("<a/>"), Some(inline.clone()));
+        check(json!({ "type": "raw", "content": "<a/>" }), Some(inline));
+        let id = "01JD3QXYZ0000000000000000A";
+        let uuid = id.parse::<JobId>().expect("an id").to_uuid();
+        let job = json!({ "type": "job", "id": id });
+        check(json!({ "type": "job", "id": uuid }), Some(job));
+        for bad in [
+            json!(""),
+            json!(1),
+            json!([]),
+            json!({}),
+            json!({ "type": "file" }),
+            json!({ "type": "file", "path": "" }),
+            json!({ "type": "file", "path": 1 }),
+            json!({ "type": "ftp", "uri": "ftp://a" }),
+            json!({ "type": 1, "path": "/docs/a" }),
+        ] {
+            check(bad, None);
+        }
+    }
+}

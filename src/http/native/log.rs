@@ -1,0 +1,107 @@
+//! What the work wrote, for people: as far as it is kept, or on and on as it is written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use http::request::Parts;
+use http::{Method, Response};
+use tokio::sync::mpsc;
+
+use crate::engine::{Caller, View, WaitFor};
+use crate::http::App;
+use crate::http::native::events::X_ACCEL_BUFFERING;
+use crate::http::request::query;
+use crate::http::response::body::Body;
+use crate::http::response::problem::Problem;
+use crate::http::response::reply as response;
+use crate::job::State;
+
+/// Between two looks at a job that waits, if it does not change.
+const PATIENCE: Duration = Duration::from_secs(55);
+
+impl App {
+    /// The log of a job; with `?follow`, until the job has ended.
+    pub(in crate::http) async fn log(
+        self: &Arc<Self>,
+        request: &Parts,
+        caller: &Caller,
+        view: View,
+    ) -> Result<Response<Body>, Problem> {
+        let follows =
+            query::pairs(request).any(|(name, value)| name == "follow" && value != "false");
+        if !follows || view.job.is_terminal() || request.method == Method::HEAD {
+            let mut response = text(Body::Full(self.whole_log(&view).await?));
+            if !view.job.is_terminal() {
+                response::retry_after(response.headers_mut());
+            }
+            return Ok(response);
+        }
+        let (sender, body) = mpsc::channel(1);
+        let (app, caller) = (Arc::clone(self), caller.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                // However it ends, there is nobody left to tell.
+                _ = app.follow_log(&caller, view, &sender) => {}
+                () = sender.closed() => {}
+                () = app.engine.stopping() => {}
+            }
+        });
+        Ok(text(Body::Events(body)))
+    }
+
+    /// All of a log that is kept, within the limits on large bodies.
+    async fn whole_log(&self, view: &View) -> Result<Bytes, Problem> {
+        let _turn = self.large.turn().await;
+        self.large.hold(self.engine.log(&view.job).await?).await
+    }
+
+    async fn follow_log(
+        &self,
+        caller: &Caller,
+        mut view: View,
+        sender: &mpsc::Sender<Bytes>,
+    ) -> Result<(), Problem> {
+        let mut has_followed = false;
+        loop {
+            match &view.job.state {
+                State::Ended { .. } => {
+                    let log = self.whole_log(&view).await?;
+                    if !has_followed && !log.is_empty() {
+                        // Whoever hung up needs no log.
+                        let _ = sender.send(log).await;
+                    }
+                    return Ok(());
+                }
+                State::Running { .. } => {
+                    if let Some(mut reader) = self.engine.follow_log(view.job.seq) {
+                        has_followed = true;
+                        while let Some(piece) = reader.next().await {
+                            if sender.send(piece).await.is_err() {
+                                return Ok(());
+                            }
+                        }
+                    }
+                }
+                State::Queued => {}
+            }
+            let news = WaitFor::ChangeFrom(view.job.version);
+            view = self
+                .engine
+                .wait(caller, view.job.id, news, PATIENCE)
+                .await?;
+        }
+    }
+}
+
+fn text(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    headers.insert(CONTENT_TYPE, plain);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    response
+}

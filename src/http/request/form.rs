@@ -1,0 +1,224 @@
+//! Forms (multipart/form-data) on their way in: files go into the store, fields are text.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use encoding_rs::Encoding;
+use http::StatusCode;
+use hyper::body::Incoming;
+use serde_json::Value;
+
+use crate::http::request::body_reader::{Bounds, Upload, next_data, too_large, upload_too_large};
+use crate::http::request::media_type::MediaType;
+use crate::http::request::multipart::{Event, Head, Reader};
+use crate::http::response::problem::Problem;
+use crate::store::{Store, Uploads};
+
+/// A part as its head describes it.
+pub(in crate::http) struct Part<'a> {
+    /// Its name.
+    pub(in crate::http) name: &'a str,
+    /// Whether it is sent as a file.
+    pub(in crate::http) is_file: bool,
+    /// What it says that it is.
+    pub(in crate::http) media_type: Option<&'a str>,
+}
+
+/// What becomes of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::http) enum Take {
+    /// It is a document, to be stored.
+    Document,
+    /// It is text.
+    Text,
+    /// It is passed over.
+    Nothing,
+}
+
+/// Where a form goes.
+pub(in crate::http) struct Form<'a, F> {
+    pub(in crate::http) store: &'a Store,
+    pub(in crate::http) bounds: Bounds,
+    /// Says what becomes of a part.
+    pub(in crate::http) take: F,
+}
+
+impl<F: Fn(&Part<'_>) -> Result<Take, Problem>> Form<'_, F> {
+    /// Reads a form of this `Content-Type`: names and values in order. A document is an object as [`Upload::end`] makes
+    /// it. A file input that nobody touched is left out.
+    ///
+    /// # Errors
+    /// 400, 408, 413, and what `take` says.
+    pub(in crate::http) async fn read(
+        &self,
+        content_type: &str,
+        body: Incoming,
+        uploads: &mut Uploads,
+    ) -> Result<Vec<(String, Value)>, Problem> {
+        let mut parts = Parts {
+            reader: Reader::new(content_type).map_err(malformed)?,
+            body,
+            timeout: self.bounds.idle_timeout,
+            is_in_part: false,
+            peeked: None,
+        };
+        let (mut pairs, mut text_bytes) = (Vec::new(), 0);
+        while let Some(head) = parts.next().await? {
+            // Names are kept as text is.
+            text_bytes += head.name.len() + head.file_name.as_ref().map_or(0, String::len);
+            self.check_text(text_bytes)?;
+            // What browsers send for a file input that nobody touched: no name, and no content.
+            if head.file_name.as_deref() == Some("") && parts.is_empty().await? {
+                continue;
+            }
+            let part = Part {
+                name: &head.name,
+                is_file: head.file_name.is_some(),
+                media_type: head.media_type.as_ref().map(|kind| kind.essence.as_str()),
+            };
+            let value = match (self.take)(&part)? {
+                Take::Document => self.document(&head, &mut parts, uploads).await?,
+                Take::Text => self.text(&head, &mut parts, &mut text_bytes).await?.into(),
+                Take::Nothing => {
+                    self.skip(&mut parts).await?;
+                    continue;
+                }
+            };
+            pairs.push((head.name, value));
+        }
+        Ok(pairs)
+    }
+
+    async fn document(
+        &self,
+        head: &Head,
+        parts: &mut Parts,
+        uploads: &mut Uploads,
+    ) -> Result<Value, Problem> {
+        let name = head.file_name.as_deref().filter(|name| !name.is_empty());
+        let media_type = head.media_type.clone();
+        let mut upload = Upload::begin(self.store, self.bounds, 0)?;
+        while let Some(data) = parts.data().await? {
+            upload.append(&data).await?;
+        }
+        let media_type = media_type.unwrap_or_else(MediaType::unknown);
+        upload
+            .end(name.unwrap_or(&head.name), media_type, uploads)
+            .await
+    }
+
+    /// A field's text; all of a form's together are as long as params may be.
+    async fn text(
+        &self,
+        head: &Head,
+        parts: &mut Parts,
+        text_bytes: &mut usize,
+    ) -> Result<String, Problem> {
+        let mut text = BytesMut::new();
+        while let Some(data) = parts.data().await? {
+            *text_bytes += data.len();
+            self.check_text(*text_bytes)?;
+            text.extend_from_slice(&data);
+        }
+        let charset = head
+            .media_type
+            .as_ref()
+            .and_then(|kind| kind.charset.as_deref());
+        let charset = charset.unwrap_or("UTF-8");
+        let text = Encoding::for_label_no_replacement(charset.as_bytes()).and_then(|encoding| {
+            encoding.decode_without_bom_handling_and_without_replacement(&text)
+        });
+        text.map(Cow::into_owned)
+            .ok_or_else(|| malformed(format!("the field {:?} is not {charset}", head.name)))
+    }
+
+    /// Passes over a part, which may be as long as an upload.
+    async fn skip(&self, parts: &mut Parts) -> Result<(), Problem> {
+        let mut bytes = 0;
+        while let Some(data) = parts.data().await? {
+            bytes += data.len() as u64;
+            if bytes > self.bounds.upload {
+                return Err(upload_too_large(self.bounds.upload));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_text(&self, bytes: usize) -> Result<(), Problem> {
+        if bytes > self.bounds.params {
+            return Err(too_large(self.bounds));
+        }
+        Ok(())
+    }
+}
+
+/// The parts of a form, read from a body as it arrives.
+struct Parts {
+    reader: Reader,
+    body: Incoming,
+    timeout: Duration,
+    /// Whether there may be more content of the present part.
+    is_in_part: bool,
+    /// Content that was read ahead.
+    peeked: Option<Bytes>,
+}
+
+impl Parts {
+    /// The next part; what is left of the one before is skipped.
+    async fn next(&mut self) -> Result<Option<Head>, Problem> {
+        self.peeked = None;
+        loop {
+            match self.event().await? {
+                Event::Head(head) => {
+                    self.is_in_part = true;
+                    return Ok(Some(head));
+                }
+                Event::Data(_) | Event::PartEnd => {}
+                Event::FormEnd => return Ok(None),
+            }
+        }
+    }
+
+    /// Whether the part has no content at all. Asked before any of it is read.
+    async fn is_empty(&mut self) -> Result<bool, Problem> {
+        self.peeked = self.data().await?;
+        Ok(self.peeked.is_none())
+    }
+
+    /// More content of the part; none at its end.
+    async fn data(&mut self) -> Result<Option<Bytes>, Problem> {
+        if let Some(data) = self.peeked.take() {
+            return Ok(Some(data));
+        }
+        if !self.is_in_part {
+            return Ok(None);
+        }
+        if let Event::Data(data) = self.event().await? {
+            return Ok(Some(data));
+        }
+        self.is_in_part = false;
+        Ok(None)
+    }
+
+    async fn event(&mut self) -> Result<Event, Problem> {
+        loop {
+            if let Some(event) = self.reader.next().map_err(malformed)? {
+                return Ok(event);
+            }
+            match next_data(&mut self.body, self.timeout).await? {
+                Some(data) => self.reader.push(&data),
+                None => self.reader.end(),
+            }
+        }
+    }
+}
+
+fn malformed(error: impl Display) -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed_form",
+        format!("The form cannot be read: {error}."),
+    )
+}

@@ -1,0 +1,84 @@
+//! The media type of a body or of a part of a form, as its client gives it. Pure.
+
+use crate::header_params;
+
+/// The longest media type without parameters, and the longest charset, in bytes. RFC 6838 allows 127 on either side of
+/// the slash.
+const MEDIA_TYPE_BYTES: usize = 255;
+
+/// What a document is, as its client says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::http) struct MediaType {
+    /// Type and subtype in small letters.
+    pub(in crate::http) essence: String,
+    /// The `charset` among the parameters.
+    pub(in crate::http) charset: Option<String>,
+}
+
+/// It is longer than any media type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the Content-Type is longer than {MEDIA_TYPE_BYTES} bytes")]
+pub(in crate::http) struct TooLong;
+
+impl MediaType {
+    /// Reads a `Content-Type`; none where it is not a media type.
+    ///
+    /// # Errors
+    /// [`TooLong`].
+    pub(in crate::http) fn parse(content_type: &str) -> Result<Option<Self>, TooLong> {
+        let essence = essence(content_type);
+        let charset = header_params::charset(content_type);
+        let charset_bytes = charset.as_ref().map_or(0, String::len);
+        if essence.len().max(charset_bytes) > MEDIA_TYPE_BYTES {
+            return Err(TooLong);
+        }
+        let is_token = |text: &str| {
+            !text.is_empty()
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+        };
+        let halves = essence.split_once('/');
+        let is_one = halves.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype));
+        Ok(is_one.then_some(Self { essence, charset }))
+    }
+
+    /// Bytes of which nothing is known.
+    pub(in crate::http) fn unknown() -> Self {
+        Self {
+            essence: "application/octet-stream".into(),
+            charset: None,
+        }
+    }
+}
+
+/// Type and subtype of a `Content-Type`, in small letters.
+pub(in crate::http) fn essence(content_type: &str) -> String {
+    let essence = content_type.split(';').next().unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_types_are_split_and_bounded() {
+        let check = |content_type: &str, expected: Option<(&str, Option<&str>)>| {
+            let found = MediaType::parse(content_type).expect("it is short");
+            let found = found
+                .as_ref()
+                .map(|found| (&*found.essence, found.charset.as_deref()));
+            assert_eq!(found, expected, "{content_type}");
+        };
+        check("Text/XML ; charset=x", Some(("text/xml", Some("x"))));
+        check("image/svg+xml", Some(("image/svg+xml", None)));
+        for malformed in ["", "text", "text/", "/xml", "text/x ml", "a/b/c"] {
+            check(malformed, None);
+        }
+        let long = format!("text/{}", "x".repeat(MEDIA_TYPE_BYTES));
+        assert_eq!(MediaType::parse(&long), Err(TooLong));
+        let long = format!("text/xml; charset={}", "x".repeat(MEDIA_TYPE_BYTES + 1));
+        assert_eq!(MediaType::parse(&long), Err(TooLong));
+    }
+}

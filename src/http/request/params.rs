@@ -1,0 +1,214 @@
+//! A request's body becomes a submission's params and uploads, whatever form it has.
+
+use std::borrow::Cow;
+
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderMap};
+use hyper::body::{Body, Incoming};
+use serde_json::Value;
+
+use crate::header_params::charset;
+pub(in crate::http) use crate::http::request::body_reader::{Bounds, collect};
+use crate::http::request::body_reader::{Upload, check_encoding, next_data, unsupported};
+use crate::http::request::form::{Form, Part, Take};
+use crate::http::request::json_body;
+use crate::http::request::media_type;
+use crate::http::request::media_type::MediaType;
+use crate::http::request::multipart::limits::PARTS;
+use crate::http::request::query;
+use crate::http::response::problem::Problem;
+use crate::operations::{OperationSpec, coerce};
+use crate::store::{Store, Uploads};
+
+/// What a body said.
+#[derive(Debug)]
+pub(in crate::http) struct Decoded {
+    /// The params; an upload is an object with `type`, `name`, `size`, `mediaType`, `sha256` and `blob`.
+    pub(in crate::http) params: Value,
+    /// The uploads' bytes, on the disk but for their ends.
+    pub(in crate::http) uploads: Uploads,
+}
+
+/// Whether a body may be or hold an upload.
+pub(in crate::http) fn may_be_long(headers: &HeaderMap) -> bool {
+    !matches!(
+        essence(headers).as_str(),
+        "" | "application/json" | "application/x-www-form-urlencoded"
+    )
+}
+
+fn essence(headers: &HeaderMap) -> String {
+    media_type::essence(&content_type(headers))
+}
+
+/// What the body is, as the client says; nothing where it does not.
+pub(in crate::http) fn content_type(headers: &HeaderMap) -> Cow<'_, str> {
+    let content_type = headers.get(CONTENT_TYPE);
+    content_type.map_or(Cow::Borrowed(""), |value| {
+        String::from_utf8_lossy(value.as_bytes())
+    })
+}
+
+/// Reads a body for an operation. `scalars` are the query parameters that are not options: a raw body's params.
+pub(in crate::http) async fn read(
+    headers: &HeaderMap,
+    body: Incoming,
+    scalars: Vec<(String, String)>,
+    operation: &OperationSpec,
+    store: &Store,
+    bounds: Bounds,
+) -> Result<Decoded, Problem> {
+    check_encoding(headers)?;
+    let content_type = content_type(headers);
+    let essence = media_type::essence(&content_type);
+    // The one document of an operation may be of any other type, also one that is written as JSON.
+    let is_json = essence == "application/json"
+        || (json_body::is_json(&essence) && only_input(operation).is_none());
+    let is_form = matches!(
+        essence.as_str(),
+        "application/x-www-form-urlencoded" | "multipart/form-data"
+    );
+    if let Some((name, _)) = scalars.first().filter(|_| is_json || is_form) {
+        return Err(query::fault(name, "The params are in the body."));
+    }
+    let mut uploads = store.uploads();
+    let params = if is_json {
+        let bytes = collect(body, bounds).await?;
+        json_body::parse(&bytes, charset(&content_type).as_deref())?
+    } else if essence == "multipart/form-data" {
+        let form = Form {
+            store,
+            bounds,
+            take: |part: &Part<'_>| take(part, operation),
+        };
+        let pairs = form.read(&content_type, body, &mut uploads).await?;
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.clone()));
+        coerce(pairs, &operation.params)
+    } else if is_form {
+        let bytes = collect(body, bounds).await?;
+        coerce(texts(&url_encoded(&bytes, operation)?), &operation.params)
+    } else if body.is_end_stream() && !is_empty_document(&essence, &scalars, operation) {
+        coerce(texts(&scalars), &operation.params)
+    } else {
+        let document = document(&content_type, body, &mut uploads, operation, store, bounds);
+        let (name, document) = document.await?;
+        coerce(texts(&scalars).chain([(name, document)]), &operation.params)
+    };
+    Ok(Decoded { params, uploads })
+}
+
+/// The fields of a URL-encoded form.
+fn url_encoded(bytes: &[u8], operation: &OperationSpec) -> Result<Vec<(String, String)>, Problem> {
+    let mut fields = form_urlencoded::parse(bytes).into_owned();
+    let pairs: Vec<_> = fields.by_ref().take(PARTS).collect();
+    if fields.next().is_some() {
+        let detail = format!("The form cannot be read: it has more than {PARTS} fields.");
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "malformed_form",
+            detail,
+        ));
+    }
+    let is_param = |name: &str| !operation.params["properties"][name].is_null();
+    let is_form = pairs.first().is_none_or(|(name, _)| is_param(name));
+    match looks_like(bytes).filter(|_| !is_form) {
+        Some((format, media_type)) => Err(unsupported(format!(
+            "The body looks like {format}, but its Content-Type is that of a form (curl's default). Send it with \
+             Content-Type: {media_type}."
+        ))),
+        None => Ok(pairs),
+    }
+}
+
+/// What a body is that is certainly no form, with the type that it wants.
+fn looks_like(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    match bytes.trim_ascii_start().first() {
+        Some(b'{' | b'[') => Some(("JSON", "application/json")),
+        Some(b'<') => Some(("XML", "application/xml")),
+        _ => None,
+    }
+}
+
+/// Whether a body without a byte is a document all the same: it has a type, and nothing else says what the document is.
+fn is_empty_document(
+    essence: &str,
+    scalars: &[(String, String)],
+    operation: &OperationSpec,
+) -> bool {
+    let input = only_input(operation);
+    input.is_some_and(|input| !essence.is_empty() && !scalars.iter().any(|(name, _)| name == input))
+}
+
+/// The document of an operation that has exactly one.
+fn only_input(operation: &OperationSpec) -> Option<&str> {
+    let mut names = operation.inputs.keys();
+    match (names.next(), names.next()) {
+        (Some(name), None) => Some(name),
+        _ => None,
+    }
+}
+
+/// Stores a body that is itself the one document of an operation; gives its name among the params, too.
+async fn document<'d>(
+    content_type: &str,
+    mut body: Incoming,
+    uploads: &mut Uploads,
+    operation: &'d OperationSpec,
+    store: &Store,
+    bounds: Bounds,
+) -> Result<(&'d str, Value), Problem> {
+    let Some(name) = only_input(operation) else {
+        let sent = match content_type {
+            "" => "The request has no Content-Type. ",
+            _ => "",
+        };
+        return Err(unsupported(format!(
+            "{sent}Send params as JSON with Content-Type: application/json, or as application/x-www-form-urlencoded or \
+             multipart/form-data; this operation has not exactly one document that the body could be."
+        )));
+    };
+    if content_type.is_empty() {
+        return Err(unsupported(
+            "The request has no Content-Type. Send params as JSON with Content-Type: application/json, a document with \
+             its own type.",
+        ));
+    }
+    let media_type = MediaType::parse(content_type)
+        .map_err(|error| unsupported(format!("The body cannot be read: {error}.")))?;
+    let media_type = media_type.ok_or_else(|| {
+        let shown: String = content_type.chars().take(100).collect();
+        unsupported(format!("The Content-Type {shown:?} is not a media type."))
+    })?;
+    let mut upload = Upload::begin(store, bounds, body.size_hint().lower())?;
+    while let Some(data) = next_data(&mut body, bounds.idle_timeout).await? {
+        upload.append(&data).await?;
+    }
+    Ok((name, upload.end(name, media_type, uploads).await?))
+}
+
+/// What becomes of a part of a form: files are documents of the operation's.
+fn take(part: &Part<'_>, operation: &OperationSpec) -> Result<Take, Problem> {
+    let is_input = operation.inputs.contains_key(part.name);
+    if part.is_file && !is_input {
+        let name = part.name.replace('~', "~0").replace('/', "~1");
+        let fault = crate::operations::InvalidParam {
+            pointer: format!("#/{name}"),
+            detail: format!("The operation takes no file as {:?}.", part.name),
+        };
+        return Err(crate::engine::SubmitError::Invalid(vec![fault]).into());
+    }
+    Ok(if part.is_file {
+        Take::Document
+    } else {
+        Take::Text
+    })
+}
+
+fn texts(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, Value)> {
+    pairs
+        .iter()
+        .map(|(name, text)| (name.as_str(), Value::String(text.clone())))
+}

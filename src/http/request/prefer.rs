@@ -1,0 +1,87 @@
+//! The `Prefer` header (RFC 7240): how a client would like to be answered. Pure.
+
+use std::time::Duration;
+
+use http::header::{HeaderMap, HeaderName};
+
+/// Nobody waits longer for a result, whatever he prefers.
+const WAIT_AT_MOST: Duration = Duration::from_secs(55);
+
+pub(in crate::http) const PREFER: HeaderName = HeaderName::from_static("prefer");
+pub(in crate::http) const PREFERENCE_APPLIED: HeaderName =
+    HeaderName::from_static("preference-applied");
+
+/// What we know how to honour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::http) struct Preferences {
+    /// `respond-async`: the ticket at once, which is what happens anyway.
+    pub(in crate::http) respond_async: bool,
+    /// `wait=N`: the result, if it comes within N seconds; at most 55.
+    pub(in crate::http) wait: Option<Duration>,
+}
+
+impl Preferences {
+    /// Reads them; what is unknown or not valid is passed over, and of two the first counts.
+    pub(in crate::http) fn of(headers: &HeaderMap) -> Self {
+        let mut preferences = Self::default();
+        let values = headers
+            .get_all(PREFER)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        for preference in values.flat_map(|value| value.split(',')) {
+            let preference = preference.split(';').next().unwrap_or_default();
+            let (name, value) = preference.split_once('=').unwrap_or((preference, ""));
+            let (name, value) = (name.trim(), value.trim().trim_matches('"'));
+            if name.eq_ignore_ascii_case("respond-async") && value.is_empty() {
+                preferences.respond_async = true;
+            } else if name.eq_ignore_ascii_case("wait") && preferences.wait.is_none() {
+                let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
+                let seconds = digits.then(|| value.parse().unwrap_or(u64::MAX));
+                preferences.wait =
+                    seconds.map(|seconds| Duration::from_secs(seconds).min(WAIT_AT_MOST));
+            }
+        }
+        preferences
+    }
+
+    /// What `Preference-Applied` says of them; none if there is nothing to say.
+    pub(in crate::http) fn applied(self) -> Option<String> {
+        let wait = self.wait.map(|wait| format!("wait={}", wait.as_secs()));
+        let respond_async = self.respond_async.then(|| "respond-async".to_owned());
+        let applied: Vec<_> = respond_async.into_iter().chain(wait).collect();
+        (!applied.is_empty()).then(|| applied.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_understood_is_honoured() {
+        let check = |values: &[&str], applied: Option<&str>| {
+            let values = values
+                .iter()
+                .map(|value| (PREFER, value.parse().expect("a value")));
+            let preferences = Preferences::of(&values.collect());
+            assert_eq!(preferences.applied().as_deref(), applied, "{preferences:?}");
+        };
+        check(&[], None);
+        check(&["respond-async"], Some("respond-async"));
+        check(
+            &["Respond-Async; foo=1, WAIT = 10"],
+            Some("respond-async, wait=10"),
+        );
+        check(
+            &["respond-async", "wait=\"5\""],
+            Some("respond-async, wait=5"),
+        );
+        check(&["wait=100"], Some("wait=55"));
+        check(&["wait=99999999999999999999999"], Some("wait=55"));
+        check(&["wait=0"], Some("wait=0"));
+        check(&["wait=7, wait=9"], Some("wait=7"));
+        check(&["wait"], None);
+        check(&["wait=-1"], None);
+        check(&["wait=1.5, return=minimal, handling=lenient"], None);
+    }
+}

@@ -1,0 +1,88 @@
+//! Query strings. Pure.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::StatusCode;
+use http::request::Parts;
+
+use crate::http::response::problem::Problem;
+use crate::operations::InvalidParam;
+
+/// The longest that a request waits for a job.
+const WAIT_AT_MOST: Duration = Duration::from_secs(55);
+
+/// A query's names and values, decoded, in order.
+pub(in crate::http) fn pairs(
+    request: &Parts,
+) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    form_urlencoded::parse(request.uri.query().unwrap_or_default().as_bytes())
+}
+
+/// The first value under a name.
+pub(in crate::http) fn value<'a>(request: &'a Parts, name: &str) -> Option<Cow<'a, str>> {
+    pairs(request)
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value)
+}
+
+/// Reads a duration: `20s`, `1h 30m`, or a number of seconds, which no unit follows.
+///
+/// # Errors
+/// It is neither.
+pub(in crate::http) fn duration(text: &str) -> Result<Duration, humantime::DurationError> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number {
+        // Only a number that is too large is none here.
+        return Ok(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+    }
+    humantime::parse_duration(text)
+}
+
+/// How long a request is willing to wait: `wait=20s`, at most 55 s. HEAD never waits.
+pub(in crate::http) fn wait(request: &Parts) -> Result<Option<Duration>, Problem> {
+    if request.uri.query().is_none() {
+        return Ok(None);
+    }
+    let Some(text) = value(request, "wait") else {
+        return Ok(None);
+    };
+    let patience = duration(&text)
+        .map_err(|e| fault("wait", format!("{text:?} is not a duration like 20s: {e}.")))?;
+    Ok((request.method != http::Method::HEAD).then(|| patience.min(WAIT_AT_MOST)))
+}
+
+/// Something is wrong with one query parameter.
+pub(in crate::http) fn fault(name: &str, detail: impl Into<String>) -> Problem {
+    faults(vec![InvalidParam {
+        pointer: format!("?{name}"),
+        detail: detail.into(),
+    }])
+}
+
+/// Something is wrong with query parameters.
+pub(in crate::http) fn faults(faults: Vec<InvalidParam>) -> Problem {
+    let detail = "The query is not valid; errors says where.";
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_query", detail).with_faults(faults)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bare_seconds_are_durations() {
+        let check = |text: &str, expected: Option<u64>| {
+            let found = duration(text).ok().map(|found| found.as_secs());
+            assert_eq!(found, expected, "{text}");
+        };
+        check("5", Some(5));
+        check("0", Some(0));
+        check("20s", Some(20));
+        check("1h 30m", Some(5400));
+        check("99999999999999999999999", Some(u64::MAX));
+        for malformed in ["", " ", "-5", "5x", "+5", "\u{665}"] {
+            check(malformed, None);
+        }
+    }
+}

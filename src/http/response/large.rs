@@ -1,0 +1,131 @@
+//! Limits on the memory that large response bodies take: how many are made at once, and how many bytes of them wait in
+//! the connections of slow clients.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+
+use crate::http::response::problem::Problem;
+
+/// A body of up to this many bytes counts as small; the limit on connections is its limit.
+pub(in crate::http) const SMALL_BYTES: usize = 16 << 10;
+/// Large bodies that have been made and not been sent, all together.
+const HELD_BYTES: usize = 32 << 20;
+/// The unit that permits count, in bytes.
+const PERMIT_BYTES: usize = 1 << 10;
+const PERMITS: usize = HELD_BYTES / PERMIT_BYTES;
+/// Bodies that are made from the disk at once.
+const TURNS: usize = 4;
+/// Lists that are made at once.
+const LISTS: usize = 2;
+/// How long a body waits for others to be sent before the client is told to come again.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The limits of one server.
+#[derive(Debug)]
+pub(in crate::http) struct LargeBodies {
+    turns: Semaphore,
+    lists: Semaphore,
+    held: Arc<Semaphore>,
+    patience: Duration,
+}
+
+impl Default for LargeBodies {
+    fn default() -> Self {
+        Self {
+            turns: Semaphore::new(TURNS),
+            lists: Semaphore::new(LISTS),
+            held: Arc::new(Semaphore::new(PERMITS)),
+            patience: PATIENCE,
+        }
+    }
+}
+
+/// A body that counts until it is dropped, which the connection does once it has sent it.
+struct Held {
+    bytes: Bytes,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl LargeBodies {
+    /// Waits for a turn to make a body from the disk. Keep it until [`LargeBodies::hold`] has counted the body.
+    pub(in crate::http) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Never closed.
+        self.turns.acquire().await.ok()
+    }
+
+    /// Waits for a turn to make a list, whose parts may each wait for [`LargeBodies::turn`].
+    pub(in crate::http) async fn list(&self) -> Option<SemaphorePermit<'_>> {
+        // Never closed.
+        self.lists.acquire().await.ok()
+    }
+
+    /// Counts a body until the last copy of it is dropped.
+    ///
+    /// # Errors
+    /// 503 `server_busy` while slow clients have too many bytes waiting for them.
+    pub(in crate::http) async fn hold(&self, bytes: Bytes) -> Result<Bytes, Problem> {
+        if bytes.len() <= SMALL_BYTES {
+            return Ok(bytes);
+        }
+        let permits = bytes.len().div_ceil(PERMIT_BYTES).min(PERMITS) as u32;
+        let permit = Arc::clone(&self.held).acquire_many_owned(permits);
+        let Ok(Ok(permit)) = tokio::time::timeout(self.patience, permit).await else {
+            let detail = "Too many large responses are waiting for slow clients. Try again later.";
+            let busy = Problem::new(StatusCode::SERVICE_UNAVAILABLE, SERVER_BUSY, detail);
+            return Err(busy.retry_after(1));
+        };
+        Ok(Bytes::from_owner(Held {
+            bytes,
+            _permit: permit,
+        }))
+    }
+}
+
+/// The code of a problem that is over once others have been served.
+pub(in crate::http) const SERVER_BUSY: &str = "server_busy";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn large_bodies_are_refused_while_too_many_bytes_wait_to_be_sent() {
+        let large = LargeBodies {
+            patience: Duration::from_millis(5),
+            ..LargeBodies::default()
+        };
+        let body = || Bytes::from(vec![b' '; HELD_BYTES / 4]);
+        let mut held = Vec::new();
+        for _ in 0..4 {
+            held.push(large.hold(body()).await.expect("there is room"));
+        }
+        let busy = large.hold(body()).await.expect_err("there is no room");
+        assert_eq!(busy.code(), SERVER_BUSY);
+        // Small bodies are not counted.
+        large
+            .hold(Bytes::from_static(b"{}"))
+            .await
+            .expect("it is small");
+        let copy = held[0].clone();
+        held.remove(0);
+        large.hold(body()).await.expect_err("a copy counts");
+        drop(copy);
+        large.hold(body()).await.expect("there is room again");
+        // A body that is larger than all of the room takes all of it.
+        held.clear();
+        let huge = large.hold(Bytes::from(vec![b' '; HELD_BYTES + 1])).await;
+        large.hold(body()).await.expect_err("there is no room");
+        drop(huge);
+        large.hold(body()).await.expect("there is room again");
+    }
+}

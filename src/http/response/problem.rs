@@ -1,0 +1,364 @@
+//! Errors on the wire: `application/problem+json` (RFC 9457) with a stable `code`.
+
+use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::engine::{ItemError, SubmitError};
+use crate::http::response::body::Body;
+use crate::job::Status;
+use crate::operations::InvalidParam;
+use crate::operations::browse::BrowseError;
+use crate::store;
+
+/// Every code that a problem may have, under its status. Clients rely on them: none is renamed or taken away.
+pub(in crate::http) const CODES: &[(StatusCode, &str)] = &[
+    (StatusCode::BAD_REQUEST, "malformed_request"),
+    (StatusCode::BAD_REQUEST, "malformed_json"),
+    (StatusCode::BAD_REQUEST, "malformed_form"),
+    (StatusCode::BAD_REQUEST, "invalid_idempotency_key"),
+    (StatusCode::UNAUTHORIZED, "unauthorized"),
+    (StatusCode::FORBIDDEN, "cross_site"),
+    (StatusCode::FORBIDDEN, "not_allowed"),
+    (StatusCode::FORBIDDEN, "prefetch"),
+    (StatusCode::FORBIDDEN, "token_required_behind_proxy"),
+    (StatusCode::NOT_FOUND, "not_found"),
+    (StatusCode::CONFLICT, "source_not_ready"),
+    (StatusCode::NOT_FOUND, "no_result"),
+    (StatusCode::NOT_FOUND, "result_gone"),
+    (StatusCode::NOT_FOUND, "result_not_ready"),
+    (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+    (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
+    (StatusCode::CONFLICT, "already_ended"),
+    (StatusCode::CONFLICT, "not_ended"),
+    (StatusCode::CONFLICT, "idempotency_key_in_use"),
+    (StatusCode::CONFLICT, "job_canceled"),
+    (StatusCode::PRECONDITION_FAILED, "precondition_failed"),
+    (StatusCode::PAYLOAD_TOO_LARGE, "params_too_large"),
+    (StatusCode::PAYLOAD_TOO_LARGE, "upload_too_large"),
+    (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+    (StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable"),
+    (StatusCode::MISDIRECTED_REQUEST, "wrong_host"),
+    (StatusCode::UNPROCESSABLE_ENTITY, "invalid_params"),
+    (StatusCode::UNPROCESSABLE_ENTITY, "invalid_query"),
+    (StatusCode::UNPROCESSABLE_ENTITY, "over_limit"),
+    (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
+    (StatusCode::UNPROCESSABLE_ENTITY, "job_failed"),
+    (StatusCode::NOT_IMPLEMENTED, "unsupported_transfer_coding"),
+    (StatusCode::SERVICE_UNAVAILABLE, "queue_full"),
+    (StatusCode::SERVICE_UNAVAILABLE, "database_busy"),
+    (StatusCode::SERVICE_UNAVAILABLE, "storage_readonly"),
+    (StatusCode::SERVICE_UNAVAILABLE, "store_failed"),
+    (StatusCode::SERVICE_UNAVAILABLE, "server_busy"),
+    (StatusCode::SERVICE_UNAVAILABLE, "server_stopping"),
+    (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
+    (StatusCode::SERVICE_UNAVAILABLE, "too_many_connections"),
+    (StatusCode::INSUFFICIENT_STORAGE, "storage_full"),
+];
+
+/// Faults that are listed, at most.
+const FAULTS: usize = 100;
+/// As much of a pointer as is shown, in characters. It may have a name in it that the client made up.
+const POINTER_CHARS: usize = 300;
+/// As much of a sentence as is shown, in characters. It may quote what the client sent.
+const DETAIL_CHARS: usize = 2000;
+
+/// An error that a client is told of.
+#[derive(Debug, Clone)]
+pub(in crate::http) struct Problem(Box<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    faults: Vec<InvalidParam>,
+    error: Option<Value>,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+#[derive(Serialize)]
+struct Wire<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    instance: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<WireFault<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a Value>,
+}
+
+#[derive(Serialize)]
+struct WireFault<'a> {
+    pointer: &'a str,
+    detail: &'a str,
+}
+
+impl Problem {
+    /// A problem of one sentence; its code is one of [`CODES`].
+    pub(in crate::http) fn new(
+        status: StatusCode,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        debug_assert!(CODES.contains(&(status, code)), "{status} {code} is new");
+        let mut detail = detail.into();
+        shorten(&mut detail, DETAIL_CHARS);
+        Self(Box::new(Inner {
+            status,
+            code,
+            detail,
+            faults: Vec::new(),
+            error: None,
+            header: None,
+        }))
+    }
+
+    /// Nothing is there.
+    pub(in crate::http) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    /// The request cannot be understood.
+    pub(in crate::http) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed_request", detail)
+    }
+
+    /// The method is not for this address.
+    pub(in crate::http) fn method(allowed: &'static str) -> Self {
+        let detail = format!("This address takes {allowed}.");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+            .with(ALLOW, HeaderValue::from_static(allowed))
+    }
+
+    /// Its status in the native API.
+    #[cfg(test)]
+    pub(in crate::http) fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// Its code.
+    pub(in crate::http) fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    /// What is wrong, all of it, as text for those who are shown no list of faults; `word` is what they call a param.
+    pub(in crate::http) fn sentence(&self, word: impl Fn(&str) -> &str) -> String {
+        if self.0.faults.is_empty() {
+            return self.0.detail.clone();
+        }
+        let faults = self.0.faults.iter().map(|fault| {
+            let name = fault.pointer.trim_start_matches(['#', '?', '/']);
+            let (param, inside) = name.split_at(name.find('/').unwrap_or(name.len()));
+            format!("{}{inside}: {}", word(param), fault.detail)
+        });
+        faults.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The same, with a header.
+    #[must_use]
+    pub(in crate::http) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.header = Some((name, value));
+        self
+    }
+
+    /// The same, with everything that is wrong, as far as a person reads it: a request of some bytes may have thousands of
+    /// faults.
+    #[must_use]
+    pub(crate) fn with_faults(mut self, mut faults: Vec<InvalidParam>) -> Self {
+        if faults.len() > FAULTS {
+            faults.truncate(FAULTS);
+            let detail = format!(" Only the first {FAULTS} errors are listed.");
+            self.0.detail.push_str(&detail);
+        }
+        for fault in &mut faults {
+            shorten(&mut fault.pointer, POINTER_CHARS);
+            shorten(&mut fault.detail, DETAIL_CHARS);
+        }
+        self.0.faults = faults;
+        self
+    }
+
+    /// The same, with a job's error.
+    #[must_use]
+    pub(crate) fn with_error(mut self, error: Value) -> Self {
+        self.0.error = Some(error);
+        self
+    }
+
+    /// The same, to be tried again after some seconds.
+    #[must_use]
+    pub(in crate::http) fn retry_after(self, seconds: u32) -> Self {
+        self.with(RETRY_AFTER, seconds.into())
+    }
+
+    /// Its status in systems to which what is well-formed but not valid is a bad request.
+    pub(in crate::http) fn status_elsewhere(&self) -> StatusCode {
+        match self.0.status {
+            StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+            status => status,
+        }
+    }
+
+    /// The reply in the words of such a system, which are of this media type.
+    pub(in crate::http) fn translated(
+        &self,
+        words: String,
+        media_type: &'static str,
+    ) -> Response<Body> {
+        let mut response = self.response("");
+        *response.status_mut() = self.status_elsewhere();
+        *response.body_mut() = Body::Full(words.into());
+        let media_type = HeaderValue::from_static(media_type);
+        response.headers_mut().insert(CONTENT_TYPE, media_type);
+        response
+    }
+
+    /// The reply; `instance` is the path that was asked for.
+    pub(in crate::http) fn response(&self, instance: &str) -> Response<Body> {
+        let wire = Wire {
+            r#type: "about:blank",
+            title: self.0.status.canonical_reason().unwrap_or("Error"),
+            status: self.0.status.as_u16(),
+            detail: &self.0.detail,
+            code: self.0.code,
+            instance,
+            errors: self
+                .0
+                .faults
+                .iter()
+                .map(|f| WireFault {
+                    pointer: &f.pointer,
+                    detail: &f.detail,
+                })
+                .collect(),
+            error: self.0.error.as_ref(),
+        };
+        let json = serde_json::to_vec(&wire).expect("plain structs always serialise");
+        let mut response = crate::http::response::reply::json(self.0.status, json.into());
+        let headers = response.headers_mut();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if let Some((name, value)) = &self.0.header {
+            headers.insert(name, value.clone());
+        }
+        response
+    }
+}
+
+/// Cuts a text after so many characters.
+fn shorten(text: &mut String, chars: usize) {
+    // Most are short, and need not be counted.
+    if text.len() <= chars {
+        return;
+    }
+    if let Some((end, _)) = text.char_indices().nth(chars) {
+        text.truncate(end);
+        text.push_str("...");
+    }
+}
+
+impl From<store::Error> for Problem {
+    fn from(error: store::Error) -> Self {
+        use store::Error;
+        let unavailable =
+            |code, detail: &str| Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
+        match error {
+            Error::NotFound => {
+                Self::not_found("There is no such job: it never was, was deleted, or has expired.")
+            }
+            Error::QueueFull(jobs) => unavailable(
+                "queue_full",
+                &format!("{jobs} jobs are waiting, which is as many as may. Try again later."),
+            )
+            .retry_after(5),
+            Error::NotEnded => {
+                let detail = "The job has not ended: it can be retried when it has.";
+                Self::new(StatusCode::CONFLICT, "not_ended", detail).retry_after(1)
+            }
+            Error::KeyTaken => {
+                let detail = "Another request was submitted under this Idempotency-Key.";
+                Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "idempotency_key_reused",
+                    detail,
+                )
+            }
+            Error::StorageFull => {
+                let detail = "The server has no room for more. Nothing was stored.";
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", detail).retry_after(60)
+            }
+            Error::Busy => {
+                unavailable("database_busy", "The database is busy. Nothing was stored.")
+                    .retry_after(1)
+            }
+            Error::ReadOnly => unavailable(
+                "storage_readonly",
+                "The server cannot write to its disk. Nothing was stored.",
+            ),
+            Error::Illegal(illegal) => {
+                let status = illegal.status.as_str();
+                let detail = match illegal.status {
+                    Status::Queued | Status::Running => {
+                        format!("It is too late: the {status} job is storing its result.")
+                    }
+                    _ => format!("The job has ended already: it is {status}."),
+                };
+                Self::new(StatusCode::CONFLICT, "already_ended", detail)
+            }
+            Error::Damaged => unavailable(
+                "store_failed",
+                "The server's disk has damaged what was stored.",
+            ),
+            Error::Superseded | Error::Stopped | Error::Database(_) | Error::Fatal(_) => {
+                tracing::error!(%error, "a request could not be served");
+                unavailable(
+                    "store_failed",
+                    "The server's database failed. Whether the request was stored is not known.",
+                )
+            }
+        }
+    }
+}
+
+impl From<ItemError> for Problem {
+    fn from(error: ItemError) -> Self {
+        match error {
+            ItemError::Browse(error @ BrowseError::NotFound) => Self::not_found(error.to_string()),
+            ItemError::Browse(error @ BrowseError::TooMany(_)) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "over_limit",
+                error.to_string(),
+            ),
+            ItemError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::UnknownOperation(name) => {
+                Self::not_found(format!("There is no operation named {name:?}."))
+            }
+            SubmitError::Invalid(faults) => {
+                let detail = "The params are not valid; errors says where.";
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_params", detail)
+                    .with_faults(faults)
+            }
+            SubmitError::NoResult(detail) => {
+                Self::new(StatusCode::CONFLICT, "source_not_ready", detail)
+            }
+            SubmitError::NoResultYet(detail) => {
+                Self::new(StatusCode::CONFLICT, "source_not_ready", detail).retry_after(1)
+            }
+            SubmitError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What replies have in common.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+
+use crate::engine::View;
+use crate::http::response::body::Body;
+use crate::job::WallMs;
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A JSON reply.
+pub(in crate::http) fn json(status: StatusCode, bytes: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::Full(bytes));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    response
+}
+
+/// What OPTIONS is answered.
+pub(in crate::http) fn options(allowed: &'static str) -> Response<Body> {
+    let mut response = empty(StatusCode::NO_CONTENT);
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+/// Nothing to say.
+pub(in crate::http) fn no_content() -> Response<Body> {
+    empty(StatusCode::NO_CONTENT)
+}
+
+/// The client has this version of a job.
+pub(in crate::http) fn not_modified(view: &View) -> Response<Body> {
+    let mut response = empty(StatusCode::NOT_MODIFIED);
+    add_version(&mut response, view);
+    response
+}
+
+/// Says which version of a job a reply shows, and when to ask for the next.
+pub(in crate::http) fn add_version(response: &mut Response<Body>, view: &View) {
+    let headers = response.headers_mut();
+    headers.insert(ETAG, header(&format!("W/\"{:x}\"", view.job.version.0)));
+    if !view.job.is_terminal() {
+        retry_after(headers);
+    }
+}
+
+/// Asks for a little patience.
+pub(in crate::http) fn retry_after(headers: &mut HeaderMap) {
+    headers.insert(RETRY_AFTER, 1.into());
+}
+
+/// What the clock says.
+pub(in crate::http) fn now() -> WallMs {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    WallMs(since.unwrap_or_default().as_millis() as i64)
+}
+
+/// A header that we made.
+pub(in crate::http) fn header(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("made of URLs and identifiers, which are visible ASCII")
+}
+
+/// A reply without a body.
+pub(in crate::http) fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::Full(Bytes::new()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    response
+}
