@@ -26,11 +26,11 @@ use std::process::ExitCode;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::runtime::Runtime;
 
+use crate::cli::log::Log;
+use crate::cli::output::NotWritten;
 use crate::cloakroom::StartError;
 use crate::operations::command;
 use crate::vital::panic_message;
-use log::Log;
-use output::NotWritten;
 
 /// The job or the command failed.
 const EXIT_FAILED: u8 = 1;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{EXIT_USAGE, Failure};
+use crate::cli::{EXIT_USAGE, Failure};
 use crate::operations::{coerce, is_url};
 
 /// `name=value` pairs as the schema has them, paths made absolute and URLs left alone; `inputs` are documents, by path.

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use super::runner::Runner;
+use crate::engine::runner::Runner;
 use crate::failpoints;
 use crate::job::{Event, Failure, Job, Seq, Status};
 use crate::operations::{OperationError, discard_output, finalized_output};

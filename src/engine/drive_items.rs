@@ -5,9 +5,10 @@
 
 use std::fs::File;
 
-use super::{Caller, Engine, View};
+use crate::engine::{Caller, Engine, View};
 use crate::job::{Job, Seq};
-use crate::operations::browse::{self, BrowseError, Entry};
+use crate::operations::files::browse;
+use crate::operations::files::browse::{BrowseError, Entry};
 use crate::roots::Roots;
 use crate::store;
 

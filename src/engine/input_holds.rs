@@ -6,8 +6,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use super::idle_tracker::IdleTracker;
-use super::{Caller, Engine, Hold, SubmitError};
+use crate::engine::idle_tracker::IdleTracker;
+use crate::engine::{Caller, Engine, Hold, SubmitError};
 use crate::job::{Job, JobId, Seq};
 use crate::operations::{InvalidParam, OperationSpec, source_jobs};
 use crate::store::{self, Store};

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::Engine;
+use crate::engine::Engine;
 use crate::job::{Job, Seq};
 use crate::operations::LogReader;
 use crate::store;

@@ -36,32 +36,34 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::engine::callbacks::Outbox;
+pub(crate) use crate::engine::callbacks::{
+    CallbackRequest, CallbackSender, Delivering, DeliveryOutcome,
+};
+pub(crate) use crate::engine::caller::Caller;
+pub(crate) use crate::engine::drive_items::{DriveItem, ItemError, NumberedItem};
+pub(crate) use crate::engine::ephemeral::EphemeralJob;
+pub(crate) use crate::engine::idle_tracker::Hold;
+use crate::engine::idle_tracker::IdleTracker;
+use crate::engine::input_holds::InputHolds;
+use crate::engine::job_cache::JobCache;
+use crate::engine::job_feed::JobFeed;
+pub(crate) use crate::engine::job_feed::{Forgotten, JobEvent, Subscriber};
+pub(crate) use crate::engine::metrics::{ActiveJobs, JobMetrics};
+use crate::engine::monitor_token::MonitorKey;
+use crate::engine::pending_keys::PendingKeys;
+use crate::engine::probe::Probe;
+use crate::engine::results::OneTimeResults;
+pub(crate) use crate::engine::results::{ConsumeGuard, Download, ResultReader};
+use crate::engine::runner::Runner;
+use crate::engine::sweeper::Sweeper;
+pub use crate::engine::types::WaitFor;
+pub(crate) use crate::engine::types::{Page, StartError, Submission, SubmitError, View};
 use crate::job::{Event, Job, JobId, Seq};
 use crate::operations::{Registry, WaysOut};
 use crate::roots::Roots;
 use crate::store::{self, Filter, Store};
 use crate::vital::Vital;
-use callbacks::Outbox;
-pub(crate) use callbacks::{CallbackRequest, CallbackSender, Delivering, DeliveryOutcome};
-pub(crate) use caller::Caller;
-pub(crate) use drive_items::{DriveItem, ItemError, NumberedItem};
-pub(crate) use ephemeral::EphemeralJob;
-pub(crate) use idle_tracker::Hold;
-use idle_tracker::IdleTracker;
-use input_holds::InputHolds;
-use job_cache::JobCache;
-use job_feed::JobFeed;
-pub(crate) use job_feed::{Forgotten, JobEvent, Subscriber};
-pub(crate) use metrics::{ActiveJobs, JobMetrics};
-use monitor_token::MonitorKey;
-use pending_keys::PendingKeys;
-use probe::Probe;
-use results::OneTimeResults;
-pub(crate) use results::{ConsumeGuard, Download, ResultReader};
-use runner::Runner;
-use sweeper::Sweeper;
-pub use types::WaitFor;
-pub(crate) use types::{Page, StartError, Submission, SubmitError, View};
 
 /// A running engine.
 pub(crate) struct Engine {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
-use super::{Engine, Hold};
+use crate::engine::{Engine, Hold};
 use crate::job::{Event, Job, ResultLocation, Seq};
 use crate::metrics::GaugeGuard;
 use crate::operations::open_output;

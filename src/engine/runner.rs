@@ -12,13 +12,14 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::deadline::{self, Deadline};
-use super::job_cache::JobCache;
-use super::job_feed::JobFeed;
-use super::metrics::JobMetrics;
-use super::progress_throttle::ProgressThrottle;
-use super::workers::Workers;
 use crate::config::Limits;
+use crate::engine::deadline;
+use crate::engine::deadline::Deadline;
+use crate::engine::job_cache::JobCache;
+use crate::engine::job_feed::JobFeed;
+use crate::engine::metrics::JobMetrics;
+use crate::engine::progress_throttle::ProgressThrottle;
+use crate::engine::workers::Workers;
 use crate::failpoints;
 use crate::job::{Event, Failure, Job, Progress, Seq};
 use crate::operations::{

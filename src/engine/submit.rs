@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::pending_keys::PendingKey;
-use super::{Caller, Engine, Submission, SubmitError, View};
+use crate::engine::pending_keys::PendingKey;
+use crate::engine::{Caller, Engine, Submission, SubmitError, View};
 use crate::job::{Event, JobId};
 use crate::operations::{check_options, make_whole_numbers_integers};
 use crate::roots::Roots;

@@ -9,10 +9,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::result::{self, ResultWriter};
-use super::signal::{StopReason, StopSignal};
-use super::{Cores, Log, OperationError, OutboundAccess};
 use crate::job::{ByteProgress, Failure, Job, JobId, Progress, Seq, Stage};
+use crate::operations::result;
+use crate::operations::result::ResultWriter;
+use crate::operations::signal::{StopReason, StopSignal};
+use crate::operations::{Cores, Log, OperationError, OutboundAccess};
 use crate::roots::Roots;
 use crate::store::{self, Store};
 use crate::vital::Vital;
@@ -38,7 +39,7 @@ struct Meter {
 
 /// Who intends something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Slot {
+pub(in crate::operations) enum Slot {
     /// The operation.
     Work,
     /// Whoever puts the result where it belongs.
@@ -128,7 +129,7 @@ impl Context {
     }
 
     /// How often the job was started, this attempt included.
-    pub(super) fn attempt(&self) -> u32 {
+    pub(in crate::operations) fn attempt(&self) -> u32 {
         self.attempt
     }
 
@@ -159,7 +160,7 @@ impl Context {
     ///
     /// # Errors
     /// [`Stop::Canceled`] if the attempt was asked to stop before; what the disk may say.
-    pub(super) fn intend_to_place(
+    pub(in crate::operations) fn intend_to_place(
         &self,
         slot: Slot,
         intent: &impl Serialize,
@@ -195,7 +196,7 @@ impl Context {
     }
 
     /// As [`Context::intent`].
-    pub(super) fn intent_in<T: DeserializeOwned>(
+    pub(in crate::operations) fn intent_in<T: DeserializeOwned>(
         &self,
         slot: Slot,
     ) -> Result<Option<T>, OperationError> {
@@ -222,7 +223,7 @@ impl Context {
     }
 
     /// Where uploads are.
-    pub(super) fn store(&self) -> &Store {
+    pub(in crate::operations) fn store(&self) -> &Store {
         &self.shared.store
     }
 
@@ -237,12 +238,12 @@ impl Context {
     }
 
     /// The way to other servers.
-    pub(super) fn outside(&self) -> &OutboundAccess {
+    pub(in crate::operations) fn outside(&self) -> &OutboundAccess {
         &self.shared.outside
     }
 
     /// Where threads are spawned that an attempt cannot do without.
-    pub(super) fn vital(&self) -> &Vital {
+    pub(in crate::operations) fn vital(&self) -> &Vital {
         &self.shared.vital
     }
 
@@ -293,7 +294,7 @@ impl Context {
     ///
     /// # Errors
     /// `storage_full` where there is less room than must stay free.
-    pub(super) fn check_room(&self) -> Result<(), OperationError> {
+    pub(in crate::operations) fn check_room(&self) -> Result<(), OperationError> {
         if self.store().has_room() {
             return Ok(());
         }
@@ -302,12 +303,12 @@ impl Context {
     }
 
     /// Whether a result may not have so many bytes.
-    pub(super) fn is_too_large(&self, bytes: u64) -> bool {
+    pub(in crate::operations) fn is_too_large(&self, bytes: u64) -> bool {
         bytes > self.shared.result_bytes
     }
 
     /// What is said of such a result.
-    pub(super) fn too_large(&self) -> Failure {
+    pub(in crate::operations) fn too_large(&self) -> Failure {
         let message = result::too_large(self.shared.result_bytes);
         Failure::new("result_too_large", message)
     }

@@ -3,35 +3,22 @@
 //! An operation blocks on a thread of its own and knows nothing of HTTP, tickets or other jobs. It is handed a
 //! [`Context`] to read its params, report progress, notice a cancel and stream its result.
 
-pub(crate) mod browse;
-mod canonical_numbers;
-mod changes;
 pub(crate) mod command;
-mod compare;
 mod context;
 mod copy;
 mod cores;
 mod destination;
-mod document;
-mod extract;
+pub(crate) mod documents;
 mod fetch;
-mod links;
+pub(crate) mod files;
 mod log;
-mod match_params;
-mod merge;
-mod outbound_check;
-mod params;
+pub(crate) mod params;
 mod registry;
-mod remote;
 mod report;
 mod result;
 mod signal;
-mod source;
 mod spec;
-mod submit_options;
-mod validation_errors;
-mod walk;
-mod xml_documents;
+mod xml;
 mod zip;
 
 use std::io;
@@ -39,26 +26,30 @@ use std::io;
 use serde_json::Value;
 
 use crate::job::Failure;
+pub(crate) use crate::operations::command::Command;
+pub use crate::operations::command::SpecError;
+pub use crate::operations::context::Context;
+pub(crate) use crate::operations::context::{ContextResources, ProgressSink};
+pub use crate::operations::cores::Cores;
+pub use crate::operations::documents::document::Document;
+pub(crate) use crate::operations::documents::document::{is_url, source_jobs};
+pub(crate) use crate::operations::documents::outbound_check::{OutboundAccess, WaysOut};
+pub use crate::operations::log::Log;
+pub(crate) use crate::operations::log::LogReader;
+pub(crate) use crate::operations::params::canonical_numbers::{
+    coerce, make_whole_numbers_integers,
+};
+pub(crate) use crate::operations::params::submit_options::check_options;
+pub use crate::operations::registry::RegisterError;
+pub(crate) use crate::operations::registry::{Registry, check_name};
+pub use crate::operations::result::{OperationOutput, ResultWriter};
+pub(crate) use crate::operations::result::{
+    check_output, discard_output, finalized_output, open_output,
+};
+pub(crate) use crate::operations::signal::{StopReason, StopSignal};
+pub use crate::operations::spec::{Input, OperationSpec};
 pub use crate::plan::Restart;
 use crate::roots::Roots;
-pub(crate) use canonical_numbers::{coerce, make_whole_numbers_integers};
-pub(crate) use command::Command;
-pub use command::SpecError;
-pub use context::Context;
-pub(crate) use context::{ContextResources, ProgressSink};
-pub use cores::Cores;
-pub use document::Document;
-pub(crate) use document::{is_url, source_jobs};
-pub use log::Log;
-pub(crate) use log::LogReader;
-pub(crate) use outbound_check::{OutboundAccess, WaysOut};
-pub use registry::RegisterError;
-pub(crate) use registry::{Registry, check_name};
-pub use result::{OperationOutput, ResultWriter};
-pub(crate) use result::{check_output, discard_output, finalized_output, open_output};
-pub(crate) use signal::{StopReason, StopSignal};
-pub use spec::{Input, OperationSpec};
-pub(crate) use submit_options::check_options;
 
 /// The query parameters that every submission may have; no operation's own params may be called so.
 pub(crate) const RESERVED: [&str; 4] = ["callback", "callback-method", "output", "keep"];

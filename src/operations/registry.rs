@@ -6,13 +6,15 @@ use std::sync::Arc;
 use jsonschema::Validator;
 use serde_json::Value;
 
-use super::command::{Command, SpecError};
-use super::{
-    InvalidParam, Operation, OperationSpec, OutboundAccess, RESERVED, compare, copy, document,
-    extract, fetch, merge, validation_errors, zip,
-};
 use crate::config::{Config, OperationOverrides};
 use crate::job::BlobId;
+use crate::operations::command::{Command, SpecError};
+use crate::operations::documents::document;
+use crate::operations::params::validation_errors;
+use crate::operations::xml::{compare, extract, merge};
+use crate::operations::{
+    InvalidParam, Operation, OperationSpec, OutboundAccess, RESERVED, copy, fetch, zip,
+};
 use crate::plan::Policy;
 use crate::roots::Roots;
 

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::thread;
 use std::time::Duration;
 
-use super::{Context, OperationError, OperationOutput};
 use crate::job::Failure;
+use crate::operations::{Context, OperationError, OperationOutput};
 
 /// Between two tries to store a report in a database that has no room.
 const FULL_DISK_PAUSE: Duration = Duration::from_secs(1);
@@ -15,7 +15,7 @@ const FULL_DISK_PAUSE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// What is wrong with the file that the submission wanted as the result.
-pub(super) fn report(
+pub(in crate::operations) fn report(
     context: &Context,
     filename: &str,
     text: &str,

@@ -10,12 +10,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
-use super::context::Slot;
-use super::destination::{Conflict, Destination, PlacedContent, StagedFile};
-use super::source::Source;
-use super::{Context, OperationError, walk};
 use crate::failpoints;
 use crate::job::{Output, ResultLocation};
+use crate::operations::context::Slot;
+use crate::operations::destination::{Conflict, Destination, PlacedContent, StagedFile};
+use crate::operations::files::source::Source;
+use crate::operations::files::walk;
+use crate::operations::{Context, OperationError};
 use crate::roots::Roots;
 use crate::store::{BlobWriter, WholeBlob};
 
@@ -46,7 +47,7 @@ struct FileWriter {
 
 impl ResultWriter {
     /// Into the store, or into the file at `output`.
-    pub(super) fn begin(
+    pub(in crate::operations) fn begin(
         context: &Context,
         output: Option<&str>,
         most_bytes: u64,
@@ -122,7 +123,7 @@ impl Write for ResultWriter {
 }
 
 /// What is said of a result that is longer than it may be.
-pub(super) fn too_large(most_bytes: u64) -> String {
+pub(in crate::operations) fn too_large(most_bytes: u64) -> String {
     format!("The result is longer than the {most_bytes} bytes that it may have.")
 }
 

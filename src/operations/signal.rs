@@ -35,7 +35,7 @@ impl StopSignal {
     }
 
     /// From now on it is too late to ask for it. False if it was asked for before.
-    pub(super) fn seal(&self) -> bool {
+    pub(in crate::operations) fn seal(&self) -> bool {
         matches!(self.set(SEALED), Ok(()) | Err(SEALED))
     }
 
@@ -58,7 +58,7 @@ impl StopSignal {
     }
 
     /// Ends once it was asked for.
-    pub(super) async fn raised(&self) {
+    pub(in crate::operations) async fn raised(&self) {
         let raised = self.raised.notified();
         tokio::pin!(raised);
         // Who registers first and then looks misses nothing.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use super::Restart;
+use crate::operations::Restart;
 
 /// A param that is a document, and may be sent along.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -8,21 +8,21 @@ mod parent;
 
 use std::path::PathBuf;
 
-use super::signals::Signals;
-use super::token::failure;
-use super::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
+pub(super) use crate::cli::serve::announce::SERVER_FILE;
+use crate::cli::serve::announce::{Announcement, ServerFile};
+pub(super) use crate::cli::serve::file::File;
+use crate::cli::serve::flags::Flags;
+pub(super) use crate::cli::serve::layers::{layered, with_variables};
+use crate::cli::serve::parent::Parent;
+use crate::cli::signals::Signals;
+use crate::cli::token::failure;
+use crate::cli::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
 use crate::cloakroom::{Cloakroom, StartError};
 use crate::config::Config;
 use crate::descriptors;
 use crate::memory;
 use crate::operations::command;
 use crate::tokens::Tokens;
-pub(super) use announce::SERVER_FILE;
-use announce::{Announcement, ServerFile};
-pub(super) use file::File;
-use flags::Flags;
-pub(super) use layers::{layered, with_variables};
-use parent::Parent;
 
 #[derive(clap::Args)]
 pub(super) struct Serve {

@@ -9,7 +9,7 @@ use crate::engine::{ItemError, SubmitError};
 use crate::http::response::body::Body;
 use crate::job::Status;
 use crate::operations::InvalidParam;
-use crate::operations::browse::BrowseError;
+use crate::operations::files::browse::BrowseError;
 use crate::store;
 
 /// Every code that a problem may have, under its status. Clients rely on them: none is renamed or taken away.

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::declaration::{Output, Plan};
-use super::process::{Event, Process, Stream};
-use super::progress::{Lines, ProgressState};
-use super::tail::Tail;
 use crate::job::Failure;
+use crate::operations::command::declaration::{Output, Plan};
+use crate::operations::command::process::{Event, Process, Stream};
+use crate::operations::command::progress::{Lines, ProgressState};
+use crate::operations::command::tail::Tail;
 use crate::operations::{Context, OperationError, ResultWriter};
 
 /// Between two looks whether it is to stop.
@@ -21,7 +21,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 const ERROR_BYTES: usize = 4 * 1024;
 
 /// One command under way.
-pub(super) struct Attempt<'a> {
+pub(in crate::operations) struct Attempt<'a> {
     plan: &'a Plan,
     context: &'a Context,
     /// Where stdout goes, if that is the result.
@@ -38,7 +38,7 @@ pub(super) struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    pub(super) fn new(plan: &'a Plan, context: &'a Context, filename: &str) -> Self {
+    pub(in crate::operations) fn new(plan: &'a Plan, context: &'a Context, filename: &str) -> Self {
         let is_result = plan.output == Output::Stdout;
         Self {
             plan,
@@ -59,7 +59,7 @@ impl<'a> Attempt<'a> {
     ///
     /// # Errors
     /// A cancel or a time-out; a result that does not fit; a command that failed.
-    pub(super) fn watch(
+    pub(in crate::operations) fn watch(
         mut self,
         mut process: Process,
         is_too_large: impl Fn() -> bool,

@@ -7,10 +7,11 @@ use regex::Regex;
 use schemars::schema_for;
 use serde_json::{Map, Value, json};
 
-use super::progress;
-use super::template::{Placeholder, Template, is_name};
 use crate::config::CommandSpec;
-use crate::operations::{Document, Input, OperationSpec, RESERVED, validation_errors};
+use crate::operations::command::progress;
+use crate::operations::command::template::{Placeholder, Template, is_name};
+use crate::operations::params::validation_errors;
+use crate::operations::{Document, Input, OperationSpec, RESERVED};
 
 /// What is wrong with a declaration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,20 +38,20 @@ impl SpecError {
 
 /// What every attempt of a command needs.
 #[derive(Debug)]
-pub(super) struct Plan {
-    pub(super) spec: CommandSpec,
+pub(in crate::operations) struct Plan {
+    pub(in crate::operations) spec: CommandSpec,
     /// The program; as the operator wrote it, or its own path where that is relative.
-    pub(super) program: PathBuf,
-    pub(super) arguments: Vec<Template>,
-    pub(super) filename: Template,
-    pub(super) media_type: String,
-    pub(super) output: Output,
-    pub(super) progress: Vec<Regex>,
+    pub(in crate::operations) program: PathBuf,
+    pub(in crate::operations) arguments: Vec<Template>,
+    pub(in crate::operations) filename: Template,
+    pub(in crate::operations) media_type: String,
+    pub(in crate::operations) output: Output,
+    pub(in crate::operations) progress: Vec<Regex>,
 }
 
 /// Where a command leaves its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Output {
+pub(in crate::operations) enum Output {
     /// In the file that it is told.
     File,
     /// In the folder that it is told: a file, or several.
@@ -61,7 +62,7 @@ pub(super) enum Output {
 
 impl Plan {
     /// Checks a declaration.
-    pub(super) fn new(name: &str, spec: &CommandSpec) -> Result<Self, SpecError> {
+    pub(in crate::operations) fn new(name: &str, spec: &CommandSpec) -> Result<Self, SpecError> {
         check_names(spec)?;
         check_inputs(spec)?;
         check_params(spec)?;
@@ -102,7 +103,7 @@ impl Plan {
     }
 
     /// How the operation presents itself.
-    pub(super) fn describe(&self, name: &str) -> OperationSpec {
+    pub(in crate::operations) fn describe(&self, name: &str) -> OperationSpec {
         let spec = &self.spec;
         let input = |(name, input): (&String, &crate::config::InputSpec)| {
             let input = Input {
@@ -118,7 +119,7 @@ impl Plan {
             params: schema(spec),
             inputs: spec.inputs.iter().map(input).collect(),
             output: self.media_type.clone(),
-            cancel_grace: spec.grace + super::KILL_TIME,
+            cancel_grace: spec.grace + crate::operations::command::KILL_TIME,
             ..OperationSpec::new::<()>(name, name)
         }
     }

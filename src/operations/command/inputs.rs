@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::declaration::Plan;
-use super::work::{WorkFolder, make_private};
+use crate::operations::command::declaration::Plan;
+use crate::operations::command::work::{WorkFolder, make_private};
 use crate::operations::{Context, Document, InvalidParam, OperationError, is_url};
 
 /// Between two looks whether to stop, in bytes.
@@ -18,10 +18,10 @@ const NAME_BYTES: usize = 200;
 
 /// A document as a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Input {
-    pub(super) path: PathBuf,
+pub(in crate::operations) struct Input {
+    pub(in crate::operations) path: PathBuf,
     /// Its name without the extension.
-    pub(super) stem: String,
+    pub(in crate::operations) stem: String,
 }
 
 /// The documents of one input: one, or those of a list.
@@ -34,7 +34,7 @@ fn documents(value: &Value) -> &[Value] {
 }
 
 /// Finds documents of types that are not wanted, before anything is read.
-pub(super) fn check(plan: &Plan, params: &Value) -> Vec<InvalidParam> {
+pub(in crate::operations) fn check(plan: &Plan, params: &Value) -> Vec<InvalidParam> {
     let mut faults = Vec::new();
     for (name, input) in &plan.spec.inputs {
         let value = &params[name];
@@ -76,7 +76,7 @@ fn takes(media_types: &[String], found: &str) -> bool {
 ///
 /// # Errors
 /// A cancel, a document that cannot be read, a full disk.
-pub(super) fn write(
+pub(in crate::operations) fn write(
     plan: &Plan,
     params: &Value,
     work: &WorkFolder,
@@ -140,7 +140,7 @@ fn name(document: &Value) -> &str {
 }
 
 /// A name that is a plain file's, and no option, hidden or special one. The end is kept where it is too long.
-pub(super) fn plain_name(name: &str) -> String {
+pub(in crate::operations) fn plain_name(name: &str) -> String {
     let mut plain: String = name
         .chars()
         .map(|c| {

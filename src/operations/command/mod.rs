@@ -25,18 +25,20 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Context, InvalidParam, Operation, OperationError, OperationOutput, OperationSpec};
 use crate::config::CommandSpec;
 use crate::job::Failure;
+use crate::operations::command::attempt::Attempt;
+pub use crate::operations::command::declaration::SpecError;
+use crate::operations::command::declaration::{Output, Plan};
+use crate::operations::command::process::Process;
+pub(crate) use crate::operations::command::process::{become_reaper, kill_all};
+use crate::operations::command::values::TemplateValues;
+use crate::operations::command::work::WorkFolder;
+use crate::operations::{
+    Context, InvalidParam, Operation, OperationError, OperationOutput, OperationSpec,
+};
 use crate::roots::Roots;
 use crate::vital::Vital;
-use attempt::Attempt;
-pub use declaration::SpecError;
-use declaration::{Output, Plan};
-use process::Process;
-pub(crate) use process::{become_reaper, kill_all};
-use values::TemplateValues;
-use work::WorkFolder;
 
 /// How long it takes at most until what is killed is gone.
 const KILL_TIME: Duration = Duration::from_secs(2);

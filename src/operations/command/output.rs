@@ -4,9 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, copy};
 use std::path::{Path, PathBuf};
 
-use super::declaration::Plan;
 use crate::job::Failure;
-use crate::operations::changes::FixedFile;
+use crate::operations::command::declaration::Plan;
+use crate::operations::files::changes::FixedFile;
 use crate::operations::{Context, OperationError, OperationOutput, zip};
 
 /// Between two looks whether to stop, in bytes.
@@ -16,7 +16,7 @@ const PIECE_BYTES: u64 = 8 << 20;
 ///
 /// # Errors
 /// `no_result` where it is not there.
-pub(super) fn file(
+pub(in crate::operations) fn file(
     plan: &Plan,
     context: &Context,
     path: &Path,
@@ -38,7 +38,7 @@ pub(super) fn file(
 ///
 /// # Errors
 /// `no_result` where there is nothing.
-pub(super) fn folder(
+pub(in crate::operations) fn folder(
     plan: &Plan,
     context: &Context,
     folder: &Path,

@@ -18,7 +18,7 @@ const GROUPS: [&str; 5] = ["percent", "current", "total", "phase", "stage"];
 ///
 /// # Errors
 /// Why it says nothing, as a sentence.
-pub(super) fn expression(text: &str) -> Result<Regex, String> {
+pub(in crate::operations) fn expression(text: &str) -> Result<Regex, String> {
     let regex = Regex::new(text).map_err(|error| {
         let reason = error.to_string();
         let last = reason.lines().last().unwrap_or_default();
@@ -40,7 +40,7 @@ pub(super) fn expression(text: &str) -> Result<Regex, String> {
 /// What was said so far. A value stays until another one comes.
 #[derive(Debug, Default, Clone, PartialEq, Deserialize)]
 #[serde(default)]
-pub(super) struct ProgressState {
+pub(in crate::operations) struct ProgressState {
     percent: Option<f64>,
     current: Option<f64>,
     total: Option<f64>,
@@ -50,7 +50,7 @@ pub(super) struct ProgressState {
 
 impl ProgressState {
     /// Takes what expressions find in a line; true if that was something.
-    pub(super) fn find(&mut self, line: &str, expressions: &[Regex]) -> bool {
+    pub(in crate::operations) fn find(&mut self, line: &str, expressions: &[Regex]) -> bool {
         let mut found = Self::default();
         for captures in expressions.iter().filter_map(|one| one.captures(line)) {
             let text = |name| captures.name(name).map(|group| group.as_str());
@@ -66,7 +66,7 @@ impl ProgressState {
     }
 
     /// Takes what a line of JSON says; true if that was something.
-    pub(super) fn read(&mut self, line: &str) -> bool {
+    pub(in crate::operations) fn read(&mut self, line: &str) -> bool {
         // A list would do for serde too.
         line.trim_start().starts_with('{')
             && serde_json::from_str(line).is_ok_and(|said| self.take(said))
@@ -83,7 +83,7 @@ impl ProgressState {
     }
 
     /// Shows it as the job's progress.
-    pub(super) fn show(&self, context: &Context) {
+    pub(in crate::operations) fn show(&self, context: &Context) {
         let counts = self.current.zip(self.total);
         let percent = self
             .percent
@@ -115,7 +115,7 @@ fn number(text: &str) -> Option<f64> {
 
 /// Cuts a stream into lines, which end with `\n` or `\r`.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(in crate::operations) struct Lines {
     line: Vec<u8>,
     /// The one before ended with `\r` alone: this one is shown in its place, and as it is.
     replaces: bool,
@@ -125,7 +125,7 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Takes some bytes and hands out each line that they end.
-    pub(super) fn push(&mut self, bytes: &[u8], mut line: impl FnMut(Cow<'_, str>)) {
+    pub(in crate::operations) fn push(&mut self, bytes: &[u8], mut line: impl FnMut(Cow<'_, str>)) {
         for part in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
             let (text, ends) = match part {
                 [text @ .., b'\n' | b'\r'] => (text, true),
@@ -145,7 +145,7 @@ impl Lines {
     }
 
     /// What there is of the line that has not ended, if there is more than when this was asked before.
-    pub(super) fn unfinished(&mut self) -> Option<Cow<'_, str>> {
+    pub(in crate::operations) fn unfinished(&mut self) -> Option<Cow<'_, str>> {
         let has_grown = self.line.len() > self.looked_at;
         self.looked_at = self.line.len();
         has_grown.then(|| String::from_utf8_lossy(&self.line))
@@ -153,7 +153,7 @@ impl Lines {
 
     /// As [`Lines::unfinished`], but only where a line stands in the place of the one before. Elsewhere it may be cut in
     /// the middle of a number, as it is by programs that print in blocks.
-    pub(super) fn shown(&mut self) -> Option<Cow<'_, str>> {
+    pub(in crate::operations) fn shown(&mut self) -> Option<Cow<'_, str>> {
         if self.replaces {
             self.unfinished()
         } else {

@@ -4,20 +4,20 @@ use std::collections::VecDeque;
 
 /// The last bytes of what was pushed.
 #[derive(Debug)]
-pub(super) struct Tail {
+pub(in crate::operations) struct Tail {
     bytes: VecDeque<u8>,
     most: usize,
 }
 
 impl Tail {
-    pub(super) fn new(most: usize) -> Self {
+    pub(in crate::operations) fn new(most: usize) -> Self {
         Self {
             bytes: VecDeque::new(),
             most,
         }
     }
 
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(in crate::operations) fn push(&mut self, bytes: &[u8]) {
         let bytes = &bytes[bytes.len().saturating_sub(self.most)..];
         let surplus = (self.bytes.len() + bytes.len()).saturating_sub(self.most);
         self.bytes.drain(..surplus);
@@ -25,7 +25,7 @@ impl Tail {
     }
 
     /// As text; what is cut begins with a whole line where it has one.
-    pub(super) fn text(mut self) -> String {
+    pub(in crate::operations) fn text(mut self) -> String {
         let is_cut = self.bytes.len() == self.most;
         let bytes: &[u8] = self.bytes.make_contiguous();
         let line = bytes.iter().position(|byte| *byte == b'\n');

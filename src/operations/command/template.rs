@@ -9,7 +9,7 @@ use crate::config::CommandSpec;
 
 /// What a placeholder stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Placeholder {
+pub(in crate::operations) enum Placeholder {
     /// A param's value.
     Param(String),
     /// The path of an input.
@@ -32,10 +32,10 @@ enum Piece {
 
 /// An argument or a file's name, with placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Template(Vec<Piece>);
+pub(in crate::operations) struct Template(Vec<Piece>);
 
 /// What placeholders stand for in one attempt.
-pub(super) trait Values {
+pub(in crate::operations) trait Values {
     /// The value, or several of a list; none if it was not given.
     fn values(&self, place: &Placeholder) -> Vec<String>;
 }
@@ -45,7 +45,7 @@ impl Template {
     ///
     /// # Errors
     /// A name in braces that is nothing's, as a sentence.
-    pub(super) fn parse(text: &str, spec: &CommandSpec) -> Result<Self, String> {
+    pub(in crate::operations) fn parse(text: &str, spec: &CommandSpec) -> Result<Self, String> {
         let (mut pieces, mut literal, mut rest) = (Vec::new(), String::new(), text);
         while let Some(at) = rest.find('{') {
             literal.push_str(&rest[..at]);
@@ -75,7 +75,7 @@ impl Template {
     }
 
     /// What it holds.
-    pub(super) fn places(&self) -> impl Iterator<Item = &Placeholder> {
+    pub(in crate::operations) fn places(&self) -> impl Iterator<Item = &Placeholder> {
         self.0.iter().filter_map(|piece| match piece {
             Piece::Place(place) => Some(place),
             Piece::Text(_) => None,
@@ -83,7 +83,7 @@ impl Template {
     }
 
     /// The params that it begins with, one behind the other: one that is empty leaves the start to the next.
-    pub(super) fn first_params(&self) -> impl Iterator<Item = &str> {
+    pub(in crate::operations) fn first_params(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map_while(|piece| match piece {
             Piece::Place(Placeholder::Param(name)) => Some(name.as_str()),
             _ => None,
@@ -91,7 +91,7 @@ impl Template {
     }
 
     /// The texts that it becomes: one; as many as a list has that it holds; none where something was not given.
-    pub(super) fn render(&self, values: &impl Values) -> Vec<String> {
+    pub(in crate::operations) fn render(&self, values: &impl Values) -> Vec<String> {
         let mut by_place = BTreeMap::new();
         for (at, place) in self.places().enumerate() {
             by_place.insert(at, values.values(place));
@@ -136,7 +136,7 @@ impl Template {
 }
 
 /// Whether text can name something: a letter, then letters, digits, `_`, `-` and `.`.
-pub(super) fn is_name(text: &str) -> bool {
+pub(in crate::operations) fn is_name(text: &str) -> bool {
     let rest = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && text.chars().all(rest)
 }

@@ -5,20 +5,20 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::declaration::Plan;
-use super::inputs::{Input, plain_name};
-use super::template::{Placeholder, Template, Values};
 use crate::operations::InvalidParam;
+use crate::operations::command::declaration::Plan;
+use crate::operations::command::inputs::{Input, plain_name};
+use crate::operations::command::template::{Placeholder, Template, Values};
 
 /// The values of one attempt.
-pub(super) struct TemplateValues<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) params: &'a Value,
-    pub(super) inputs: BTreeMap<String, Vec<Input>>,
-    pub(super) home: PathBuf,
-    pub(super) folder: PathBuf,
+pub(in crate::operations) struct TemplateValues<'a> {
+    pub(in crate::operations) plan: &'a Plan,
+    pub(in crate::operations) params: &'a Value,
+    pub(in crate::operations) inputs: BTreeMap<String, Vec<Input>>,
+    pub(in crate::operations) home: PathBuf,
+    pub(in crate::operations) folder: PathBuf,
     /// The result's name.
-    pub(super) filename: String,
+    pub(in crate::operations) filename: String,
 }
 
 impl Values for TemplateValues<'_> {
@@ -37,7 +37,7 @@ impl Values for TemplateValues<'_> {
 
 impl TemplateValues<'_> {
     /// The name that the result is to have: of a list, the first one's.
-    pub(super) fn name_result(&mut self) {
+    pub(in crate::operations) fn name_result(&mut self) {
         let names = self.plan.filename.render(self);
         let name = names.first().map_or("result", String::as_str);
         self.filename = plain_name(name);
@@ -45,7 +45,7 @@ impl TemplateValues<'_> {
 }
 
 /// Finds params that no argument can hold, and those that would become an option.
-pub(super) fn check(plan: &Plan, params: &Value) -> Vec<InvalidParam> {
+pub(in crate::operations) fn check(plan: &Plan, params: &Value) -> Vec<InvalidParam> {
     let mut faults = Vec::new();
     for (name, schema) in &plan.spec.params {
         let value = param(plan, params, name);

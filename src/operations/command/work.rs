@@ -10,13 +10,13 @@ const WORK_FOLDER: &str = "work";
 
 /// A folder that goes when it is dropped.
 #[derive(Debug)]
-pub(super) struct WorkFolder {
+pub(in crate::operations) struct WorkFolder {
     path: PathBuf,
 }
 
 impl WorkFolder {
     /// Makes one below the data folder.
-    pub(super) fn new(data: &Path) -> io::Result<Self> {
+    pub(in crate::operations) fn new(data: &Path) -> io::Result<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let parent = std::path::absolute(data)?.join(WORK_FOLDER);
         make_private(&parent, true)?;
@@ -36,17 +36,17 @@ impl WorkFolder {
     }
 
     /// Documents that the command is given.
-    pub(super) fn inputs(&self) -> PathBuf {
+    pub(in crate::operations) fn inputs(&self) -> PathBuf {
         self.path.join("in")
     }
 
     /// What it makes.
-    pub(super) fn output(&self) -> PathBuf {
+    pub(in crate::operations) fn output(&self) -> PathBuf {
         self.path.join("out")
     }
 
     /// Where it runs.
-    pub(super) fn home(&self) -> PathBuf {
+    pub(in crate::operations) fn home(&self) -> PathBuf {
         self.path.join("home")
     }
 }
@@ -60,17 +60,17 @@ impl Drop for WorkFolder {
 }
 
 /// Whether some server has run commands here.
-pub(super) fn is_there(data: &Path) -> bool {
+pub(in crate::operations) fn is_there(data: &Path) -> bool {
     data.join(WORK_FOLDER).exists()
 }
 
 /// Removes what earlier lives of the server left.
-pub(super) fn sweep(data: &Path) -> io::Result<()> {
+pub(in crate::operations) fn sweep(data: &Path) -> io::Result<()> {
     remove(&data.join(WORK_FOLDER))
 }
 
 /// Makes a folder that is nobody else's.
-pub(super) fn make_private(path: &Path, may_exist: bool) -> io::Result<()> {
+pub(in crate::operations) fn make_private(path: &Path, may_exist: bool) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(may_exist);
     #[cfg(unix)]

@@ -17,7 +17,10 @@ const PATIENCE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// As [`wait`].
-pub(super) fn flush_file(context: &Context, file: File) -> Result<io::Result<()>, OperationError> {
+pub(in crate::operations) fn flush_file(
+    context: &Context,
+    file: File,
+) -> Result<io::Result<()>, OperationError> {
     wait(context, move || file.sync_all())
 }
 
@@ -25,7 +28,10 @@ pub(super) fn flush_file(context: &Context, file: File) -> Result<io::Result<()>
 ///
 /// # Errors
 /// As [`wait`]. The disk may also speak of files that others wrote (Linux since 5.8).
-pub(super) fn flush_tree(context: &Context, dir: &Dir) -> Result<io::Result<()>, OperationError> {
+pub(in crate::operations) fn flush_tree(
+    context: &Context,
+    dir: &Dir,
+) -> Result<io::Result<()>, OperationError> {
     match dir.try_clone() {
         Ok(dir) => wait(context, move || sync(&dir)),
         Err(error) => Ok(Err(error)),

@@ -22,27 +22,31 @@ use cap_std::fs::Dir;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::changes::Change;
-use super::context::Slot;
-use super::destination::{self, Conflict, Destination, StagedFile, make_folder, open_folder};
-use super::report::report;
-use super::source::{Source, unreadable};
-use super::walk::{self, Walker, open_file};
-use super::{Context, InvalidParam, Operation, OperationError, OperationOutput, OperationSpec};
 use crate::job::Failure;
+use crate::operations::context::Slot;
+use crate::operations::copy::file::{FileCopier, finish};
+use crate::operations::copy::flush::{flush_file, flush_tree};
+use crate::operations::copy::mount_epoch::epoch;
+use crate::operations::copy::params::CopyParams;
+use crate::operations::copy::stats::CopyStats;
+use crate::operations::copy::workers::{Earlier, Shared, stopped};
+use crate::operations::destination;
+use crate::operations::destination::{Conflict, Destination, StagedFile, make_folder, open_folder};
+use crate::operations::files::changes::Change;
+use crate::operations::files::source::{Source, unreadable};
+use crate::operations::files::walk;
+use crate::operations::files::walk::{Walker, open_file};
+use crate::operations::report::report;
+use crate::operations::{
+    Context, InvalidParam, Operation, OperationError, OperationOutput, OperationSpec,
+};
 use crate::roots::{Identity, Roots};
-use file::{FileCopier, finish};
-use flush::{flush_file, flush_tree};
-use mount_epoch::epoch;
-use params::CopyParams;
-use stats::CopyStats;
-use workers::{Earlier, Shared, stopped};
 
 /// More than other operations get: each attempt goes on where the last one was, so a copy that takes days survives more
 /// than three power cuts.
 const MAX_ATTEMPTS: u32 = 10;
 
-pub(super) struct Copy;
+pub(in crate::operations) struct Copy;
 
 /// Said before anything is made, so that a later attempt knows what to think of it.
 #[derive(Serialize, Deserialize)]

@@ -5,26 +5,27 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::operations::InvalidParam;
-use crate::operations::destination::{self, Conflict};
-use crate::operations::params::WirePath;
+use crate::operations::destination;
+use crate::operations::destination::Conflict;
+use crate::operations::params::wire_path::WirePath;
 use crate::roots::Roots;
 
 /// What to copy where.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CopyParams {
+pub(in crate::operations) struct CopyParams {
     /// The file or folder to copy, below a root.
-    pub(super) from: WirePath,
+    pub(in crate::operations) from: WirePath,
     /// The copy itself, not the folder around it, which must be there.
-    pub(super) to: WirePath,
+    pub(in crate::operations) to: WirePath,
     /// What to do if there is something already: `fail`, `replace` it, or `rename` the copy to the first free of
     /// `name (1).ext`, `name (2).ext` and so on.
     #[serde(default)]
-    pub(super) conflict: Conflict,
+    pub(in crate::operations) conflict: Conflict,
 }
 
 /// Finds what is wrong with params that fit the schema.
-pub(super) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<InvalidParam>> {
+pub(in crate::operations) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<InvalidParam>> {
     let fault = |pointer: &str, detail: String| InvalidParam {
         pointer: pointer.to_owned(),
         detail,

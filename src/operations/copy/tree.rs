@@ -9,18 +9,19 @@ use std::thread;
 
 use cap_std::fs::{Dir, Metadata};
 
-use super::workers::{self, Earlier, Folder, Shared, Task};
 use crate::operations::OperationError;
+use crate::operations::copy::workers;
+use crate::operations::copy::workers::{Earlier, Folder, Shared, Task};
 use crate::operations::destination::{make_folder, open_folder, remove};
-use crate::operations::links::stays_inside;
-use crate::operations::walk::{Found, Kind, Walker};
+use crate::operations::files::links::stays_inside;
+use crate::operations::files::walk::{Found, Kind, Walker};
 
 /// Copies all that is walked into `top`, which is empty or what an earlier attempt left, and which will be `depth`
 /// folders deep below its root.
 ///
 /// # Errors
 /// What the walk says, or why something cannot be written.
-pub(super) fn copy(
+pub(in crate::operations) fn copy(
     shared: &Shared<'_>,
     walker: &mut Walker<'_>,
     top: &Dir,
@@ -168,7 +169,7 @@ fn make_link(dir: &Dir, name: &OsStr, said: &Path, metadata: &Metadata) -> io::R
         // As it is said: whether it leads inside has been judged.
         symlinkat(said, dir, name)?;
         // Not every file system keeps a link's times.
-        let times = super::file::times(metadata);
+        let times = crate::operations::copy::file::times(metadata);
         let _ = utimensat(dir, name, &times, AtFlags::SYMLINK_NOFOLLOW);
         Ok(())
     }

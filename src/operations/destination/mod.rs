@@ -16,22 +16,24 @@ use cap_std::fs::Dir;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::source::Source;
-use super::{InvalidParam, OperationError};
 use crate::job::Failure;
-use crate::roots::{Identity, Roots};
-pub(crate) use names::{is_temporary, numbered};
-pub(super) use remove::remove;
-pub(super) use staged::{PlacedContent, StagedFile, discard, find};
+pub(crate) use crate::operations::destination::names::{is_temporary, numbered};
+pub(in crate::operations) use crate::operations::destination::remove::remove;
+pub(in crate::operations) use crate::operations::destination::staged::{
+    PlacedContent, StagedFile, discard, find,
+};
 #[cfg(not(target_os = "linux"))]
-pub(super) use sys::sync_folder;
-pub(super) use sys::{make_folder, open_folder};
+pub(in crate::operations) use crate::operations::destination::sys::sync_folder;
+pub(in crate::operations) use crate::operations::destination::sys::{make_folder, open_folder};
+use crate::operations::files::source::Source;
+use crate::operations::{InvalidParam, OperationError};
+use crate::roots::{Identity, Roots};
 
 /// What to do if the name is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
-pub(super) enum Conflict {
+pub(in crate::operations) enum Conflict {
     /// Fail, code `name_exists`.
     #[default]
     Fail,
@@ -43,14 +45,14 @@ pub(super) enum Conflict {
 
 impl Conflict {
     /// Whether a name that is taken is the end.
-    pub(super) fn is_fail(self) -> bool {
+    pub(in crate::operations) fn is_fail(self) -> bool {
         self == Self::Fail
     }
 }
 
 /// A name in a folder that is there.
 #[derive(Debug)]
-pub(super) struct Destination {
+pub(in crate::operations) struct Destination {
     dir: Dir,
     /// The folder's path on the wire.
     folder: String,
@@ -63,7 +65,7 @@ impl Destination {
     ///
     /// # Errors
     /// Code `target_not_found` or `target_unwritable`, with `path` in the message.
-    pub(super) fn open(roots: &Roots, path: &str) -> Result<Self, OperationError> {
+    pub(in crate::operations) fn open(roots: &Roots, path: &str) -> Result<Self, OperationError> {
         let refused = |why: &str| {
             let message = format!("Nothing can be put at {path}: {why}.");
             Failure::new("target_not_found", message)
@@ -93,22 +95,22 @@ impl Destination {
     }
 
     /// The folder.
-    pub(super) fn dir(&self) -> &Dir {
+    pub(in crate::operations) fn dir(&self) -> &Dir {
         &self.dir
     }
 
     /// Every folder from the root down to the one that the name is in.
-    pub(super) fn above(&self) -> &[Identity] {
+    pub(in crate::operations) fn above(&self) -> &[Identity] {
         &self.above
     }
 
     /// Its last part.
-    pub(super) fn name(&self) -> &str {
+    pub(in crate::operations) fn name(&self) -> &str {
         &self.name
     }
 
     /// Its path on the wire.
-    pub(super) fn path(&self) -> String {
+    pub(in crate::operations) fn path(&self) -> String {
         self.path_of(&self.name)
     }
 
@@ -134,7 +136,7 @@ impl Destination {
     /// # Errors
     /// `target_unwritable` where a folder, a device, a FIFO or a socket is, or something of the server's own, and for a
     /// name that the file system does not take.
-    pub(super) fn check_file(&self, roots: &Roots) -> Result<(), OperationError> {
+    pub(in crate::operations) fn check_file(&self, roots: &Roots) -> Result<(), OperationError> {
         match self.dir.symlink_metadata(&self.name) {
             // A link is replaced itself, wherever it leads.
             Ok(there) if !(there.is_file() || there.is_symlink()) || roots.must_stay(&there) => {
@@ -152,7 +154,7 @@ impl Destination {
     }
 
     /// The path on the wire of an entry beside the target.
-    pub(super) fn path_of(&self, name: &str) -> String {
+    pub(in crate::operations) fn path_of(&self, name: &str) -> String {
         format!("{}/{name}", self.folder.trim_end_matches('/'))
     }
 
@@ -160,7 +162,7 @@ impl Destination {
     ///
     /// # Errors
     /// `target_unwritable` for a name that the file system does not take.
-    pub(super) fn look(&self) -> Result<Option<Identity>, Failure> {
+    pub(in crate::operations) fn look(&self) -> Result<Option<Identity>, Failure> {
         match self.dir.symlink_metadata(&self.name) {
             Ok(there) => Ok(Some(Identity::of(&there))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -169,19 +171,19 @@ impl Destination {
     }
 
     /// The name is taken.
-    pub(super) fn taken(&self) -> Failure {
+    pub(in crate::operations) fn taken(&self) -> Failure {
         let message = format!("{} is there already.", self.path_of(&self.name));
         Failure::new("name_exists", message)
     }
 
     /// What an error that came while writing there means.
-    pub(super) fn failed(&self, error: &io::Error) -> Failure {
+    pub(in crate::operations) fn failed(&self, error: &io::Error) -> Failure {
         writing_failed(&self.path_of(&self.name), error)
     }
 }
 
 /// What an error that came while writing at `path` means.
-pub(super) fn writing_failed(path: &str, error: &io::Error) -> Failure {
+pub(in crate::operations) fn writing_failed(path: &str, error: &io::Error) -> Failure {
     let code = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "storage_full",
         io::ErrorKind::NotFound => "target_not_found",
@@ -191,7 +193,11 @@ pub(super) fn writing_failed(path: &str, error: &io::Error) -> Failure {
 }
 
 /// Finds what is wrong with a param that names a target.
-pub(super) fn check(roots: &Roots, pointer: &str, path: &str) -> Option<InvalidParam> {
+pub(in crate::operations) fn check(
+    roots: &Roots,
+    pointer: &str,
+    path: &str,
+) -> Option<InvalidParam> {
     let fault = |detail| {
         Some(InvalidParam {
             pointer: pointer.to_owned(),

@@ -47,12 +47,12 @@ fn cut(text: &str, most_bytes: usize) -> &str {
 }
 
 /// What a job makes beside its target goes by this name until it is whole.
-pub(super) fn new_name(job: JobId, slot: Slot) -> OsString {
+pub(in crate::operations) fn new_name(job: JobId, slot: Slot) -> OsString {
     format!("{TEMPORARY}{job}{}{NEW}", mark(slot)).into()
 }
 
 /// What a job replaces goes by this name until it is removed, where two names cannot be exchanged.
-pub(super) fn old_name(job: JobId, slot: Slot) -> OsString {
+pub(in crate::operations) fn old_name(job: JobId, slot: Slot) -> OsString {
     format!("{TEMPORARY}{job}{}{OLD}", mark(slot)).into()
 }
 

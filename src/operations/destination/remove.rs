@@ -5,7 +5,7 @@ use std::io;
 
 use cap_std::fs::{Dir, ReadDir};
 
-use super::sys::open_folder;
+use crate::operations::destination::sys::open_folder;
 
 /// Folders inside each other; each costs two descriptors.
 const DEPTH: usize = 512;

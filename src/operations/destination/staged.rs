@@ -15,13 +15,13 @@ use cap_std::fs::{Metadata, OpenOptions};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::fingerprint::Fingerprint;
-use super::names::{new_name, numbered, old_name};
-use super::remove::remove;
-use super::{Conflict, Destination, sys};
 use crate::failpoints;
 use crate::job::Failure;
 use crate::operations::context::Slot;
+use crate::operations::destination::fingerprint::Fingerprint;
+use crate::operations::destination::names::{new_name, numbered, old_name};
+use crate::operations::destination::remove::remove;
+use crate::operations::destination::{Conflict, Destination, sys};
 use crate::operations::{Context, OperationError};
 
 /// What the store is told before something gets its name.

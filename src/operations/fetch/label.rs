@@ -7,7 +7,7 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use percent_encoding::percent_decode_str;
 
 use crate::header_params::params;
-use crate::operations::remote::Remote;
+use crate::operations::documents::remote::Remote;
 
 /// What file systems allow a name, in bytes.
 const NAME_BYTES: usize = 255;

@@ -13,18 +13,21 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::context::Slot;
-use super::destination::{self, Destination, PlacedContent, StagedFile};
-use super::remote::{Piece, Remote};
-use super::report::report;
-use super::{Context, InvalidParam, Operation, OperationError, OperationOutput, OperationSpec};
 use crate::job::Failure;
+use crate::operations::context::Slot;
+use crate::operations::destination;
+use crate::operations::destination::{Destination, PlacedContent, StagedFile};
+use crate::operations::documents::remote::{Piece, Remote};
+use crate::operations::fetch::label::Label;
+use crate::operations::fetch::params::FetchParams;
+use crate::operations::fetch::sink::{FileSink, ResultSink, Sink};
+use crate::operations::report::report;
+use crate::operations::{
+    Context, InvalidParam, Operation, OperationError, OperationOutput, OperationSpec,
+};
 use crate::roots::Roots;
-use label::Label;
-use params::FetchParams;
-use sink::{FileSink, ResultSink, Sink};
 
-pub(super) struct Fetch;
+pub(in crate::operations) struct Fetch;
 
 /// What was fetched.
 #[derive(Debug, Serialize, Deserialize)]

@@ -5,13 +5,13 @@ use std::io::{Seek, Write};
 
 use sha2::{Digest, Sha256};
 
-use super::label::Label;
-use super::wait_for_disk;
 use crate::operations::destination::Destination;
+use crate::operations::fetch::label::Label;
+use crate::operations::fetch::wait_for_disk;
 use crate::operations::{Context, OperationError, OperationOutput, ResultWriter};
 
 /// Takes bytes in order, and may be told to forget them all.
-pub(super) trait Sink {
+pub(in crate::operations) trait Sink {
     /// The next bytes.
     ///
     /// # Errors
@@ -29,18 +29,18 @@ pub(super) trait Sink {
 }
 
 /// Into the store.
-pub(super) struct ResultSink<'a> {
+pub(in crate::operations) struct ResultSink<'a> {
     context: &'a Context,
     writer: ResultWriter,
 }
 
 impl<'a> ResultSink<'a> {
-    pub(super) fn new(context: &'a Context, label: &Label) -> Self {
+    pub(in crate::operations) fn new(context: &'a Context, label: &Label) -> Self {
         let writer = context.result(&label.media_type, &label.filename);
         Self { context, writer }
     }
 
-    pub(super) fn finish(self) -> Result<OperationOutput, OperationError> {
+    pub(in crate::operations) fn finish(self) -> Result<OperationOutput, OperationError> {
         self.writer.finish()
     }
 }
@@ -62,14 +62,14 @@ impl Sink for ResultSink<'_> {
 }
 
 /// Into a file that has no name of its own yet.
-pub(super) struct FileSink<'a> {
+pub(in crate::operations) struct FileSink<'a> {
     file: File,
     target: &'a Destination,
     digest: Sha256,
 }
 
 impl<'a> FileSink<'a> {
-    pub(super) fn new(file: File, target: &'a Destination) -> Self {
+    pub(in crate::operations) fn new(file: File, target: &'a Destination) -> Self {
         Self {
             file,
             target,
@@ -77,7 +77,10 @@ impl<'a> FileSink<'a> {
         }
     }
 
-    pub(super) fn flush_to_disk(self, context: &Context) -> Result<(), OperationError> {
+    pub(in crate::operations) fn flush_to_disk(
+        self,
+        context: &Context,
+    ) -> Result<(), OperationError> {
         let Self { file, target, .. } = self;
         let flushed = wait_for_disk(context, move || file.sync_all())?;
         flushed.map_err(|e| target.failed(&e).into())

@@ -5,11 +5,11 @@ use std::time::UNIX_EPOCH;
 
 use cap_std::fs::Metadata;
 
-use super::block::{Block, BlockEntry, EntryHeader, Piece};
-use super::format::{Archive, Entry, Method};
-use super::moment::Moment;
-use super::workers::Workers;
 use crate::operations::OperationError;
+use crate::operations::zip::block::{Block, BlockEntry, EntryHeader, Piece};
+use crate::operations::zip::format::{Archive, Entry, Method};
+use crate::operations::zip::moment::Moment;
+use crate::operations::zip::workers::Workers;
 
 /// A symbolic link's type, and permissions that nobody looks at.
 const LINK_MODE: u32 = 0o120_777;
@@ -18,7 +18,10 @@ const LINK_MODE: u32 = 0o120_777;
 ///
 /// # Errors
 /// The crew's, and what the disk says.
-pub(super) fn write(writer: impl Write, crew: &mut Workers<'_, '_>) -> Result<(), OperationError> {
+pub(in crate::operations) fn write(
+    writer: impl Write,
+    crew: &mut Workers<'_, '_>,
+) -> Result<(), OperationError> {
     let mut archive = Archive::new(writer);
     let mut parts = Parts {
         crew,

@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use super::moment::Moment;
+use crate::operations::zip::moment::Moment;
 
 /// Deflate, and UTF-8 names.
 const VERSION: u16 = 20;
@@ -32,7 +32,7 @@ const IN_ZIP64: u32 = u32::MAX;
 
 /// How an entry's bytes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Method {
+pub(in crate::operations) enum Method {
     Stored,
     Deflated,
 }
@@ -48,26 +48,26 @@ impl Method {
 
 /// What an entry is called, and what is said of it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry<'a> {
+pub(in crate::operations) struct Entry<'a> {
     /// In UTF-8, of at most 65535 bytes; a folder's ends with `/`.
-    pub(super) name: &'a str,
+    pub(in crate::operations) name: &'a str,
     /// As `st_mode` has it, with the type.
-    pub(super) mode: u32,
-    pub(super) modified: Moment,
+    pub(in crate::operations) mode: u32,
+    pub(in crate::operations) modified: Moment,
 }
 
 /// An entry's length and checksum.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Sizes {
-    pub(super) crc: u32,
+pub(in crate::operations) struct Sizes {
+    pub(in crate::operations) crc: u32,
     /// In the archive.
-    pub(super) packed: u64,
+    pub(in crate::operations) packed: u64,
     /// Of the file.
-    pub(super) size: u64,
+    pub(in crate::operations) size: u64,
 }
 
 /// An archive that is being written.
-pub(super) struct Archive<W> {
+pub(in crate::operations) struct Archive<W> {
     writer: W,
     offset: u64,
     /// The headers for the end.
@@ -76,7 +76,7 @@ pub(super) struct Archive<W> {
 }
 
 /// An entry whose bytes are still coming.
-pub(super) struct Streamed<'a> {
+pub(in crate::operations) struct Streamed<'a> {
     entry: Entry<'a>,
     is_zip64: bool,
     header_at: u64,
@@ -84,7 +84,7 @@ pub(super) struct Streamed<'a> {
 }
 
 impl<W: Write> Archive<W> {
-    pub(super) fn new(writer: W) -> Self {
+    pub(in crate::operations) fn new(writer: W) -> Self {
         Self {
             writer,
             offset: 0,
@@ -94,7 +94,7 @@ impl<W: Write> Archive<W> {
     }
 
     /// Adds an entry of less than 4 GiB whose bytes are at hand. `crc` and `size` are those of the file.
-    pub(super) fn add(
+    pub(in crate::operations) fn add(
         &mut self,
         entry: Entry<'_>,
         method: Method,
@@ -121,7 +121,7 @@ impl<W: Write> Archive<W> {
     }
 
     /// Begins an entry of about `expected` bytes, to be deflated and to be given to [`Archive::append`].
-    pub(super) fn begin<'a>(
+    pub(in crate::operations) fn begin<'a>(
         &mut self,
         entry: Entry<'a>,
         expected: u64,
@@ -140,12 +140,17 @@ impl<W: Write> Archive<W> {
     }
 
     /// Writes more of an entry's deflated bytes; only between its begin and its end.
-    pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(in crate::operations) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.write(bytes)
     }
 
     /// Ends an entry with the checksum and the length of what was deflated.
-    pub(super) fn end(&mut self, streamed: &Streamed<'_>, crc: u32, size: u64) -> io::Result<()> {
+    pub(in crate::operations) fn end(
+        &mut self,
+        streamed: &Streamed<'_>,
+        crc: u32,
+        size: u64,
+    ) -> io::Result<()> {
         let packed = self.offset - streamed.data_at;
         let sizes = Sizes { crc, packed, size };
         let mut descriptor = Vec::with_capacity(24);
@@ -168,7 +173,7 @@ impl<W: Write> Archive<W> {
     }
 
     /// Writes what comes behind the last entry.
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    pub(in crate::operations) fn finish(mut self) -> io::Result<()> {
         let at = self.offset;
         let directory = std::mem::take(&mut self.directory);
         self.write(&directory)?;
@@ -319,7 +324,7 @@ fn short(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(IN_ZIP64)
 }
 
-pub(super) fn put_field(fields: &mut Vec<u8>, id: u16, data: &[u8]) {
+pub(in crate::operations) fn put_field(fields: &mut Vec<u8>, id: u16, data: &[u8]) {
     put16(fields, id);
     put16(
         fields,

@@ -22,19 +22,20 @@ use std::thread;
 
 use serde_json::Value;
 
-use super::changes::Changes;
-use super::source::Source;
-use super::walk::{self, Kind, Skipped, Walker};
-use super::{
+use crate::job::Failure;
+use crate::operations::files::changes::Changes;
+use crate::operations::files::source::Source;
+use crate::operations::files::walk;
+use crate::operations::files::walk::{Kind, Skipped, Walker};
+use crate::operations::zip::exclude::Exclude;
+use crate::operations::zip::params::{Names, ZipParams};
+use crate::operations::zip::reader::{Reader, Tally};
+use crate::operations::{
     Context, InvalidParam, Operation, OperationError, OperationOutput, OperationSpec, ResultWriter,
 };
-use crate::job::Failure;
 use crate::roots::{RootSpec, Roots};
-use exclude::Exclude;
-use params::{Names, ZipParams};
-use reader::{Reader, Tally};
 
-pub(super) struct Zip;
+pub(in crate::operations) struct Zip;
 
 impl Operation for Zip {
     fn spec(&self) -> OperationSpec {
@@ -69,7 +70,7 @@ impl Operation for Zip {
 }
 
 /// Archives what is in a folder of our own, under its names there. Shows no progress.
-pub(super) fn folder(
+pub(in crate::operations) fn folder(
     context: &Context,
     folder: &Path,
     name: &str,

@@ -11,10 +11,10 @@ use std::time::Duration;
 use flate2::{Compress, Compression};
 use parking_lot::{Condvar, Mutex};
 
-use super::block::Block;
-use super::reader::Reader;
-use crate::operations::changes::Changes;
-use crate::operations::walk::Skipped;
+use crate::operations::files::changes::Changes;
+use crate::operations::files::walk::Skipped;
+use crate::operations::zip::block::Block;
+use crate::operations::zip::reader::Reader;
 use crate::operations::{Context, Cores, OperationError};
 
 /// Between two looks whether the job is to stop, while its thread waits for helpers.
@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// What the attempt's thread and its helpers share.
 #[derive(Default)]
-pub(super) struct Shared {
+pub(in crate::operations) struct Shared {
     state: Mutex<State>,
     has_work: Condvar,
     has_done: Condvar,
@@ -40,7 +40,7 @@ struct State {
 }
 
 /// A feed and its helpers.
-pub(super) struct Workers<'scope, 'env> {
+pub(in crate::operations) struct Workers<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     shared: &'env Shared,
     context: &'env Context,
@@ -54,7 +54,7 @@ pub(super) struct Workers<'scope, 'env> {
 }
 
 impl<'scope, 'env> Workers<'scope, 'env> {
-    pub(super) fn new(
+    pub(in crate::operations) fn new(
         scope: &'scope Scope<'scope, 'env>,
         shared: &'env Shared,
         context: &'env Context,
@@ -76,12 +76,12 @@ impl<'scope, 'env> Workers<'scope, 'env> {
     }
 
     /// What was left out.
-    pub(super) fn skipped(&self) -> Skipped {
+    pub(in crate::operations) fn skipped(&self) -> Skipped {
         self.feed.skipped()
     }
 
     /// The files that changed their length while they were read.
-    pub(super) fn changes(&self) -> Changes {
+    pub(in crate::operations) fn changes(&self) -> Changes {
         self.feed.changes()
     }
 
@@ -89,7 +89,7 @@ impl<'scope, 'env> Workers<'scope, 'env> {
     ///
     /// # Errors
     /// A cancel, or what is wrong with a source.
-    pub(super) fn next(&mut self) -> Result<Option<Block>, OperationError> {
+    pub(in crate::operations) fn next(&mut self) -> Result<Option<Block>, OperationError> {
         // Enough that a helper finds the next unit ready, while the one before is being written.
         let window = 2 * self.context.cores().count() as u64 + 1;
         while !self.exhausted && self.read - self.handed_out < window {
@@ -117,7 +117,7 @@ impl<'scope, 'env> Workers<'scope, 'env> {
     }
 
     /// Takes a unit back that was written.
-    pub(super) fn recycle(&mut self, mut unit: Block) {
+    pub(in crate::operations) fn recycle(&mut self, mut unit: Block) {
         unit.clear();
         self.spare.push(unit);
     }

@@ -16,7 +16,7 @@ use crate::http::response::reply::header;
 use crate::http::response::{download, files};
 use crate::http::{App, RequestContext};
 use crate::job::Seq;
-use crate::operations::browse::EntryKind;
+use crate::operations::files::browse::EntryKind;
 
 impl App {
     /// Answers a call.

@@ -22,7 +22,7 @@ use crate::http::response::reply::header;
 use crate::http::response::{download, files};
 use crate::http::{App, RequestContext};
 use crate::job::Output;
-use crate::operations::browse::EntryKind;
+use crate::operations::files::browse::EntryKind;
 
 impl App {
     /// Answers a call; errors have OneDrive's shape.

@@ -7,7 +7,7 @@ use http::header::CONTENT_TYPE;
 
 use crate::header_params::charset;
 use crate::job::Failure;
-use crate::operations::remote::{Piece, Remote};
+use crate::operations::documents::remote::{Piece, Remote};
 use crate::operations::{Context, OperationError};
 
 /// A document from elsewhere, one byte after the other. Its errors become what they were on the way to a [`Stop`].

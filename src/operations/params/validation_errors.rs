@@ -4,16 +4,16 @@ use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value;
 
-use super::InvalidParam;
+use crate::operations::InvalidParam;
 
 /// As much of a message as a person reads, in characters; it may quote what was sent.
 const CHARS: usize = 300;
 
 /// Faults that are named, at most. A body of 1 MiB may have a hundred thousand.
-pub(super) const FAULTS: usize = 1000;
+pub(in crate::operations) const FAULTS: usize = 1000;
 
 /// A complaint as one fault or several.
-pub(super) fn faults(error: &ValidationError<'_>) -> Vec<InvalidParam> {
+pub(in crate::operations) fn faults(error: &ValidationError<'_>) -> Vec<InvalidParam> {
     let inside = |name: &str| {
         let name = name.replace('~', "~0").replace('/', "~1");
         format!("#{}/{name}", error.instance_path())
@@ -131,7 +131,7 @@ fn fault(pointer: String, detail: &str) -> InvalidParam {
 }
 
 /// The beginning of what is too long to be read.
-pub(super) fn shortened(message: &str) -> String {
+pub(in crate::operations) fn shortened(message: &str) -> String {
     match message.char_indices().nth(CHARS) {
         Some((end, _)) => format!("{}...", &message[..end]),
         None => message.to_owned(),

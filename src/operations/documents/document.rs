@@ -8,13 +8,14 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::changes::FixedFile;
-use super::remote::RemoteReader;
-use super::result::open_output;
-use super::source::{Source, unreadable};
-use super::{Context, InvalidParam, OperationError, OperationSpec, walk};
 use crate::header_params::charset;
 use crate::job::{BlobId, Failure, JobId, Output, ResultLocation};
+use crate::operations::documents::remote::RemoteReader;
+use crate::operations::files::changes::FixedFile;
+use crate::operations::files::source::{Source, unreadable};
+use crate::operations::files::walk;
+use crate::operations::result::open_output;
+use crate::operations::{Context, InvalidParam, OperationError, OperationSpec};
 use crate::roots::Roots;
 use crate::store::BlobReader;
 
@@ -250,7 +251,7 @@ impl Document {
     ///
     /// # Errors
     /// `source_not_found`.
-    pub(super) fn name_of_result(
+    pub(in crate::operations) fn name_of_result(
         &self,
         context: &Context,
     ) -> Result<Option<String>, OperationError> {
@@ -315,7 +316,7 @@ pub(crate) fn source_jobs(params: &Value, description: &OperationSpec) -> Vec<(S
 }
 
 /// Finds paths of documents that lead below no root.
-pub(super) fn misplaced(
+pub(in crate::operations) fn misplaced(
     params: &Value,
     description: &OperationSpec,
     roots: &Roots,
@@ -361,7 +362,10 @@ pub(crate) fn is_url(text: &str) -> bool {
 }
 
 /// Finds uploads in params that did not come with the submission: their bytes would be somebody else's.
-pub(super) fn forged_uploads(params: &Value, uploads: &[BlobId]) -> Vec<InvalidParam> {
+pub(in crate::operations) fn forged_uploads(
+    params: &Value,
+    uploads: &[BlobId],
+) -> Vec<InvalidParam> {
     let is_forged = |value: &Value| {
         value["type"] == "upload"
             && !uploads

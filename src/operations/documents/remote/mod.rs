@@ -18,8 +18,8 @@ use http::header::{
 use http::{HeaderName, StatusCode};
 
 use crate::job::Failure;
-use crate::operations::remote::coding::Decoder;
-pub(in crate::operations) use crate::operations::remote::reader::RemoteReader;
+use crate::operations::documents::remote::coding::Decoder;
+pub(in crate::operations) use crate::operations::documents::remote::reader::RemoteReader;
 use crate::operations::{Context, OperationError};
 use crate::outbound::{Error, Reply, Request, Target, Timeouts};
 

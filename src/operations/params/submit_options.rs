@@ -1,7 +1,7 @@
 //! What is to be said of a submission's job_options before there is an attempt.
 
-use super::{InvalidParam, OutboundAccess, destination};
 use crate::job::JobOptions;
+use crate::operations::{InvalidParam, OutboundAccess, destination};
 use crate::roots::Roots;
 
 /// Finds job_options that will never be granted. Options are query parameters, which a pointer shows by its `?`.

@@ -13,32 +13,32 @@ use cap_fs_ext::{DirExt, FileTypeExt, FollowSymlinks, OpenOptionsFollowExt, Open
 use cap_std::fs::{Dir, Metadata, OpenOptions, ReadDir};
 use serde::{Deserialize, Serialize};
 
-use super::destination::is_temporary;
-use super::links::stays_inside;
-use super::source::{Source, unreadable};
-use super::{Context, OperationError};
 use crate::job::Failure;
+use crate::operations::destination::is_temporary;
+use crate::operations::files::links::stays_inside;
+use crate::operations::files::source::{Source, unreadable};
+use crate::operations::{Context, OperationError};
 use crate::roots::Roots;
 
 /// Folders inside each other; more is a loop or a mistake, and every level costs a descriptor.
-pub(super) const DEPTH: usize = 256;
+pub(in crate::operations) const DEPTH: usize = 256;
 /// Names of a folder that are in memory at once, and in order among themselves.
 const NAMES: usize = 65_536;
 
 /// Something below a source, or the source itself.
-pub(super) struct Found {
+pub(in crate::operations) struct Found {
     /// Below the source; empty for the source itself.
-    pub(super) path: PathBuf,
+    pub(in crate::operations) path: PathBuf,
     /// As it was looked at, links not followed.
-    pub(super) metadata: Metadata,
+    pub(in crate::operations) metadata: Metadata,
     /// What it is.
-    pub(super) kind: Kind,
+    pub(in crate::operations) kind: Kind,
     name: OsString,
 }
 
 /// What a walk hands out.
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(in crate::operations) enum Kind {
     /// What is in it comes next.
     Folder,
     /// To be opened with [`Walker::open`].
@@ -49,8 +49,8 @@ pub(super) enum Kind {
 
 /// How many entries were left out, by kind.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Skipped {
-    pub(super) links: u64,
+pub(in crate::operations) struct Skipped {
+    pub(in crate::operations) links: u64,
     fifos: u64,
     sockets: u64,
     devices: u64,
@@ -58,7 +58,7 @@ pub(super) struct Skipped {
 }
 
 impl Skipped {
-    pub(super) fn add(&mut self, other: Self) {
+    pub(in crate::operations) fn add(&mut self, other: Self) {
         self.links += other.links;
         self.fifos += other.fifos;
         self.sockets += other.sockets;
@@ -67,7 +67,7 @@ impl Skipped {
     }
 
     /// `2 links and 1 device skipped`, or nothing.
-    pub(super) fn describe(self) -> Option<String> {
+    pub(in crate::operations) fn describe(self) -> Option<String> {
         let counts = [
             (self.links, "link"),
             (self.fifos, "FIFO"),
@@ -89,7 +89,7 @@ impl Skipped {
 }
 
 /// What was done, and what is to be said of it: `Zipped, 2 links skipped`.
-pub(super) fn summary(done: &str, remarks: [Option<String>; 2]) -> String {
+pub(in crate::operations) fn summary(done: &str, remarks: [Option<String>; 2]) -> String {
     let remarks = remarks.into_iter().flatten();
     remarks.fold(done.to_owned(), |text, remark| format!("{text}, {remark}"))
 }
@@ -121,7 +121,7 @@ impl Level {
 }
 
 /// A walk under way.
-pub(super) struct Walker<'a> {
+pub(in crate::operations) struct Walker<'a> {
     context: &'a Context,
     /// What to leave out, by its path below the source.
     prune: &'a dyn Fn(&Path) -> bool,
@@ -134,7 +134,7 @@ pub(super) struct Walker<'a> {
 
 impl<'a> Walker<'a> {
     /// Begins a walk.
-    pub(super) fn new(
+    pub(in crate::operations) fn new(
         context: &'a Context,
         source: Source,
         prune: &'a dyn Fn(&Path) -> bool,
@@ -151,7 +151,7 @@ impl<'a> Walker<'a> {
     }
 
     /// What was left out so far.
-    pub(super) fn skipped(&self) -> Skipped {
+    pub(in crate::operations) fn skipped(&self) -> Skipped {
         self.skipped
     }
 
@@ -159,7 +159,7 @@ impl<'a> Walker<'a> {
     ///
     /// # Errors
     /// A cancel, `source_unreadable`, or `over_limit` for folders that are nested too deep.
-    pub(super) fn next(&mut self) -> Result<Option<Found>, OperationError> {
+    pub(in crate::operations) fn next(&mut self) -> Result<Option<Found>, OperationError> {
         if let Some(source) = self.source.take() {
             return self.begin(source).map(Some);
         }
@@ -187,7 +187,7 @@ impl<'a> Walker<'a> {
     ///
     /// # Errors
     /// `source_unreadable`.
-    pub(super) fn open(
+    pub(in crate::operations) fn open(
         &mut self,
         found: &Found,
     ) -> Result<Option<(File, Metadata)>, OperationError> {
@@ -202,7 +202,7 @@ impl<'a> Walker<'a> {
     }
 
     /// The path of something below the source, or of the source itself, as the job's params would have it.
-    pub(super) fn path_of(&self, path: &Path) -> String {
+    pub(in crate::operations) fn path_of(&self, path: &Path) -> String {
         let top = &self.source_path;
         match path.to_string_lossy() {
             path if path.is_empty() => top.clone(),
@@ -325,7 +325,7 @@ fn read(dir: &Dir) -> io::Result<(Metadata, ReadDir)> {
 }
 
 /// Opens a regular file for reading, never waiting for the other end of a FIFO; none if it is not one any more.
-pub(super) fn open_file(
+pub(in crate::operations) fn open_file(
     roots: &Roots,
     dir: &Dir,
     name: &OsStr,

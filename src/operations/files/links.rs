@@ -3,7 +3,7 @@
 use std::path::{Component, Path};
 
 /// Whether a link that is `depth` folders below the root points below it, going by names alone.
-pub(super) fn stays_inside(target: &Path, mut depth: usize) -> bool {
+pub(in crate::operations) fn stays_inside(target: &Path, mut depth: usize) -> bool {
     for part in target.components() {
         match part {
             Component::Normal(_) => depth += 1,

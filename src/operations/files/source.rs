@@ -10,30 +10,30 @@ use std::path::{Component, Path};
 use cap_fs_ext::DirExt;
 use cap_std::fs::{Dir, Metadata};
 
-use super::OperationError;
-use super::walk::DEPTH;
 use crate::job::Failure;
+use crate::operations::OperationError;
+use crate::operations::files::walk::DEPTH;
 use crate::roots::{Identity, Location, Roots};
 
 /// Links that a path may lead through, as many as Linux allows (`path_resolution(7)`).
 const LINKS: usize = 40;
 
 /// A file or folder to read.
-pub(super) struct Source {
+pub(in crate::operations) struct Source {
     /// Its path as the job's params have it, for messages.
-    pub(super) path: String,
+    pub(in crate::operations) path: String,
     /// Its name; of a link that leads to it, the link's.
-    pub(super) name: String,
+    pub(in crate::operations) name: String,
     /// Every folder from the root down to `dir`.
-    pub(super) above: Vec<Identity>,
+    pub(in crate::operations) above: Vec<Identity>,
     /// How many folders deep below the root `dir` is.
-    pub(super) depth: usize,
+    pub(in crate::operations) depth: usize,
     /// The folder itself, or the one that the file is in.
-    pub(super) dir: Dir,
+    pub(in crate::operations) dir: Dir,
     /// The file's name there; none if it is the folder that is meant.
-    pub(super) file: Option<OsString>,
+    pub(in crate::operations) file: Option<OsString>,
     /// Of the file or folder.
-    pub(super) metadata: Metadata,
+    pub(in crate::operations) metadata: Metadata,
 }
 
 impl Source {
@@ -41,7 +41,7 @@ impl Source {
     ///
     /// # Errors
     /// Code `source_not_found` or `source_unreadable`, with `path` in the message.
-    pub(super) fn open(roots: &Roots, path: &str) -> Result<Self, OperationError> {
+    pub(in crate::operations) fn open(roots: &Roots, path: &str) -> Result<Self, OperationError> {
         let place = roots
             .locate(path)
             .map_err(|refusal| Failure::new("source_not_found", format!("{refusal}.")))?;
@@ -49,7 +49,7 @@ impl Source {
     }
 
     /// As [`Source::open`], for a place; `path` is what messages call it.
-    pub(super) fn find(
+    pub(in crate::operations) fn find(
         roots: &Roots,
         place: &Location<'_>,
         path: &str,
@@ -160,7 +160,7 @@ impl Finder<'_> {
 }
 
 /// Reading at `path`, a path as the job's params have it or one below, failed.
-pub(super) fn unreadable(path: &str, error: &io::Error) -> Failure {
+pub(in crate::operations) fn unreadable(path: &str, error: &io::Error) -> Failure {
     let message = format!("{path} cannot be read: {error}.");
     Failure::new("source_unreadable", message)
 }

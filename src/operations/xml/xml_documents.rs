@@ -6,13 +6,13 @@ use std::ops::ControlFlow;
 
 use serde_json::json;
 
-use super::cores::Permit;
-use super::document::{Encoding, Opened, Tagged};
-use super::{Context, Document, Input, OperationError, OperationOutput};
 use crate::job::Failure;
+use crate::operations::cores::Permit;
+use crate::operations::documents::document::{Encoding, Opened, Tagged};
+use crate::operations::{Context, Document, Input, OperationError, OperationOutput};
 use crate::xml::{self, Delta, Error, ErrorKind, Limits, Progress, ProgressSink, Source, Step};
 
-pub(super) const MEDIA_TYPE: &str = "application/xml";
+pub(in crate::operations) const MEDIA_TYPE: &str = "application/xml";
 
 /// The result is handed over in pieces of this many bytes.
 const PIECE: usize = 256 << 10;
@@ -20,7 +20,7 @@ const PIECE: usize = 256 << 10;
 const GULP: u64 = 1 << 20;
 
 /// A document that must be there.
-pub(super) fn input(is_list: bool) -> Input {
+pub(in crate::operations) fn input(is_list: bool) -> Input {
     Input {
         required: true,
         list: is_list,
@@ -31,7 +31,7 @@ pub(super) fn input(is_list: bool) -> Input {
 }
 
 /// How far the work is, over all its steps.
-pub(super) struct XmlWork<'c> {
+pub(in crate::operations) struct XmlWork<'c> {
     context: &'c Context,
     /// What the documents are called.
     names: Vec<String>,
@@ -49,7 +49,7 @@ const COMPARED: u64 = 900;
 const ALL: u64 = 1000;
 
 impl<'c> XmlWork<'c> {
-    pub(super) fn new(context: &'c Context, names: Vec<String>) -> Self {
+    pub(in crate::operations) fn new(context: &'c Context, names: Vec<String>) -> Self {
         Self {
             context,
             names,
@@ -60,7 +60,7 @@ impl<'c> XmlWork<'c> {
     }
 
     /// On a delta of documents, which is longer than they.
-    pub(super) fn on_delta(context: &'c Context) -> Self {
+    pub(in crate::operations) fn on_delta(context: &'c Context) -> Self {
         let most = context.document_bytes();
         Self {
             most: most.saturating_mul(xml::MAX_DELTA_GROWTH as u64),
@@ -78,7 +78,7 @@ impl<'c> XmlWork<'c> {
     }
 
     /// Gets a document.
-    pub(super) fn load(
+    pub(in crate::operations) fn load(
         &self,
         document: &Document,
         number: usize,
@@ -107,14 +107,14 @@ impl<'c> XmlWork<'c> {
     }
 
     /// Says that the documents are now put together.
-    pub(super) fn begin(&self, name: &str) {
+    pub(in crate::operations) fn begin(&self, name: &str) {
         self.context
             .set_stage(name, self.inputs() + 1, self.steps());
         self.context.flush_progress();
     }
 
     /// Computes on one of the machine's cores.
-    pub(super) fn compute<T>(
+    pub(in crate::operations) fn compute<T>(
         &self,
         work: impl FnOnce(&dyn ProgressSink) -> Result<T, Error>,
     ) -> Result<T, OperationError> {
@@ -125,7 +125,7 @@ impl<'c> XmlWork<'c> {
     }
 
     /// Hands over what came of it.
-    pub(super) fn hand_over(
+    pub(in crate::operations) fn hand_over(
         &self,
         text: &str,
         stage: &str,
@@ -149,7 +149,7 @@ impl<'c> XmlWork<'c> {
     }
 
     /// As [`Work::hand_over`], with every element of the document on a line of its own.
-    pub(super) fn hand_over_indented(
+    pub(in crate::operations) fn hand_over_indented(
         &self,
         delta: Delta,
         stage: &str,
@@ -160,7 +160,7 @@ impl<'c> XmlWork<'c> {
     }
 
     /// Hands over a page for people, made of a delta.
-    pub(super) fn hand_over_page(
+    pub(in crate::operations) fn hand_over_page(
         &self,
         delta: Delta,
         stage: &str,
@@ -172,7 +172,7 @@ impl<'c> XmlWork<'c> {
 }
 
 /// Bytes are counted as they come in, and not again.
-pub(super) fn unlimited() -> Limits {
+pub(in crate::operations) fn unlimited() -> Limits {
     Limits {
         bytes: usize::MAX,
         ..Limits::default()
@@ -233,7 +233,7 @@ fn failure(error: &Error, names: &[String]) -> OperationError {
 }
 
 /// What a document is called, without what follows the last dot; none where it has no name.
-pub(super) fn stem(document: &Document) -> Option<&str> {
+pub(in crate::operations) fn stem(document: &Document) -> Option<&str> {
     let name = match document {
         Document::Path(path) | Document::Tagged(Tagged::File { path }) => path.as_str(),
         Document::Tagged(Tagged::Upload { name, .. }) => name,

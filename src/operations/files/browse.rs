@@ -5,9 +5,10 @@ use std::time::SystemTime;
 
 use cap_std::fs::{Dir, Metadata};
 
-use super::destination::is_temporary;
-use super::source::Source;
-use super::{OperationError, walk};
+use crate::operations::OperationError;
+use crate::operations::destination::is_temporary;
+use crate::operations::files::source::Source;
+use crate::operations::files::walk;
 use crate::roots::Roots;
 
 /// A file or folder.

@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::match_params::MatchParams;
-use super::xml_documents::{self, MEDIA_TYPE, XmlWork};
-use super::{
+use crate::operations::xml::match_params::MatchParams;
+use crate::operations::xml::xml_documents;
+use crate::operations::xml::xml_documents::{MEDIA_TYPE, XmlWork};
+use crate::operations::{
     Context, Document, InvalidParam, Operation, OperationError, OperationOutput, OperationSpec,
 };
 use crate::roots::Roots;
@@ -44,7 +45,7 @@ enum Format {
     Html,
 }
 
-pub(super) struct Compare;
+pub(in crate::operations) struct Compare;
 
 impl Operation for Compare {
     fn spec(&self) -> OperationSpec {
@@ -102,6 +103,6 @@ impl Operation for Compare {
 }
 
 /// `3 changes`.
-pub(super) fn changes(count: u64) -> String {
+pub(in crate::operations) fn changes(count: u64) -> String {
     format!("{count} {}", if count == 1 { "change" } else { "changes" })
 }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Log, OperationError, source};
+use crate::operations::files::source;
+use crate::operations::{Context, Log, OperationError};
 
 /// What became of a file's length while it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
+pub(in crate::operations) enum Change {
     /// There is more than when it was opened.
     Grew,
     /// There was less.
@@ -21,7 +22,11 @@ pub(super) enum Change {
 
 impl Change {
     /// Compares what was read with the length at opening. `file` must stand behind what was read.
-    pub(super) fn find(file: &mut File, length: u64, read: u64) -> io::Result<Option<Self>> {
+    pub(in crate::operations) fn find(
+        file: &mut File,
+        length: u64,
+        read: u64,
+    ) -> io::Result<Option<Self>> {
         if read < length {
             return Ok(Some(Self::Shrank));
         }
@@ -37,14 +42,14 @@ impl Change {
 
 /// How many files have changed their length while they were read.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Changes {
+pub(in crate::operations) struct Changes {
     grew: u64,
     shrank: u64,
 }
 
 impl Changes {
     /// Counts one, and says it in the log.
-    pub(super) fn note(
+    pub(in crate::operations) fn note(
         &mut self,
         context: &Context,
         name: &str,
@@ -59,7 +64,7 @@ impl Changes {
     }
 
     /// `1 file grew and 2 files shrank while they were read`, or nothing.
-    pub(super) fn describe(self) -> Option<String> {
+    pub(in crate::operations) fn describe(self) -> Option<String> {
         let counts = [(self.grew, "grew"), (self.shrank, "shrank")];
         let words: Vec<_> = counts
             .iter()
@@ -91,7 +96,7 @@ fn log_change(log: &Log, name: &str, change: Change, (length, read): (u64, u64))
 }
 
 /// A file as long as it was when it was opened.
-pub(super) struct FixedFile {
+pub(in crate::operations) struct FixedFile {
     log: Arc<Log>,
     name: String,
     file: File,
@@ -102,7 +107,12 @@ pub(super) struct FixedFile {
 
 impl FixedFile {
     /// `name` is what the log and messages call it.
-    pub(super) fn new(log: &Arc<Log>, name: String, file: File, length: u64) -> Self {
+    pub(in crate::operations) fn new(
+        log: &Arc<Log>,
+        name: String,
+        file: File,
+        length: u64,
+    ) -> Self {
         Self {
             log: Arc::clone(log),
             name,

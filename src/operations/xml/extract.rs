@@ -3,8 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::xml_documents::{self, MEDIA_TYPE, XmlWork};
-use super::{Context, Document, Operation, OperationError, OperationOutput, OperationSpec};
+use crate::operations::xml::xml_documents;
+use crate::operations::xml::xml_documents::{MEDIA_TYPE, XmlWork};
+use crate::operations::{
+    Context, Document, Operation, OperationError, OperationOutput, OperationSpec,
+};
 use crate::xml;
 
 /// A delta, and what to take out of it.
@@ -18,7 +21,7 @@ struct ExtractParams {
     version: String,
 }
 
-pub(super) struct Extract;
+pub(in crate::operations) struct Extract;
 
 impl Operation for Extract {
     fn spec(&self) -> OperationSpec {

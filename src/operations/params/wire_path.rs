@@ -7,4 +7,4 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(inline, extend("format" = "path", "maxLength" = 4096))]
-pub(super) struct WirePath(pub(super) String);
+pub(in crate::operations) struct WirePath(pub(in crate::operations) String);

@@ -7,10 +7,11 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use super::compare::changes;
-use super::match_params::MatchParams;
-use super::xml_documents::{self, MEDIA_TYPE, XmlWork};
-use super::{
+use crate::operations::xml::compare::changes;
+use crate::operations::xml::match_params::MatchParams;
+use crate::operations::xml::xml_documents;
+use crate::operations::xml::xml_documents::{MEDIA_TYPE, XmlWork};
+use crate::operations::{
     Context, Document, InvalidParam, Operation, OperationError, OperationOutput, OperationSpec,
 };
 use crate::roots::Roots;
@@ -117,7 +118,7 @@ impl From<Mode> for xml::Mode {
     }
 }
 
-pub(super) struct Merge;
+pub(in crate::operations) struct Merge;
 
 impl Operation for Merge {
     fn spec(&self) -> OperationSpec {

@@ -3,13 +3,13 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::InvalidParam;
-use super::xml_documents::unlimited;
+use crate::operations::InvalidParam;
+use crate::operations::xml::xml_documents::unlimited;
 use crate::xml::{self, MatchOptions, Rules};
 
 /// What counts as the same.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct MatchParams {
+pub(in crate::operations) struct MatchParams {
     /// What white space means where the documents do not say that it is preserved.
     #[serde(default)]
     whitespace: Whitespace,
@@ -46,7 +46,7 @@ enum Whitespace {
 
 impl MatchParams {
     /// As the library takes it.
-    pub(super) fn options(self) -> MatchOptions {
+    pub(in crate::operations) fn options(self) -> MatchOptions {
         MatchOptions {
             whitespace: match self.whitespace {
                 Whitespace::Exact => xml::Whitespace::Exact,
@@ -62,7 +62,7 @@ impl MatchParams {
     }
 
     /// What is wrong with paths to elements.
-    pub(super) fn check(&self) -> Vec<InvalidParam> {
+    pub(in crate::operations) fn check(&self) -> Vec<InvalidParam> {
         let wrong = |pointer: &str, orderless: &[String], keys: &[String]| {
             let error = Rules::new(orderless, keys).err()?;
             Some(InvalidParam {

@@ -7,8 +7,8 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 
 use crate::address::Policy;
-use crate::operations::document;
-use crate::operations::document::Tagged;
+use crate::operations::documents::document;
+use crate::operations::documents::document::Tagged;
 use crate::operations::{InvalidParam, OperationSpec};
 use crate::outbound::Client;
 use crate::tokens;

@@ -1,0 +1,6 @@
+//! What all operations do with params and options.
+
+pub(crate) mod canonical_numbers;
+pub(crate) mod submit_options;
+pub(crate) mod validation_errors;
+pub(crate) mod wire_path;
