@@ -8,16 +8,10 @@ mod limits;
 mod listen;
 mod operation;
 mod route;
+mod settings;
 mod values;
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Duration;
-
 pub use crate::address::Allow;
-use crate::address::{self, Policy};
-use crate::roots::RootSpec;
 pub use callbacks::{Callbacks, Secret};
 pub use command::{CommandSpec, InputSpec, OutputSpec};
 pub use dialects::{Dialect, Dialects};
@@ -25,83 +19,4 @@ pub use limits::Limits;
 pub use listen::{Listen, Origin, PublicUrl};
 pub use operation::OperationOverrides;
 pub use route::{FieldNames, Route};
-
-/// What a server is started with.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The folder of everything that the server writes.
-    pub data: PathBuf,
-    /// Where it listens.
-    pub listen: Vec<Listen>,
-    /// What jobs may read and write.
-    pub roots: Vec<RootSpec>,
-    /// How many jobs may be in flight.
-    pub workers: usize,
-    /// How long an ended job stays untouched before it is forgotten.
-    pub idle_timeout: Duration,
-    /// How long running jobs get at a stop.
-    pub drain_timeout: Duration,
-    /// Names that the server goes by, besides `localhost` and its addresses.
-    pub hosts: Vec<String>,
-    /// What it is called from outside; links begin with it.
-    pub public_url: Option<PublicUrl>,
-    /// Whose pages may use it in a browser, besides its own.
-    pub allow_origins: Vec<Origin>,
-    /// Serve beyond loopback without tokens all the same.
-    pub insecure_no_token: bool,
-    /// What is bounded, and by how much.
-    pub limits: Limits,
-    /// Who is told of a job's end, and how.
-    pub callbacks: Callbacks,
-    /// What is said of operations that are built in, by name.
-    pub operations: BTreeMap<String, OperationOverrides>,
-    /// Programs that are offered as operations, by name.
-    pub commands: BTreeMap<String, CommandSpec>,
-    /// Addresses of the operator's own.
-    pub routes: Vec<Route>,
-    /// Which other systems' clients are served.
-    pub dialects: Dialects,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            data: "cloakroom-data".into(),
-            listen: vec![SocketAddr::from(([127, 0, 0, 1], 7070)).into()],
-            roots: Vec::new(),
-            workers: 4 * std::thread::available_parallelism().map_or(1, usize::from),
-            idle_timeout: Duration::from_hours(1),
-            drain_timeout: Duration::from_secs(10),
-            hosts: Vec::new(),
-            public_url: None,
-            allow_origins: Vec::new(),
-            insecure_no_token: false,
-            limits: Limits::default(),
-            callbacks: Callbacks::default(),
-            operations: BTreeMap::new(),
-            commands: BTreeMap::new(),
-            routes: Vec::new(),
-            dialects: Dialects::default(),
-        }
-    }
-}
-
-impl Config {
-    /// The operator's own addresses, if they are served.
-    pub(crate) fn served_routes(&self) -> &[Route] {
-        if self.dialects.has(Dialect::Custom) {
-            &self.routes
-        } else {
-            &[]
-        }
-    }
-
-    /// Whom jobs and callbacks may call.
-    pub(crate) fn outbound(&self) -> Policy {
-        let listen: Vec<_> = self.listen.iter().filter_map(Listen::tcp).collect();
-        Policy {
-            private: address::may_reach_private(&listen, self.public_url.is_some()),
-            allow: self.callbacks.allow.clone(),
-        }
-    }
-}
+pub use settings::Config;

@@ -113,8 +113,11 @@ pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> 
             Ok(Change::Save(Box::new(job)))
         }
         (State::Queued, Event::Cancel) if job.attempt == 0 => end(None, Outcome::Canceled),
-        // What its earlier attempts left was removed.
-        (State::Queued, Event::Fail(_) | Event::AttemptCanceled) if job.delete_requested => {
+        // A deleted job goes once its attempt is over, however it ended, or once what earlier attempts left is removed.
+        (State::Running { .. }, Event::Succeed(_) | Event::Fail(_) | Event::AttemptCanceled)
+        | (State::Queued, Event::Fail(_) | Event::AttemptCanceled)
+            if job.delete_requested =>
+        {
             Ok(Change::Forget)
         }
         (State::Queued, Event::Fail(failure)) => end(None, Outcome::Failed(failure)),
@@ -122,12 +125,6 @@ pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> 
             end(None, Outcome::Canceled)
         }
 
-        // Whoever was deleted goes as soon as the attempt is over, however it ended.
-        (State::Running { .. }, Event::Succeed(_) | Event::Fail(_) | Event::AttemptCanceled)
-            if job.delete_requested =>
-        {
-            Ok(Change::Forget)
-        }
         // Whoever waited for it went with the server.
         (State::Running { .. }, Event::Drained | Event::Requeue) if job.options.ephemeral => {
             Ok(Change::Forget)

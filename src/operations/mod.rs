@@ -12,6 +12,7 @@ pub(crate) mod documents;
 mod fetch;
 pub(crate) mod files;
 mod log;
+mod operation;
 pub(crate) mod params;
 mod registry;
 mod report;
@@ -21,11 +22,6 @@ mod spec;
 mod xml;
 mod zip;
 
-use std::io;
-
-use serde_json::Value;
-
-use crate::job::Failure;
 pub(crate) use crate::operations::command::Command;
 pub use crate::operations::command::SpecError;
 pub use crate::operations::context::Context;
@@ -49,95 +45,5 @@ pub(crate) use crate::operations::result::{
 pub(crate) use crate::operations::signal::{StopReason, StopSignal};
 pub use crate::operations::spec::{Input, OperationSpec};
 pub use crate::plan::Restart;
-use crate::roots::Roots;
-
-/// The query parameters that every submission may have; no operation's own params may be called so.
-pub(crate) const RESERVED: [&str; 4] = ["callback", "callback-method", "output", "keep"];
-
-/// One thing that is wrong with the params of a submission.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidParam {
-    /// Where: a JSON Pointer as a URI fragment (RFC 6901, section 6), `#/width`.
-    pub pointer: String,
-    /// What.
-    pub detail: String,
-}
-
-/// Why an attempt made no result.
-#[derive(Debug)]
-pub enum OperationError {
-    /// It was asked to stop.
-    Canceled,
-    /// It could not do it.
-    Failed(Failure),
-}
-
-impl From<Failure> for OperationError {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-/// A stop on its way through code that knows of I/O errors alone.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", match .0 { OperationError::Canceled => "canceled", OperationError::Failed(failure) => &failure.message })]
-struct OperationErrorInIo(OperationError);
-
-impl From<OperationError> for io::Error {
-    fn from(stop: OperationError) -> Self {
-        Self::other(OperationErrorInIo(stop))
-    }
-}
-
-impl From<io::Error> for OperationError {
-    fn from(error: io::Error) -> Self {
-        let error = match error.downcast::<OperationErrorInIo>() {
-            Ok(stopped) => return stopped.0,
-            Err(error) => error,
-        };
-        let code = match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "storage_full",
-            io::ErrorKind::FileTooLarge => "result_too_large",
-            _ => "io_error",
-        };
-        Self::Failed(Failure::new(code, error.to_string()))
-    }
-}
-
-/// Slow work of one kind.
-pub trait Operation: Send + Sync + 'static {
-    /// Its name, params and habits. Asked once, when it is registered.
-    fn spec(&self) -> OperationSpec;
-
-    /// Finds what is wrong with params that fit the schema, without starting or waiting for anything.
-    ///
-    /// # Errors
-    /// Every fault that can be seen now; the submission is refused with them.
-    fn check(&self, _params: &Value, _roots: &Roots) -> Result<(), Vec<InvalidParam>> {
-        Ok(())
-    }
-
-    /// Does the work, on a thread that may block. A panic fails this job alone.
-    ///
-    /// # Errors
-    /// [`Stop::Canceled`] soon after the context says so, else why there is no result.
-    fn run(&self, context: &Context) -> Result<OperationOutput, OperationError>;
-
-    /// The result of work that an attempt had done outside the database, all but for recording it, when the server died.
-    /// None if it was not done: then another attempt runs, or what is left of this one is [abandoned](Self::abandon).
-    ///
-    /// # Errors
-    /// Why there is no result although the work is done.
-    fn recover(&self, _context: &Context) -> Result<Option<OperationOutput>, OperationError> {
-        Ok(None)
-    }
-
-    /// Removes what earlier attempts left outside the database for one that will not come: the job was canceled while
-    /// it waited for it, or the server died too often. The job ends afterwards; what could not be removed is logged.
-    ///
-    /// # Errors
-    /// What was in the way.
-    fn abandon(&self, _context: &Context) -> Result<(), OperationError> {
-        Ok(())
-    }
-}
+pub(crate) use operation::RESERVED;
+pub use operation::{InvalidParam, Operation, OperationError};

@@ -1,4 +1,5 @@
 use super::*;
+use crate::tokens::{add, remove, turn_off};
 
 #[test]
 fn a_token_is_good_as_long_as_its_line_is_there() {

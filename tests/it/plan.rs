@@ -18,7 +18,7 @@ fn orphan(interrupted_attempts: u32) -> Job {
         log: None,
         finalizing: false,
         attempt: interrupted_attempts,
-        interrupted_attempts: interrupted_attempts,
+        interrupted_attempts,
         version: Version::default(),
         cancel_requested: false,
         delete_requested: false,

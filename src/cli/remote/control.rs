@@ -3,7 +3,10 @@
 use http::Method;
 use serde_json::Value;
 
-use crate::cli::remote::{Failure, Server, job_path, print_id};
+use crate::cli::Failure;
+use crate::cli::remote::Server;
+use crate::cli::remote::job_path;
+use crate::cli::remote::print_id;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Cancel {

@@ -5,10 +5,14 @@ use std::path::PathBuf;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 
+use crate::cli::EXIT_FAILED;
+use crate::cli::Failure;
 use crate::cli::follow::{follow, job_failed};
 use crate::cli::output::Output;
 use crate::cli::progress::ProgressReporter;
-use crate::cli::remote::{EXIT_FAILED, Failure, Retry, Server, job_path};
+use crate::cli::remote::Retry;
+use crate::cli::remote::Server;
+use crate::cli::remote::job_path;
 use crate::cli::save::save;
 
 #[derive(clap::Args)]

@@ -3,9 +3,11 @@
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::cli::Failure;
 use crate::cli::output::{print, print_line};
+use crate::cli::remote::Server;
+use crate::cli::remote::job_path;
 use crate::cli::remote::table::{cell, table};
-use crate::cli::remote::{Failure, Server, job_path};
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Status {

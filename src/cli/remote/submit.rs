@@ -2,7 +2,10 @@
 
 use super::super::progress::ProgressReporter;
 use super::super::submission::{Submission, unknown_operation};
-use super::{Failure, Retry, Server, print_id};
+use super::Retry;
+use super::Server;
+use super::print_id;
+use crate::cli::Failure;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Submit {

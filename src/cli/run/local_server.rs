@@ -9,7 +9,8 @@ use tempfile::TempDir;
 
 use crate::cli::client::{Client, WithEtag};
 use crate::cli::params::params;
-use crate::cli::run::{Run, unknown_operation};
+use crate::cli::run::Run;
+use crate::cli::submission::unknown_operation;
 use crate::cli::token::failure;
 use crate::cli::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
 use crate::cloakroom::Cloakroom;

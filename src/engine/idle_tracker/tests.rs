@@ -3,8 +3,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::job_cache::tests::a_job;
 use super::*;
+use crate::engine::job_cache::tests::a_job;
 use crate::job::{Outcome, WallMs};
 use crate::plan::ClockSchedule;
 

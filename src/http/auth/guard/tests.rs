@@ -5,7 +5,10 @@ use std::net::Ipv4Addr;
 use http::Request;
 use http::header::HOST;
 
-use crate::http::auth::guard::*;
+use crate::config::Config;
+use crate::http::auth::guard::check::*;
+use crate::http::response::problem::Problem;
+use std::net::IpAddr;
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const NO: u16 = 403;

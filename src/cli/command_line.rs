@@ -1,0 +1,199 @@
+//! The command line: arguments become a [`crate::config::Config`], the parts are put together, and the end becomes an
+//! exit code.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use tokio::runtime::Runtime;
+
+use crate::cli::log::Log;
+use crate::cli::output::NotWritten;
+use crate::cli::{maintenance, output, remote, run, serve, token};
+use crate::cloakroom::StartError;
+use crate::operations::command;
+use crate::vital::panic_message;
+
+/// The job or the command failed.
+pub(in crate::cli) const EXIT_FAILED: u8 = 1;
+/// Usage or configuration.
+pub(in crate::cli) const EXIT_USAGE: u8 = 2;
+/// The data is in use or unusable.
+pub(in crate::cli) const EXIT_DATA: u8 = 3;
+/// Cannot listen.
+pub(in crate::cli) const EXIT_LISTEN: u8 = 4;
+
+#[derive(Parser)]
+#[command(version, about)]
+pub(in crate::cli) struct Arguments {
+    #[command(subcommand)]
+    pub(in crate::cli) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(in crate::cli) enum Command {
+    /// Take jobs over HTTP, run them, keep their results.
+    Serve(Box<serve::Serve>),
+    /// Do one job and save its result.
+    Run(run::Run),
+    #[command(flatten)]
+    Remote(remote::Command),
+    /// Check the data: the file's structure, and the SHA-256 of every result.
+    Check(maintenance::Check),
+    /// Copy the data, also while it is served.
+    Backup(maintenance::Backup),
+    /// Say who may use the server.
+    Token(token::Token),
+}
+
+impl Arguments {
+    /// The command line, and for a server what the environment and its configuration file add.
+    pub(in crate::cli) fn layered() -> Result<Self, Failure> {
+        let mut command = Self::command().mut_subcommand("serve", serve::with_variables);
+        let mut matches = matches(command.clone())?;
+        let mut file = serve::File::default();
+        if let Some(given) = matches.subcommand_matches("serve") {
+            let flags = command
+                .find_subcommand("serve")
+                .cloned()
+                .expect("it is declared above");
+            let (layered, found) = serve::layered(flags, given)
+                .map_err(|message| Failure::new(EXIT_USAGE, message))?;
+            file = found;
+            command = command.mut_subcommand("serve", |_| layered);
+            matches = crate::cli::matches(command)?;
+        }
+        let mut arguments = Self::from_arg_matches(&matches).or_else(|error| refuse(&error))?;
+        if let Command::Serve(serve) = &mut arguments.command {
+            serve.file = file;
+        }
+        Ok(arguments)
+    }
+}
+
+pub(in crate::cli) fn matches(command: clap::Command) -> Result<ArgMatches, Failure> {
+    command.try_get_matches().or_else(|error| refuse(&error))
+}
+
+/// Ends with what clap has to say: help and the version on stdout, mistakes on stderr.
+pub(in crate::cli) fn refuse<T>(error: &clap::Error) -> Result<T, Failure> {
+    let printed = error
+        .print()
+        .and_then(|()| std::io::stdout().flush())
+        .map_err(NotWritten::from);
+    if error.use_stderr() {
+        // Where it cannot be written there is nobody to tell.
+        std::process::exit(error.exit_code());
+    }
+    printed?;
+    Err(Failure::quiet())
+}
+
+/// Why a command ends, and with which exit code.
+#[derive(Debug)]
+pub(in crate::cli) struct Failure {
+    pub(in crate::cli) code: u8,
+    pub(in crate::cli) message: String,
+}
+
+impl Failure {
+    pub(in crate::cli) fn new(code: u8, message: impl Display) -> Self {
+        Self {
+            code,
+            message: message.to_string(),
+        }
+    }
+
+    /// The end of a command whose reader went away: nothing is wrong, and nothing is said.
+    pub(in crate::cli) fn quiet() -> Self {
+        Self {
+            code: 0,
+            message: String::new(),
+        }
+    }
+
+    pub(in crate::cli) fn is_quiet(&self) -> bool {
+        self.message.is_empty()
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let code = match error {
+            StartError::Exposed(_)
+            | StartError::Operation(_)
+            | StartError::Route(_)
+            | StartError::Root { .. } => EXIT_USAGE,
+            StartError::Data(_) | StartError::Recovery(_) => EXIT_DATA,
+            StartError::Listen { .. } | StartError::Listener(_) => EXIT_LISTEN,
+        };
+        Self::new(code, error)
+    }
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::layered() {
+        Ok(arguments) => arguments,
+        Err(failure) => return end(Err(failure), output::complain),
+    };
+    // A server says what it does; a tool speaks when something is wrong.
+    let is_server = matches!(arguments.command, Command::Serve(_));
+    let log = match Log::start(if is_server { "info" } else { "error" }) {
+        Ok(log) => log,
+        Err(failure) => return end(Err(failure), output::complain),
+    };
+    let result = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => execute(arguments.command, runtime),
+        Err(error) => Err(Failure::new(EXIT_FAILED, format!("no runtime: {error}"))),
+    };
+    if is_server {
+        // As all that a server says: whoever reads it cannot hold up the end.
+        let code = end(result, |sentence| log.say(sentence));
+        log.flush();
+        code
+    } else {
+        log.flush();
+        end(result, output::complain)
+    }
+}
+
+pub(in crate::cli) fn execute(command: Command, runtime: Runtime) -> Result<(), Failure> {
+    let work = async {
+        match command {
+            Command::Serve(serve) => serve.run().await,
+            Command::Run(run) => run.run().await,
+            Command::Remote(command) => command.run().await,
+            Command::Check(check) => check.run(),
+            Command::Backup(backup) => backup.run(),
+            Command::Token(token) => token.run(),
+        }
+    };
+    let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(work)));
+    // However it ended: what commands have started in their groups ends with the server.
+    command::kill_all();
+    // Reads that a slow disk holds up are not waited for: the store is closed already.
+    runtime.shutdown_background();
+    result.unwrap_or_else(|panic| {
+        let message = format!("cloakroom panicked: {}", panic_message(&*panic));
+        Err(Failure::new(EXIT_DATA, message))
+    })
+}
+
+/// The exit code; a failure is told.
+pub(in crate::cli) fn end(result: Result<(), Failure>, tell: impl FnOnce(&str)) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.is_quiet() {
+                tell(&format!("cloakroom: {}", failure.message));
+            }
+            failure.code.into()
+        }
+    }
+}

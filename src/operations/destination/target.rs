@@ -1,0 +1,200 @@
+//! Where a job puts a file or folder: a name in a folder below a root.
+//!
+//! The folder is found as a source is, step by step from the root's handle, so that no link and no race leads out.
+//! What is made goes there by renaming, through a [`Draft`], so that nothing half-made ever has the name.
+
+use std::io;
+use std::path::Path;
+
+use cap_std::fs::Dir;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::job::Failure;
+use crate::operations::files::source::Source;
+use crate::operations::{InvalidParam, OperationError};
+use crate::roots::{Identity, Roots};
+
+/// What to do if the name is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(in crate::operations) enum Conflict {
+    /// Fail, code `name_exists`.
+    #[default]
+    Fail,
+    /// Put the new in the place of the old.
+    Replace,
+    /// Take the name with the lowest free number, `name (1).ext`.
+    Rename,
+}
+
+impl Conflict {
+    /// Whether a name that is taken is the end.
+    pub(in crate::operations) fn is_fail(self) -> bool {
+        self == Self::Fail
+    }
+}
+
+/// A name in a folder that is there.
+#[derive(Debug)]
+pub(in crate::operations) struct Destination {
+    pub(in crate::operations) dir: Dir,
+    /// The folder's path on the wire.
+    pub(in crate::operations) folder: String,
+    pub(in crate::operations) name: String,
+    pub(in crate::operations) above: Vec<Identity>,
+}
+
+impl Destination {
+    /// Finds the folder that `path` names something in.
+    ///
+    /// # Errors
+    /// Code `target_not_found` or `target_unwritable`, with `path` in the message.
+    pub(in crate::operations) fn open(roots: &Roots, path: &str) -> Result<Self, OperationError> {
+        let refused = |why: &str| {
+            let message = format!("Nothing can be put at {path}: {why}.");
+            Failure::new("target_not_found", message)
+        };
+        let place = roots
+            .locate_target(path)
+            .map_err(|refusal| refused(&refusal.to_string()))?;
+        let (parent, name) = place
+            .parent()
+            .ok_or_else(|| refused("it is a root itself"))?;
+        let found = Source::find(roots, &parent, path).map_err(|stop| match stop {
+            OperationError::Failed(failure) => {
+                refused(failure.message.trim_end_matches('.')).into()
+            }
+            OperationError::Canceled => OperationError::Canceled,
+        })?;
+        if found.file.is_some() {
+            return Err(refused("what should hold it is a file").into());
+        }
+        let folder = Path::new(path).parent().map(Path::to_string_lossy);
+        Ok(Self {
+            dir: found.dir,
+            folder: folder.unwrap_or_default().into_owned(),
+            name,
+            above: found.above,
+        })
+    }
+
+    /// The folder.
+    pub(in crate::operations) fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
+    /// Every folder from the root down to the one that the name is in.
+    pub(in crate::operations) fn above(&self) -> &[Identity] {
+        &self.above
+    }
+
+    /// Its last part.
+    pub(in crate::operations) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its path on the wire.
+    pub(in crate::operations) fn path(&self) -> String {
+        self.path_of(&self.name)
+    }
+
+    /// Finds out whether the path still leads to the folder that was opened: it, a link on the way, or the root itself
+    /// may have been replaced since.
+    ///
+    /// # Errors
+    /// `target_not_found`.
+    pub(in crate::operations) fn check_way(&self, roots: &Roots) -> Result<(), OperationError> {
+        let now = Self::open(&roots.unpinned(), &self.path())?;
+        if now.above.last() == self.above.last() {
+            return Ok(());
+        }
+        let message = format!(
+            "The result is not at {}: the folder that it was made in was moved or replaced while the job ran.",
+            self.path()
+        );
+        Err(Failure::new("target_not_found", message).into())
+    }
+
+    /// Finds out whether a file can take its place.
+    ///
+    /// # Errors
+    /// `target_unwritable` where a folder, a device, a FIFO or a socket is, or something of the server's own, and for a
+    /// name that the file system does not take.
+    pub(in crate::operations) fn check_file(&self, roots: &Roots) -> Result<(), OperationError> {
+        match self.dir.symlink_metadata(&self.name) {
+            // A link is replaced itself, wherever it leads.
+            Ok(there) if !(there.is_file() || there.is_symlink()) || roots.must_stay(&there) => {
+                let message = format!(
+                    "{} cannot be written: what is there is no file that may be replaced.",
+                    self.path()
+                );
+                Err(Failure::new("target_unwritable", message).into())
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.failed(&error).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The path on the wire of an entry beside the target.
+    pub(in crate::operations) fn path_of(&self, name: &str) -> String {
+        format!("{}/{name}", self.folder.trim_end_matches('/'))
+    }
+
+    /// What has the name now, if anything has.
+    ///
+    /// # Errors
+    /// `target_unwritable` for a name that the file system does not take.
+    pub(in crate::operations) fn look(&self) -> Result<Option<Identity>, Failure> {
+        match self.dir.symlink_metadata(&self.name) {
+            Ok(there) => Ok(Some(Identity::of(&there))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    /// The name is taken.
+    pub(in crate::operations) fn taken(&self) -> Failure {
+        let message = format!("{} is there already.", self.path_of(&self.name));
+        Failure::new("name_exists", message)
+    }
+
+    /// What an error that came while writing there means.
+    pub(in crate::operations) fn failed(&self, error: &io::Error) -> Failure {
+        writing_failed(&self.path_of(&self.name), error)
+    }
+}
+
+/// What an error that came while writing at `path` means.
+pub(in crate::operations) fn writing_failed(path: &str, error: &io::Error) -> Failure {
+    let code = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "storage_full",
+        io::ErrorKind::NotFound => "target_not_found",
+        _ => "target_unwritable",
+    };
+    Failure::new(code, format!("{path} cannot be written: {error}."))
+}
+
+/// Finds what is wrong with a param that names a target.
+pub(in crate::operations) fn check(
+    roots: &Roots,
+    pointer: &str,
+    path: &str,
+) -> Option<InvalidParam> {
+    let fault = |detail| {
+        Some(InvalidParam {
+            pointer: pointer.to_owned(),
+            detail,
+        })
+    };
+    match roots.admit_target(path) {
+        Err(refusal) => fault(refusal.to_string()),
+        Ok(place) if place.parent().is_none() => {
+            fault(format!("{path:?} is a root itself, which nothing replaces"))
+        }
+        Ok(_) => None,
+    }
+}

@@ -1,0 +1,204 @@
+//! `fetch`: what is at a URL becomes the result, or a file below a root.
+//!
+//! Streams, across breaks of the connection (see [`Remote`]), so that a few chunks are in memory however long it is. A
+//! file is made under a temporary name beside its target, synced, and gets its name when it is whole and has the digest
+//! that was asked for.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::job::Failure;
+use crate::operations::context::Slot;
+use crate::operations::destination::{Destination, PlacedContent, StagedFile};
+use crate::operations::documents::remote::{Piece, Remote};
+use crate::operations::fetch::label::Label;
+use crate::operations::fetch::params;
+use crate::operations::fetch::params::FetchParams;
+use crate::operations::fetch::sink::{FileSink, ResultSink, Sink};
+use crate::operations::report::report;
+use crate::operations::{
+    Context, InvalidParam, Operation, OperationError, OperationOutput, OperationSpec, destination,
+};
+use crate::roots::Roots;
+
+pub(in crate::operations) struct Fetch;
+
+/// What was fetched.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::operations) struct Fetched {
+    pub(in crate::operations) bytes: u64,
+    pub(in crate::operations) sha256: String,
+    pub(in crate::operations) media_type: String,
+}
+
+impl PlacedContent for Fetched {
+    fn content(&self) -> Option<(u64, &str)> {
+        Some((self.bytes, &self.sha256))
+    }
+}
+
+impl Operation for Fetch {
+    fn spec(&self) -> OperationSpec {
+        OperationSpec::new::<FetchParams>("fetch", "Fetch what is at a URL")
+    }
+
+    fn check(&self, params: &Value, roots: &Roots) -> Result<(), Vec<InvalidParam>> {
+        params::check(params, roots)
+    }
+
+    fn run(&self, context: &Context) -> Result<OperationOutput, OperationError> {
+        let params: FetchParams = context.params()?;
+        match &params.to {
+            Some(to) => fetch_file(context, &params, &to.0),
+            None => fetch_result(context, &params),
+        }
+    }
+
+    fn recover(&self, context: &Context) -> Result<Option<OperationOutput>, OperationError> {
+        let params: FetchParams = context.params()?;
+        let found = match &params.to {
+            Some(to) => destination::find(context, &to.0)?,
+            None => None,
+        };
+        let told = found.map(|(path, fetched)| tell(context, path, fetched));
+        told.transpose()
+    }
+
+    fn abandon(&self, context: &Context) -> Result<(), OperationError> {
+        let params: FetchParams = context.params()?;
+        match &params.to {
+            Some(to) => destination::discard::<Fetched>(context, &to.0),
+            None => Ok(()),
+        }
+    }
+}
+
+pub(in crate::operations) fn fetch_result(
+    context: &Context,
+    params: &FetchParams,
+) -> Result<OperationOutput, OperationError> {
+    let mut remote = open(context, params)?;
+    let mut sink = ResultSink::new(context, &Label::of(&remote));
+    pump(context, params, &mut remote, &mut sink)?;
+    context.set_phase("Fetched");
+    sink.finish()
+}
+
+pub(in crate::operations) fn fetch_file(
+    context: &Context,
+    params: &FetchParams,
+    to: &str,
+) -> Result<OperationOutput, OperationError> {
+    let target = Destination::open(context.roots(), to)?;
+    let mut draft = StagedFile::new(&target, context, Slot::Work);
+    let (path, fetched) = match draft.placed()? {
+        Some(placed) => placed,
+        None => make_file(context, params, &target, draft)?,
+    };
+    tell(context, path, fetched)
+}
+
+/// The report of a file that is in its place.
+pub(in crate::operations) fn tell(
+    context: &Context,
+    path: String,
+    fetched: Fetched,
+) -> Result<OperationOutput, OperationError> {
+    context.set_phase("Fetched");
+    let Fetched {
+        bytes,
+        sha256,
+        media_type,
+    } = fetched;
+    let text = json!({ "path": path, "bytes": bytes, "sha256": sha256, "mediaType": media_type });
+    report(context, "fetch.json", &format!("{text}\n"), path)
+}
+
+/// Fetches it under its temporary name, and puts it in its place.
+pub(in crate::operations) fn make_file(
+    context: &Context,
+    params: &FetchParams,
+    target: &Destination,
+    draft: StagedFile<'_>,
+) -> Result<(String, Fetched), OperationError> {
+    // Nobody should learn after an hour that the name is taken.
+    let there = target.look()?;
+    if params.conflict.is_fail() && there.is_some() {
+        return Err(target.taken().into());
+    }
+    let mut remote = open(context, params)?;
+    let mut sink = FileSink::new(draft.create_file()?, target);
+    let fetched = pump(context, params, &mut remote, &mut sink)?;
+    context.set_phase("Writing to the disk");
+    sink.flush_to_disk(context)?;
+    context.set_phase("Placing");
+    let path = draft.place(params.conflict, &fetched)?;
+    Ok((path, fetched))
+}
+
+pub(in crate::operations) fn open<'a>(
+    context: &'a Context,
+    params: &FetchParams,
+) -> Result<Remote<'a>, OperationError> {
+    context.set_phase("Connecting");
+    let remote = Remote::open(context, &params.uri, None)?;
+    context.set_phase("Fetching");
+    context.set_stage(&Label::of(&remote).filename, 1, 1);
+    Ok(remote)
+}
+
+/// Moves everything from there to here; what is here in the end is what was asked for.
+pub(in crate::operations) fn pump(
+    context: &Context,
+    params: &FetchParams,
+    remote: &mut Remote<'_>,
+    sink: &mut impl Sink,
+) -> Result<Fetched, OperationError> {
+    check_size(params, remote.total().unwrap_or(0))?;
+    let mut bytes = 0;
+    context.set_bytes(bytes, remote.total());
+    loop {
+        match remote.next()? {
+            Piece::Bytes(piece) => {
+                bytes += piece.len() as u64;
+                check_size(params, bytes)?;
+                sink.take(&piece)?;
+            }
+            Piece::Again => {
+                check_size(params, remote.total().unwrap_or(0))?;
+                bytes = 0;
+                sink.restart(&Label::of(remote))?;
+            }
+            Piece::End => break,
+        }
+        context.set_bytes(bytes, remote.total());
+    }
+    let sha256 = hex::encode(sink.sha256());
+    params.check_digest(&sha256)?;
+    Ok(Fetched {
+        bytes,
+        sha256,
+        media_type: Label::of(remote).media_type,
+    })
+}
+
+pub(in crate::operations) fn check_size(params: &FetchParams, bytes: u64) -> Result<(), Failure> {
+    match params.max_bytes {
+        Some(most) if bytes > most => {
+            let message = format!("It is longer than the {most} bytes that max-bytes allows.");
+            Err(Failure::new("result_too_large", message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes to the disk on a thread that may take its time, which is left alone when the attempt is to stop.
+pub(in crate::operations) fn wait_for_disk(
+    context: &Context,
+    work: impl FnOnce() -> io::Result<()> + Send + 'static,
+) -> Result<io::Result<()>, OperationError> {
+    let done = context.block_on(async { tokio::task::spawn_blocking(work).await })?;
+    Ok(done.unwrap_or_else(|error| Err(io::Error::other(error))))
+}
