@@ -1,7 +1,7 @@
 //! Planned failures, for the tests that show that a detector detects. In release builds there are none.
 //!
-//! `CLOAKROOM_FAULT=NAME,NAME` plans some. `NAME` or `NAME:K` happens when a [`point`] is passed for the first or the K-th
-//! time, which aborts the process, or a [`panic_point`], which panics. At a [`point`], `NAME@SOCKET` stops until whoever
+//! `CLOAKROOM_FAULT=NAME,NAME` plans some. `NAME` or `NAME:K` happens when a [`failpoint`] is passed for the first or the K-th
+//! time, which aborts the process, or a [`panic_point`], which panics. At a [`failpoint`], `NAME@SOCKET` stops until whoever
 //! listens on that Unix socket hangs up.
 
 use std::sync::LazyLock;

@@ -41,7 +41,7 @@ pub(in crate::http) struct RequestContext {
     pub(in crate::http) caller: Caller,
     /// What links in the answer begin with.
     pub(in crate::http) base: String,
-    /// Whether the request may start or end something; see [`Pass::may_act`].
+    /// Whether the request may start or end something; see [`Admission::may_act`].
     pub(in crate::http) may_have_side_effects: bool,
     /// The connection that it came through.
     pub(in crate::http) pace: Arc<Pace>,

@@ -1,8 +1,8 @@
 //! What a job is and what may happen to it.
 //!
-//! Owns the identifiers, the states, the events and the one function that decides, [`apply()`].
+//! Owns the identifiers, the states, the events and the one function that decides, [`apply()`](super::apply()).
 //! It knows no clock, socket, file, database or runtime: time and randomness are arguments.
-//! The store calls [`apply()`] at run time and at recovery alike; nobody else changes a job.
+//! The store calls [`apply()`](super::apply()) at run time and at recovery alike; nobody else changes a job.
 
 use std::sync::Arc;
 

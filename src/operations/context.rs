@@ -155,11 +155,11 @@ impl Context {
         self.intent_in(Slot::Work)
     }
 
-    /// As [`Context::intend`], just before what was made gets its name. Once this returns it is too late to stop: no
+    /// As [`Context::record_intent`], just before what was made gets its name. Once this returns it is too late to stop: no
     /// cancel, no deadline and no drain ends the attempt any more, and the job succeeds if the renaming does.
     ///
     /// # Errors
-    /// [`Stop::Canceled`] if the attempt was asked to stop before; what the disk may say.
+    /// [`OperationError::Canceled`] if the attempt was asked to stop before; what the disk may say.
     pub(in crate::operations) fn intend_to_place(
         &self,
         slot: Slot,
@@ -250,7 +250,7 @@ impl Context {
     /// Waits for asynchronous work, but no longer than until the attempt is asked to stop.
     ///
     /// # Errors
-    /// [`Stop::Canceled`] once it was asked to; the work is dropped then.
+    /// [`OperationError::Canceled`] once it was asked to; the work is dropped then.
     pub fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T, OperationError> {
         self.shared.outside.runtime.block_on(async {
             tokio::select! {
@@ -264,7 +264,7 @@ impl Context {
     /// Waits, but no longer than until the attempt is asked to stop.
     ///
     /// # Errors
-    /// [`Stop::Canceled`] once it was asked to.
+    /// [`OperationError::Canceled`] once it was asked to.
     pub fn pause(&self, pause: Duration) -> Result<(), OperationError> {
         self.block_on(async { tokio::time::sleep(pause).await })
     }
@@ -272,7 +272,7 @@ impl Context {
     /// Call it often: an attempt that was asked to stop should do so within a second.
     ///
     /// # Errors
-    /// [`Stop::Canceled`] once it was asked to.
+    /// [`OperationError::Canceled`] once it was asked to.
     pub fn check(&self) -> Result<(), OperationError> {
         match self.signal.reason() {
             Some(_) => Err(OperationError::Canceled),

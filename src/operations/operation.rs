@@ -82,7 +82,7 @@ pub trait Operation: Send + Sync + 'static {
     /// Does the work, on a thread that may block. A panic fails this job alone.
     ///
     /// # Errors
-    /// [`Stop::Canceled`] soon after the context says so, else why there is no result.
+    /// [`OperationError::Canceled`] soon after the context says so, else why there is no result.
     fn run(&self, context: &Context) -> Result<OperationOutput, OperationError>;
 
     /// The result of work that an attempt had done outside the database, all but for recording it, when the server died.

@@ -1,6 +1,6 @@
 //! The result of an attempt: streamed into the store, or into the file that the submission named.
 //!
-//! A file goes the way of every file that a job makes ([`Draft`]): under a temporary name beside its own until it is
+//! A file goes the way of every file that a job makes ([`StagedFile`]): under a temporary name beside its own until it is
 //! whole and on the disk, then the store learns of the intent, then it gets its name. A server that starts again finds
 //! by the intent what is in its place already, and the job has succeeded.
 

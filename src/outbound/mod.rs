@@ -4,7 +4,7 @@
 //!   text ──judge──► Target ──resolve once──► addresses ──judge all──► dial one of them ──TLS──► HTTP/1.1 ──► Reply
 //! ```
 //!
-//! Asks nobody and connects to nothing before [`Policy`] has said yes, to the URL's form and then to every address
+//! Asks nobody and connects to nothing before [`Policy`](crate::address::Policy) has said yes, to the URL's form and then to every address
 //! that its host stands for. Follows no redirect by itself ([`Client::follow`] judges each hop anew), takes no proxy
 //! from the environment, keeps no connection and no cookie, decodes nothing. A connection serves one request, so that
 //! no answer depends on what was asked before. Every wait ends, and whoever reads a body says how much of it.

@@ -100,7 +100,7 @@ impl Trust {
     /// Makes an encrypted connection of a plain one, to whoever proves to be `host`.
     ///
     /// # Errors
-    /// [`Fault`].
+    /// [`InvalidParam`].
     pub(crate) async fn encrypt<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,

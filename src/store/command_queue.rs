@@ -223,7 +223,7 @@ pub(super) struct CommandQueue {
 }
 
 impl CommandQueue {
-    /// Hands in a command. After [`Inbox::close`] it is dropped, and its reply with it.
+    /// Hands in a command. After [`CommandQueue::close`] it is dropped, and its reply with it.
     pub(super) fn push(&self, command: Command) {
         let mut waiting = self.waiting.lock();
         if !waiting.closed {
@@ -248,7 +248,7 @@ impl CommandQueue {
         }
     }
 
-    /// Hands in once more, as the first, what could not be done yet; after [`Inbox::close`] it is given back.
+    /// Hands in once more, as the first, what could not be done yet; after [`CommandQueue::close`] it is given back.
     pub(super) fn put_back(&self, batch: Batch) -> Option<Batch> {
         let mut waiting = self.waiting.lock();
         if waiting.closed {
@@ -314,7 +314,7 @@ impl CommandQueue {
         self.ready.notify_one();
     }
 
-    /// As [`Inbox::close`], but what waits is dropped unanswered.
+    /// As [`CommandQueue::close`], but what waits is dropped unanswered.
     pub(super) fn abort(&self) {
         let mut waiting = self.waiting.lock();
         waiting.closed = true;

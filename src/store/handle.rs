@@ -2,7 +2,7 @@
 //!
 //! Owns every line of SQL. The floors above reach it through [`Store`]'s methods alone, so that another
 //! engine could stand behind them. Rows are written by one connection on one thread (`writer`), which takes
-//! whatever is waiting into one transaction, commits it with `synchronous=FULL`, tells the [`Observer`] what
+//! whatever is waiting into one transaction, commits it with `synchronous=FULL`, tells the `CommitObserver` what
 //! changed and only then answers. Everyone else reads.
 
 use std::path::Path;
@@ -111,7 +111,7 @@ impl Store {
         &self.clock
     }
 
-    /// Keeps the clock going and looks after the disk and the files; once every [`TICK`].
+    /// Keeps the clock going and looks after the disk and the files; once every `TICK`.
     pub(crate) fn tick(&self) {
         self.clock.tick();
         self.disk.look();

@@ -2,7 +2,7 @@
 //!
 //! Owns every line of SQL. The floors above reach it through [`Store`]'s methods alone, so that another
 //! engine could stand behind them. Rows are written by one connection on one thread (`writer`), which takes
-//! whatever is waiting into one transaction, commits it with `synchronous=FULL`, tells the [`Observer`] what
+//! whatever is waiting into one transaction, commits it with `synchronous=FULL`, tells the `CommitObserver` what
 //! changed and only then answers. Everyone else reads.
 
 mod batch;

@@ -1,7 +1,7 @@
 //! The API's description of itself, OpenAPI 3.1: `GET /openapi.json`.
 //!
 //! Made once at start-up from the operations on offer, and served as bytes. Describes what the routes answer and
-//! decides nothing. A new route gets its entry in [`routes`]; a new submission option, in [`submit`]; what several
+//! decides nothing. A new route gets its entry in `native::openapi`; a new submission option, in [`submit`]; what several
 //! of them share is in [`components`].
 
 #[macro_use]

@@ -81,7 +81,7 @@ pub(in crate::http) enum RouteError {
 /// Finds the route, among the native ones and those of the dialects that are served. One trailing slash is ignored.
 ///
 /// # Errors
-/// [`Miss`].
+/// [`RouteError`].
 pub(in crate::http) fn route(
     method: &Method,
     path: &str,
@@ -99,7 +99,7 @@ pub(in crate::http) fn route(
 /// What is at an address of the operator's own, where something was `missed` at all others.
 ///
 /// # Errors
-/// [`Miss`].
+/// [`RouteError`].
 pub(in crate::http) fn custom(
     missed: RouteError,
     method: &Method,

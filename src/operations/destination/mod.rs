@@ -1,7 +1,7 @@
 //! Where a job puts a file or folder: a name in a folder below a root.
 //!
 //! The folder is found as a source is, step by step from the root's handle, so that no link and no race leads out.
-//! What is made goes there by renaming, through a [`Draft`], so that nothing half-made ever has the name.
+//! What is made goes there by renaming, through a [`StagedFile`], so that nothing half-made ever has the name.
 
 mod fingerprint;
 mod names;

@@ -122,7 +122,7 @@ impl<'a> StagedFile<'a> {
     }
 
     /// Gives what was made its final name, at once and for good; it must have been synced. Gives its path on the wire.
-    /// `about` is what a later attempt learns of it, see [`Draft::placed`].
+    /// `about` is what a later attempt learns of it, see [`StagedFile::placed`].
     ///
     /// # Errors
     /// `name_exists`, or what the file system says; nothing of the draft is left then. `target_not_found` if the path
@@ -263,7 +263,7 @@ impl<'a> StagedFile<'a> {
     }
 }
 
-/// What an earlier attempt's work has put at `path`, see [`Draft::placed`].
+/// What an earlier attempt's work has put at `path`, see [`StagedFile::placed`].
 ///
 /// # Errors
 /// What the disk may say.

@@ -144,7 +144,7 @@ pub enum Encoding {
 }
 
 /// A document that is being read, one byte after the other. What goes wrong on the way is an [`io::Error`] that becomes
-/// the [`Stop`] that it was.
+/// the [`OperationError`] that it was.
 pub struct Opened<'a> {
     bytes: OpenedBytes<'a>,
     encoding: Encoding,

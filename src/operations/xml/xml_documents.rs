@@ -148,7 +148,7 @@ impl<'c> XmlWork<'c> {
         result.finish()
     }
 
-    /// As [`Work::hand_over`], with every element of the document on a line of its own.
+    /// As [`XmlWork::hand_over`], with every element of the document on a line of its own.
     pub(in crate::operations) fn hand_over_indented(
         &self,
         delta: Delta,

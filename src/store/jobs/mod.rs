@@ -2,7 +2,7 @@
 //! at hand.
 //!
 //! Races of submission, claim, cancel, delete and the end of an attempt are decided here and nowhere else, by
-//! [`job::apply`] on the jobs in memory, fenced by the rows. Called by the writer only.
+//! [`job::apply`](crate::job::apply()) on the jobs in memory, fenced by the rows. Called by the writer only.
 
 mod submit;
 mod table;

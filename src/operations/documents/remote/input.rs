@@ -136,7 +136,7 @@ impl<'a> Remote<'a> {
     /// The next piece, decoded.
     ///
     /// # Errors
-    /// `fetch_failed` once it has broken too often, or where it cannot be decoded; [`Stop::Canceled`].
+    /// `fetch_failed` once it has broken too often, or where it cannot be decoded; [`OperationError::Canceled`].
     pub(in crate::operations) fn next(&mut self) -> Result<Piece, OperationError> {
         loop {
             if let Some(decoder) = &mut self.decoder {

@@ -10,7 +10,7 @@ use crate::job::Failure;
 use crate::operations::documents::remote::{Piece, Remote};
 use crate::operations::{Context, OperationError};
 
-/// A document from elsewhere, one byte after the other. Its errors become what they were on the way to a [`Stop`].
+/// A document from elsewhere, one byte after the other. Its errors become what they were on the way to a [`OperationError`].
 pub(in crate::operations) struct RemoteReader<'a> {
     remote: Remote<'a>,
     piece: Bytes,
