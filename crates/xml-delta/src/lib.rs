@@ -28,6 +28,7 @@ mod merge;
 mod names;
 mod options;
 mod paths;
+mod prefixes;
 mod progress;
 mod prolog;
 mod read;

@@ -201,6 +201,16 @@ impl Tree {
         self.shapes.iter().map(|(kind, _)| *kind)
     }
 
+    /// The scopes of nodes.
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = Scope> {
+        self.shapes.iter().map(|(_, scope)| *scope)
+    }
+
+    /// The distinct kinds and scopes of nodes, to be changed for all nodes at once.
+    pub(crate) fn shapes_mut(&mut self) -> &mut [(Kind, Scope)] {
+        &mut self.shapes
+    }
+
     pub(crate) fn node(&self, number: u32) -> Node {
         let node = self.nodes[number as usize];
         let (kind, scope) = self.shapes[node.shape as usize];

@@ -8,6 +8,7 @@ use super::merge::{self, Counts, Form, Settings};
 use super::names::Names;
 use super::options::{Context, MatchOptions, MergeForm, Mode, Whitespace};
 use super::paths::Rules;
+use super::prefixes;
 use super::progress::ProgressSink;
 use super::read::{self, ReadOptions};
 use super::tree::Tree;
@@ -108,8 +109,9 @@ impl Versions {
             window: self.options.window,
             moves,
             version_order: false,
+            original_prefixes: Vec::new(),
         };
-        self.write_delta(&settings, sink)
+        self.write_delta(settings, sink)
     }
 
     /// Merges the versions; the first is the common ancestor.
@@ -139,11 +141,17 @@ impl Versions {
             window: self.options.window,
             moves: false,
             version_order: true,
+            original_prefixes: Vec::new(),
         };
-        self.write_delta(&settings, sink)
+        self.write_delta(settings, sink)
     }
 
-    fn write_delta(mut self, settings: &Settings, sink: &dyn ProgressSink) -> Result<Delta, Error> {
+    fn write_delta(
+        mut self,
+        mut settings: Settings,
+        sink: &dyn ProgressSink,
+    ) -> Result<Delta, Error> {
+        settings.original_prefixes = prefixes::unify(&mut self.trees, &mut self.names);
         let sources = self.trees.iter().map(|tree| tree.source.as_str());
         let hashing = Hashing::seeded_by(sources);
         for tree in &mut self.trees {
@@ -154,7 +162,7 @@ impl Versions {
             self.labels,
             self.names,
             &hashing,
-            settings,
+            &settings,
             sink,
         )?;
         Ok(Delta {

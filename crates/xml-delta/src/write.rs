@@ -2,7 +2,7 @@
 
 use super::chars::is_blank;
 use super::hashes::collapse;
-use super::names::{Binding, NameId, Names, Scope, StringId};
+use super::names::{Binding, NameId, Names, Scope};
 use super::options::Whitespace;
 use super::prolog::Misc;
 use super::tree::{Kind, Span, Tree};
@@ -108,12 +108,6 @@ impl Writer {
             self.declare(&step.declared);
             self.scope = step.scope;
         }
-    }
-
-    /// Declares a namespace.
-    pub(crate) fn bind(&mut self, prefix: StringId, uri: StringId) {
-        self.declare(&[(prefix, uri)]);
-        self.scope = self.names.scope(self.scope, &[(prefix, uri)]);
     }
 
     fn declare(&mut self, declared: &[Binding]) {

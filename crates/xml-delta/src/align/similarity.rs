@@ -82,7 +82,7 @@ pub(super) struct NodeRows<'r> {
     x: &'r Row<'r>,
     y: &'r Row<'r>,
     /// Names that are unique in both rows.
-    row_names: UniqueNames,
+    in_rows: UniqueNames,
 }
 
 impl<'r> NodeRows<'r> {
@@ -96,7 +96,7 @@ impl<'r> NodeRows<'r> {
             matcher,
             x,
             y,
-            row_names: UniqueNames::new(nodes(x), nodes(y)),
+            in_rows: UniqueNames::new(nodes(x), nodes(y)),
         }
     }
 
@@ -123,8 +123,8 @@ impl<'r> NodeRows<'r> {
         let gap = Gap {
             matcher: self.matcher,
             trees: (self.x.tree, self.y.tree),
-            row_names: &self.row_names,
-            gap_names: UniqueNames::new(
+            in_rows: &self.in_rows,
+            between: UniqueNames::new(
                 elements_x.iter().map(|one| (self.x.tree, one.node)),
                 elements_y.iter().map(|one| (self.y.tree, one.node)),
             ),
@@ -158,7 +158,7 @@ impl<'r> NodeRows<'r> {
         has_children(x.0, one)
             && has_children(y.0, other)
             && self.matcher.may_pair(x, y)
-            && (self.row_names.contains(x.0.node(one).kind())
+            && (self.in_rows.contains(x.0.node(one).kind())
                 || self.matcher.identity(x.0, one) == self.matcher.identity(y.0, other))
     }
 }
@@ -220,8 +220,8 @@ struct Gap<'g> {
     trees: (&'g Tree, &'g Tree),
     xs: Vec<Element>,
     ys: Vec<Element>,
-    row_names: &'g UniqueNames,
-    gap_names: UniqueNames,
+    in_rows: &'g UniqueNames,
+    between: UniqueNames,
 }
 
 impl Gap<'_> {
@@ -279,9 +279,9 @@ impl Gap<'_> {
     fn weight(&self, x: usize, y: usize) -> u64 {
         let pair = (&self.xs[x], &self.ys[y]);
         let kind = self.trees.0.node(pair.0.node).kind();
-        let uniqueness = if self.row_names.contains(kind) {
+        let uniqueness = if self.in_rows.contains(kind) {
             Uniqueness::InRows
-        } else if self.gap_names.contains(kind) {
+        } else if self.between.contains(kind) {
             Uniqueness::InGap
         } else {
             Uniqueness::None

@@ -7,6 +7,7 @@ use crate::encoding::Source;
 use crate::error::{Error, ErrorKind};
 use crate::names::{NameId, Scope, StringId};
 use crate::options::{Limits, Whitespace};
+use crate::prefixes::{self, Usage};
 use crate::progress::{Progress, ProgressSink, Step};
 use crate::tree::{Kind, Tree};
 use crate::write::Writer;
@@ -32,9 +33,14 @@ pub(crate) fn extract(
         version,
         out: Writer::new(names, Whitespace::Exact),
         scopes: HashMap::new(),
+        prefixes: HashMap::new(),
         sink,
     };
     extractor.check()?;
+    if let Some(notation) = extractor.delta_attribute(0, "prefixes") {
+        let notation = notation.to_owned();
+        extractor.prefixes = prefixes::parse(&notation, version, &mut extractor.out.names);
+    }
     extractor.run()?;
     Ok(extractor.out.text)
 }
@@ -46,6 +52,8 @@ pub(super) struct Extractor<'t> {
     pub(super) out: Writer,
     /// The scopes of the version, by the scopes of the delta.
     pub(super) scopes: HashMap<Scope, Scope>,
+    /// The version's original prefixes, where they differ from the delta.
+    pub(super) prefixes: HashMap<Usage, StringId>,
     sink: &'t dyn ProgressSink,
 }
 
@@ -54,7 +62,7 @@ pub(super) enum Task {
     /// Write a node and its content.
     Node(u32),
     /// Write an end tag.
-    Close(String, Scope),
+    Close(NameId, Scope),
 }
 
 impl Extractor<'_> {
@@ -128,8 +136,7 @@ impl Extractor<'_> {
             }
             match task {
                 Task::Close(name, outer) => {
-                    self.out.raw(&format!("</{name}>"));
-                    self.out.scope = outer;
+                    self.out.close(name, outer);
                 }
                 Task::Node(node) => self.node(node, &mut tasks)?,
             }
@@ -215,29 +222,15 @@ impl Extractor<'_> {
     fn element(&mut self, node: u32, name: NameId, tasks: &mut Vec<Task>) -> Result<(), Error> {
         let outer = self.out.scope;
         let scope = self.scope(self.tree.node(node).scope);
-        let written = self.name(node, name);
+        let name = self.name(node, name, false);
+        let attributes = self.attributes(node)?;
+        let named = std::iter::once(name).chain(attributes.iter().map(|(name, _)| *name));
+        let scope = self.scope_with(scope, named);
         self.out.raw("<");
-        self.out.raw(&written);
+        self.out.name(name);
         self.out.enter(scope);
-        if node == 0 {
-            self.root_prefix(&written);
-        }
-        for attribute in self.tree.attributes(node) {
-            let full = self.out.names.get(attribute.name);
-            if full.uri != self.delta_names.uri {
-                self.out
-                    .attribute(attribute.name, self.tree.str(attribute.value));
-            }
-        }
-        let changed = self
-            .tree
-            .children(node)
-            .find(|&child| self.mark_element(child) == Some(self.delta_names.attributes));
-        for element in changed
-            .into_iter()
-            .flat_map(|container| self.tree.children(container))
-        {
-            self.changed_attribute(element)?;
+        for (name, value) in attributes {
+            self.out.attribute(name, &value);
         }
         if self.tree.node(node).end == node + 1 {
             self.out.raw("/>");
@@ -245,7 +238,7 @@ impl Extractor<'_> {
             return Ok(());
         }
         self.out.raw(">");
-        tasks.push(Task::Close(written, outer));
+        tasks.push(Task::Close(name, outer));
         let first = tasks.len();
         self.push_children(node, tasks);
         self.restore_order(&mut tasks[first..]);

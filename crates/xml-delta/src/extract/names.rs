@@ -1,52 +1,52 @@
 //! Restores names and namespaces of a version: removes the delta vocabulary and unquotes quoted namespaces.
 
 use super::extractor::Extractor;
-use crate::names::{NameId, Scope, StringId};
-use crate::tree::Kind;
+use crate::names::{Name, NameId, Scope, StringId, XML_URI};
+use crate::prefixes::Usage;
 use crate::vocabulary;
 
 impl Extractor<'_> {
-    /// The qualified name of an element in the version. Only the root's prefix can differ from the delta.
-    pub(super) fn name(&self, node: u32, name: NameId) -> String {
-        let mut written = String::new();
-        self.out.names.write(&mut written, name);
-        let prefixes = if node == 0 {
-            self.delta_attribute(0, "root-prefix")
+    /// The name of an element or attribute in the version.
+    pub(super) fn name(&mut self, node: u32, name: NameId, is_attribute: bool) -> NameId {
+        let full = self.out.names.get(name);
+        let uri = self.own_uri(full.uri).unwrap_or(full.uri);
+        let usage = Usage { uri, is_attribute };
+        let root = if node == 0 && !is_attribute {
+            self.root_prefix()
         } else {
             None
         };
-        let own = prefixes
-            .into_iter()
-            .flat_map(|all| all.split(", "))
-            .find_map(|pair| {
-                let (version, prefix) = pair.rsplit_once('=')?;
-                (version == self.version).then_some(prefix)
-            });
-        match own {
-            None => written,
-            Some("") => self
-                .out
-                .names
-                .str(self.out.names.get(name).local)
-                .to_owned(),
-            Some(prefix) => format!(
-                "{prefix}:{}",
-                self.out.names.str(self.out.names.get(name).local)
-            ),
-        }
+        let own = self.prefixes.get(&usage).copied();
+        let prefix = root.or(own).unwrap_or(full.prefix);
+        self.out.names.intern_name(Name {
+            prefix,
+            uri,
+            ..full
+        })
     }
 
-    /// Declares the root's prefix unless it is declared already.
-    pub(super) fn root_prefix(&mut self, written: &str) {
-        let Kind::Element(name) = self.tree.node(0).kind() else {
-            return;
-        };
-        let uri = self.out.names.get(name).uri;
-        let prefix = written.split_once(':').map_or("", |(prefix, _)| prefix);
-        let prefix = self.out.names.intern(prefix);
-        if self.out.names.lookup(self.out.scope, prefix) != uri {
-            self.out.bind(prefix, uri);
+    /// The root element's prefix in the version, if the delta has it.
+    fn root_prefix(&mut self) -> Option<StringId> {
+        let prefixes = self.delta_attribute(0, "root-prefix")?;
+        let own = prefixes.split(", ").find_map(|pair| {
+            let (version, prefix) = pair.rsplit_once('=')?;
+            (version == self.version).then(|| prefix.to_owned())
+        })?;
+        Some(self.out.names.intern(&own))
+    }
+
+    /// A scope that also binds the prefixes of these names.
+    pub(super) fn scope_with(&mut self, scope: Scope, used: impl Iterator<Item = NameId>) -> Scope {
+        let names = &mut self.out.names;
+        let mut missing = Vec::new();
+        for name in used {
+            let Name { prefix, uri, .. } = names.get(name);
+            let is_declared = uri == StringId::EMPTY || names.lookup(scope, prefix) == uri;
+            if !is_declared && names.str(uri) != XML_URI && !missing.contains(&(prefix, uri)) {
+                missing.push((prefix, uri));
+            }
         }
+        names.scope(scope, &missing)
     }
 
     /// The scope of an element in the version, without the delta vocabulary and with quoted namespaces unquoted.

@@ -5,7 +5,9 @@ use super::marks::{self, Mask, Outcome};
 use super::merger::Merger;
 use super::plan::Group;
 use super::settings::Form;
+use crate::prefixes;
 use crate::tree::{Kind, Tree};
+use crate::write;
 
 impl Merger<'_> {
     pub(super) fn root(&mut self, all: Mask, groups: Vec<Group>) {
@@ -58,6 +60,14 @@ impl Merger<'_> {
                 " {p}:version-order=\"{}\"",
                 self.mark_names.versions.0.join(", ")
             ));
+        }
+        let originals = &self.settings.original_prefixes;
+        if !originals.is_empty() {
+            let versions = &self.mark_names.versions.0;
+            let notation = prefixes::notation(originals, versions, &self.out.names);
+            facts.push_str(&format!(" {p}:prefixes=\""));
+            write::escape(&mut facts, &notation, true);
+            facts.push('"');
         }
         facts + &self.root_prefixes()
     }

@@ -1,6 +1,7 @@
 //! Settings and counts of a merge.
 
 use crate::options::{Mode, Whitespace};
+use crate::prefixes::OriginalPrefix;
 
 /// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) moves: bool,
     /// The root element states the order of the versions.
     pub(crate) version_order: bool,
+    /// Prefixes that were unified.
+    pub(crate) original_prefixes: Vec<OriginalPrefix>,
 }
 
 /// The number of differences and conflicts.

@@ -304,6 +304,35 @@ fn prefixes_may_be_rebound() {
 }
 
 #[test]
+fn another_prefix_for_a_namespace_is_no_change() {
+    let a = "<svg xmlns='urn:svg'><g id='x'><rect width='1'/></g></svg>";
+    let b = "<svg:svg xmlns:svg='urn:svg'><svg:g id='x'><svg:rect width='1'/></svg:g></svg:svg>";
+    for (a, b) in [(a, b), (b, a)] {
+        let delta = compared(a, b, &plain());
+        assert_eq!(
+            (root_mark(&delta), delta.counts.changes),
+            ("A=B", 0),
+            "{}",
+            delta.xml
+        );
+    }
+    let delta = compared(a, b, &plain());
+    assert!(
+        delta.xml.contains(" deltaxml:prefixes=\"B=svg=urn:svg\""),
+        "{}",
+        delta.xml
+    );
+    // Attributes, a prefix that the other document uses for something else, and a namespace with two prefixes.
+    let a = "<r xmlns:p='urn:1' xmlns:q='urn:2'><p:x p:k='1' q:k='2'/><q:y/></r>";
+    let b = "<r xmlns:p='urn:2' xmlns:q='urn:1'><q:x q:k='1' p:k='3'/><p:y/></r>";
+    compared(a, b, &plain());
+    let b =
+        "<r xmlns:a='urn:1' xmlns:b='urn:2' xmlns:c='urn:1'><a:x c:k='1' b:k='3'/><c:y/><b:y/></r>";
+    compared(a, b, &plain());
+    compared(b, a, &plain());
+}
+
+#[test]
 fn different_roots_are_rejected_by_name() {
     let error = xml::compare("<a/>".into(), "<b xmlns='urn:b'/>".into(), &plain(), &())
         .expect_err("they differ");

@@ -45,6 +45,21 @@ proptest! {
     }
 
     #[test]
+    fn renamed_prefixes_are_recovered(a in document(), changes in edits(), both: bool) {
+        let rename = |text: String, old: &str, new: &str| {
+            let pairs = [("<", ":"), ("</", ":"), (" ", ":"), (" xmlns:", "=")];
+            pairs.iter().fold(text, |text, (before, after)| {
+                text.replace(&format!("{before}{old}{after}"), &format!("{before}{new}{after}"))
+            })
+        };
+        let (a, b) = (written(&a), rename(written(&edited(&a, &changes)), "p", "pp"));
+        let b = if both { rename(b, "q", "p") } else { b };
+        compared(&a, &b, &CompareOptions::default());
+        compared(&b, &a, &CompareOptions::default());
+        merged(&[("base", &a), ("anna", &b), ("ben", &a)], &MergeOptions::default());
+    }
+
+    #[test]
     fn loose_comparison_recovers_versions_except_white_space(
         a in document(), changes in edits(), words: bool, window in windows(),
     ) {
