@@ -214,12 +214,22 @@ impl Row<'_> {
 
     /// The position of a unit, including the insignificant white space before it.
     pub(crate) fn position(&self, unit: &Unit) -> ContentPosition {
-        if unit.leading_space.len > 0 {
-            // The white space is a text node of its own, right before the unit's node.
-            return ContentPosition::before(unit.node - 1);
+        let whole = self.tree.span(unit.node);
+        let space = unit.leading_space;
+        if space.len > 0 {
+            let is_same_text = unit.is_text() && space.start + space.len == unit.text.start;
+            return if is_same_text {
+                ContentPosition {
+                    node: unit.node,
+                    offset: space.start - whole.start,
+                }
+            } else {
+                // The white space is a text node of its own, right before the unit's node.
+                ContentPosition::before(unit.node - 1)
+            };
         }
         let offset = if unit.is_text() {
-            unit.text.start - self.tree.span(unit.node).start
+            unit.text.start - whole.start
         } else {
             0
         };
