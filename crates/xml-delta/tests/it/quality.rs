@@ -135,10 +135,8 @@ fn prefixed_identifiers_are_recognized() {
 #[test]
 fn content_outweighs_identifiers_that_were_renumbered() {
     let item = |id: u32, text: u32| {
-        let words: String = (0..12)
-            .map(|w| format!("w{} ", text * 131 + w * 17))
-            .collect();
-        format!("<i id=\"{id}\">{words}</i>")
+        let words: Vec<String> = (0..12).map(|w| (text * 131 + w * 17).to_string()).collect();
+        format!("<i id=\"{id}\">{}</i>", words.join(" "))
     };
     let a: String = (0..20).map(|n| item(n, n)).collect();
     let b: String = (0..21)
