@@ -42,6 +42,13 @@ impl Default for Builder {
     }
 }
 
+impl Cloakroom {
+    /// Creates a builder with the built-in operations and without listeners.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}
+
 impl Builder {
     /// Every setting at once, where it listens among them; what was said before of any of them is forgotten.
     pub fn config(mut self, config: Config) -> Self {

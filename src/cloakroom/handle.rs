@@ -10,7 +10,6 @@ use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
-use crate::cloakroom::builder::Builder;
 use crate::cloakroom::error::Error;
 use crate::cloakroom::options::SubmitOptions;
 use crate::cloakroom::result::JobResult;
@@ -36,11 +35,6 @@ pub struct Cloakroom {
 }
 
 impl Cloakroom {
-    /// One to be furnished: with the built-in operations, without listeners.
-    pub fn builder() -> Builder {
-        Builder::default()
-    }
-
     /// Where it listens: ports as the system gave them.
     pub fn addresses(&self) -> &[Listen] {
         &self.addresses

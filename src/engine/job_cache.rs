@@ -5,72 +5,18 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::watch;
 
-use super::rendered::{RenderedCache, Slot};
+use super::cached_job::CachedJob;
+use super::rendered::RenderedCache;
 use crate::job::{IdleMs, Job, Progress, Seq, State, Version};
 
 /// Locks that the table is spread over, so that polls rarely meet.
 const SHARDS: usize = 16;
 /// What an entry weighs besides the job in it, in bytes.
 const ENTRY_BYTES: usize = 700;
-
-/// One job in memory. The snapshot is none once the job was forgotten.
-#[derive(Debug)]
-pub(crate) struct CachedJob {
-    snapshot: watch::Sender<Option<Arc<Job>>>,
-    rendered: Slot,
-    /// How often it was asked for by those who are told so.
-    polls: AtomicU32,
-    /// When it came here.
-    since: Instant,
-}
-
-impl CachedJob {
-    pub(super) fn new(job: Arc<Job>) -> Self {
-        Self {
-            snapshot: watch::Sender::new(Some(job)),
-            rendered: Slot::default(),
-            polls: AtomicU32::new(0),
-            since: Instant::now(),
-        }
-    }
-
-    /// The job as it is.
-    pub(crate) fn job(&self) -> Option<Arc<Job>> {
-        self.snapshot.borrow().clone()
-    }
-
-    /// How long it is here.
-    pub(super) fn age(&self) -> Duration {
-        self.since.elapsed()
-    }
-
-    /// Counts one poll more; gives how many there were, this one included.
-    pub(crate) fn poll(&self) -> u32 {
-        self.polls.fetch_add(1, Ordering::Relaxed).saturating_add(1)
-    }
-
-    /// How many polls there were.
-    pub(crate) fn polls(&self) -> u32 {
-        self.polls.load(Ordering::Relaxed)
-    }
-
-    /// Watches the job. Register first, then look.
-    pub(crate) fn watch(&self) -> watch::Receiver<Option<Arc<Job>>> {
-        self.snapshot.subscribe()
-    }
-
-    /// What it was last shown as.
-    pub(super) fn rendered(&self) -> &Slot {
-        &self.rendered
-    }
-}
 
 #[derive(Debug, Default)]
 struct Ended {
@@ -134,7 +80,7 @@ impl JobCache {
     pub(super) fn look_at_active(&self, mut look: impl FnMut(&Job)) {
         for shard in &self.shards {
             for live in shard.read().values() {
-                if let Some(job) = &*live.snapshot.borrow()
+                if let Some(job) = &*live.snapshot().borrow()
                     && !job.is_terminal()
                 {
                     look(job);
@@ -150,7 +96,7 @@ impl JobCache {
         }
         match self.at(job.seq) {
             Some(live) => live
-                .snapshot
+                .snapshot()
                 .send_modify(|snapshot| *snapshot = Some(newer(job, snapshot.as_deref()))),
             None => {
                 self.shard(job.seq)
@@ -166,7 +112,7 @@ impl JobCache {
     /// Shows how far an attempt is; gives the version that shows it, or none if the attempt is over.
     pub(super) fn progress(&self, seq: Seq, attempt: u32, progress: &Progress) -> Option<Version> {
         let mut version = None;
-        self.at(seq)?.snapshot.send_if_modified(|snapshot| {
+        self.at(seq)?.snapshot().send_if_modified(|snapshot| {
             let Some(job) = snapshot
                 .as_mut()
                 .filter(|job| job.attempt == attempt && is_running(job))
@@ -185,7 +131,7 @@ impl JobCache {
     /// Takes over when an ended job is due; nobody is woken for it, and no version changes.
     pub(super) fn rearm(&self, seq: Seq, later: IdleMs) {
         let Some(live) = self.at(seq) else { return };
-        live.snapshot.send_if_modified(|snapshot| {
+        live.snapshot().send_if_modified(|snapshot| {
             if let Some(job) = snapshot
                 && let State::Ended { due, .. } = &mut Arc::make_mut(job).state
             {
@@ -198,7 +144,7 @@ impl JobCache {
     /// Drops a job that is gone; whoever watches it hears so.
     pub(super) fn forget(&self, seq: Seq) {
         if let Some(live) = self.shard(seq).write().remove(&seq) {
-            live.snapshot.send_replace(None);
+            live.snapshot().send_replace(None);
         }
     }
 
@@ -218,7 +164,7 @@ impl JobCache {
             let mut shard = self.shard(seq).write();
             if shard
                 .get(&seq)
-                .is_some_and(|live| live.snapshot.receiver_count() > 0)
+                .is_some_and(|live| live.snapshot().receiver_count() > 0)
             {
                 ended.order.push_back((seq, weight));
             } else {
@@ -252,34 +198,5 @@ fn newer(job: &Arc<Job>, shown: Option<&Job>) -> Arc<Job> {
             Arc::new(job)
         }
         _ => Arc::clone(job),
-    }
-}
-
-#[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-    use crate::job::{JobId, Params, WallMs};
-
-    pub(in crate::engine) fn a_job(seq: i64) -> Job {
-        Job {
-            seq: Seq(seq),
-            id: JobId::new(WallMs(1), Seq(seq), 1),
-            token: None,
-            operation: "zip".into(),
-            params: Params::Inline("{}".into()),
-            uploads: Arc::new([]),
-            options: Arc::default(),
-            callback: None,
-            log: None,
-            finalizing: false,
-            attempt: 0,
-            interrupted_attempts: 0,
-            version: Version::default(),
-            cancel_requested: false,
-            delete_requested: false,
-            created: WallMs(1),
-            state: State::Queued,
-            progress: Progress::default(),
-        }
     }
 }

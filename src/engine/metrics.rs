@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Engine;
 use crate::job::Status;
 use crate::metrics::{Counter, Gauge, Histogram};
 
@@ -138,29 +137,5 @@ impl Default for OperationMetrics {
             waited: Histogram::new(TIMES),
             worked: Histogram::new(TIMES),
         }
-    }
-}
-
-impl Engine {
-    /// What was counted so far.
-    pub(crate) fn metrics(&self) -> &Arc<JobMetrics> {
-        &self.metrics
-    }
-
-    /// The jobs that have not ended, by operation: every one on offer.
-    pub(crate) fn active_by_operation(&self) -> BTreeMap<Arc<str>, ActiveJobs> {
-        let names = self.metrics.operations.keys();
-        let mut active: BTreeMap<_, _> = names
-            .map(|name| (Arc::clone(name), ActiveJobs::default()))
-            .collect();
-        self.job_cache.look_at_active(|job| {
-            if let Some(active) = active.get_mut(&job.operation) {
-                match job.status() {
-                    Status::Queued => active.queued += 1,
-                    _ => active.running += 1,
-                }
-            }
-        });
-        active
     }
 }

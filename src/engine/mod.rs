@@ -2,11 +2,13 @@
 //!
 //! Puts the store, the live table and the runner together. Knows no HTTP.
 
+mod cached_job;
 mod callback_slots;
 mod callbacks;
 mod caller;
 mod cleanup;
 mod deadline;
+mod download;
 mod drive_items;
 mod ephemeral;
 mod handle;
@@ -14,6 +16,7 @@ mod idle_tracker;
 mod input_holds;
 mod job_cache;
 mod job_feed;
+mod jobs;
 mod logs;
 mod metrics;
 mod monitor_token;
@@ -22,11 +25,14 @@ mod probe;
 mod progress_throttle;
 mod recovery;
 mod rendered;
+mod rendered_slot;
 mod results;
 mod runner;
 mod start;
 mod submit;
 mod sweeper;
+#[cfg(test)]
+mod test_job;
 mod types;
 mod workers;
 
@@ -34,12 +40,18 @@ pub(crate) use crate::engine::callbacks::{
     CallbackRequest, CallbackSender, Delivering, DeliveryOutcome,
 };
 pub(crate) use crate::engine::caller::Caller;
+pub(crate) use crate::engine::download::Download;
 pub(crate) use crate::engine::drive_items::{DriveItem, ItemError, NumberedItem};
 pub(crate) use crate::engine::ephemeral::EphemeralJob;
 pub(crate) use crate::engine::idle_tracker::Hold;
 pub(crate) use crate::engine::job_feed::{Forgotten, JobEvent};
 pub(crate) use crate::engine::metrics::{ActiveJobs, JobMetrics};
-pub(crate) use crate::engine::results::{ConsumeGuard, Download, ResultReader};
+pub(crate) use crate::engine::results::{ConsumeGuard, ResultReader};
 pub use crate::engine::types::WaitFor;
 pub(crate) use crate::engine::types::{StartError, Submission, SubmitError, View};
 pub(crate) use handle::Engine;
+// What HTTP needs of the store it imports from here.
+pub(crate) use crate::store::{
+    BlobWriter, CHUNK_BYTES, CommitMetrics, Error, Filter, IdempotencyKey, Store, StoreStats,
+    Uploads,
+};

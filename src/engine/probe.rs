@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::Engine;
 use crate::roots::Roots;
 
 /// How long the file systems have to answer.
@@ -55,12 +54,5 @@ impl Probe {
             }
         };
         Some(format!("Not every job can run: {error}."))
-    }
-}
-
-impl Engine {
-    /// Why a root cannot be used now, as a sentence; none if all can.
-    pub(crate) async fn root_trouble(&self) -> Option<String> {
-        self.probe.trouble().await
     }
 }

@@ -10,7 +10,8 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::job_cache::CachedJob;
+use super::cached_job::CachedJob;
+use super::rendered_slot::{Rendered, Weight};
 use crate::job::Version;
 
 /// All rendered jobs together, in bytes.
@@ -19,56 +20,6 @@ const RENDERED_BYTES: usize = 4 << 20;
 const ONE_BYTES: usize = RENDERED_BYTES / 2;
 /// Entries of jobs that are gone, or have nothing rendered any more, before they are looked for.
 const STALE_ENTRIES: usize = 1024;
-
-/// The bytes that a version was last shown as.
-#[derive(Debug)]
-struct Rendered {
-    version: Version,
-    variant: Box<str>,
-    bytes: Bytes,
-    _weight: Weight,
-}
-
-/// Bytes that count against the bound until this is dropped.
-#[derive(Debug)]
-struct Weight {
-    bytes: usize,
-    total: Arc<AtomicUsize>,
-}
-
-impl Weight {
-    fn new(bytes: usize, total: &Arc<AtomicUsize>) -> Self {
-        total.fetch_add(bytes, Ordering::Relaxed);
-        Self {
-            bytes,
-            total: Arc::clone(total),
-        }
-    }
-}
-
-impl Drop for Weight {
-    fn drop(&mut self) {
-        self.total.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
-/// Where one job keeps what it was last shown as.
-#[derive(Debug, Default)]
-pub(super) struct Slot(Mutex<Option<Rendered>>);
-
-impl Slot {
-    /// The bytes that stand for `version` in the form `variant`, if those are kept.
-    pub(super) fn get(&self, version: Version, variant: &str) -> Option<Bytes> {
-        let rendered = self.0.lock();
-        let rendered = rendered.as_ref()?;
-        (rendered.version == version && *rendered.variant == *variant)
-            .then(|| rendered.bytes.clone())
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.lock().is_none()
-    }
-}
 
 /// The bound, and the order in which jobs give way.
 #[derive(Debug, Default)]
@@ -90,13 +41,9 @@ impl RenderedCache {
         if weight > ONE_BYTES {
             return;
         }
-        let rendered = Rendered {
-            version,
-            variant: variant.into(),
-            bytes: bytes.clone(),
-            _weight: Weight::new(weight, &self.total),
-        };
-        let before = job.rendered().0.lock().replace(rendered);
+        let weight = Weight::new(weight, &self.total);
+        let rendered = Rendered::new(version, variant, bytes.clone(), weight);
+        let before = job.rendered().replace(rendered);
         if before.is_none() {
             self.enter(job);
         }
@@ -106,7 +53,7 @@ impl RenderedCache {
                 return;
             };
             if let Some(first) = first.upgrade() {
-                drop(first.rendered().0.lock().take());
+                first.rendered().clear();
             }
         }
     }
@@ -127,7 +74,7 @@ impl RenderedCache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::job_cache::tests::a_job;
+    use crate::engine::test_job::a_job;
 
     fn live(seq: i64) -> Arc<CachedJob> {
         Arc::new(CachedJob::new(Arc::new(a_job(seq))))

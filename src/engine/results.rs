@@ -12,24 +12,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
-use crate::engine::{Engine, Hold};
-use crate::job::{Event, Job, ResultLocation, Seq};
-use crate::metrics::GaugeGuard;
-use crate::operations::open_output;
+use crate::job::{Event, Seq};
 use crate::store::{self, BlobReader, CHUNK_BYTES, Store};
-
-/// A result that is being handed out. The job stays until this is dropped.
-#[derive(Debug)]
-pub(crate) struct Download {
-    /// The bytes.
-    pub reader: ResultReader,
-    /// Keeps the job from expiry.
-    pub hold: Hold,
-    /// Of a result that is not to be kept.
-    pub consume: Option<ConsumeGuard>,
-    /// Counts it among those that are being read.
-    pub open: GaugeGuard,
-}
 
 /// Where the bytes of a result are.
 #[derive(Debug, Clone)]
@@ -112,7 +96,7 @@ impl OneTimeResults {
     }
 
     /// None if the result was taken.
-    fn begin(self: &Arc<Self>, seq: Seq) -> Option<ConsumeGuard> {
+    pub(super) fn begin(self: &Arc<Self>, seq: Seq) -> Option<ConsumeGuard> {
         let mut by_job = self.by_job.lock();
         let taking = by_job.entry(seq).or_default();
         if taking.is_taken {
@@ -168,50 +152,5 @@ impl Drop for ConsumeGuard {
         } else {
             by_job.remove(&self.seq);
         }
-    }
-}
-
-impl Engine {
-    /// A job's result, to be handed out; none if there is none, or none any more.
-    ///
-    /// # Errors
-    /// [`store::Error::NotFound`] for a job that has expired.
-    pub(crate) async fn download(&self, job: &Job) -> Result<Option<Download>, store::Error> {
-        let Some(output) = job.output() else {
-            return Ok(None);
-        };
-        let hold = self.idle_tracker.hold(job).ok_or(store::Error::NotFound)?;
-        let (reader, lease) = match &output.location {
-            ResultLocation::Blob(blob) if job.options.keep => {
-                (ResultReader::Blob(self.store.read_blob(*blob)), None)
-            }
-            ResultLocation::Blob(blob) => {
-                let Some(lease) = self.one_time_results.begin(job.seq) else {
-                    return Ok(None);
-                };
-                // It may have been taken and forgotten since the job was looked at; from here on it stays.
-                if self.find(job.seq).await?.job.output().is_none() {
-                    return Ok(None);
-                }
-                (ResultReader::Blob(self.store.read_blob(*blob)), Some(lease))
-            }
-            ResultLocation::File { path, modified_ns } => {
-                let (roots, path) = (Arc::clone(&self.roots), path.clone());
-                let (size, modified_ns) = (output.size, *modified_ns);
-                let open = move || open_output(&roots, &path, size, modified_ns);
-                let opened = tokio::task::spawn_blocking(open).await;
-                match opened.map_err(|e| store::Error::Database(e.to_string()))? {
-                    Some(file) => (ResultReader::File(Arc::new(file)), None),
-                    None => return Ok(None),
-                }
-            }
-            ResultLocation::Consumed => return Ok(None),
-        };
-        Ok(Some(Download {
-            reader,
-            hold,
-            consume: lease,
-            open: self.metrics.downloads.enter(),
-        }))
     }
 }

@@ -7,9 +7,11 @@ use serde_json::Value;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::engine::pending_keys::PendingKey;
-use crate::engine::{Caller, Engine, Submission, SubmitError, View};
-use crate::job::{Event, JobId};
-use crate::operations::{check_options, make_whole_numbers_integers};
+use crate::engine::{Caller, Engine, Hold, Submission, SubmitError, View};
+use crate::job::{Event, JobId, Seq};
+use crate::operations::{
+    InvalidParam, OperationSpec, check_options, make_whole_numbers_integers, source_jobs,
+};
 use crate::roots::Roots;
 use crate::store::{self, NewJob, Uploads};
 
@@ -104,6 +106,43 @@ impl Engine {
         let params = self.params(&view.job).await?;
         let job = self.store.submit_again(&view.job, params).await?;
         Ok(self.shown(job))
+    }
+
+    /// Finds the jobs whose results are documents of a submission, and keeps them from expiry.
+    async fn hold_sources(
+        &self,
+        caller: &Caller,
+        params: &Value,
+        description: &OperationSpec,
+    ) -> Result<(Vec<Seq>, Vec<Hold>), SubmitError> {
+        let (mut seqs, mut holds) = (Vec::new(), Vec::new());
+        for (pointer, id) in source_jobs(params, description) {
+            let unknown = || {
+                let detail = format!("There is no job {id}.");
+                SubmitError::Invalid(vec![InvalidParam {
+                    pointer: format!("{pointer}/id"),
+                    detail,
+                }])
+            };
+            let source: JobId = id.parse().map_err(|_| unknown())?;
+            let view = match self.get(caller, source).await {
+                Err(store::Error::NotFound) => return Err(unknown()),
+                found => found?,
+            };
+            let job = &view.job;
+            if job.output().is_none() {
+                let status = job.status().as_str();
+                let detail = format!("Job {id} is {status}: there is no result to read.");
+                return Err(if job.is_terminal() {
+                    SubmitError::NoResult(detail)
+                } else {
+                    SubmitError::NoResultYet(detail)
+                });
+            }
+            holds.push(self.idle_tracker.hold(job).ok_or_else(unknown)?);
+            seqs.push(job.seq);
+        }
+        Ok((seqs, holds))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::engine::job_cache::CachedJob;
+use crate::engine::cached_job::CachedJob;
 use crate::job::{Job, JobOptions, Seq, Version};
 use crate::operations::InvalidParam;
 use crate::store::{self, IdempotencyKey, OpenError, Uploads};

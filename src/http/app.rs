@@ -17,7 +17,7 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::config::{Config, Dialect, Dialects};
-use crate::engine::{Caller, Engine, Submission, View, WaitFor};
+use crate::engine::{self, Caller, Engine, Submission, View, WaitFor};
 use crate::http::auth::access::Access;
 use crate::http::auth::guard::{Admission, Guard, RequestFacts};
 use crate::http::dialects::custom::wire::Routes;
@@ -166,7 +166,7 @@ impl App {
             Err(RouteError::NotFound) => {
                 Err(Problem::not_found("There is nothing at this address."))
             }
-            Err(RouteError::NoJob) => Err(crate::store::Error::NotFound.into()),
+            Err(RouteError::NoJob) => Err(engine::Error::NotFound.into()),
             Err(RouteError::Method(allowed)) => Err(Problem::method(allowed)),
             Err(RouteError::Options(allowed)) => Ok(options(allowed)),
         };

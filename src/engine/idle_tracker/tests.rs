@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::job_cache::tests::a_job;
+use crate::engine::test_job::a_job;
 use crate::job::{Outcome, WallMs};
 use crate::plan::ClockSchedule;
 

@@ -9,10 +9,9 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-use crate::engine::{ActiveJobs, JobMetrics};
+use crate::engine::{ActiveJobs, CommitMetrics, JobMetrics, StoreStats};
 use crate::http::metrics::requests::Answers;
 use crate::metrics::HistogramSnapshot;
-use crate::store::{CommitMetrics, StoreStats};
 
 /// Microseconds in a second.
 const MICROS: f64 = 1e6;

@@ -4,6 +4,7 @@ use http::header::LINK;
 use http::request::Parts;
 use http::{Response, StatusCode};
 
+use crate::engine::Filter;
 use crate::http::request::query;
 use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
@@ -11,7 +12,6 @@ use crate::http::response::reply::{header, json};
 use crate::http::{App, RequestContext};
 use crate::job::{Seq, Status};
 use crate::operations::InvalidParam;
-use crate::store::Filter;
 
 const LIMIT: usize = 100;
 const LIMIT_AT_MOST: usize = 1000;

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::engine::{Submission, View, WaitFor};
+use crate::engine::{IdempotencyKey, Submission, View, WaitFor};
 use crate::http::native::wire as native;
 use crate::http::request::options;
 use crate::http::request::params;
@@ -23,7 +23,6 @@ use crate::http::response::reply::header;
 use crate::http::{App, RequestContext};
 use crate::job::{self, JobOptions, Outcome, State};
 use crate::operations::make_whole_numbers_integers;
-use crate::store::IdempotencyKey;
 
 const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

@@ -9,9 +9,9 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use serde_json::{Value, json};
 
+use crate::engine::{Store, Uploads};
 use crate::http::request::media_type::MediaType;
 use crate::http::response::problem::Problem;
-use crate::store::{Store, Uploads};
 
 /// Bounds of one body.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +89,7 @@ pub(in crate::http) async fn next_data(
 
 /// A document on its way into the store.
 pub(in crate::http) struct Upload {
-    blob: crate::store::BlobWriter,
+    blob: crate::engine::BlobWriter,
     most: u64,
 }
 

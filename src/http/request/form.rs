@@ -10,11 +10,11 @@ use http::StatusCode;
 use hyper::body::Incoming;
 use serde_json::Value;
 
+use crate::engine::{Store, Uploads};
 use crate::http::request::body_reader::{Bounds, Upload, next_data, too_large, upload_too_large};
 use crate::http::request::media_type::MediaType;
 use crate::http::request::multipart::{Event, Head, Reader};
 use crate::http::response::problem::Problem;
-use crate::store::{Store, Uploads};
 
 /// A part as its head describes it.
 pub(in crate::http) struct Part<'a> {

@@ -7,6 +7,7 @@ use http::header::{CONTENT_TYPE, HeaderMap};
 use hyper::body::{Body, Incoming};
 use serde_json::Value;
 
+use crate::engine::{Store, Uploads};
 use crate::header_params::charset;
 pub(in crate::http) use crate::http::request::body_reader::{Bounds, collect};
 use crate::http::request::body_reader::{Upload, check_encoding, next_data, unsupported};
@@ -18,7 +19,6 @@ use crate::http::request::multipart::limits::PARTS;
 use crate::http::request::query;
 use crate::http::response::problem::Problem;
 use crate::operations::{OperationSpec, coerce};
-use crate::store::{Store, Uploads};
 
 /// What a body said.
 #[derive(Debug)]

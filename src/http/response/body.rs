@@ -11,10 +11,9 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 
-use crate::engine::{ConsumeGuard, Download, EphemeralJob, Hold, ResultReader};
+use crate::engine::{CHUNK_BYTES, ConsumeGuard, Download, EphemeralJob, Hold, ResultReader};
 use crate::http::response::files::FileStream;
 use crate::metrics::GaugeGuard;
-use crate::store::CHUNK_BYTES;
 
 /// Chunks that all downloads together hold, 8 MiB, those that wait in a connection's buffer among them.
 const CHUNKS_HELD: usize = 32;

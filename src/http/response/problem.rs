@@ -5,12 +5,11 @@ use http::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::engine::{ItemError, SubmitError};
+use crate::engine::{self, ItemError, SubmitError};
 use crate::http::response::body::Body;
 use crate::job::Status;
 use crate::operations::InvalidParam;
 use crate::operations::files::browse::BrowseError;
-use crate::store;
 
 /// Every code that a problem may have, under its status. Clients rely on them: none is renamed or taken away.
 pub(in crate::http) const CODES: &[(StatusCode, &str)] = &[
@@ -264,9 +263,9 @@ fn shorten(text: &mut String, chars: usize) {
     }
 }
 
-impl From<store::Error> for Problem {
-    fn from(error: store::Error) -> Self {
-        use store::Error;
+impl From<engine::Error> for Problem {
+    fn from(error: engine::Error) -> Self {
+        use crate::engine::Error;
         let unavailable =
             |code, detail: &str| Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
         match error {

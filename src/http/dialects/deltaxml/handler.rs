@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
 
-use crate::engine::{Submission, View, WaitFor};
+use crate::engine::{self, Submission, Uploads, View, WaitFor};
 use crate::header_params::charset;
 use crate::http::dialects::deltaxml::wire as deltaxml;
 use crate::http::dialects::deltaxml::wire::{
@@ -27,7 +27,6 @@ use crate::job::{
     Callback, CallbackTrigger, Job, JobIdFormat, JobOptions, Method, Outcome, State, uuid,
 };
 use crate::operations::OperationSpec;
-use crate::store::{self, Uploads};
 use crate::xml::Source;
 
 /// As long as it takes.
@@ -165,7 +164,7 @@ impl App {
         let id = view.job.id;
         let ended = tokio::select! {
             ended = self.engine.wait(&asker.caller, id, WaitFor::Terminal, FOR_EVER) => ended,
-            () = self.engine.stopping() => Err(store::Error::Stopped),
+            () = self.engine.stopping() => Err(engine::Error::Stopped),
         };
         let answer = match ended.map_err(lost).and_then(|view| succeeded(&view.job)) {
             Ok(job) => download::whole(&self.engine, &job).await,
@@ -188,10 +187,10 @@ impl App {
 }
 
 /// Why whoever waited for a job hears no more of it.
-fn lost(error: store::Error) -> Problem {
+fn lost(error: engine::Error) -> Problem {
     match error {
-        store::Error::NotFound => canceled(),
-        store::Error::Stopped => {
+        engine::Error::NotFound => canceled(),
+        engine::Error::Stopped => {
             let detail = "The server stops. Nothing is left of the request.";
             let status = StatusCode::SERVICE_UNAVAILABLE;
             Problem::new(status, "server_stopping", detail).retry_after(5)
