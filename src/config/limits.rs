@@ -20,7 +20,7 @@ pub struct Limits {
     #[serde(deserialize_with = "values::size")]
     pub result_bytes: u64,
     /// One XML document, in bytes.
-    #[serde(deserialize_with = "values::size")]
+    #[serde(rename = "document-bytes", deserialize_with = "values::size")]
     pub max_document_bytes: u64,
     /// All jobs and results together, in bytes; none for as much as the disk holds.
     #[serde(deserialize_with = "values::some_size")]
@@ -29,19 +29,19 @@ pub struct Limits {
     #[serde(deserialize_with = "values::some_size")]
     pub free_disk_bytes: Option<u64>,
     /// Jobs that may wait.
-    #[serde(deserialize_with = "values::count")]
+    #[serde(rename = "queue", deserialize_with = "values::count")]
     pub max_queued_jobs: usize,
     /// Connections at once, over all listeners.
-    #[serde(deserialize_with = "values::count")]
+    #[serde(rename = "connections", deserialize_with = "values::count")]
     pub max_connections: usize,
     /// For the head of a request to arrive, from its first byte.
-    #[serde(deserialize_with = "values::time")]
+    #[serde(rename = "header-time", deserialize_with = "values::time")]
     pub header_read_timeout: Duration,
     /// For a connection without a request.
-    #[serde(deserialize_with = "values::time")]
+    #[serde(rename = "idle-time", deserialize_with = "values::time")]
     pub keep_alive_timeout: Duration,
     /// For some bytes of a body to pass, either way; not while the client awaits us.
-    #[serde(deserialize_with = "values::time")]
+    #[serde(rename = "body-idle-time", deserialize_with = "values::time")]
     pub body_idle_timeout: Duration,
 }
 

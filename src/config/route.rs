@@ -23,6 +23,7 @@ pub struct Route {
     pub result: String,
     /// What things are called there.
     #[serde(default)]
+    #[serde(rename = "words")]
     pub field_names: FieldNames,
 }
 

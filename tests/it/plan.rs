@@ -78,12 +78,12 @@ fn a_canceled_orphan_is_not_requeued() {
         }),
     ] {
         for job in [&canceled, &deleted] {
-            assert_eq!(code(recover(job, policy)), "+Stop");
+            assert_eq!(code(recover(job, policy)), "+AttemptCanceled");
             let queued = Job {
                 state: State::Queued,
                 ..job.clone()
             };
-            assert_eq!(code(recover(&queued, policy)), "+Stop");
+            assert_eq!(code(recover(&queued, policy)), "+AttemptCanceled");
         }
     }
 }
