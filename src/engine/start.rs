@@ -318,6 +318,7 @@ fn options(config: &Config, registry: &Registry, tokens: TokensAtStart) -> Store
         free_disk_bytes: config.limits.free_disk_bytes,
         database_bytes: config.limits.database_bytes,
         operations,
+        default_idle_timeout_ms: config.idle_timeout.as_millis() as i64,
         tokens,
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct StoreOptions {
     pub database_bytes: Option<u64>,
     /// By operation name. A job of an operation that is not here is never claimed.
     pub operations: HashMap<Arc<str>, OperationLimits>,
+    /// How long ended jobs of operations that are not here stay without use, in milliseconds.
+    pub default_idle_timeout_ms: i64,
     /// What the token file says.
     pub tokens: TokensAtStart,
 }

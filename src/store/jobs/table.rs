@@ -316,7 +316,9 @@ impl Jobs {
                 .options
                 .operations
                 .get(operation)
-                .map_or(0, |limits| limits.idle_timeout_ms),
+                .map_or(self.options.default_idle_timeout_ms, |limits| {
+                    limits.idle_timeout_ms
+                }),
         }
     }
 }
