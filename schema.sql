@@ -1,18 +1,18 @@
--- The whole of Cloakroom's database. Embedded in the binary; run once, when the file is made.
+-- The schema of Cloakroom's database. Embedded in the binary; run once, when the file is created.
 --
--- Before the first table: page_size = 4096, auto_vacuum = incremental.
--- On every connection: journal_mode = WAL, synchronous = FULL, no mmap.
--- Times end in _ms: integers, milliseconds. NULL means "none".
+-- Set before the first table: page_size = 4096, auto_vacuum = incremental.
+-- Set on every connection: journal_mode = WAL, synchronous = FULL, no mmap.
+-- Columns named _ms hold milliseconds as integers. NULL means "none".
 
--- Single values: the idle clock, the ranges that numbers are handed out from, the key of monitor links, the boot count,
--- whether requests need a token. The clock is stored together with the uses of jobs until then. After a crash it goes on
--- from there, and no job's due moves: what has passed since then is forgotten, and so are uses since then.
+-- Single values: the idle clock, the ranges that numbers are assigned from, the key of monitor links, the boot count,
+-- whether requests need a token. The clock is stored together with the job uses up to that time. After a crash the clock
+-- continues from the stored value and no job's due time moves: later time and later uses are lost.
 create table meta (
     key   text primary key,
     value any  not null
 ) strict, without rowid;
 
--- One row a job. seq is handed out from a reserved range and never used again.
+-- One row per job. seq comes from a reserved range and is never reused.
 create table job (
     seq                  integer primary key,
     id                   blob    not null constraint id_is_a_ulid check (length(id) = 16),
@@ -28,19 +28,19 @@ create table job (
     created_ms           integer not null,
     started_ms           integer,
     finished_ms          integer,
-    due                  integer,            -- idle clock; when the ended job is forgotten by the uses of it that are stored
-    params               text,               -- JSON; longer ones are a blob
+    due                  integer,            -- idle clock; when the ended job expires, according to its stored uses
+    params               text,               -- JSON; long params are in a blob
     params_blob          integer,
-    uploads              text,               -- JSON: the blobs that came with the submission, if any did
-    options              text,               -- JSON: what the submission wanted besides the work, if anything
+    uploads              text,               -- JSON: the blobs uploaded with the submission, if any
+    options              text,               -- JSON: the submission's options, unless they are the defaults
     result_blob          integer,
-    log_blob             integer,            -- what the last attempt wrote
-    callback             text,               -- JSON: how far the telling of the end has come
-    callback_due         integer,            -- idle clock; when it is to be tried again
-    callback_origin      text,               -- scheme, host and port of who is to be told
-    progress             text,               -- JSON: how far it is, or came; may lag behind
-    intent               text,               -- JSON: what an attempt was about to do outside of this file, written before it did
-    outcome              text,               -- JSON: how it ended
+    log_blob             integer,            -- the log of the last attempt
+    callback             text,               -- JSON: the state of the callback's delivery
+    callback_due         integer,            -- idle clock; when the next delivery attempt is due
+    callback_origin      text,               -- scheme, host and port of the callback's receiver
+    progress             text,               -- JSON: the current or final progress; may lag behind
+    intent               text,               -- JSON: what an attempt is about to do outside of this file, written before it does
+    outcome              text,               -- JSON: the result or the failure
 
     constraint params_are_in_one_place check ((params is null) <> (params_blob is null)),
     constraint ended_has_an_end check (
@@ -55,20 +55,20 @@ create table job (
     constraint delete_requested_is_canceled check (delete_requested <= cancel_requested)
 ) strict;
 
--- What the live table is filled with at start-up.
+-- Fills the live table at startup.
 create index job_active on job (seq) where finished_ms is null;
--- What the sweeper asks for.
+-- Finds expired jobs for the sweeper.
 create index job_due on job (due) where due is not null and callback_due is null;
--- Whom to tell next.
+-- Finds the next callback.
 create index job_callback on job (callback_due) where callback_due is not null;
--- The same for each receiver, so that none has to be looked for behind another's.
+-- Finds the next callback of each receiver without a scan of the others' callbacks.
 create index job_callback_origin on job (callback_origin, callback_due) where callback_due is not null;
--- What filtered lists ask for.
+-- Serves filtered lists.
 create index job_ended on job (operation, state, seq) where finished_ms is not null;
--- What a token's own lists ask for.
+-- Serves lists restricted to one token.
 create index job_token on job (token, seq) where token is not null;
 
--- What a client called its submission, so that the same one again makes no second job. Lives as long as the job.
+-- Idempotency keys: a repeated submission with the same key creates no second job. Lives as long as the job.
 create table idempotency (
     token text    not null,              -- '' where there are no tokens
     key   text    not null,
@@ -79,7 +79,7 @@ create table idempotency (
 
 create index idempotency_seq on idempotency (seq);
 
--- Bytes: params, uploads, results. owner is the job's seq; NULL while it is being written, and once its job is gone.
+-- Bytes: params, uploads, results. owner is the job's seq; NULL while the blob is written, and after its job is deleted.
 create table blob (
     id     integer primary key,
     owner  integer,
@@ -90,18 +90,18 @@ create table blob (
 
 create index blob_loose on blob (id) where owner is null;
 
--- A blob's bytes in order: id = blob << 20 | number, 256 KiB each but the last. What a disk has changed is found out when it
--- is read: crc is the CRC-32 of the id, as eight bytes with the lowest first, and the data.
+-- A blob's bytes in order: id = blob << 20 | number, 256 KiB each except the last. crc detects changes made by the disk:
+-- it is the CRC-32 of the id, as eight little-endian bytes, followed by the data.
 create table blob_chunk (
     id   integer primary key,
     crc  integer not null constraint crc_has_32_bits check (crc between 0 and 4294967295),
     data blob    not null
 ) strict;
 
--- Numbers for files and folders below roots, for clients that cannot name them by path. Given once, never taken away.
+-- Numbers for files and folders below roots, for clients that cannot use paths. Never reused or removed.
 create table item (
     id   integer primary key,
-    root text not null,                  -- as it is named on the wire
-    path text not null,                  -- below it; '' is the root itself
+    root text not null,                  -- the root's public name
+    path text not null,                  -- relative to the root; '' is the root itself
     constraint item_has_one_number unique (root, path)
 ) strict;

@@ -1,8 +1,7 @@
-//! Which addresses the server may call. Pure: an address is judged by its bits, a name by what it resolved to.
+//! Decides which addresses the server may connect to. Pure: judges an address by its bits, a name by its resolved address.
 //!
-//! The judgement is a list of what is allowed, never one of what is forbidden: an address that is in no range of the
-//! public Internet is refused. An address that carries an IPv4 address inside (mapped, NAT64, 6to4, Teredo and their
-//! like) is no better than the one inside.
+//! The rules list what is allowed, not what is forbidden: an address outside every range of the public Internet is
+//! refused. An address that embeds an IPv4 address (mapped, NAT64, 6to4, Teredo and similar) is judged by that address.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -10,37 +9,37 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-/// What jobs and callbacks may reach. The default is the public Internet and nothing else.
+/// What jobs and callbacks may connect to. By default only the public Internet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// Loopback and private networks too; see [`may_reach_private`].
+    /// Loopback and private networks are allowed too; see [`may_reach_private`].
     pub private: bool,
-    /// What the operator names beyond that.
+    /// Hosts and networks that the operator allows in addition.
     pub allow: Vec<Allow>,
 }
 
-/// Whether loopback and private targets may be reached: only while nobody but this machine can ask for it. `listen` is
-/// every listener that is no unix socket.
+/// Whether loopback and private targets may be reached: only if nothing but this machine can send requests. `listen`
+/// holds every listener except Unix sockets.
 pub fn may_reach_private(listen: &[SocketAddr], has_public_url: bool) -> bool {
     !has_public_url && listen.iter().all(|address| address.ip().is_loopback())
 }
 
-/// A host or a network that may be reached whatever it is.
+/// A host or a network that is always allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Allow {
-    /// A host by its name, in lower case and without a dot at its end. All of its addresses.
+    /// A host name, in lower case and without a trailing dot, with all of its addresses.
     Host(String),
-    /// The addresses that begin with the same bits.
+    /// The addresses that share a prefix.
     Network {
-        /// One of them.
+        /// An address in the network.
         address: IpAddr,
-        /// How many bits.
+        /// The length of the prefix in bits.
         bits: u8,
     },
 }
 
-/// The text names neither a host nor a network.
+/// The text is neither a host nor a network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is neither a host's name, an address, nor a network such as 192.168.1.0/24 or fd00::/8"
@@ -68,10 +67,10 @@ impl FromStr for Allow {
             let bits = width(address);
             return Ok(Self::Network { address, bits });
         }
-        // As in a URL, so that what is written here and there is compared in the same form.
+        // Parsed like the host of a URL, so that both compare equal.
         match url::Host::parse(text).map_err(|_| wrong())? {
             url::Host::Domain(name) => Ok(Self::Host(plain_name(&name).to_owned())),
-            // Digits in one of the old notations: an address, which is to be written plainly.
+            // An IPv4 address in an obsolete notation; it has to be written in the usual one.
             _ => Err(wrong()),
         }
     }
@@ -113,7 +112,7 @@ impl Allow {
     }
 }
 
-/// How many of the highest of `width` bits are the same.
+/// How many leading bits of the lowest `width` bits are equal.
 fn shared_bits(a: u128, b: u128, width: u32) -> u32 {
     (a ^ b).leading_zeros() - (128 - width)
 }
@@ -122,18 +121,18 @@ fn width(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
 }
 
-/// A host's name without the dot at its end, which only says that no search list is wanted.
+/// A host name without its trailing dot, which only disables the resolver's search list.
 pub(crate) fn plain_name(host: &str) -> &str {
     host.strip_suffix('.').unwrap_or(host)
 }
 
 impl Policy {
-    /// Judges an address that `host`, a name or an address itself, stands for.
+    /// Checks `ip`, an address of `host`, which is a name or an address itself.
     ///
     /// # Errors
-    /// What kind of address it is that may not be reached.
+    /// The class of the address, if it is not allowed.
     pub fn judge(&self, host: &str, ip: IpAddr) -> Result<(), Class> {
-        // What the system itself takes for an IPv4 address is one.
+        // The operating system treats IPv4-mapped addresses as IPv4.
         let ip = ip.to_canonical();
         let class = Class::of(ip);
         let is_allowed = class == Class::Public
@@ -146,26 +145,26 @@ impl Policy {
     }
 }
 
-/// What kind of address it is.
+/// The class of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// On the public Internet.
     Public,
     /// This machine.
     Loopback,
-    /// A network of somebody's own: RFC 1918, and RFC 4193.
+    /// A private network (RFC 1918, RFC 4193).
     Private,
     /// Between a provider and its customers (RFC 6598).
     Shared,
-    /// On this cable only; where clouds keep their secrets.
+    /// On the local link only; cloud metadata services use such addresses.
     LinkLocal,
-    /// Many at once.
+    /// A multicast group.
     Multicast,
-    /// None at all, which systems take for this machine.
+    /// The unspecified address, which systems take for this machine.
     Unspecified,
-    /// Another address in disguise, and not a public one.
+    /// Embeds an IPv4 address that is not public.
     Disguised,
-    /// For documentation, for tests, for the future, or of a cloud's own inner workings.
+    /// Reserved for documentation, tests, future use, or a cloud's internal services.
     Reserved,
 }
 
@@ -203,8 +202,8 @@ impl Class {
             [100, 64..=127, ..] => Self::Shared,
             [169, 254, ..] => Self::LinkLocal,
             [224..=239, ..] => Self::Multicast,
-            // "This network", protocol assignments, documentation, 6to4 relays, measurements, the future, everybody;
-            // and the address at which one cloud answers each of its machines.
+            // "This network", protocol assignments, documentation, 6to4 relays, benchmarks, future use, broadcast, and the
+            // address at which Azure serves each of its machines.
             [0 | 240..=255, ..]
             | [192, 0, 0 | 2, _]
             | [192, 88, 99, _]
@@ -216,7 +215,7 @@ impl Class {
         }
     }
 
-    // IANA's registry of special-purpose addresses, IPv6. Only 2000::/3 was ever given out to be public.
+    // IANA's registry of special-purpose addresses, IPv6. Only 2000::/3 is allocated for public use.
     fn of_v6(ip: Ipv6Addr) -> Self {
         let part = ip.segments();
         if inside(part).is_some_and(|inside| inside.map(Self::of_v4) != [Self::Public; 2]) {
@@ -225,8 +224,8 @@ impl Class {
         match part {
             [0, 0, 0, 0, 0, 0, 0, 0] => Self::Unspecified,
             [0, 0, 0, 0, 0, 0, 0, 1] => Self::Loopback,
-            // What two clouds tell their machines, secrets among it, is told at private addresses. Protocol assignments,
-            // among them Teredo, which is no more; documentation, twice.
+            // The private addresses at which AWS and Google Cloud serve metadata, including secrets, to their machines. Then
+            // protocol assignments, including the obsolete Teredo, and the two documentation prefixes.
             [0xfd00, 0x0ec2, ..]
             | [0xfd20, 0x00ce, ..]
             | [0x2001, 0..=0x01ff | 0x0db8, ..]
@@ -234,26 +233,26 @@ impl Class {
             [0xfc00..=0xfdff, ..] => Self::Private,
             [0xfe80..=0xfebf, ..] => Self::LinkLocal,
             [0xff00..=0xffff, ..] => Self::Multicast,
-            // And NAT64 (RFC 6052), how networks without IPv4 reach a public address. Another prefix of it is somebody's
-            // own (RFC 8215), with addresses put in as only they know.
+            // The last pattern is NAT64 (RFC 6052), with which IPv6-only networks reach public addresses. Its other prefix
+            // (RFC 8215) is local to a network, with an unknown layout.
             [0x2000..=0x3fff, ..] | [0x0064, 0xff9b, 0, 0, 0, 0, ..] => Self::Public,
             _ => Self::Reserved,
         }
     }
 }
 
-/// The IPv4 addresses that an IPv6 address stands for, somewhere on the way.
+/// The IPv4 addresses that an IPv6 address embeds.
 fn inside(part: [u16; 8]) -> Option<[Ipv4Addr; 2]> {
     let v4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
     match part {
-        // These two look like what comes next, and are not.
+        // The unspecified and the loopback address match the next pattern but embed no IPv4 address.
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
         // IPv4-compatible (RFC 4291, 2.5.5.1); translated (RFC 2765); NAT64 (RFC 6052); ISATAP (RFC 5214); 6to4 (RFC 3056).
         [0, 0, 0, 0, 0 | 0xffff, 0, high, low]
         | [0x0064, 0xff9b, 0, 0, 0, 0, high, low]
         | [_, _, _, _, 0 | 0x0200, 0x5efe, high, low]
         | [0x2002, high, low, ..] => Some([v4(high, low); 2]),
-        // Teredo (RFC 4380): its server, and its client with every bit turned.
+        // Teredo (RFC 4380): the server's address, and the client's address with every bit inverted.
         [0x2001, 0, high, low, _, _, client_high, client_low] => {
             Some([v4(high, low), v4(!client_high, !client_low)])
         }

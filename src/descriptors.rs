@@ -1,7 +1,7 @@
-//! How many files and connections this process may have open.
+//! The limit on file descriptors, and so on connections, of this process.
 //!
-//! The usual 1 024 are too few for a server with that many connections, and a crowd of these must not keep jobs from
-//! their files. What the server starts gets back what the server was given: programs with `select(2)` bear no more.
+//! The usual limit of 1,024 is too low for a server with as many connections, and many connections must not leave jobs
+//! without files. Child processes get the original limit back: programs that use `select(2)` cannot handle a higher one.
 
 #[cfg(unix)]
 use std::io;
@@ -11,26 +11,26 @@ use std::sync::OnceLock;
 #[cfg(unix)]
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What a server with no connection and no job needs.
+/// Descriptors that a server with no connection and no job needs.
 #[cfg(unix)]
 const OWN: u64 = 64;
-/// What jobs are left beside the connections, at least.
+/// Minimum number of descriptors left to jobs beside the connections.
 #[cfg(unix)]
 const FOR_JOBS: u64 = 256;
-/// With fewer connections there is no server.
+/// The lowest number of connections that a server accepts.
 #[cfg(unix)]
 const CONNECTIONS: u64 = 8;
 
-/// What this process was given, where it has taken more.
+/// The original limit, if it was raised.
 #[cfg(unix)]
 static GIVEN: OnceLock<Rlimit> = OnceLock::new();
 
-/// Takes what so many connections want, as far as that is to be had; gives how many connections there may be. For the
-/// whole process, so it is for a program that is nothing but a server.
+/// Raises the limit to what this many connections need, as far as the system allows; returns how many connections there
+/// may be. Affects the whole process, so only the server's own binary calls it.
 #[cfg(unix)]
 pub(crate) fn take(connections: usize) -> usize {
     let given = getrlimit(Resource::Nofile);
-    // None is as many as one likes.
+    // `None` means unlimited.
     let Some(soft) = given.current else {
         return connections;
     };
@@ -41,7 +41,7 @@ pub(crate) fn take(connections: usize) -> usize {
         maximum: given.maximum,
     };
     let has = if more > soft && setrlimit(Resource::Nofile, raised).is_ok() {
-        // Nobody else sets it.
+        // Only this function sets it.
         let _ = GIVEN.set(given);
         more
     } else {
@@ -55,7 +55,7 @@ pub(crate) fn take(connections: usize) -> usize {
         tracing::warn!(
             descriptors = has,
             connections = affordable,
-            "the system allows too few descriptors for as many connections as the settings"
+            "the descriptor limit is too low for the configured number of connections"
         );
     }
     affordable.min(connections)
@@ -67,7 +67,7 @@ pub(crate) fn take(connections: usize) -> usize {
     connections
 }
 
-/// Gives a process that is about to become another program what this one was given. Allocates nothing.
+/// Restores the original limit in a process that is about to execute another program. Allocates nothing.
 #[cfg(unix)]
 pub(crate) fn restore_fd_limit() -> io::Result<()> {
     match GIVEN.get() {

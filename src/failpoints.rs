@@ -1,8 +1,8 @@
-//! Planned failures, for the tests that show that a detector detects. In release builds there are none.
+//! Planned failures, with which tests check that faults are detected. Disabled in release builds.
 //!
-//! `CLOAKROOM_FAULT=NAME,NAME` plans some. `NAME` or `NAME:K` happens when a [`failpoint`] is passed for the first or the K-th
-//! time, which aborts the process, or a [`panic_point`], which panics. At a [`failpoint`], `NAME@SOCKET` stops until whoever
-//! listens on that Unix socket hangs up.
+//! `CLOAKROOM_FAULT=NAME,NAME` plans failures. `NAME` or `NAME:K` happens the first or the K-th time that its point is
+//! passed: a [`failpoint`] aborts the process, a [`panic_point`] panics. `NAME@SOCKET` makes a [`failpoint`] wait until
+//! the listener on that Unix socket closes the connection.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,7 +42,7 @@ pub(crate) fn is_planned(name: &str) -> bool {
     PLANS.iter().any(|plan| plan.name == name)
 }
 
-/// A place where a planned crash or stop happens.
+/// A point at which a planned abort or wait happens.
 pub(crate) fn failpoint(name: &str) {
     if let Some(plan) = due(name) {
         match &plan.waits_at {
@@ -52,7 +52,7 @@ pub(crate) fn failpoint(name: &str) {
     }
 }
 
-/// A place where a planned panic happens.
+/// A point at which a planned panic happens.
 pub(crate) fn panic_point(name: &str) {
     assert!(due(name).is_none(), "the planned panic {name:?}");
 }

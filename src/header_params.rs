@@ -1,10 +1,10 @@
 //! Parameters of header values: `; name=value; name="value"` (RFC 9110, section 5.6.6). Pure.
 //!
-//! Tolerant, as values of other people's servers and clients have to be: a quoted string may lack its end, white space may
-//! stand around `=`, and a parameter without a value is passed over.
+//! Tolerant of what other servers and clients send: a quoted string may lack its closing quote, white space may surround
+//! `=`, and a parameter without a value is ignored.
 
-/// The parameters of a value: names in small letters, values without their quotes. Where the value before the first `;` is
-/// missing, as in `filename=x`, they begin at once.
+/// The parameters of a header value: names in lower case, values unquoted. If the part before the first `;` is missing, as
+/// in `filename=x`, the parameters start at the beginning.
 pub(crate) fn params(value: &str) -> impl Iterator<Item = (String, String)> {
     let rest = match value.find(['=', ';']) {
         Some(at) if value[at..].starts_with('=') => value,
@@ -45,7 +45,7 @@ impl Iterator for Params<'_> {
     }
 }
 
-/// A token or a quoted string, and what comes after it.
+/// Parses a token or a quoted string; returns it and the rest of the text.
 fn value(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(';').unwrap_or(text.len());

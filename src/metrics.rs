@@ -1,50 +1,48 @@
-//! Numbers that are counted while a server works and read whenever somebody asks. Pure: counting is an atomic addition,
-//! nobody waits for anybody.
+//! Counters, gauges and histograms. Pure: counting is one atomic addition and never waits.
 //!
-//! Each part of the server has what it counts; what the numbers are called and how they are shown is the business of
-//! whoever shows them.
+//! Each part of the server owns the values that it counts; the exporter decides on their names and format.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How often something happened.
+/// A number of events.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    /// It happened.
+    /// Counts one event.
     pub(crate) fn count(&self) {
         self.add(1);
     }
 
-    /// It happened so many times.
+    /// Counts several events.
     pub(crate) fn add(&self, times: u64) {
         self.0.fetch_add(times, Ordering::Relaxed);
     }
 
-    /// How often so far.
+    /// The number of events so far.
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// How many there are of something now.
+/// A number of things that exist now.
 #[derive(Debug, Default)]
 pub(crate) struct Gauge(AtomicU64);
 
-/// One of them, as long as it lives.
+/// Counts as one in the gauge until it is dropped.
 #[derive(Debug)]
 pub(crate) struct GaugeGuard(Arc<Gauge>);
 
 impl Gauge {
-    /// One more.
+    /// Counts one more until the guard is dropped.
     pub(crate) fn enter(self: &Arc<Self>) -> GaugeGuard {
         self.0.fetch_add(1, Ordering::Relaxed);
         GaugeGuard(Arc::clone(self))
     }
 
-    /// How many there are.
+    /// The current number.
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -56,26 +54,26 @@ impl Drop for GaugeGuard {
     }
 }
 
-/// How values are spread: how many are up to each of some bounds. Times are in microseconds.
+/// The distribution of values over buckets. Times are in microseconds.
 #[derive(Debug)]
 pub(crate) struct Histogram {
     bounds: &'static [u64],
-    /// One for each bound, and one for what is beyond the last.
+    /// One count per bound, and one for values above the last bound.
     counts: Box<[AtomicU64]>,
     sum: AtomicU64,
 }
 
-/// A histogram as it was read.
+/// A histogram at the time it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HistogramSnapshot {
-    /// Each bound, and how many values are up to it but beyond the one before; none for what is beyond all.
+    /// Each upper bound, and the number of values up to it but above the previous one; `None` for values above all bounds.
     pub buckets: Vec<(Option<u64>, u64)>,
-    /// All values together.
+    /// The sum of all values.
     pub sum: u64,
 }
 
 impl Histogram {
-    /// With these bounds, which grow.
+    /// A histogram with these upper bounds, in ascending order.
     pub(crate) fn new(bounds: &'static [u64]) -> Self {
         Self {
             bounds,
@@ -84,19 +82,19 @@ impl Histogram {
         }
     }
 
-    /// There was such a value.
+    /// Counts a value.
     pub(crate) fn observe(&self, value: u64) {
         let bucket = self.bounds.partition_point(|bound| *bound < value);
         self.counts[bucket].fetch_add(1, Ordering::Relaxed);
         self.sum.fetch_add(value, Ordering::Relaxed);
     }
 
-    /// Something took so long.
+    /// Counts a duration.
     pub(crate) fn observe_time(&self, time: Duration) {
         self.observe(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
     }
 
-    /// How the values are spread.
+    /// The current counts.
     pub(crate) fn read(&self) -> HistogramSnapshot {
         let bounds = self.bounds.iter().copied().map(Some).chain([None]);
         let counts = self.counts.iter().map(|n| n.load(Ordering::Relaxed));
@@ -112,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_up_to_its_bound_and_beyond_the_one_before() {
+    fn value_is_counted_in_the_first_bucket_whose_bound_is_not_below_it() {
         let histogram = Histogram::new(&[1, 10]);
         for value in [0, 1, 2, 10, 11, 1000] {
             histogram.observe(value);
@@ -126,12 +124,12 @@ mod tests {
     }
 
     #[test]
-    fn a_level_falls_when_one_goes() {
-        let level = Arc::<Gauge>::default();
-        let (first, second) = (level.enter(), level.enter());
+    fn gauge_falls_when_a_guard_is_dropped() {
+        let gauge = Arc::<Gauge>::default();
+        let (first, second) = (gauge.enter(), gauge.enter());
         drop(first);
-        assert_eq!(level.get(), 1);
+        assert_eq!(gauge.get(), 1);
         drop(second);
-        assert_eq!(level.get(), 0);
+        assert_eq!(gauge.get(), 0);
     }
 }

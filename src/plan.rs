@@ -1,5 +1,5 @@
-//! What to do about jobs that were running when the server died. Pure: the engine makes the plan from
-//! what the store found and then executes it.
+//! Decides what happens at startup to jobs that were running when the server died, and when callbacks and the idle clock
+//! are due. Pure: the engine builds the plan from the jobs in the store, then executes it.
 
 use serde::Deserialize;
 
@@ -7,46 +7,46 @@ use std::time::Duration;
 
 use crate::job::{Event, Failure, IdleMs, Job, State};
 
-/// What an operation wants done with a job whose attempt was cut short by the server's death.
+/// What an operation wants to happen to a job whose attempt was interrupted by the server's death.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Restart {
-    /// Run it again.
+    /// Run the job again.
     Requeue,
-    /// End it as `interrupted`: it has effects that must not happen twice.
+    /// Fail the job as `interrupted`: the operation has effects that must not happen twice.
     Fail,
 }
 
-/// The part of an operation's declaration that recovery asks for.
+/// The part of an operation's spec that recovery needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// What to do with an orphan.
+    /// What to do with an orphaned job.
     pub restart: Restart,
-    /// How many attempts at a job the server's death may cut short before the job fails; at least 1.
+    /// How many interrupted attempts a job may have before it fails; at least 1.
     pub max_attempts: u32,
 }
 
 /// What recovery does with a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Recovery {
-    /// Nothing: it waits for its turn.
+    /// Nothing: the job waits for a worker.
     Wait,
-    /// Lets this happen to it.
+    /// Records this event.
     Record(Event),
-    /// Removes what its attempts left outside the database, then lets this happen to it. The row must outlive what was
-    /// left, which nobody would find without it.
+    /// Removes what the job's attempts left outside the database, then records this event. The row must outlive the
+    /// leftovers, because only the row leads to them.
     Remove(Event),
 }
 
-/// What to do with a job that had not ended at start-up, and whose work is not in its place. `policy` is none where the
-/// operation is no longer there.
+/// Decides what to do with a job that had not ended at startup and whose finished work is not in place. `policy` is
+/// `None` if the operation no longer exists.
 pub fn recover(job: &Job, policy: Option<Policy>) -> Recovery {
     let is_queued = job.state == State::Queued;
-    // A request to stop or to forget was committed before the crash, and is honoured before anything else.
+    // A cancel or delete request was committed before the crash and comes first.
     if job.cancel_requested || job.delete_requested {
         return Recovery::Remove(Event::AttemptCanceled);
     }
-    // The client that waited for it went with the server.
+    // The client that waited for the job lost its connection when the server died.
     if job.options.ephemeral {
         return if is_queued {
             Recovery::Record(Event::Delete)
@@ -87,7 +87,7 @@ fn judge_orphan(orphan: &Job, policy: Policy) -> Recovery {
     Recovery::Record(Event::Requeue)
 }
 
-/// The failure of a job whose operation this server does not offer (any more).
+/// The failure of a job whose operation this server no longer offers.
 pub fn unknown_operation(name: &str) -> Failure {
     Failure::new(
         "unknown_operation",
@@ -95,9 +95,9 @@ pub fn unknown_operation(name: &str) -> Failure {
     )
 }
 
-/// How long to wait after the `attempts`-th attempt to tell of a job's end has failed, or that it is given up. The
-/// schedule has a pause for each, up to a fifth longer as `random` has it, so that many do not come at once; whoever
-/// is to be told may have asked for more.
+/// The pause before the next delivery attempt after the `attempts`-th one failed; `None` if delivery is given up. The
+/// schedule has one pause per failed attempt. `random` adds up to a fifth, so that callbacks do not come in bursts. The
+/// receiver may have asked for a longer pause (`asked`).
 pub fn next_callback_attempt(
     attempts: u32,
     schedule: &[Duration],
@@ -109,19 +109,19 @@ pub fn next_callback_attempt(
     Some((*pause + jitter).max(asked.unwrap_or_default()))
 }
 
-/// When the idle clock is stored by itself, and with it which jobs were used, where no other commit has stored them.
+/// When to store the idle clock and the job uses, if no other commit has stored them.
 ///
-/// The clock is stored after a second, then after twice as long each time, up to a minute: a crash loses no more of it
-/// than half of the server's life and a second, nor more than a minute. Uses are stored a second after the first of
-/// them, and while more of them come after twice as long each time: one that comes after a quiet minute is safe a second
-/// later, and constant ones cost a write a minute.
+/// The clock is stored after one second, then after intervals that double up to a minute. A crash therefore loses at most
+/// a minute of clock time, and at most a second plus half of the server's uptime. Uses are stored one second after the
+/// first unstored use; under steady use this interval doubles as well. A use after a quiet minute is safe one second
+/// later, and steady use costs one write per minute.
 #[derive(Debug, Clone)]
 pub struct ClockSchedule {
     clock_ms: i64,
     uses_ms: i64,
     /// When uses were last stored.
     uses_stored: IdleMs,
-    /// When the first use was noticed that is not stored.
+    /// When the first unstored use was noticed.
     used: Option<IdleMs>,
 }
 
@@ -129,7 +129,7 @@ impl ClockSchedule {
     const SHORTEST_MS: i64 = 1000;
     const LONGEST_MS: i64 = 60_000;
 
-    /// For a server that starts.
+    /// A schedule for a server that starts `now`.
     pub fn start(now: IdleMs) -> Self {
         Self {
             clock_ms: Self::SHORTEST_MS,
@@ -139,7 +139,7 @@ impl ClockSchedule {
         }
     }
 
-    /// When to store, for a clock that was last `stored` then. `has_uses`: there are some that are not stored.
+    /// When to store next, if the clock was last stored at `stored`. `has_uses` says whether any uses are unstored.
     pub fn next(&mut self, now: IdleMs, stored: IdleMs, has_uses: bool) -> IdleMs {
         let clock = IdleMs(stored.0 + self.clock_ms);
         if !has_uses {
@@ -154,7 +154,7 @@ impl ClockSchedule {
         clock.min(IdleMs(wait))
     }
 
-    /// Notes that both were stored at this time because [`ClockSchedule::next`] said so.
+    /// Notes that clock and uses were stored because of [`ClockSchedule::next`].
     pub fn has_stored(&mut self, now: IdleMs, stored_before: IdleMs) {
         if now.0 - stored_before.0 >= self.clock_ms {
             self.clock_ms = (2 * self.clock_ms).min(Self::LONGEST_MS);

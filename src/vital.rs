@@ -1,9 +1,10 @@
-//! Threads and tasks that the server cannot do without.
+//! Threads and tasks that the server cannot work without.
 //!
-//! A panic in one of them must not leave a server that still accepts requests and never answers them. It is reported as a
-//! failure of the whole server, whose process then ends; the next start recovers. Everything of that kind is spawned here.
+//! After a panic in one of them the server would still accept requests but never answer them. The panic is therefore
+//! reported as a failure of the whole server, whose process then ends; the next start recovers. All such threads and tasks
+//! are spawned here.
 //!
-//! A panic inside an operation is none of these: it fails its job alone.
+//! A panic inside an operation is different: it fails only its job.
 
 use std::any::Any;
 use std::io;
@@ -15,7 +16,7 @@ use std::thread;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Spawns the vital parts of one server, and learns of their failure.
+/// Spawns the vital threads and tasks of one server, and records their failure.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Vital {
     failure: Arc<watch::Sender<Option<String>>>,
@@ -54,7 +55,7 @@ impl Vital {
         })
     }
 
-    /// Reports that the server cannot go on. The first reason stays.
+    /// Reports that the server cannot continue. The first reason is kept.
     pub(crate) fn fail(&self, reason: String) {
         self.failure.send_if_modified(|failure| {
             let is_first = failure.is_none();
@@ -63,12 +64,12 @@ impl Vital {
         });
     }
 
-    /// Becomes the reason once the server cannot go on.
+    /// A channel that holds the reason once the server cannot continue.
     pub(crate) fn failure(&self) -> watch::Receiver<Option<String>> {
         self.failure.subscribe()
     }
 
-    /// Whether the server cannot go on.
+    /// Whether the server cannot continue.
     pub(crate) fn has_failed(&self) -> bool {
         self.failure.borrow().is_some()
     }
@@ -81,7 +82,7 @@ impl Vital {
     }
 }
 
-/// The output of a future, or what it panicked with.
+/// The output of a future, or the payload of its panic.
 pub(crate) async fn catch_panic<T>(
     work: impl Future<Output = T> + Send,
 ) -> Result<T, Box<dyn Any + Send>> {
@@ -95,7 +96,7 @@ pub(crate) async fn catch_panic<T>(
     .await
 }
 
-/// What a panic says.
+/// The message of a panic.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))

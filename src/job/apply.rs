@@ -1,78 +1,78 @@
-//! What may happen to a job, and the one function that decides.
+//! The events that can happen to a job, and the function that decides on their effect.
 
 use super::{
     CallbackDelivery, CallbackState, CallbackTrigger, Failure, IdleMs, Job, Outcome, Output,
     Progress, ResultLocation, State, Status, WallMs,
 };
 
-/// Both clocks at the moment of an event.
+/// The readings of both clocks at the time of an event.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
     /// The wall clock.
     pub wall: WallMs,
     /// The idle clock.
     pub idle: IdleMs,
-    /// How long a job of this operation stays untouched before it is forgotten, in milliseconds.
+    /// How long an ended job of this operation is kept without being used, in milliseconds.
     pub idle_timeout_ms: i64,
 }
 
 /// What can happen to a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// A worker takes it.
+    /// A worker starts an attempt.
     Claim,
-    /// The attempt puts what it made into its place: from here on it is too late to cancel.
+    /// The attempt begins to move its output into place: the job can no longer be canceled.
     FinalizeStarted,
-    /// The attempt made a result.
+    /// The attempt produced a result.
     Succeed(Output),
     /// The attempt failed.
     Fail(Failure),
-    /// The attempt stopped because it was asked to.
+    /// The attempt stopped because of a cancel request.
     AttemptCanceled,
-    /// Somebody asks to stop it.
+    /// A client asks to cancel the job.
     Cancel,
-    /// Somebody asks to forget it.
+    /// A client asks to delete the job.
     Delete,
-    /// The server stops in order: back to the queue, and the strike is given back.
+    /// The server shuts down in order: the job is queued again, and the attempt does not count as interrupted.
     Drained,
-    /// The server had died meanwhile: back to the queue, and the strike counts.
+    /// The server died during the attempt: the job is queued again, and the attempt counts as interrupted.
     Requeue,
-    /// The result was downloaded whole, and is not to be kept.
+    /// The result was downloaded completely and is not to be kept.
     ResultConsumed,
-    /// Whoever was to be told of the end has said so.
+    /// The callback's receiver answered with success.
     CallbackDelivered,
-    /// Nobody could be told, for this reason.
+    /// The callback could not be delivered.
     CallbackFailed {
-        /// Why.
+        /// What went wrong.
         error: String,
-        /// When to try again, or never.
+        /// When to try again; `None` to give up.
         retry_at: Option<IdleMs>,
     },
 }
 
-/// What an event does to a job.
+/// The effect of an event on a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// It becomes this.
+    /// The job becomes this one.
     Save(Box<Job>),
-    /// It and its result go.
+    /// The job and its result are deleted.
     Forget,
-    /// It is as the event wants it already.
+    /// No effect: the job is already in the requested state.
     Nothing,
 }
 
-/// The event cannot happen to a job in this state.
+/// The event is not allowed in the job's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a {} job does not take this event", status.as_str())]
+#[error("a {} job does not accept this event", status.as_str())]
 pub struct IllegalEvent {
-    /// The state that refused.
+    /// The state of the job.
     pub status: Status,
 }
 
-/// Decides what `event` does to `job`. A terminal state never changes; only [`Event::Delete`] ends one.
+/// Decides what `event` does to `job`. A terminal state never changes; only [`Event::Delete`] removes the job.
 ///
 /// # Errors
-/// [`IllegalEvent`] where the event has no meaning in this state.
+/// [`IllegalEvent`] if the event is not allowed in this state.
 pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> {
     let end = |started, outcome| {
         let mut job = next(job);
@@ -113,7 +113,7 @@ pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> 
             Ok(Change::Save(Box::new(job)))
         }
         (State::Queued, Event::Cancel) if job.attempt == 0 => end(None, Outcome::Canceled),
-        // A deleted job goes once its attempt is over, however it ended, or once what earlier attempts left is removed.
+        // A job with a delete request goes once its attempt has ended in any way, or once earlier leftovers are removed.
         (State::Running { .. }, Event::Succeed(_) | Event::Fail(_) | Event::AttemptCanceled)
         | (State::Queued, Event::Fail(_) | Event::AttemptCanceled)
             if job.delete_requested =>
@@ -125,11 +125,11 @@ pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> 
             end(None, Outcome::Canceled)
         }
 
-        // Whoever waited for it went with the server.
+        // The client that waited for the job lost its connection when the server stopped.
         (State::Running { .. }, Event::Drained | Event::Requeue) if job.options.ephemeral => {
             Ok(Change::Forget)
         }
-        // Whoever was told that the job is stopping finds it canceled, never with a result after all.
+        // A client that saw the cancel request accepted finds the job canceled, never with a result.
         (State::Running { started }, Event::Succeed(_) | Event::AttemptCanceled)
             if job.cancel_requested =>
         {
@@ -141,11 +141,11 @@ pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> 
         (State::Running { started }, Event::Fail(failure)) => {
             end(Some(*started), Outcome::Failed(failure))
         }
-        // Its work may be in its place, so it must not run again: the next start finds out.
+        // The output may be in place, so the job must not run again; the next start finds out.
         (State::Running { .. }, Event::Drained) if job.finalizing => Err(IllegalEvent {
             status: job.status(),
         }),
-        // One that was canceled or deleted waits too, not for a worker: until what the attempt left is removed.
+        // A job with a cancel or delete request is queued too, until the attempt's leftovers are removed.
         (State::Running { .. }, Event::Drained) => Ok(Change::Save(Box::new(requeued(job, 1)))),
         (State::Running { .. }, Event::Requeue) => Ok(Change::Save(Box::new(requeued(job, 0)))),
         (State::Running { .. }, Event::FinalizeStarted) if !job.cancel_requested => {
@@ -159,7 +159,7 @@ pub fn apply(job: &Job, event: Event, now: Now) -> Result<Change, IllegalEvent> 
         (State::Running { .. }, Event::Cancel) if job.finalizing => Err(IllegalEvent {
             status: job.status(),
         }),
-        // A job that was tried before may have left something outside the database. It ends once that is removed.
+        // An earlier attempt may have left something outside the database. The job ends once that is removed.
         (State::Queued | State::Running { .. }, Event::Cancel) => {
             let mut job = next(job);
             job.cancel_requested = true;
@@ -211,7 +211,7 @@ fn requeued(job: &Job, forgiven: u32) -> Job {
     job
 }
 
-/// The job without its bytes. What was written to a file stays the file.
+/// The job without its stored result. A result written to a file stays.
 fn consumed(job: &Job) -> Change {
     let mut job = next(job);
     if let State::Ended {
@@ -226,7 +226,7 @@ fn consumed(job: &Job) -> Change {
     Change::Nothing
 }
 
-/// The job after an attempt to tell of its end. Once that is over its idle time begins anew.
+/// The job after a delivery attempt. When delivery is over, the job's idle time starts again.
 fn callback_attempted(job: &Job, event: Event, now: Now) -> Change {
     let mut job = next(job);
     let Some(delivery) = &mut job.callback else {

@@ -1,4 +1,4 @@
-//! What a job is called.
+//! Job identifiers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,28 +8,28 @@ use ulid::Ulid;
 
 use super::WallMs;
 
-/// The place of a job in the order of submission: its row, never reused.
+/// A job's position in the order of submission, and its row. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Seq(pub i64);
 
 /// The highest sequence number that fits into an identifier.
 pub const SEQ_MAX: i64 = (1 << 40) - 1;
 
-/// A job's public name: a ULID of 48 bits of time, 40 of [`Seq`] and 40 random ones.
+/// A job's public identifier: a ULID of 48 bits of time, 40 bits of [`Seq`] and 40 random bits.
 ///
-/// The sequence inside leads straight to the row; the stored id is then compared, so a guess finds nothing.
+/// The embedded sequence number leads to the row; the stored id is then compared, so that ids cannot be guessed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct JobId(u128);
 
 impl JobId {
-    /// Puts an identifier together; `random` contributes its 40 low bits.
+    /// Builds an identifier from its parts. Only the 40 low bits of `random` are used.
     pub fn new(time: WallMs, seq: Seq, random: u64) -> Self {
         let time = (time.0.max(0) as u128) & ((1 << 48) - 1);
         let seq = (seq.0 as u128) & SEQ_MAX as u128;
         Self(time << 80 | seq << 40 | (u128::from(random) & ((1 << 40) - 1)))
     }
 
-    /// The sequence number that the identifier claims to have.
+    /// The sequence number embedded in the identifier; not yet checked against the row.
     pub fn seq(self) -> Seq {
         Seq(((self.0 >> 40) as i64) & SEQ_MAX)
     }
@@ -49,7 +49,7 @@ impl JobId {
         uuid(self.0)
     }
 
-    /// The identifier with these 128 bits.
+    /// Parses the UUID form of an identifier.
     pub fn from_uuid(text: &str) -> Option<Self> {
         let dashes_fit = text.len() == 36
             && [8, 13, 18, 23]
@@ -60,7 +60,7 @@ impl JobId {
         (dashes_fit && is_hex).then(|| u128::from_str_radix(&hex, 16).ok().map(Self))?
     }
 
-    /// The time inside, which never goes back from one identifier to the next of the same store.
+    /// The embedded time, which never decreases from one identifier to the next in the same store.
     pub fn time(self) -> WallMs {
         WallMs((self.0 >> 80) as i64)
     }
@@ -91,9 +91,9 @@ pub(crate) fn uuid(bits: u128) -> String {
     parts.join("-")
 }
 
-/// The text is not a ULID.
+/// The text is not a job id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a job id: 26 characters of Crockford's base 32 are expected")]
+#[error("not a job id: expected 26 characters of Crockford's base 32")]
 pub struct NotAnId;
 
 impl FromStr for JobId {

@@ -1,8 +1,8 @@
 //! What a job is and what may happen to it.
 //!
-//! Owns the identifiers, the states, the events and the one function that decides, [`apply()`].
-//! It knows no clock, socket, file, database or runtime: time and randomness are arguments.
-//! The store calls [`apply()`] at run time and at recovery alike; nobody else changes a job.
+//! Owns the identifiers, the states, the events and [`apply()`], the function that decides on every transition.
+//! Has no access to clocks, sockets, files, the database or the runtime: time and randomness are arguments.
+//! The store calls [`apply()`] while the server runs and at recovery; nothing else changes a job.
 
 mod apply;
 mod id;

@@ -1,8 +1,4 @@
-//! What a job is and what may happen to it.
-//!
-//! Owns the identifiers, the states, the events and the one function that decides, [`apply()`](super::apply()).
-//! It knows no clock, socket, file, database or runtime: time and randomness are arguments.
-//! The store calls [`apply()`](super::apply()) at run time and at recovery alike; nobody else changes a job.
+//! The job and the values it consists of.
 
 use std::sync::Arc;
 
@@ -12,7 +8,7 @@ use serde_json::Value;
 use crate::job::id::{JobId, Seq};
 use crate::job::options::{CallbackDelivery, JobOptions};
 
-/// Milliseconds of wall-clock time since the Unix epoch. Shown to people, never used to order or to expire.
+/// Milliseconds of wall-clock time since the Unix epoch. Only for display, never for order or expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct WallMs(pub i64);
 
@@ -20,12 +16,12 @@ pub struct WallMs(pub i64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct IdleMs(pub i64);
 
-/// One state of a job's record as clients see it: `boot << 32 | n`, so that none comes back after a restart.
+/// A version of a job's record as clients see it: `boot << 32 | n`, so that no version repeats after a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Version(pub i64);
 
 impl Version {
-    /// The first version that a server in its `boot`-th life gives out.
+    /// The first version that the server assigns in its `boot`-th run.
     pub fn first_of(boot: u32) -> Self {
         Self(i64::from(boot) << 32)
     }
@@ -37,95 +33,93 @@ impl Version {
     }
 }
 
-/// A run of bytes in the store.
+/// The identifier of a sequence of bytes in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BlobId(pub i64);
 
-/// Params up to this many bytes stay in the job's row and in memory; longer ones are a blob, so that a
-/// change of state does not rewrite them.
+/// Maximum length of params that are stored in the job's row and kept in memory, in bytes; longer params are stored as a
+/// blob, so that a change of state does not rewrite them.
 pub(crate) const INLINE_PARAMS_BYTES: usize = 512;
 
-/// Where a job's params, a JSON object, are.
+/// The location of a job's params, a JSON object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Params {
-    /// Here.
+    /// In the job itself.
     Inline(Arc<str>),
     /// In the store.
     Blob(BlobId),
 }
 
-/// How far a running job is, and how far an ended one came.
+/// The progress of a running job, or the final progress of an ended one.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Progress {
-    /// 0 to 100, absent until known.
+    /// 0 to 100; `None` if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<f64>,
-    /// What is being done, for people.
+    /// A description of the current work, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
-    /// The step at hand.
+    /// The current step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
-    /// The bytes that are through.
+    /// The number of bytes processed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<ByteProgress>,
-    /// The work is done, and what came of it is being stored.
+    /// The work is done, and its output is being stored.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub finalizing: bool,
 }
 
-/// How many of a number of bytes are through.
+/// A number of processed bytes out of a total.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ByteProgress {
-    /// So many.
+    /// Bytes processed so far.
     pub current: u64,
-    /// Of so many, where that is known.
+    /// Total number of bytes, if known.
     pub total: Option<u64>,
 }
 
-/// One of a counted row of steps.
+/// One of a known number of steps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
     /// What the step works on.
     pub name: String,
-    /// Its number, from 1.
+    /// The number of the step, from 1.
     pub current: u64,
-    /// How many there are.
+    /// The number of steps.
     pub total: u64,
 }
 
-/// A result that is whole.
+/// A complete result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Output {
     /// Where the bytes are.
     pub location: ResultLocation,
-    /// How many.
+    /// Length in bytes.
     pub size: u64,
-    /// Their SHA-256, in lower-case hexadecimal.
+    /// SHA-256 of the bytes, in lower-case hexadecimal.
     pub sha256: String,
-    /// Their media type.
+    /// Media type of the bytes.
     pub media_type: String,
-    /// The name to save them under.
+    /// The suggested file name.
     pub filename: String,
-    /// The path on the wire of what the work put below a root.
+    /// The public path of the file or folder that the operation wrote below a root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_path: Option<String>,
 }
 
 impl Output {
-    /// The path on the wire of the file or folder that the job left below a root, if it left one: what its work put
-    /// there, or the result itself.
+    /// The public path of the file or folder that the job left below a root, if any: the operation's target or the
+    /// result itself.
     pub fn item_path(&self) -> Option<&str> {
         match (&self.target_path, &self.location) {
             (Some(path), _) | (None, ResultLocation::File { path, .. }) => Some(path),
             (None, ResultLocation::Blob(_) | ResultLocation::Consumed) => None,
         }
     }
-}
 
-impl Output {
-    /// The blob that it is, if it is one.
+    /// The blob that holds the result, if it is in the store.
     pub fn blob(&self) -> Option<BlobId> {
         match self.location {
             ResultLocation::Blob(blob) => Some(blob),
@@ -142,23 +136,23 @@ pub enum ResultLocation {
     Blob(BlobId),
     /// In a file below a root.
     File {
-        /// Its path on the wire.
+        /// The public path of the file.
         path: String,
-        /// When it was last modified, as the file system says, in nanoseconds since the Unix epoch.
+        /// Modification time from the file system, in nanoseconds since the Unix epoch.
         modified_ns: i64,
     },
-    /// Nowhere any more: it was not to be kept.
+    /// Deleted after it was downloaded, because it was not to be kept.
     Consumed,
 }
 
-/// Why a job failed, for whoever submitted it.
+/// Why a job failed, as shown to the client.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Stable, `snake_case`.
+    /// A stable error code in `snake_case`.
     pub code: String,
     /// A sentence that a person can act on.
     pub message: String,
-    /// More, as the operation likes.
+    /// Details specific to the operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inner: Option<Value>,
 }
@@ -185,7 +179,7 @@ pub enum Outcome {
     Canceled,
 }
 
-/// Where a job is in its life; each state carries what only it has.
+/// The state of a job, with the data that only this state has.
 #[derive(Debug, Clone, PartialEq)]
 pub enum State {
     /// Waiting for a worker.
@@ -195,22 +189,22 @@ pub enum State {
         /// When the current attempt was claimed.
         started: WallMs,
     },
-    /// Over for good.
+    /// Terminal.
     Ended {
-        /// When the last attempt was claimed; none if it was canceled in the queue.
+        /// When the last attempt was claimed; `None` if the job was canceled in the queue.
         started: Option<WallMs>,
         /// When it ended.
         finished: WallMs,
-        /// Not forgotten before this; fixed when the job ends.
+        /// Earliest expiry time; set when the job ends.
         expires: WallMs,
-        /// The idle-clock reading before which it is not forgotten, as the store has it.
+        /// Earliest expiry on the idle clock, as stored.
         due: IdleMs,
         /// How it ended.
         outcome: Outcome,
     },
 }
 
-/// The states' names on the wire and in the store.
+/// A state's name in the API and in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
     /// Waiting for a worker.
@@ -235,7 +229,7 @@ impl Status {
         Self::Canceled,
     ];
 
-    /// The word.
+    /// The state's name in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -247,51 +241,51 @@ impl Status {
     }
 }
 
-/// A job as the server knows it. Snapshots of it are immutable and shared.
+/// A job. Snapshots are immutable and shared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
-    /// Its row and its place in every order.
+    /// Row number, and position in the order of submission.
     pub seq: Seq,
-    /// Its public name.
+    /// Public identifier.
     pub id: JobId,
-    /// The name of the token that submitted it; none where there are no tokens.
+    /// Name of the token that submitted the job; `None` if tokens are not in use.
     pub token: Option<Arc<str>>,
     /// The operation's name.
     pub operation: Arc<str>,
-    /// What the operation was asked to do.
+    /// Parameters of the operation.
     pub params: Params,
-    /// The blobs that came with its submission.
+    /// The blobs uploaded with the submission.
     pub uploads: Arc<[BlobId]>,
-    /// How often it was started, from 1; shown.
+    /// Number of attempts started; shown to clients.
     pub attempt: u32,
-    /// How often it was started and not given back by an orderly stop; limited.
+    /// Number of attempts that the server's death interrupted, plus the current one; limited by the operation.
     pub interrupted_attempts: u32,
     /// The version of this snapshot.
     pub version: Version,
-    /// Somebody asked to stop it.
+    /// A client asked to cancel the job.
     pub cancel_requested: bool,
-    /// Somebody deleted it after it had begun: it is gone for every reader, and goes when its attempt has stopped and what
-    /// it left is removed.
+    /// A client deleted the job after its first attempt started: readers no longer see it, and the row is deleted once the
+    /// attempt has stopped and its leftovers are removed.
     pub delete_requested: bool,
-    /// What its submission wanted besides the work.
+    /// Options of the submission.
     pub options: Arc<JobOptions>,
-    /// How far the telling of its end has come; none before it has ended, or if nobody is to be told.
+    /// Delivery state of the callback; `None` before the job has ended, or without a callback.
     pub callback: Option<CallbackDelivery>,
-    /// What its last attempt wrote, if that has ended and it wrote anything.
+    /// Log of the last attempt, once that has ended and if it wrote one.
     pub log: Option<BlobId>,
-    /// What it made is being put where it belongs, so that it is too late to cancel. Not kept across a crash: the next
-    /// start finds out whether it is there.
+    /// The output is being moved into place, so the job can no longer be canceled. Not kept across a crash: the next start
+    /// finds out whether the output is in place.
     pub finalizing: bool,
-    /// When it was submitted.
+    /// Time of submission.
     pub created: WallMs,
-    /// Where it is in its life.
+    /// Current state.
     pub state: State,
-    /// How far it is.
+    /// Current or final progress.
     pub progress: Progress,
 }
 
 impl Job {
-    /// The name of its state.
+    /// The status that corresponds to the state.
     pub fn status(&self) -> Status {
         match &self.state {
             State::Queued => Status::Queued,
@@ -311,17 +305,17 @@ impl Job {
         }
     }
 
-    /// Whether it is over for good.
+    /// Whether the job has ended.
     pub fn is_terminal(&self) -> bool {
         matches!(self.state, State::Ended { .. })
     }
 
-    /// Whether a cancel would do something.
+    /// Whether a cancel request would have an effect.
     pub fn can_be_canceled(&self) -> bool {
         !self.is_terminal() && !self.cancel_requested && !self.finalizing
     }
 
-    /// Its result, once it has one, and while it has.
+    /// The result, unless there is none yet or it was consumed.
     pub fn output(&self) -> Option<&Output> {
         match &self.state {
             State::Ended {
@@ -332,12 +326,12 @@ impl Job {
         }
     }
 
-    /// When the next attempt to tell of its end is due; it is not forgotten before that is over.
+    /// When the next delivery attempt of the callback is due. The job does not expire before delivery is over.
     pub fn callback_due(&self) -> Option<IdleMs> {
         self.callback.as_ref().and_then(CallbackDelivery::due)
     }
 
-    /// Every blob that belongs to it.
+    /// All blobs that belong to the job.
     pub fn blobs(&self) -> impl Iterator<Item = BlobId> {
         let params = match self.params {
             Params::Blob(blob) => Some(blob),
@@ -351,7 +345,7 @@ impl Job {
             .chain(self.uploads.iter().copied())
     }
 
-    /// Roughly the memory that a snapshot takes, in bytes.
+    /// Approximate size of a snapshot in memory, in bytes.
     pub fn weight(&self) -> usize {
         let params = match &self.params {
             Params::Inline(text) => text.len(),

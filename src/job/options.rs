@@ -1,25 +1,26 @@
-//! What a submission wants besides the work itself: where the result goes, how long it stays, who is told.
+//! Options of a submission: the result's destination and lifetime, and the callback.
 
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{IdleMs, JobId, Seq};
 
-/// What becomes of the result, and who hears of the end.
+/// Options of a submission.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobOptions {
-    /// The result stays after it was downloaded whole.
+    /// Keep the result after it was downloaded completely.
     pub keep: bool,
-    /// The file below a root that the result becomes, as a path on the wire.
+    /// The public path of the file below a root that the result is written to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
-    /// Who is told when the job has ended.
+    /// The callback to make when the job has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<Callback>,
-    /// Somebody waits for it, who asks only once: when he has his answer, or has gone, nobody wants it any more.
+    /// The client waits on the submission's own connection: the job is deleted once the response is sent, and canceled if the
+    /// client disconnects.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ephemeral: bool,
-    /// The jobs whose results it reads, which stay until it has ended.
+    /// The jobs whose results this job reads; they do not expire before it has ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub input_jobs: Vec<Seq>,
 }
@@ -37,7 +38,7 @@ impl Default for JobOptions {
 }
 
 impl JobOptions {
-    /// Roughly the memory that it takes besides itself, in bytes; nothing where there are none.
+    /// Approximate size of the heap memory that the options use, in bytes.
     pub(super) fn weight(&self) -> usize {
         let callback = self.callback.as_ref();
         callback.map_or(0, |callback| callback.url.len() + callback.base.len())
@@ -46,63 +47,63 @@ impl JobOptions {
     }
 }
 
-/// Who is told of a job's end.
+/// A request to make when a job has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Callback {
-    /// The address that is called.
+    /// The URL to call.
     pub url: String,
-    /// How.
+    /// The HTTP method.
     pub method: Method,
-    /// After which ends.
+    /// The outcomes that trigger the callback.
     pub trigger: CallbackTrigger,
-    /// Which of its names the job is given.
+    /// The form of the job id in the URL.
     pub id_format: JobIdFormat,
-    /// What links in the message begin with.
+    /// The base URL of links in the body.
     pub base: String,
 }
 
 impl Callback {
-    /// Whom it calls: scheme, host and port, without a port that the scheme has anyway. Empty where it can call nobody.
+    /// The origin of the URL: scheme, host and port, without a default port. Empty if the URL is invalid.
     pub fn origin(&self) -> String {
         let url = Url::parse(&self.url).ok();
         url.map_or_else(String::new, |url| url.origin().ascii_serialization())
     }
 }
 
-/// How a callback is made.
+/// The HTTP method of a callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
-    /// The job's name is added to the address.
+    /// GET, with the job id appended to the URL.
     Get,
-    /// The job itself is sent, as Standard Webhooks 1.0 has it.
+    /// POST, with the job in the body, following Standard Webhooks 1.0.
     Post,
 }
 
-/// The ends that are worth a callback.
+/// The outcomes that trigger a callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CallbackTrigger {
-    /// All of them.
+    /// Every outcome.
     Terminal,
-    /// Only a result.
+    /// Only success.
     Succeeded,
 }
 
-/// One of the names that a job goes by.
+/// A form of a job's identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobIdFormat {
-    /// Its identifier.
+    /// The job id (a ULID).
     Id,
     /// The same 128 bits as a UUID.
     Uuid,
-    /// Its number.
+    /// The sequence number.
     Seq,
 }
 
 impl JobIdFormat {
-    /// The name as text.
+    /// The identifier as text.
     pub fn format(self, id: JobId, seq: Seq) -> String {
         match self {
             Self::Id => id.to_string(),
@@ -112,21 +113,21 @@ impl JobIdFormat {
     }
 }
 
-/// How far the telling of a job's end has come.
+/// The delivery of a job's callback.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallbackDelivery {
-    /// Where it is.
+    /// The delivery's state.
     pub state: CallbackState,
-    /// How often it was tried.
+    /// The number of attempts made.
     pub attempts: u32,
-    /// What went wrong the last time.
+    /// What went wrong at the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
 }
 
 impl CallbackDelivery {
-    /// When the next attempt is due, if there is to be one.
+    /// When the next attempt is due; `None` if there will be none.
     pub fn due(&self) -> Option<IdleMs> {
         match self.state {
             CallbackState::Pending { due } => Some(due),
@@ -135,25 +136,25 @@ impl CallbackDelivery {
     }
 }
 
-/// Where the telling of a job's end is.
+/// The state of a callback's delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CallbackState {
-    /// Another attempt follows.
+    /// Another attempt will be made.
     Pending {
-        /// Not before this reading of the idle clock.
+        /// Earliest time of the attempt on the idle clock.
         due: IdleMs,
     },
-    /// Whoever was to be told has said so.
+    /// The receiver answered with success.
     Delivered,
-    /// It was given up.
+    /// Given up after the last attempt.
     Failed,
-    /// An end that nobody was to be told of.
+    /// The outcome does not trigger the callback.
     Skipped,
 }
 
 impl CallbackState {
-    /// The word.
+    /// The state's name in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending { .. } => "pending",

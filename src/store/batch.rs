@@ -1,4 +1,4 @@
-//! What the writer has in hand, and who waits for it.
+//! A batch that the writer works on, and the answers to those who wait for it.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::Error;
 use super::command_queue::{Batch, Chunk, Command};
 use crate::job::{IdleMs, Job, Seq};
 
-/// A batch, and what came of its parts.
+/// A batch and its answers.
 #[derive(Default)]
 pub(super) struct RunningBatch {
     pub(super) batch: Batch,
@@ -22,7 +22,7 @@ impl RunningBatch {
         }
     }
 
-    /// Tells everyone; whoever has gone away needs no answer.
+    /// Sends the answers. A receiver that has gone away needs none.
     pub(super) fn answer(self) {
         for (chunk, answer) in self.batch.chunks.into_iter().zip(self.chunk_answers) {
             let _ = chunk.reply.send(answer);
@@ -76,19 +76,19 @@ impl RunningBatch {
     }
 }
 
-/// What the idle clock showed, and when the jobs are due whose uses were stored with it.
+/// The stored reading of the idle clock, and the due times of the jobs whose uses were stored with it.
 pub(super) type StoredClock = (IdleMs, Vec<(Seq, IdleMs)>);
 
-/// What a transaction does besides the work.
+/// What a transaction did besides the batch.
 pub(super) struct Filled {
     pub(super) freed: Freed,
     pub(super) clock: Option<StoredClock>,
 }
 
-/// What of the garbage a transaction takes away.
+/// The garbage that a transaction removed.
 #[derive(Default)]
 pub(super) struct Freed {
     pub(super) chunks: usize,
-    /// Whole ones, from the front.
+    /// Blobs removed completely, from the front of the queue.
     pub(super) blobs: usize,
 }

@@ -1,6 +1,6 @@
-//! Who owns which blob: a blob becomes a job's when the job is stored that names it, and is freed when nobody does.
+//! Ownership of blobs: a blob belongs to a job once that job's row names it, and is freed when no row does.
 //!
-//! Kept inside the transaction at hand, like the jobs themselves. What loses its owner is freed later, bit by bit.
+//! Changed within the current transaction, like the jobs. Blobs that lose their owner are freed later, in small steps.
 
 use rusqlite::Connection;
 
@@ -9,10 +9,10 @@ use super::sequences::Sequence;
 use super::{Error, WholeBlob, chunks};
 use crate::job::{BlobId, Seq};
 
-/// Chunks of a blob that are freed together with its job.
+/// Maximum number of chunks of a blob that are freed together with its job.
 const FREED_AT_ONCE: usize = 2;
 
-/// The blobs' names, and those that the transaction at hand has taken from their owners.
+/// Blob ids, and the blobs that the current transaction has taken from their owners.
 pub(super) struct BlobOwners {
     numbers: Sequence,
     loose: Vec<BlobId>,
@@ -26,23 +26,23 @@ impl BlobOwners {
         })
     }
 
-    /// The first blob that this life may name.
+    /// The first blob id that this run of the server may assign.
     pub(super) fn first(&self) -> i64 {
         self.numbers.next
     }
 
-    /// Forgets what a transaction did that was rolled back.
+    /// Discards the changes of a transaction that was rolled back.
     pub(super) fn roll_back(&mut self, connection: &Connection) -> Result<(), Error> {
         self.loose.clear();
         self.numbers.reload(connection)
     }
 
-    /// Blobs that nobody owns after the transaction that was committed.
+    /// The blobs without an owner after the committed transaction.
     pub(super) fn take_loose(&mut self) -> impl Iterator<Item = BlobId> + '_ {
         self.loose.drain(..)
     }
 
-    /// Stores a piece of a blob that nobody owns yet.
+    /// Stores a chunk of a blob that has no owner yet.
     pub(super) fn store_chunk(
         &mut self,
         connection: &Connection,
@@ -52,7 +52,7 @@ impl BlobOwners {
         chunks::insert_chunk(connection, chunk)
     }
 
-    /// Stores a blob that is short, as the job's.
+    /// Stores a short blob that belongs to the job.
     pub(super) fn store_small(
         &mut self,
         connection: &Connection,
@@ -64,7 +64,7 @@ impl BlobOwners {
         chunks::insert_small(connection, blob, owner, bytes)
     }
 
-    /// Stores the last bytes of a blob, and makes it the job's.
+    /// Stores the last bytes of a blob and assigns it to the job.
     pub(super) fn give(
         &mut self,
         connection: &Connection,
@@ -75,7 +75,7 @@ impl BlobOwners {
         chunks::insert_tail(connection, whole, owner)
     }
 
-    /// Takes a blob from a job, unless it is another's by now.
+    /// Takes a blob from a job, unless it belongs to another job by now.
     pub(super) fn take(
         &mut self,
         connection: &Connection,
@@ -88,7 +88,7 @@ impl BlobOwners {
         Ok(())
     }
 
-    /// The same, and what is short is freed at once.
+    /// Like [`BlobOwners::take`], and frees a short blob at once.
     pub(super) fn take_and_free(
         &mut self,
         connection: &Connection,
@@ -103,7 +103,7 @@ impl BlobOwners {
         Ok(())
     }
 
-    /// Nobody will want this one, which nobody owns.
+    /// Frees a blob that has no owner and will not get one.
     pub(super) fn abandon(&mut self, blob: BlobId) {
         self.loose.push(blob);
     }

@@ -1,4 +1,4 @@
-//! Bytes in chunks, streamed both ways: nobody holds more than a few chunks of a blob, however long it is.
+//! Blobs as streams of chunks: only a few chunks of a blob are in memory at once, however long it is.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -15,17 +15,17 @@ use super::disk::Disk;
 use super::readers::Readers;
 use crate::job::BlobId;
 
-/// The length of every chunk of a blob but the last.
+/// Length of every chunk of a blob except the last, in bytes.
 pub(crate) const CHUNK_BYTES: usize = 256 * 1024;
 
-/// A blob whose last bytes are still in memory: they are stored together with the job that it belongs to.
+/// A complete blob whose last bytes are still in memory; they are stored together with the job that owns the blob.
 #[derive(Debug, Clone)]
 pub(crate) struct WholeBlob {
-    /// Its name.
+    /// Identifier.
     pub blob: BlobId,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub size: u64,
-    /// The digest of all of it.
+    /// SHA-256 of all bytes.
     pub sha256: [u8; 32],
     pub(super) tail_number: u32,
     pub(super) tail_crc: u32,
@@ -33,13 +33,13 @@ pub(crate) struct WholeBlob {
 }
 
 impl WholeBlob {
-    /// How many bytes are stored together with the job.
+    /// Number of bytes that are stored together with the job.
     pub(super) fn tail_bytes(&self) -> usize {
         self.tail.len()
     }
 }
 
-/// Writes one blob. Dropped before [`BlobWriter::finish`], what was stored of it is freed.
+/// Writes one blob. If it is dropped before [`BlobWriter::finish`], the stored chunks are freed.
 #[derive(Debug)]
 pub(crate) struct BlobWriter {
     inbox: Arc<CommandQueue>,
@@ -71,29 +71,29 @@ impl BlobWriter {
         }
     }
 
-    /// How many bytes were written so far.
+    /// Number of bytes written so far.
     pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
-    /// The digest of all that was written so far.
+    /// SHA-256 of the bytes written so far.
     pub(crate) fn sha256(&self) -> [u8; 32] {
         self.digest.clone().finalize().into()
     }
 
-    /// All bytes are there. Waits for those under way.
+    /// Completes the blob. Waits until the chunk in flight is stored.
     ///
     /// # Errors
-    /// What the disk said to the bytes under way.
+    /// The error of the chunk in flight; [`Error::Stopped`] if the store has stopped.
     pub(crate) fn finish(mut self) -> Result<WholeBlob, Error> {
         self.wait()?;
         Ok(self.whole())
     }
 
-    /// As writing, for a task that must not block.
+    /// Appends bytes, for async code. Waits while a chunk is in flight.
     ///
     /// # Errors
-    /// What the disk said to earlier bytes.
+    /// The error of an earlier chunk; [`Error::StorageFull`] if there is no room; [`Error::Stopped`] if the store has stopped.
     pub(crate) async fn append(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         while !bytes.is_empty() {
             if self.buffer.len() == CHUNK_BYTES {
@@ -106,10 +106,10 @@ impl BlobWriter {
         Ok(())
     }
 
-    /// As [`BlobWriter::finish`], for a task that must not block.
+    /// Like [`BlobWriter::finish`], for async code.
     ///
     /// # Errors
-    /// What the disk said to the bytes under way.
+    /// As for [`BlobWriter::finish`].
     pub(crate) async fn finish_async(mut self) -> Result<WholeBlob, Error> {
         self.wait_async().await?;
         Ok(self.whole())
@@ -122,7 +122,7 @@ impl BlobWriter {
         }
     }
 
-    /// Takes as many bytes as the chunk at hand has room for.
+    /// Copies as many bytes as fit into the current chunk.
     fn take(&mut self, bytes: &[u8]) -> usize {
         if self.buffer.is_empty() && bytes.len() >= CHUNK_BYTES / 4 {
             self.buffer.reserve(CHUNK_BYTES);
@@ -160,7 +160,7 @@ impl BlobWriter {
         }
         if self.number + 1 >= 1 << NUMBER_BITS {
             return Err(Error::Database(
-                "a result cannot be longer than 256 GiB".into(),
+                "a blob cannot be longer than 256 GiB".into(),
             ));
         }
         let (reply, answer) = oneshot::channel();
@@ -201,7 +201,7 @@ impl Drop for BlobWriter {
     }
 }
 
-/// Reads one blob chunk by chunk, each in a transaction of its own, so that a slow reader holds back nothing.
+/// Reads one blob chunk by chunk, each in its own transaction, so that a slow reader does not block checkpoints.
 #[derive(Debug, Clone)]
 pub(crate) struct BlobReader {
     readers: Readers,
@@ -213,10 +213,10 @@ impl BlobReader {
         Self { readers, blob }
     }
 
-    /// The chunk with this number from 0, or none past the end or once the blob is gone. Blocks on the disk.
+    /// The chunk with this number, from 0; `None` past the end or once the blob is gone. Blocks on the disk.
     ///
     /// # Errors
-    /// What the disk says, and [`Error::Damaged`] where it gives back something else than it was given.
+    /// [`Error::Damaged`] if the checksum does not match; other errors if the database cannot be read.
     pub(crate) fn chunk(&self, number: u32) -> Result<Option<Bytes>, Error> {
         let id = chunk_id(self.blob, number);
         let found: Option<(u32, Vec<u8>)> = self.readers.read(|connection| {
@@ -232,17 +232,17 @@ impl BlobReader {
             tracing::error!(
                 blob = self.blob.0,
                 number,
-                "the disk has changed what was stored: `cloakroom check` says whose it is"
+                "stored data has changed on the disk: run `cloakroom check` to find the affected job"
             );
             return Err(Error::Damaged);
         }
         Ok(Some(Bytes::from(data)))
     }
 
-    /// All of it; for what is known to be small.
+    /// All bytes, for blobs known to be small.
     ///
     /// # Errors
-    /// What the disk says.
+    /// As for [`BlobReader::chunk`].
     pub(crate) fn read_all(&self) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
         let mut number = 0;

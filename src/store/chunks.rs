@@ -7,15 +7,15 @@ use super::command_queue::Chunk;
 use super::{Error, WholeBlob};
 use crate::job::{BlobId, Seq};
 
-/// Chunk numbers below a blob's id: 2^20 of 256 KiB are 256 GiB.
+/// Number of bits of a chunk's number within its blob: 2^20 chunks of 256 KiB are 256 GiB.
 pub(super) const NUMBER_BITS: u32 = 20;
 
-/// A chunk's name.
+/// The row id of a chunk.
 pub(super) fn chunk_id(blob: BlobId, number: u32) -> i64 {
     blob.0 << NUMBER_BITS | i64::from(number)
 }
 
-/// What a chunk is known by when it is read: its bytes, in their place.
+/// The CRC-32 of a chunk's row id and bytes.
 pub(super) fn checksum(id: i64, data: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(&id.to_le_bytes());
@@ -23,8 +23,8 @@ pub(super) fn checksum(id: i64, data: &[u8]) -> u32 {
     crc.finalize()
 }
 
-/// Stores a chunk of a blob that belongs to nobody yet. A crash just after this leaves a loose blob, which the
-/// next start removes.
+/// Stores a chunk of a blob that has no owner yet. A crash after the commit leaves a blob without an owner, which the next
+/// start removes.
 pub(super) fn insert_chunk(connection: &Connection, chunk: &Chunk) -> Result<(), Error> {
     if chunk.number == 0 {
         connection
@@ -35,7 +35,7 @@ pub(super) fn insert_chunk(connection: &Connection, chunk: &Chunk) -> Result<(),
     insert_data(connection, id, chunk.crc, &chunk.data)
 }
 
-/// Stores a blob's last bytes and gives it to `owner`.
+/// Stores a blob's last bytes and assigns the blob to `owner`.
 pub(super) fn insert_tail(
     connection: &Connection,
     whole: &WholeBlob,
@@ -59,7 +59,7 @@ pub(super) fn insert_tail(
     Ok(())
 }
 
-/// Stores a whole small blob for `owner`.
+/// Stores a complete small blob that belongs to `owner`.
 pub(super) fn insert_small(
     connection: &Connection,
     blob: BlobId,
@@ -83,7 +83,7 @@ fn insert_data(connection: &Connection, id: i64, crc: u32, data: &[u8]) -> Resul
     Ok(())
 }
 
-/// Takes a blob from its owner; false if that is another one.
+/// Takes a blob from its owner; false if it belongs to another job.
 pub(super) fn disown(connection: &Connection, blob: BlobId, owner: Seq) -> Result<bool, Error> {
     let rows = connection
         .prepare_cached("update blob set owner = null where id = ? and owner = ?")?
@@ -91,7 +91,7 @@ pub(super) fn disown(connection: &Connection, blob: BlobId, owner: Seq) -> Resul
     Ok(rows == 1)
 }
 
-/// Gives an owned blob to another owner.
+/// Assigns an owned blob to another owner.
 pub(super) fn hand_over(connection: &Connection, blob: BlobId, owner: Seq) -> Result<(), Error> {
     connection
         .prepare_cached("update blob set owner = ?2 where id = ?1 and owner is not null")?
@@ -99,7 +99,7 @@ pub(super) fn hand_over(connection: &Connection, blob: BlobId, owner: Seq) -> Re
     Ok(())
 }
 
-/// Every blob that belongs to nobody.
+/// All blobs without an owner.
 pub(super) fn select_loose(connection: &Connection) -> Result<Vec<BlobId>, Error> {
     let mut statement = connection.prepare_cached("select id from blob where owner is null")?;
     let blobs = statement
@@ -108,8 +108,8 @@ pub(super) fn select_loose(connection: &Connection) -> Result<Vec<BlobId>, Error
     Ok(blobs)
 }
 
-/// Removes up to `most` chunks of a blob whose owner is gone, and the blob with its last; gives how many, and
-/// whether the blob is gone. A crash in between leaves a shorter loose blob.
+/// Removes up to `most` chunks of a blob without an owner, and the blob with its last chunk. Returns the number of removed
+/// chunks, and whether the blob is gone. A crash in between leaves a shorter blob without an owner.
 pub(super) fn free(
     connection: &Connection,
     blob: BlobId,

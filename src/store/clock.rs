@@ -1,7 +1,7 @@
-//! The idle clock: milliseconds that servers on this data were up.
+//! The idle clock: milliseconds that servers on this data were running.
 //!
-//! It follows the monotonic clock from tick to tick, by two tick lengths at most: a server that was suspended, stopped
-//! or starved counts next to nothing of it, and no wall clock matters.
+//! Follows the monotonic clock from tick to tick, but advances by at most two ticks at once: time in which the server was
+//! suspended, stopped or starved hardly counts. Independent of the wall clock.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -10,14 +10,14 @@ use parking_lot::Mutex;
 
 use crate::job::IdleMs;
 
-/// The time from one tick to the next.
+/// Interval between ticks.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
 
-/// The clock.
+/// A clock that runs only while the server does.
 #[derive(Debug)]
 pub(crate) struct IdleClock {
     reading: Mutex<Reading>,
-    /// What it showed when it was last stored.
+    /// The reading that was last stored, in milliseconds.
     stored: AtomicI64,
 }
 
@@ -34,7 +34,7 @@ impl Reading {
 }
 
 impl IdleClock {
-    /// A clock that goes on from `start`.
+    /// A clock that continues from `start`.
     pub(crate) fn new(start: IdleMs) -> Self {
         Self {
             reading: Mutex::new(Reading {
@@ -45,29 +45,29 @@ impl IdleClock {
         }
     }
 
-    /// What it shows.
+    /// The current reading.
     pub(crate) fn now(&self) -> IdleMs {
         IdleMs(self.reading.lock().now())
     }
 
-    /// Keeps it going; once every [`TICK`].
+    /// Advances the clock; call once per [`TICK`].
     pub(crate) fn tick(&self) {
         let mut reading = self.reading.lock();
         reading.ms = reading.now();
         reading.at = Instant::now();
     }
 
-    /// What it showed when it was last stored.
+    /// The reading that was last stored.
     pub(crate) fn stored(&self) -> IdleMs {
         IdleMs(self.stored.load(Ordering::Relaxed))
     }
 
-    /// Notes that this is stored.
+    /// Notes that this reading was stored.
     pub(super) fn set_stored(&self, stored: IdleMs) {
         self.stored.store(stored.0, Ordering::Relaxed);
     }
 
-    /// Lets time pass.
+    /// Advances the clock in tests.
     #[cfg(test)]
     pub(crate) fn advance(&self, ms: i64) {
         self.reading.lock().ms += ms;

@@ -1,8 +1,8 @@
-//! What waits for the writer.
+//! The queues of work for the writer.
 //!
-//! Two queues, so that neither small commands nor large chunks starve the other, and a slot for progress that
-//! nobody waits for. Their lengths are bounded by those who fill them: a connection has one submission under
-//! way, an attempt one event, a blob's writer two chunks.
+//! There are two queues, so that neither small commands nor large chunks starve the other, and a slot for progress, which
+//! is stored when convenient. The senders bound the queues' lengths: a connection has one submission in flight, an attempt
+//! one event, a blob's writer two chunks.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use tokio::sync::oneshot;
 use super::{Attempt, Error, NewJob, Sweep, WholeBlob};
 use crate::job::{BlobId, Event, Job, Progress, Seq};
 
-/// Commands in one transaction at most.
+/// Maximum number of commands in one transaction.
 const BATCH_COMMANDS: usize = 256;
-/// Bytes of params, uploads' ends and results' ends that come with commands in one transaction at most, but always one
-/// command.
+/// Maximum size of the params and blob tails that come with the commands of one transaction, in bytes; a single command may
+/// exceed it.
 const BATCH_COMMAND_BYTES: usize = 4 << 20;
-/// Bytes of chunks in one transaction at most, but always one chunk.
+/// Maximum size of the chunks in one transaction, in bytes; a single chunk may exceed it.
 const BATCH_CHUNK_BYTES: usize = 512 * 1024;
-/// How long progress waits for somebody else's transaction before it gets one of its own.
+/// How long progress waits for another transaction before it gets its own.
 const PROGRESS_MAX_DELAY: Duration = Duration::from_secs(1);
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
-/// What the writer can be asked to do.
+/// A request to the writer.
 #[derive(Debug)]
 pub(super) enum Command {
     Submit {
@@ -70,17 +70,17 @@ pub(super) enum Command {
     },
 }
 
-/// Who waits for something to be stored.
+/// Who waits for the data to be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// A client, who can be told to come again.
+    /// A client, which can be asked to retry.
     Client,
-    /// This server, with a job that would be lost.
+    /// The server itself; a job would be lost.
     Server,
 }
 
 impl Command {
-    /// How much it brings to be written, in bytes; small things are not counted.
+    /// Size of the data to write, in bytes; small fixed-size parts are not counted.
     fn bytes(&self) -> usize {
         match self {
             Self::Submit { job, .. } => {
@@ -104,32 +104,32 @@ impl Command {
             Self::Record { event, .. } if !matches!(event, Event::Cancel | Event::Delete) => {
                 Origin::Server
             }
-            // The sweeper too, which comes again by itself, and one that stops, which does not wait for others.
+            // Includes the sweeper, which retries by itself, and shutdown, which does not wait for other processes.
             _ => Origin::Client,
         }
     }
 }
 
-/// Where a new job's params go.
+/// Where the params of a new job are stored.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum NewParams {
     Inline,
     Blob(BlobId),
 }
 
-/// A piece of a blob that is being written.
+/// A chunk of a blob that is being written.
 #[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) blob: BlobId,
     pub(super) number: u32,
-    /// The checksum of `data` in this place.
+    /// Checksum of the chunk's row id and `data`.
     pub(super) crc: u32,
     pub(super) data: Bytes,
     pub(super) asker: Origin,
     pub(super) reply: Reply<()>,
 }
 
-/// What goes into one transaction.
+/// The content of one transaction.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) commands: VecDeque<Command>,
@@ -138,43 +138,43 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Whether there is nothing to split.
+    /// Whether the batch cannot be split.
     pub(super) fn is_single(&self) -> bool {
         self.len() + usize::from(!self.progress.is_empty()) <= 1
     }
 
-    /// How many commands and chunks are in it.
+    /// Number of commands and chunks.
     pub(super) fn len(&self) -> usize {
         self.commands.len() + self.chunks.len()
     }
 
-    /// Whether there is nothing in it.
+    /// Whether the batch is empty.
     pub(super) fn is_empty(&self) -> bool {
         self.commands.is_empty() && self.chunks.is_empty() && self.progress.is_empty()
     }
 
-    /// Whether it is one thing that takes room, which can be refused.
+    /// Whether the batch is a single item that needs space and can be refused.
     pub(super) fn is_new(&self) -> bool {
         !self.is_single()
             || !self.chunks.is_empty()
             || matches!(self.commands.front(), Some(Command::Submit { .. }))
     }
 
-    /// Whether the idle clock is to be stored with it.
+    /// Whether the idle clock must be stored in the same transaction.
     pub(super) fn stores_clock(&self) -> bool {
         self.commands
             .iter()
             .any(|command| matches!(command, Command::Sweep { sweep, .. } if sweep.stores_clock))
     }
 
-    /// Whether it may free pages.
+    /// Whether the transaction may free pages.
     pub(super) fn forgets(&self) -> bool {
         self.commands
             .iter()
             .any(|command| matches!(command, Command::Sweep { .. }))
     }
 
-    /// What clients wait for, and what the server does. Progress that nobody waits for is left out.
+    /// Splits the batch into the clients' commands and the server's own. Progress is dropped.
     pub(super) fn by_origin(self) -> (Self, Self) {
         let (mut clients, mut server) = (Self::default(), Self::default());
         for command in self.commands {
@@ -192,7 +192,7 @@ impl Batch {
         (clients, server)
     }
 
-    /// Its parts, each a batch. Progress that nobody waits for is left out: there will be more.
+    /// Splits the batch into one batch per item. Progress is dropped: more will follow.
     pub(super) fn split(self) -> impl Iterator<Item = Self> {
         let chunks = self.chunks.into_iter().map(|chunk| Self {
             chunks: [chunk].into(),
@@ -210,7 +210,7 @@ impl Batch {
 struct Waiting {
     batch: Batch,
     progress_since: Option<Instant>,
-    /// The writer is to look whether all is well, although there is nothing to do.
+    /// The writer has to check the files although there is no work.
     alarmed: bool,
     closed: bool,
 }
@@ -223,7 +223,7 @@ pub(super) struct CommandQueue {
 }
 
 impl CommandQueue {
-    /// Hands in a command. After [`CommandQueue::close`] it is dropped, and its reply with it.
+    /// Adds a command. After [`CommandQueue::close`] the command and its reply channel are dropped.
     pub(super) fn push(&self, command: Command) {
         let mut waiting = self.waiting.lock();
         if !waiting.closed {
@@ -232,14 +232,14 @@ impl CommandQueue {
         }
     }
 
-    /// Hands in blobs that nobody wants.
+    /// Frees blobs that are not needed.
     pub(super) fn abandon(&self, blobs: impl IntoIterator<Item = BlobId>) {
         for blob in blobs {
             self.push(Command::Abandon { blob });
         }
     }
 
-    /// Hands in a chunk.
+    /// Adds a chunk.
     pub(super) fn push_chunk(&self, chunk: Chunk) {
         let mut waiting = self.waiting.lock();
         if !waiting.closed {
@@ -248,7 +248,7 @@ impl CommandQueue {
         }
     }
 
-    /// Hands in once more, as the first, what could not be done yet; after [`CommandQueue::close`] it is given back.
+    /// Puts work that has to wait back to the front; after [`CommandQueue::close`] returns it.
     pub(super) fn put_back(&self, batch: Batch) -> Option<Batch> {
         let mut waiting = self.waiting.lock();
         if waiting.closed {
@@ -263,7 +263,7 @@ impl CommandQueue {
         None
     }
 
-    /// Leaves how far an attempt is, to be written when there is occasion. The latest wins.
+    /// Sets the progress of an attempt, to be written with another transaction. Replaces earlier progress.
     pub(super) fn leave_progress(&self, seq: Seq, attempt: u32, progress: Progress) {
         let mut waiting = self.waiting.lock();
         if waiting.progress_since.is_none() {
@@ -273,14 +273,14 @@ impl CommandQueue {
         waiting.batch.progress.insert(seq, (attempt, progress));
     }
 
-    /// Wakes the writer: it finds out what is wrong.
+    /// Makes the writer check the files.
     pub(super) fn alarm(&self) {
         self.waiting.lock().alarmed = true;
         self.ready.notify_one();
     }
 
-    /// The next batch, waiting for one unless there is `other_work` or an alarm, and no longer than `until`; none once the
-    /// inbox is closed and empty.
+    /// Waits for the next batch, unless there is `other_work` or an alarm, and no longer than `until`; `None` once the queue is
+    /// closed and empty.
     pub(super) fn take(&self, other_work: bool, until: Option<Instant>) -> Option<Batch> {
         let mut waiting = self.waiting.lock();
         loop {
@@ -308,25 +308,25 @@ impl CommandQueue {
         }
     }
 
-    /// No more commands from now on; those that wait are still done.
+    /// Accepts no more commands; those in the queue are still executed.
     pub(super) fn close(&self) {
         self.waiting.lock().closed = true;
         self.ready.notify_one();
     }
 
-    /// As [`CommandQueue::close`], but what waits is dropped unanswered.
+    /// Like [`CommandQueue::close`], but drops the queued commands unanswered.
     pub(super) fn abort(&self) {
         let mut waiting = self.waiting.lock();
         waiting.closed = true;
         waiting.batch = Batch::default();
     }
 
-    /// An identifier for a new blob. The writer reserves it on disk together with the first use.
+    /// Assigns an id to a new blob. The writer reserves the id on disk with its first use.
     pub(super) fn new_blob(&self) -> BlobId {
         BlobId(self.next_blob.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The first identifier to give out.
+    /// Sets the first id to assign.
     pub(super) fn set_next_blob(&self, next: i64) {
         self.next_blob.store(next, Ordering::Relaxed);
     }
