@@ -126,7 +126,7 @@ impl App {
             let form = Form {
                 store: self.engine.store(),
                 bounds: self.bounds,
-                take: |part: &Part<'_>| Ok(take(work, part, operation)),
+                take: |part: &Part<'_>| take(work, part, operation),
             };
             let pairs = form.read(&content_type, body, uploads).await?;
             deltaxml::of_form(work, pairs, operation)
@@ -266,15 +266,28 @@ fn job_options(work: Operation, later: &AsyncOptions, asker: &RequestContext) ->
     }
 }
 
-/// What becomes of a part of a form. Documents may be long; a path or a URL is text.
-fn take(work: Operation, part: &Part<'_>, operation: &OperationSpec) -> Take {
+/// Decides how to read a part of a form: documents and versions are stored if they are sent as files or as XML, and
+/// are otherwise paths or URLs, which are read as text.
+///
+/// # Errors
+/// 400 for a setting or job option that is sent as a file: the content of a file never becomes a parameter.
+fn take(work: Operation, part: &Part<'_>, operation: &OperationSpec) -> Result<Take, Problem> {
     let is_xml = part.media_type.and_then(Media::of) == Some(Media::Xml);
     match deltaxml::part(work, part.name, operation) {
-        deltaxml::Part::Nothing => Take::Nothing,
+        deltaxml::Part::Nothing => Ok(Take::Nothing),
         deltaxml::Part::Document(_) | deltaxml::Part::Version if part.is_file || is_xml => {
-            Take::Document
+            Ok(Take::Document)
         }
-        _ => Take::Text,
+        deltaxml::Part::Document(_) | deltaxml::Part::Version => Ok(Take::Text),
+        deltaxml::Part::Async | deltaxml::Part::Wish(_) | deltaxml::Part::Setting
+            if part.is_file =>
+        {
+            Err(Problem::malformed(format!(
+                "{:?} is sent as a file. Send its value as a form field without a file name.",
+                part.name
+            )))
+        }
+        deltaxml::Part::Async | deltaxml::Part::Wish(_) | deltaxml::Part::Setting => Ok(Take::Text),
     }
 }
 

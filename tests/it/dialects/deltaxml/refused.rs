@@ -156,6 +156,54 @@ fn what_cannot_be_understood_is_a_bad_request() {
 }
 
 #[test]
+fn settings_and_job_options_sent_as_files_are_400() {
+    let site = Site::new();
+    site.write("a.xml", b"<r/>");
+    let server = site.serve();
+    let client = server.client();
+    let compare = format!("{COMPARE}/compare");
+    let merge = format!("{MERGE}/types/concurrent");
+    let compare_inputs = ["name=\"inputA\"", "name=\"inputB\""];
+    let merge_inputs = ["name=\"one\"", "name=\"two\""];
+    for (path, inputs, name, content) in [
+        (&compare, compare_inputs, "async", "true"),
+        (&compare, compare_inputs, "callback", "http://localhost/"),
+        (&compare, compare_inputs, "keepResult", "false"),
+        (&compare, compare_inputs, "output", "/docs/out.xml"),
+        (&compare, compare_inputs, "wordByWord", "true"),
+        (&merge, merge_inputs, "Async", "true"),
+        (&merge, merge_inputs, "AsyncCallback", "http://localhost/"),
+        (&merge, merge_inputs, "AsyncOutput", "/docs/out.xml"),
+        (&merge, merge_inputs, "WordByWord", "true"),
+    ] {
+        let file = format!("name=\"{name}\"; filename=\"x.txt\"");
+        let (headers, body) = form(&[
+            (inputs[0], "", "/docs/a.xml"),
+            (inputs[1], "", "/docs/a.xml"),
+            (&file, "text/plain", content),
+        ]);
+        let reply = refused(client, "POST", path, &headers, &body, 400);
+        let message = text(&reply);
+        assert!(
+            message.contains(name) && message.contains("is sent as a file"),
+            "{path}: {message}"
+        );
+        // A file input without a file is left out, whatever its name is.
+        let untouched = format!("name=\"{name}\"; filename=\"\"");
+        let (headers, body) = form(&[
+            (inputs[0], "", "/docs/a.xml"),
+            (inputs[1], "", "/docs/a.xml"),
+            (&untouched, "application/octet-stream", ""),
+        ]);
+        ask(client, "POST", path, &headers, &body, 200);
+    }
+    let jobs = client.get("/v1/jobs", 200).json();
+    assert_eq!(jobs["jobs"], json!([]), "no job was submitted");
+    server.stop();
+    site.check_tables();
+}
+
+#[test]
 fn malformed_forms_and_bodies_have_the_shape_of_the_product() {
     let site = Site::new();
     site.write("a.xml", b"<r/>");
