@@ -33,6 +33,14 @@
 //! - **Invariant**: the server connects to others only through [`outbound`], and only to addresses that [`address::Policy`] allows.
 //! - **Invariant**: [`job`] and [`plan`] know no clock, socket, file, database or runtime.
 
+#![cfg_attr(
+    not(feature = "cli"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "only the command line checks and backs up data, takes signals and raises limits"
+    )
+)]
 #![allow(
     rustdoc::private_intra_doc_links,
     reason = "the layers are documented for readers of the code"
@@ -56,6 +64,7 @@ pub use crate::store::OpenError;
 // Public for the binary, and for tests and benches of a single layer. Not part of the stable API.
 #[doc(hidden)]
 pub mod address;
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
