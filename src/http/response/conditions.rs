@@ -1,8 +1,8 @@
-//! Conditional and range requests (RFC 9110, sections 13 and 14), for everything that has bytes or versions to hand out.
+//! Conditional and range requests (RFC 9110, sections 13 and 14) for downloads and for versions of jobs.
 //!
-//! Headers are read as bytes, since an entity tag may hold any above ASCII, and a list may come on several lines. A
-//! validator that cannot be understood matches nothing, which is the safe side of each condition. Dates are not looked at:
-//! nothing here has a `Last-Modified`.
+//! Headers are read as bytes, because an entity tag may contain bytes above ASCII and a list may span several lines. A
+//! malformed validator matches nothing, which is the safe outcome of each condition. Dates are ignored: no response has
+//! `Last-Modified`.
 
 use std::ops::Range;
 
@@ -12,35 +12,35 @@ use http::header::{
 use http::{Method, StatusCode};
 
 use crate::http::response::problem::Problem;
-use crate::http::response::range::{Wanted, wanted};
+use crate::http::response::range::{RequestedRange, requested_range};
 use crate::http::response::reply::header;
 use crate::job::Version;
 
 /// Whether the conditions of a GET or HEAD request hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum Conditions {
-    /// They do: the request is answered as if there were none.
+    /// The conditions hold or there are none: the request is answered in full.
     Hold,
-    /// The client has what it asks for.
+    /// The client already has the current version: the answer is 304.
     NotModified,
 }
 
-/// What is sent of something.
+/// The part of some content that a request asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::http) struct Selected {
-    /// 200 or 206.
+    /// The status of the response, 200 or 206.
     pub(in crate::http) status: StatusCode,
-    /// The bytes.
+    /// The offsets of the bytes.
     pub(in crate::http) range: Range<u64>,
-    /// Which they are, where they are not all.
+    /// The value of `Content-Range`, for a 206 response.
     pub(in crate::http) content_range: Option<HeaderValue>,
 }
 
-/// Evaluates If-Match and If-None-Match for something whose strong entity tag is `tag`, without its quotes, or that has
-/// none.
+/// Evaluates If-Match and If-None-Match against the strong entity tag `tag`, given without quotes. Without a tag only `*`
+/// matches.
 ///
 /// # Errors
-/// 412 where If-Match names other tags.
+/// 412 if If-Match does not match.
 pub(in crate::http) fn evaluate(
     headers: &HeaderMap,
     tag: Option<&str>,
@@ -55,7 +55,7 @@ pub(in crate::http) fn evaluate(
         return Err(Problem::new(
             StatusCode::PRECONDITION_FAILED,
             "precondition_failed",
-            "If-Match does not name the ETag that this has now.",
+            "If-Match does not name the current ETag.",
         ));
     }
     if Tags::of(headers, &IF_NONE_MATCH).is_some_and(|tags| is_named(&tags, true)) {
@@ -64,10 +64,10 @@ pub(in crate::http) fn evaluate(
     Ok(Conditions::Hold)
 }
 
-/// Selects what a request wants of something that has `size` bytes, and a strong entity tag or none.
+/// Selects the part that a request asks for of content with `size` bytes and the strong entity tag `tag`, if it has one.
 ///
 /// # Errors
-/// 416 where none of the bytes are there.
+/// 416 if the requested range lies outside of the content.
 pub(in crate::http) fn select(
     method: &Method,
     headers: &HeaderMap,
@@ -75,19 +75,19 @@ pub(in crate::http) fn select(
     size: u64,
 ) -> Result<Selected, Problem> {
     let header_text = match lines(headers, &RANGE)[..] {
-        // A range of something else than the client has begun with would not fit: then it gets all of it.
+        // If-Range protects a client from joining ranges of two versions: with another version it gets all bytes.
         [range] if *method == Method::GET && if_range_holds(headers, tag) => {
             std::str::from_utf8(range).ok()
         }
         _ => None,
     };
-    match wanted(header_text, size) {
-        Wanted::Whole => Ok(Selected {
+    match requested_range(header_text, size) {
+        RequestedRange::Whole => Ok(Selected {
             status: StatusCode::OK,
             range: 0..size,
             content_range: None,
         }),
-        Wanted::Part(range) => {
+        RequestedRange::Part(range) => {
             let last = range.end.saturating_sub(1);
             let content_range = header(&format!("bytes {}-{last}/{size}", range.start));
             Ok(Selected {
@@ -96,30 +96,30 @@ pub(in crate::http) fn select(
                 content_range: Some(content_range),
             })
         }
-        Wanted::Nothing => {
+        RequestedRange::Unsatisfiable => {
             let problem = Problem::new(
                 StatusCode::RANGE_NOT_SATISFIABLE,
                 "range_not_satisfiable",
-                format!("The Range header asks for none of the {size} bytes that there are."),
+                format!("The Range header selects none of the {size} bytes."),
             );
             Err(problem.with(CONTENT_RANGE, header(&format!("bytes */{size}"))))
         }
     }
 }
 
-/// Which version of a job the client has, as If-None-Match says.
+/// The version of a job that the client has, from If-None-Match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum Seen {
-    /// Whatever version there is (`*`).
+    /// Any version (`*`).
     Any,
-    /// This one. What is none of ours stands for one before all of them.
+    /// This version. A tag that this server did not make stands for a version before the first.
     Version(Version),
 }
 
 impl Seen {
-    /// What a request says; none where it does not.
+    /// Reads If-None-Match; `None` if there is no such header.
     pub(in crate::http) fn of(headers: &HeaderMap) -> Option<Self> {
-        const NONE_OF_OURS: Version = Version(0);
+        const BEFORE_THE_FIRST: Version = Version(0);
         let tags = match Tags::of(headers, &IF_NONE_MATCH)? {
             Tags::Any => return Some(Self::Any),
             Tags::These(tags) => tags,
@@ -128,8 +128,8 @@ impl Seen {
             let hex = std::str::from_utf8(tag.opaque).ok()?;
             i64::from_str_radix(hex, 16).ok().map(Version)
         });
-        // Of several the latest: a version never comes back.
-        Some(Self::Version(versions.max().unwrap_or(NONE_OF_OURS)))
+        // Versions only grow, so the latest one is the one that may be current.
+        Some(Self::Version(versions.max().unwrap_or(BEFORE_THE_FIRST)))
     }
 
     /// Whether the client has this version.
@@ -153,17 +153,18 @@ fn if_range_holds(headers: &HeaderMap, tag: Option<&str>) -> bool {
     }
 }
 
-/// The lines of a header, without white space around them.
+/// The lines of a header, trimmed.
 fn lines<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Vec<&'h [u8]> {
     let lines = headers.get_all(name).iter();
     lines.map(|line| line.as_bytes().trim_ascii()).collect()
 }
 
-/// What If-Match or If-None-Match names.
+/// The entity tags in If-Match or If-None-Match.
 #[derive(Debug, PartialEq, Eq)]
 enum Tags<'h> {
-    /// `*`: whatever there is.
+    /// `*`: any representation.
     Any,
+    /// The tags of a list.
     These(Vec<Tag<'h>>),
 }
 
@@ -174,7 +175,7 @@ struct Tag<'h> {
 }
 
 impl<'h> Tags<'h> {
-    /// None where there is no such header.
+    /// Reads a header; `None` if there is no such header.
     fn of(headers: &'h HeaderMap, name: &HeaderName) -> Option<Self> {
         if !headers.contains_key(name) {
             return None;
@@ -191,7 +192,7 @@ impl<'h> Tags<'h> {
     }
 }
 
-/// Adds the tags of a list; members that are none are passed over. A tag may hold a comma.
+/// Adds the tags of a list and skips malformed members. A tag may contain a comma.
 fn push_tags<'h>(tags: &mut Vec<Tag<'h>>, line: &'h [u8]) {
     let mut rest = line;
     loop {
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn only_any_matches_what_has_no_tag() {
+    fn only_the_wildcard_matches_content_without_a_tag() {
         for (value, matches) in [("*", true), ("\"\"", false), ("\"a\"", false)] {
             let given = |name| headers(&[(name, value.as_bytes())]);
             assert_eq!(evaluate(&given(IF_MATCH), None).is_ok(), matches, "{value}");
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn range_is_sent_only_of_what_if_range_names() {
+    fn range_is_ignored_unless_if_range_names_the_current_tag() {
         let check = |lines: &[(HeaderName, &[u8])], tag: Option<&str>, expected: u16| {
             let selected = select(&Method::GET, &headers(lines), tag, 10);
             let status = selected.map_or(416, |selected| selected.status.as_u16());
@@ -317,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn latest_version_named_is_the_one_seen() {
+    fn latest_version_in_if_none_match_is_the_one_seen() {
         let seen = |lines: &[&[u8]]| {
             let lines: Vec<_> = lines.iter().map(|line| (IF_NONE_MATCH, *line)).collect();
             Seen::of(&headers(&lines))

@@ -1,5 +1,5 @@
-//! Limits on the memory that large response bodies take: how many are made at once, and how many bytes of them wait in
-//! the connections of slow clients.
+//! Limits on the memory that large response bodies take: how many are built at once, and how many bytes of them wait to
+//! be sent to slow clients.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,41 +10,45 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::http::response::problem::Problem;
 
-/// A body of up to this many bytes counts as small; the limit on connections is its limit.
+/// The largest small body, in bytes. Small bodies are limited only by the number of connections.
 pub(in crate::http) const SMALL_BYTES: usize = 16 << 10;
-/// Large bodies that have been made and not been sent, all together.
+/// The limit on large bodies that wait to be sent, all together, in bytes.
 const HELD_BYTES: usize = 32 << 20;
-/// The unit that permits count, in bytes.
+/// The bytes that one permit stands for.
 const PERMIT_BYTES: usize = 1 << 10;
 const PERMITS: usize = HELD_BYTES / PERMIT_BYTES;
-/// Bodies that are made from the disk at once.
-const TURNS: usize = 4;
-/// Lists that are made at once.
-const LISTS: usize = 2;
-/// How long a body waits for others to be sent before the client is told to come again.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The largest number of bodies that are read from the disk at once.
+const MAX_BODY_READS: usize = 4;
+/// The largest number of lists that are built at once.
+const MAX_LISTS: usize = 2;
+/// How long a body waits for others to be sent before the request is rejected.
+const HOLD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The limits of one server.
 #[derive(Debug)]
 pub(in crate::http) struct LargeBodies {
+    /// Turns to read a body from the disk.
     turns: Semaphore,
+    /// Turns to build a list.
     lists: Semaphore,
+    /// Units of memory, of [`PERMIT_BYTES`] each.
     held: Arc<Semaphore>,
-    patience: Duration,
+    /// How long a body waits for units.
+    hold_timeout: Duration,
 }
 
 impl Default for LargeBodies {
     fn default() -> Self {
         Self {
-            turns: Semaphore::new(TURNS),
-            lists: Semaphore::new(LISTS),
+            turns: Semaphore::new(MAX_BODY_READS),
+            lists: Semaphore::new(MAX_LISTS),
             held: Arc::new(Semaphore::new(PERMITS)),
-            patience: PATIENCE,
+            hold_timeout: HOLD_TIMEOUT,
         }
     }
 }
 
-/// A body that counts until it is dropped, which the connection does once it has sent it.
+/// A body that counts as held until the connection has sent and dropped it.
 struct Held {
     bytes: Bytes,
     _permit: OwnedSemaphorePermit,
@@ -57,15 +61,15 @@ impl AsRef<[u8]> for Held {
 }
 
 impl LargeBodies {
-    /// Waits for a turn to make a body from the disk. Keep it until [`LargeBodies::hold`] has counted the body.
+    /// Waits for a turn to read a body from the disk. Keep the permit until [`LargeBodies::hold`] has counted the body.
     pub(in crate::http) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        // Never closed.
+        // The semaphore is never closed.
         self.turns.acquire().await.ok()
     }
 
-    /// Waits for a turn to make a list, whose parts may each wait for [`LargeBodies::turn`].
+    /// Waits for a turn to build a list, whose parts may each wait for [`LargeBodies::turn`].
     pub(in crate::http) async fn list(&self) -> Option<SemaphorePermit<'_>> {
-        // Never closed.
+        // The semaphore is never closed.
         self.lists.acquire().await.ok()
     }
 
@@ -79,7 +83,7 @@ impl LargeBodies {
         }
         let permits = bytes.len().div_ceil(PERMIT_BYTES).min(PERMITS) as u32;
         let permit = Arc::clone(&self.held).acquire_many_owned(permits);
-        let Ok(Ok(permit)) = tokio::time::timeout(self.patience, permit).await else {
+        let Ok(Ok(permit)) = tokio::time::timeout(self.hold_timeout, permit).await else {
             let detail = "Too many large responses are waiting for slow clients. Try again later.";
             let busy = Problem::new(StatusCode::SERVICE_UNAVAILABLE, SERVER_BUSY, detail);
             return Err(busy.retry_after(1));
@@ -91,7 +95,7 @@ impl LargeBodies {
     }
 }
 
-/// The code of a problem that is over once others have been served.
+/// The code of the problem that the limits above are reached; a retry can succeed.
 pub(in crate::http) const SERVER_BUSY: &str = "server_busy";
 
 #[cfg(test)]
@@ -101,7 +105,7 @@ mod tests {
     #[tokio::test]
     async fn large_bodies_are_refused_while_too_many_bytes_wait_to_be_sent() {
         let large = LargeBodies {
-            patience: Duration::from_millis(5),
+            hold_timeout: Duration::from_millis(5),
             ..LargeBodies::default()
         };
         let body = || Bytes::from(vec![b' '; HELD_BYTES / 4]);
@@ -115,7 +119,7 @@ mod tests {
         large
             .hold(Bytes::from_static(b"{}"))
             .await
-            .expect("it is small");
+            .expect("small bodies are not counted");
         let copy = held[0].clone();
         held.remove(0);
         large.hold(body()).await.expect_err("a copy counts");

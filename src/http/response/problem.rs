@@ -11,7 +11,7 @@ use crate::job::Status;
 use crate::operations::InvalidParam;
 use crate::operations::files::browse::BrowseError;
 
-/// Every code that a problem may have, under its status. Clients rely on them: none is renamed or taken away.
+/// Every code that a problem may have, with its status. Clients rely on codes: never rename or remove one.
 pub(in crate::http) const CODES: &[(StatusCode, &str)] = &[
     (StatusCode::BAD_REQUEST, "malformed_request"),
     (StatusCode::BAD_REQUEST, "malformed_json"),
@@ -56,14 +56,14 @@ pub(in crate::http) const CODES: &[(StatusCode, &str)] = &[
     (StatusCode::INSUFFICIENT_STORAGE, "storage_full"),
 ];
 
-/// Faults that are listed, at most.
-const FAULTS: usize = 100;
-/// As much of a pointer as is shown, in characters. It may have a name in it that the client made up.
+/// The largest number of faults in a response.
+const MAX_FAULTS: usize = 100;
+/// The longest pointer in a response, in characters. A pointer may contain a name from the request.
 const POINTER_CHARS: usize = 300;
-/// As much of a sentence as is shown, in characters. It may quote what the client sent.
+/// The longest detail in a response, in characters. A detail may quote the request.
 const DETAIL_CHARS: usize = 2000;
 
-/// An error that a client is told of.
+/// An error to send to a client.
 #[derive(Debug, Clone)]
 pub(in crate::http) struct Problem(Box<Inner>);
 
@@ -98,7 +98,7 @@ struct WireFault<'a> {
 }
 
 impl Problem {
-    /// A problem of one sentence; its code is one of [`CODES`].
+    /// A problem with a message for people. `status` and `code` are a pair in [`CODES`].
     pub(in crate::http) fn new(
         status: StatusCode,
         code: &'static str,
@@ -117,61 +117,61 @@ impl Problem {
         }))
     }
 
-    /// Nothing is there.
+    /// A 404 response.
     pub(in crate::http) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
-    /// The request cannot be understood.
+    /// A 400 response for a request that is malformed.
     pub(in crate::http) fn malformed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "malformed_request", detail)
     }
 
-    /// The method is not for this address.
+    /// A 405 response; `allowed` is the value of `Allow`.
     pub(in crate::http) fn method(allowed: &'static str) -> Self {
-        let detail = format!("This address takes {allowed}.");
+        let detail = format!("This resource allows {allowed}.");
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
             .with(ALLOW, HeaderValue::from_static(allowed))
     }
 
-    /// Its status in the native API.
+    /// The status in the native API.
     #[cfg(test)]
     pub(in crate::http) fn status(&self) -> StatusCode {
         self.0.status
     }
 
-    /// Its code.
+    /// The stable code.
     pub(in crate::http) fn code(&self) -> &'static str {
         self.0.code
     }
 
-    /// What is wrong, all of it, as text for those who are shown no list of faults; `word` is what they call a param.
-    pub(in crate::http) fn sentence(&self, word: impl Fn(&str) -> &str) -> String {
+    /// The detail, or all faults in one text, for dialects whose errors have no list. `field_name` translates the name of
+    /// a param into the dialect's name.
+    pub(in crate::http) fn sentence(&self, field_name: impl Fn(&str) -> &str) -> String {
         if self.0.faults.is_empty() {
             return self.0.detail.clone();
         }
         let faults = self.0.faults.iter().map(|fault| {
             let name = fault.pointer.trim_start_matches(['#', '?', '/']);
             let (param, inside) = name.split_at(name.find('/').unwrap_or(name.len()));
-            format!("{}{inside}: {}", word(param), fault.detail)
+            format!("{}{inside}: {}", field_name(param), fault.detail)
         });
         faults.collect::<Vec<_>>().join(" ")
     }
 
-    /// The same, with a header.
+    /// Adds a header.
     #[must_use]
     pub(in crate::http) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.header = Some((name, value));
         self
     }
 
-    /// The same, with everything that is wrong, as far as a person reads it: a request of some bytes may have thousands of
-    /// faults.
+    /// Adds the faults, up to a limit: a short request may have thousands of faults.
     #[must_use]
     pub(crate) fn with_faults(mut self, mut faults: Vec<InvalidParam>) -> Self {
-        if faults.len() > FAULTS {
-            faults.truncate(FAULTS);
-            let detail = format!(" Only the first {FAULTS} errors are listed.");
+        if faults.len() > MAX_FAULTS {
+            faults.truncate(MAX_FAULTS);
+            let detail = format!(" Only the first {MAX_FAULTS} errors are listed.");
             self.0.detail.push_str(&detail);
         }
         for fault in &mut faults {
@@ -182,20 +182,20 @@ impl Problem {
         self
     }
 
-    /// The same, with a job's error.
+    /// Adds a job's error.
     #[must_use]
     pub(crate) fn with_error(mut self, error: Value) -> Self {
         self.0.error = Some(error);
         self
     }
 
-    /// The same, to be tried again after some seconds.
+    /// Asks the client to retry after `seconds`.
     #[must_use]
     pub(in crate::http) fn retry_after(self, seconds: u32) -> Self {
         self.with(RETRY_AFTER, seconds.into())
     }
 
-    /// Its status in systems to which what is well-formed but not valid is a bad request.
+    /// The status in dialects that answer 400 where the native API answers 422.
     pub(in crate::http) fn status_elsewhere(&self) -> StatusCode {
         match self.0.status {
             StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
@@ -203,21 +203,21 @@ impl Problem {
         }
     }
 
-    /// The reply in the words of such a system, which are of this media type.
+    /// The response in such a dialect, with the body that it defines.
     pub(in crate::http) fn translated(
         &self,
-        words: String,
+        body: String,
         media_type: &'static str,
     ) -> Response<Body> {
         let mut response = self.response("");
         *response.status_mut() = self.status_elsewhere();
-        *response.body_mut() = Body::Full(words.into());
+        *response.body_mut() = Body::Full(body.into());
         let media_type = HeaderValue::from_static(media_type);
         response.headers_mut().insert(CONTENT_TYPE, media_type);
         response
     }
 
-    /// The reply; `instance` is the path that was asked for.
+    /// The response in the native API; `instance` is the path of the request.
     pub(in crate::http) fn response(&self, instance: &str) -> Response<Body> {
         let wire = Wire {
             r#type: "about:blank",
@@ -251,9 +251,9 @@ impl Problem {
     }
 }
 
-/// Cuts a text after so many characters.
+/// Cuts a text after `chars` characters.
 fn shorten(text: &mut String, chars: usize) {
-    // Most are short, and need not be counted.
+    // A text with few bytes has few characters.
     if text.len() <= chars {
         return;
     }
@@ -269,16 +269,16 @@ impl From<engine::Error> for Problem {
         let unavailable =
             |code, detail: &str| Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
         match error {
-            Error::NotFound => {
-                Self::not_found("There is no such job: it never was, was deleted, or has expired.")
-            }
+            Error::NotFound => Self::not_found(
+                "There is no such job: it never existed, was deleted or has expired.",
+            ),
             Error::QueueFull(jobs) => unavailable(
                 "queue_full",
-                &format!("{jobs} jobs are waiting, which is as many as may. Try again later."),
+                &format!("The queue is full: {jobs} jobs are waiting. Try again later."),
             )
             .retry_after(5),
             Error::NotEnded => {
-                let detail = "The job has not ended: it can be retried when it has.";
+                let detail = "The job has not ended yet. Only a job that has ended can be retried.";
                 Self::new(StatusCode::CONFLICT, "not_ended", detail).retry_after(1)
             }
             Error::KeyTaken => {
@@ -290,7 +290,7 @@ impl From<engine::Error> for Problem {
                 )
             }
             Error::StorageFull => {
-                let detail = "The server has no room for more. Nothing was stored.";
+                let detail = "The server has no storage space left. Nothing was stored.";
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", detail).retry_after(60)
             }
             Error::Busy => {
@@ -305,21 +305,18 @@ impl From<engine::Error> for Problem {
                 let status = illegal.status.as_str();
                 let detail = match illegal.status {
                     Status::Queued | Status::Running => {
-                        format!("It is too late: the {status} job is storing its result.")
+                        format!("The {status} job is already storing its result.")
                     }
-                    _ => format!("The job has ended already: it is {status}."),
+                    _ => format!("The job has already ended: it is {status}."),
                 };
                 Self::new(StatusCode::CONFLICT, "already_ended", detail)
             }
-            Error::Damaged => unavailable(
-                "store_failed",
-                "The server's disk has damaged what was stored.",
-            ),
+            Error::Damaged => unavailable("store_failed", "The stored data is damaged."),
             Error::Superseded | Error::Stopped | Error::Database(_) | Error::Fatal(_) => {
-                tracing::error!(%error, "a request could not be served");
+                tracing::error!(%error, "a request failed because of the store");
                 unavailable(
                     "store_failed",
-                    "The server's database failed. Whether the request was stored is not known.",
+                    "The server's database failed. The request may or may not have been stored.",
                 )
             }
         }
@@ -347,7 +344,7 @@ impl From<SubmitError> for Problem {
                 Self::not_found(format!("There is no operation named {name:?}."))
             }
             SubmitError::Invalid(faults) => {
-                let detail = "The params are not valid; errors says where.";
+                let detail = "The parameters are invalid; see \"errors\".";
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_params", detail)
                     .with_faults(faults)
             }

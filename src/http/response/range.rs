@@ -2,40 +2,40 @@
 
 use std::ops::Range;
 
-/// What a Range header asks of a result.
+/// The part of some content that a Range header asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::http) enum Wanted {
-    /// All of it: there is no header, or one that is not understood, or one with several ranges of which one is there.
+pub(in crate::http) enum RequestedRange {
+    /// All bytes: the header is absent, malformed, or names several ranges of which at least one is satisfiable.
     Whole,
-    /// These bytes, of which there is at least one.
+    /// One range with at least one byte.
     Part(Range<u64>),
-    /// Bytes that are not there.
-    Nothing,
+    /// Only ranges outside of the content.
+    Unsatisfiable,
 }
 
-/// Reads a Range header for a result of `size` bytes.
-pub(in crate::http) fn wanted(header: Option<&str>, size: u64) -> Wanted {
+/// Reads a Range header for content of `size` bytes.
+pub(in crate::http) fn requested_range(header: Option<&str>, size: u64) -> RequestedRange {
     let Some((unit, set)) = header.and_then(|header| header.split_once('=')) else {
-        return Wanted::Whole;
+        return RequestedRange::Whole;
     };
     if !unit.trim().eq_ignore_ascii_case("bytes") {
-        return Wanted::Whole;
+        return RequestedRange::Whole;
     }
     let several = set.contains(',');
     let ranges = set.split(',').map(str::trim);
-    // Empty members of a list count for nothing.
+    // Empty members of a list are ignored.
     let ranges = ranges.filter(|range| !several || !range.is_empty());
-    let ranges: Option<Vec<_>> = ranges.map(|range| one(range, size)).collect();
+    let ranges: Option<Vec<_>> = ranges.map(|range| parse_range(range, size)).collect();
     match ranges.as_deref() {
-        None | Some([]) => Wanted::Whole,
-        Some(all) if all.iter().all(Range::is_empty) => Wanted::Nothing,
-        Some([part]) => Wanted::Part(part.clone()),
-        Some(_) => Wanted::Whole,
+        None | Some([]) => RequestedRange::Whole,
+        Some(all) if all.iter().all(Range::is_empty) => RequestedRange::Unsatisfiable,
+        Some([part]) => RequestedRange::Part(part.clone()),
+        Some(_) => RequestedRange::Whole,
     }
 }
 
-/// What one range of a header asks of a result of `size` bytes; none if it is not understood.
-fn one(text: &str, size: u64) -> Option<Range<u64>> {
+/// One range of a header, clipped to `size` bytes; `None` if it is malformed.
+fn parse_range(text: &str, size: u64) -> Option<Range<u64>> {
     let (first, last) = text.split_once('-')?;
     match (number(first).ok()?, number(last).ok()?) {
         (Some(first), last) if last.is_none_or(|last| last >= first) => {
@@ -46,15 +46,15 @@ fn one(text: &str, size: u64) -> Option<Range<u64>> {
     }
 }
 
-/// The text is no number.
+/// The text is not a number.
 struct NotANumber;
 
-/// A number, or none where there is no text.
+/// A number, or `None` for an empty text.
 fn number(text: &str) -> Result<Option<u64>, NotANumber> {
     if !text.bytes().all(|b| b.is_ascii_digit()) {
         return Err(NotANumber);
     }
-    // What is too large for us is larger than any result.
+    // A number that does not fit is larger than any content.
     Ok((!text.is_empty()).then(|| text.parse().unwrap_or(u64::MAX)))
 }
 
@@ -63,28 +63,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_is_what_rfc_9110_says() {
-        let check = |header: &str, expected: Wanted| {
-            assert_eq!(wanted(Some(header), 100), expected, "{header}");
+    fn range_headers_are_read_per_rfc_9110() {
+        let check = |header: &str, expected: RequestedRange| {
+            assert_eq!(requested_range(Some(header), 100), expected, "{header}");
         };
-        check("bytes=0-0", Wanted::Part(0..1));
-        check("bytes=0-", Wanted::Part(0..100));
-        check("bytes=99-", Wanted::Part(99..100));
-        check("bytes=10-19", Wanted::Part(10..20));
-        check("bytes=90-1000", Wanted::Part(90..100));
-        check("bytes=-10", Wanted::Part(90..100));
-        check("bytes=-1000", Wanted::Part(0..100));
-        check("Bytes = 5-6", Wanted::Part(5..7));
-        check("bytes=5-6,", Wanted::Part(5..7));
-        check("bytes=0-99999999999999999999999999", Wanted::Part(0..100));
-        for nothing in [
+        check("bytes=0-0", RequestedRange::Part(0..1));
+        check("bytes=0-", RequestedRange::Part(0..100));
+        check("bytes=99-", RequestedRange::Part(99..100));
+        check("bytes=10-19", RequestedRange::Part(10..20));
+        check("bytes=90-1000", RequestedRange::Part(90..100));
+        check("bytes=-10", RequestedRange::Part(90..100));
+        check("bytes=-1000", RequestedRange::Part(0..100));
+        check("Bytes = 5-6", RequestedRange::Part(5..7));
+        check("bytes=5-6,", RequestedRange::Part(5..7));
+        check(
+            "bytes=0-99999999999999999999999999",
+            RequestedRange::Part(0..100),
+        );
+        for unsatisfiable in [
             "bytes=100-",
             "bytes=100-200",
             "bytes=-0",
             "bytes=99999999999999999999999999-",
             "bytes=100-, 200-300",
         ] {
-            check(nothing, Wanted::Nothing);
+            check(unsatisfiable, RequestedRange::Unsatisfiable);
         }
         for whole in [
             "",
@@ -100,9 +103,12 @@ mod tests {
             "lines=0-1",
             "bytes=+1-2",
         ] {
-            check(whole, Wanted::Whole);
+            check(whole, RequestedRange::Whole);
         }
-        assert_eq!(wanted(Some("bytes=0-"), 0), Wanted::Nothing);
-        assert_eq!(wanted(None, 100), Wanted::Whole);
+        assert_eq!(
+            requested_range(Some("bytes=0-"), 0),
+            RequestedRange::Unsatisfiable
+        );
+        assert_eq!(requested_range(None, 100), RequestedRange::Whole);
     }
 }

@@ -1,4 +1,4 @@
-//! What replies have in common.
+//! Helpers that build common responses and headers.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,7 +13,7 @@ use crate::job::WallMs;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// A JSON reply.
+/// A JSON response.
 pub(in crate::http) fn json(status: StatusCode, bytes: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::Full(bytes));
     *response.status_mut() = status;
@@ -23,7 +23,7 @@ pub(in crate::http) fn json(status: StatusCode, bytes: Bytes) -> Response<Body> 
     response
 }
 
-/// What OPTIONS is answered.
+/// The response to OPTIONS.
 pub(in crate::http) fn options(allowed: &'static str) -> Response<Body> {
     let mut response = empty(StatusCode::NO_CONTENT);
     response
@@ -32,19 +32,19 @@ pub(in crate::http) fn options(allowed: &'static str) -> Response<Body> {
     response
 }
 
-/// Nothing to say.
+/// A 204 response.
 pub(in crate::http) fn no_content() -> Response<Body> {
     empty(StatusCode::NO_CONTENT)
 }
 
-/// The client has this version of a job.
+/// A 304 response for a client that has this version of a job.
 pub(in crate::http) fn not_modified(view: &View) -> Response<Body> {
     let mut response = empty(StatusCode::NOT_MODIFIED);
     add_version(&mut response, view);
     response
 }
 
-/// Says which version of a job a reply shows, and when to ask for the next.
+/// Adds the version of the job as `ETag`, and `Retry-After` while the job has not ended.
 pub(in crate::http) fn add_version(response: &mut Response<Body>, view: &View) {
     let headers = response.headers_mut();
     headers.insert(ETAG, header(&format!("W/\"{:x}\"", view.job.version.0)));
@@ -53,23 +53,23 @@ pub(in crate::http) fn add_version(response: &mut Response<Body>, view: &View) {
     }
 }
 
-/// Asks for a little patience.
+/// Asks the client to retry after one second.
 pub(in crate::http) fn retry_after(headers: &mut HeaderMap) {
     headers.insert(RETRY_AFTER, 1.into());
 }
 
-/// What the clock says.
+/// The current time.
 pub(in crate::http) fn now() -> WallMs {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     WallMs(since.unwrap_or_default().as_millis() as i64)
 }
 
-/// A header that we made.
+/// A header value made of visible ASCII.
 pub(in crate::http) fn header(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("made of URLs and identifiers, which are visible ASCII")
 }
 
-/// A reply without a body.
+/// A response without a body.
 pub(in crate::http) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::Full(Bytes::new()));
     *response.status_mut() = status;

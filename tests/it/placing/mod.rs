@@ -221,7 +221,7 @@ fn a_cancel_leaves_nothing_or_is_refused_once_the_intent_is_stored() {
                     (&problem["code"], &problem["detail"]),
                     (
                         &json!("already_ended"),
-                        &json!("It is too late: the running job is storing its result.")
+                        &json!("The running job is already storing its result.")
                     )
                 );
                 assert_eq!(job["status"], "succeeded", "{}, {point}: {job}", case.what);

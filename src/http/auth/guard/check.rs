@@ -4,53 +4,16 @@
 //! Host must be one of ours (or the page's own name was pointed at us), and a page of another origin is refused. With
 //! tokens a page has none to show, but a session's cookie is sent along: so the latter holds there as well.
 
-use std::net::IpAddr;
-
 use http::header::{
     ACCESS_CONTROL_REQUEST_METHOD, CONNECTION, HeaderMap, HeaderName, HeaderValue,
     TRANSFER_ENCODING,
 };
-use http::request::Parts;
 use http::{Method, StatusCode};
 
-use crate::config::{Config, Origin, PublicUrl};
-use crate::failpoints;
 use crate::http::auth::guard::fetch_metadata::Site;
+use crate::http::auth::guard::rules::{Check, Guard, RequestFacts};
 use crate::http::auth::guard::{fetch_metadata, host};
-use crate::http::dialects::custom::wire::Routes;
 use crate::http::response::problem::Problem;
-
-/// The rules of one server.
-#[derive(Debug, Clone, Default)]
-pub(in crate::http) struct Guard {
-    /// Names besides `localhost` and the connection's own address.
-    pub(in crate::http) names: Vec<String>,
-    pub(in crate::http) public_url: Option<PublicUrl>,
-    pub(in crate::http) origins: Vec<Origin>,
-    /// The operator's own addresses.
-    pub(in crate::http) routes: Routes,
-    pub(in crate::http) off: Option<Check>,
-}
-
-/// What is looked at. Tests show of each that it is needed, by leaving it out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::http) enum Check {
-    Host,
-    Proxy,
-    Site,
-    Prefetch,
-}
-
-/// What a verdict is made of.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::http) struct RequestFacts<'a> {
-    /// What was sent.
-    pub(in crate::http) request: &'a Parts,
-    /// The address that the connection came in on; none for a Unix socket.
-    pub(in crate::http) local: Option<IpAddr>,
-    /// Whether there are tokens.
-    pub(in crate::http) has_tokens: bool,
-}
 
 /// A request that may be answered, as far as the guard is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,36 +31,6 @@ pub(in crate::http) struct Admission<'a> {
 }
 
 impl Guard {
-    /// The rules that a server was started with.
-    pub(in crate::http) fn new(config: &Config) -> Self {
-        let public = config.public_url.iter().map(|url| url.host().to_owned());
-        Self {
-            names: config.hosts.iter().cloned().chain(public).collect(),
-            public_url: config.public_url.clone(),
-            origins: config.allow_origins.clone(),
-            routes: Routes::new(config.served_routes()),
-            off: Check::planned(),
-        }
-    }
-
-    /// What links begin with.
-    pub(in crate::http) fn base(&self, host: &str) -> String {
-        match &self.public_url {
-            Some(url) => url.to_string(),
-            None => format!("http://{host}"),
-        }
-    }
-
-    /// What it is called from outside.
-    pub(in crate::http) fn public_url(&self) -> Option<&PublicUrl> {
-        self.public_url.as_ref()
-    }
-
-    /// Whether replies depend on whose page asks.
-    pub(in crate::http) fn allows_origins(&self) -> bool {
-        !self.origins.is_empty()
-    }
-
     /// Lets a request pass.
     ///
     /// # Errors
@@ -142,25 +75,6 @@ impl Guard {
             is_own_page: fetch_metadata::is_own_page(headers),
             may_act: !is_prefetch && site != Site::Led,
         })
-    }
-
-    pub(in crate::http) fn looks_at(&self, check: Check) -> bool {
-        self.off != Some(check)
-    }
-}
-
-impl Check {
-    const ALL: [(Self, &'static str); 4] = [
-        (Self::Host, "host-check-off"),
-        (Self::Proxy, "proxy-check-off"),
-        (Self::Site, "site-check-off"),
-        (Self::Prefetch, "prefetch-check-off"),
-    ];
-
-    /// The check that a test leaves out, to see that it is missed.
-    pub(in crate::http) fn planned() -> Option<Self> {
-        let mut all = Self::ALL.into_iter();
-        all.find_map(|(check, fault)| failpoints::is_planned(fault).then_some(check))
     }
 }
 

@@ -5,7 +5,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 
 use crate::config::Origin;
-use crate::http::auth::guard::{Guard, RequestFacts};
+use crate::http::auth::guard::rules::{Guard, RequestFacts};
 use crate::http::response::problem::Problem;
 use crate::http::routing::route;
 

@@ -7,5 +7,7 @@
 mod check;
 pub(in crate::http) mod fetch_metadata;
 pub(in crate::http) mod host;
+mod rules;
 
-pub(in crate::http) use check::{Admission, Guard, RequestFacts, behind_a_proxy, is_through_proxy};
+pub(in crate::http) use check::{Admission, behind_a_proxy, is_through_proxy};
+pub(in crate::http) use rules::{Guard, RequestFacts};

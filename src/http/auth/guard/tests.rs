@@ -1,14 +1,14 @@
 //! Tables of requests and verdicts, and what becomes of them when a check is left out.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use http::Request;
 use http::header::HOST;
 
 use crate::config::Config;
-use crate::http::auth::guard::check::*;
+use crate::http::auth::guard::check::Admission;
+use crate::http::auth::guard::rules::{Check, Guard, RequestFacts};
 use crate::http::response::problem::Problem;
-use std::net::IpAddr;
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const NO: u16 = 403;

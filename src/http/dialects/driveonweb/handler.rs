@@ -13,7 +13,7 @@ use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply as response;
 use crate::http::response::reply::header;
-use crate::http::response::{download, files};
+use crate::http::response::{content, download, files};
 use crate::http::{App, RequestContext};
 use crate::job::Seq;
 use crate::operations::files::browse::EntryKind;
@@ -167,7 +167,7 @@ impl App {
 
 /// As the native one, but without spaces, and with the whole name only where it is not plain.
 fn attachment(name: &str) -> HeaderValue {
-    let native = download::attachment(name);
+    let native = content::attachment(name);
     let native = native.to_str().unwrap_or("attachment");
     let mut parts = native.split("; ");
     let plain: Vec<_> = parts.by_ref().take(2).collect();
