@@ -41,7 +41,7 @@ pub(in crate::http) struct RequestContext {
     pub(in crate::http) caller: Caller,
     /// What links in the answer begin with.
     pub(in crate::http) base: String,
-    /// Whether the request may start or end something; see [`Admission::may_act`].
+    /// Whether the request may have side effects; see [`Admission::may_have_side_effects`].
     pub(in crate::http) may_have_side_effects: bool,
     /// The connection that it came through.
     pub(in crate::http) pace: Arc<Pace>,
@@ -153,7 +153,7 @@ impl App {
         let asker = RequestContext {
             caller,
             base: self.guard.base(pass.host),
-            may_have_side_effects: pass.may_act,
+            may_have_side_effects: pass.may_have_side_effects,
             pace: Arc::clone(pace),
         };
         let response = match route {
@@ -161,7 +161,7 @@ impl App {
                 biased;
                 answer = self.try_answer(request, body, route, &asker) => answer,
                 // Whoever waits with a token that is gone waits no longer.
-                () = self.access.ended(&grant) => Err(crate::http::auth::access::refusal()),
+                () = self.access.ended(&grant) => Err(crate::http::auth::access::unauthorized()),
             },
             Err(RouteError::NotFound) => {
                 Err(Problem::not_found("There is nothing at this address."))

@@ -1,4 +1,4 @@
-//! Whom a request comes from: the token that it shows, or a session's cookie that stands for one.
+//! Authentication: the token in `Authorization`, or a session's cookie that stands for one.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -21,20 +21,20 @@ use crate::http::routing::route;
 use crate::http::server::timeouts::Ending;
 use crate::tokens::{Grant, Hash, Token, Tokens, is_local};
 
-/// Knows who may ask.
+/// Authenticates requests.
 pub(in crate::http) struct Access {
     tokens: Arc<Tokens>,
     sessions: Sessions,
-    /// Whether the run's own token is for programs on this machine only, as its jobs may call private addresses.
+    /// Whether the run's own token is rejected through a proxy, because its jobs may call private addresses.
     is_run_local: bool,
 }
 
 impl Access {
-    /// Asks for these tokens, if there are any. Jobs of local programs may call private addresses if `is_private`.
+    /// Requires one of `tokens`, if there are any. `is_private` says that jobs of the run's own token may call private
+    /// addresses.
     pub(in crate::http) fn new(tokens: Arc<Tokens>, is_private: bool) -> Self {
         let mut key = [0; 32];
-        getrandom::fill(&mut key)
-            .expect("the system has randomness, or ids could not be made either");
+        getrandom::fill(&mut key).expect("job ids need randomness as well, and have been made");
         Self {
             tokens,
             sessions: Sessions::new(&key),
@@ -42,19 +42,20 @@ impl Access {
         }
     }
 
-    /// Whether there are tokens.
+    /// Whether a token is required.
     pub(in crate::http) fn has_tokens(&self) -> bool {
         self.tokens.are_required()
     }
 
-    /// Who asks, and for how long they may.
+    /// The caller of a request, and the grant that the admission depends on.
     ///
     /// # Errors
-    /// 401 without a token that is needed; 403 if the token is not good through a proxy.
+    /// - 401 if a token is required and the request has no valid one
+    /// - 403 if the run's own token comes through a proxy
     pub(in crate::http) fn admit(
         &self,
         request: &Parts,
-        pass: &Admission<'_>,
+        admission: &Admission<'_>,
         has_tokens: bool,
     ) -> Result<(Caller, Grant), Problem> {
         if !has_tokens {
@@ -67,14 +68,14 @@ impl Access {
             return Ok((Caller::Nobody, Grant::Open));
         }
         let found = if request.headers.contains_key(AUTHORIZATION) {
-            self.shown(&request.headers)
-        } else if pass.is_own_page {
+            self.token(&request.headers)
+        } else if admission.is_own_page {
             let session = self.sessions.token(&request.headers);
             session.and_then(|hash| Some((hash, self.tokens.with_hash(&hash)?)))
         } else {
             None
         };
-        let (hash, token) = found.ok_or_else(refusal)?;
+        let (hash, token) = found.ok_or_else(unauthorized)?;
         if self.is_run_local
             && is_local(Some(&token.name))
             && guard::is_through_proxy(&request.headers)
@@ -90,26 +91,27 @@ impl Access {
         Ok((caller, Grant::Token(hash, token)))
     }
 
-    /// Ends when whoever was admitted would not be any longer.
+    /// Completes when the grant ends: its token is removed or has expired.
     pub(in crate::http) async fn ended(&self, grant: &Grant) {
         self.tokens.ended(grant).await;
     }
 
-    /// The same for a reply that streams.
+    /// The future of [`Access::ended`], for a response that streams.
     pub(in crate::http) fn ending(&self, grant: Grant) -> Ending {
         let tokens = Arc::clone(&self.tokens);
         Box::pin(async move { tokens.ended(&grant).await })
     }
 
-    /// Takes other tokens when the file changes, for as long as it is polled.
+    /// Reloads the tokens when their file changes, for as long as it is polled.
     pub(in crate::http) async fn keep_up(&self) {
         self.tokens.keep_looking().await;
     }
 
-    /// A session for whoever shows a token; where there are none, nobody needs one.
+    /// Starts a session for a token in `Authorization`. A server without tokens needs no sessions: the response has no
+    /// cookie.
     ///
     /// # Errors
-    /// 401.
+    /// 401 if a token is required and the request has no valid one.
     pub(in crate::http) fn session(
         &self,
         request: &Parts,
@@ -117,8 +119,8 @@ impl Access {
     ) -> Result<Response<Body>, Problem> {
         let mut response = response::no_content();
         if self.has_tokens() {
-            // A session does not prolong itself.
-            let (hash, _) = self.shown(&request.headers).ok_or_else(refusal)?;
+            // A session's own cookie does not count, so that sessions are not prolonged.
+            let (hash, _) = self.token(&request.headers).ok_or_else(unauthorized)?;
             let url = guard.public_url();
             let (path, https) = url.map_or(("", false), |url| (url.path(), url.is_https()));
             let cookie = self.sessions.cookie(&hash, path, https);
@@ -129,21 +131,20 @@ impl Access {
         Ok(response)
     }
 
-    fn shown(&self, headers: &HeaderMap) -> Option<(Hash, Token)> {
-        self.tokens.find(&shown(headers)?)
+    fn token(&self, headers: &HeaderMap) -> Option<(Hash, Token)> {
+        self.tokens.find(&token_in(headers)?)
     }
 }
 
-/// The refusal of whoever shows no token that is good.
-pub(in crate::http) fn refusal() -> Problem {
-    let detail =
-        "A token is wanted, as `Authorization: Bearer TOKEN`: `cloakroom token add` makes one.";
+/// The rejection of a request without a valid token.
+pub(in crate::http) fn unauthorized() -> Problem {
+    let detail = "A valid token is required, as `Authorization: Bearer TOKEN`. Create one with `cloakroom token add`.";
     Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
         .with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }
 
-/// The token that a request shows: a bearer's, or as the password of whomever.
-fn shown(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+/// The token in `Authorization`: a bearer token, or the password of Basic authentication with any user name.
+fn token_in(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;
@@ -166,13 +167,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_shown_in_two_ways() {
+    fn token_is_read_from_bearer_and_basic_authorization() {
         let check = |values: &[&str], expected: Option<&str>| {
             let mut headers = HeaderMap::new();
             for value in values {
                 headers.append(AUTHORIZATION, value.parse().expect("a header"));
             }
-            assert_eq!(shown(&headers).as_deref(), expected, "{values:?}");
+            assert_eq!(token_in(&headers).as_deref(), expected, "{values:?}");
         };
         check(&["Bearer abc"], Some("abc"));
         check(&["bearer  abc"], Some("abc"));

@@ -1,4 +1,4 @@
-//! What browsers are told of pages of other origins that may use this server.
+//! CORS headers for pages of allowed origins.
 
 use http::Response;
 use http::header::{
@@ -9,18 +9,18 @@ use http::header::{
 use crate::http::response::body::Body;
 use crate::http::response::reply as response;
 
-/// What such a page may send besides what every page may.
-const MAY_SEND: HeaderValue = HeaderValue::from_static(
+/// The request headers that such a page may send.
+const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, idempotency-key, if-match, if-none-match, if-range, last-event-id, prefer, range",
 );
-/// What such a page may read besides what every page may.
-const MAY_READ: HeaderValue = HeaderValue::from_static(
+/// The response headers that such a page may read.
+const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
     "location, operation-location, retry-after, etag, link, preference-applied",
 );
-/// How long a browser need not ask again, in seconds.
-const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
+/// How long a browser may cache a preflight, in seconds.
+const PREFLIGHT_MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
-/// The answer to a browser that asks whether a page may ask; the page is named by [`add`].
+/// The response to a preflight. [`add`] adds the allowed origin.
 pub(in crate::http) fn preflight(allowed: &'static str) -> Response<Body> {
     let mut response = response::options(allowed);
     let headers = response.headers_mut();
@@ -28,17 +28,17 @@ pub(in crate::http) fn preflight(allowed: &'static str) -> Response<Body> {
         ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static(allowed),
     );
-    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, MAY_SEND);
-    headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
+    headers.insert(ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE);
     response
 }
 
-/// Lets a page of another origin read an answer.
+/// Allows a page of `origin` to read a response.
 pub(in crate::http) fn add(response: &mut Response<Body>, origin: Option<&str>) {
     let headers = response.headers_mut();
     headers.append(VARY, HeaderValue::from_static("origin"));
     if let Some(origin) = origin.and_then(|origin| HeaderValue::from_str(origin).ok()) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, MAY_READ);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
     }
 }

@@ -1,4 +1,4 @@
-//! Who may ask: tokens, sessions, the Host, browsers' origins.
+//! Authentication and admission: tokens, sessions, Host, origins.
 
 pub(in crate::http) mod access;
 pub(in crate::http) mod cors;

@@ -1,7 +1,7 @@
-//! A dashboard's session: a cookie that stands for a token, so that the page need not keep one.
+//! Sessions of the dashboard: a cookie that stands for a token, so that the page need not keep the token.
 //!
-//! The cookie is the token's hash and an end, signed under a key that lives as long as the process: nothing is stored,
-//! sessions end with the server, and when their token is removed.
+//! The cookie holds the token's hash and an expiry time, signed with a key that lives as long as the process. Nothing is
+//! stored. A session ends when it expires, when its token is removed, or when the server stops.
 
 use std::time::{Duration, Instant};
 
@@ -13,37 +13,39 @@ use sha2::Sha256;
 
 use crate::tokens::Hash;
 
-/// How long a session is good: a working day.
-const LIFE: Duration = Duration::from_hours(12);
-const NAME: &str = "cloakroom_session";
+/// How long a session lasts: a working day.
+const LIFETIME: Duration = Duration::from_hours(12);
+const COOKIE_NAME: &str = "cloakroom_session";
+/// The length of the expiry time, in bytes.
 const END_BYTES: usize = 4;
 const HASH_BYTES: usize = size_of::<Hash>();
 
-/// Makes and checks sessions.
+/// Creates and checks sessions.
 pub(in crate::http) struct Sessions {
     key: Hmac<Sha256>,
-    begun: Instant,
+    /// The time that expiry times are relative to.
+    started: Instant,
 }
 
 impl Sessions {
-    /// Under a key of its own.
+    /// Sessions that are signed with this key.
     pub(in crate::http) fn new(key: &[u8]) -> Self {
         Self {
             key: Hmac::new_from_slice(key).expect("HMAC takes a key of any length"),
-            begun: Instant::now(),
+            started: Instant::now(),
         }
     }
 
-    /// The header that gives a browser a session, for addresses below `path`.
+    /// The `Set-Cookie` value that starts a session for paths below `path`.
     pub(in crate::http) fn cookie(&self, token: &Hash, path: &str, only_https: bool) -> String {
-        let value = self.value(token, self.begun.elapsed() + LIFE);
-        let (seconds, secure) = (LIFE.as_secs(), if only_https { "; Secure" } else { "" });
+        let value = self.value(token, self.started.elapsed() + LIFETIME);
+        let (seconds, secure) = (LIFETIME.as_secs(), if only_https { "; Secure" } else { "" });
         format!(
-            "{NAME}={value}; Path={path}/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
+            "{COOKIE_NAME}={value}; Path={path}/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
         )
     }
 
-    /// The token that a request's session stands for.
+    /// The hash of the token that a request's session stands for.
     pub(in crate::http) fn token(&self, headers: &HeaderMap) -> Option<Hash> {
         let lines = headers
             .get_all(COOKIE)
@@ -52,9 +54,9 @@ impl Sessions {
         let cookies = lines.flat_map(|line| line.split(';'));
         let mut values = cookies.filter_map(|cookie| {
             let (name, value) = cookie.trim().split_once('=')?;
-            (name == NAME).then_some(value)
+            (name == COOKIE_NAME).then_some(value)
         });
-        values.find_map(|value| self.token_at(value, self.begun.elapsed()))
+        values.find_map(|value| self.token_at(value, self.started.elapsed()))
     }
 
     fn value(&self, token: &Hash, end: Duration) -> String {
@@ -87,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_ends_and_cannot_be_made_up() {
+    fn sessions_expire_and_cannot_be_forged() {
         let sessions = Sessions::new(b"key");
         let token = [7; 32];
         let value = sessions.value(&token, Duration::from_secs(100));
@@ -105,13 +107,13 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_found_among_other_cookies() {
+    fn session_is_found_among_other_cookies() {
         let sessions = Sessions::new(b"key");
         let cookie = sessions.cookie(&[7; 32], "", false);
         let (pair, rest) = cookie.split_once(';').expect("attributes");
         assert_eq!(rest, " Path=/; Max-Age=43200; HttpOnly; SameSite=Strict");
         let mut headers = HeaderMap::new();
-        let line = format!("a=b; {NAME}=old; {pair}; c=d");
+        let line = format!("a=b; {COOKIE_NAME}=old; {pair}; c=d");
         headers.insert(COOKIE, line.parse().expect("a header"));
         assert_eq!(sessions.token(&headers), Some([7; 32]));
     }

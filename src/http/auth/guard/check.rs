@@ -1,8 +1,4 @@
-//! Who may ask, as far as a request says so itself: Host, proxies, browsers. Pure: facts in, verdict out.
-//!
-//! A server without tokens trusts whoever reaches it on loopback, and a browser there runs strangers' pages: so the
-//! Host must be one of ours (or the page's own name was pointed at us), and a page of another origin is refused. With
-//! tokens a page has none to show, but a session's cookie is sent along: so the latter holds there as well.
+//! The checks, in order, and the admission that a request gets from them.
 
 use http::header::{
     ACCESS_CONTROL_REQUEST_METHOD, CONNECTION, HeaderMap, HeaderName, HeaderValue,
@@ -15,26 +11,31 @@ use crate::http::auth::guard::rules::{Check, Guard, RequestFacts};
 use crate::http::auth::guard::{fetch_metadata, host};
 use crate::http::response::problem::Problem;
 
-/// A request that may be answered, as far as the guard is concerned.
+/// The guard's admission of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) struct Admission<'a> {
-    /// The Host that it named.
+    /// The request's Host.
     pub(in crate::http) host: &'a str,
-    /// The origin of the page that asks and is allowed to, though it is not ours.
+    /// The allowed origin of the page that sent the request, if it is not this server's own page.
     pub(in crate::http) origin: Option<&'a str>,
-    /// It asks only whether it may ask.
+    /// Whether the request is a CORS preflight.
     pub(in crate::http) is_preflight: bool,
-    /// The cookie of a session counts.
+    /// Whether the browser says that its user or this server's own page sent the request, so that a session's cookie is
+    /// accepted.
     pub(in crate::http) is_own_page: bool,
-    /// It may start or end something: it is not fetched in advance, and no stranger's page leads here.
-    pub(in crate::http) may_act: bool,
+    /// Whether the request may have side effects: it is no prefetch, and no page of another site led the user here.
+    pub(in crate::http) may_have_side_effects: bool,
 }
 
 impl Guard {
-    /// Lets a request pass.
+    /// Checks a request.
     ///
     /// # Errors
-    /// 400, 403 or 421.
+    /// - 400 if the Host is malformed
+    /// - 403 if the request comes from a page of another origin, needs a token behind a proxy, or is a prefetch that
+    ///   would have side effects
+    /// - 421 if the Host is no name of this server
+    /// - 501 if the body has an unsupported transfer coding
     pub(in crate::http) fn check<'a>(
         &self,
         facts: &RequestFacts<'a>,
@@ -45,25 +46,25 @@ impl Guard {
         let name = host::name(host)?;
         let headers = &request.headers;
         if !facts.has_tokens {
-            if self.looks_at(Check::Host) && !host::is_ours(name, facts.local, &self.names) {
+            if self.has(Check::Host) && !host::is_ours(name, facts.local, &self.names) {
                 return Err(host::wrong(host));
             }
-            if self.looks_at(Check::Proxy) && is_through_proxy(headers) {
+            if self.has(Check::Proxy) && is_through_proxy(headers) {
                 return Err(behind_a_proxy());
             }
         }
-        let site = if self.looks_at(Check::Site) {
+        let site = if self.has(Check::Site) {
             fetch_metadata::site(self, facts, host)?
         } else {
             Site::Own
         };
         let origin = match site {
             Site::Allowed(origin) => Some(origin),
-            Site::Own | Site::Led => None,
+            Site::Own | Site::Navigation => None,
         };
-        let is_prefetch = self.looks_at(Check::Prefetch) && fetch_metadata::is_prefetch(headers);
+        let is_prefetch = self.has(Check::Prefetch) && fetch_metadata::is_prefetch(headers);
         if is_prefetch && !matches!(request.method, Method::GET | Method::HEAD) {
-            let detail = "What a browser fetches in advance starts and ends nothing.";
+            let detail = "Prefetch requests may only use GET and HEAD.";
             return Err(Problem::new(StatusCode::FORBIDDEN, "prefetch", detail));
         }
         Ok(Admission {
@@ -73,13 +74,13 @@ impl Guard {
                 && origin.is_some()
                 && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD),
             is_own_page: fetch_metadata::is_own_page(headers),
-            may_act: !is_prefetch && site != Site::Led,
+            may_have_side_effects: !is_prefetch && site != Site::Navigation,
         })
     }
 }
 
-/// Refuses a body in another transfer coding than `chunked` alone, the only one that is taken off (RFC 9112, section 6.1).
-/// The connection ends: what follows such a body is not known to be a request.
+/// Rejects a body in any transfer coding but `chunked`, the only one that is decoded (RFC 9112, section 6.1). The
+/// connection is closed, because the end of such a body is unknown.
 pub(in crate::http) fn check_transfer_coding(headers: &HeaderMap) -> Result<(), Problem> {
     let mut lines = headers.get_all(TRANSFER_ENCODING).iter();
     let is_known = match (lines.next(), lines.next()) {
@@ -93,7 +94,7 @@ pub(in crate::http) fn check_transfer_coding(headers: &HeaderMap) -> Result<(), 
     if is_known {
         return Ok(());
     }
-    let detail = "A body can be sent with Transfer-Encoding chunked, and with no other coding.";
+    let detail = "The only supported Transfer-Encoding is chunked.";
     let problem = Problem::new(
         StatusCode::NOT_IMPLEMENTED,
         "unsupported_transfer_coding",
@@ -102,16 +103,16 @@ pub(in crate::http) fn check_transfer_coding(headers: &HeaderMap) -> Result<(), 
     Err(problem.with(CONNECTION, HeaderValue::from_static("close")))
 }
 
-/// Whether a request says that it came through a proxy.
+/// Whether a request has a header that proxies add.
 pub(in crate::http) fn is_through_proxy(headers: &HeaderMap) -> bool {
     headers.keys().map(HeaderName::as_str).any(|name| {
         name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip" | "via")
     })
 }
 
-/// The refusal of a request without a token that came through a proxy; the token of the run is for local programs.
+/// The rejection of a request through a proxy without a token of its own. The run's token is for local programs only.
 pub(in crate::http) fn behind_a_proxy() -> Problem {
-    let detail = "The request came through a proxy, so it needs a token of its own: make one with `cloakroom token add`.";
+    let detail = "Requests through a proxy need a token. Create one with `cloakroom token add`.";
     Problem::new(StatusCode::FORBIDDEN, "token_required_behind_proxy", detail)
 }
 

@@ -1,4 +1,4 @@
-//! Whose page a browser asks for. Fetch metadata, which every current browser sends; Origin, which old ones do.
+//! The site that a browser's request comes from: by Fetch Metadata, or by Origin for older browsers.
 
 use http::header::{HeaderMap, HeaderName, ORIGIN};
 use http::request::Parts;
@@ -14,21 +14,21 @@ const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
 
-/// Who lets a browser ask.
+/// The source of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum Site<'a> {
-    /// Its user, or a page of ours; or it is no browser.
+    /// The user of a browser, a page of this server, or a client that is no browser.
     Own,
-    /// A page of this origin, which is allowed.
+    /// A page of this allowed origin.
     Allowed(&'a str),
-    /// Another page, which leads its user here.
-    Led,
+    /// A page of another site, by a navigation that is allowed from everywhere.
+    Navigation,
 }
 
-/// Finds out who lets a browser ask.
+/// Finds the source of a request.
 ///
 /// # Errors
-/// 403.
+/// 403 if it is a page of another origin.
 pub(in crate::http) fn site<'a>(
     guard: &Guard,
     facts: &RequestFacts<'a>,
@@ -47,18 +47,18 @@ pub(in crate::http) fn site<'a>(
     if !foreign_site && !foreign_origin {
         return Ok(Site::Own);
     }
-    if leads_to_a_page(guard, facts.request) {
-        return Ok(Site::Led);
+    if is_allowed_navigation(guard, facts.request) {
+        return Ok(Site::Navigation);
     }
     Err(refusal())
 }
 
-/// Whether the browser itself says that its user or a page of ours asks.
+/// Whether the browser says that its user or a page of this server sent the request.
 pub(in crate::http) fn is_own_page(headers: &HeaderMap) -> bool {
     matches!(only(headers, &SEC_FETCH_SITE), Some("same-origin" | "none"))
 }
 
-/// Whether a browser fetches this in advance, which its user may never look at.
+/// Whether a request is a browser's prefetch, whose response the user may never see.
 pub(in crate::http) fn is_prefetch(headers: &HeaderMap) -> bool {
     let purposes = headers.get_all(SEC_PURPOSE).iter();
     purposes
@@ -66,13 +66,13 @@ pub(in crate::http) fn is_prefetch(headers: &HeaderMap) -> bool {
         .any(|purpose| purpose.contains("prefetch"))
 }
 
-/// The refusal of another page.
+/// The rejection of a page of another origin.
 pub(in crate::http) fn refusal() -> Problem {
-    let detail = "A page of another origin may not use this server. Start it with --allow-origin to let that one.";
+    let detail = "Pages of other origins may not use this server. Start it with --allow-origin to allow one.";
     Problem::new(StatusCode::FORBIDDEN, "cross_site", detail)
 }
 
-/// The one header of this name; `?` if there are several or it is no text, which is nobody's.
+/// The value of a header; `?`, which matches nothing, if it is given more than once or is no text.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?;
@@ -86,7 +86,7 @@ fn is_allowed(guard: &Guard, facts: &RequestFacts<'_>, origin: &str) -> bool {
     let Ok(origin) = origin.parse::<Origin>() else {
         return false;
     };
-    // Any page can have no origin: only a token tells a good one.
+    // Any page can get the origin `null`, so it is allowed only together with a token.
     guard.origins.contains(&origin) && (facts.has_tokens || !origin.is_null())
 }
 
@@ -99,13 +99,13 @@ fn is_own(guard: &Guard, origin: &str, host: &str) -> bool {
     public.is_some_and(|url| *url.origin() == origin) || of_host("http") || of_host("https")
 }
 
-/// Whether the browser's window goes to the dashboard or to a download, which a link anywhere may lead to.
-fn leads_to_a_page(guard: &Guard, request: &Parts) -> bool {
+/// Whether the browser's window navigates to the dashboard or a download, as a link on any page may do.
+fn is_allowed_navigation(guard: &Guard, request: &Parts) -> bool {
     let path = request.uri.path();
     let headers = &request.headers;
-    let into_a_window = matches!(only(headers, &SEC_FETCH_DEST), None | Some("document"));
+    let is_document = matches!(only(headers, &SEC_FETCH_DEST), None | Some("document"));
     request.method == Method::GET
         && only(headers, &SEC_FETCH_MODE) == Some("navigate")
-        && into_a_window
+        && is_document
         && (route::is_page(path) || guard.routes.is_result(path))
 }

@@ -1,5 +1,4 @@
-//! The Host that a request names: exactly one, and one of ours where nothing else tells a stranger's page apart, whose
-//! own name may have been pointed at us.
+//! The Host header: exactly one, and a name of this server if no token is required.
 
 use std::net::IpAddr;
 
@@ -10,11 +9,14 @@ use http::{StatusCode, Version};
 use crate::http::response::problem::Problem;
 use crate::http::routing::route;
 
-/// The name that every server has.
+/// The name that every server accepts.
 const LOCALHOST: &str = "localhost";
 
-/// The one Host of a request; a target in absolute form must name the same. A health check in HTTP/1.0 needs none: load
-/// balancers send none by default, and browsers, which must name one of ours, always do.
+/// The Host of a request; a target in absolute form must name the same. A health check in HTTP/1.0 needs no Host: load
+/// balancers send none by default, and browsers always send one.
+///
+/// # Errors
+/// 400 if there is not exactly one Host, or it differs from the target.
 pub(in crate::http) fn single(request: &Parts) -> Result<&str, Problem> {
     let mut hosts = request.headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
@@ -25,7 +27,9 @@ pub(in crate::http) fn single(request: &Parts) -> Result<&str, Problem> {
         {
             return Ok(LOCALHOST);
         }
-        return Err(Problem::malformed("A request has exactly one Host header."));
+        return Err(Problem::malformed(
+            "A request needs exactly one Host header.",
+        ));
     };
     let host = host
         .to_str()
@@ -38,7 +42,10 @@ pub(in crate::http) fn single(request: &Parts) -> Result<&str, Problem> {
     }
 }
 
-/// The name or literal in a Host header, without the port.
+/// The name or address literal in a Host header, without the port.
+///
+/// # Errors
+/// 400 if the header is malformed.
 pub(in crate::http) fn name(host: &str) -> Result<&str, Problem> {
     let malformed = || Problem::malformed("The Host header is not a host with an optional port.");
     let end = if host.starts_with('[') {
@@ -59,7 +66,7 @@ pub(in crate::http) fn name(host: &str) -> Result<&str, Problem> {
     }
 }
 
-/// Whether a name is `localhost`, the address that the connection came in on, or one of `names`.
+/// Whether a name is `localhost`, the local address of the connection, or one of `names`.
 pub(in crate::http) fn is_ours(name: &str, local: Option<IpAddr>, names: &[String]) -> bool {
     let literal = name
         .strip_prefix('[')
@@ -75,7 +82,7 @@ pub(in crate::http) fn is_ours(name: &str, local: Option<IpAddr>, names: &[Strin
     is(LOCALHOST) || names.iter().any(|ours| is(ours))
 }
 
-/// The refusal of another name.
+/// The rejection of a Host that is no name of this server.
 pub(in crate::http) fn wrong(host: &str) -> Problem {
     let detail =
         format!("{host:?} is not a name of this server. Start it with --host to serve that name.");

@@ -1,8 +1,9 @@
-//! Who may ask, as far as a request says so itself: Host, proxies, browsers. Pure: facts in, verdict out.
+//! Admission by the request's own headers: Host, proxy headers, browser headers. Pure.
 //!
-//! A server without tokens trusts whoever reaches it on loopback, and a browser there runs strangers' pages: so the
-//! Host must be one of ours (or the page's own name was pointed at us), and a page of another origin is refused. With
-//! tokens a page has none to show, but a session's cookie is sent along: so the latter holds there as well.
+//! A server without tokens trusts every client that connects on loopback, and a browser on the same machine runs pages of
+//! other sites. So the Host must be a name of this server, which stops pages whose domain was pointed at it (DNS
+//! rebinding), and requests from pages of other origins are rejected. Pages of other origins are rejected with tokens as
+//! well, because the browser sends a session's cookie along.
 
 mod check;
 pub(in crate::http) mod fetch_metadata;

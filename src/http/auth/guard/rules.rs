@@ -11,16 +11,19 @@ use crate::http::dialects::custom::wire::Routes;
 /// The rules of one server.
 #[derive(Debug, Clone, Default)]
 pub(in crate::http) struct Guard {
-    /// Names besides `localhost` and the connection's own address.
+    /// Host names besides `localhost` and the connection's own address.
     pub(in crate::http) names: Vec<String>,
+    /// The URL under which clients reach the server, from the configuration.
     pub(in crate::http) public_url: Option<PublicUrl>,
+    /// The origins whose pages may use the server.
     pub(in crate::http) origins: Vec<Origin>,
-    /// The operator's own addresses.
+    /// The routes that the operator has configured.
     pub(in crate::http) routes: Routes,
-    pub(in crate::http) off: Option<Check>,
+    /// The check that a test leaves out.
+    pub(in crate::http) disabled: Option<Check>,
 }
 
-/// What is looked at. Tests show of each that it is needed, by leaving it out.
+/// The checks. Tests leave out each in turn to show that it is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum Check {
     Host,
@@ -29,19 +32,19 @@ pub(in crate::http) enum Check {
     Prefetch,
 }
 
-/// What a verdict is made of.
+/// The facts about a request that the guard decides from.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::http) struct RequestFacts<'a> {
-    /// What was sent.
+    /// The head of the request.
     pub(in crate::http) request: &'a Parts,
-    /// The address that the connection came in on; none for a Unix socket.
+    /// The local address of the connection; `None` for a Unix socket.
     pub(in crate::http) local: Option<IpAddr>,
-    /// Whether there are tokens.
+    /// Whether the server has tokens.
     pub(in crate::http) has_tokens: bool,
 }
 
 impl Guard {
-    /// The rules that a server was started with.
+    /// The rules from a server's configuration.
     pub(in crate::http) fn new(config: &Config) -> Self {
         let public = config.public_url.iter().map(|url| url.host().to_owned());
         Self {
@@ -49,11 +52,11 @@ impl Guard {
             public_url: config.public_url.clone(),
             origins: config.allow_origins.clone(),
             routes: Routes::new(config.served_routes()),
-            off: Check::planned(),
+            disabled: Check::planned(),
         }
     }
 
-    /// What links begin with.
+    /// The URL that links begin with.
     pub(in crate::http) fn base(&self, host: &str) -> String {
         match &self.public_url {
             Some(url) => url.to_string(),
@@ -61,18 +64,19 @@ impl Guard {
         }
     }
 
-    /// What it is called from outside.
+    /// The URL under which clients reach the server, if it is configured.
     pub(in crate::http) fn public_url(&self) -> Option<&PublicUrl> {
         self.public_url.as_ref()
     }
 
-    /// Whether replies depend on whose page asks.
+    /// Whether responses depend on the origin of the page that sent the request.
     pub(in crate::http) fn allows_origins(&self) -> bool {
         !self.origins.is_empty()
     }
 
-    pub(in crate::http) fn looks_at(&self, check: Check) -> bool {
-        self.off != Some(check)
+    /// Whether a check is enabled.
+    pub(in crate::http) fn has(&self, check: Check) -> bool {
+        self.disabled != Some(check)
     }
 }
 
@@ -84,9 +88,9 @@ impl Check {
         (Self::Prefetch, "prefetch-check-off"),
     ];
 
-    /// The check that a test leaves out, to see that it is missed.
+    /// The check that a test leaves out by a failpoint.
     pub(in crate::http) fn planned() -> Option<Self> {
         let mut all = Self::ALL.into_iter();
-        all.find_map(|(check, fault)| failpoints::is_planned(fault).then_some(check))
+        all.find_map(|(check, failpoint)| failpoints::is_planned(failpoint).then_some(check))
     }
 }

@@ -1,4 +1,4 @@
-//! Tables of requests and verdicts, and what becomes of them when a check is left out.
+//! Tables of requests and their statuses, with all checks and with each check left out.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -14,7 +14,7 @@ const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const NO: u16 = 403;
 const OK: u16 = 200;
 
-/// A request, whether there are tokens, and the status that it gets, 200 if it may pass.
+/// A request, whether the server has tokens, and the expected status: 200 for an admission.
 #[derive(Debug, Clone)]
 struct Case {
     method: &'static str,
@@ -36,13 +36,17 @@ fn guard() -> Guard {
 }
 
 impl Case {
-    fn ask<T>(&self, guard: &Guard, look: impl FnOnce(Result<Admission<'_>, Problem>) -> T) -> T {
+    fn check<T>(
+        &self,
+        guard: &Guard,
+        inspect: impl FnOnce(Result<Admission<'_>, Problem>) -> T,
+    ) -> T {
         let mut request = Request::builder().method(self.method).uri(self.target);
         for (name, value) in &self.headers {
             request = request.header(*name, *value);
         }
         let (request, ()) = request.body(()).expect("a request").into_parts();
-        look(guard.check(&RequestFacts {
+        inspect(guard.check(&RequestFacts {
             request: &request,
             local: Some(LOCAL),
             has_tokens: self.has_tokens,
@@ -50,7 +54,7 @@ impl Case {
     }
 
     fn status(&self, guard: &Guard) -> u16 {
-        self.ask(guard, |verdict| match verdict {
+        self.check(guard, |checked| match checked {
             Ok(_) => OK,
             Err(problem) => problem.response("/").status().as_u16(),
         })
@@ -76,7 +80,7 @@ fn hosts() -> Vec<Case> {
         "cloak.example:99",
         "Cloak.Example",
         "public.example",
-        // An empty port is a port (RFC 3986).
+        // RFC 3986 allows an empty port.
         "localhost:",
     ] {
         cases.extend(one(ours, 200, 200));
@@ -199,7 +203,7 @@ fn prefetches() -> Vec<Case> {
 }
 
 #[test]
-fn every_request_gets_its_verdict() {
+fn requests_are_admitted_or_rejected_by_their_headers() {
     for case in [hosts(), sites(), proxies(), prefetches()].concat() {
         assert_eq!(case.status(&guard()), case.expected, "{case:?}");
     }
@@ -215,18 +219,18 @@ fn every_check_is_needed() {
     ];
     for (check, table) in tables {
         let mutant = Guard {
-            off: Some(check),
+            disabled: Some(check),
             ..guard()
         };
         let differ = table
             .iter()
             .filter(|case| case.status(&mutant) != case.expected);
-        assert!(differ.count() > 0, "{check:?} may as well be left out");
+        assert!(differ.count() > 0, "no case fails without {check:?}");
     }
 }
 
 #[test]
-fn a_request_names_one_host() {
+fn requests_without_exactly_one_host_are_400() {
     let case = |target, headers: &[(&'static str, &'static str)]| Case {
         method: "GET",
         target,
@@ -248,7 +252,7 @@ fn a_request_names_one_host() {
 }
 
 #[test]
-fn a_socket_of_no_address_has_only_names() {
+fn unix_sockets_accept_host_names_but_no_addresses() {
     let check = |host: &str| {
         let request = Request::get("/").header(HOST, host).body(());
         let (request, ()) = request.expect("a request").into_parts();
@@ -278,8 +282,8 @@ fn pages_without_an_origin_need_a_token() {
 }
 
 #[test]
-fn what_a_browser_does_by_itself_starts_and_ends_nothing() {
-    let may_act = |headers: &[(&'static str, &'static str)]| {
+fn prefetches_and_cross_site_links_have_no_side_effects() {
+    let may_have_side_effects = |headers: &[(&'static str, &'static str)]| {
         let case = Case {
             method: "GET",
             target: "/v1/downloads/x",
@@ -287,13 +291,21 @@ fn what_a_browser_does_by_itself_starts_and_ends_nothing() {
             has_tokens: false,
             expected: OK,
         };
-        case.ask(&guard(), |verdict| verdict.expect("it may pass").may_act)
+        case.check(&guard(), |checked| {
+            checked.expect("admitted").may_have_side_effects
+        })
     };
     let navigation = ("sec-fetch-mode", "navigate");
-    assert!(may_act(&[]));
-    assert!(may_act(&[("sec-fetch-site", "none"), navigation]));
-    assert!(!may_act(&[("sec-fetch-site", "cross-site"), navigation]));
-    assert!(!may_act(&[
+    assert!(may_have_side_effects(&[]));
+    assert!(may_have_side_effects(&[
+        ("sec-fetch-site", "none"),
+        navigation
+    ]));
+    assert!(!may_have_side_effects(&[
+        ("sec-fetch-site", "cross-site"),
+        navigation
+    ]));
+    assert!(!may_have_side_effects(&[
         ("sec-fetch-site", "none"),
         ("sec-purpose", "prefetch")
     ]));
