@@ -1,5 +1,5 @@
-//! Figures on the disk: the mark below which nothing new is taken, and the ballast that is given up so that deleting
-//! still works when there is none. SQLite in WAL mode needs room even to delete.
+//! Free disk space: the mark below which no new data is accepted, and the ballast that is given up so that deleting still
+//! works on a full disk. SQLite in WAL mode needs space even to delete.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,18 +10,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::StoreStats;
 use super::schema::DATABASE_FILE;
 
-/// The mark is this part of the file system where nothing else was said.
+/// The default mark is the size of the file system divided by this.
 const MARK_PART: u64 = 20;
-/// And no more than this, in bytes.
+/// Upper bound of the default mark, in bytes.
 const MARK_AT_MOST: u64 = 1 << 30;
-/// The WAL is copied each time it has grown by this part of the file system, within these bounds in bytes.
+/// The WAL is copied each time it has grown by the size of the file system divided by this, within the bounds in bytes.
 const WAL_STEP_PART: u64 = 32;
 const WAL_STEP_BYTES: RangeInclusive<u64> = 256 << 10..=4 << 20;
-/// The ballast's part of the mark, and its bounds in bytes. It has to hold the WAL of some deletions.
+/// The ballast is the mark divided by this, within the bounds in bytes. It has to hold the WAL of a few deletions.
 const BALLAST_PART: u64 = 4;
 const BALLAST_BYTES: RangeInclusive<u64> = 256 << 10..=8 << 20;
 
-/// The disk below the data folder.
+/// The file system of the data folder.
 #[derive(Debug)]
 pub(super) struct Disk {
     data: PathBuf,
@@ -31,17 +31,17 @@ pub(super) struct Disk {
     ballast_bytes: u64,
     wal_step: u64,
     low: AtomicBool,
-    /// Bytes in pages of the database that hold something; kept only where there is a quota.
+    /// Bytes in used pages of the database; kept only if there is a quota.
     filled: AtomicU64,
-    /// Bytes in the WAL: the database may have to grow by as much.
+    /// Bytes in the WAL: the database may have to grow by this much.
     wal: AtomicU64,
-    /// Bytes in free pages inside the database.
+    /// Bytes in free pages of the database.
     inside: AtomicU64,
 }
 
 impl Disk {
-    /// Measures the file system of `data`, and puts the ballast there. `mark` is bytes that stay free, `quota` those
-    /// that the database may fill.
+    /// Measures the file system of `data` and creates the ballast. `mark` is the number of bytes to keep free, `quota` the
+    /// maximum size of the database's content in bytes.
     pub(super) fn new(data: &Path, mark: Option<u64>, quota: Option<u64>) -> io::Result<Self> {
         let (_, total) = room(data)?;
         let mark = mark.unwrap_or_else(|| (total / MARK_PART).min(MARK_AT_MOST));
@@ -62,7 +62,7 @@ impl Disk {
         Ok(disk)
     }
 
-    /// Whether something new may be stored.
+    /// Whether new data may be stored, according to the last measurement.
     pub(super) fn has_room(&self) -> bool {
         let filled = self.filled.load(Ordering::Relaxed);
         if self.quota.is_some_and(|quota| filled >= quota) {
@@ -71,48 +71,48 @@ impl Disk {
         !self.is_low() || self.inside.load(Ordering::Relaxed) >= self.mark.max(self.ballast_bytes)
     }
 
-    /// As [`Disk::has_room`], but looks: for what comes in large pieces.
+    /// Like [`Disk::has_room`], but measures first; for large data.
     pub(super) fn has_room_now(&self) -> bool {
         self.look();
         self.has_room()
     }
 
-    /// The WAL is to be copied each time it has grown by so many bytes.
+    /// The WAL is copied each time it has grown by this many bytes.
     pub(super) fn wal_step(&self) -> u64 {
         self.wal_step
     }
 
-    /// The file through which the processes that have the database open share what they know of its WAL.
+    /// SQLite's shared memory file, through which the processes that use the database coordinate.
     pub(super) fn shared_memory(&self) -> PathBuf {
         self.data.join(format!("{DATABASE_FILE}-shm"))
     }
 
-    /// Notes how long the WAL is, in bytes.
+    /// Notes the length of the WAL, in bytes.
     pub(super) fn set_wal(&self, bytes: u64) {
         self.wal.store(bytes, Ordering::Relaxed);
     }
 
-    /// Whether less is free than the mark.
+    /// Whether less space than the mark is free.
     pub(super) fn is_low(&self) -> bool {
         self.low.load(Ordering::Relaxed)
     }
 
-    /// Notes how many bytes are free inside the database.
+    /// Notes the number of bytes in free pages of the database.
     pub(super) fn set_inside(&self, bytes: u64) {
         self.inside.store(bytes, Ordering::Relaxed);
     }
 
-    /// Whether it wants to know how much of the database is filled.
+    /// Whether there is a quota, so that [`Disk::set_filled`] is needed.
     pub(super) fn has_quota(&self) -> bool {
         self.quota.is_some()
     }
 
-    /// Notes how many bytes of the database hold something.
+    /// Notes the number of bytes in used pages of the database.
     pub(super) fn set_filled(&self, bytes: u64) {
         self.filled.store(bytes, Ordering::Relaxed);
     }
 
-    /// Looks how much is free, and puts the ballast back once there is room for it beyond the mark.
+    /// Measures the free space, and restores the ballast once there is room for it beyond the mark.
     pub(super) fn look(&self) {
         let Ok((free, _)) = room(&self.data) else {
             return;
@@ -125,25 +125,29 @@ impl Disk {
                 tracing::warn!(
                     free,
                     mark = self.mark,
-                    "the disk is nearly full: nothing new is taken"
+                    "the disk is nearly full: no new data is accepted"
                 );
             } else {
-                tracing::info!(free, mark = self.mark, "there is room on the disk again");
+                tracing::info!(
+                    free,
+                    mark = self.mark,
+                    "there is enough free disk space again"
+                );
             }
         }
         if !low
             && !ballast
             && let Err(error) = self.put_ballast()
         {
-            tracing::warn!(%error, "the ballast cannot be put down");
-            // Half a ballast is none.
+            tracing::warn!(%error, "cannot create the ballast file");
+            // An incomplete ballast is useless.
             let _ = fs::remove_file(&self.ballast);
         }
     }
 
-    /// How long the files are and what is free; what is inside of them is for others to find out.
+    /// File sizes and free space; the caller adds what is inside of the database.
     pub(super) fn stats(&self) -> StoreStats {
-        // Files are looked at by name: closing one would give up SQLite's own locks on it.
+        // Uses the path: opening and closing the file would release SQLite's own locks on it.
         let length = |name: &str| {
             let metadata = fs::metadata(self.data.join(name));
             metadata.map_or(0, |metadata| metadata.len())
@@ -157,14 +161,14 @@ impl Disk {
         }
     }
 
-    /// Gives the ballast up; true if that made room.
+    /// Deletes the ballast; true if that freed space.
     pub(super) fn release(&self) -> bool {
         self.low.store(true, Ordering::Relaxed);
         let released = fs::remove_file(&self.ballast).is_ok();
         if released {
             tracing::warn!(
                 bytes = self.ballast_bytes,
-                "the disk is full: the ballast is given up"
+                "the disk is full: the ballast file was deleted to make room"
             );
         }
         released
@@ -174,7 +178,7 @@ impl Disk {
         fs::metadata(&self.ballast).is_ok_and(|metadata| metadata.len() == self.ballast_bytes)
     }
 
-    /// Allocates it: a sparse file would hold no room.
+    /// Creates the ballast with allocated blocks: a sparse file would reserve no space.
     fn put_ballast(&self) -> io::Result<()> {
         let file = File::create(&self.ballast)?;
         #[cfg(target_os = "linux")]
@@ -195,7 +199,7 @@ fn write_zeros(mut file: &File, bytes: u64) -> io::Result<()> {
     io::copy(&mut io::Read::take(io::repeat(0), bytes), &mut file).map(drop)
 }
 
-/// Bytes free for us and bytes in all, on the file system of `path`.
+/// Bytes available to this process and total bytes of the file system of `path`.
 fn room(path: &Path) -> io::Result<(u64, u64)> {
     #[cfg(unix)]
     {
@@ -207,7 +211,7 @@ fn room(path: &Path) -> io::Result<(u64, u64)> {
     }
     #[cfg(not(unix))]
     {
-        // Without a measure nothing is refused before the disk itself refuses.
+        // Without a measurement only the disk itself refuses data.
         let _ = path;
         Ok((u64::MAX / 2, 0))
     }

@@ -1,4 +1,4 @@
-//! Callbacks that are due, by the origins that they go to: one look-up an origin, however many are due there.
+//! Callbacks that are due, grouped by receiving origin: one query per origin, however many of its callbacks are due.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,49 +8,49 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Error, Store};
 use crate::job::{IdleMs, Seq};
 
-/// The origin after another one, and when its first callback is due.
+/// The origin after a given one, and when its first callback is due.
 const NEXT_ORIGIN: &str = "select callback_origin, callback_due from job \
      where callback_due is not null and callback_origin > ? order by callback_origin, callback_due limit 1";
-/// The first origin.
+/// The first origin, and when its first callback is due.
 const FIRST_ORIGIN: &str = "select callback_origin, callback_due from job \
      where callback_due is not null and callback_origin >= ? order by callback_origin, callback_due limit 1";
 
 const DUE_AT: &str = "select seq from job where callback_origin = ? and callback_due <= ? and delete_requested = 0 \
      order by callback_due, seq limit ?";
 
-/// Ended jobs that one origin is to be told of.
+/// Ended jobs with a callback to the same origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DueAt {
-    /// The origin.
+    /// The receiving origin.
     pub origin: Arc<str>,
-    /// The jobs, the longest due first; never none.
+    /// The jobs, ordered by due time; never empty.
     pub seqs: Vec<Seq>,
 }
 
-/// What was found of all origins, in their order.
+/// Due callbacks of a range of origins.
 #[derive(Debug, Default)]
 pub(crate) struct DueAfter {
-    /// What is due.
+    /// The due callbacks, in order of their origins.
     pub due: Vec<DueAt>,
-    /// The origin looked at last; none where there are no more.
+    /// The origin examined last; `None` if there are no more.
     pub last: Option<Arc<str>>,
 }
 
-/// What to look for among all origins.
+/// Limits of a search for due callbacks.
 #[derive(Debug)]
 pub(crate) struct Wanted {
-    /// Origins that are not looked at.
+    /// Origins to skip.
     pub passed_over: HashSet<Arc<str>>,
-    /// The most jobs of each.
+    /// Maximum number of jobs per origin.
     pub per_origin: usize,
-    /// The most origins at which something is due.
+    /// Maximum number of origins with a due callback.
     pub due_origins: usize,
-    /// The most origins looked at.
+    /// Maximum number of origins to examine.
     pub origins: usize,
 }
 
 impl Store {
-    /// Up to `per_origin` jobs that each of these origins is to be told of by `now`.
+    /// Up to `per_origin` jobs of each of these origins whose callback is due at `now`.
     ///
     /// # Errors
     /// [`Error`] where the database cannot be read.
@@ -70,7 +70,7 @@ impl Store {
         .await
     }
 
-    /// The same for the origins after one, or from the first.
+    /// Due callbacks of the origins after `after`, or of the first ones.
     ///
     /// # Errors
     /// [`Error`] where the database cannot be read.

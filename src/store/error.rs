@@ -1,4 +1,4 @@
-//! What can go wrong with the store, from its start on, and what SQLite means by what it says.
+//! The errors of the store, and what SQLite's errors mean to it.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,52 +8,52 @@ use rusqlite::{ErrorCode, ffi};
 use super::schema::{DATABASE_FILE, USER_VERSION};
 use crate::job::IllegalEvent;
 
-/// Why the store did not do what it was asked.
+/// Why the store refused or failed a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// As many jobs wait as may.
-    #[error("{0} jobs are waiting already")]
+    /// The queue is full; holds its limit.
+    #[error("the queue is full: {0} jobs are waiting already")]
     QueueFull(usize),
-    /// Something else was submitted under the same key.
-    #[error("the key belongs to another submission")]
+    /// A different submission used the same idempotency key.
+    #[error("another submission has used this idempotency key")]
     KeyTaken,
     /// The job has not ended.
     #[error("the job has not ended")]
     NotEnded,
-    /// The job is not there.
+    /// There is no such job.
     #[error("there is no such job")]
     NotFound,
-    /// The job is in a state that does not take this.
+    /// The event is not allowed in the job's state.
     #[error(transparent)]
     Illegal(#[from] IllegalEvent),
-    /// The attempt that asks is not the current one.
+    /// The request comes from an attempt that is not the current one.
     #[error("the attempt is over")]
     Superseded,
-    /// No room on the disk.
-    #[error("there is no room for more: the disk is full, or the database as large as it may be")]
+    /// The disk is full, or the database has reached its quota.
+    #[error("not enough space: the disk is full, or the database has reached its maximum size")]
     StorageFull,
-    /// Somebody else holds the database.
+    /// Another process holds a lock on the database.
     #[error("the database is busy")]
     Busy,
-    /// The store has stopped. Whether the request was kept is not known.
+    /// The store has stopped. The request may or may not have been committed.
     #[error("the store has stopped")]
     Stopped,
-    /// The file system does not let us write.
+    /// The data folder is not writable.
     #[error("the data folder is read-only")]
     ReadOnly,
-    /// The disk gives back something else than it was given.
-    #[error("what was stored is damaged")]
+    /// Stored data does not match its checksum.
+    #[error("the stored data is damaged")]
     Damaged,
-    /// Anything else that SQLite says, about one statement.
+    /// Any other error of SQLite; it concerns only one statement.
     #[error("{0}")]
     Database(String),
-    /// What is on the disk is not known any more.
+    /// The state of the database file is unknown.
     #[error("{0}")]
     Fatal(String),
 }
 
 impl Error {
-    /// Whether it was foreseen and found before anything was written.
+    /// Whether the command was refused before anything was written.
     pub(super) fn is_refusal(&self) -> bool {
         matches!(
             self,
@@ -83,7 +83,7 @@ impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         let extended = error.sqlite_error().map(|error| error.extended_code);
         match error.sqlite_error_code() {
-            // The file of shared memory could not grow.
+            // The shared memory file could not grow.
             _ if extended == Some(ffi::SQLITE_IOERR_SHMSIZE) => Self::StorageFull,
             Some(ErrorCode::DiskFull) => Self::StorageFull,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
@@ -100,75 +100,75 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
-/// Why the data cannot be used.
+/// Why the store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another server has it.
+    /// Another server uses the data.
     #[error("{} is in use by {}", path.display(), match holder { Some(pid) => format!("process {pid}"), None => "another process".into() })]
     InUse {
-        /// What is locked.
+        /// The locked file.
         path: PathBuf,
-        /// By whom, where that is known.
+        /// The process id of the holder, if known.
         holder: Option<u32>,
     },
-    /// The file is something else.
+    /// The file is not a Cloakroom database.
     #[error("{} is not a Cloakroom database ({what}); it was left untouched", path.display())]
     Foreign {
-        /// The file.
+        /// The database file.
         path: PathBuf,
-        /// What gave it away.
+        /// How the file differs from a Cloakroom database.
         what: &'static str,
     },
-    /// There was a database, and it is gone.
-    #[error("{} is missing, and a part of it is in {}: put it back, or remove that too to begin anew", path.display(), wal.display())]
+    /// The database file is missing, but its write-ahead log is not.
+    #[error("{} is missing, but its write-ahead log {} exists: restore the database, or remove the log too to start with an empty database", path.display(), wal.display())]
     Missing {
-        /// The file.
+        /// The database file.
         path: PathBuf,
-        /// What is left of it.
+        /// The write-ahead log.
         wal: PathBuf,
     },
-    /// Requests needed a token at an earlier start, and the token file is missing.
+    /// An earlier start found that requests need a token, and the token file is now missing.
     #[error("the database says that requests need a token, and the token file {} is missing. Restore it, make a new token with `cloakroom token add`, or turn tokens off with `cloakroom token off`", path.display())]
     TokensMissing {
         /// The token file.
         path: PathBuf,
     },
-    /// What is beside the database was written for another.
-    #[error("{} belongs to another database than {}; both were left untouched", wal.display(), path.display())]
+    /// The write-ahead log belongs to a different database.
+    #[error("{} belongs to a different database than {}; both were left untouched", wal.display(), path.display())]
     ForeignWal {
-        /// The file.
+        /// The database file.
         path: PathBuf,
-        /// The other one's.
+        /// The write-ahead log.
         wal: PathBuf,
     },
-    /// The file was written by a later release.
-    #[error("{} has schema version {version}, this server knows {USER_VERSION}: use the release that wrote it", path.display())]
+    /// The file was written by a newer release.
+    #[error("{} has schema version {version}, but this release supports only versions up to {USER_VERSION}: use the release that wrote it", path.display())]
     Newer {
-        /// The file.
+        /// The database file.
         path: PathBuf,
-        /// Its version.
+        /// Its schema version.
         version: u32,
     },
-    /// The operating system says no.
+    /// An input or output error of the operating system.
     #[error("{}: {source}", path.display())]
     Io {
-        /// What was asked for.
+        /// The file or folder.
         path: PathBuf,
-        /// The answer.
+        /// The error.
         source: io::Error,
     },
-    /// SQLite says no.
+    /// An error of SQLite.
     #[error("{}: {source}", path.display())]
     Sqlite {
-        /// The file.
+        /// The database file.
         path: PathBuf,
-        /// The answer.
+        /// The error.
         source: rusqlite::Error,
     },
-    /// The binary was linked with an SQLite that is too old.
-    #[error("SQLite {0} is too old, 3.51.3 is needed")]
+    /// The binary is linked with an SQLite release that is too old.
+    #[error("SQLite {0} is too old: version 3.51.3 or later is required")]
     SqliteTooOld(&'static str),
-    /// A connection or a thread of the store could not be made.
+    /// A connection or a thread of the store could not be started.
     #[error("cannot start the store: {0}")]
     Start(String),
 }

@@ -1,7 +1,7 @@
-//! Whether the files that SQLite has open are still those that their names lead to.
+//! Checks that SQLite's open files are still the ones at their paths.
 //!
-//! A file that was deleted, renamed or replaced can be written and synced as before, and is gone with the process: what
-//! is committed into one must not be acknowledged. Looking costs a microsecond a file.
+//! A deleted, renamed or replaced file can still be written and synced, but is lost when the process ends: a commit to such
+//! a file must not be acknowledged. A check costs a microsecond per file.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -17,25 +17,25 @@ use crate::failpoints;
 pub(super) struct FileWatch {
     database: Named,
     wal: Named,
-    /// What is in it is made anew at a start; without it, other processes do not see that somebody is here.
+    /// Rebuilt at each start; without it, other processes do not notice that the database is in use.
     shared_memory: Named,
 }
 
-/// A file, and what its name leads to.
+/// A path and the file that was there at the start.
 #[derive(Debug)]
 struct Named {
     path: PathBuf,
     identity: Identity,
 }
 
-/// Device and inode, where files have some.
+/// Device and inode number, on systems that have them.
 type Identity = (u64, u64);
 
 impl FileWatch {
     /// Remembers the files below `data`, which must be open and in use.
     ///
     /// # Errors
-    /// One is not there, or the database is not the one whose lock we have.
+    /// [`OpenError::Io`] if a file is missing; [`OpenError::Start`] if the database is not the locked one.
     pub(super) fn remember(data: &Path, locks: &Locks) -> Result<Self, OpenError> {
         let named = |suffix: &str| {
             let path = data.join(format!("{DATABASE_FILE}{suffix}"));
@@ -59,16 +59,16 @@ impl FileWatch {
             None => false,
         };
         if replaced {
-            let reason = "the database was replaced meanwhile".to_owned();
+            let reason = "the database was replaced while it was opened".to_owned();
             return Err(OpenError::Start(reason));
         }
         Ok(presence)
     }
 
-    /// Finds out whether what was just committed is in files that stay.
+    /// Checks that the last commit went to files that are still at their paths.
     ///
     /// # Errors
-    /// What has become of one of them, for people.
+    /// A description of what happened to a file.
     pub(super) fn check(&self) -> Result<(), String> {
         if failpoints::is_planned("files-unwatched") {
             return Ok(());
@@ -77,13 +77,13 @@ impl FileWatch {
         self.wal.check()
     }
 
-    /// The same of every file.
+    /// Checks all files.
     pub(super) fn check_all(&self) -> Result<(), String> {
         self.check()?;
         self.shared_memory.check()
     }
 
-    /// Whether the database itself is still in its place.
+    /// Whether the database file is still at its path.
     pub(super) fn has_database(&self) -> bool {
         self.database.check().is_ok()
     }
@@ -113,7 +113,7 @@ fn identity(found: &Metadata) -> Identity {
     (found.dev(), found.ino())
 }
 
-/// Where files have no number, those that are open cannot be removed either.
+/// Other systems do not let open files be removed.
 #[cfg(not(unix))]
 fn identity(_: &Metadata) -> Identity {
     (0, 0)

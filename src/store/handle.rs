@@ -1,9 +1,4 @@
-//! The one SQLite file: jobs, blobs, and a few single values.
-//!
-//! Owns every line of SQL. The floors above reach it through [`Store`]'s methods alone, so that another
-//! engine could stand behind them. Rows are written by one connection on one thread (`writer`), which takes
-//! whatever is waiting into one transaction, commits it with `synchronous=FULL`, tells the `CommitObserver` what
-//! changed and only then answers. Everyone else reads.
+//! The handle on the open store.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,10 +21,10 @@ use crate::store::uploads::Uploads;
 use crate::store::{jobs, lock, reader, schema, writer};
 use crate::vital::Vital;
 
-/// Connections in the pool that serves lists and chunks.
+/// Number of connections in the pool for lists and chunks.
 pub(in crate::store) const READERS: u32 = 4;
 
-/// A handle on the open file.
+/// A handle on the open database.
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(in crate::store) queue: Arc<CommandQueue>,
@@ -45,10 +40,10 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the store below `data`, making it where there is none, and starts its threads. Needs a tokio runtime.
+    /// Opens the store below `data`, creating it if necessary, and starts its threads. Needs a tokio runtime.
     ///
     /// # Errors
-    /// Where the data is in use by another server, is not ours, is newer than we are, or cannot be read.
+    /// [`OpenError`] if the data is in use by another server, is not Cloakroom's, is newer than this release, or cannot be read.
     pub(crate) fn open(
         data: &Path,
         options: StoreOptions,
@@ -111,7 +106,7 @@ impl Store {
         &self.clock
     }
 
-    /// Keeps the clock going and looks after the disk and the files; once every `TICK`.
+    /// Advances the clock and checks the disk and the files; call once per `TICK`.
     pub(crate) fn tick(&self) {
         self.clock.tick();
         self.disk.look();
@@ -120,12 +115,12 @@ impl Store {
         }
     }
 
-    /// Whether there is room for more. Looks at the disk.
+    /// Whether there is room for more data. Measures the free disk space.
     pub(crate) fn has_room(&self) -> bool {
         self.disk.has_room_now()
     }
 
-    /// Stores a job; once this returns it is on the disk.
+    /// Submits a job; it is on disk once the future completes.
     ///
     /// # Errors
     /// [`Error::QueueFull`], [`Error::StorageFull`] and [`Error::Busy`] mean that nothing was stored.
@@ -155,7 +150,7 @@ impl Store {
         }
     }
 
-    /// Stores a job that asks what `old` asked; what was uploaded for that one is the new one's too.
+    /// Submits a job with the params and uploads of `old`.
     ///
     /// # Errors
     /// As [`Store::submit`].
@@ -165,7 +160,7 @@ impl Store {
         params: Arc<str>,
     ) -> impl Future<Output = Result<Arc<Job>, Error>> + use<> {
         let (token, operation) = (old.token.clone(), Arc::clone(&old.operation));
-        // Whoever waited for the old one does not know of the new one.
+        // The client that waited for the old job does not know the new one.
         let mut options = Arc::clone(&old.options);
         if options.ephemeral {
             Arc::make_mut(&mut options).ephemeral = false;
@@ -181,11 +176,11 @@ impl Store {
         })
     }
 
-    /// Records what happened to a job, as [`crate::job::apply`] decides; gives the job as it is then, or as it
-    /// last was if the event made it go.
+    /// Records an event; [`crate::job::apply`] decides on its effect. Returns the job afterwards, or its last version if the
+    /// event deleted it.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Illegal`], and what the disk may say.
+    /// [`Error::NotFound`], [`Error::Illegal`], or an error of the database.
     pub(crate) fn record(
         &self,
         seq: Seq,
@@ -199,10 +194,10 @@ impl Store {
         })
     }
 
-    /// As [`Store::record`], for the thread that runs attempt `attempt.number`.
+    /// Like [`Store::record`], for the thread that runs attempt `attempt.number`. Blocks.
     ///
     /// # Errors
-    /// [`Error::Superseded`] if another attempt has begun; else as [`Store::record`].
+    /// [`Error::Superseded`] if another attempt has begun; otherwise as for [`Store::record`].
     pub(crate) fn record_attempt(
         &self,
         seq: Seq,
@@ -219,11 +214,11 @@ impl Store {
         answer.blocking_recv().unwrap_or(Err(Error::Stopped))
     }
 
-    /// Stores what a running attempt is about to do outside the database; once this returns it is on the disk.
+    /// Stores what a running attempt is about to do outside the database. Blocks until that is on disk.
     ///
     /// # Errors
-    /// [`Error::Superseded`] if the attempt is over; else what the disk may say. Where the intent `places` the result,
-    /// [`Error::Illegal`] for a job that was asked to stop.
+    /// [`Error::Superseded`] if the attempt is over; [`Error::Illegal`] if `places` is set, because the intent moves the result
+    /// into place, and the job was asked to stop; otherwise an error of the database.
     pub(crate) fn record_intent(
         &self,
         seq: Seq,
@@ -242,42 +237,42 @@ impl Store {
         answer.blocking_recv().unwrap_or(Err(Error::Stopped))
     }
 
-    /// Leaves how far an attempt is, for when there is a commit to put it into.
+    /// Sets the progress of an attempt; it is written with a later commit.
     pub(crate) fn leave_progress(&self, seq: Seq, attempt: u32, progress: Progress) {
         self.queue.leave_progress(seq, attempt, progress);
     }
 
-    /// Lets `slots` jobs run at once, 0 at first; the writer claims what is ready.
+    /// Sets how many jobs may run at once, initially 0; the writer claims the jobs that are ready.
     ///
     /// # Errors
-    /// What the disk may say to the claims.
+    /// An error of the database, if the claims cannot be stored.
     pub(crate) async fn set_slots(&self, slots: usize) -> Result<(), Error> {
         self.ask(move |reply| Command::SetSlots { slots, reply })
             .await
     }
 
-    /// Executes what the sweeper decided, in one commit.
+    /// Executes the sweeper's decisions in one commit.
     ///
     /// # Errors
-    /// What the disk may say; nothing of it was done then.
+    /// An error of the database; nothing was changed then.
     pub(crate) fn sweep(&self, sweep: Sweep) -> impl Future<Output = Result<(), Error>> + use<> {
         self.ask(move |reply| Command::Sweep { sweep, reply })
     }
 
-    /// Notes on the disk that this life ends in order, with the clock as it is.
+    /// Records that this run of the server ends in order, together with the idle clock.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// An error of the database.
     pub(crate) fn end_life(&self) -> impl Future<Output = Result<(), Error>> + use<> {
         self.ask(|reply| Command::EndLife { reply })
     }
 
-    /// Whole blobs that become a job's when one is submitted with them, and are freed otherwise.
+    /// A collection of uploaded blobs; they are freed unless a job is submitted with them.
     pub(crate) fn uploads(&self) -> Uploads {
         Uploads::new(Arc::clone(&self.queue))
     }
 
-    /// A new blob, to be filled by one thread. It belongs to nobody until a job's result names it.
+    /// A writer for a new blob, to be used by one thread. The blob has no owner until a job's result names it.
     pub(crate) fn write_blob(&self) -> BlobWriter {
         BlobWriter::new(
             Arc::clone(&self.queue),
@@ -286,7 +281,7 @@ impl Store {
         )
     }
 
-    /// The same for a client's document, which is refused while the database is busy.
+    /// Like [`Store::write_blob`], for a client's upload, which is refused while the database is busy.
     pub(crate) fn write_upload(&self) -> BlobWriter {
         BlobWriter::new(
             Arc::clone(&self.queue),
@@ -295,26 +290,26 @@ impl Store {
         )
     }
 
-    /// A blob's bytes. Reading blocks on the disk.
+    /// A reader for a blob. Reading blocks on the disk.
     pub(crate) fn read_blob(&self, blob: BlobId) -> BlobReader {
         BlobReader::new(self.readers.clone(), blob)
     }
 
-    /// Stops the threads after everything that was asked before is done, and closes the file.
+    /// Stops the threads once all earlier commands are done, and closes the database.
     pub(crate) fn close(&self) {
         self.queue.close();
         self.point_reads.close();
         for thread in self.threads.lock().drain(..) {
-            // A thread that panicked has said so already; there is nothing left to close in it.
+            // A panic was reported already; the thread has nothing left to close.
             let _ = thread.join();
         }
-        // From here on another server may have the data.
+        // From here on another server may use the data.
         if let Some(locks) = self.locks.lock().take() {
             locks.release();
         }
     }
 
-    /// Hands a command in at once; the future is only its answer.
+    /// Queues a command at once; the future is its answer.
     pub(in crate::store) fn ask<T, C>(
         &self,
         command: C,

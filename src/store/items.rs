@@ -1,21 +1,21 @@
-//! Numbers for files and folders below roots, for those who cannot name them by path.
+//! Numbers for files and folders below roots, for clients that cannot use paths.
 //!
-//! A number is given when it is first asked for, and never again to anything else: rows are never taken away, as many
-//! as there were different paths. What was renamed has another path, and so another number.
+//! A path gets its number when the number is first needed. Numbers are never reused and rows never removed, so there are as
+//! many as there were different paths. A renamed file has another path and so another number.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::command_queue::Command;
 use super::{Error, Store};
 
-/// Numbers that one transaction gives: other commands wait for it.
+/// Maximum number of paths numbered in one transaction, so that other commands do not wait long.
 const AT_ONCE: usize = 500;
 
 impl Store {
-    /// The numbers of paths below a root, in their order; those that have none get one.
+    /// The numbers of paths below a root, in order; paths without a number get one.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// An error of the database.
     pub(crate) async fn item_numbers(
         &self,
         root: &str,
@@ -45,10 +45,10 @@ impl Store {
         Ok(known.into_iter().flatten().collect())
     }
 
-    /// The root and the path below it that have a number.
+    /// The root and the path with this number.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// An error of the database.
     pub(crate) async fn item(&self, number: i64) -> Result<Option<(String, String)>, Error> {
         self.read(move |connection| {
             let mut statement =
@@ -60,7 +60,7 @@ impl Store {
     }
 }
 
-/// Gives numbers to paths that have none. A crash just after this has cost numbers, of which there are enough.
+/// Numbers the paths that have no number. A crash after the commit only leaves unused numbers.
 pub(super) fn insert(connection: &Connection, root: &str, paths: &[String]) -> Result<(), Error> {
     let mut statement = connection
         .prepare_cached("insert into item (root, path) values (?, ?) on conflict do nothing")?;

@@ -1,11 +1,11 @@
-//! The names that clients gave their submissions.
+//! Idempotency keys of submissions.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Error, IdempotencyKey};
 use crate::job::Seq;
 
-/// The job that was submitted under a key, and what the submission looked like.
+/// The job submitted with a key, and the submission's fingerprint.
 pub(super) fn select(
     connection: &Connection,
     key: &IdempotencyKey,
@@ -18,7 +18,7 @@ pub(super) fn select(
     Ok(found.optional()?)
 }
 
-/// Remembers what a job was submitted under.
+/// Stores the key of a job's submission.
 pub(super) fn insert(connection: &Connection, key: &IdempotencyKey, seq: Seq) -> Result<(), Error> {
     connection
         .prepare_cached(
@@ -33,7 +33,7 @@ pub(super) fn insert(connection: &Connection, key: &IdempotencyKey, seq: Seq) ->
     Ok(())
 }
 
-/// Forgets what a job was submitted under.
+/// Deletes the key of a job's submission.
 pub(super) fn delete(connection: &Connection, seq: Seq) -> Result<(), Error> {
     connection
         .prepare_cached("delete from idempotency where seq = ?")?

@@ -1,9 +1,9 @@
-//! One server to one file, whatever path leads to it.
+//! Makes sure that only one server uses a database, whatever path leads to it.
 //!
-//! Two advisory locks: one on a file of its own beside the database, which also says who holds it, and, where
-//! locks are per descriptor and do not meet SQLite's own, one on the database's inode, which catches hard links.
-//! The database's descriptor is opened before SQLite opens the file and closed after: closing it earlier would
-//! drop SQLite's POSIX locks.
+//! Two advisory locks: one on a separate file beside the database, which also holds the server's process id, and, on
+//! systems where locks belong to a descriptor and do not conflict with SQLite's own, one on the database file itself, which
+//! detects hard links. The descriptor of the database is opened before SQLite opens the file and closed after SQLite
+//! closes it: closing it earlier would release SQLite's POSIX locks.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -14,25 +14,25 @@ use super::schema::DATABASE_FILE;
 
 const LOCK_FILE: &str = "lock";
 
-/// The files below `data` that hold the locks and the database: whoever opens and closes one of the latter in this
-/// process drops SQLite's locks. They are all there once the store is open.
+/// The files below `data` that hold the locks and the database. Opening and closing a database file elsewhere in this
+/// process would release SQLite's locks. All of them exist once the store is open.
 pub(crate) fn own_files(data: &Path) -> Vec<PathBuf> {
     let suffixes = ["", "-wal", "-shm"];
     let database = suffixes.map(|suffix| data.join(format!("{DATABASE_FILE}{suffix}")));
     database.into_iter().chain([data.join(LOCK_FILE)]).collect()
 }
 
-/// Held for as long as the server lives.
+/// The locks of a running server.
 #[derive(Debug)]
 pub(super) struct Locks {
     lock_file: File,
-    /// Whoever had them before did not give them back.
+    /// The previous holder did not release the locks.
     left_behind: bool,
     database: Option<File>,
 }
 
 impl Locks {
-    /// Takes the lock file below `data`.
+    /// Takes the lock on the lock file below `data`.
     pub(super) fn take(data: &Path) -> Result<Self, OpenError> {
         let path = data.join(LOCK_FILE);
         let mut file = OpenOptions::new()
@@ -49,7 +49,7 @@ impl Locks {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                // Who holds it is a courtesy; the refusal stands without.
+                // The process id is only for the message.
                 let _ = file.read_to_string(&mut holder);
                 return Err(OpenError::InUse {
                     path,
@@ -58,7 +58,7 @@ impl Locks {
             }
             Err(TryLockError::Error(source)) => return Err(OpenError::Io { path, source }),
         }
-        // Emptied by whoever stops in order.
+        // A server that stops in order empties the file.
         let left_behind = file.metadata().is_ok_and(|found| found.len() > 0);
         let write_pid = |file: &mut File| {
             file.set_len(0)?;
@@ -73,8 +73,8 @@ impl Locks {
         })
     }
 
-    /// Takes the lock on the database's inode as well. `database` must stay open from before SQLite's first
-    /// open to after its last close, which is why it is handed over.
+    /// Takes the lock on the database file as well. `database` must stay open from before SQLite first opens the file until
+    /// after it has closed it, so it is kept here.
     pub(super) fn add_database(&mut self, path: &Path, database: File) -> Result<(), OpenError> {
         #[cfg(target_os = "linux")]
         match database.try_lock() {
@@ -98,19 +98,19 @@ impl Locks {
         Ok(())
     }
 
-    /// The database's own file.
+    /// The database file.
     pub(super) fn database(&self) -> Option<&File> {
         self.database.as_ref()
     }
 
-    /// Whether the last one to hold them died.
+    /// Whether the previous holder died.
     pub(super) fn were_left_behind(&self) -> bool {
         self.left_behind
     }
 
-    /// Says that this one did not, once the database is closed.
+    /// Marks the locks as released in order; call once the database is closed.
     pub(super) fn release(self) {
-        // At worst the next one believes that we died.
+        // At worst the next server believes that this one died.
         let _ = self.lock_file.set_len(0);
     }
 }

@@ -1,18 +1,18 @@
-//! Which other processes read a database, as far as the system tells.
+//! Finds other processes that read a database, as far as the system shows them.
 
 use std::path::Path;
 
-/// The bytes of the shared memory file that SQLite's readers lock.
+/// The byte range of the shared memory file that SQLite's readers lock.
 #[cfg(target_os = "linux")]
 const READ_LOCKS: std::ops::RangeInclusive<u64> = 123..=127;
 
-/// The processes, this one left out, that read from the write-ahead log whose shared memory file this is. Those of other
-/// containers and machines are not among them.
+/// The other processes that read from the write-ahead log with this shared memory file. Processes in other containers or on
+/// other machines are not found.
 #[cfg(target_os = "linux")]
 pub(super) fn readers(shared_memory: &Path) -> Vec<u32> {
     use std::os::unix::fs::MetadataExt;
 
-    // Looked at by name: closing it would give up SQLite's own locks.
+    // Uses the path: opening and closing the file would release SQLite's own locks.
     let Ok(found) = std::fs::metadata(shared_memory) else {
         return Vec::new();
     };
@@ -32,14 +32,14 @@ pub(super) fn readers(_: &Path) -> Vec<u32> {
     Vec::new()
 }
 
-/// The processes but `own` that hold read locks on `file`, by the text of `/proc/locks`.
+/// The processes other than `own` that hold read locks on `file`, according to the text of `/proc/locks`.
 #[cfg(target_os = "linux")]
 fn parse(locks: &str, file: &str, own: u32) -> Vec<u32> {
     let mut processes: Vec<u32> = locks
         .lines()
         .filter_map(|line| {
             let fields: Vec<_> = line.split_whitespace().collect();
-            // Those that wait for a lock have an arrow before its kind.
+            // Lines of processes that wait for a lock have an arrow before the type.
             let [_, "POSIX" | "OFDLCK", _, _, process, on, start, end] = fields[..] else {
                 return None;
             };
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_others_who_read_from_the_log_are_named() {
+    fn only_other_readers_of_the_wal_are_listed() {
         let locks = "\
             1: POSIX  ADVISORY  READ 7 fe:01:99 123 124\n\
             2: POSIX  ADVISORY  READ 7 fe:01:99 128 128\n\

@@ -1,4 +1,4 @@
-//! What is done with a database besides serving it, also while a server does: it is checked, and copied.
+//! Maintenance of a database, possibly while a server uses it: checking and copying.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,25 +13,25 @@ use super::schema::{DATABASE_FILE, plain_connection, reading_connection, recogni
 use super::{Error, OpenError, wal};
 use crate::job::{BlobId, Job, Seq};
 
-/// What a check came to.
+/// The result of a check.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    /// Results, uploads and params that were read.
+    /// Number of results, uploads, params and logs that are intact.
     pub blobs: u64,
-    /// Their bytes.
+    /// Their total length in bytes.
     pub bytes: u64,
-    /// What is wrong, a line each.
+    /// The problems found, one per line.
     pub faults: Vec<String>,
 }
 
-/// More lines than anybody reads.
+/// Maximum number of reported problems.
 const FAULTS: usize = 100;
 
-/// Checks the file's structure, and the length and SHA-256 of everything that jobs own. Writes nothing. Each read is short,
-/// but for that of the structure.
+/// Checks the structure of the database, and the length and SHA-256 of every blob that a job owns. Writes nothing. Each
+/// read transaction is short, except that of the structure.
 ///
 /// # Errors
-/// Where there is nothing that could be checked.
+/// [`OpenError`] if there is no Cloakroom database to check.
 pub(crate) fn check(data: &Path) -> Result<Findings, OpenError> {
     let path = find(data)?;
     let connection = reading_connection(&path)?;
@@ -42,7 +42,7 @@ pub(crate) fn check(data: &Path) -> Result<Findings, OpenError> {
     if let Err(error) = looked {
         findings
             .faults
-            .push(format!("it cannot be read on: {error}"));
+            .push(format!("the check stopped early: {error}"));
     }
     Ok(findings)
 }
@@ -59,7 +59,7 @@ fn structure(connection: &Connection, findings: &mut Findings) -> Result<(), Err
     Ok(())
 }
 
-/// Blobs that jobs name and that are not there.
+/// Finds blobs that jobs name but that do not exist.
 fn strays(connection: &Connection, findings: &mut Findings) -> Result<(), Error> {
     for what in ["params_blob", "result_blob", "log_blob"] {
         let query = format!(
@@ -71,7 +71,7 @@ fn strays(connection: &Connection, findings: &mut Findings) -> Result<(), Error>
             if let Some(job) = rows::select(connection, seq?)? {
                 findings
                     .faults
-                    .push(format!("job {}: its {what} is not there", job.id));
+                    .push(format!("job {}: its {what} is missing", job.id));
             }
         }
     }
@@ -102,10 +102,10 @@ fn contents(connection: &Connection, findings: &mut Findings) -> Result<(), Erro
             findings.blobs += 1;
             findings.bytes += size;
         } else if next(connection, BlobId(last.0 - 1))?.is_some_and(|now| now.blob == last) {
-            // Else it was forgotten meanwhile.
+            // Otherwise the blob was deleted meanwhile.
             let whose = job.map_or_else(|| "no job".to_owned(), |job| format!("job {}", job.id));
             findings.faults.push(format!(
-                "blob {} of {whose}: its bytes are not what was stored",
+                "blob {} of {whose}: its content is not what was stored",
                 last.0
             ));
         }
@@ -116,7 +116,7 @@ fn contents(connection: &Connection, findings: &mut Findings) -> Result<(), Erro
     Ok(())
 }
 
-/// The digest that a job's clients were told of this blob.
+/// The digest of this blob that the job's clients see.
 fn promised(job: Option<&Job>, blob: BlobId) -> Option<&str> {
     let output = job?.output()?;
     (output.blob() == Some(blob)).then_some(output.sha256.as_str())
@@ -136,7 +136,7 @@ fn next(connection: &Connection, last: BlobId) -> Result<Option<Owned>, Error> {
     Ok(owned.optional()?)
 }
 
-/// The length and digest of what is there.
+/// The length and digest of the stored chunks.
 fn measure(connection: &Connection, blob: BlobId) -> Result<(u64, Vec<u8>), Error> {
     let mut statement = connection.prepare_cached("select data from blob_chunk where id = ?")?;
     let (mut size, mut digest) = (0, Sha256::new());
@@ -153,11 +153,11 @@ fn measure(connection: &Connection, blob: BlobId) -> Result<(u64, Vec<u8>), Erro
     Ok((size, digest.finalize().to_vec()))
 }
 
-/// Copies the database to `to` as it is at one moment, for its owner only. Until all of it is on the disk it has another
-/// name; what has the name `to` is replaced.
+/// Copies the database to `to` as of one moment, readable only by its owner. The copy has a temporary name until all of it
+/// is on disk, and then replaces an existing file at `to`.
 ///
 /// # Errors
-/// Where there is nothing to copy, or no room for it; `to` is as it was then.
+/// [`OpenError`] if there is no Cloakroom database, or the copy fails, for example for lack of space; `to` is unchanged then.
 pub(crate) fn backup(data: &Path, to: &Path) -> Result<(), OpenError> {
     let path = find(data)?;
     let io_error = |source| OpenError::Io {
@@ -174,7 +174,7 @@ pub(crate) fn backup(data: &Path, to: &Path) -> Result<(), OpenError> {
         .starts_with(data.canonicalize().map_err(io_error)?);
     if inside {
         return Err(io_error(io::Error::other(
-            "the data folder is the server's own",
+            "the backup cannot be stored inside the data folder",
         )));
     }
     let draft = tempfile::Builder::new()
@@ -187,13 +187,15 @@ pub(crate) fn backup(data: &Path, to: &Path) -> Result<(), OpenError> {
         source,
     };
     let connection = reading_connection(&path)?;
-    // The copy is no part of what `query_only` protects, but SQLite does not tell them apart.
+    // `query_only` refuses `vacuum into` too, although that does not change the database.
     connection
         .pragma_update(None, "query_only", false)
         .map_err(failed)?;
-    let name = copy
-        .to_str()
-        .ok_or_else(|| io_error(io::Error::other("its name is not UTF-8")))?;
+    let name = copy.to_str().ok_or_else(|| {
+        io_error(io::Error::other(
+            "the path of the temporary copy is not UTF-8",
+        ))
+    })?;
     connection
         .execute("vacuum into ?", [name])
         .map_err(failed)?;
@@ -204,7 +206,7 @@ pub(crate) fn backup(data: &Path, to: &Path) -> Result<(), OpenError> {
     copied.close().map_err(|(_, source)| failed(source))?;
     let place = || {
         let file = File::open(&copy)?;
-        // It holds what the data folder keeps from others.
+        // The copy is as confidential as the data folder.
         #[cfg(unix)]
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         file.sync_all()?;
@@ -214,7 +216,7 @@ pub(crate) fn backup(data: &Path, to: &Path) -> Result<(), OpenError> {
     place().map_err(io_error)
 }
 
-/// The database below `data`, if it is ours.
+/// The path of the database below `data`, if it is Cloakroom's.
 fn find(data: &Path) -> Result<PathBuf, OpenError> {
     let path = data.join(DATABASE_FILE);
     let io_error = |source| OpenError::Io {

@@ -1,9 +1,8 @@
-//! The one SQLite file: jobs, blobs, and a few single values.
+//! The database: jobs, blobs, and a few single values in one SQLite file.
 //!
-//! Owns every line of SQL. The floors above reach it through [`Store`]'s methods alone, so that another
-//! engine could stand behind them. Rows are written by one connection on one thread (`writer`), which takes
-//! whatever is waiting into one transaction, commits it with `synchronous=FULL`, tells the `CommitObserver` what
-//! changed and only then answers. Everyone else reads.
+//! Owns every line of SQL. Other modules use only the methods of [`Store`], so that another database could replace SQLite.
+//! One connection on one thread (`writer`) writes rows. It puts all waiting commands into one transaction, commits it with
+//! `synchronous=FULL`, reports the changes to the [`CommitObserver`] and only then answers. All other connections read.
 
 mod batch;
 mod blob_owners;

@@ -1,4 +1,4 @@
-//! What the store is asked: reads of the disk, of which none waits for the writer.
+//! Reads from the database; none of them waits for the writer.
 
 use std::sync::Arc;
 
@@ -8,23 +8,23 @@ use super::rows::{COLUMNS, read};
 use super::{DueJob, Error, Filter, Owner, Rows, Store};
 use crate::job::{IdleMs, Job, Params, Seq};
 
-/// What the jobs of one list may weigh in memory, in bytes.
+/// Maximum memory that the jobs of one list may use, in bytes.
 const ROWS_BYTES: usize = 2 << 20;
 
 impl Store {
-    /// A job from the disk, by its place.
+    /// A job by its sequence number, from the database.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// An error of the database.
     pub(crate) async fn job(&self, seq: Seq) -> Result<Option<Arc<Job>>, Error> {
         let job = self.point_reads.job(seq).await?;
         Ok(job.filter(|job| !job.delete_requested))
     }
 
-    /// The params of a job, wherever they are. Blocks on the disk for long ones.
+    /// The params of a job. Blocks on the disk if they are stored as a blob.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// An error of the database.
     pub(crate) fn params(&self, params: &Params) -> Result<Arc<str>, Error> {
         match params {
             Params::Inline(text) => Ok(Arc::clone(text)),
@@ -39,25 +39,25 @@ impl Store {
     /// What the latest attempt of a job was about to do. Blocks on the disk.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// An error of the database.
     pub(crate) fn intent(&self, seq: Seq) -> Result<Option<String>, Error> {
         self.readers
             .read(|connection| select_intent(connection, seq))
     }
 
-    /// Up to `most` ended jobs that are due by `now`, the longest due first. Doomed and unended ones are never due.
+    /// Up to `most` ended jobs that are due at `now`, ordered by due time. Jobs that have not ended are never due.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// An error of the database.
     pub(crate) async fn due(&self, now: IdleMs, most: usize) -> Result<Vec<DueJob>, Error> {
         self.read(move |connection| select_due(connection, now, most))
             .await
     }
 
-    /// Up to `most` jobs that fit, newest first, as the rows have them; fewer where they weigh much.
+    /// Up to `most` jobs that match the filter, newest first; fewer if they are large.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// An error of the database.
     pub(crate) async fn list(&self, filter: Filter, most: usize) -> Result<Rows, Error> {
         self.read(move |connection| select_page(connection, &filter, most))
             .await
@@ -66,21 +66,21 @@ impl Store {
     /// When the next ended job is due, if there is one.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// An error of the database.
     pub(crate) async fn next_due(&self) -> Result<Option<IdleMs>, Error> {
         self.read(select_next_due).await
     }
 
-    /// When the next telling is due that is not due by `now`, if there is one.
+    /// When the first callback that is not yet due at `now` becomes due, if there is one.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// An error of the database.
     pub(crate) async fn next_callback_due(&self, now: IdleMs) -> Result<Option<IdleMs>, Error> {
         self.read(move |connection| select_next_callback_due(connection, now))
             .await
     }
 
-    /// Reads on a blocking thread.
+    /// Runs a query on a blocking thread.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
@@ -93,7 +93,7 @@ impl Store {
     }
 }
 
-/// Up to `most` ended jobs that are due by `now`.
+/// Up to `most` ended jobs that are due at `now`.
 fn select_due(connection: &Connection, now: IdleMs, most: usize) -> Result<Vec<DueJob>, Error> {
     let query = "select seq, operation, due from job where due <= ? and callback_due is null order by due, seq limit ?";
     let mut statement = connection.prepare_cached(query)?;
@@ -107,7 +107,7 @@ fn select_due(connection: &Connection, now: IdleMs, most: usize) -> Result<Vec<D
     Ok(due.collect::<Result<_, _>>()?)
 }
 
-/// Up to `most` jobs that fit, newest first, but no more than weigh [`ROWS_BYTES`] and one.
+/// Up to `most` jobs that match the filter, newest first, until their size in memory exceeds [`ROWS_BYTES`].
 fn select_page(connection: &Connection, filter: &Filter, most: usize) -> Result<Rows, Error> {
     let mut query =
         format!("select {COLUMNS} from job where delete_requested = 0 and seq < :before");
@@ -160,7 +160,7 @@ fn select_next_due(connection: &Connection) -> Result<Option<IdleMs>, Error> {
         .map(IdleMs))
 }
 
-/// When the next telling is due that is not due by `now`.
+/// When the first callback that is not yet due at `now` becomes due.
 fn select_next_callback_due(connection: &Connection, now: IdleMs) -> Result<Option<IdleMs>, Error> {
     let query = "select min(callback_due) from job where callback_due > ?";
     let mut statement = connection.prepare_cached(query)?;
@@ -168,7 +168,7 @@ fn select_next_callback_due(connection: &Connection, now: IdleMs) -> Result<Opti
     Ok(due.map(IdleMs))
 }
 
-/// What an attempt said that it was about to do.
+/// What the latest attempt recorded that it was about to do.
 fn select_intent(connection: &Connection, seq: Seq) -> Result<Option<String>, Error> {
     let mut statement = connection.prepare_cached("select intent from job where seq = ?")?;
     let intent = statement.query_row([seq.0], |row| row.get(0)).optional()?;

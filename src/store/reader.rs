@@ -1,5 +1,5 @@
-//! One thread for the point reads that miss the live table: those that wait together share a transaction, and a
-//! request pays one hop and one look-up.
+//! A thread for reads of single jobs that are not in the live table: concurrent reads share a transaction, and each request
+//! costs one thread switch and one lookup.
 
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -15,7 +15,7 @@ use crate::failpoints;
 use crate::job::{Job, Seq};
 use crate::vital::Vital;
 
-/// Reads that share one transaction at most, so that none of them holds the WAL back for long.
+/// Maximum number of reads in one transaction, so that none blocks checkpoints for long.
 const BATCH: usize = 256;
 
 type Read = (Seq, oneshot::Sender<Result<Option<Arc<Job>>, Error>>);
@@ -63,11 +63,11 @@ fn serve(connection: &Connection, gate: &Gate, requests: &mpsc::Receiver<Read>) 
     while let Ok(first) = requests.recv() {
         failpoints::panic_point("store-reader");
         let _entered = gate.enter();
-        // Where even this fails each look-up is a transaction of its own, and says what is wrong.
+        // If even this fails, each lookup is its own transaction and reports the error.
         let together = connection.execute_batch("begin").is_ok();
         for (seq, reply) in std::iter::once(first).chain(requests.try_iter().take(BATCH - 1)) {
             let job = rows::select(connection, seq).map(|job| job.map(Arc::new));
-            // Whoever went away needs no answer.
+            // A receiver that has gone away needs no answer.
             let _ = reply.send(job);
         }
         if together && let Err(error) = connection.execute_batch("commit") {

@@ -1,8 +1,8 @@
-//! The connections that read, and the gate that holds reads up while the write-ahead log is emptied.
+//! The connections that read, and the gate that stops reads while the write-ahead log is emptied.
 //!
-//! SQLite writes the log from its beginning again only when nobody reads from it. Under constant reads that moment never
-//! comes by itself, and the log grows without end. So every read passes a gate, which the writer closes for some
-//! milliseconds when the log is long.
+//! SQLite restarts the log from its beginning only when no connection reads from it. Under constant reads that moment never
+//! comes, and the log grows without limit. So every read passes a gate, which the writer closes for a few milliseconds when
+//! the log is long.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,17 +13,17 @@ use rusqlite::Connection;
 
 use super::Error;
 
-/// What every read passes. Reads are short: none holds the gate while it waits for a client.
+/// The gate that every read passes. Reads are short: none holds the gate while it waits for a client.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Gate(Arc<RwLock<()>>);
 
 impl Gate {
-    /// Begins a read; waits while the gate is closed. A read must not begin another.
+    /// Starts a read; waits while the gate is closed. Not reentrant.
     pub(super) fn enter(&self) -> RwLockReadGuard<'_, ()> {
         self.0.read()
     }
 
-    /// Lets no read begin, and waits up to `timeout` for the end of those that have; none if they take longer.
+    /// Stops new reads and waits up to `timeout` for current ones to end; `None` if they take longer.
     pub(super) fn close(&self, timeout: Duration) -> Option<RwLockWriteGuard<'_, ()>> {
         self.0.try_write_for(timeout)
     }
@@ -41,10 +41,10 @@ impl Readers {
         Self { pool, gate }
     }
 
-    /// Reads; what the query has begun is over when it returns. Blocks on the disk.
+    /// Runs a query, whose reading must end before it returns. Blocks on the disk.
     ///
     /// # Errors
-    /// [`Error::Busy`] where no connection is free for long, and the query's own.
+    /// [`Error::Busy`] if no connection becomes free in time, or the query's own error.
     pub(super) fn read<T>(
         &self,
         query: impl FnOnce(&Connection) -> Result<T, Error>,

@@ -1,4 +1,4 @@
-//! A job as a row and back.
+//! Conversion between jobs and rows.
 
 use std::sync::{Arc, LazyLock};
 
@@ -11,7 +11,7 @@ use crate::job::{
     Seq, State, Status, Version, WallMs,
 };
 
-/// What most submissions want, shared by their jobs.
+/// The default options, shared by the jobs that have them.
 pub(super) static NO_OPTIONS: LazyLock<Arc<JobOptions>> = LazyLock::new(Arc::default);
 
 pub(super) const COLUMNS: &str = "seq, id, token, operation, state, attempt, interrupted_attempts, version, cancel_requested, delete_requested, \
@@ -36,7 +36,7 @@ const UPDATE_INTENT: &str =
 
 const DELETE: &str = "delete from job where seq = :seq and state = :state and attempt = :attempt";
 
-/// The `outcome` column.
+/// The JSON in the `outcome` column.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct OutcomeJson {
@@ -47,7 +47,7 @@ struct OutcomeJson {
     error: Option<Failure>,
 }
 
-/// The columns that a job's state becomes.
+/// The columns that depend on a job's state.
 struct Ending {
     started: Option<WallMs>,
     finished: Option<WallMs>,
@@ -103,7 +103,7 @@ impl Ending {
     }
 }
 
-/// Writes a new job. A crash before the commit leaves nothing of it.
+/// Inserts a new job. A crash before the commit leaves nothing of it.
 pub(super) fn insert(connection: &Connection, job: &Job) -> Result<(), Error> {
     let ending = Ending::of(job);
     let (text, blob) = match &job.params {
@@ -129,7 +129,7 @@ pub(super) fn insert(connection: &Connection, job: &Job) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes what a job has become. Fenced: the row must still be what `old` says.
+/// Updates a job. Fenced: the row must still be in `old`'s state and attempt.
 pub(super) fn update(connection: &Connection, old: &Job, new: &Job) -> Result<(), Error> {
     let ending = Ending::of(new);
     let progress = (new.progress != Progress::default()).then(|| to_json(&new.progress));
@@ -157,7 +157,7 @@ pub(super) fn update(connection: &Connection, old: &Job, new: &Job) -> Result<()
     exactly_one(rows)
 }
 
-/// Writes how far an attempt is; nothing if it is over.
+/// Updates the progress of an attempt; no effect if the attempt is over.
 pub(super) fn update_progress(
     connection: &Connection,
     seq: Seq,
@@ -174,7 +174,7 @@ pub(super) fn update_progress(
     Ok(())
 }
 
-/// Writes what an attempt is about to do. A crash just after this finds it said, whether it was done or not.
+/// Stores what an attempt is about to do. After a crash the intent is found, whether it was carried out or not.
 pub(super) fn update_intent(
     connection: &Connection,
     seq: Seq,
@@ -195,7 +195,7 @@ pub(super) fn update_intent(
     }
 }
 
-/// Removes a job. Fenced as [`update`].
+/// Deletes a job. Fenced like [`update`].
 pub(super) fn delete(connection: &Connection, old: &Job) -> Result<(), Error> {
     let rows = connection.prepare_cached(DELETE)?.execute(named_params! {
         ":seq": old.seq.0,
@@ -205,7 +205,7 @@ pub(super) fn delete(connection: &Connection, old: &Job) -> Result<(), Error> {
     exactly_one(rows)
 }
 
-/// Moves when an ended job is due. A crash just after this has lost nothing: it is late, never early.
+/// Postpones the due time of an ended job. A crash before the commit keeps the earlier one.
 pub(super) fn rearm(connection: &Connection, seq: Seq, due: IdleMs) -> Result<(), Error> {
     connection
         .prepare_cached("update job set due = ?2 where seq = ?1 and due < ?2")?
@@ -213,23 +213,23 @@ pub(super) fn rearm(connection: &Connection, seq: Seq, due: IdleMs) -> Result<()
     Ok(())
 }
 
-/// What is left of an ended job that was removed.
+/// What the caller needs of an ended job that was deleted.
 pub(super) struct Expired {
     pub(super) id: JobId,
-    /// The name of the token that it belonged to.
+    /// The name of the token that the job belonged to.
     pub(super) token: Option<Arc<str>>,
-    /// What it owned.
+    /// The blobs that the job owned.
     pub(super) blobs: Vec<BlobId>,
 }
 
-/// Removes an ended job, if it is there.
+/// Deletes an ended job, if it exists.
 pub(super) fn expire(connection: &Connection, seq: Seq) -> Result<Option<Expired>, Error> {
     let mut statement = connection.prepare_cached(
         "delete from job where seq = ? and due is not null returning params_blob, result_blob, log_blob, uploads, token, id",
     )?;
     let mut rows = statement.query([seq.0])?;
     let mut expired = None;
-    // Stepping to the end is what makes the deletion.
+    // The row is deleted only when the statement is stepped to its end.
     while let Some(row) = rows.next()? {
         let mut blobs = Vec::new();
         for column in 0..3 {
@@ -253,7 +253,7 @@ pub(super) fn select(connection: &Connection, seq: Seq) -> Result<Option<Job>, E
     rows.next()?.map(read).transpose()
 }
 
-/// Every job that has not ended, in order.
+/// All jobs that have not ended, in order.
 pub(super) fn select_active(connection: &Connection) -> Result<Vec<Job>, Error> {
     let mut statement = connection.prepare_cached(&format!(
         "select {COLUMNS} from job where finished_ms is null order by seq"
@@ -317,7 +317,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<Job, Error> {
             (Status::Running, None) => return Err(damaged(row, "it runs without having started")),
             (status, started) => read_end(row, status, started)?,
         },
-        // Progress is for show: what cannot be read is not shown.
+        // Progress is only for display: unreadable progress is dropped.
         progress: progress
             .and_then(|json| serde_json::from_str(&json).ok())
             .unwrap_or_default(),

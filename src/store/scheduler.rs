@@ -1,5 +1,5 @@
-//! Who runs next: the ready jobs by operation, the free slots, the limits. Memory only; the writer keeps it in
-//! step with the rows and rebuilds it from them after a transaction was rolled back.
+//! Decides which job runs next: ready jobs by operation, free slots, limits. In memory only; the writer keeps it in step
+//! with the rows and rebuilds it after a rollback.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -47,7 +47,7 @@ impl Scheduler {
         }
     }
 
-    /// Forgets every job and counts these instead.
+    /// Replaces all jobs by these.
     pub(super) fn rebuild<'a>(&mut self, jobs: impl Iterator<Item = &'a Job>) {
         self.running = 0;
         self.waiting = 0;
@@ -60,7 +60,7 @@ impl Scheduler {
         }
     }
 
-    /// Counts a job in the state that it is in now.
+    /// Adds a job in its current state.
     pub(super) fn enter(&mut self, job: &Job) {
         let lane = self.lanes.get_mut(&job.operation);
         match job.state {
@@ -80,7 +80,7 @@ impl Scheduler {
         }
     }
 
-    /// Counts a job no longer, in the state that it was in until now.
+    /// Removes a job in the state in which it was added.
     pub(super) fn leave(&mut self, job: &Job) {
         let lane = self.lanes.get_mut(&job.operation);
         match job.state {
@@ -100,17 +100,17 @@ impl Scheduler {
         }
     }
 
-    /// How many jobs may run at once, in all.
+    /// Sets how many jobs may run at once in total.
     pub(super) fn set_slots(&mut self, slots: usize) {
         self.slots = slots;
     }
 
-    /// How many jobs wait.
+    /// The number of queued jobs.
     pub(super) fn waiting(&self) -> usize {
         self.waiting
     }
 
-    /// Whether a job of `operation` that comes in now may start at once, nobody being before it.
+    /// Whether a new job of `operation` may start at once, because no other job is ahead of it.
     pub(super) fn may_start(&self, operation: &str) -> bool {
         self.running < self.slots
             && self

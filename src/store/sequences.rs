@@ -1,13 +1,13 @@
-//! Numbers for new jobs and blobs: never the same twice, in no life of the server.
+//! Numbers for new jobs and blobs; never reused, not even after a restart.
 
 use rusqlite::Connection;
 
 use super::{Error, schema};
 
-/// How many numbers one write to `meta` reserves.
+/// Number of values that one write to `meta` reserves.
 const RANGE: i64 = 1024;
 
-/// Numbers handed out in order, reserved on disk ahead of their use.
+/// Consecutive numbers, reserved on disk ahead of their use.
 pub(super) struct Sequence {
     key: &'static str,
     pub(super) next: i64,
@@ -27,7 +27,7 @@ impl Sequence {
         })
     }
 
-    /// Makes sure that no later life hands out `number` again.
+    /// Makes sure that no later run of the server assigns `number` again.
     pub(super) fn reserve(&mut self, connection: &Connection, number: i64) -> Result<(), Error> {
         if number >= self.reserved {
             let reserved = number + RANGE;
@@ -43,7 +43,7 @@ impl Sequence {
     }
 }
 
-/// Random numbers from the system, fetched by the page.
+/// Random numbers from the system, fetched 4 KiB at a time.
 #[derive(Default)]
 pub(super) struct RandomBits(Vec<u64>);
 

@@ -1,4 +1,4 @@
-//! What is counted of commits, and what a look at the disk tells.
+//! Metrics of commits, and statistics of the database.
 
 use std::sync::Arc;
 
@@ -8,19 +8,19 @@ use super::wal::PAGE_BYTES;
 use super::{Error, Store};
 use crate::metrics::Histogram;
 
-/// How many commands and chunks, at most, share a commit.
+/// Bucket bounds for the number of commands and chunks in a commit.
 const BATCH_SIZE_BUCKETS: &[u64] = &[1, 2, 4, 8, 16, 32, 64, 128, 256];
-/// From a good disk to a bad SD card, in microseconds.
+/// Bucket bounds for the duration of a commit in microseconds, from a fast disk to a slow SD card.
 const COMMIT_TIME_BUCKETS_US: &[u64] = &[
     250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000,
 ];
 
-/// The numbers of commits.
+/// Metrics of commits.
 #[derive(Debug)]
 pub(crate) struct CommitMetrics {
-    /// How many commands and chunks shared one.
+    /// Number of commands and chunks per commit.
     pub sharers: Histogram,
-    /// How long the disk took.
+    /// Duration of the commits.
     pub time: Histogram,
 }
 
@@ -33,33 +33,33 @@ impl Default for CommitMetrics {
     }
 }
 
-/// What the store holds, and has room for; sizes in bytes.
+/// Sizes of the store and free space, in bytes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct StoreStats {
-    /// The database's file.
+    /// Size of the database file.
     pub database: u64,
-    /// Its write-ahead log.
+    /// Size of the write-ahead log.
     pub wal: u64,
-    /// What of the file holds nothing.
+    /// Size of the free pages in the database file.
     pub free_inside: u64,
-    /// What of the file system is free.
+    /// Free space on the file system.
     pub free_outside: u64,
-    /// Nothing new is taken while less than this is.
+    /// No new data is accepted while less than this is free.
     pub mark: u64,
-    /// How many ends somebody is still to be told of.
+    /// Number of callbacks that are not delivered yet.
     pub untold: u64,
 }
 
 impl Store {
-    /// What was counted of commits so far.
+    /// The metrics of commits.
     pub(crate) fn commits(&self) -> Arc<CommitMetrics> {
         Arc::clone(&self.commits)
     }
 
-    /// Looks how much the store holds. The writer is not asked.
+    /// Current statistics. Does not wait for the writer.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// An error of the database.
     pub(crate) async fn stats(&self) -> Result<StoreStats, Error> {
         let disk = Arc::clone(&self.disk);
         self.read(move |connection| {

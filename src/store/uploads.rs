@@ -1,4 +1,4 @@
-//! What came with a submission, until it is stored.
+//! Uploaded blobs of a submission that is not stored yet.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::WholeBlob;
 use super::command_queue::CommandQueue;
 use crate::job::BlobId;
 
-/// Blobs that came with a submission which is not stored yet. Dropped, they are freed.
+/// Blobs of a submission that is not stored yet. They are freed on drop.
 #[derive(Debug)]
 pub(crate) struct Uploads {
     inbox: Arc<CommandQueue>,
@@ -21,17 +21,17 @@ impl Uploads {
         }
     }
 
-    /// Adds one.
+    /// Adds a blob.
     pub(crate) fn push(&mut self, whole: WholeBlob) {
         self.whole.push(whole);
     }
 
-    /// Which they are.
+    /// The ids of the blobs.
     pub(crate) fn blobs(&self) -> Vec<BlobId> {
         self.whole.iter().map(|whole| whole.blob).collect()
     }
 
-    /// All of them, to be submitted.
+    /// Removes and returns all blobs, to submit them.
     pub(crate) fn take(&mut self) -> Vec<WholeBlob> {
         std::mem::take(&mut self.whole)
     }
