@@ -1,14 +1,17 @@
 //! Reads a delta: the tree, and the names of the delta vocabulary.
 
 use super::encoding::Source;
+use super::entities::Entities;
 use super::error::{Error, ErrorKind};
 use super::names::{Names, StringId};
-use super::options::Limits;
+use super::options::{Limits, Whitespace};
 use super::paths::Rules;
 use super::progress::ProgressSink;
+use super::prolog::{self, Misc};
 use super::read::{self, ReadOptions};
 use super::tree::{Kind, Tree};
 use super::vocabulary;
+use super::write::{self, Writer};
 
 /// A delta can be this many times as long as its longest version, because it contains every version and the marks.
 pub(super) const MAX_GROWTH: usize = 8;
@@ -144,6 +147,59 @@ impl DeltaNames {
         };
         let name = names.get(name);
         (name.uri == self.uri).then_some(name.local)
+    }
+}
+
+/// Comments, processing instructions and document types outside the root element that differ are kept in processing
+/// instructions: `<?deltaxml-misc versions="A=B" data="..."?>`.
+pub(super) struct MarkedMisc {
+    /// The versions that have it, as in marks.
+    pub(super) versions: String,
+    pub(super) misc: Misc,
+}
+
+impl MarkedMisc {
+    const TARGET: &str = "deltaxml-misc";
+
+    /// Whether an item has the form of a marked one.
+    pub(super) fn is_marked(misc: &Misc) -> bool {
+        matches!(misc, Misc::Instruction(text) if text.split(' ').next() == Some(Self::TARGET))
+    }
+
+    /// The processing instruction that keeps an item.
+    pub(super) fn mark(misc: &Misc, versions: &str) -> Misc {
+        let mut writer = Writer::new(Names::new(), Whitespace::Exact);
+        writer.misc(misc);
+        let mut data = String::new();
+        write::escape(&mut data, &writer.text, true);
+        let target = Self::TARGET;
+        Misc::Instruction(format!("{target} versions=\"{versions}\" data=\"{data}\""))
+    }
+
+    /// Reads the item that a processing instruction keeps; `None` if it is not a marked item, or an invalid one.
+    pub(super) fn parse(misc: &Misc, limits: &Limits) -> Option<Self> {
+        let Misc::Instruction(text) = misc else {
+            return None;
+        };
+        let rest = text
+            .strip_prefix(Self::TARGET)?
+            .strip_prefix(" versions=\"")?;
+        let (versions, rest) = rest.split_once("\" data=\"")?;
+        let data = rest.strip_suffix('"')?;
+        let mut markup = String::new();
+        let entities = Entities::default();
+        entities
+            .attribute_value(data, 0, &mut markup, limits)
+            .ok()?;
+        let prolog = prolog::read(&markup, limits).ok()?;
+        let mut items = prolog.misc;
+        let misc = items
+            .pop()
+            .filter(|_| items.is_empty() && prolog.end == markup.len())?;
+        Some(Self {
+            versions: versions.to_owned(),
+            misc,
+        })
     }
 }
 

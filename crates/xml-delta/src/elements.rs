@@ -5,6 +5,7 @@ use super::error::{Error, ErrorKind};
 use super::names::{NameId, Names};
 use super::options::Limits;
 use super::paths::Rules;
+use super::prolog::Misc;
 use super::read::{self, ReadOptions};
 use super::tree::{Kind, Tree};
 
@@ -36,7 +37,11 @@ pub fn parse_elements(source: Source, limits: &Limits) -> Result<Element, Error>
         rules: &Rules::default(),
     };
     let tree = read::read(source, &mut names, &reading)?;
-    if tree.has_doctype {
+    if tree
+        .prolog
+        .iter()
+        .any(|one| matches!(one, Misc::Doctype(_)))
+    {
         let message = "A document type declaration is not allowed here.";
         return Err(Error::new(ErrorKind::NotWellFormed, message).for_input(0));
     }

@@ -8,6 +8,10 @@ use super::chars;
 use super::error::Fault;
 use super::options::Limits;
 
+/// Enclose the name of an entity whose declaration was not read, in text: no document can contain these characters.
+pub(crate) const REFERENCE_START: u8 = 1;
+pub(crate) const REFERENCE_END: u8 = 2;
+
 /// Maximum nesting of entities.
 pub(crate) const MAX_ENTITY_DEPTH: usize = 32;
 
@@ -40,8 +44,14 @@ impl Entities {
         self.all.entry_ref(name).or_insert(entity);
     }
 
-    /// The replacement text of a reference in content or an attribute value.
-    pub(crate) fn text(&self, name: &str, at: usize, limits: &Limits) -> Result<&str, Fault> {
+    /// The replacement text of a reference in content or an attribute value; `None` if the entity may be declared where
+    /// it was not read, so that the reference must be kept.
+    pub(crate) fn text(
+        &self,
+        name: &str,
+        at: usize,
+        limits: &Limits,
+    ) -> Result<Option<&str>, Fault> {
         match self.all.get(name) {
             Some(Entity::Internal(text)) => {
                 let expanded = self.expanded.get() + text.len() + name.len();
@@ -53,7 +63,7 @@ impl Entities {
                     );
                     return Err(Fault::over_limit(at, message));
                 }
-                Ok(text)
+                Ok(Some(text))
             }
             Some(Entity::External) => {
                 let message =
@@ -65,13 +75,8 @@ impl Entities {
                     format!("The entity {name} is unparsed and cannot be referenced here.");
                 Err(Fault::new(at, message))
             }
-            None if self.has_unread_declarations => {
-                let message = format!(
-                    "The entity {name} is not declared in the document; external declarations are not read."
-                );
-                Err(Fault::new(at, message))
-            }
-            None if self.undeclared_is_allowed => Ok(""),
+            None if self.has_unread_declarations => Ok(None),
+            None if self.undeclared_is_allowed => Ok(Some("")),
             None => Err(Fault::new(
                 at,
                 format!("The entity {name} is not declared."),
@@ -125,10 +130,10 @@ impl Entities {
                     rest = after;
                     match reference {
                         Reference::Char(c) => out.push(c),
-                        Reference::Entity(name) => {
-                            let text = self.text(name, here, limits)?;
-                            self.expand(text, here, out, limits, depth + 1)?;
-                        }
+                        Reference::Entity(name) => match self.text(name, here, limits)? {
+                            Some(text) => self.expand(text, here, out, limits, depth + 1)?,
+                            None => push_reference(out, name),
+                        },
                     }
                 }
                 _ => {
@@ -140,6 +145,18 @@ impl Entities {
         out.push_str(rest);
         Ok(())
     }
+}
+
+/// Appends a reference that is kept.
+pub(crate) fn push_reference(out: &mut String, name: &str) {
+    out.push(REFERENCE_START.into());
+    out.push_str(name);
+    out.push(REFERENCE_END.into());
+}
+
+/// Whether a text contains references that were kept.
+pub(crate) fn has_references(text: &str) -> bool {
+    memchr::memchr(REFERENCE_START, text.as_bytes()).is_some()
 }
 
 /// A reference.

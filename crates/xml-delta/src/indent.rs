@@ -33,10 +33,10 @@ pub(super) fn indent(
     indenter
         .out
         .raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    indenter.asides(&tree.prolog);
+    indenter.misc(&tree.prolog);
     indenter.run(sink)?;
     indenter.out.raw("\n");
-    indenter.asides(&tree.epilog);
+    indenter.misc(&tree.epilog);
     Ok(indenter.out.text)
 }
 
@@ -56,9 +56,9 @@ struct Open {
 }
 
 impl Indenter<'_> {
-    fn asides(&mut self, asides: &[Misc]) {
-        for aside in asides {
-            self.out.misc(aside);
+    fn misc(&mut self, all: &[Misc]) {
+        for one in all {
+            self.out.misc(one);
             self.out.raw("\n");
         }
     }

@@ -5,18 +5,18 @@ use super::error::Fault;
 use super::options::Limits;
 use super::scan::{self, Scanner};
 
-/// A comment or a processing instruction outside the root element.
+/// A comment, processing instruction or document type declaration outside the root element.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Misc {
     Comment(String),
     Instruction(String),
+    /// The document type declaration, as it is written.
+    Doctype(String),
 }
 
 /// The prolog of a document.
 pub(crate) struct Prolog {
     pub(crate) dtd: Dtd,
-    /// Whether there is a document type declaration.
-    pub(crate) has_doctype: bool,
     pub(crate) misc: Vec<Misc>,
     /// The offset of the root element.
     pub(crate) end: usize,
@@ -47,24 +47,24 @@ pub(crate) fn read(text: &str, limits: &Limits) -> Result<Prolog, Fault> {
     let declaration = declaration(&mut scanner)?;
     let standalone = declaration.is_some_and(|one| one.standalone);
     let mut dtd = None;
-    let mut asides = Vec::new();
+    let mut misc = Vec::new();
     loop {
         scanner.space();
         let at = scanner.at();
         if scanner.take_if("<!--") {
             let comment = scanner.take_until("-->")?;
             scan::check_comment(comment, at)?;
-            asides.push(Misc::Comment(comment.to_owned()));
+            misc.push(Misc::Comment(comment.to_owned()));
         } else if scanner.take_if("<?") {
             let (target, data) = scan::instruction(scanner.take_until("?>")?, at)?;
-            asides.push(Misc::Instruction(instruction_text(target, data)));
+            misc.push(Misc::Instruction(instruction_text(target, data)));
         } else if scanner.starts_with("<!DOCTYPE") && dtd.is_none() {
             dtd = Some(dtd::read(&mut scanner, standalone, limits)?);
+            misc.push(Misc::Doctype(text[at..scanner.at()].to_owned()));
         } else {
             return Ok(Prolog {
-                has_doctype: dtd.is_some(),
                 dtd: dtd.unwrap_or_default(),
-                misc: asides,
+                misc,
                 end: at,
             });
         }

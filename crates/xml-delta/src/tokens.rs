@@ -1,6 +1,7 @@
 //! Splits text into words, punctuation and runs of white space.
 
 use super::chars::is_space;
+use super::entities::{REFERENCE_END, REFERENCE_START};
 
 /// Iterates over the tokens of a text; together they are the whole text.
 pub(crate) fn tokens(text: &str) -> impl Iterator<Item = &str> {
@@ -44,6 +45,10 @@ fn token_len(text: &str) -> usize {
     let Some((_, first)) = chars.next() else {
         return 0;
     };
+    if first == char::from(REFERENCE_START) {
+        let end = text.find(char::from(REFERENCE_END));
+        return end.map_or(text.len(), |end| end + 1);
+    }
     let kind = class(first);
     if kind == Class::Single {
         return first.len_utf8();

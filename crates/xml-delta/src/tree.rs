@@ -77,9 +77,9 @@ pub(crate) struct Tree {
     pub(crate) exact: Vec<u64>,
     /// For each subtree, a hash that ignores insignificant white space, where it differs from the exact hash.
     pub(crate) loose: SparseMap<u64>,
-    /// Whether there is a document type declaration.
-    pub(crate) has_doctype: bool,
-    /// Comments and processing instructions before and after the root element.
+    /// Text or attributes contain references to entities whose declarations were not read.
+    pub(crate) has_references: bool,
+    /// What is before and after the root element.
     pub(crate) prolog: Vec<Misc>,
     pub(crate) epilog: Vec<Misc>,
     /// Keys by element: elements match only if their keys are equal.
@@ -120,10 +120,9 @@ impl Node {
 /// Building a tree.
 impl Tree {
     /// An empty tree with its prolog.
-    pub(crate) fn new(has_doctype: bool, before: Vec<Misc>) -> Self {
+    pub(crate) fn new(prolog: Vec<Misc>) -> Self {
         Self {
-            has_doctype,
-            prolog: before,
+            prolog,
             ..Self::default()
         }
     }

@@ -1,6 +1,7 @@
 //! Writes markup: names, escaped text and namespace declarations.
 
 use super::chars::is_blank;
+use super::entities::{REFERENCE_END, REFERENCE_START};
 use super::hashes::collapse;
 use super::names::{Binding, NameId, Names, Scope};
 use super::options::Whitespace;
@@ -60,6 +61,7 @@ impl Writer {
         match aside {
             Misc::Comment(text) => self.comment(text),
             Misc::Instruction(text) => self.instruction(text),
+            Misc::Doctype(text) => self.text.push_str(text),
         }
     }
 
@@ -230,7 +232,7 @@ impl Writer {
 /// Appends text, escaping markup and characters that parsers would normalize.
 pub(crate) fn escape(out: &mut String, text: &str, in_attribute: bool) {
     let is_special = |b: u8| match b {
-        b'&' | b'<' | b'>' | b'\r' => true,
+        b'&' | b'<' | b'>' | b'\r' | REFERENCE_START | REFERENCE_END => true,
         b'"' | b'\n' | b'\t' => in_attribute,
         _ => false,
     };
@@ -239,6 +241,8 @@ pub(crate) fn escape(out: &mut String, text: &str, in_attribute: bool) {
         out.push_str(&text[done..at]);
         out.push_str(match byte {
             b'&' => "&amp;",
+            REFERENCE_START => "&",
+            REFERENCE_END => ";",
             b'<' => "&lt;",
             b'>' => "&gt;",
             b'"' => "&quot;",

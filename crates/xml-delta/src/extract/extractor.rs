@@ -2,13 +2,14 @@
 
 use hashbrown::HashMap;
 
-use crate::delta::{self, DeltaNames, ParsedDelta, names_in};
+use crate::delta::{self, DeltaNames, MarkedMisc, ParsedDelta, names_in};
 use crate::encoding::Source;
 use crate::error::{Error, ErrorKind};
 use crate::names::{NameId, Scope, StringId};
 use crate::options::{Limits, Whitespace};
 use crate::prefixes::{self, Usage};
 use crate::progress::{Progress, ProgressSink, Step};
+use crate::prolog::Misc;
 use crate::tree::{Kind, Tree};
 use crate::write::Writer;
 
@@ -34,6 +35,7 @@ pub(crate) fn extract(
         out: Writer::new(names, Whitespace::Exact),
         scopes: HashMap::new(),
         prefixes: HashMap::new(),
+        limits,
         sink,
     };
     extractor.check()?;
@@ -54,6 +56,7 @@ pub(super) struct Extractor<'t> {
     pub(super) scopes: HashMap<Scope, Scope>,
     /// The version's original prefixes, where they differ from the delta.
     pub(super) prefixes: HashMap<Usage, StringId>,
+    limits: &'t Limits,
     sink: &'t dyn ProgressSink,
 }
 
@@ -123,16 +126,13 @@ impl Extractor<'_> {
 
     fn run(&mut self) -> Result<(), Error> {
         self.out.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-        for aside in &self.tree.prolog {
-            self.out.misc(aside);
-            self.out.raw("\n");
-        }
+        self.misc(&self.tree.prolog)?;
         let mut tasks = vec![Task::Node(0)];
         let mut count = 0_u32;
         while let Some(task) = tasks.pop() {
             count += 1;
             if count.is_multiple_of(PROGRESS_INTERVAL) {
-                self.tick(&task)?;
+                self.report_progress(&task)?;
             }
             match task {
                 Task::Close(name, outer) => {
@@ -141,15 +141,42 @@ impl Extractor<'_> {
                 Task::Node(node) => self.node(node, &mut tasks)?,
             }
         }
-        for aside in &self.tree.epilog {
-            self.out.raw("\n");
-            self.out.misc(aside);
-        }
         self.out.raw("\n");
+        self.misc(&self.tree.epilog)?;
         Ok(())
     }
 
-    fn tick(&self, task: &Task) -> Result<(), Error> {
+    /// Writes the version's part before or after the root element.
+    fn misc(&mut self, all: &[Misc]) -> Result<(), Error> {
+        let mut marked = Vec::new();
+        for one in all {
+            let parsed = MarkedMisc::parse(one, self.limits);
+            if parsed.is_none() && MarkedMisc::is_marked(one) {
+                let message =
+                    "Invalid processing instruction deltaxml-misc outside the root element.";
+                return Err(Error::new(ErrorKind::NotADelta, message).for_input(0));
+            }
+            marked.push(parsed);
+        }
+        let is_doctype = |misc: &Misc| matches!(misc, Misc::Doctype(_));
+        let has_own_doctype = marked.iter().flatten().any(|one| is_doctype(&one.misc));
+        for (one, marked) in all.iter().zip(&marked) {
+            let (misc, is_included) = match marked {
+                None => (one, !(is_doctype(one) && has_own_doctype)),
+                Some(marked) => {
+                    let mut names = names_in(&marked.versions);
+                    (&marked.misc, names.any(|name| name == self.version))
+                }
+            };
+            if is_included {
+                self.out.misc(misc);
+                self.out.raw("\n");
+            }
+        }
+        Ok(())
+    }
+
+    fn report_progress(&self, task: &Task) -> Result<(), Error> {
         let Task::Node(node) = task else {
             return Ok(());
         };

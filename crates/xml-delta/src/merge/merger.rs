@@ -150,10 +150,7 @@ impl Merger<'_> {
     /// Writes the document; returns false if it became too long.
     fn run(&mut self) -> Result<bool, Error> {
         self.out.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-        for aside in common_misc(self.trees, |tree| &tree.prolog) {
-            self.out.misc(aside);
-            self.out.raw("\n");
-        }
+        self.misc(|tree| &tree.prolog);
         let all = self.mark_names.versions.all();
         let roots = (0..self.trees.len()).map(|tree| Group {
             mask: 1 << tree,
@@ -187,11 +184,8 @@ impl Merger<'_> {
         if self.settings.form == Form::Merged {
             self.declare_conflicts(root);
         }
-        for aside in common_misc(self.trees, |tree| &tree.epilog) {
-            self.out.raw("\n");
-            self.out.misc(aside);
-        }
         self.out.raw("\n");
+        self.misc(|tree| &tree.epilog);
         Ok(!self.is_too_long())
     }
 
@@ -253,20 +247,4 @@ impl Merger<'_> {
             Err(Error::stopped())
         }
     }
-}
-
-/// Comments and processing instructions outside the root element that all documents have, in the order of the first.
-fn common_misc<'t>(
-    trees: &'t [Tree],
-    of: impl Fn(&'t Tree) -> &'t Vec<crate::prolog::Misc>,
-) -> Vec<&'t crate::prolog::Misc> {
-    let (first, others) = trees.split_first().expect("a merge has versions");
-    let others: Vec<hashbrown::HashSet<_>> = others
-        .iter()
-        .map(|tree| of(tree).iter().collect())
-        .collect();
-    of(first)
-        .iter()
-        .filter(|aside| others.iter().all(|other| other.contains(aside)))
-        .collect()
 }

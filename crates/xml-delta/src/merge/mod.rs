@@ -16,6 +16,7 @@ mod merger;
 mod moves;
 mod opening;
 mod plan;
+mod prolog;
 mod root;
 mod settings;
 mod text_runs;

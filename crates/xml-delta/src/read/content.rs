@@ -44,7 +44,11 @@ impl<'a> Parser<'a, '_> {
             }
             Reference::Entity(name) => {
                 let dtd = self.dtd;
-                let text = dtd.entities.text(name, at, self.reading.limits)?;
+                let Some(text) = dtd.entities.text(name, at, self.reading.limits)? else {
+                    self.make_owned(at);
+                    entities::push_reference(&mut self.tree.expanded_text, name);
+                    return Ok(());
+                };
                 if self.inputs.len() > entities::MAX_ENTITY_DEPTH {
                     return Err(Fault::over_limit(
                         at,

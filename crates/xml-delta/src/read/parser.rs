@@ -8,6 +8,7 @@ use crate::attributes::{self, RawAttribute};
 use crate::chars;
 use crate::dtd::Dtd;
 use crate::encoding::{self, Source};
+use crate::entities;
 use crate::error::{Error, ErrorKind, Fault};
 use crate::names::{NameId, Names, Scope, StringId, XML_URI};
 use crate::options::Limits;
@@ -73,7 +74,7 @@ fn parse(source: &str, names: &mut Names, reading: &ReadOptions<'_>) -> Result<T
         source,
         dtd: &prolog.dtd,
         reading,
-        tree: Tree::new(prolog.has_doctype, prolog.misc),
+        tree: Tree::new(prolog.misc),
         may_have_cdata_end: memchr::memmem::find(source.as_bytes(), b"]]>").is_some(),
         is_delta: false,
         xml_space: names.intern("space"),
@@ -92,7 +93,9 @@ fn parse(source: &str, names: &mut Names, reading: &ReadOptions<'_>) -> Result<T
         raw_attributes: Vec::new(),
     };
     parser.run()?;
-    Ok(parser.tree)
+    let mut tree = parser.tree;
+    tree.has_references = entities::has_references(&tree.expanded_text);
+    Ok(tree)
 }
 
 pub(super) fn reader(text: &str) -> Reader<&[u8]> {

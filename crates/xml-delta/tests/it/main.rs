@@ -8,6 +8,7 @@ mod long;
 mod marks;
 mod merging;
 mod oracle;
+mod outside;
 mod page;
 mod quality;
 mod reading;
