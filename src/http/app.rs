@@ -29,7 +29,7 @@ use crate::http::response::large::LargeBodies;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::{json, not_modified, options};
 use crate::http::routing::route::{Route, RouteError};
-use crate::http::server::activity::Pace;
+use crate::http::server::activity::Activity;
 use crate::http::server::timeouts::Ending;
 use crate::http::webhook::Webhooks;
 use crate::job::{Job, JobOptions};
@@ -44,7 +44,7 @@ pub(in crate::http) struct RequestContext {
     /// Whether the request may have side effects; see [`Admission::may_have_side_effects`].
     pub(in crate::http) may_have_side_effects: bool,
     /// The connection that it came through.
-    pub(in crate::http) pace: Arc<Pace>,
+    pub(in crate::http) activity: Arc<Activity>,
 }
 
 /// What answers requests.
@@ -96,7 +96,7 @@ impl App {
         self: &Arc<Self>,
         request: Request<Incoming>,
         local: Option<IpAddr>,
-        pace: &Arc<Pace>,
+        activity: &Arc<Activity>,
     ) -> (Response<Body>, Option<Ending>) {
         let (request, body) = request.into_parts();
         let facts = RequestFacts {
@@ -110,7 +110,7 @@ impl App {
         let answer = match self.guard.check(&facts) {
             Ok(pass) => {
                 origin = pass.origin;
-                self.let_in(&request, body, found, &pass, (facts.has_tokens, pace))
+                self.let_in(&request, body, found, &pass, (facts.has_tokens, activity))
                     .await
             }
             Err(problem) => Err(problem),
@@ -144,7 +144,7 @@ impl App {
         body: Incoming,
         route: Result<Route, RouteError>,
         pass: &Admission<'_>,
-        (has_tokens, pace): (bool, &Arc<Pace>),
+        (has_tokens, activity): (bool, &Arc<Activity>),
     ) -> Result<(Response<Body>, Grant), Problem> {
         if let (true, Err(RouteError::Options(allowed))) = (pass.is_preflight, &route) {
             return Ok((cors::preflight(allowed), Grant::Open));
@@ -154,7 +154,7 @@ impl App {
             caller,
             base: self.guard.base(pass.host),
             may_have_side_effects: pass.may_have_side_effects,
-            pace: Arc::clone(pace),
+            activity: Arc::clone(activity),
         };
         let response = match route {
             Ok(route) => tokio::select! {

@@ -1,4 +1,4 @@
-//! The accept loop: bounded connections, time-outs, and an end in order.
+//! The accept loop: a limit on connections, timeouts and a graceful stop.
 
 use std::convert::Infallible;
 use std::io;
@@ -21,30 +21,30 @@ use crate::failpoints;
 use crate::http::App;
 use crate::http::response::body::Body;
 use crate::http::routing::route;
-use crate::http::server::activity::Pace;
-use crate::http::server::connection_slots::{Place, Places};
+use crate::http::server::activity::Activity;
+use crate::http::server::connection_slots::{Slot, Slots};
 use crate::http::server::listener::Listener;
-use crate::http::server::timeouts::{Ending, Reply, TimeoutStream, Times};
+use crate::http::server::timeouts::{Ending, TimedBody, TimeoutStream, Timeouts};
 use crate::vital::Vital;
 
-/// How long connections get to take their last bytes at a stop.
-const LAST_BYTES: Duration = Duration::from_secs(2);
-/// The head of a request, in bytes: more is 431.
-const HEAD_BYTES: usize = 64 * 1024;
-/// After an accept that failed for want of descriptors: do not spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long open connections have to finish when the server stops.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
+/// The longest head of a request, in bytes. The answer to a longer one is 431.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// The pause after a failed accept, for example for lack of file descriptors.
+const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-/// Listeners that are open and not served yet.
+/// Open listeners that are not served yet.
 pub(crate) struct Server {
     listeners: Vec<Listener>,
 }
 
 impl Server {
-    /// Opens every listener. A Unix socket that nobody listens on any more is replaced, so this wants the lock of the
-    /// data to be held.
+    /// Opens every listener. A Unix socket without a listening process is replaced, so the caller must hold the lock of the
+    /// data folder.
     ///
     /// # Errors
-    /// The first one that cannot be listened on.
+    /// The first address that cannot be bound, with the error.
     pub(crate) async fn bind(addresses: &[Listen]) -> Result<Self, (Listen, io::Error)> {
         let mut listeners = Vec::new();
         for address in addresses {
@@ -54,21 +54,21 @@ impl Server {
         Ok(Self { listeners })
     }
 
-    /// Listens on one more, which is open already.
+    /// Adds a listener that is already open.
     ///
     /// # Errors
-    /// What the system says.
+    /// The error of a listener that cannot be made non-blocking or has no address.
     pub(crate) fn add(&mut self, listener: TcpListener) -> io::Result<()> {
         self.listeners.push(Listener::of(listener)?);
         Ok(())
     }
 
-    /// Where it listens: ports as the system gave them.
+    /// The addresses of the listeners, with the ports that the system chose.
     pub(crate) fn addresses(&self) -> Vec<Listen> {
         self.listeners.iter().map(Listener::address).collect()
     }
 
-    /// Serves until `stop` becomes true; then takes no more connections and ends those that are open.
+    /// Serves until `stop` becomes true. Then it accepts no more connections and closes the open ones gracefully.
     pub(crate) async fn serve(
         self,
         app: Arc<App>,
@@ -76,25 +76,25 @@ impl Server {
         stop: watch::Receiver<bool>,
         vital: &Vital,
     ) {
-        let places = Places::new(limits.max_connections);
+        let slots = Slots::new(limits.max_connections);
         let mut http = http1::Builder::new();
-        http.max_buf_size(HEAD_BYTES);
-        // Whether the client is gone is for us to find out.
+        http.max_buf_size(MAX_HEAD_BYTES);
+        // The server itself detects clients that hang up; see `hangup`.
         http.half_close(true);
-        let times = Times {
-            header: limits.header_read_timeout,
-            idle: limits.keep_alive_timeout,
-            stall: limits.body_idle_timeout,
+        let timeouts = Timeouts {
+            header_read: limits.header_read_timeout,
+            keep_alive: limits.keep_alive_timeout,
+            write_stall: limits.body_idle_timeout,
         };
         let graceful = Arc::new(GracefulShutdown::new());
         let mut loops = Vec::new();
         for listener in self.listeners {
-            let (app, http, places) = (Arc::clone(&app), http.clone(), Arc::clone(&places));
+            let (app, http, slots) = (Arc::clone(&app), http.clone(), Arc::clone(&slots));
             let (graceful, mut stop) = (Arc::clone(&graceful), stop.clone());
             let serving = async move {
                 tokio::select! {
-                    () = accept(listener, app, http, times, places, graceful) => {}
-                    // A sender that is gone means that the process ends.
+                    () = accept(listener, app, http, timeouts, slots, graceful) => {}
+                    // A dropped sender means that the process ends.
                     _ = stop.wait_for(|stop| *stop) => {}
                 }
             };
@@ -102,7 +102,7 @@ impl Server {
         }
         let served = async {
             for serving in loops {
-                // A panic there has been reported.
+                // A panic in the task has been reported by `vital`.
                 let _ = serving.await;
             }
         };
@@ -111,8 +111,8 @@ impl Server {
             () = app.access.keep_up() => {}
         }
         if let Some(graceful) = Arc::into_inner(graceful) {
-            // Those that take longer are cut when the runtime goes.
-            let _ = tokio::time::timeout(LAST_BYTES, graceful.shutdown()).await;
+            // Connections that take longer are closed with the runtime.
+            let _ = tokio::time::timeout(SHUTDOWN_GRACE, graceful.shutdown()).await;
         }
     }
 }
@@ -121,46 +121,47 @@ async fn accept(
     listener: Listener,
     app: Arc<App>,
     http: http1::Builder,
-    times: Times,
-    places: Arc<Places>,
+    timeouts: Timeouts,
+    slots: Arc<Slots>,
     graceful: Arc<GracefulShutdown>,
 ) {
-    // What goes on failing is told once.
-    let mut is_told = false;
+    // A lasting failure is logged once.
+    let mut is_logged = false;
     loop {
         let (stream, local) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
                 if !is_about_one_connection(&error) {
-                    if !std::mem::replace(&mut is_told, true) {
-                        tracing::warn!(%error, "no connection can be accepted");
+                    if !std::mem::replace(&mut is_logged, true) {
+                        tracing::warn!(%error, "accepting connections fails");
                     }
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    tokio::time::sleep(ACCEPT_RETRY_PAUSE).await;
                 }
                 continue;
             }
         };
         failpoints::panic_point("accept");
-        is_told = false;
+        is_logged = false;
         app.traffic.accepted.count();
         let open = app.traffic.open.enter();
-        let (app, pace) = (Arc::clone(&app), Arc::new(Pace::default()));
-        let must_leave = pace.asked_to_leave();
-        let held = Arc::new(places.enter(&pace).await);
+        let (app, activity) = (Arc::clone(&app), Arc::new(Activity::default()));
+        let must_leave = activity.asked_to_leave();
+        let slot = Arc::new(slots.enter(&activity).await);
         let service = service_fn({
-            let (pace, held) = (Arc::clone(&pace), Arc::clone(&held));
+            let (activity, slot) = (Arc::clone(&activity), Arc::clone(&slot));
             move |request: Request<Incoming>| {
-                let (app, answering) = (Arc::clone(&app), pace.begin(request.version()));
-                let (pace, held) = (Arc::clone(&pace), Arc::clone(&held));
+                let (app, in_progress) =
+                    (Arc::clone(&app), activity.begin_request(request.version()));
+                let (activity, slot) = (Arc::clone(&activity), Arc::clone(&slot));
                 async move {
-                    let (response, ending) = answer(&app, request, local, &pace, &held).await;
-                    pace.replied(response.body());
-                    let reply = |body| Reply::new(body, answering, ending);
-                    Ok::<_, Infallible>(response.map(reply))
+                    let (response, ending) = answer(&app, request, local, &activity, &slot).await;
+                    activity.note_response(response.body());
+                    let timed = |body| TimedBody::new(body, in_progress, ending);
+                    Ok::<_, Infallible>(response.map(timed))
                 }
             }
         });
-        let socket = TimeoutStream::new(stream, pace, times);
+        let socket = TimeoutStream::new(stream, activity, timeouts);
         let connection = graceful.watch(http.serve_connection(TokioIo::new(socket), service));
         tokio::spawn(async move {
             let mut connection = pin!(connection);
@@ -168,37 +169,37 @@ async fn accept(
                 biased;
                 ended = connection.as_mut() => ended,
                 _ = must_leave => {
-                    if held.may_close() {
+                    if slot.may_close() {
                         Ok(())
                     } else {
-                        // It closes after the reply.
+                        // The connection closes after the response.
                         connection.await
                     }
                 }
             };
             if let Err(error) = ended {
-                tracing::debug!(%error, "a connection ended early");
+                tracing::debug!(%error, "a connection was closed early");
             }
             drop(open);
         });
     }
 }
 
-/// Answers a request if its connection has a place, or needs none.
+/// Answers a request if its connection has a slot within the limit, or is a health check.
 async fn answer(
     app: &Arc<App>,
     request: Request<Incoming>,
     local: Option<IpAddr>,
-    pace: &Arc<Pace>,
-    held: &Place,
+    activity: &Arc<Activity>,
+    slot: &Slot,
 ) -> (Response<Body>, Option<Ending>) {
-    let is_health = held.is_in_reserve() && route::is_health_check(request.method(), request.uri());
-    let (mut response, ending) = if is_health || held.admit().await {
-        app.answer(request, local, pace).await
+    let is_health = slot.is_in_reserve() && route::is_health_check(request.method(), request.uri());
+    let (mut response, ending) = if is_health || slot.admit().await {
+        app.answer(request, local, activity).await
     } else {
         (app.too_many_connections(request), None)
     };
-    if held.is_in_reserve() || pace.must_leave() {
+    if slot.is_in_reserve() || activity.must_leave() {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);
     }

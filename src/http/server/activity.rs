@@ -1,5 +1,4 @@
-//! What a connection is doing, for those who have to know: its socket, its requests, and whoever looks for one that may
-//! be closed.
+//! The state of a connection, shared by its socket, its requests, and the search for a connection that may be closed.
 
 use std::io;
 use std::sync::Arc;
@@ -15,48 +14,53 @@ use tokio::time::Instant;
 use crate::engine::ConsumeGuard;
 use crate::http::response::body::Body;
 
-/// What the socket is told of the requests on it, and others of the connection.
+/// The state of one connection.
 #[derive(Debug)]
-pub(in crate::http) struct Pace {
-    begun: Instant,
+pub(in crate::http) struct Activity {
+    /// When the connection was accepted.
+    accepted: Instant,
+    /// Whether a request is being answered.
     answering: AtomicBool,
+    /// The number of requests so far.
     requests: AtomicU32,
-    /// How many requests there were when the first bytes of another one came, and one more; 0 before the first.
+    /// The number of the request whose first bytes have arrived most recently, counted from 1; 0 before the first.
     head_after: AtomicU32,
-    /// How many requests there were when the last byte of a reply was taken by the socket.
+    /// The number of requests whose responses the socket has taken in full.
     flushed: AtomicU32,
-    /// The reply to the current request is known.
-    replied: AtomicBool,
-    /// That reply has an end, which a client waits for.
+    /// Whether the response to the current request is known.
+    has_response: AtomicBool,
+    /// Whether that response has an end, unlike a stream of events.
     is_finite: AtomicBool,
-    /// Work is done that ends when the client of the current request is gone.
+    /// Whether the current request waits for an ephemeral job, which is canceled if the client disconnects.
     synchronous: AtomicBool,
-    /// The client of the current request understands interim replies.
-    is_modern: AtomicBool,
-    /// When the client closed its side, in milliseconds from the connection's begin, and one more; 0 if it has not.
+    /// Whether the client of the current request understands interim responses (HTTP/1.1).
+    accepts_interim: AtomicBool,
+    /// When the client closed its side, in milliseconds since the accept plus one; 0 if it has not.
     closed_ms: AtomicU64,
+    /// Whether the connection has been asked to close.
     leaves: AtomicBool,
+    /// Wakes the connection's task when it is asked to close.
     leave: Mutex<Option<oneshot::Sender<()>>>,
-    /// When the last request was answered, in milliseconds from the connection's begin.
+    /// When the last request was answered, in milliseconds since the accept.
     answered_ms: AtomicU64,
-    /// Whether there is something in `spent`.
+    /// Whether `spent` is set; read without taking the lock.
     has_spent: AtomicBool,
-    /// The right to a result that is in the connection's buffer to its last byte.
+    /// Consumes a one-time result whose last bytes are in the connection's buffer.
     spent: Mutex<Option<ConsumeGuard>>,
 }
 
-impl Default for Pace {
+impl Default for Activity {
     fn default() -> Self {
         Self {
-            begun: Instant::now(),
+            accepted: Instant::now(),
             answering: AtomicBool::new(false),
             requests: AtomicU32::new(0),
             head_after: AtomicU32::new(0),
             flushed: AtomicU32::new(0),
-            replied: AtomicBool::new(false),
+            has_response: AtomicBool::new(false),
             is_finite: AtomicBool::new(false),
             synchronous: AtomicBool::new(false),
-            is_modern: AtomicBool::new(false),
+            accepts_interim: AtomicBool::new(false),
             closed_ms: AtomicU64::new(0),
             leaves: AtomicBool::new(false),
             leave: Mutex::default(),
@@ -67,82 +71,90 @@ impl Default for Pace {
     }
 }
 
-impl Pace {
-    pub(in crate::http) fn begun(&self) -> Instant {
-        self.begun
+impl Activity {
+    /// When the connection was accepted.
+    pub(in crate::http) fn accepted(&self) -> Instant {
+        self.accepted
     }
 
-    /// How many requests there were.
+    /// The number of requests so far.
     pub(in crate::http) fn requests(&self) -> u32 {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// The first bytes of another request after so many have come.
-    pub(in crate::http) fn head_begins(&self, requests: u32) {
+    /// Notes that the first bytes of the request after `requests` others have arrived.
+    pub(in crate::http) fn note_head(&self, requests: u32) {
         self.head_after.store(requests + 1, Ordering::Relaxed);
     }
 
+    /// When the last request was answered.
     pub(in crate::http) fn answered(&self) -> Instant {
-        self.begun + Duration::from_millis(self.answered_ms.load(Ordering::Relaxed))
+        self.accepted + Duration::from_millis(self.answered_ms.load(Ordering::Relaxed))
     }
 
-    /// A request has begun to be answered; it is until the guard is dropped.
-    pub(in crate::http) fn begin(self: &Arc<Self>, version: Version) -> Answering {
-        self.replied.store(false, Ordering::Relaxed);
+    /// Notes that a request is being answered, until the guard is dropped.
+    pub(in crate::http) fn begin_request(self: &Arc<Self>, version: Version) -> RequestInProgress {
+        self.has_response.store(false, Ordering::Relaxed);
         self.is_finite.store(false, Ordering::Relaxed);
         self.synchronous.store(false, Ordering::Relaxed);
-        let is_modern = version >= Version::HTTP_11;
-        self.is_modern.store(is_modern, Ordering::Relaxed);
+        let accepts_interim = version >= Version::HTTP_11;
+        self.accepts_interim
+            .store(accepts_interim, Ordering::Relaxed);
         self.answering.store(true, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
-        Answering(Arc::clone(self))
+        RequestInProgress(Arc::clone(self))
     }
 
-    /// The reply is known, and will be written.
-    pub(in crate::http) fn replied(&self, body: &Body) {
-        self.replied.store(true, Ordering::Relaxed);
+    /// Notes that the response is known and about to be written.
+    pub(in crate::http) fn note_response(&self, body: &Body) {
+        self.has_response.store(true, Ordering::Relaxed);
         let is_finite = !matches!(body, Body::Events(_));
         self.is_finite.store(is_finite, Ordering::Relaxed);
     }
 
-    /// The current request ends when its client is gone.
-    pub(in crate::http) fn hold_ephemeral(&self) {
+    /// Notes that the current request waits for an ephemeral job, which is canceled if the client disconnects.
+    pub(in crate::http) fn note_ephemeral(&self) {
         self.synchronous.store(true, Ordering::Relaxed);
     }
 
+    /// Whether a request is being answered.
     pub(in crate::http) fn is_answering(&self) -> bool {
         self.answering.load(Ordering::Relaxed)
     }
 
-    pub(in crate::http) fn has_reply(&self) -> bool {
-        self.replied.load(Ordering::Relaxed)
+    /// Whether the response to the current request is known.
+    pub(in crate::http) fn has_response(&self) -> bool {
+        self.has_response.load(Ordering::Relaxed)
     }
 
-    pub(in crate::http) fn is_attended(&self) -> bool {
+    /// Whether the current request waits for an ephemeral job.
+    pub(in crate::http) fn is_ephemeral(&self) -> bool {
         self.synchronous.load(Ordering::Relaxed)
     }
 
+    /// Whether the client may be probed with an interim response.
     pub(in crate::http) fn can_be_probed(&self) -> bool {
-        self.is_modern.load(Ordering::Relaxed)
+        self.accepts_interim.load(Ordering::Relaxed)
     }
 
-    /// The client has closed its side.
-    pub(in crate::http) fn half_closed(&self) {
-        let now_ms = self.begun.elapsed().as_millis() as u64;
+    /// Notes that the client has closed its side.
+    pub(in crate::http) fn note_half_close(&self) {
+        let now_ms = self.accepted.elapsed().as_millis() as u64;
         self.closed_ms.store(now_ms + 1, Ordering::Relaxed);
     }
 
+    /// Whether the client has closed its side.
     pub(in crate::http) fn is_half_closed(&self) -> bool {
         self.closed_ms.load(Ordering::Relaxed) > 0
     }
 
-    /// Since when there is nothing on the connection that anybody would miss: no request or a part of one, and no reply on
-    /// its way. While a client that may be gone waits, or follows a stream, nobody may miss that either. None if there is.
+    /// Since when the connection can be closed without a loss: it has no request, no part of one, and no response on its
+    /// way. A half-closed connection also counts as idle while its response is an endless stream. `None` otherwise.
     pub(in crate::http) fn idle_since(&self) -> Option<Instant> {
         if self.is_answering() {
             let closed_ms = self.closed_ms.load(Ordering::Relaxed);
             let is_awaited = closed_ms == 0 || self.is_finite.load(Ordering::Relaxed);
-            return (!is_awaited).then(|| self.begun + Duration::from_millis(closed_ms - 1));
+            return (!is_awaited).then(|| self.accepted + Duration::from_millis(closed_ms - 1));
         }
         let requests = self.requests.load(Ordering::Relaxed);
         let has_head = self.head_after.load(Ordering::Relaxed) == requests + 1;
@@ -150,7 +162,7 @@ impl Pace {
         (!has_head && is_flushed).then(|| self.answered())
     }
 
-    /// The socket has taken everything that was to be written.
+    /// Notes that the socket has taken everything that was to be written.
     pub(in crate::http) fn note_flush(&self) {
         if !self.is_answering() {
             let requests = self.requests.load(Ordering::Relaxed);
@@ -158,36 +170,37 @@ impl Pace {
         }
     }
 
-    /// What the connection's task waits for beside its requests.
+    /// A receiver that completes when the connection is asked to close.
     pub(in crate::http) fn asked_to_leave(&self) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         *self.leave.lock() = Some(sender);
         receiver
     }
 
-    /// Asks the connection to make room for another one.
+    /// Asks the connection to close in favor of another one.
     pub(in crate::http) fn ask_to_leave(&self) {
         self.leaves.store(true, Ordering::Relaxed);
         if let Some(leave) = self.leave.lock().take() {
-            // A connection that has ended has left.
+            // The receiver of a closed connection is gone.
             let _ = leave.send(());
         }
     }
 
+    /// Whether the connection has been asked to close.
     pub(in crate::http) fn must_leave(&self) -> bool {
         self.leaves.load(Ordering::Relaxed)
     }
 }
 
-impl Pace {
-    /// A whole result is in the connection's buffer.
-    pub(in crate::http) fn spend(&self, lease: ConsumeGuard) {
-        *self.spent.lock() = Some(lease);
+impl Activity {
+    /// Keeps the guard of a one-time result whose last bytes are now in the connection's buffer.
+    pub(in crate::http) fn spend(&self, guard: ConsumeGuard) {
+        *self.spent.lock() = Some(guard);
         self.has_spent.store(true, Ordering::Relaxed);
     }
 
-    /// Lets the socket take bytes, which are all that the connection's buffer has: hyper hands over the whole of it. Where
-    /// they are the last of a whole result nobody else begins with it before it is clear whether they were taken.
+    /// Writes the connection's buffer, which hyper hands over as a whole, to the socket. If the buffer ends with the last
+    /// bytes of a one-time result, no other download of it can start until the outcome of the write is known.
     pub(in crate::http) fn write(
         &self,
         bytes: usize,
@@ -197,16 +210,16 @@ impl Pace {
             return write();
         }
         let mut spent = self.spent.lock();
-        let Some(lease) = spent.as_ref() else {
+        let Some(guard) = spent.as_ref() else {
             return write();
         };
-        let mut is_taken = false;
-        let written = lease.consume_if(|| {
+        let mut is_written = false;
+        let written = guard.consume_if(|| {
             let written = write();
-            is_taken = matches!(written, Poll::Ready(Ok(taken)) if taken == bytes);
-            (is_taken, written)
+            is_written = matches!(written, Poll::Ready(Ok(taken)) if taken == bytes);
+            (is_written, written)
         });
-        if is_taken {
+        if is_written {
             self.has_spent.store(false, Ordering::Relaxed);
             *spent = None;
         }
@@ -214,20 +227,20 @@ impl Pace {
     }
 }
 
-/// A request is being answered.
+/// A request that is being answered, until the guard is dropped.
 #[derive(Debug)]
-pub(in crate::http) struct Answering(Arc<Pace>);
+pub(in crate::http) struct RequestInProgress(Arc<Activity>);
 
-impl Answering {
-    /// A whole result is in the connection's buffer.
-    pub(in crate::http) fn spend(&self, lease: ConsumeGuard) {
-        self.0.spend(lease);
+impl RequestInProgress {
+    /// See [`Activity::spend`].
+    pub(in crate::http) fn spend(&self, guard: ConsumeGuard) {
+        self.0.spend(guard);
     }
 }
 
-impl Drop for Answering {
+impl Drop for RequestInProgress {
     fn drop(&mut self) {
-        let answered_ms = self.0.begun.elapsed().as_millis() as u64;
+        let answered_ms = self.0.accepted.elapsed().as_millis() as u64;
         self.0.answered_ms.store(answered_ms, Ordering::Relaxed);
         self.0.answering.store(false, Ordering::Relaxed);
     }

@@ -1,9 +1,9 @@
-//! Places for connections: as many as may be served, and a reserve in which health is always answered.
+//! Slots for connections: the configured number, and a reserve that keeps health checks answerable.
 //!
-//! A connection beyond the limit comes into the reserve. Its first request that is not about health takes the place of
-//! another connection: of one that is free, or else of the one that has been idle longest, or has been half-closed. If
-//! all are at work it waits a moment for one of them to end, and is then rejected. A full reserve makes room by its
-//! oldest. So nobody who waits, streams or only connects keeps a health check from its answer.
+//! A connection beyond the limit enters the reserve. Its first request that is no health check needs a regular slot: a
+//! free one, or that of the connection that has been idle or half-closed longest. If all connections are busy, the request
+//! waits briefly for one of them to close and is then rejected. A full reserve closes its oldest connection. So clients
+//! that wait, stream or only connect cannot block health checks.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
@@ -15,130 +15,141 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use crate::http::server::activity::Pace;
+use crate::http::server::activity::Activity;
 
-/// How long a request beyond the limit waits for a place.
-const PLACE_WAIT: Duration = Duration::from_secs(1);
-/// Places in the reserve, at least and at most; in between, as many as a sixteenth of the limit.
-const RESERVE: (usize, usize) = (4, 64);
+/// How long a request beyond the limit waits for a slot.
+const SLOT_TIMEOUT: Duration = Duration::from_secs(1);
+/// The smallest and the largest reserve, in slots. In between, the reserve is a sixteenth of the limit.
+const RESERVE_SLOTS: (usize, usize) = (4, 64);
 
-/// All places of a server.
-pub(in crate::http) struct Places {
+/// All slots of a server.
+pub(in crate::http) struct Slots {
     free: Arc<Semaphore>,
+    /// The size of the reserve, in slots.
     reserve: usize,
     open: Mutex<Open>,
-    /// A connection has left the reserve.
+    /// Notified when a connection leaves the reserve.
     left: Notify,
 }
 
 #[derive(Default)]
 struct Open {
     next: u64,
-    regular: HashMap<u64, Arc<Pace>>,
-    /// The oldest first.
-    reserve: BTreeMap<u64, Arc<Pace>>,
+    regular: HashMap<u64, Arc<Activity>>,
+    /// The connections in the reserve, the oldest first.
+    reserve: BTreeMap<u64, Arc<Activity>>,
 }
 
-impl Places {
-    /// So many connections may be served.
+impl Slots {
+    /// Slots for `connections` connections, and the reserve.
     pub(in crate::http) fn new(connections: usize) -> Arc<Self> {
         Arc::new(Self {
             free: Arc::new(Semaphore::new(connections)),
-            reserve: (connections / 16).clamp(RESERVE.0, RESERVE.1),
+            reserve: (connections / 16).clamp(RESERVE_SLOTS.0, RESERVE_SLOTS.1),
             open: Mutex::default(),
             left: Notify::new(),
         })
     }
 
-    /// A place for a new connection. Waits only for connections that have been asked to leave the reserve.
-    pub(in crate::http) async fn enter(self: &Arc<Self>, pace: &Arc<Pace>) -> Place {
+    /// A slot for a new connection. Waits only for connections that have been asked to leave the reserve.
+    pub(in crate::http) async fn enter(self: &Arc<Self>, activity: &Arc<Activity>) -> Slot {
         let permit = Arc::clone(&self.free).try_acquire_owned().ok();
         let is_regular = permit.is_some();
         let number = loop {
-            if let Some(number) = self.register(pace, is_regular) {
+            if let Some(number) = self.register(activity, is_regular) {
                 break number;
             }
             self.left.notified().await;
         };
-        Place {
-            places: Arc::clone(self),
+        Slot {
+            slots: Arc::clone(self),
             number,
-            pace: Arc::clone(pace),
+            activity: Arc::clone(activity),
             permit: Mutex::new(permit),
             is_regular: AtomicBool::new(is_regular),
         }
     }
 
-    /// The number of a new connection; none if those that must leave the reserve are still there, as many as it has places.
-    fn register(&self, pace: &Arc<Pace>, is_regular: bool) -> Option<u64> {
+    /// The number of a new connection; `None` if the reserve is full of connections that have been asked to leave.
+    fn register(&self, activity: &Arc<Activity>, is_regular: bool) -> Option<u64> {
         let mut open = self.open.lock();
         let number = open.next;
         if is_regular {
-            open.regular.insert(number, Arc::clone(pace));
+            open.regular.insert(number, Arc::clone(activity));
         } else {
-            let leaving = open.reserve.values().filter(|pace| pace.must_leave());
+            let leaving = open
+                .reserve
+                .values()
+                .filter(|activity| activity.must_leave());
             let (all, leaving) = (open.reserve.len(), leaving.count());
             if leaving >= self.reserve {
                 return None;
             }
             if all - leaving >= self.reserve {
-                let staying = || open.reserve.values().filter(|pace| !pace.must_leave());
-                let idle = staying().find(|pace| !pace.is_answering());
-                if let Some(pace) = idle.or_else(|| staying().next()) {
-                    pace.ask_to_leave();
+                let staying = || {
+                    open.reserve
+                        .values()
+                        .filter(|activity| !activity.must_leave())
+                };
+                let idle = staying().find(|activity| !activity.is_answering());
+                if let Some(activity) = idle.or_else(|| staying().next()) {
+                    activity.ask_to_leave();
                 }
             }
-            open.reserve.insert(number, Arc::clone(pace));
+            open.reserve.insert(number, Arc::clone(activity));
         }
         open.next += 1;
         Some(number)
     }
 
-    /// Asks the connection to leave that has done nothing for longest.
+    /// Asks the connection that has been idle longest to close.
     fn make_room(&self) {
         let open = self.open.lock();
-        let staying = open.regular.values().filter(|pace| !pace.must_leave());
-        let idle = staying.filter_map(|pace| Some((pace.idle_since()?, pace)));
-        if let Some((_, pace)) = idle.min_by_key(|(since, _)| *since) {
-            pace.ask_to_leave();
+        let staying = open
+            .regular
+            .values()
+            .filter(|activity| !activity.must_leave());
+        let idle = staying.filter_map(|activity| Some((activity.idle_since()?, activity)));
+        if let Some((_, activity)) = idle.min_by_key(|(since, _)| *since) {
+            activity.ask_to_leave();
         }
     }
 }
 
-/// The place of one connection, given back when it is dropped.
-pub(in crate::http) struct Place {
-    places: Arc<Places>,
+/// The slot of one connection, freed on drop.
+pub(in crate::http) struct Slot {
+    slots: Arc<Slots>,
     number: u64,
-    pace: Arc<Pace>,
+    activity: Arc<Activity>,
     permit: Mutex<Option<OwnedSemaphorePermit>>,
     is_regular: AtomicBool,
 }
 
-impl Place {
-    /// Whether it is beyond the limit.
+impl Slot {
+    /// Whether the slot is in the reserve.
     pub(in crate::http) fn is_in_reserve(&self) -> bool {
         !self.is_regular.load(Ordering::Relaxed)
     }
 
-    /// Takes a place within the limit; false if there is none.
+    /// Moves the connection to a regular slot; false if none becomes free in time.
     pub(in crate::http) async fn admit(&self) -> bool {
         if !self.is_in_reserve() {
             return true;
         }
-        if self.places.free.available_permits() == 0 {
-            self.places.make_room();
+        if self.slots.free.available_permits() == 0 {
+            self.slots.make_room();
         }
         let permit = tokio::select! {
             biased;
-            permit = Arc::clone(&self.places.free).acquire_owned() => permit,
-            // The task is woken by whoever asks it to leave.
-            () = poll_fn(|_| if self.pace.must_leave() { Poll::Ready(()) } else { Poll::Pending }) => return false,
-            () = tokio::time::sleep(PLACE_WAIT) => return false,
+            permit = Arc::clone(&self.slots.free).acquire_owned() => permit,
+            // `ask_to_leave` wakes the task.
+            () = poll_fn(|_| if self.activity.must_leave() { Poll::Ready(()) } else { Poll::Pending }) => return false,
+            () = tokio::time::sleep(SLOT_TIMEOUT) => return false,
         };
-        let mut open = self.places.open.lock();
-        if let Some(pace) = open.reserve.remove(&self.number) {
-            open.regular.insert(self.number, pace);
-            self.places.left.notify_one();
+        let mut open = self.slots.open.lock();
+        if let Some(activity) = open.reserve.remove(&self.number) {
+            open.regular.insert(self.number, activity);
+            self.slots.left.notify_one();
         }
         // The semaphore is never closed.
         *self.permit.lock() = permit.ok();
@@ -146,23 +157,23 @@ impl Place {
         true
     }
 
-    /// Whether the connection may be closed at once when it is asked to leave. In the reserve a request under way is
-    /// answered first, by a rejection.
+    /// Whether the connection may be closed at once when it is asked to leave. In the reserve, a request in progress is
+    /// first answered with a rejection.
     pub(in crate::http) fn may_close(&self) -> bool {
         if self.is_in_reserve() {
-            !self.pace.is_answering()
+            !self.activity.is_answering()
         } else {
-            self.pace.idle_since().is_some()
+            self.activity.idle_since().is_some()
         }
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
-        let mut open = self.places.open.lock();
+        let mut open = self.slots.open.lock();
         open.regular.remove(&self.number);
         if open.reserve.remove(&self.number).is_some() {
-            self.places.left.notify_one();
+            self.slots.left.notify_one();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a server listens on, and the connections that come in there: TCP and Unix domain sockets alike.
+//! Listeners and their connections, for TCP and Unix domain sockets.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -24,18 +24,18 @@ use unix::OwnListener;
 
 /// One open listener.
 pub(in crate::http) enum Listener {
-    /// An address.
+    /// A TCP socket and its address.
     Tcp(TcpListener, SocketAddr),
-    /// A path.
+    /// A Unix domain socket.
     #[cfg(unix)]
     Unix(OwnListener),
 }
 
 impl Listener {
-    /// Opens it.
+    /// Opens a listener.
     ///
     /// # Errors
-    /// What the system says; `AddrInUse` for a Unix socket that somebody listens on.
+    /// The error of the system; `AddrInUse` for a Unix socket that a process listens on.
     pub(in crate::http) async fn bind(address: &Listen) -> io::Result<Self> {
         match address {
             Listen::Tcp(address) => Self::tcp(TcpListener::bind(address).await?),
@@ -46,7 +46,10 @@ impl Listener {
         }
     }
 
-    /// One that is open already.
+    /// A listener from a socket that is already open.
+    ///
+    /// # Errors
+    /// The error of a socket that cannot be made non-blocking or has no address.
     pub(in crate::http) fn of(listener: std::net::TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         Self::tcp(TcpListener::from_std(listener)?)
@@ -57,7 +60,7 @@ impl Listener {
         Ok(Self::Tcp(listener, address))
     }
 
-    /// Where it is.
+    /// The address, with the port that the system chose.
     pub(in crate::http) fn address(&self) -> Listen {
         match self {
             Self::Tcp(_, address) => Listen::Tcp(*address),
@@ -66,12 +69,15 @@ impl Listener {
         }
     }
 
-    /// The next connection, and the address that it came in on if it has one.
+    /// The next connection and its local address; a Unix socket has none.
+    ///
+    /// # Errors
+    /// The error of the accept.
     pub(in crate::http) async fn accept(&self) -> io::Result<(Stream, Option<IpAddr>)> {
         match self {
             Self::Tcp(listener, _) => {
                 let (stream, _) = listener.accept().await?;
-                // Small replies must not wait for the acknowledgement of the one before.
+                // A small response must not wait for the acknowledgement of the previous one.
                 stream.set_nodelay(true)?;
                 let local = stream.local_addr()?.ip().to_canonical();
                 Ok((Stream::Tcp(stream), Some(local)))
@@ -84,14 +90,14 @@ impl Listener {
 
 /// One connection.
 pub(in crate::http) enum Stream {
-    /// Through the network.
+    /// A TCP connection.
     Tcp(TcpStream),
-    /// On this machine.
+    /// A Unix domain socket connection.
     #[cfg(unix)]
     Unix(UnixStream),
 }
 
-/// The same for every kind of connection.
+/// Evaluates an expression with the inner stream of either kind.
 macro_rules! either {
     ($stream:expr, $inner:ident => $call:expr) => {
         match $stream.get_mut() {
@@ -182,24 +188,25 @@ mod unix {
     use rustix::fs::Mode;
     use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
-    /// Connections that wait to be accepted.
+    /// The largest number of connections that wait to be accepted.
     const BACKLOG: u32 = 1024;
+    /// The mode of the socket: only its owner can connect.
     const OWNER_ONLY: u32 = 0o600;
 
-    /// A listener whose socket goes with it.
+    /// A listener that removes its socket on drop.
     pub(in crate::http) struct OwnListener {
         listener: UnixListener,
         path: PathBuf,
-        /// Device and inode: the path may be another's by the time it is removed.
+        /// Device and inode, because another socket may have taken the path since.
         identity: (u64, u64),
     }
 
     impl OwnListener {
         pub(in crate::http) async fn bind(path: &Path) -> io::Result<Self> {
-            make_way(path).await?;
+            remove_stale_socket(path).await?;
             let socket = UnixSocket::new_stream()?;
-            // Before it has a name: nobody else can connect at any moment. Where sockets without a name have no mode,
-            // the folder's has to do for an instant.
+            // Set before the socket has a path, so that other users can never connect. On systems that do not support
+            // this, the mode of the folder protects the socket until the next line.
             let _ = rustix::fs::fchmod(&socket, Mode::from_raw_mode(OWNER_ONLY));
             socket.bind(path)?;
             fs::set_permissions(path, fs::Permissions::from_mode(OWNER_ONLY))?;
@@ -225,21 +232,24 @@ mod unix {
             let is_ours = fs::symlink_metadata(&self.path)
                 .is_ok_and(|found| (found.dev(), found.ino()) == self.identity);
             if is_ours {
-                // A socket that stays is replaced at the next start.
+                // A socket that cannot be removed is replaced at the next start.
                 let _ = fs::remove_file(&self.path);
             }
         }
     }
 
-    /// Removes a socket that a server left behind that died; anything else stays.
-    async fn make_way(path: &Path) -> io::Result<()> {
+    /// Removes the socket of a server that died.
+    ///
+    /// # Errors
+    /// `AlreadyExists` if the path is no socket, `AddrInUse` if a process listens on it, or the error of the system.
+    async fn remove_stale_socket(path: &Path) -> io::Result<()> {
         match fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
             Ok(found) if !found.file_type().is_socket() => {
                 return Err(io::Error::new(
                     io::ErrorKind::AlreadyExists,
-                    "something else than a socket has this name",
+                    "the path exists and is not a socket",
                 ));
             }
             Ok(_) => {}

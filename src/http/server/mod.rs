@@ -1,4 +1,4 @@
-//! Accepting connections: listeners, limits and time-outs.
+//! Connections: listeners, the accept loop, limits and timeouts.
 
 pub(in crate::http) mod accept;
 pub(in crate::http) mod activity;

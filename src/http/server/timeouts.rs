@@ -1,8 +1,8 @@
-//! A connection's socket with time limits: how long a head may take, a connection may idle, a write may stall.
+//! A socket with timeouts: for the head of a request, for an idle connection, and for a stalled write.
 //!
-//! The socket keeps its own deadlines and looks at the clock when it would wait, so that a request costs no timer. What
-//! it cannot know, whether a request is being answered, the service tells it through [`Pace`]. Bodies on the way in are
-//! timed where they are read.
+//! The socket keeps its own deadlines and checks the clock when it would wait, so that a request costs no timer. The
+//! service reports through [`Activity`] whether a request is being answered. Request bodies have their timeout where they
+//! are read.
 
 use std::io;
 use std::pin::Pin;
@@ -15,57 +15,61 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use crate::http::response::body::Body;
-use crate::http::server::activity::{Answering, Pace};
+use crate::http::server::activity::{Activity, RequestInProgress};
 use crate::http::server::hangup::{Peer, Watch};
 
-/// What a client that is too slow is told before it is cut, when nothing else is under way.
-const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\n\
+/// The response to a head that takes too long, after which the connection is closed.
+const REQUEST_TIMEOUT_RESPONSE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\n\
     cache-control: no-store\r\nconnection: close\r\ncontent-length: 171\r\n\r\n\
     {\"type\":\"about:blank\",\"title\":\"Request Timeout\",\"status\":408,\
     \"detail\":\"The head of the request took too long to arrive.\",\"code\":\"request_timeout\",\"instance\":\"about:blank\"}";
 
-/// Time limits of a connection.
+/// The timeouts of a connection.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::http) struct Times {
-    /// For the head of a request, from its first byte; for the first one, from the connection's begin.
-    pub(in crate::http) header: Duration,
-    /// Between the end of one request and the first byte of the next.
-    pub(in crate::http) idle: Duration,
-    /// For the peer to take some bytes.
-    pub(in crate::http) stall: Duration,
+pub(in crate::http) struct Timeouts {
+    /// For the head of a request: from its first byte, or from the accept for the first request.
+    pub(in crate::http) header_read: Duration,
+    /// For the first byte of the next request after a response.
+    pub(in crate::http) keep_alive: Duration,
+    /// For the client to take some bytes of a response.
+    pub(in crate::http) write_stall: Duration,
 }
 
-/// Ends when a reply must.
+/// Completes when a response must be cut off.
 pub(in crate::http) type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A body that keeps its request under way until its last byte is handed over.
-pub(in crate::http) struct Reply {
+/// A response body that keeps its request in progress until the last byte is handed over.
+pub(in crate::http) struct TimedBody {
     body: Body,
-    answering: Answering,
-    /// Whoever asked may be told no more after this.
+    in_progress: RequestInProgress,
+    /// Completes when the client loses its access.
     ending: Option<Ending>,
 }
 
-impl Reply {
-    pub(in crate::http) fn new(body: Body, answering: Answering, ending: Option<Ending>) -> Self {
-        let mut reply = Self {
+impl TimedBody {
+    pub(in crate::http) fn new(
+        body: Body,
+        in_progress: RequestInProgress,
+        ending: Option<Ending>,
+    ) -> Self {
+        let mut timed = Self {
             body,
-            answering,
+            in_progress,
             ending,
         };
-        // Nobody asks an empty body for bytes.
-        reply.note_end();
-        reply
+        // hyper does not poll an empty body.
+        timed.note_end();
+        timed
     }
 
     fn note_end(&mut self) {
-        if let Some(lease) = self.body.take_spent() {
-            self.answering.spend(lease);
+        if let Some(guard) = self.body.take_spent() {
+            self.in_progress.spend(guard);
         }
     }
 }
 
-impl hyper::body::Body for Reply {
+impl hyper::body::Body for TimedBody {
     type Data = bytes::Bytes;
     type Error = io::Error;
 
@@ -77,8 +81,8 @@ impl hyper::body::Body for Reply {
             && ending.as_mut().poll(context).is_ready()
         {
             self.ending = None;
-            let cut = || io::Error::other("the token that asked for the reply is gone");
-            // What has no length may end anywhere; other bodies end visibly short of it.
+            let cut = || io::Error::other("the token of the request is no longer valid");
+            // A stream of events may end anywhere. Other bodies end with an error, short of their `Content-Length`.
             let end = (!matches!(self.body, Body::Events(_))).then(|| Err(cut()));
             self.body = Body::empty();
             return Poll::Ready(end);
@@ -99,56 +103,57 @@ impl hyper::body::Body for Reply {
     }
 }
 
-/// The socket.
+/// A socket with timeouts.
 pub(in crate::http) struct TimeoutStream<S> {
     socket: S,
-    pace: Arc<Pace>,
-    times: Times,
-    /// When the first bytes after so many requests came.
+    activity: Arc<Activity>,
+    timeouts: Timeouts,
+    /// The number of requests before the latest head, and when the first bytes of that head arrived.
     head: Option<(u32, Instant)>,
-    reading: Option<Pin<Box<Sleep>>>,
+    read_timer: Option<Pin<Box<Sleep>>>,
+    /// Since when a write has been waiting.
     stalled: Option<Instant>,
-    writing: Option<Pin<Box<Sleep>>>,
+    write_timer: Option<Pin<Box<Sleep>>>,
     watch: Watch,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TimeoutStream<S> {
-    pub(in crate::http) fn new(socket: S, pace: Arc<Pace>, times: Times) -> Self {
+    pub(in crate::http) fn new(socket: S, activity: Arc<Activity>, timeouts: Timeouts) -> Self {
         Self {
             socket,
-            pace,
-            times,
+            activity,
+            timeouts,
             head: None,
-            reading: None,
+            read_timer: None,
             stalled: None,
-            writing: None,
+            write_timer: None,
             watch: Watch::default(),
         }
     }
 
-    /// Until when the next bytes of a head must come.
+    /// The time by which the next bytes of a head must arrive.
     fn read_deadline(&self) -> Instant {
-        if self.pace.is_answering() {
-            // Nothing wakes us when the answer is out: look again when the connection could be idle for too long.
-            return Instant::now() + self.times.idle;
+        if self.activity.is_answering() {
+            // Nothing wakes this task after the response: check again when the connection could be idle for too long.
+            return Instant::now() + self.timeouts.keep_alive;
         }
-        let requests = self.pace.requests();
+        let requests = self.activity.requests();
         if let Some((_, since)) = self.head.filter(|(after, _)| *after == requests) {
-            return since + self.times.header;
+            return since + self.timeouts.header_read;
         }
         if requests == 0 {
-            self.pace.begun() + self.times.header
+            self.activity.accepted() + self.timeouts.header_read
         } else {
-            self.pace.answered() + self.times.idle
+            self.activity.answered() + self.timeouts.keep_alive
         }
     }
 
-    /// A head that came in part is answered before the connection is cut.
-    fn say_too_slow(&mut self, context: &mut Context<'_>) {
-        let requests = self.pace.requests();
+    /// Answers a head that has arrived only in part, before the connection is closed.
+    fn send_timeout_response(&mut self, context: &mut Context<'_>) {
+        let requests = self.activity.requests();
         if self.head.is_some_and(|(after, _)| after == requests) {
-            // Whoever does not take it is cut all the same.
-            let _ = Pin::new(&mut self.socket).poll_write(context, TOO_SLOW);
+            // The connection is closed even if the client does not take the response.
+            let _ = Pin::new(&mut self.socket).poll_write(context, REQUEST_TIMEOUT_RESPONSE);
         }
     }
 
@@ -161,8 +166,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimeoutStream<S> {
             self.stalled = None;
             return result;
         }
-        let deadline = *self.stalled.get_or_insert_with(Instant::now) + self.times.stall;
-        if is_over(&mut self.writing, deadline, context) {
+        let deadline = *self.stalled.get_or_insert_with(Instant::now) + self.timeouts.write_stall;
+        if is_over(&mut self.write_timer, deadline, context) {
             Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
         } else {
             result
@@ -177,7 +182,7 @@ fn is_over(
     context: &mut Context<'_>,
 ) -> bool {
     let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-    // One that rings too early is set again then; one that would ring too late is set now.
+    // A timer that fires too early is set again below; one that would fire too late is set now.
     if sleep.deadline() > deadline {
         sleep.as_mut().reset(deadline);
     }
@@ -198,17 +203,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TimeoutStream<S> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if let Poll::Ready(result) = Pin::new(&mut this.socket).poll_read(context, buffer) {
-            let requests = this.pace.requests();
-            // While a request is being answered these are the bytes of its body.
-            if !this.pace.is_answering() && this.head.is_none_or(|(after, _)| after != requests) {
+            let requests = this.activity.requests();
+            // While a request is being answered, the bytes belong to its body.
+            if !this.activity.is_answering() && this.head.is_none_or(|(after, _)| after != requests)
+            {
                 this.head = Some((requests, Instant::now()));
-                this.pace.head_begins(requests);
+                this.activity.note_head(requests);
             }
             return Poll::Ready(result);
         }
         let deadline = this.read_deadline();
-        if is_over(&mut this.reading, deadline, context) {
-            this.say_too_slow(context);
+        if is_over(&mut this.read_timer, deadline, context) {
+            this.send_timeout_response(context);
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Poll::Pending
@@ -223,7 +229,7 @@ impl<S: AsyncRead + AsyncWrite + Peer + Unpin> AsyncWrite for TimeoutStream<S> {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let write = || Pin::new(&mut this.socket).poll_write(context, bytes);
-        let result = this.pace.write(bytes.len(), write);
+        let result = this.activity.write(bytes.len(), write);
         self.after_write(context, result)
     }
 
@@ -235,7 +241,7 @@ impl<S: AsyncRead + AsyncWrite + Peer + Unpin> AsyncWrite for TimeoutStream<S> {
         let this = &mut *self;
         let bytes = slices.iter().map(|slice| slice.len()).sum();
         let write = || Pin::new(&mut this.socket).poll_write_vectored(context, slices);
-        let result = this.pace.write(bytes, write);
+        let result = this.activity.write(bytes, write);
         self.after_write(context, result)
     }
 
@@ -243,11 +249,11 @@ impl<S: AsyncRead + AsyncWrite + Peer + Unpin> AsyncWrite for TimeoutStream<S> {
         self.socket.is_write_vectored()
     }
 
-    /// Called whenever the connection has nothing to write, so also while it waits for a reply.
+    /// hyper calls this whenever it has nothing to write, also while it waits for a response.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        this.pace.note_flush();
-        this.watch.poll(&this.socket, &this.pace, context)?;
+        this.activity.note_flush();
+        this.watch.poll(&this.socket, &this.activity, context)?;
         Pin::new(&mut this.socket).poll_flush(context)
     }
 
@@ -261,8 +267,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_slow_client_is_told_is_a_whole_reply() {
-        let text = std::str::from_utf8(TOO_SLOW).expect("ASCII");
+    fn request_timeout_response_is_complete() {
+        let text = std::str::from_utf8(REQUEST_TIMEOUT_RESPONSE).expect("ASCII");
         let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
         assert!(
             head.contains(&format!("content-length: {}", body.len())),

@@ -159,7 +159,7 @@ impl App {
         submission: Submission,
         asker: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
-        asker.pace.hold_ephemeral();
+        asker.activity.note_ephemeral();
         let (view, ephemeral) = self.engine.submit_ephemeral(submission).await?;
         let id = view.job.id;
         let ended = tokio::select! {
