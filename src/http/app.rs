@@ -71,7 +71,8 @@ impl App {
         let base = config.public_url.as_ref().map(ToString::to_string);
         let base = base.as_deref().unwrap_or("/");
         let routes = Routes::new(config.served_routes());
-        let openapi = openapi::document(engine.registry(), &config.dialects, &routes, base);
+        let openapi =
+            openapi::document::document(engine.registry(), &config.dialects, &routes, base);
         metrics::begin();
         Self {
             engine,

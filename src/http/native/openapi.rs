@@ -1,15 +1,18 @@
-//! The routes that are the same whatever the operations are.
+//! Describes the native routes that do not depend on the registered operations.
 
 use crate::http::openapi::json::json;
 use serde_json::{Map, Value};
 
-use crate::http::openapi::call::{OperationDoc, alone, below};
+use crate::http::openapi::builder::{
+    OperationDoc, json_reply, path_item, path_item_with_parameter, reply, schema,
+};
 use crate::http::openapi::results::{download, result_call};
-use crate::http::openapi::{json_reply, reply, schema, server};
+use crate::http::openapi::server;
 
-/// What a route that looks at the store may meet.
+/// 503: the store is busy or has failed.
 const STORE: u16 = 503;
 
+/// The paths and their descriptions.
 pub(in crate::http) fn paths() -> Map<String, Value> {
     [
         ("/v1/operations", operations()),
@@ -37,80 +40,83 @@ fn operations() -> Value {
         "properties": { "operations": { "type": "array", "items": schema("Operation") } },
         "required": ["operations"],
     });
-    alone(
+    path_item(
         "get",
         OperationDoc {
             id: "listOperations",
             tag: "operations",
-            summary: "Every operation",
+            summary: "List the operations",
             ..OperationDoc::default()
         }
-        .answered(
-            &[("200", json_reply(reply("They, by name.", &[], &[]), &list))],
+        .with_replies(
+            &[(
+                "200",
+                json_reply(reply("The operations, sorted by name.", &[], &[]), &list),
+            )],
             &[],
         ),
     )
 }
 
 fn job() -> Value {
-    let as_it_is = json_reply(
-        reply("The job as it is now.", &["ETag"], &["Retry-After"]),
+    let current = json_reply(
+        reply("The current state of the job.", &["ETag"], &["Retry-After"]),
         &schema("Job"),
     );
     let unchanged = reply(
-        "The job is what `If-None-Match` names, and was until the wait was over.",
+        "The job still has the `ETag` in `If-None-Match`, and had it until the wait was over.",
         &["ETag"],
         &["Retry-After"],
     );
     let deleted = json_reply(
-        reply("The job as it was; its `status` is `deleted`.", &[], &[]),
+        reply("The job as it was, with the `status` `deleted`.", &[], &[]),
         &schema("Job"),
     );
-    let look = OperationDoc {
+    let get = OperationDoc {
         id: "getJob",
         tag: "jobs",
-        summary: "Look at a job, or wait for it",
-        description: "With `wait` the answer comes when the job has ended or the time is up; with `If-None-Match` \
-                      too, as soon as the job differs from the version that it names.",
+        summary: "Get a job, or wait for it",
+        description: "With `wait`, the server responds once the job has finished or the time is over. With \
+                      `If-None-Match` as well, it responds as soon as the job differs from that version.",
         parameters: &["wait", "If-None-Match"],
     };
-    let forget = OperationDoc {
+    let delete = OperationDoc {
         id: "deleteJob",
         tag: "jobs",
-        summary: "Forget a job and its result",
-        description: "It is canceled first if need be. From then on its addresses are `404`. A file or folder that \
-                      the job has put below a root stays, as it does when the job has ended.",
+        summary: "Delete a job and its result",
+        description: "A job that has not finished is canceled first. Afterwards its URLs return `404`. Files and folders \
+                      that a finished job wrote below a root are not removed.",
         ..OperationDoc::default()
     };
-    let look = look.answered(&[("200", as_it_is), ("304", unchanged)], &[404, 422, STORE]);
-    let mut item = below("id", "get", look);
-    item["delete"] = forget.answered(&[("200", deleted)], &[404, STORE, 507]);
+    let get = get.with_replies(&[("200", current), ("304", unchanged)], &[404, 422, STORE]);
+    let mut item = path_item_with_parameter("id", "get", get);
+    item["delete"] = delete.with_replies(&[("200", deleted)], &[404, STORE, 507]);
     item
 }
 
 fn cancel() -> Value {
-    let canceled = reply("The job, which is canceled.", &["ETag"], &[]);
+    let canceled = reply("The job is canceled.", &["ETag"], &[]);
     let stopping = reply(
-        "The job, which is about to stop.",
+        "The job is running and is being stopped.",
         &["ETag", "Retry-After"],
         &[],
     );
-    let own = [
+    let replies = [
         ("200", json_reply(canceled, &schema("Job"))),
         ("202", json_reply(stopping, &schema("Job"))),
     ];
-    below(
+    path_item_with_parameter(
         "id",
         "post",
         OperationDoc {
             id: "cancelJob",
             tag: "jobs",
-            summary: "Stop a job and keep its record",
-            description: "A canceled job leaves nothing below a root. Once the job is about to rename what it made \
-                          into place, a cancel comes too late: it is answered `409`, and the job succeeds.",
+            summary: "Cancel a job and keep its record",
+            description: "A canceled job leaves no files below a root. Once the job has begun to move its finished output \
+                          into place, it can no longer be canceled: the request gets `409`, and the job succeeds.",
             ..OperationDoc::default()
         }
-        .answered(&own, &[404, 409, STORE, 507]),
+        .with_replies(&replies, &[404, 409, STORE, 507]),
     )
 }
 
@@ -119,24 +125,28 @@ fn list() -> Value {
         "type": "object",
         "properties": {
             "jobs": { "type": "array", "items": schema("Job") },
-            "next": { "description": "For `after`; null on the last page. A page may have fewer jobs than `limit`: one of more than 2 MiB ends early.", "type": ["string", "null"] },
+            "next": { "description": "The value of `after` for the next page; null on the last page. A page can have fewer jobs than `limit`, because it ends once it exceeds 2 MiB.", "type": ["string", "null"] },
         },
         "required": ["jobs", "next"],
     });
     let page = json_reply(
-        reply("A page; `Link` leads to the next.", &[], &["Link"]),
+        reply(
+            "A page of jobs. `Link` points to the next page.",
+            &[],
+            &["Link"],
+        ),
         &page,
     );
-    alone(
+    path_item(
         "get",
         OperationDoc {
             id: "listJobs",
             tag: "jobs",
-            summary: "Jobs, newest first",
+            summary: "List jobs, newest first",
             parameters: &["status", "operation", "limit", "after"],
             ..OperationDoc::default()
         }
-        .answered(&[("200", page)], &[422, STORE]),
+        .with_replies(&[("200", page)], &[422, STORE]),
     )
 }
 
@@ -147,66 +157,68 @@ fn stream(description: &str) -> Value {
 }
 
 fn events() -> Value {
-    let stream = stream("Events `job`, each with a job, and `deleted`, without end.");
-    alone(
+    let stream =
+        stream("An endless stream of events: `job` with the job after each change, and `deleted`.");
+    path_item(
         "get",
         OperationDoc {
             id: "followJobs",
             tag: "jobs",
-            summary: "What happens to any job, as it happens",
+            summary: "Stream changes of all jobs",
             ..OperationDoc::default()
         }
-        .answered(&[("200", stream)], &[]),
+        .with_replies(&[("200", stream)], &[]),
     )
 }
 
 fn job_events() -> Value {
-    let stream =
-        stream("Events `job`, the present state first, until the job has ended or is `deleted`.");
-    let over = reply("The end was seen already.", &[], &[]);
-    below(
+    let stream = stream(
+        "Events of type `job`, beginning with the current state, until the job has finished or is `deleted`.",
+    );
+    let finished = reply("The client has already received the last event.", &[], &[]);
+    path_item_with_parameter(
         "id",
         "get",
         OperationDoc {
             id: "followJob",
             tag: "jobs",
-            summary: "What happens to a job, as it happens",
+            summary: "Stream changes of a job",
             parameters: &["Last-Event-ID"],
             ..OperationDoc::default()
         }
-        .answered(&[("200", stream), ("204", over)], &[404, STORE]),
+        .with_replies(&[("200", stream), ("204", finished)], &[404, STORE]),
     )
 }
 
 fn log() -> Value {
-    let mut text = reply("The last 256 KiB of it.", &[], &[]);
+    let mut text = reply("The last 256 KiB of the log.", &[], &[]);
     text["content"] = json!({ "text/plain": {} });
-    below(
+    path_item_with_parameter(
         "id",
         "get",
         OperationDoc {
             id: "getLog",
             tag: "jobs",
-            summary: "What a job's work wrote",
+            summary: "Get the log of a job",
             parameters: &["follow"],
             ..OperationDoc::default()
         }
-        .answered(&[("200", text)], &[404, STORE]),
+        .with_replies(&[("200", text)], &[404, STORE]),
     )
 }
 
 fn retry() -> Value {
-    below(
+    path_item_with_parameter(
         "id",
         "post",
         OperationDoc {
             id: "retryJob",
             tag: "jobs",
-            summary: "Do once more what an ended job did",
-            description: "A new job with the same params and uploads.",
+            summary: "Run a finished job again",
+            description: "Submits a new job with the same params and uploads.",
             ..OperationDoc::default()
         }
-        .answered(
+        .with_replies(
             &[("202", crate::http::openapi::submit::ticket())],
             &[404, 409, 422, STORE, 507],
         ),
@@ -214,64 +226,68 @@ fn retry() -> Value {
 }
 
 fn monitor() -> Value {
-    let own = [
+    let replies = [
         (
             "200",
             json_reply(
-                reply("The job ended without a result.", &[], &[]),
+                reply("The job has finished without a result.", &[], &[]),
                 &schema("Monitor"),
             ),
         ),
         (
             "202",
             json_reply(
-                reply("The job has not ended.", &["Retry-After"], &[]),
+                reply("The job has not finished.", &["Retry-After"], &[]),
                 &schema("Monitor"),
             ),
         ),
         (
             "303",
             json_reply(
-                reply("The job has a result, which is there.", &["Location"], &[]),
+                reply(
+                    "The job has a result, which is at `Location`.",
+                    &["Location"],
+                    &[],
+                ),
                 &schema("Monitor"),
             ),
         ),
     ];
-    below(
+    path_item_with_parameter(
         "token",
         "get",
         OperationDoc {
             id: "getMonitor",
             tag: "monitor",
-            summary: "Look at a job by its link",
+            summary: "Get a job by its monitor link",
             ..OperationDoc::default()
         }
-        .answered(&own, &[404, STORE]),
+        .with_replies(&replies, &[404, STORE]),
     )
 }
 
 fn monitor_events() -> Value {
     let stream = stream(
-        "Events `job`, each with what the monitor says, until the job has ended or is `deleted`.",
+        "Events of type `job` with the same body as the monitor link, until the job has finished or is `deleted`.",
     );
-    let over = reply("The end was seen already.", &[], &[]);
-    below(
+    let finished = reply("The client has already received the last event.", &[], &[]);
+    path_item_with_parameter(
         "token",
         "get",
         OperationDoc {
             id: "followMonitor",
             tag: "monitor",
-            summary: "What happens to a job, by its link",
+            summary: "Stream changes of a job by its monitor link",
             parameters: &["Last-Event-ID"],
             ..OperationDoc::default()
         }
-        .answered(&[("200", stream), ("204", over)], &[404, STORE]),
+        .with_replies(&[("200", stream), ("204", finished)], &[404, STORE]),
     )
 }
 
 fn monitor_result() -> Value {
-    let summary = "The result of a job by its link";
-    below(
+    let summary = "Download the result of a job by its monitor link";
+    path_item_with_parameter(
         "token",
         "get",
         result_call("getMonitorResult", "monitor", summary),

@@ -1,11 +1,12 @@
-//! What several routes share: schemas, problems, parameters, headers.
+//! The components that several routes share: schemas, problems, parameters and headers.
 
 use http::StatusCode;
 use serde_json::{Map, Value};
 
-use crate::http::openapi::schema;
+use crate::http::openapi::builder::{reply, schema};
 use crate::http::response::problem::CODES;
 
+/// The schemas, by name.
 pub(in crate::http) fn schemas() -> Map<String, Value> {
     [
         ("Job", job()),
@@ -21,7 +22,7 @@ pub(in crate::http) fn schemas() -> Map<String, Value> {
     .collect()
 }
 
-/// An object; its members are all there unless their names end in `?`.
+/// The schema of an object. Members are required unless their names end in `?`.
 fn object(description: &str, members: &Value) -> Value {
     let members = members.as_object().into_iter().flatten();
     let (mut properties, mut required) = (Map::new(), Vec::new());
@@ -50,7 +51,7 @@ fn time() -> Value {
 
 fn job() -> Value {
     let stage = object(
-        "One of a counted row of steps.",
+        "The current step of a known number of steps.",
         &json!({
             "name": { "type": "string" },
             "current": { "type": "integer", "minimum": 0 },
@@ -58,7 +59,7 @@ fn job() -> Value {
         }),
     );
     let callback = object(
-        "How far the telling of the job's end has come.",
+        "The state of the callback delivery.",
         &json!({
             "url": uri(),
             "state": { "enum": ["pending", "delivered", "failed", "skipped"] },
@@ -67,40 +68,40 @@ fn job() -> Value {
         }),
     );
     let bytes = object(
-        "The bytes of the work that are through.",
+        "The bytes processed so far, and in total if known.",
         &json!({
             "current": { "type": "integer", "minimum": 0 },
             "total": { "type": ["integer", "null"], "minimum": 0 },
         }),
     );
     let links = object(
-        "Where else to go. What is not there cannot be done now.",
+        "Related URLs. `cancel`, `retry` and `result` are present only while they can be used.",
         &json!({ "self": uri(), "monitor": uri(), "events": uri(), "log": uri(), "cancel?": uri(), "retry?": uri(), "result?": uri() }),
     );
     object(
-        "A job. Every member is always there; what is not known is null.",
+        "A job. All members are always present; unknown values are null.",
         &json!({
             "id": schema("JobId"),
-            "seq": { "description": "Its place in the order of submission.", "type": "integer", "minimum": 1 },
+            "seq": { "description": "The position in the order of submission.", "type": "integer", "minimum": 1 },
             "operation": { "type": "string" },
             "status": {
-                "description": "`deleted` in the answer to DELETE and in events only.",
+                "description": "`deleted` occurs only in the response to DELETE and in events.",
                 "enum": ["queued", "running", "succeeded", "failed", "canceled", "deleted"],
             },
             "percentComplete": { "type": ["number", "null"], "minimum": 0, "maximum": 100 },
             "phase": { "type": ["string", "null"] },
             "stage": nullable(&stage),
             "bytes": nullable(&bytes),
-            "attempt": { "description": "How often it was started.", "type": "integer", "minimum": 0 },
+            "attempt": { "description": "The number of times that the job was started.", "type": "integer", "minimum": 0 },
             "params": {
-                "description": "The params as they were sent; documents that came with them by name, size, type and digest.",
+                "description": "The params as submitted. Uploaded documents are shown by name, size, media type and digest.",
                 "type": "object",
             },
             "createdAt": time(),
             "startedAt": nullable(&time()),
             "finishedAt": nullable(&time()),
             "expiresAt": {
-                "description": "Not before: only time while the server is up counts.",
+                "description": "The earliest time at which the job is deleted. Time while the server is down does not count.",
                 "anyOf": [time(), { "type": "null" }],
             },
             "output": nullable(&schema("Output")),
@@ -113,7 +114,7 @@ fn job() -> Value {
 
 fn job_id() -> Value {
     json!({
-        "description": "A ULID: 26 characters of Crockford's base 32, in capitals or not.",
+        "description": "A ULID: 26 characters of Crockford's base 32, in upper or lower case.",
         "type": "string",
         "pattern": "^[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{26}$",
     })
@@ -123,10 +124,10 @@ fn output() -> Value {
     object(
         "The result of a job.",
         &json!({
-            "type": { "description": "`file` where the result is a file below a root.", "enum": ["http", "file"] },
+            "type": { "description": "`file` if the result was written to a file below a root, else `http`.", "enum": ["http", "file"] },
             "path?": { "type": "string" },
             "uri": uri(),
-            "size": { "description": "In bytes.", "type": "integer", "minimum": 0 },
+            "size": { "description": "The size in bytes.", "type": "integer", "minimum": 0 },
             "mediaType": { "type": "string" },
             "filename": { "type": "string" },
             "sha256": { "type": "string", "pattern": "^[0-9a-f]{64}$" },
@@ -138,7 +139,7 @@ fn job_error() -> Value {
     object(
         "Why a job failed.",
         &json!({
-            "code": { "description": "Stable. An operation may have its own.", "type": "string" },
+            "code": { "description": "A stable error code. Operations can define their own codes.", "type": "string" },
             "message": { "type": "string" },
             "innererror?": {},
         }),
@@ -147,12 +148,12 @@ fn job_error() -> Value {
 
 fn monitor() -> Value {
     object(
-        "A job as its link shows it.",
+        "A job as shown by its monitor link.",
         &json!({
             "status": { "enum": ["notStarted", "inProgress", "completed", "failed"] },
             "percentageComplete": { "type": "number", "minimum": 0, "maximum": 100 },
             "operation?": { "type": "string" },
-            "resourceId?": { "description": "The id of a job that has a result.", "type": "string" },
+            "resourceId?": { "description": "The id of the job; present only if the job has a result.", "type": "string" },
             "statusDescription?": { "type": "string" },
             "error?": schema("JobError"),
         }),
@@ -161,7 +162,7 @@ fn monitor() -> Value {
 
 fn operation() -> Value {
     let input = object(
-        "A param that is a document.",
+        "A param that takes a document.",
         &json!({
             "required": { "type": "boolean" },
             "list": { "type": "boolean" },
@@ -169,67 +170,64 @@ fn operation() -> Value {
         }),
     );
     object(
-        "What a job can do.",
+        "A kind of work that jobs can do.",
         &json!({
             "name": { "type": "string", "pattern": "^[a-z][a-z0-9-]*$" },
             "title": { "type": "string" },
-            "params": { "description": "A JSON Schema.", "type": "object" },
+            "params": { "description": "The JSON Schema of the params.", "type": "object" },
             "inputs": { "type": "object", "additionalProperties": input },
-            "output": object("What its results are, as a rule.", &json!({ "mediaType": { "type": "string" } })),
-            "restart": { "description": "What becomes of a job that was running when the server died.", "enum": ["requeue", "fail"] },
-            "maxAttempts": { "type": "integer", "minimum": 1, "description": "How many attempts at a job the server's death may cut \
-                short before the job fails with `interrupted`. Orderly stops do not count. 3, unless the operation or \
-                `max-attempts` says otherwise: `copy` has 10, since each attempt goes on where the last one was." },
-            "links": object("Where it is.", &json!({ "self": uri() })),
+            "output": object("The usual media type of the results.", &json!({ "mediaType": { "type": "string" } })),
+            "restart": { "description": "What happens to a job that was running when the server crashed: it is queued again, or it fails.", "enum": ["requeue", "fail"] },
+            "maxAttempts": { "type": "integer", "minimum": 1, "description": "The number of attempts that crashes of the server can \
+                interrupt before the job fails with `interrupted`. Orderly shutdowns do not count. The default is 3 \
+                unless the operation or `max-attempts` sets another value; `copy` has 10, because each attempt resumes \
+                where the previous one stopped." },
+            "links": object("Related URLs.", &json!({ "self": uri() })),
         }),
     )
 }
 
 fn problem() -> Value {
     let fault = object(
-        "One thing that is wrong.",
+        "One invalid value.",
         &json!({
-            "pointer": { "description": "Where: `#/param` or `?query`.", "type": "string" },
+            "pointer": { "description": "The location of the value: `#/param` for a param, `?name` for a query parameter.", "type": "string" },
             "detail": { "type": "string" },
         }),
     );
     let codes: Vec<_> = CODES.iter().map(|(_, code)| code).collect();
     object(
-        "An error (RFC 9457). `code` is stable, `detail` is for people.",
+        "An error (RFC 9457). Programs should check `code`, which is stable; `detail` is for people.",
         &json!({
             "type": { "const": "about:blank" },
             "title": { "type": "string" },
             "status": { "type": "integer", "minimum": 400, "maximum": 599 },
             "detail": { "type": "string" },
             "code": { "enum": codes },
-            "instance": { "description": "The path that was asked for.", "type": "string" },
-            "errors?": { "description": "Everything that is wrong.", "type": "array", "items": fault },
+            "instance": { "description": "The path of the request.", "type": "string" },
+            "errors?": { "description": "All invalid values.", "type": "array", "items": fault },
             "error?": schema("JobError"),
         }),
     )
 }
 
-/// One reply for each status that a problem has, by its number.
+/// One reply for each status that a problem can have, keyed by the status code.
 pub(in crate::http) fn problems() -> Map<String, Value> {
     let mut problems = Map::new();
     for (status, _) in CODES {
         let codes: Vec<_> = CODES
             .iter()
-            .filter_map(|(its, code)| (its == status).then_some(*code))
+            .filter_map(|(other, code)| (other == status).then_some(*code))
             .collect();
         let headers = match *status {
-            StatusCode::METHOD_NOT_ALLOWED => crate::http::openapi::reply("", &["Allow"], &[]),
-            StatusCode::UNAUTHORIZED => crate::http::openapi::reply("", &["WWW-Authenticate"], &[]),
-            StatusCode::RANGE_NOT_SATISFIABLE => {
-                crate::http::openapi::reply("", &["Content-Range"], &[])
-            }
+            StatusCode::METHOD_NOT_ALLOWED => reply("", &["Allow"], &[]),
+            StatusCode::UNAUTHORIZED => reply("", &["WWW-Authenticate"], &[]),
+            StatusCode::RANGE_NOT_SATISFIABLE => reply("", &["Content-Range"], &[]),
             StatusCode::NOT_FOUND
             | StatusCode::CONFLICT
             | StatusCode::SERVICE_UNAVAILABLE
-            | StatusCode::INSUFFICIENT_STORAGE => {
-                crate::http::openapi::reply("", &[], &["Retry-After"])
-            }
-            _ => crate::http::openapi::reply("", &[], &[]),
+            | StatusCode::INSUFFICIENT_STORAGE => reply("", &[], &["Retry-After"]),
+            _ => reply("", &[], &[]),
         };
         let narrowed = json!({ "properties": {
             "status": { "const": status.as_u16() },
@@ -249,21 +247,22 @@ pub(in crate::http) fn problems() -> Map<String, Value> {
     problems
 }
 
-/// How to say who asks.
+/// The ways to authenticate.
 pub(in crate::http) fn security() -> Value {
     json!({
         "token": { "type": "http", "scheme": "bearer" },
-        "password": { "type": "http", "scheme": "basic", "description": "The token as the password." },
+        "password": { "type": "http", "scheme": "basic", "description": "The password is the token; the user name is ignored." },
     })
 }
 
+/// The parameters, by name.
 pub(in crate::http) fn parameters() -> Map<String, Value> {
-    let one = |place: &str, name: &str, description: &str, schema: Value| {
+    let one = |location: &str, name: &str, description: &str, schema: Value| {
         let value = json!({
-            "in": place,
+            "in": location,
             "name": name,
             "description": description,
-            "required": place == "path",
+            "required": location == "path",
             "schema": schema,
         });
         (name.to_owned(), value)
@@ -276,45 +275,45 @@ pub(in crate::http) fn parameters() -> Map<String, Value> {
         "pattern": r#"^([!#-~]([ !#-~]{0,253}[!#-~])?|"[ !#-~]{1,255}")$"#,
     });
     [
-        one("path", "id", "The job.", schema("JobId")),
-        one("path", "token", "The unguessable end of the job's `links.monitor`.", text.clone()),
+        one("path", "id", "The id of the job.", schema("JobId")),
+        one("path", "token", "The unguessable last segment of the job's `links.monitor`.", text.clone()),
         one("query", "status", "Only jobs in one of these states, separated by commas.", json!({
             "type": "string",
             "pattern": "^(queued|running|succeeded|failed|canceled)(,(queued|running|succeeded|failed|canceled)){0,4}$",
         })),
         one("query", "operation", "Only jobs of this operation.", text.clone()),
-        one("query", "limit", "How many jobs at most. A page of more than 2 MiB ends earlier, and `next` goes on.", json!({
+        one("query", "limit", "The maximum number of jobs per page. A page also ends once it exceeds 2 MiB.", json!({
             "type": "integer", "minimum": 1, "maximum": 1000, "default": 100,
         })),
-        one("query", "after", "What `next` was.", json!({ "type": "string", "pattern": "^[0-9]{1,12}$" })),
-        one("header", "Last-Event-ID", "The `id` of the last event that was seen.", text.clone()),
-        one("query", "follow", "Whatever it is, unless `false`: go on until the job has ended.", json!({})),
-        one("query", "keep", "Whether the result stays after it was downloaded whole.", json!({ "type": "boolean", "default": true })),
-        one("query", "output", "The file below a root that the result becomes.", json!({ "type": "string", "format": "path" })),
-        one("query", "callback", "Who is called when the job has ended.", uri()),
-        one("query", "callback-method", "How: GET with `jobId`, or POST as Standard Webhooks 1.0.", json!({ "enum": ["GET", "POST"], "default": "GET" })),
-        one("header", "Range", "Which bytes; of several ranges the whole is sent.", text.clone()),
-        one("header", "If-Range", "The range is of the result with this `ETag`, or the whole is wanted.", text.clone()),
-        one("header", "If-Match", "Only the result with this `ETag` is wanted.", text.clone()),
-        one("query", "wait", "How long to wait, with a unit or in seconds; at most 55 s.", duration),
+        one("query", "after", "The `next` of the previous page.", json!({ "type": "string", "pattern": "^[0-9]{1,12}$" })),
+        one("header", "Last-Event-ID", "The `id` of the last event that the client received.", text.clone()),
+        one("query", "follow", "With any value except `false`, stream the log until the job has finished.", json!({})),
+        one("query", "keep", "Whether to keep the result after it has been downloaded completely.", json!({ "type": "boolean", "default": true })),
+        one("query", "output", "The file below a root to write the result to.", json!({ "type": "string", "format": "path" })),
+        one("query", "callback", "The URL to call when the job has finished. Delivery is retried until the URL answers 2xx.", uri()),
+        one("query", "callback-method", "The method of the callback: GET with `jobId` in the query, or POST as in Standard Webhooks 1.0.", json!({ "enum": ["GET", "POST"], "default": "GET" })),
+        one("header", "Range", "The range of bytes to send. A request for several ranges gets the whole result.", text.clone()),
+        one("header", "If-Range", "Send the range only if the result has this `ETag`, else the whole result.", text.clone()),
+        one("header", "If-Match", "Fail with `412` unless the result has this `ETag`.", text.clone()),
+        one("query", "wait", "How long to wait: a duration with a unit, or a number of seconds. At most 55 s.", duration),
         one(
             "header",
             "If-None-Match",
-            "The `ETag` of the version that is known already.",
+            "The `ETag` of the version that the client already has.",
             text.clone(),
         ),
         one(
             "header",
             "Prefer",
-            "`wait=N`: the result itself if it comes within N seconds, at most 55; the ticket if not. \
-             `respond-async`, the ticket at once, is what happens anyway. Anything else is passed over.",
+            "`wait=N` returns the result itself if the job finishes within N seconds (at most 55), else the job with \
+             `202`. `respond-async` returns the job at once, which is the default. Other preferences are ignored.",
             json!({ "type": "string", "examples": ["wait=10", "respond-async"] }),
         ),
         one(
             "header",
             "Idempotency-Key",
-            "1 to 255 characters, quoted or bare. The same key with the same request gets the same job; \
-             with another request, `422`.",
+            "1 to 255 characters, quoted or unquoted. Repeating a request with the same key returns the same job; \
+             a different request with the same key gets `422`.",
             key,
         ),
     ]
@@ -322,6 +321,7 @@ pub(in crate::http) fn parameters() -> Map<String, Value> {
     .collect()
 }
 
+/// The response headers, by name.
 pub(in crate::http) fn headers() -> Map<String, Value> {
     let one = |name: &str, description: &str, schema: Value| {
         let value = json!({ "description": description, "schema": schema });
@@ -329,58 +329,58 @@ pub(in crate::http) fn headers() -> Map<String, Value> {
     };
     let text = || json!({ "type": "string" });
     [
-        one("Location", "Where to look next.", uri()),
-        one("Operation-Location", "The same as `Location`.", uri()),
+        one("Location", "The URL to request next.", uri()),
+        one("Operation-Location", "The same URL as `Location`.", uri()),
         one(
             "Content-Location",
-            "Where the result is found again.",
+            "The URL of the result.",
             uri(),
         ),
         one(
             "Retry-After",
-            "Seconds until it is worth asking again.",
+            "The number of seconds to wait before the next request.",
             json!({ "type": "integer", "minimum": 1 }),
         ),
         one(
             "Link",
-            "The job (`status`) and its link for others (`monitor`).",
+            "The job (`rel=\"status\"`) and its monitor link (`rel=\"monitor\"`); in listings, the next page (`rel=\"next\"`).",
             text(),
         ),
         one(
             "ETag",
-            "Of a job, weak: its version. Of a result, strong: its SHA-256.",
+            "For a job, a weak tag of its version. For a result, a strong tag, the SHA-256.",
             json!({ "type": "string", "pattern": "^(W/)?\"[0-9a-f]+\"$" }),
         ),
         one(
             "Vary",
-            "What else the answer depends on.",
+            "The request headers that the response depends on.",
             json!({ "type": "string", "pattern": "^(prefer|origin)(, (prefer|origin))*$" }),
         ),
         one(
             "Preference-Applied",
-            "The preferences that were honoured.",
+            "The preferences that were applied.",
             text(),
         ),
-        one("Allow", "The methods that this address takes.", text()),
+        one("Allow", "The methods that this path supports.", text()),
         one(
             "WWW-Authenticate",
-            "How to show a token.",
+            "The authentication scheme.",
             json!({ "const": "Bearer" }),
         ),
-        one("Set-Cookie", "A session.", text()),
+        one("Set-Cookie", "The session cookie.", text()),
         one(
             "Content-Disposition",
-            "The name to save the result under, in ASCII and whole (RFC 8187).",
+            "The file name for the result, in ASCII and in full (RFC 8187).",
             json!({ "type": "string", "pattern": "^attachment; " }),
         ),
         one(
             "Accept-Ranges",
-            "Results are sent whole or by one range.",
+            "Results can be requested by byte range, one range per request.",
             json!({ "const": "bytes" }),
         ),
         one(
             "Content-Range",
-            "Which bytes of how many, or of how many none were (RFC 9110).",
+            "The range that was sent and the total size, or only the total size with `416` (RFC 9110).",
             json!({ "type": "string", "pattern": "^bytes ([0-9]+-[0-9]+|[*])/[0-9]+$" }),
         ),
         one(
@@ -390,12 +390,12 @@ pub(in crate::http) fn headers() -> Map<String, Value> {
         ),
         one(
             "X-Content-Type-Options",
-            "Browsers do not guess.",
+            "Browsers must not guess the media type.",
             json!({ "const": "nosniff" }),
         ),
         one(
             "Content-Security-Policy",
-            "Browsers run nothing of it.",
+            "Browsers must not run scripts in the result.",
             json!({ "const": "sandbox" }),
         ),
     ]

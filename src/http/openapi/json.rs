@@ -1,14 +1,16 @@
-//! JSON in Rust, as `serde_json::json!` reads it. What it becomes is a call a member instead of all that a member takes:
-//! the description is long, made once, and would be a thirtieth of the program.
+//! A `json!` macro with the syntax of `serde_json::json!` that expands to one function call for each member.
+//!
+//! The OpenAPI document is long and built once; with the inlined expansion of `serde_json::json!` it would make up a
+//! thirtieth of the binary.
 
 use serde_json::{Map, Value};
 
-/// What a member can be. None of it is worth being repeated at each of a thousand places.
+/// A type that can be a member. Implementations are not inlined, because there are a thousand call sites.
 pub(in crate::http) trait Part {
-    /// As JSON.
+    /// The value as JSON.
     fn value(&self) -> Value;
 
-    /// Adds it to an object.
+    /// Adds the value to an object.
     #[inline(never)]
     fn put(&self, object: &mut Map<String, Value>, name: &str) {
         put(object, name, self.value());

@@ -1,14 +1,13 @@
-//! Results, wherever they are handed out: whole, in part, under conditions.
+//! Describes downloads of results: whole, by range, and with conditions.
 
 use serde_json::Value;
 
-use crate::http::openapi::call::{OperationDoc, below};
-use crate::http::openapi::reply;
+use crate::http::openapi::builder::{OperationDoc, path_item_with_parameter, reply};
 
-/// What a route that looks at the store may meet.
+/// 503: the store is busy or has failed.
 const STORE: u16 = 503;
 
-/// What every reply that is a result says of it, besides its `ETag`.
+/// The headers of every reply that is a result, besides `ETag`.
 pub(in crate::http) const RESULT: [&str; 5] = [
     "Content-Disposition",
     "Accept-Ranges",
@@ -24,35 +23,47 @@ fn result(description: &str, media_type: &str, always: &[&str]) -> Value {
     reply
 }
 
+/// `GET /v1/downloads/{id}`.
 pub(in crate::http) fn download() -> Value {
     let own = by_range();
-    below(
+    path_item_with_parameter(
         "id",
         "get",
         OperationDoc {
             id: "download",
             tag: "jobs",
-            summary: "The result of a job",
-            description: "With `wait` the answer comes when the job has ended or the time is up.",
+            summary: "Download the result of a job",
+            description: "With `wait`, the server responds once the job has finished or the time is over.",
             parameters: &["wait", "Range", "If-Range", "If-Match", "If-None-Match"],
         }
-        .answered(&own, &[404, 412, 416, 422, STORE]),
+        .with_replies(&own, &[404, 412, 416, 422, STORE]),
     )
 }
 
-/// A result under the conditions of RFC 9110.
+/// The replies of a download with the conditions of RFC 9110.
 fn by_range() -> [(&'static str, Value); 3] {
     [
         ("200", result("The whole result.", "*/*", &[])),
-        ("206", result("A part of it.", "*/*", &["Content-Range"])),
+        (
+            "206",
+            result(
+                "The requested range of the result.",
+                "*/*",
+                &["Content-Range"],
+            ),
+        ),
         (
             "304",
-            reply("It is what `If-None-Match` names.", &["ETag"], &[]),
+            reply(
+                "The result has the `ETag` in `If-None-Match`.",
+                &["ETag"],
+                &[],
+            ),
         ),
     ]
 }
 
-/// A call for a result, which waits for nothing.
+/// A download that does not wait for the job to finish.
 pub(in crate::http) fn result_call(id: &str, tag: &str, summary: &str) -> Value {
     let call = OperationDoc {
         id,
@@ -61,5 +72,5 @@ pub(in crate::http) fn result_call(id: &str, tag: &str, summary: &str) -> Value 
         parameters: &["Range", "If-Range", "If-Match", "If-None-Match"],
         ..OperationDoc::default()
     };
-    call.answered(&by_range(), &[404, 412, 416, STORE])
+    call.with_replies(&by_range(), &[404, 412, 416, STORE])
 }

@@ -1,10 +1,10 @@
-//! The routes that are about the server itself.
+//! Describes the routes about the server itself: health, metrics, sessions, the dashboard and this document.
 
 use serde_json::Value;
 
-use crate::http::openapi::call::{OperationDoc, alone};
-use crate::http::openapi::{json_reply, reply};
+use crate::http::openapi::builder::{OperationDoc, json_reply, path_item, reply};
 
+/// The paths and their descriptions.
 pub(in crate::http) fn items() -> [(&'static str, Value); 6] {
     [
         ("/", dashboard()),
@@ -17,37 +17,37 @@ pub(in crate::http) fn items() -> [(&'static str, Value); 6] {
 }
 
 fn dashboard() -> Value {
-    let mut page = reply("HTML.", &["X-Content-Type-Options"], &[]);
+    let mut page = reply("The page, as HTML.", &["X-Content-Type-Options"], &[]);
     page["content"] = json!({ "text/html": {} });
-    alone(
+    path_item(
         "get",
         OperationDoc {
             id: "dashboard",
             tag: "server",
-            summary: "The page for people",
+            summary: "Dashboard in the browser",
             ..OperationDoc::default()
         }
-        .answered(&[("200", page)], &[]),
+        .with_replies(&[("200", page)], &[]),
     )
 }
 
 fn metrics() -> Value {
     let mut text = reply(
-        "OpenMetrics 1.0 for whoever accepts it, else Prometheus' older text.",
+        "The metrics: OpenMetrics 1.0 if the client accepts it, else the Prometheus text format 0.0.4.",
         &[],
         &[],
     );
     text["content"] = json!({ "application/openmetrics-text": {}, "text/plain": {} });
-    alone(
+    path_item(
         "get",
         OperationDoc {
             id: "metrics",
             tag: "server",
-            summary: "What is counted, for Prometheus",
-            description: "Where there are tokens an admin's is wanted.",
+            summary: "Metrics for Prometheus",
+            description: "If the server has tokens, an admin token is required.",
             ..OperationDoc::default()
         }
-        .answered(&[("200", text)], &[]),
+        .with_replies(&[("200", text)], &[]),
     )
 }
 
@@ -57,16 +57,19 @@ fn health() -> Value {
         "properties": { "status": { "const": "ok" } },
         "required": ["status"],
     });
-    alone(
+    path_item(
         "get",
         OperationDoc {
             id: "health",
             tag: "server",
-            summary: "Whether the server lives",
+            summary: "Check whether the server is alive",
             ..OperationDoc::default()
         }
-        .answered(
-            &[("200", json_reply(reply("It does.", &[], &[]), &up))],
+        .with_replies(
+            &[(
+                "200",
+                json_reply(reply("The server is alive.", &[], &[]), &up),
+            )],
             &[],
         ),
     )
@@ -78,16 +81,26 @@ fn ready() -> Value {
         "properties": { "status": { "const": "ready" } },
         "required": ["status"],
     });
-    alone(
+    path_item(
         "get",
         OperationDoc {
             id: "ready",
             tag: "server",
-            summary: "Whether new jobs are taken on, and every root can be used",
+            summary: "Check whether the server accepts jobs and all roots are usable",
             ..OperationDoc::default()
         }
-        .answered(
-            &[("200", json_reply(reply("They are.", &[], &[]), &ready))],
+        .with_replies(
+            &[(
+                "200",
+                json_reply(
+                    reply(
+                        "The server accepts jobs, and all roots are usable.",
+                        &[],
+                        &[],
+                    ),
+                    &ready,
+                ),
+            )],
             &[503],
         ),
     )
@@ -95,18 +108,18 @@ fn ready() -> Value {
 
 fn openapi() -> Value {
     let document = json!({ "type": "object", "required": ["openapi", "info", "paths"] });
-    alone(
+    path_item(
         "get",
         OperationDoc {
             id: "describe",
             tag: "server",
-            summary: "This description",
+            summary: "This OpenAPI document",
             ..OperationDoc::default()
         }
-        .answered(
+        .with_replies(
             &[(
                 "200",
-                json_reply(reply("OpenAPI 3.1.", &[], &[]), &document),
+                json_reply(reply("The OpenAPI 3.1 document.", &[], &[]), &document),
             )],
             &[],
         ),
@@ -114,19 +127,19 @@ fn openapi() -> Value {
 }
 
 fn session() -> Value {
-    let begun = reply(
-        "The cookie of a session; none where there are no tokens.",
+    let started = reply(
+        "The session has begun. The cookie is set only if the server has tokens.",
         &[],
         &["Set-Cookie"],
     );
-    alone(
+    path_item(
         "post",
         OperationDoc {
             id: "beginSession",
             tag: "server",
-            summary: "A cookie for a page of this server's, in exchange for a token",
+            summary: "Exchange a token for the session cookie of the dashboard",
             ..OperationDoc::default()
         }
-        .answered(&[("204", begun)], &[]),
+        .with_replies(&[("204", started)], &[]),
     )
 }

@@ -1,14 +1,15 @@
-//! The path of one operation: what it is, and how a job of it is submitted in every form that a body may have.
+//! Describes the path of one operation: the operation itself, and submissions with each supported media type.
 
 use serde_json::{Map, Value};
 
-use crate::http::openapi::{json_reply, parameter, replies, reply, results, schema};
+use crate::http::openapi::builder::{json_reply, parameter, replies, reply, schema};
+use crate::http::openapi::results;
 use crate::operations::{Input, OperationSpec};
 
-/// What stands between a schema and another that it refers to.
+/// The prefix of references to schemas of the document.
 const DEFINITIONS: &str = "#/components/schemas/";
 
-/// What every submission may have besides its params.
+/// The parameters of every submission besides the params of the operation.
 const SUBMISSION: [&str; 6] = [
     "Prefer",
     "Idempotency-Key",
@@ -18,16 +19,16 @@ const SUBMISSION: [&str; 6] = [
     "callback-method",
 ];
 
-/// The name of an operation's params among the schemas.
+/// The name of the schema of an operation's params.
 pub(in crate::http) fn schema_name(operation: &str) -> String {
     format!("{operation}.params")
 }
 
-/// The schema of an operation's params, fit to be a part of a larger document.
+/// The schema of an operation's params with its references adapted to the document.
 pub(in crate::http) fn params(operation: &OperationSpec) -> Value {
     let place = format!("{DEFINITIONS}{}", schema_name(&operation.name));
     let mut params = operation.params.clone();
-    // The dialect is that of the whole document.
+    // The document sets the JSON Schema dialect for all schemas.
     if let Some(members) = params.as_object_mut() {
         members.remove("$schema");
     }
@@ -35,7 +36,8 @@ pub(in crate::http) fn params(operation: &OperationSpec) -> Value {
     params
 }
 
-/// Makes references from a schema's root lead there from the document's root, and leaves out what only the server says.
+/// Rewrites references to the schema's root as references from the document's root to `place`, and removes read-only
+/// alternatives, which clients cannot send.
 fn embed(schema: &mut Value, place: &str) {
     match schema {
         Value::Object(members) => {
@@ -57,21 +59,22 @@ fn embed(schema: &mut Value, place: &str) {
     }
 }
 
+/// The path of an operation.
 pub(in crate::http) fn path(operation: &OperationSpec) -> Value {
     let name = &operation.name;
-    let one = json_reply(reply("It.", &[], &[]), &schema("Operation"));
+    let one = json_reply(reply("The operation.", &[], &[]), &schema("Operation"));
     json!({
         "get": {
             "operationId": format!("describe.{name}"),
             "tags": ["operations"],
-            "summary": format!("The operation {name}"),
+            "summary": format!("Describe the operation {name}"),
             "responses": replies(&[("200", one)], &[]),
         },
         "post": {
             "operationId": format!("submit.{name}"),
             "tags": ["operations"],
             "summary": operation.title,
-            "description": "The job is on the disk, and can be polled, before the answer leaves.",
+            "description": "The job is durable and can be polled before the response is sent.",
             "parameters": SUBMISSION.map(parameter),
             "requestBody": body(operation),
             "responses": replies(
@@ -82,10 +85,11 @@ pub(in crate::http) fn path(operation: &OperationSpec) -> Value {
     })
 }
 
+/// The request body of a submission.
 pub(in crate::http) fn body(operation: &OperationSpec) -> Value {
     let form = |document: &dyn Fn(&Input) -> Value| form(operation, document);
     let path = |_: &Input| json!({ "type": "string", "format": "path" });
-    // OpenAPI 3.1 would do without the format; the tools know a file by it.
+    // OpenAPI 3.1 does not need the format, but tools recognize file fields by it.
     let file = |_: &Input| json!({ "type": "string", "format": "binary" });
     let mut content = Map::new();
     let mut add = |media_type: &str, value| content.insert(media_type.to_owned(), value);
@@ -98,15 +102,15 @@ pub(in crate::http) fn body(operation: &OperationSpec) -> Value {
         json!({ "schema": form(&path) }),
     );
     add("multipart/form-data", multipart(operation, &form(&file)));
-    let mut description = "The params. No body is `{}`. An empty field of a form or query was not given, unless the param may be an \
-                           empty string; nor was a file without name and content."
+    let mut description = "The params. An empty body means `{}`. Empty form fields and query parameters are ignored unless the param \
+                           allows an empty string, and so are file fields without a file."
         .to_owned();
     if let [(name, input)] = operation.inputs.iter().collect::<Vec<_>>()[..] {
         for media_type in media_types(input) {
             add(&media_type, json!({}));
         }
         description.push_str(&format!(
-            " A body of any other type is itself `{name}`, and the other params are in the query."
+            " A body with another media type is the document `{name}`; the other params go into the query."
         ));
     }
     let required = operation.params["required"]
@@ -115,7 +119,7 @@ pub(in crate::http) fn body(operation: &OperationSpec) -> Value {
     json!({ "description": description, "required": required, "content": content })
 }
 
-/// What a document may be: anything unless the operation says so.
+/// The media types that an input accepts; any if the operation does not restrict them.
 fn media_types(input: &Input) -> Vec<String> {
     if input.media_types.is_empty() {
         vec!["*/*".to_owned()]
@@ -124,10 +128,10 @@ fn media_types(input: &Input) -> Vec<String> {
     }
 }
 
-/// The params as the fields of a form: a document is what `document` says.
+/// The params as the fields of a form; `document` makes the schema of an input.
 fn form(operation: &OperationSpec, document: &dyn Fn(&Input) -> Value) -> Value {
     let mut form = params(operation);
-    // What is left of the references leads to the operation's own schema.
+    // The remaining references point to the schema of the operation's params.
     if let Some(members) = form.as_object_mut() {
         members.remove("$defs");
     }
@@ -158,6 +162,7 @@ fn multipart(operation: &OperationSpec, form: &Value) -> Value {
     }
 }
 
+/// The `202` reply with the job, its location and links.
 pub(in crate::http) fn ticket() -> Value {
     let headers = [
         "Location",
@@ -168,7 +173,7 @@ pub(in crate::http) fn ticket() -> Value {
         "Vary",
     ];
     let mut ticket = json_reply(
-        reply("The ticket.", &headers, &["Preference-Applied"]),
+        reply("The job was accepted.", &headers, &["Preference-Applied"]),
         &schema("Job"),
     );
     let link = |operation: &str, description: &str| {
@@ -179,16 +184,16 @@ pub(in crate::http) fn ticket() -> Value {
         })
     };
     ticket["links"] = json!({
-        "job": link("getJob", "Look at it."),
-        "result": link("download", "Fetch its result."),
-        "cancel": link("cancelJob", "Stop it."),
-        "delete": link("deleteJob", "Forget it."),
+        "job": link("getJob", "Get the job."),
+        "result": link("download", "Download the result."),
+        "cancel": link("cancelJob", "Cancel the job."),
+        "delete": link("deleteJob", "Delete the job."),
     });
     ticket
 }
 
 fn result(operation: &OperationSpec) -> Value {
-    let description = "The result, which came within the time of `Prefer: wait`; the job where the result is a file.";
+    let description = "The job finished within the time of `Prefer: wait`. The body is the result, or the job if `output` is set.";
     let always = ["ETag", "Vary", "Preference-Applied"];
     let sometimes = [&results::RESULT[..], &["Content-Location"]].concat();
     let mut reply = reply(description, &always, &sometimes);

@@ -1,18 +1,20 @@
-//! The addresses of the operator's own, in the operator's words.
+//! Describes the custom routes, with the field names from the configuration.
 
 use crate::http::openapi::json::json;
 use serde_json::{Map, Value};
 
 use crate::http::dialects::custom::wire::{Published, Routes};
-use crate::http::openapi::{json_reply, parameter, replies, reply, results, submit};
+use crate::http::openapi::builder::{json_reply, parameter, replies, reply};
+use crate::http::openapi::{results, submit};
 use crate::operations::Registry;
 
 const TAG: &str = "custom";
 
-/// What a call that looks at the store may meet.
+/// 503: the store is busy or has failed.
 const STORE: u16 = 503;
 
-/// What every submission may have besides its params; the answer is always a ticket.
+/// The parameters of every submission besides the params of the operation. `Prefer` is not among them: the response is
+/// always `202`.
 const SUBMISSION: [&str; 5] = [
     "Idempotency-Key",
     "keep",
@@ -21,15 +23,15 @@ const SUBMISSION: [&str; 5] = [
     "callback-method",
 ];
 
-/// The addresses.
+/// The paths of all custom routes.
 pub(in crate::http) fn paths(published: &Routes, registry: &Registry) -> Map<String, Value> {
     let mut paths = Map::new();
     for (number, route) in published.iter().enumerate() {
-        // There is one, or the server would not have started.
+        // The operation exists: routes with unknown operations are rejected at startup.
         let Some((_, operation)) = registry.get(&route.operation) else {
             continue;
         };
-        let id = |what: &str| format!("custom.{}.{what}", number + 1);
+        let id = |action: &str| format!("custom.{}.{action}", number + 1);
         let call = json!({ "post": {
             "operationId": id("submit"), "tags": [TAG], "summary": operation.description.title,
             "parameters": SUBMISSION.map(parameter),
@@ -38,38 +40,42 @@ pub(in crate::http) fn paths(published: &Routes, registry: &Registry) -> Map<Str
         }});
         paths.insert(route.submit.text().to_owned(), call);
         let call = one(&json!({
-            "operationId": id("status"), "tags": [TAG], "summary": "How a job is doing",
+            "operationId": id("status"), "tags": [TAG], "summary": "Get the status of a job",
             "responses": replies(&[("200", status(route))], &[404, STORE]),
         }));
         paths.insert(route.status.text().to_owned(), call);
         let call = one(&results::result_call(
             &id("result"),
             TAG,
-            "The result of a job",
+            "Download the result of a job",
         ));
         paths.insert(route.result.text().to_owned(), call);
     }
     paths
 }
 
-/// What they are about.
+/// The tag of custom routes, if there are any.
 pub(in crate::http) fn tags(published: &Routes) -> Vec<Value> {
     let mut all = published.iter();
-    let tag = json!({ "name": TAG, "description": "Operations under addresses and in words of their operator's own." });
+    let tag = json!({ "name": TAG, "description": "Operations at paths and with field names from the configuration." });
     all.next().map(|_| tag).into_iter().collect()
 }
 
-/// A call about one job.
+/// A path with a job's number in it.
 fn one(call: &Value) -> Value {
     let number = json!({
-        "in": "path", "name": "id", "required": true, "description": "The job's number.",
+        "in": "path", "name": "id", "required": true, "description": "The number of the job.",
         "schema": { "type": "integer", "minimum": 1, "maximum": 1_i64 << 40 },
     });
     json!({ "parameters": [number], "get": call })
 }
 
 fn ticket() -> Value {
-    let mut ticket = reply("The job's state is at `Location`.", &[], &["Retry-After"]);
+    let mut ticket = reply(
+        "The job was accepted. Its status is at `Location`.",
+        &[],
+        &["Retry-After"],
+    );
     ticket["headers"]["Location"] = json!({
         "required": true, "schema": { "type": "string", "format": "uri-reference" },
     });
@@ -105,7 +111,7 @@ fn status(route: &Published) -> Value {
     }
     let schema = json!({ "type": "object", "required": required, "properties": members });
     json_reply(
-        reply("The job as it is now.", &[], &["Retry-After"]),
+        reply("The current status of the job.", &[], &["Retry-After"]),
         &schema,
     )
 }

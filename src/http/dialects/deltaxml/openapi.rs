@@ -1,12 +1,12 @@
-//! The addresses of DeltaXML's clients.
+//! The OpenAPI description of the DeltaXML dialects.
 
 use crate::http::openapi::json::json;
 use serde_json::{Map, Value};
 
 use crate::config::{Dialect, Dialects};
-use crate::http::openapi::{reply, schema};
+use crate::http::openapi::builder::{reply, schema};
 
-/// The addresses of both products, as far as they are served.
+/// The paths of the products that are served.
 pub(in crate::http) fn paths(dialects: &Dialects) -> Vec<(String, Value)> {
     let mut paths = Vec::new();
     if dialects.has(Dialect::DataCompare) {
@@ -15,7 +15,7 @@ pub(in crate::http) fn paths(dialects: &Dialects) -> Vec<(String, Value)> {
             tag: "xml-data-compare",
             schemas: "DataCompare",
         };
-        paths.push(product.work("compare", "Compare two documents"));
+        paths.push(product.submission("compare", "Compare two documents"));
         paths.extend(product.jobs());
     }
     if dialects.has(Dialect::XmlMerge) {
@@ -25,45 +25,48 @@ pub(in crate::http) fn paths(dialects: &Dialects) -> Vec<(String, Value)> {
             schemas: "XmlMerge",
         };
         let types = json!({ "get": {
-            "operationId": "xml-merge.types", "tags": [product.tag], "summary": "The ways to merge",
-            "responses": product.replies(&[("200", both(reply("They.", &[], &[]), &json!({ "type": "object" })))]),
+            "operationId": "xml-merge.types", "tags": [product.tag], "summary": "List the merge types",
+            "responses": product.replies(&[("200", with_formats(reply("The merge types.", &[], &[]), &json!({ "type": "object" })))]),
         }});
         paths.push((format!("{}/types", product.prefix), types));
         for (word, summary) in [
-            ("concurrent", "Merge versions that all come from the first"),
-            ("threeway", "Merge two versions that come from a third"),
+            (
+                "concurrent",
+                "Merge versions that all derive from the first",
+            ),
+            ("threeway", "Merge two versions that derive from a third"),
             (
                 "sequential",
-                "Merge versions that each come from the one before",
+                "Merge versions that each derive from the previous one",
             ),
         ] {
-            paths.push(product.work(&format!("types/{word}"), summary));
+            paths.push(product.submission(&format!("types/{word}"), summary));
         }
         paths.extend(product.jobs());
     }
     paths
 }
 
-/// What they are about.
+/// The tags of the products that are served.
 pub(in crate::http) fn tags(dialects: &Dialects) -> Vec<Value> {
-    let tag = |name: &str, what: &str| json!({ "name": name, "description": what });
+    let tag = |name: &str, description: &str| json!({ "name": name, "description": description });
     let mut tags = Vec::new();
     if dialects.has(Dialect::DataCompare) {
         tags.push(tag(
             "xml-data-compare",
-            "Comparisons, for clients of DeltaXML's XML Data Compare.",
+            "Comparisons for clients of DeltaXML XML Data Compare.",
         ));
     }
     if dialects.has(Dialect::XmlMerge) {
         tags.push(tag(
             "xml-merge",
-            "Merges, for clients of DeltaXML's XML Merge.",
+            "Merges for clients of DeltaXML XML Merge.",
         ));
     }
     tags
 }
 
-/// What they share.
+/// The schemas of the products that are served.
 pub(in crate::http) fn schemas(dialects: &Dialects) -> Map<String, Value> {
     let mut schemas = Map::new();
     if dialects.has(Dialect::DataCompare) {
@@ -82,7 +85,7 @@ pub(in crate::http) fn schemas(dialects: &Dialects) -> Map<String, Value> {
 struct Product {
     prefix: &'static str,
     tag: &'static str,
-    /// What the names of its schemas begin with.
+    /// The prefix of the names of its schemas.
     schemas: &'static str,
 }
 
@@ -91,19 +94,23 @@ impl Product {
         schema(&format!("{}{name}", self.schemas))
     }
 
-    fn work(&self, path: &str, summary: &str) -> (String, Value) {
+    fn submission(&self, path: &str, summary: &str) -> (String, Value) {
         let request = self.schema("Request");
-        let mut result = reply("The result: nothing is left of the job.", &[], &[]);
+        let mut result = reply(
+            "The result. The job is deleted once the response is sent.",
+            &[],
+            &[],
+        );
         result["content"] = json!({ "application/xml": {}, "text/html": {} });
         let accepted = reply(
-            "It is done, and can be polled there.",
+            "The job was accepted. Poll `Location`.",
             &["Location", "Retry-After"],
             &[],
         );
         let post = json!({
             "operationId": format!("{}.{}", self.tag, path.rsplit('/').next().unwrap_or(path)),
             "tags": [self.tag], "summary": summary,
-            "description": "The client waits for the result, however long it takes, unless it asks for a job.",
+            "description": "Without `async`, the server responds with the result once the work is done, however long it takes. With `async`, it responds with a job at once.",
             "requestBody": { "required": true, "content": {
                 "application/xml": { "schema": request },
                 "application/json": { "schema": request },
@@ -111,7 +118,7 @@ impl Product {
             }},
             "responses": self.replies(&[
                 ("200", result),
-                ("202", both(accepted, &self.schema("Job"))),
+                ("202", with_formats(accepted, &self.schema("Job"))),
             ]),
         });
         (format!("{}/{path}", self.prefix), json!({ "post": post }))
@@ -119,12 +126,12 @@ impl Product {
 
     fn jobs(&self) -> Vec<(String, Value)> {
         let parameters = json!([{
-            "in": "path", "name": "uuid", "required": true, "description": "The job's id.",
+            "in": "path", "name": "uuid", "required": true, "description": "The id of the job.",
             "schema": { "type": "string", "format": "uuid" },
         }]);
-        let job = |what: &str, sometimes: &[&str]| {
-            let reply = reply(what, &[], sometimes);
-            self.replies(&[("200", both(reply, &self.schema("Job")))])
+        let job = |description: &str, sometimes: &[&str]| {
+            let reply = reply(description, &[], sometimes);
+            self.replies(&[("200", with_formats(reply, &self.schema("Job")))])
         };
         let call = |name: &str, summary: &str, responses: Value| {
             json!({
@@ -132,30 +139,33 @@ impl Product {
                 "responses": responses,
             })
         };
-        let mut bytes = reply("The bytes.", &[], &[]);
+        let mut bytes = reply("The result, or the requested range.", &[], &[]);
         bytes["content"] = json!({ "*/*": {} });
         let download = self.replies(&[
             ("200", bytes.clone()),
             ("206", bytes),
-            ("304", reply("As it was.", &[], &[])),
+            (
+                "304",
+                reply("The result has the `ETag` in `If-None-Match`.", &[], &[]),
+            ),
         ]);
         vec![
             (
                 format!("{}/jobs/{{uuid}}", self.prefix),
                 json!({
                     "parameters": parameters,
-                    "get": call("job", "How a job is doing", job("The job.", &["Retry-After"])),
-                    "delete": call("delete", "Stop a job if need be, and forget it", job("The job as it was.", &[])),
+                    "get": call("job", "Get a job", job("The job.", &["Retry-After"])),
+                    "delete": call("delete", "Cancel a job if it has not finished, and delete it", job("The job as it was.", &[])),
                 }),
             ),
             (
                 format!("{}/downloads/{{uuid}}", self.prefix),
-                json!({ "parameters": parameters, "get": call("download", "A job's result", download) }),
+                json!({ "parameters": parameters, "get": call("download", "Download the result of a job", download) }),
             ),
         ]
     }
 
-    /// The replies of a call: its own, and what it may be refused with.
+    /// The replies of a method: its own, and the errors that it can return.
     fn replies(&self, own: &[(&str, Value)]) -> Value {
         let mut all = Map::new();
         for (status, reply) in own {
@@ -171,15 +181,15 @@ impl Product {
                 "416" => &["Content-Range"],
                 _ => &[],
             };
-            let refusal = both(reply("An error.", headers, &[]), &self.schema("Error"));
-            all.insert(status.to_owned(), refusal);
+            let error = with_formats(reply("The error.", headers, &[]), &self.schema("Error"));
+            all.insert(status.to_owned(), error);
         }
         Value::Object(all)
     }
 }
 
-/// A reply in both of the ways that jobs and errors are written.
-fn both(mut reply: Value, schema: &Value) -> Value {
+/// Adds the two formats of jobs and errors, JSON and XML, to a reply.
+fn with_formats(mut reply: Value, schema: &Value) -> Value {
     reply["content"] = json!({
         "application/json": { "schema": schema },
         "application/xml": {},
@@ -187,7 +197,7 @@ fn both(mut reply: Value, schema: &Value) -> Value {
     reply
 }
 
-/// A document: a path or a URL, or an object that says where it is.
+/// The schema of a document: its type, and its path or URL.
 fn document(path: &str, uri: &str) -> Value {
     let text = json!({ "type": "string", "minLength": 1 });
     json!({

@@ -1,4 +1,5 @@
 //! OneDrive: items and long-running actions.
 
 pub(in crate::http) mod handler;
+pub(in crate::http) mod openapi;
 pub(in crate::http) mod wire;
