@@ -1,4 +1,4 @@
-//! Making the file, recognising it, and opening connections on it.
+//! Creates and identifies the database, and opens connections to it.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -13,34 +13,34 @@ use super::{OpenError, TokensAtStart, wal};
 use crate::failpoints;
 use crate::job::IdleMs;
 
-/// The database's name below the data folder.
+/// File name of the database in the data folder.
 pub(crate) const DATABASE_FILE: &str = "cloakroom.db";
 
-/// "Clok": the file is ours.
+/// "Clok": identifies the file as Cloakroom's.
 const APPLICATION_ID: u32 = 0x436c_6f6b;
-/// The schema that this server writes.
+/// The schema version that this release writes.
 pub(super) const USER_VERSION: u32 = 1;
 const SCHEMA: &str = include_str!("../../schema.sql");
 
-/// Older SQLite can corrupt a WAL database that several connections reset at once.
+/// Oldest supported SQLite. Older releases can corrupt a WAL database that several connections reset at the same time.
 const SQLITE_AT_LEAST: i32 = 3_051_003;
 
-/// How long a statement waits for somebody else's lock on the file.
+/// How long a statement waits for another connection's lock.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The file, open for writing by nobody but us.
+/// The opened database, locked by this server.
 pub(super) struct Opened {
     pub(super) path: PathBuf,
     pub(super) connection: Connection,
     pub(super) locks: Locks,
     pub(super) boot: u32,
     pub(super) idle: IdleMs,
-    /// Whether the last life ended in order.
+    /// Whether the last run of the server ended in order.
     pub(super) in_order: bool,
     pub(super) monitor_key: Vec<u8>,
 }
 
-/// Opens the database below `data`, making both where they are missing.
+/// Opens the database below `data`, creating folder and database if they are missing.
 pub(super) fn open(data: &Path, tokens: &TokensAtStart) -> Result<Opened, OpenError> {
     if rusqlite::version_number() < SQLITE_AT_LEAST {
         return Err(OpenError::SqliteTooOld(rusqlite::version()));
@@ -55,15 +55,15 @@ pub(super) fn open(data: &Path, tokens: &TokensAtStart) -> Result<Opened, OpenEr
     let wal = data.join(format!("{DATABASE_FILE}-wal"));
     let has_wal = wal.try_exists().map_err(io_error(&wal))?;
     if !path.try_exists().map_err(io_error(&path))? {
-        // A stop in order leaves nothing in the WAL. What is left belongs to a database that somebody took away, and SQLite
-        // would make it a part of the new one.
+        // An orderly stop leaves an empty WAL. Any other WAL belongs to a database that was removed, and SQLite would apply
+        // it to the new one.
         let is_empty = fs::metadata(&wal).is_ok_and(|found| found.len() == 0);
         if has_wal && (locks.were_left_behind() || !is_empty) {
             return Err(OpenError::Missing { path, wal });
         }
         create(data, &path)?;
     } else if locks.were_left_behind() && !has_wal {
-        tracing::warn!(wal = %wal.display(), "the last server died, and its log is gone: what it acknowledged last may be lost");
+        tracing::warn!(wal = %wal.display(), "the last server died, and its write-ahead log is missing: jobs that it accepted last may be lost");
     }
     let mut file = File::options()
         .read(true)
@@ -93,7 +93,7 @@ pub(super) fn open(data: &Path, tokens: &TokensAtStart) -> Result<Opened, OpenEr
     })
 }
 
-/// Looks at the header without SQLite, which would roll back a journal or write a WAL on a file that is not ours.
+/// Checks the header without SQLite, which would roll back a journal or write a WAL for a file that is not ours.
 pub(super) fn recognise(path: &Path, file: &mut File) -> Result<(), OpenError> {
     let foreign = |what| {
         Err(OpenError::Foreign {
@@ -103,16 +103,16 @@ pub(super) fn recognise(path: &Path, file: &mut File) -> Result<(), OpenError> {
     };
     let mut header = [0; 72];
     if file.read_exact(&mut header).is_err() {
-        return foreign("it is too short");
+        return foreign("the file is too short");
     }
     if &header[..16] != b"SQLite format 3\0" {
-        return foreign("it is not SQLite's format");
+        return foreign("the file is not an SQLite database");
     }
     let number = |at: usize| {
         u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
     };
     if number(68) != APPLICATION_ID {
-        return foreign("another application's id is in it");
+        return foreign("the file belongs to another application");
     }
     if number(60) > USER_VERSION {
         return Err(OpenError::Newer {
@@ -123,7 +123,7 @@ pub(super) fn recognise(path: &Path, file: &mut File) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Makes the database under another name and renames it, so that a crash leaves no half-made one.
+/// Creates the database under a temporary name and renames it, so that a crash leaves no incomplete database.
 fn create(data: &Path, path: &Path) -> Result<(), OpenError> {
     let io_error = |source| OpenError::Io {
         path: path.to_owned(),
@@ -167,8 +167,8 @@ fn create(data: &Path, path: &Path) -> Result<(), OpenError> {
     sync_dir(data).map_err(io_error)
 }
 
-/// Keeps a lost token file from opening the server. Written only when it changes; a crash just after it is the same as
-/// one just before, as the file is still there.
+/// Makes sure that a lost token file does not open the server to everyone. Writes only on a change. A crash around the
+/// write is harmless, as the token file still exists.
 fn remember_tokens(connection: &Connection, tokens: &TokensAtStart) -> Result<(), OpenError> {
     let were_required: bool = meta(connection, "tokens_required")?;
     let are_required = match tokens {
@@ -193,10 +193,10 @@ struct Life {
     monitor_key: Vec<u8>,
 }
 
-/// Counts this start and reads what lasts from one to the next.
+/// Counts this start and reads the values that persist between starts.
 fn begin_life(connection: &Connection) -> Result<Life, OpenError> {
     let in_order = meta(connection, "ended_in_order")?;
-    // A crash just after this has cost a number, and counts as one.
+    // A crash after this commit only leaves an unused boot number.
     connection.execute_batch(
         "begin immediate;
          update meta set value = value + 1 where key = 'boot';
@@ -211,18 +211,18 @@ fn begin_life(connection: &Connection) -> Result<Life, OpenError> {
     })
 }
 
-/// Notes that a life ends in order. After a crash just after this the next one finds an orderly end, which it was.
+/// Records that a run ends in order. After a crash following this commit, the next start finds an orderly end.
 pub(super) fn end_life(connection: &Connection, clock: IdleMs) -> Result<(), rusqlite::Error> {
     store_clock(connection, clock)?;
     set_meta(connection, "ended_in_order", 1)
 }
 
-/// Writes what the idle clock shows. A crash just after this goes on from there.
+/// Stores the idle clock's reading. After a crash the clock continues from there.
 pub(super) fn store_clock(connection: &Connection, clock: IdleMs) -> Result<(), rusqlite::Error> {
     set_meta(connection, "idle_ms", clock.0)
 }
 
-/// Sets a single value.
+/// Sets a single value in `meta`.
 pub(super) fn set_meta(
     connection: &Connection,
     key: &str,
@@ -234,7 +234,7 @@ pub(super) fn set_meta(
     Ok(())
 }
 
-/// A single value that must be there.
+/// Reads a single value from `meta`, which must exist.
 pub(super) fn meta<T: rusqlite::types::FromSql>(
     connection: &Connection,
     key: &str,
@@ -247,7 +247,7 @@ pub(super) fn meta<T: rusqlite::types::FromSql>(
         .ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
-/// A connection that may write; only the writer and the checkpointer have one.
+/// A connection that can write; only the writer and the checkpointer have one.
 pub(super) fn plain_connection(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -273,7 +273,7 @@ pub(super) fn reading_connection(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-/// The pool of connections that cannot write.
+/// A pool of connections that cannot write.
 pub(super) fn pool(
     path: &Path,
     size: u32,
@@ -294,7 +294,7 @@ pub(super) fn pool(
         .map_err(|e| OpenError::Start(e.to_string()))
 }
 
-/// Makes a folder that only its owner can enter, with its parents; one that is there stays as it is.
+/// Creates a folder that only its owner can enter, and its parents; an existing folder is not changed.
 pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);

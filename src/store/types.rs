@@ -1,4 +1,4 @@
-//! What goes into the store and comes out of it, besides jobs and blobs.
+//! Arguments and results of the store's methods.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -7,79 +7,79 @@ use std::sync::Arc;
 use super::WholeBlob;
 use crate::job::{IdleMs, Job, JobId, JobOptions, Progress, Seq, Status, Version};
 
-/// What the writer must know about an operation.
+/// The writer's settings for an operation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OperationLimits {
-    /// How many of its jobs may run at once; at least 1.
+    /// Maximum number of running jobs; at least 1.
     pub concurrency: usize,
-    /// How long its ended jobs stay untouched before they are forgotten, in milliseconds.
+    /// How long ended jobs are kept without being used, in milliseconds.
     pub idle_timeout_ms: i64,
 }
 
-/// How to open a store.
+/// Settings of a store.
 #[derive(Debug, Clone)]
 pub(crate) struct StoreOptions {
-    /// How many jobs may wait.
+    /// Maximum number of queued jobs.
     pub queue: usize,
-    /// Bytes that stay free on the disk; none for a twentieth of it and at most 1 GiB.
+    /// Disk space to keep free, in bytes; `None` for a twentieth of the file system, at most 1 GiB.
     pub free_disk_bytes: Option<u64>,
-    /// Bytes that the database may fill; none for as many as the disk has.
+    /// Maximum size of the database's content, in bytes; `None` for no limit.
     pub database_bytes: Option<u64>,
-    /// By operation name. A job of an operation that is not here is never claimed.
+    /// Limits by operation name. Jobs of other operations are never claimed.
     pub operations: HashMap<Arc<str>, OperationLimits>,
-    /// How long ended jobs of operations that are not here stay without use, in milliseconds.
+    /// How long ended jobs of other operations are kept without being used, in milliseconds.
     pub default_idle_timeout_ms: i64,
-    /// What the token file says.
+    /// The state of the token file.
     pub tokens: TokensAtStart,
 }
 
-/// What the token file says when the store is opened.
+/// The state of the token file when the store is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TokensAtStart {
-    /// There is no file at this path: fine unless an earlier start found one.
+    /// There is no file at this path: an error if an earlier start found one.
     Absent(PathBuf),
-    /// Tokens were turned off.
+    /// The file turns tokens off.
     Off,
-    /// Requests need a token; remembered, so that the file is missed when it is lost.
+    /// Requests need a token. The store remembers this, to detect that the file is lost.
     Required,
-    /// The file is of no concern: nothing is remembered or forgotten.
+    /// Tokens do not matter: nothing is checked or remembered.
     Ignored,
 }
 
-/// What a commit changed. Given in commit order, before any answer to those who asked for it.
+/// A change made by a commit. Reported in commit order, before the commands are answered.
 #[derive(Debug, Clone)]
 pub(crate) enum Committed {
-    /// A job is another than before.
+    /// A job was created or changed.
     Saved {
-        /// What it is now.
+        /// The job now.
         job: Arc<Job>,
-        /// What it was; none if it is new.
+        /// The previous status; `None` for a new job.
         was: Option<Status>,
     },
-    /// A job was claimed: run it.
+    /// A job was claimed and has to be run.
     Claimed {
-        /// What it is now.
+        /// The job now.
         job: Arc<Job>,
-        /// What it was; none if it is new.
+        /// The previous status; `None` for a new job.
         was: Option<Status>,
     },
-    /// A job is gone.
+    /// A job was deleted.
     Forgotten {
-        /// Which.
+        /// Sequence number.
         seq: Seq,
-        /// Its public name.
+        /// Public identifier.
         id: JobId,
-        /// Readers were told already, when it was delete_requested.
+        /// The observer has already reported the deletion, when the delete request was committed.
         delete_was_requested: bool,
-        /// The name of the token that it belonged to.
+        /// Name of the token that the job belonged to.
         token: Option<Arc<str>>,
-        /// Its operation, if it had not ended.
+        /// The operation, if the job had not ended.
         unended: Option<Arc<str>>,
     },
 }
 
 impl Committed {
-    /// A job has become what it is: whatever begins to run was claimed.
+    /// The change that resulted in `job`: a claim if it starts to run.
     pub(super) fn saved(job: Arc<Job>, was: Option<Status>) -> Self {
         if job.status() == Status::Running && was != Some(Status::Running) {
             Self::Claimed { job, was }
@@ -89,54 +89,54 @@ impl Committed {
     }
 }
 
-/// Whoever keeps a view of the jobs that are alive. Called on the writer's thread: must not block.
+/// Keeps a view of the active jobs. Called on the writer's thread: must not block.
 pub(crate) trait CommitObserver: Send + Sync + 'static {
     /// A transaction is on disk.
     fn committed(&self, change: Committed);
-    /// The uses of jobs that should be stored along with the idle clock, up to `most`.
+    /// Up to `most` uses of jobs to store together with the idle clock.
     fn uses(&self, most: usize) -> Uses;
-    /// Those are on disk.
+    /// These uses are on disk.
     fn stored_uses(&self, uses: &[(Seq, IdleMs)]);
-    /// The writer stops for good, because of a failure that it cannot judge the extent of.
+    /// The writer stops permanently, because the state of the database is unknown.
     fn fatal(&self, reason: &str);
 }
 
-/// When ended jobs are due because they were used.
+/// New due times of ended jobs that were used.
 #[derive(Debug, Default)]
 pub(crate) struct Uses {
-    /// Each job, in order of submission.
+    /// The jobs and their due times, in order of submission.
     pub due: Vec<(Seq, IdleMs)>,
-    /// Whether there are more of them.
+    /// Whether there are more uses to store.
     pub has_more: bool,
 }
 
-/// A submission on its way into the store.
+/// A submission to store.
 #[derive(Debug, Clone)]
 pub(crate) struct NewJob {
-    /// The name of the token that submits it.
+    /// Name of the token that submits the job.
     pub token: Option<Arc<str>>,
-    /// The operation's name.
+    /// Name of the operation.
     pub operation: Arc<str>,
-    /// A JSON object.
+    /// Parameters, a JSON object.
     pub params: Arc<str>,
-    /// What was sent along; becomes the job's in the same commit, or nobody's.
+    /// Uploaded blobs; the commit that stores the job makes it their owner.
     pub uploads: Vec<WholeBlob>,
-    /// What it wants besides the work; if anything.
+    /// Options of the submission.
     pub options: Arc<JobOptions>,
-    /// What the client calls the submission.
+    /// Idempotency key.
     pub key: Option<IdempotencyKey>,
-    /// The job whose uploads it takes over.
+    /// The job whose uploads move to the new job.
     pub retry_of: Option<Seq>,
 }
 
-/// A client's own name for a submission: the same one again makes no second job.
+/// A client's key for a submission: a repeated submission with the same key creates no second job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IdempotencyKey {
-    /// Whose.
+    /// Name of the client's token.
     pub token: Option<Arc<str>>,
-    /// The name.
+    /// The key.
     pub name: String,
-    /// A digest of what is submitted under it.
+    /// Digest of the submission, to detect a different one with the same key.
     pub fingerprint: [u8; 32],
 }
 
@@ -146,42 +146,42 @@ impl IdempotencyKey {
     }
 }
 
-/// The attempt on whose behalf an event is recorded.
+/// The attempt that records an event.
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt {
-    /// Its number.
+    /// Number of the attempt.
     pub number: u32,
-    /// How far it came.
+    /// Final progress.
     pub progress: Progress,
-    /// The version that readers have seen last; what is recorded gets a later one.
+    /// The latest version that readers have seen; the recorded version is higher.
     pub version: Version,
-    /// The result, if it made one; becomes the job's in the same transaction.
+    /// The result, if any; becomes the job's in the same transaction.
     pub result: Option<WholeBlob>,
-    /// What it wrote, if anything; becomes the job's too.
+    /// The log, if any; becomes the job's in the same transaction.
     pub log: Option<WholeBlob>,
 }
 
-/// What one start-up found.
+/// The state that a start found.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// Every job that had not ended, in order of submission.
+    /// All jobs that had not ended, in order of submission.
     pub active: Vec<Arc<Job>>,
-    /// The life of the server that begins now, from 1.
+    /// The number of this start, from 1.
     pub boot: u32,
-    /// Whether the last life ended in order.
+    /// Whether the last run ended in order.
     pub in_order: bool,
-    /// The key that monitor links are made with.
+    /// The key for monitor links.
     pub monitor_key: Vec<u8>,
 }
 
-/// What the sweeper found out about jobs that were due.
+/// The sweeper's decisions on jobs that are due.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sweep {
-    /// They go, results and all.
+    /// Jobs to delete with their results.
     pub expired: Vec<Seq>,
-    /// They are not due before this.
+    /// Jobs with a later due time.
     pub rearmed: Vec<(Seq, IdleMs)>,
-    /// The idle clock is stored with it, however recently it was.
+    /// Store the idle clock in the same transaction.
     pub stores_clock: bool,
 }
 
@@ -192,47 +192,47 @@ impl Sweep {
     }
 }
 
-/// Which jobs a list is of.
+/// Selects the jobs of a list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter {
-    /// In one of these states; in any if there are none.
+    /// The statuses to include; empty for all.
     pub statuses: Vec<Status>,
-    /// Of this operation.
+    /// The operation to include; `None` for all.
     pub operation: Option<String>,
-    /// Submitted before this one.
+    /// Only jobs submitted before this one.
     pub before: Option<Seq>,
-    /// Of this owner.
+    /// The owner of the jobs.
     pub owner: Owner,
 }
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
     /// The jobs, newest first.
     pub jobs: Vec<Job>,
-    /// Whether more of them fit after the last.
+    /// Whether more jobs match after the last one.
     pub has_more: bool,
 }
 
-/// Whose jobs a list is of.
+/// The owner of the jobs of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Owner {
-    /// All of them.
+    /// All jobs.
     #[default]
     Any,
-    /// Those that were submitted without a token.
+    /// Jobs submitted without a token.
     Without,
-    /// Those of the token with this name.
+    /// Jobs of the token with this name.
     Token(Arc<str>),
 }
 
-/// An ended job that is due by what its row says.
+/// An ended job whose stored due time has passed.
 #[derive(Debug, Clone)]
 pub(crate) struct DueJob {
-    /// Which.
+    /// Sequence number.
     pub seq: Seq,
-    /// Of which operation.
+    /// Name of the operation.
     pub operation: String,
-    /// Since when.
+    /// The stored due time.
     pub since: IdleMs,
 }

@@ -1,9 +1,9 @@
-//! The write-ahead log, which is copied into the database before it is long, and emptied.
+//! The write-ahead log, which is copied into the database and emptied before it becomes long.
 //!
-//! A thread of its own copies while the writer goes on. When the log is long all the same, the writer copies the last of
-//! it, closes the gate for readers and empties it: SQLite cannot while anybody reads from it. What other processes read
-//! is not ours to hold up: while one of them reads the log grows, and the server says so. A log that has become long is
-//! cut when the server is idle.
+//! A thread of its own copies the log while the writer continues. If the log becomes long nevertheless, the writer copies
+//! the rest, closes the gate for readers and empties the log: SQLite cannot do that while a connection reads from it. Reads
+//! of other processes cannot be stopped: during such a read the log grows, and the server logs a warning. A log file that
+//! has become long is truncated when the server is idle.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -24,66 +24,66 @@ use super::{OpenError, lockers};
 use crate::failpoints;
 use crate::vital::Vital;
 
-/// The length of a page.
+/// Size of a database page.
 pub(super) const PAGE_BYTES: u64 = 4096;
-/// The WAL may be this many times longer than what the checkpointer is called for; then the writer empties it.
+/// The writer empties a WAL that is longer than this many times the length at which the checkpointer is woken.
 const WAL_STEPS: u64 = 4;
-/// How long the reads that are under way may hold up its emptying, and so how long others may have to wait.
+/// How long emptying the WAL waits for current reads, and so how long new reads may have to wait.
 const GATE_PATIENCE: Duration = Duration::from_millis(100);
-/// A server that has written nothing for so long is idle.
+/// A server that has written nothing for this long is idle.
 const IDLE_PAUSE: Duration = Duration::from_secs(2);
-/// Between two attempts of an idle server to cut a log that others read.
+/// Interval between attempts of an idle server to truncate a log that is being read.
 const RETRY_PAUSE: Duration = Duration::from_secs(30);
-/// A log that cannot be emptied is worth a word from this length on, in bytes, or after this time.
+/// A log that cannot be emptied is reported from this length in bytes on, or after `STUCK_TIME`.
 const STUCK_BYTES: u64 = 64 << 20;
 const STUCK_TIME: Duration = Duration::from_mins(1);
 
 thread_local! {
-    /// Pages in the WAL after the last commit of this thread.
+    /// Number of pages in the WAL after the last commit on this thread.
     static WAL_PAGES: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The WAL, as the writer sees it.
+/// The writer's view of the WAL.
 pub(super) struct Wal {
     disk: Arc<Disk>,
     gate: Gate,
-    /// Held by whoever copies.
+    /// Held during a copy.
     copying: Arc<Mutex<()>>,
-    /// Bytes of it that were there when it was last copied.
+    /// Bytes in the WAL when it was last copied.
     checkpointed: u64,
-    /// How long its file may be, in bytes.
+    /// Upper bound of the length of the WAL file, in bytes.
     length: u64,
     /// Wakes the checkpointer.
     call: SyncSender<()>,
-    /// When something was last written, or cutting was last tried in vain, and how long it is left alone from then on.
+    /// The time of the last write or failed truncation, and how long to wait from then on.
     rests: (Instant, Duration),
     stuck: Option<Stuck>,
 }
 
-/// Since when the log could not be emptied, and whether that was said.
+/// Since when the log cannot be emptied, and whether that was logged.
 struct Stuck {
     since: Instant,
     is_said: bool,
 }
 
-/// Why a log was not emptied.
+/// What keeps a log from being emptied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum HeldBy {
-    /// A read of ours takes long.
+    /// A long read of this server.
     OwnRead,
-    /// Another process reads from it, or copies it itself.
+    /// Another process reads from the log, or copies it.
     OtherProcess,
 }
 
 impl Wal {
-    /// Starts the checkpointer's thread on a connection of its own; it ends when this is dropped.
+    /// Starts the checkpointer's thread on a connection of its own; the thread ends when the returned `Wal` is dropped.
     pub(super) fn start(
         disk: Arc<Disk>,
         gate: Gate,
         checkpointer: Connection,
         vital: &Vital,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
-        // A call that waits will do for all that come meanwhile.
+        // One pending call is enough: it covers those that come meanwhile.
         let (call, calls) = sync_channel(1);
         let copying = Arc::<Mutex<()>>::default();
         let copies = Arc::clone(&copying);
@@ -99,7 +99,7 @@ impl Wal {
             gate,
             copying,
             checkpointed: 0,
-            // A life that was cut short has left one as long as it happened to be.
+            // After a crash the file is as long as it was then.
             length: disk.stats().wal,
             disk,
             call,
@@ -109,7 +109,7 @@ impl Wal {
         Ok((wal, thread))
     }
 
-    /// Watches a connection that commits on this thread. Whenever it begins the log anew it cuts what is too long of it.
+    /// Watches a connection that commits on this thread. Limits the size of the log file that remains after a restart of the log.
     pub(super) fn watch(&self, connection: &Connection) {
         connection.wal_hook(Some(|_, pages| {
             WAL_PAGES.set(pages.unsigned_abs().into());
@@ -118,11 +118,11 @@ impl Wal {
         let limit = (WAL_STEPS * self.disk.wal_step()) as i64;
         let set = connection.pragma_update_and_check(None, "journal_size_limit", limit, |_| Ok(()));
         if let Err(error) = set {
-            tracing::warn!(%error, "the write-ahead log has no limit, it is cut when the server is idle");
+            tracing::warn!(%error, "cannot limit the size of the write-ahead log; it is truncated when the server is idle");
         }
     }
 
-    /// Has it copied or emptied where the last transaction has made it long, or `has_shrunk` the database.
+    /// Copies or empties the log if the last transaction has made it long; also copies it if the database `has_shrunk`.
     pub(super) fn after_commit(&mut self, connection: &Connection, has_shrunk: bool) {
         let bytes = WAL_PAGES.get() * PAGE_BYTES;
         self.disk.set_wal(bytes);
@@ -139,18 +139,18 @@ impl Wal {
             self.empty(connection, "restart");
         } else if grown || has_shrunk && bytes > 0 {
             self.checkpointed = bytes;
-            // One that is full has been called already.
+            // A full channel means that the checkpointer was woken already.
             let _ = self.call.try_send(());
         }
     }
 
-    /// When it wants to be cut if nothing is written until then.
+    /// When to truncate the log if nothing is written until then.
     pub(super) fn wants_cutting(&self) -> Option<Instant> {
         let (since, pause) = self.rests;
         (self.length > self.disk.wal_step()).then_some(since + pause)
     }
 
-    /// Cuts it where it is long and the server idle.
+    /// Truncates a long log if the server is idle.
     pub(super) fn cut(&mut self, connection: &Connection) {
         if self
             .wants_cutting()
@@ -164,13 +164,13 @@ impl Wal {
         }
     }
 
-    /// Copies all of it and has the next transaction begin it anew, or with `truncate` cuts it to nothing; false if
-    /// somebody reads from it.
+    /// Copies the whole log, so that the next transaction restarts it, or truncates it if `mode` is `truncate`; false if a
+    /// connection reads from it.
     fn empty(&mut self, connection: &Connection, mode: &str) -> bool {
         let copying = Arc::clone(&self.copying);
-        // The checkpointer would be in the way of the last step.
+        // Waits for the checkpointer, which would block the last step.
         let _copying = copying.lock();
-        // Everybody reads on while most of it is copied.
+        // Most of the log is copied while readers continue.
         copy(connection, "passive");
         let gate = self.gate.clone();
         let held_by = match gate.close(GATE_PATIENCE) {
@@ -210,41 +210,41 @@ impl Wal {
         match held_by {
             HeldBy::OwnRead => tracing::warn!(
                 bytes,
-                "the write-ahead log cannot be emptied while a read of the database takes so long; it grows"
+                "the write-ahead log cannot be emptied during a long read of the database, and grows"
             ),
             HeldBy::OtherProcess => tracing::warn!(
                 bytes,
                 processes = ?lockers::readers(&self.disk.shared_memory()),
-                "the write-ahead log cannot be emptied: another process reads the database; it grows until that is over"
+                "the write-ahead log cannot be emptied and grows: another process reads the database"
             ),
         }
     }
 }
 
-/// Empties a WAL that has been copied, if nobody reads from it; waits for nobody.
+/// Empties a log that has been copied, unless a connection reads from it; does not wait.
 fn reset(connection: &Connection, mode: &str) -> bool {
     let checkpoint = format!("pragma wal_checkpoint({mode})");
     let begun = connection.busy_timeout(Duration::ZERO);
     let busy =
         begun.and_then(|()| connection.query_row(&checkpoint, [], |row| row.get::<_, bool>(0)));
     if let Err(error) = connection.busy_timeout(BUSY_TIMEOUT) {
-        tracing::warn!(%error, "the writer waits for nobody from here on");
+        tracing::warn!(%error, "cannot restore the writer's busy timeout");
     }
     match busy {
         Ok(busy) => !busy,
         Err(error) => {
-            tracing::warn!(%error, mode, "a checkpoint failed, the next one may do");
+            tracing::warn!(%error, mode, "a checkpoint failed and will be tried again");
             false
         }
     }
 }
 
-/// Finds out whether the WAL beside a database is its own: SQLite makes any that is whole a part of the database. Changes
-/// neither. Nobody in this process may have the database open by SQLite. What it gives spares the next connection reading
-/// the WAL once more, if it is kept until then.
+/// Checks that the WAL beside a database belongs to it: SQLite would apply any valid WAL. Changes neither file. SQLite must
+/// not have the database open in this process. Keeping the returned connection until the next one is open saves reading
+/// the WAL twice.
 ///
 /// # Errors
-/// It is another one's, or cannot be read together with the database.
+/// [`OpenError::ForeignWal`] if the WAL belongs to another database; [`OpenError::Sqlite`] if the two cannot be read together.
 pub(super) fn recognise(database: &Path) -> Result<Option<Connection>, OpenError> {
     let mut wal = database.as_os_str().to_owned();
     wal.push("-wal");
@@ -257,13 +257,13 @@ pub(super) fn recognise(database: &Path) -> Result<Option<Connection>, OpenError
     let Some(Ok(alone)) = alone else {
         return Ok(None);
     };
-    // Made with the database and never changed. A power cut may have torn the page, which the WAL then mends.
+    // The key is created with the database and never changes. A page torn by a power failure is repaired from the WAL.
     let Ok(own) = meta::<Vec<u8>>(&alone, "monitor_key") else {
         return Ok(None);
     };
     drop(alone);
     let together = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    // Else its end would copy the one into the other.
+    // Otherwise closing the connection would copy the WAL into the database.
     together.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     if meta::<Vec<u8>>(&together, "monitor_key")? == own {
         Ok(Some(together))
@@ -275,18 +275,18 @@ pub(super) fn recognise(database: &Path) -> Result<Option<Connection>, OpenError
     }
 }
 
-/// The address of a database as it is without its WAL, and without locks.
+/// The URI of a database without its WAL and without locks.
 fn immutable(database: &Path) -> Option<String> {
     let mut url = Url::from_file_path(std::path::absolute(database).ok()?).ok()?;
     url.set_query(Some("immutable=1"));
     Some(url.into())
 }
 
-/// Copies the WAL into the database. `passive` waits for nobody and holds up nobody, `full` waits for readers, `truncate`
-/// also empties the WAL.
+/// Copies the WAL into the database. `passive` neither waits nor blocks, `full` waits for readers, `truncate` also empties
+/// the WAL.
 pub(super) fn copy(connection: &Connection, mode: &str) {
     let checkpoint = format!("pragma wal_checkpoint({mode})");
     if let Err(error) = connection.query_row(&checkpoint, [], |_| Ok(())) {
-        tracing::warn!(%error, mode, "a checkpoint failed, the next one may do");
+        tracing::warn!(%error, mode, "a checkpoint failed and will be tried again");
     }
 }

@@ -1,11 +1,11 @@
-//! The one connection that writes rows, on its own thread.
+//! The only connection that writes rows, on its own thread.
 //!
-//! Everything that waits goes into one transaction: group commit. After the commit the observer hears of it, then
-//! those who asked get their answers.
+//! All waiting work goes into one transaction (group commit). After the commit the observer is notified, then the commands
+//! are answered.
 //!
-//! A command that goes wrong in an unforeseen way rolls the whole batch back, which is then run once more, a part
-//! at a time, so that one bad part costs the others nothing. An I/O error leaves the state of the file unknown:
-//! the writer stops, those who wait are told that nothing is known, and the next start recovers.
+//! An unexpected error in a command rolls the whole batch back. The batch is then repeated with one transaction per item, so
+//! that a bad item does not affect the others. After an I/O error the state of the file is unknown: the writer stops,
+//! waiting commands get [`Error::Stopped`], and the next start recovers.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,17 +27,17 @@ use crate::failpoints;
 use crate::job::BlobId;
 use crate::vital::Vital;
 
-/// Chunks of forgotten blobs that one transaction frees at most: 4 MiB.
+/// Maximum number of chunks of deleted blobs that one transaction frees (4 MiB).
 const FREED_CHUNKS: usize = 16;
-/// And blobs, most of which are short.
+/// Maximum number of blobs that one transaction frees; most blobs are short.
 const FREED_BLOBS: usize = 128;
-/// The idle clock is stored along with other work when it has gone on by this much, in milliseconds.
+/// The idle clock is stored with other work once it has advanced by this much, in milliseconds.
 const CLOCK_STEP_MS: i64 = 1000;
-/// Uses of jobs that are stored along with other work at most.
+/// Maximum number of job uses that are stored with other work.
 const FEW_USES: usize = 64;
-/// Uses of jobs that are stored together with the clock at most.
+/// Maximum number of job uses that are stored with a sweep.
 const MANY_USES: usize = 1024;
-/// A batch with more commands than this is answered by a task: waking one costs the writer less than waking all.
+/// Batches with more commands are answered by a separate task, because waking one task costs the writer less than waking all.
 const ANSWERED_HERE: usize = 4;
 
 pub(super) struct Writer {
@@ -49,20 +49,20 @@ pub(super) struct Writer {
     file_watch: Arc<FileWatch>,
     commits: Arc<CommitMetrics>,
     gate: Gate,
-    /// Another process holds the database.
+    /// Another process holds a lock on the database.
     is_held: bool,
-    /// Blobs to be freed bit by bit.
+    /// Blobs to free step by step.
     garbage: VecDeque<BlobId>,
-    /// Pages may have been freed since the file was last asked.
+    /// Pages may have been freed since the last check of the database.
     has_free_pages: bool,
-    /// Pages were given back: the file is cut when the WAL is copied.
+    /// Pages were returned, so the file shrinks at the next checkpoint.
     has_shrunk: bool,
     /// To the task that answers large batches.
     answers: mpsc::UnboundedSender<RunningBatch>,
     vital: Vital,
 }
 
-/// What the writer shares with the rest of the store.
+/// The parts that the writer shares with the rest of the store.
 pub(super) struct Shared {
     pub(super) inbox: Arc<CommandQueue>,
     pub(super) disk: Arc<Disk>,
@@ -72,7 +72,7 @@ pub(super) struct Shared {
     pub(super) gate: Gate,
 }
 
-/// Closes the inbox when it is dropped; what waits there is dropped unanswered.
+/// Closes the queue when dropped, and drops the queued commands unanswered.
 struct Closing(Arc<CommandQueue>);
 
 impl Drop for Closing {
@@ -116,7 +116,7 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Starts the writer's thread and the checkpointer's.
+    /// Starts the writer's and the checkpointer's threads.
     pub(super) fn start(self, checkpointer: Connection) -> Result<Vec<JoinHandle<()>>, OpenError> {
         let unable = |e: std::io::Error| OpenError::Start(e.to_string());
         self.inbox.set_next_blob(self.jobs.ownership.first());
@@ -129,7 +129,7 @@ impl Writer {
         .map_err(unable)?;
         let (vital, inbox) = (self.vital.clone(), Arc::clone(&self.inbox));
         let work = move || {
-            // However it ends, nobody waits for an answer that will not come.
+            // However the thread ends, no command waits forever for an answer.
             let _closing = Closing(inbox);
             self.run(wal);
         };
@@ -154,7 +154,7 @@ impl Writer {
                 self.transact(RunningBatch::new(batch))
             };
             if let Err(error) = done {
-                tracing::error!(%error, "the database failed: the server stops, its next start recovers");
+                tracing::error!(%error, "the database failed: the server stops, and recovers at its next start");
                 self.inbox.abort();
                 self.rescue();
                 self.observer.fatal(&error.to_string());
@@ -169,17 +169,17 @@ impl Writer {
         wal::copy(&self.connection, "truncate");
     }
 
-    /// Where the WAL alone has lost its name, what was acknowledged from it is brought into the database.
+    /// If only the WAL is no longer at its path, copies the acknowledged commits from it into the database.
     fn rescue(&self) {
         if self.file_watch.has_database() && self.file_watch.check().is_err() {
             wal::copy(&self.connection, "full");
         }
     }
 
-    /// Does the work in one transaction, or, where that is rolled back, each part in its own.
+    /// Executes a batch in one transaction, or, after a rollback, each item in its own.
     ///
     /// # Errors
-    /// Only fatal ones; the work is dropped unanswered then.
+    /// Only fatal errors; the batch is dropped unanswered then.
     fn transact(&mut self, mut work: RunningBatch) -> Result<(), Error> {
         for command in &work.batch.commands {
             if let Command::SetSlots { slots, .. } = command {
@@ -189,19 +189,19 @@ impl Writer {
         match self.try_transact(&mut work) {
             Ok(()) => {
                 if std::mem::take(&mut self.is_held) {
-                    tracing::info!("the database is ours again");
+                    tracing::info!("the database is no longer locked by another process");
                 }
                 self.answer(work);
             }
             Err(error) if error.is_fatal() => return Err(error),
             Err(Error::Busy) => self.put_off(work.batch),
-            // What ends, cancels or forgets a job is worth the ballast; what is new is not.
+            // Ending, canceling or deleting jobs is worth the ballast; new data is not.
             Err(Error::StorageFull) if !work.batch.is_new() && self.disk.release() => {
                 return self.transact(RunningBatch::new(work.batch));
             }
             Err(error) if work.batch.is_single() => work.refuse(&error),
             Err(error) => {
-                tracing::warn!(%error, "a transaction was rolled back, its parts are tried one by one");
+                tracing::warn!(%error, "a transaction was rolled back; its items are retried one by one");
                 for part in work.batch.split() {
                     self.transact(RunningBatch::new(part))?;
                 }
@@ -210,12 +210,12 @@ impl Writer {
         Ok(())
     }
 
-    /// Somebody else has held the database for as long as we wait at a time. Clients are told; what the server itself would
-    /// lose waits on.
+    /// Handles a lock by another process that outlasts the busy timeout. Clients get an error; commands that the server must
+    /// not lose go back into the queue.
     fn put_off(&mut self, batch: Batch) {
         if !self.is_held {
             tracing::warn!(
-                "another process holds the database; nothing is stored until it lets go"
+                "another process has locked the database; nothing can be stored until it releases the lock"
             );
             self.is_held = true;
         }
@@ -230,18 +230,18 @@ impl Writer {
         if work.batch.commands.len() <= ANSWERED_HERE {
             work.answer();
         } else if let Err(unsent) = self.answers.send(work) {
-            // The runtime is going; whoever still listens does so elsewhere.
+            // The runtime is shutting down; remaining receivers are on other runtimes.
             unsent.0.answer();
         }
     }
 
-    /// One transaction. After an error nothing of it is there, in the file or in memory.
+    /// Executes one transaction. After an error, neither file nor memory contains any of it.
     fn try_transact(&mut self, work: &mut RunningBatch) -> Result<(), Error> {
         let done = self.fill_transaction(work).and_then(|filled| {
             failpoints::failpoint("before-commit");
             let begun = Instant::now();
             self.connection.execute_batch("commit")?;
-            // Not before it: a file that goes meanwhile takes the commit along.
+            // Only after the commit: a file that is replaced meanwhile takes the commit with it.
             self.file_watch.check().map_err(Error::Fatal)?;
             self.commits.time.observe_time(begun.elapsed());
             self.commits.sharers.observe(work.batch.len() as u64);
@@ -265,7 +265,7 @@ impl Writer {
             }
             Err(error) if error.is_fatal() => Err(error),
             Err(error) => {
-                // SQLite undoes a failed statement alone, or the whole transaction.
+                // SQLite undoes either the failed statement alone or the whole transaction.
                 if !self.connection.is_autocommit() {
                     self.connection.execute_batch("rollback")?;
                 }
@@ -275,7 +275,7 @@ impl Writer {
         }
     }
 
-    /// Everything but the commit.
+    /// Executes everything except the commit.
     fn fill_transaction(&mut self, work: &mut RunningBatch) -> Result<Filled, Error> {
         let connection = &self.connection;
         work.chunk_answers.clear();
@@ -340,8 +340,8 @@ impl Writer {
         Ok(Filled { freed, clock })
     }
 
-    /// Stores the idle clock and the uses of jobs along with the transaction at hand: when it is asked to, or when that is
-    /// cheap and worth it.
+    /// Stores the idle clock and the uses of jobs in the current transaction: if requested, or if it is due and there are few
+    /// uses.
     fn store_clock(&self, is_asked: bool) -> Result<Option<StoredClock>, Error> {
         let clock = self.jobs.clock();
         let now = clock.now();
@@ -351,28 +351,28 @@ impl Writer {
         let most = if is_asked { MANY_USES } else { FEW_USES };
         let uses = self.observer.uses(most);
         if uses.has_more && !is_asked {
-            // The sweeper stores them bit by bit.
+            // The sweeper stores them in several transactions.
             return Ok(None);
         }
         Jobs::store_clock(&self.connection, now, &uses.due)?;
         Ok(Some((now, uses.due)))
     }
 
-    /// Gives some free pages back to the file system; the file is cut at the next checkpoint.
+    /// Frees some pages; the file shrinks at the next checkpoint.
     fn return_pages(&mut self) -> Result<(), Error> {
         match pages::give_back(&self.connection) {
             Ok(true) => self.has_shrunk = true,
             Ok(false) => self.has_free_pages = false,
             Err(error) if error.is_fatal() => return Err(error),
             Err(error) => {
-                tracing::warn!(%error, "pages could not be given back, they will be another time");
+                tracing::warn!(%error, "free pages could not be returned to the file system; this will be retried later");
                 self.has_free_pages = false;
             }
         }
         Ok(())
     }
 
-    /// Tells the disk how full the database is, where that matters.
+    /// Measures how full the database is, if the disk is nearly full or there is a quota.
     fn measure(&self) -> Result<(), Error> {
         let (is_low, has_quota) = (self.disk.is_low(), self.disk.has_quota());
         if is_low || has_quota {

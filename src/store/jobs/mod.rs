@@ -1,8 +1,7 @@
-//! The jobs that have not ended, in memory and in the rows: what a command does to both inside the transaction
-//! at hand.
+//! The jobs that have not ended, in memory and as rows, and the effect of commands on both within the current transaction.
 //!
-//! Races of submission, claim, cancel, delete and the end of an attempt are decided here and nowhere else, by
-//! [`job::apply`](crate::job::apply()) on the jobs in memory, fenced by the rows. Called by the writer only.
+//! Races between submission, claim, cancel, delete and the end of an attempt are decided only here, by
+//! [`job::apply`](crate::job::apply()) on the jobs in memory, fenced by the rows. Called only by the writer.
 
 mod submit;
 mod table;

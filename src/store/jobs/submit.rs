@@ -1,4 +1,4 @@
-//! A submission becomes a job.
+//! Turns a submission into a job.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::job::{
 };
 
 impl Jobs {
-    /// A crash before the commit leaves nothing of the job; after it, the job runs whoever was told.
+    /// Stores a submission. A crash before the commit leaves nothing of it; after the commit the job runs, answered or not.
     pub(in crate::store) fn submit(
         &mut self,
         connection: &Connection,
@@ -62,7 +62,7 @@ impl Jobs {
         Ok(job)
     }
 
-    /// The job as it waits. Its params are stored, if they are long.
+    /// A new queued job. Long params are stored as a blob.
     fn queued(
         &mut self,
         connection: &Connection,

@@ -1,8 +1,4 @@
-//! The jobs that have not ended, in memory and in the rows: what a command does to both inside the transaction
-//! at hand.
-//!
-//! Races of submission, claim, cancel, delete and the end of an attempt are decided here and nowhere else, by
-//! [`job::apply`] on the jobs in memory, fenced by the rows. Called by the writer only.
+//! The table of jobs that have not ended.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,13 +19,13 @@ pub(in crate::store) struct Jobs {
     pub(in crate::store::jobs) options: StoreOptions,
     pub(in crate::store::jobs) clock: Arc<IdleClock>,
     pub(in crate::store::jobs) boot: u32,
-    /// Every job that has not ended, as the rows have it.
+    /// All jobs that have not ended, as stored in the rows.
     pub(in crate::store::jobs) active: HashMap<Seq, Arc<Job>>,
     pub(in crate::store::jobs) claims: Scheduler,
     pub(in crate::store::jobs) seq: Sequence,
     pub(in crate::store::jobs) newest_id: WallMs,
     pub(in crate::store::jobs) random: RandomBits,
-    /// What the transaction at hand will have changed.
+    /// The changes of the current transaction.
     pub(in crate::store) staged: Vec<Committed>,
     pub(in crate::store) ownership: BlobOwners,
 }
@@ -63,14 +59,14 @@ impl Jobs {
         };
         jobs.reload(connection)
             .map_err(|e| OpenError::Start(e.to_string()))?;
-        // A version of the last life that was never stored must not come back as another state's.
+        // A version that the last run showed but never stored must not be reused for a different state.
         for job in jobs.active.values_mut() {
             Arc::make_mut(job).version = Version::first_of(boot);
         }
         Ok(jobs)
     }
 
-    /// The jobs that have not ended, in order.
+    /// All jobs that have not ended, in order.
     pub(in crate::store) fn active(&self) -> Vec<Arc<Job>> {
         let mut active: Vec<_> = self.active.values().cloned().collect();
         active.sort_by_key(|job| job.seq);
@@ -81,7 +77,7 @@ impl Jobs {
         self.claims.set_slots(slots);
     }
 
-    /// Brings memory back in step with the rows after a transaction was rolled back.
+    /// Restores memory from the rows after a rollback.
     pub(in crate::store) fn roll_back(&mut self, connection: &Connection) -> Result<(), Error> {
         if !self.staged.is_empty() {
             self.staged.clear();
@@ -91,7 +87,7 @@ impl Jobs {
         self.ownership.roll_back(connection)
     }
 
-    /// Lets an event happen to a job, for the attempt that asks or for anybody.
+    /// Applies an event to a job. With `attempt`, only if that is the current attempt.
     pub(in crate::store) fn record(
         &mut self,
         connection: &Connection,
@@ -112,7 +108,7 @@ impl Jobs {
         self.change(connection, &job, event.clone(), attempt)
     }
 
-    /// Writes what an attempt is about to do. A crash just after this finds either that it was done or that it was not.
+    /// Stores what an attempt is about to do. After a crash the intent is found, whether it was carried out or not.
     pub(in crate::store) fn record_intent(
         &mut self,
         connection: &Connection,
@@ -131,7 +127,7 @@ impl Jobs {
         rows::update_intent(connection, seq, attempt, intent)
     }
 
-    /// Writes how far attempts are; those that are over are left alone.
+    /// Stores the progress of attempts, except those that are over.
     pub(in crate::store) fn store_progress(
         connection: &Connection,
         progress: &HashMap<Seq, (u32, Progress)>,
@@ -142,7 +138,7 @@ impl Jobs {
         Ok(())
     }
 
-    /// Executes what the sweeper decided. A crash in the middle leaves all of it or nothing.
+    /// Executes the sweeper's decisions. A crash leaves all or none of them.
     pub(in crate::store) fn sweep(
         &mut self,
         connection: &Connection,
@@ -153,7 +149,7 @@ impl Jobs {
                 continue;
             };
             for blob in expired.blobs {
-                // What is short goes at once, the rest bit by bit.
+                // Short blobs are freed at once, others step by step.
                 self.ownership.take_and_free(connection, blob, *seq)?;
             }
             keys::delete(connection, *seq)?;
@@ -172,8 +168,8 @@ impl Jobs {
         Ok(())
     }
 
-    /// Stores the idle clock, and when the jobs are due that were used until then. A crash in the middle leaves both or
-    /// nothing: the clock never runs ahead of the uses.
+    /// Stores the idle clock, and the due times of the jobs used until then. A crash leaves both or neither: the clock never
+    /// runs ahead of the uses.
     pub(in crate::store) fn store_clock(
         connection: &Connection,
         now: IdleMs,
@@ -190,7 +186,7 @@ impl Jobs {
         &self.clock
     }
 
-    /// Notes that this life ends in order.
+    /// Records that this run ends in order.
     pub(in crate::store) fn end_life(&self, connection: &Connection) -> Result<(), Error> {
         Ok(schema::end_life(connection, self.clock.now())?)
     }
@@ -208,8 +204,7 @@ impl Jobs {
         }
     }
 
-    /// Claims every job that may start. A crash just after the commit finds them claimed: orphans, which recovery
-    /// judges.
+    /// Claims all jobs that may start. After a crash following the commit they are orphans, which recovery handles.
     pub(in crate::store) fn claim_ready(&mut self, connection: &Connection) -> Result<(), Error> {
         while let Some(seq) = self.claims.next() {
             let job = Arc::clone(
