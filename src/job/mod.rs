@@ -8,6 +8,7 @@ mod apply;
 mod id;
 mod model;
 mod options;
+mod time;
 
 #[doc(hidden)]
 pub use apply::{Change, Event, IllegalEvent, Now, apply};
@@ -17,9 +18,10 @@ pub(crate) use id::uuid;
 pub use id::{JobId, NotAnId, Seq};
 pub(crate) use model::INLINE_PARAMS_BYTES;
 pub use model::{
-    BlobId, ByteProgress, Failure, IdleMs, Job, Outcome, Output, Params, Progress, ResultLocation,
-    Stage, State, Status, Version, WallMs,
+    BlobId, ByteProgress, Failure, Job, Outcome, Output, Params, Progress, ResultLocation, Stage,
+    State, Status, Version,
 };
 pub use options::{
     Callback, CallbackDelivery, CallbackState, CallbackTrigger, JobIdFormat, JobOptions, Method,
 };
+pub use time::{IdleMs, WallMs};

@@ -7,14 +7,7 @@ use serde_json::Value;
 
 use crate::job::id::{JobId, Seq};
 use crate::job::options::{CallbackDelivery, JobOptions};
-
-/// Milliseconds of wall-clock time since the Unix epoch. Only for display, never for order or expiry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
-pub struct WallMs(pub i64);
-
-/// Milliseconds on the idle clock, which runs only while the server is up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
-pub struct IdleMs(pub i64);
+use crate::job::time::{IdleMs, WallMs};
 
 /// A version of a job's record as clients see it: `boot << 32 | n`, so that no version repeats after a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{IdleMs, JobId, Seq};
+use crate::job::id::{JobId, Seq};
+use crate::job::time::IdleMs;
 
 /// Options of a submission.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,35 +9,13 @@ use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::Error;
-use super::chunks::{NUMBER_BITS, checksum, chunk_id};
+use super::chunks::{checksum, chunk_id};
 use super::command_queue::{Chunk, Command, CommandQueue, Origin};
 use super::disk::Disk;
+use super::file_format::{CHUNK_BYTES, NUMBER_BITS};
 use super::readers::Readers;
+use super::whole_blob::WholeBlob;
 use crate::job::BlobId;
-
-/// Length of every chunk of a blob except the last, in bytes.
-pub(crate) const CHUNK_BYTES: usize = 256 * 1024;
-
-/// A complete blob whose last bytes are still in memory; they are stored together with the job that owns the blob.
-#[derive(Debug, Clone)]
-pub(crate) struct WholeBlob {
-    /// Identifier.
-    pub blob: BlobId,
-    /// Length in bytes.
-    pub size: u64,
-    /// SHA-256 of all bytes.
-    pub sha256: [u8; 32],
-    pub(super) tail_number: u32,
-    pub(super) tail_crc: u32,
-    pub(super) tail: Bytes,
-}
-
-impl WholeBlob {
-    /// Number of bytes that are stored together with the job.
-    pub(super) fn tail_bytes(&self) -> usize {
-        self.tail.len()
-    }
-}
 
 /// Writes one blob. If it is dropped before [`BlobWriter::finish`], the stored chunks are freed.
 #[derive(Debug)]

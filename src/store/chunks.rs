@@ -2,13 +2,10 @@
 
 use rusqlite::{Connection, params};
 
-use super::blobs::CHUNK_BYTES;
 use super::command_queue::Chunk;
+use super::file_format::{CHUNK_BYTES, NUMBER_BITS};
 use super::{Error, WholeBlob};
 use crate::job::{BlobId, Seq};
-
-/// Number of bits of a chunk's number within its blob: 2^20 chunks of 256 KiB are 256 GiB.
-pub(super) const NUMBER_BITS: u32 = 20;
 
 /// The row id of a chunk.
 pub(super) fn chunk_id(blob: BlobId, number: u32) -> i64 {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::StoreStats;
-use super::schema::DATABASE_FILE;
+use super::file_format::DATABASE_FILE;
 
 /// The default mark is the size of the file system divided by this.
 const MARK_PART: u64 = 20;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use rusqlite::{ErrorCode, ffi};
 
-use super::schema::{DATABASE_FILE, USER_VERSION};
+use super::file_format::{DATABASE_FILE, USER_VERSION};
 use crate::job::IllegalEvent;
 
 /// Why the store refused or failed a request.

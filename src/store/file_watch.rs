@@ -8,8 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::OpenError;
+use super::file_format::DATABASE_FILE;
 use super::lock::Locks;
-use super::schema::DATABASE_FILE;
 use crate::failpoints;
 
 /// The files of one open database.

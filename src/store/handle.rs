@@ -309,6 +309,11 @@ impl Store {
         }
     }
 
+    /// The metrics of commits.
+    pub(crate) fn commits(&self) -> Arc<CommitMetrics> {
+        Arc::clone(&self.commits)
+    }
+
     /// Queues a command at once; the future is its answer.
     pub(in crate::store) fn ask<T, C>(
         &self,

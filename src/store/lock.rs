@@ -10,7 +10,7 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::OpenError;
-use super::schema::DATABASE_FILE;
+use super::file_format::DATABASE_FILE;
 
 const LOCK_FILE: &str = "lock";
 

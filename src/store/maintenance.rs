@@ -8,8 +8,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use super::chunks::chunk_id;
+use super::file_format::DATABASE_FILE;
 use super::rows;
-use super::schema::{DATABASE_FILE, plain_connection, reading_connection, recognise, sync_dir};
+use super::schema::{plain_connection, reading_connection, recognise, sync_dir};
 use super::{Error, OpenError, wal};
 use crate::job::{BlobId, Job, Seq};
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
+use super::file_format::PAGE_BYTES;
 use super::rows::{COLUMNS, read};
-use super::{DueJob, Error, Filter, Owner, Rows, Store};
+use super::{DueJob, Error, Filter, Owner, Rows, Store, StoreStats};
 use crate::job::{IdleMs, Job, Params, Seq};
 
 /// Maximum memory that the jobs of one list may use, in bytes.
@@ -78,6 +79,25 @@ impl Store {
     pub(crate) async fn next_callback_due(&self, now: IdleMs) -> Result<Option<IdleMs>, Error> {
         self.read(move |connection| select_next_callback_due(connection, now))
             .await
+    }
+
+    /// Current statistics. Does not wait for the writer.
+    ///
+    /// # Errors
+    /// An error of the database.
+    pub(crate) async fn stats(&self) -> Result<StoreStats, Error> {
+        let disk = Arc::clone(&self.disk);
+        self.read(move |connection| {
+            Ok(StoreStats {
+                free_inside: number(connection, "pragma freelist_count")? * PAGE_BYTES,
+                untold: number(
+                    connection,
+                    "select count(*) from job where callback_due is not null",
+                )?,
+                ..disk.stats()
+            })
+        })
+        .await
     }
 
     /// Runs a query on a blocking thread.
@@ -173,4 +193,10 @@ fn select_intent(connection: &Connection, seq: Seq) -> Result<Option<String>, Er
     let mut statement = connection.prepare_cached("select intent from job where seq = ?")?;
     let intent = statement.query_row([seq.0], |row| row.get(0)).optional()?;
     Ok(intent.flatten())
+}
+
+fn number(connection: &Connection, query: &str) -> Result<u64, Error> {
+    let mut statement = connection.prepare_cached(query)?;
+    let number: i64 = statement.query_row([], |row| row.get(0))?;
+    Ok(number.unsigned_abs())
 }

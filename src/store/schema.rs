@@ -3,30 +3,23 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use r2d2_sqlite::SqliteConnectionManager;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, params};
 
+use super::file_format::{BUSY_TIMEOUT, DATABASE_FILE, USER_VERSION};
 use super::lock::Locks;
+use super::meta::{meta, set_meta};
 use super::{OpenError, TokensAtStart, wal};
 use crate::failpoints;
 use crate::job::IdleMs;
 
-/// File name of the database in the data folder.
-pub(crate) const DATABASE_FILE: &str = "cloakroom.db";
-
 /// "Clok": identifies the file as Cloakroom's.
 const APPLICATION_ID: u32 = 0x436c_6f6b;
-/// The schema version that this release writes.
-pub(super) const USER_VERSION: u32 = 1;
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// Oldest supported SQLite. Older releases can corrupt a WAL database that several connections reset at the same time.
 const SQLITE_AT_LEAST: i32 = 3_051_003;
-
-/// How long a statement waits for another connection's lock.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The opened database, locked by this server.
 pub(super) struct Opened {
@@ -220,31 +213,6 @@ pub(super) fn end_life(connection: &Connection, clock: IdleMs) -> Result<(), rus
 /// Stores the idle clock's reading. After a crash the clock continues from there.
 pub(super) fn store_clock(connection: &Connection, clock: IdleMs) -> Result<(), rusqlite::Error> {
     set_meta(connection, "idle_ms", clock.0)
-}
-
-/// Sets a single value in `meta`.
-pub(super) fn set_meta(
-    connection: &Connection,
-    key: &str,
-    value: i64,
-) -> Result<(), rusqlite::Error> {
-    connection
-        .prepare_cached("update meta set value = ? where key = ?")?
-        .execute(params![value, key])?;
-    Ok(())
-}
-
-/// Reads a single value from `meta`, which must exist.
-pub(super) fn meta<T: rusqlite::types::FromSql>(
-    connection: &Connection,
-    key: &str,
-) -> Result<T, rusqlite::Error> {
-    connection
-        .query_row("select value from meta where key = ?", [key], |row| {
-            row.get(0)
-        })
-        .optional()?
-        .ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
 /// A connection that can write; only the writer and the checkpointer have one.

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{Error, schema};
+use super::{Error, meta};
 
 /// Number of values that one write to `meta` reserves.
 const RANGE: i64 = 1024;
@@ -19,7 +19,7 @@ impl Sequence {
         connection: &Connection,
         key: &'static str,
     ) -> Result<Self, rusqlite::Error> {
-        let next = schema::meta(connection, key)?;
+        let next = meta::meta(connection, key)?;
         Ok(Self {
             key,
             next,
@@ -31,14 +31,14 @@ impl Sequence {
     pub(super) fn reserve(&mut self, connection: &Connection, number: i64) -> Result<(), Error> {
         if number >= self.reserved {
             let reserved = number + RANGE;
-            schema::set_meta(connection, self.key, reserved)?;
+            meta::set_meta(connection, self.key, reserved)?;
             self.reserved = reserved;
         }
         Ok(())
     }
 
     pub(super) fn reload(&mut self, connection: &Connection) -> Result<(), Error> {
-        self.reserved = schema::meta(connection, self.key)?;
+        self.reserved = meta::meta(connection, self.key)?;
         Ok(())
     }
 }

@@ -1,11 +1,5 @@
 //! Metrics of commits, and statistics of the database.
 
-use std::sync::Arc;
-
-use rusqlite::Connection;
-
-use super::wal::PAGE_BYTES;
-use super::{Error, Store};
 use crate::metrics::Histogram;
 
 /// Bucket bounds for the number of commands and chunks in a commit.
@@ -48,36 +42,4 @@ pub(crate) struct StoreStats {
     pub mark: u64,
     /// Number of callbacks that are not delivered yet.
     pub untold: u64,
-}
-
-impl Store {
-    /// The metrics of commits.
-    pub(crate) fn commits(&self) -> Arc<CommitMetrics> {
-        Arc::clone(&self.commits)
-    }
-
-    /// Current statistics. Does not wait for the writer.
-    ///
-    /// # Errors
-    /// An error of the database.
-    pub(crate) async fn stats(&self) -> Result<StoreStats, Error> {
-        let disk = Arc::clone(&self.disk);
-        self.read(move |connection| {
-            Ok(StoreStats {
-                free_inside: number(connection, "pragma freelist_count")? * PAGE_BYTES,
-                untold: number(
-                    connection,
-                    "select count(*) from job where callback_due is not null",
-                )?,
-                ..disk.stats()
-            })
-        })
-        .await
-    }
-}
-
-fn number(connection: &Connection, query: &str) -> Result<u64, Error> {
-    let mut statement = connection.prepare_cached(query)?;
-    let number: i64 = statement.query_row([], |row| row.get(0))?;
-    Ok(number.unsigned_abs())
 }

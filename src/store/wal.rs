@@ -18,14 +18,14 @@ use rusqlite::{Connection, OpenFlags};
 use url::Url;
 
 use super::disk::Disk;
+use super::file_format::{BUSY_TIMEOUT, PAGE_BYTES};
+use super::meta::meta;
 use super::readers::Gate;
-use super::schema::{BUSY_TIMEOUT, meta};
+
 use super::{OpenError, lockers};
 use crate::failpoints;
 use crate::vital::Vital;
 
-/// Size of a database page.
-pub(super) const PAGE_BYTES: u64 = 4096;
 /// The writer empties a WAL that is longer than this many times the length at which the checkpointer is woken.
 const WAL_STEPS: u64 = 4;
 /// How long emptying the WAL waits for current reads, and so how long new reads may have to wait.
