@@ -10,8 +10,6 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::job::{ByteProgress, Failure, Job, JobId, Progress, Seq, Stage};
-use crate::operations::result;
-use crate::operations::result::ResultWriter;
 use crate::operations::signal::{StopReason, StopSignal};
 use crate::operations::{Cores, Log, OperationError, OutboundAccess};
 use crate::roots::Roots;
@@ -302,15 +300,19 @@ impl Context {
         Err(Failure::new("storage_full", message).into())
     }
 
-    /// Whether a result may not have so many bytes.
+    /// Whether a result of this many bytes exceeds the limit.
     pub(in crate::operations) fn is_too_large(&self, bytes: u64) -> bool {
         bytes > self.shared.result_bytes
     }
 
-    /// What is said of such a result.
+    /// The failure of a result that exceeds the limit.
     pub(in crate::operations) fn too_large(&self) -> Failure {
-        let message = result::too_large(self.shared.result_bytes);
-        Failure::new("result_too_large", message)
+        Failure::new("result_too_large", too_large(self.shared.result_bytes))
+    }
+
+    /// The maximum length of a result, in bytes.
+    pub(in crate::operations) fn max_result_bytes(&self) -> u64 {
+        self.shared.result_bytes
     }
 
     /// Says what is being done, for people.
@@ -374,14 +376,6 @@ impl Context {
         self.meter.lock().progress.clone()
     }
 
-    /// Begins the result, which is streamed into the store, or into the file that it is to be, and becomes the job's
-    /// when the work ends well.
-    pub fn result(&self, media_type: &str, filename: &str) -> ResultWriter {
-        let most_bytes = self.shared.result_bytes;
-        let output = self.output.as_deref();
-        ResultWriter::begin(self, output, most_bytes, media_type, filename)
-    }
-
     fn update(&self, change: impl FnOnce(&mut Progress)) {
         let mut meter = self.meter.lock();
         change(&mut meter.progress);
@@ -389,4 +383,9 @@ impl Context {
             self.sink.changed();
         }
     }
+}
+
+/// The message for a result that is longer than `max_bytes`.
+pub(in crate::operations) fn too_large(max_bytes: u64) -> String {
+    format!("The result is longer than the limit of {max_bytes} bytes.")
 }

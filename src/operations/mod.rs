@@ -1,7 +1,7 @@
-//! What a job can do: the [`Operation`] trait, the registry of operations, and the built-in ones.
+//! The work that jobs do: the [`Operation`] trait, the registry of operations, and the built-in operations.
 //!
-//! An operation blocks on a thread of its own and knows nothing of HTTP, tickets or other jobs. It is handed a
-//! [`Context`] to read its params, report progress, notice a cancel and stream its result.
+//! An operation runs on a thread of its own, where it may block. It knows nothing of HTTP or of other jobs. Its
+//! [`Context`] gives it the params, reports progress, signals cancelation and stores the result.
 
 pub(crate) mod command;
 mod context;
@@ -9,10 +9,12 @@ mod copy;
 mod cores;
 mod destination;
 pub(crate) mod documents;
+mod error;
 mod fetch;
 pub(crate) mod files;
 mod log;
 mod operation;
+mod outbound_access;
 pub(crate) mod params;
 mod registry;
 mod report;
@@ -29,9 +31,10 @@ pub(crate) use crate::operations::context::{ContextResources, ProgressSink};
 pub use crate::operations::cores::Cores;
 pub use crate::operations::documents::document::Document;
 pub(crate) use crate::operations::documents::document::{is_url, source_jobs};
-pub(crate) use crate::operations::documents::outbound_check::{OutboundAccess, WaysOut};
+pub use crate::operations::error::{InvalidParam, OperationError};
 pub use crate::operations::log::Log;
 pub(crate) use crate::operations::log::LogReader;
+pub(crate) use crate::operations::outbound_access::{OutboundAccess, WaysOut};
 pub(crate) use crate::operations::params::canonical_numbers::{
     coerce, make_whole_numbers_integers,
 };
@@ -45,5 +48,5 @@ pub(crate) use crate::operations::result::{
 pub(crate) use crate::operations::signal::{StopReason, StopSignal};
 pub use crate::operations::spec::{Input, OperationSpec};
 pub use crate::plan::Restart;
+pub use operation::Operation;
 pub(crate) use operation::RESERVED;
-pub use operation::{InvalidParam, Operation, OperationError};

@@ -3,68 +3,16 @@
 //! An operation blocks on a thread of its own and knows nothing of HTTP, tickets or other jobs. It is handed a
 //! [`Context`] to read its params, report progress, notice a cancel and stream its result.
 
-use std::io;
-
 use serde_json::Value;
 
-use crate::job::Failure;
 use crate::operations::context::Context;
+use crate::operations::error::{InvalidParam, OperationError};
 use crate::operations::result::OperationOutput;
 use crate::operations::spec::OperationSpec;
 use crate::roots::Roots;
 
 /// The query parameters that every submission may have; no operation's own params may be called so.
 pub(crate) const RESERVED: [&str; 4] = ["callback", "callback-method", "output", "keep"];
-
-/// One thing that is wrong with the params of a submission.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidParam {
-    /// Where: a JSON Pointer as a URI fragment (RFC 6901, section 6), `#/width`.
-    pub pointer: String,
-    /// What.
-    pub detail: String,
-}
-
-/// Why an attempt made no result.
-#[derive(Debug)]
-pub enum OperationError {
-    /// It was asked to stop.
-    Canceled,
-    /// It could not do it.
-    Failed(Failure),
-}
-
-impl From<Failure> for OperationError {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-/// A stop on its way through code that knows of I/O errors alone.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", match .0 { OperationError::Canceled => "canceled", OperationError::Failed(failure) => &failure.message })]
-pub(in crate::operations) struct OperationErrorInIo(OperationError);
-
-impl From<OperationError> for io::Error {
-    fn from(stop: OperationError) -> Self {
-        Self::other(OperationErrorInIo(stop))
-    }
-}
-
-impl From<io::Error> for OperationError {
-    fn from(error: io::Error) -> Self {
-        let error = match error.downcast::<OperationErrorInIo>() {
-            Ok(stopped) => return stopped.0,
-            Err(error) => error,
-        };
-        let code = match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "storage_full",
-            io::ErrorKind::FileTooLarge => "result_too_large",
-            _ => "io_error",
-        };
-        Self::Failed(Failure::new(code, error.to_string()))
-    }
-}
 
 /// Slow work of one kind.
 pub trait Operation: Send + Sync + 'static {

@@ -1,8 +1,8 @@
-//! The result of an attempt: streamed into the store, or into the file that the submission named.
+//! The result of an attempt, streamed into the store or into the file that the submission named.
 //!
-//! A file goes the way of every file that a job makes ([`StagedFile`]): under a temporary name beside its own until it is
-//! whole and on the disk, then the store learns of the intent, then it gets its name. A server that starts again finds
-//! by the intent what is in its place already, and the job has succeeded.
+//! A result file is written like every file that a job makes ([`StagedFile`]): under a temporary name in the same folder,
+//! synced, then recorded as an intent in the store, then renamed. If the server dies after the rename, the next start
+//! recognizes the file by the intent and the job succeeds.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::failpoints;
 use crate::job::{Output, ResultLocation};
-use crate::operations::context::Slot;
+use crate::operations::context::{Slot, too_large};
 use crate::operations::destination::{Conflict, Destination, PlacedContent, StagedFile};
 use crate::operations::files::source::Source;
 use crate::operations::files::walk;
@@ -20,11 +20,14 @@ use crate::operations::{Context, OperationError};
 use crate::roots::Roots;
 use crate::store::{BlobWriter, WholeBlob};
 
-/// A result under way.
+/// Writes the result of a job. Create it with [`Context::result`], write the bytes with [`Write`], and call
+/// [`finish`](Self::finish).
+///
+/// A write fails with [`io::ErrorKind::FileTooLarge`] once the result exceeds the server's limit.
 #[derive(Debug)]
 pub struct ResultWriter {
     sink: Sink,
-    most_bytes: u64,
+    max_bytes: u64,
     media_type: String,
     filename: String,
 }
@@ -33,7 +36,7 @@ pub struct ResultWriter {
 enum Sink {
     Blob(BlobWriter),
     File(Box<FileWriter>),
-    /// The file cannot be written; whoever writes hears why.
+    /// The file could not be created. The first write or `finish` returns the error.
     Refused(Option<OperationError>),
 }
 
@@ -45,29 +48,27 @@ struct FileWriter {
     size: u64,
 }
 
-impl ResultWriter {
-    /// Into the store, or into the file at `output`.
-    pub(in crate::operations) fn begin(
-        context: &Context,
-        output: Option<&str>,
-        most_bytes: u64,
-        media_type: &str,
-        filename: &str,
-    ) -> Self {
-        let sink = match output.map(|path| FileWriter::create(context, path)) {
-            None => Sink::Blob(context.store().write_blob()),
+impl Context {
+    /// Creates a writer for the result. The bytes are streamed into the store, or into the file that the submission
+    /// named with `output=`. They become the job's result when [`Operation::run`](crate::Operation::run) returns
+    /// the finished [`OperationOutput`]; a writer that is dropped before that leaves nothing behind.
+    pub fn result(&self, media_type: &str, filename: &str) -> ResultWriter {
+        let sink = match self.output().map(|path| FileWriter::create(self, path)) {
+            None => Sink::Blob(self.store().write_blob()),
             Some(Ok(file)) => Sink::File(Box::new(file)),
-            Some(Err(stop)) => Sink::Refused(Some(stop)),
+            Some(Err(error)) => Sink::Refused(Some(error)),
         };
-        Self {
+        ResultWriter {
             sink,
-            most_bytes,
+            max_bytes: self.max_result_bytes(),
             media_type: media_type.to_owned(),
             filename: filename.to_owned(),
         }
     }
+}
 
-    /// The digest of all that was written so far.
+impl ResultWriter {
+    /// The SHA-256 digest of all bytes written so far.
     pub fn sha256(&self) -> [u8; 32] {
         match &self.sink {
             Sink::Blob(blob) => blob.sha256(),
@@ -76,15 +77,16 @@ impl ResultWriter {
         }
     }
 
-    /// The result is whole.
+    /// Completes the result and syncs it to the disk. Return the output from [`Operation::run`](crate::Operation::run).
     ///
     /// # Errors
-    /// What the disk said to the last bytes.
+    /// [`OperationError::Failed`] if the last bytes cannot be written or synced, or if the file named by `output=`
+    /// could not be created.
     pub fn finish(self) -> Result<OperationOutput, OperationError> {
         let made = match self.sink {
             Sink::Blob(blob) => Made::Blob(blob.finish().map_err(io::Error::from)?),
             Sink::File(file) => Made::File(Box::new(file.finish()?)),
-            Sink::Refused(stop) => return Err(stop.unwrap_or(OperationError::Canceled)),
+            Sink::Refused(error) => return Err(error.unwrap_or(OperationError::Canceled)),
         };
         Ok(OperationOutput {
             made,
@@ -105,15 +107,15 @@ impl ResultWriter {
 
 impl Write for ResultWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.size() + bytes.len() as u64 > self.most_bytes {
-            // The kind says it to whoever passes the error on in one of its own.
-            let message = too_large(self.most_bytes);
+        if self.size() + bytes.len() as u64 > self.max_bytes {
+            // The error's kind survives in code that wraps the error in one of its own.
+            let message = too_large(self.max_bytes);
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
         }
         match &mut self.sink {
             Sink::Blob(blob) => blob.write(bytes),
             Sink::File(file) => file.write(bytes),
-            Sink::Refused(stop) => Err(stop.take().unwrap_or(OperationError::Canceled).into()),
+            Sink::Refused(error) => Err(error.take().unwrap_or(OperationError::Canceled).into()),
         }
     }
 
@@ -122,18 +124,13 @@ impl Write for ResultWriter {
     }
 }
 
-/// What is said of a result that is longer than it may be.
-pub(in crate::operations) fn too_large(most_bytes: u64) -> String {
-    format!("The result is longer than the {most_bytes} bytes that it may have.")
-}
-
 impl FileWriter {
     fn create(context: &Context, path: &str) -> Result<Self, OperationError> {
         let target = Destination::open(context.roots(), path)?;
-        let draft = StagedFile::new(&target, context, Slot::Result);
-        let file = draft.create_file()?;
-        // The engine puts it into its place, or removes it.
-        draft.keep();
+        let staged = StagedFile::new(&target, context, Slot::Result);
+        let file = staged.create_file()?;
+        // The engine renames the file to its target, or removes it.
+        staged.keep();
         Ok(Self {
             target,
             file,
@@ -165,7 +162,7 @@ impl FileWriter {
     }
 }
 
-/// A file that is whole and on the disk, under its temporary name.
+/// A complete, synced file under its temporary name.
 #[derive(Debug)]
 struct WholeFile {
     target: Destination,
@@ -180,7 +177,7 @@ enum Made {
     File(Box<WholeFile>),
 }
 
-/// A result that is whole, and how to hand it out.
+/// A complete result: its bytes, media type and file name. Made by [`ResultWriter::finish`].
 #[derive(Debug)]
 pub struct OperationOutput {
     made: Made,
@@ -190,7 +187,7 @@ pub struct OperationOutput {
 }
 
 impl OperationOutput {
-    /// The same, of work that put something at this path on the wire besides.
+    /// Records that the work also created a file or folder at `path`, given as clients see it.
     #[must_use]
     pub fn with_target(self, path: String) -> Self {
         Self {
@@ -199,16 +196,17 @@ impl OperationOutput {
         }
     }
 
-    /// Puts the result into its place; what is in the store gets there with the commit that ends the attempt.
+    /// Renames a result file to its target. A result in the store is published by the commit that ends the attempt.
     ///
     /// # Errors
-    /// What the file system says, or that it is not wanted any more; nothing of it is left then.
+    /// [`OperationError::Canceled`] if the attempt was asked to stop before the rename, [`OperationError::Failed`] if
+    /// the file system refuses it. The temporary file is removed in both cases.
     pub(crate) fn finalize(
         self,
         context: &Context,
     ) -> Result<(Output, Option<WholeBlob>), OperationError> {
-        let output = |place, size, sha256| Output {
-            location: place,
+        let output = |location, size, sha256| Output {
+            location,
             size,
             sha256,
             media_type: self.media_type,
@@ -222,35 +220,41 @@ impl OperationOutput {
                 Ok((output, Some(whole)))
             }
             Made::File(whole) => {
-                let place = ResultLocation::File {
+                let location = ResultLocation::File {
                     path: whole.target.path(),
                     modified_ns: whole.modified_ns,
                 };
-                let mut output = output(place, whole.size, whole.sha256);
+                let mut output = output(location, whole.size, whole.sha256);
                 whole.target.name().clone_into(&mut output.filename);
-                let draft = StagedFile::new(&whole.target, context, Slot::Result);
-                draft.place(Conflict::Replace, &output)?;
+                let staged = StagedFile::new(&whole.target, context, Slot::Result);
+                staged.place(Conflict::Replace, &output)?;
                 Ok((output, None))
             }
         }
     }
 }
 
-/// Finds out whether a result can be put at `path`, before the work for it is done.
+/// Checks that a result can be written to `path`, before the work starts.
+///
+/// # Errors
+/// [`OperationError::Failed`] if the target folder cannot be opened or the target cannot be replaced.
 pub(crate) fn check_output(context: &Context, path: &str) -> Result<(), OperationError> {
     let target = Destination::open(context.roots(), path)?;
     target.check_file(context.roots())
 }
 
-/// The result that an attempt put at `path` before the server died, if it came so far.
+/// The result that an earlier attempt renamed to `path` before the server died; `None` if it did not get that far.
+///
+/// # Errors
+/// [`OperationError::Failed`] if the target folder or the stored intent cannot be read.
 pub(crate) fn finalized_output(
     context: &Context,
     path: &str,
 ) -> Result<Option<Output>, OperationError> {
     let target = Destination::open(context.roots(), path)?;
-    let mut draft = StagedFile::new(&target, context, Slot::Result);
-    let placed = draft.placed::<Output>()?;
-    draft.keep();
+    let mut staged = StagedFile::new(&target, context, Slot::Result);
+    let placed = staged.placed::<Output>()?;
+    staged.keep();
     Ok(placed.map(|(_, mut output)| {
         if let ResultLocation::File { modified_ns, .. } = &mut output.location
             && let Ok(there) = target.dir().symlink_metadata(target.name())
@@ -262,9 +266,9 @@ pub(crate) fn finalized_output(
     }))
 }
 
-/// Removes what an attempt made for `path` under its temporary name, unless another attempt follows.
+/// Removes the temporary file that an attempt made for `path`, unless another attempt follows.
 pub(crate) fn discard_output(context: &Context, path: &str) {
-    // A folder that is not there holds nothing.
+    // A missing folder holds no temporary file.
     if let Ok(target) = Destination::open(context.roots(), path) {
         drop(StagedFile::new(&target, context, Slot::Result));
     }
@@ -276,7 +280,7 @@ impl PlacedContent for Output {
     }
 }
 
-/// Opens a result that was put into a file; none if it is gone, or is not what was put there any more.
+/// Opens a result file. Returns `None` if the file is gone or its size or modification time has changed.
 pub(crate) fn open_output(roots: &Roots, path: &str, size: u64, modified_ns: i64) -> Option<File> {
     let source = Source::open(roots, path).ok()?;
     let (file, metadata) = walk::open_file(roots, &source.dir, source.file.as_ref()?).ok()??;
@@ -284,7 +288,7 @@ pub(crate) fn open_output(roots: &Roots, path: &str, size: u64, modified_ns: i64
     is_same.then_some(file)
 }
 
-/// Whether a file system that keeps times in steps of its own, of 2 seconds at most, may show the first time as the second.
+/// Whether a file system that rounds times down, to 2 seconds at the coarsest, may show `time_ns` as `shown_ns`.
 fn is_moment(time_ns: i64, shown_ns: i64) -> bool {
     let steps = [
         1,

@@ -1,12 +1,13 @@
-//! `fetch`: what is at a URL becomes the result, or a file below a root.
+//! The `fetch` operation: downloads a URL into the result or into a file below a root.
 //!
-//! Streams, across breaks of the connection (see [`Remote`](crate::operations::documents::remote::Remote)), so that a few chunks are in memory however long it is. A
-//! file is made under a temporary name beside its target, synced, and gets its name when it is whole and has the digest
-//! that was asked for.
+//! The bytes are streamed, so only a few chunks are in memory at a time, and a broken connection is resumed (see
+//! [`Remote`](crate::operations::documents::remote::Remote)). A file is written under a temporary name beside its target,
+//! synced, and renamed once it is complete and its digest matches the requested one.
 
+mod disk;
 mod label;
 mod operation;
 mod params;
 mod sink;
 
-pub(in crate::operations) use operation::{Fetch, wait_for_disk};
+pub(in crate::operations) use operation::Fetch;

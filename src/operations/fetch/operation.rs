@@ -1,10 +1,4 @@
-//! `fetch`: what is at a URL becomes the result, or a file below a root.
-//!
-//! Streams, across breaks of the connection (see [`Remote`]), so that a few chunks are in memory however long it is. A
-//! file is made under a temporary name beside its target, synced, and gets its name when it is whole and has the digest
-//! that was asked for.
-
-use std::io;
+//! The `fetch` operation: streams a remote document into the result or into a file below a root.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -192,13 +186,4 @@ pub(in crate::operations) fn check_size(params: &FetchParams, bytes: u64) -> Res
         }
         _ => Ok(()),
     }
-}
-
-/// Writes to the disk on a thread that may take its time, which is left alone when the attempt is to stop.
-pub(in crate::operations) fn wait_for_disk(
-    context: &Context,
-    work: impl FnOnce() -> io::Result<()> + Send + 'static,
-) -> Result<io::Result<()>, OperationError> {
-    let done = context.block_on(async { tokio::task::spawn_blocking(work).await })?;
-    Ok(done.unwrap_or_else(|error| Err(io::Error::other(error))))
 }

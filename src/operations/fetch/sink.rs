@@ -6,8 +6,8 @@ use std::io::{Seek, Write};
 use sha2::{Digest, Sha256};
 
 use crate::operations::destination::Destination;
+use crate::operations::fetch::disk::wait_for_disk;
 use crate::operations::fetch::label::Label;
-use crate::operations::fetch::wait_for_disk;
 use crate::operations::{Context, OperationError, OperationOutput, ResultWriter};
 
 /// Takes bytes in order, and may be told to forget them all.

@@ -6,6 +6,7 @@
 
 use std::io::{self, Write};
 
+use crate::operations::zip::extra_field::{put_field, put16};
 use crate::operations::zip::moment::Moment;
 
 /// Deflate, and UTF-8 names.
@@ -322,19 +323,6 @@ impl<'a> Header<'a> {
 /// A number as the 32 bits have it.
 fn short(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(IN_ZIP64)
-}
-
-pub(in crate::operations) fn put_field(fields: &mut Vec<u8>, id: u16, data: &[u8]) {
-    put16(fields, id);
-    put16(
-        fields,
-        u16::try_from(data.len()).expect("a field has a few dozen bytes"),
-    );
-    fields.extend_from_slice(data);
-}
-
-fn put16(bytes: &mut Vec<u8>, number: u16) {
-    bytes.extend_from_slice(&number.to_le_bytes());
 }
 
 fn put32(bytes: &mut Vec<u8>, number: u32) {

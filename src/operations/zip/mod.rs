@@ -1,21 +1,23 @@
-//! `zip`: files and folders become an archive.
+//! The `zip` operation: packs files and folders into an archive.
 //!
 //! ```text
-//!   feed: walks and reads ──units──► crew: helpers deflate ──in order──► archive: writes
-//!   └──────────────────── the attempt's own thread but for the helpers ─────────────────┘
+//!   reader: walks and reads ──blocks──► workers: deflate ──in order──► archive: writes
+//!   └────────────────── all on the attempt's own thread, except for the workers ─────────────┘
 //! ```
 //!
-//! Streams: one file is open at a time, and a fixed number of blocks is in memory. The tree is walked twice, first to
-//! count, so that percent means bytes really read.
+//! The archive is streamed: one file is open at a time, and a fixed number of blocks is in memory. The tree is walked
+//! twice, first to count bytes, so that the percentage reflects the bytes read.
 
 mod archive;
 mod block;
 mod exclude;
+mod extra_field;
 mod format;
 mod moment;
 mod operation;
 mod params;
 mod reader;
+mod top;
 mod workers;
 
-pub(in crate::operations) use operation::{Top, Zip, folder};
+pub(in crate::operations) use operation::{Zip, folder};

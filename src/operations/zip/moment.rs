@@ -6,7 +6,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::operations::zip::format::put_field;
+use crate::operations::zip::extra_field::put_field;
 
 /// Info-ZIP's extended timestamp.
 const UNIX_TIME_FIELD: u16 = 0x5455;

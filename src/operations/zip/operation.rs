@@ -21,6 +21,7 @@ use crate::operations::files::walk::{Kind, Skipped, Walker};
 use crate::operations::zip::exclude::Exclude;
 use crate::operations::zip::params::{Names, ZipParams};
 use crate::operations::zip::reader::{Reader, Tally};
+use crate::operations::zip::top::Top;
 use crate::operations::zip::{archive, params, workers};
 use crate::operations::{
     Context, InvalidParam, Operation, OperationError, OperationOutput, OperationSpec, ResultWriter,
@@ -101,12 +102,6 @@ pub(in crate::operations) fn write<'a>(
         archive::write(result, &mut crew)?;
         Ok((crew.skipped(), crew.changes()))
     })
-}
-
-/// A source and the name that it has in the archive.
-pub(in crate::operations) struct Top {
-    pub(in crate::operations) path: String,
-    pub(in crate::operations) name: String,
 }
 
 /// Names every source and finds out how much there is below all of them.

@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::operations::InvalidParam;
 use crate::operations::destination::numbered;
 use crate::operations::params::wire_path::WirePath;
-use crate::operations::zip::Top;
 use crate::operations::zip::exclude::Exclude;
+use crate::operations::zip::top::Top;
 use crate::roots::Roots;
 
 /// What file systems allow a name, in bytes.

@@ -7,8 +7,8 @@ use crate::job::Failure;
 use crate::operations::files::changes::{Change, Changes};
 use crate::operations::files::source::{Source, unreadable};
 use crate::operations::files::walk::{Found, Kind, Skipped, Walker};
-use crate::operations::zip::Top;
 use crate::operations::zip::block::{Block, BlockEntry, EntryHeader};
+use crate::operations::zip::top::Top;
 use crate::operations::{Context, OperationError};
 use crate::roots::Roots;
 
