@@ -1,4 +1,4 @@
-//! What an attempt is given to work with.
+//! The [`Context`] of an attempt: its params, intents, progress, log and access to shared resources.
 
 use std::io;
 use std::sync::Arc;
@@ -16,15 +16,15 @@ use crate::roots::Roots;
 use crate::store::{self, Store};
 use crate::vital::Vital;
 
-/// How often progress of an attempt is shown at once; after that it is shown now and then.
-const TURNS: u32 = 32;
+/// How many [`Context::flush_progress`] calls of an attempt take effect. Later progress is shown at the usual interval.
+const MAX_FLUSHES: u32 = 32;
 
-/// Whoever shows progress. Told that there is some; asks for it when it has time.
+/// Receives notice of new progress. The engine then takes the progress with [`Context::take_progress`].
 pub(crate) trait ProgressSink: Send + Sync {
-    /// There is progress that was not asked for yet.
+    /// There is progress that was not taken yet.
     fn changed(&self);
 
-    /// The same, and it is worth being shown at once: the work has turned to something else.
+    /// There is progress that should be shown at once, because the work has entered a new phase.
     fn flushed(&self);
 }
 
@@ -35,12 +35,12 @@ struct Meter {
     flushes: u32,
 }
 
-/// Who intends something.
+/// The owner of a stored intent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::operations) enum Slot {
     /// The operation.
     Work,
-    /// Whoever puts the result where it belongs.
+    /// The code that renames a result file to its target.
     Result,
 }
 
@@ -53,37 +53,39 @@ impl Slot {
     }
 }
 
-/// Beside the slots in the stored intents: whether the last one was to give something its name.
-const PLACES: &str = "places";
+/// The key of the stored intents that says whether the last intent was a rename to a target.
+const PLACES_KEY: &str = "places";
 
-/// What all attempts share.
+/// The resources that all attempts share.
 #[derive(Clone)]
 pub(crate) struct ContextResources {
-    /// The folders that the work may touch.
+    /// The folders that operations may access.
     pub roots: Arc<Roots>,
-    /// Where uploads are and results go.
+    /// The store of uploads and results.
     pub store: Arc<Store>,
-    /// The cores.
+    /// The permits for computing threads.
     pub cores: Arc<Cores>,
-    /// The way to other servers.
+    /// Access to other servers.
     pub outside: Arc<OutboundAccess>,
-    /// Where threads are spawned that an attempt cannot do without.
+    /// Spawns the threads that an attempt needs in order to finish.
     pub vital: Vital,
-    /// The longest result, in bytes.
+    /// The maximum length of a result, in bytes.
     pub result_bytes: u64,
-    /// The longest XML document, in bytes.
+    /// The maximum length of an XML document, in bytes.
     pub document_bytes: u64,
 }
 
-/// One attempt's surroundings.
+/// The environment of one attempt at a job.
+///
+/// Gives an operation its params, takes its progress, tells it when to stop, and creates the result.
 pub struct Context {
     seq: Seq,
     id: JobId,
     attempt: u32,
     params: Arc<str>,
-    /// The file that the result is to be.
+    /// The target path of the result, if the submission named one.
     output: Option<String>,
-    /// Whether it is forgotten with the server, so that no other attempt follows.
+    /// Whether the job is ephemeral: no other attempt follows when the server stops.
     synchronous: bool,
     shared: ContextResources,
     signal: Arc<StopSignal>,
@@ -93,7 +95,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// Puts one together; for the engine.
+    /// Creates the context of an attempt. For the engine.
     pub(crate) fn new(
         job: &Job,
         params: Arc<str>,
@@ -117,47 +119,52 @@ impl Context {
         }
     }
 
-    /// What the job was asked to do.
+    /// The params of the job, deserialized.
     ///
     /// # Errors
-    /// Only for params of another type than the schema was made from.
+    /// A [`Failure`] with code `invalid_params` if the params do not deserialize into `P`. This cannot happen if the
+    /// schema in [`OperationSpec`](crate::OperationSpec) was derived from `P`.
     pub fn params<P: DeserializeOwned>(&self) -> Result<P, Failure> {
         serde_json::from_str(&self.params)
-            .map_err(|e| Failure::new("invalid_params", format!("The params do not fit: {e}")))
+            .map_err(|e| Failure::new("invalid_params", format!("The params are invalid: {e}")))
     }
 
-    /// How often the job was started, this attempt included.
+    /// The number of attempts at the job, including this one.
     pub(in crate::operations) fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// The job's name, the same in every attempt.
+    /// The job's identifier, which is the same in every attempt.
     pub fn job(&self) -> JobId {
         self.id
     }
 
-    /// Says what is about to be done outside the database, for the next attempt if this one does not live to see the
-    /// end. Once this returns it is on the disk.
+    /// Records what the attempt is about to do outside the database, for example which file it will create. If the
+    /// server dies, the next attempt reads it with [`intent`](Self::intent). The intent is on the disk when this returns,
+    /// and replaces the previous one.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// [`OperationError::Canceled`] if the attempt is not current any more, [`OperationError::Failed`] if the intent
+    /// cannot be serialized or stored.
     pub fn record_intent(&self, intent: &impl Serialize) -> Result<(), OperationError> {
         self.store_intent(Slot::Work, intent, false)
     }
 
-    /// What an attempt before this one said that it was about to do; it may have done it.
+    /// The last recorded intent, of this or an earlier attempt. It may or may not have been carried out. `None` if there
+    /// is no intent of type `T`.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// [`OperationError::Failed`] if the database cannot be read.
     pub fn intent<T: DeserializeOwned>(&self) -> Result<Option<T>, OperationError> {
         self.intent_in(Slot::Work)
     }
 
-    /// As [`Context::record_intent`], just before what was made gets its name. Once this returns it is too late to stop: no
-    /// cancel, no deadline and no drain ends the attempt any more, and the job succeeds if the renaming does.
+    /// Records the intent to rename a file to its target. After this returns, a cancel, timeout or shutdown does not stop
+    /// the attempt any more, and the job succeeds if the rename does.
     ///
     /// # Errors
-    /// [`OperationError::Canceled`] if the attempt was asked to stop before; what the disk may say.
+    /// [`OperationError::Canceled`] if the attempt was already asked to stop, [`OperationError::Failed`] if the intent
+    /// cannot be stored.
     pub(in crate::operations) fn intend_to_place(
         &self,
         slot: Slot,
@@ -169,12 +176,12 @@ impl Context {
         self.store_intent(slot, intent, true)
     }
 
-    /// Whether an attempt before this one may have put something into its place.
+    /// Whether an earlier attempt may have renamed a file to its target.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// [`OperationError::Failed`] if the database cannot be read.
     pub(crate) fn may_be_placed(&self) -> Result<bool, OperationError> {
-        Ok(self.intents()?[PLACES] == json!(true))
+        Ok(self.intents()?[PLACES_KEY] == json!(true))
     }
 
     fn store_intent(
@@ -185,7 +192,7 @@ impl Context {
     ) -> Result<(), OperationError> {
         let mut intents = self.intents()?;
         intents[slot.key()] = serde_json::to_value(intent).map_err(io::Error::from)?;
-        intents[PLACES] = json!(places);
+        intents[PLACES_KEY] = json!(places);
         let store = &self.shared.store;
         match store.record_intent(self.seq, self.attempt, intents.to_string(), places) {
             Err(store::Error::Illegal(_)) => Err(OperationError::Canceled),
@@ -193,13 +200,13 @@ impl Context {
         }
     }
 
-    /// As [`Context::intent`].
+    /// The last intent recorded in this slot. See [`Context::intent`].
     pub(in crate::operations) fn intent_in<T: DeserializeOwned>(
         &self,
         slot: Slot,
     ) -> Result<Option<T>, OperationError> {
         let intent = self.intents()?[slot.key()].take();
-        // What cannot be read was said by another release; the work begins anew.
+        // An intent that does not deserialize was written by another release. The work starts over.
         Ok(serde_json::from_value(intent).ok())
     }
 
@@ -210,45 +217,45 @@ impl Context {
         Ok(intents.unwrap_or_else(|| json!({})))
     }
 
-    /// The file that the result is to be, if it is to be one.
+    /// The target path of the result, if the submission named one.
     pub(crate) fn output(&self) -> Option<&str> {
         self.output.as_deref()
     }
 
-    /// The folders that the work may touch.
+    /// The folders that the operation may access.
     pub fn roots(&self) -> &Roots {
         &self.shared.roots
     }
 
-    /// Where uploads are.
+    /// The store of uploads and results.
     pub(in crate::operations) fn store(&self) -> &Store {
         &self.shared.store
     }
 
-    /// The cores that all jobs share.
+    /// The permits for computing threads, shared by all jobs.
     pub fn cores(&self) -> &Cores {
         &self.shared.cores
     }
 
-    /// The longest XML document that the work may read, in bytes.
+    /// The maximum length of an XML document that the operation may read, in bytes.
     pub fn document_bytes(&self) -> u64 {
         self.shared.document_bytes
     }
 
-    /// The way to other servers.
+    /// Access to other servers.
     pub(in crate::operations) fn outside(&self) -> &OutboundAccess {
         &self.shared.outside
     }
 
-    /// Where threads are spawned that an attempt cannot do without.
+    /// Spawns the threads that an attempt needs in order to finish.
     pub(in crate::operations) fn vital(&self) -> &Vital {
         &self.shared.vital
     }
 
-    /// Waits for asynchronous work, but no longer than until the attempt is asked to stop.
+    /// Runs a future to completion on the server's runtime. If the attempt is asked to stop, the future is dropped.
     ///
     /// # Errors
-    /// [`OperationError::Canceled`] once it was asked to; the work is dropped then.
+    /// [`OperationError::Canceled`] if the attempt was asked to stop.
     pub fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T, OperationError> {
         self.shared.outside.runtime.block_on(async {
             tokio::select! {
@@ -259,18 +266,18 @@ impl Context {
         })
     }
 
-    /// Waits, but no longer than until the attempt is asked to stop.
+    /// Sleeps, and returns early if the attempt is asked to stop.
     ///
     /// # Errors
-    /// [`OperationError::Canceled`] once it was asked to.
+    /// [`OperationError::Canceled`] if the attempt was asked to stop.
     pub fn pause(&self, pause: Duration) -> Result<(), OperationError> {
         self.block_on(async { tokio::time::sleep(pause).await })
     }
 
-    /// Call it often: an attempt that was asked to stop should do so within a second.
+    /// Checks whether the attempt was asked to stop. Call this often: an attempt should stop within a second.
     ///
     /// # Errors
-    /// [`OperationError::Canceled`] once it was asked to.
+    /// [`OperationError::Canceled`] if the attempt was asked to stop. Pass it on with `?`.
     pub fn check(&self) -> Result<(), OperationError> {
         match self.signal.reason() {
             Some(_) => Err(OperationError::Canceled),
@@ -278,20 +285,21 @@ impl Context {
         }
     }
 
-    /// Whether the attempt was asked to stop, and another one will follow: what helps that one may stay.
+    /// Whether the attempt was asked to stop and another attempt will follow. If so, leave partial work that the next
+    /// attempt can reuse.
     pub fn will_retry(&self) -> bool {
         self.signal.reason() == Some(StopReason::Draining) && !self.synchronous
     }
 
-    /// Where to write what people may want to read of the work; its last 256 KiB are kept.
+    /// The log of the attempt. The last 256 KiB are kept.
     pub fn log(&self) -> &Arc<Log> {
         &self.log
     }
 
-    /// Call it now and then while something grows on the disk.
+    /// Checks that the disk has free space. Call this regularly while writing.
     ///
     /// # Errors
-    /// `storage_full` where there is less room than must stay free.
+    /// A failure with code `storage_full` if less space is left than the server keeps free.
     pub(in crate::operations) fn check_room(&self) -> Result<(), OperationError> {
         if self.store().has_room() {
             return Ok(());
@@ -315,12 +323,12 @@ impl Context {
         self.shared.result_bytes
     }
 
-    /// Says what is being done, for people.
+    /// Sets the current phase of the work, a short text for people.
     pub fn set_phase(&self, phase: &str) {
         self.update(|progress| progress.phase = Some(phase.to_owned()));
     }
 
-    /// Says which of how many steps is at hand.
+    /// Sets the current stage: its name, and its number among `total` stages.
     pub fn set_stage(&self, name: &str, current: u64, total: u64) {
         self.update(|progress| {
             progress.stage = Some(Stage {
@@ -331,7 +339,7 @@ impl Context {
         });
     }
 
-    /// Says how much of the work is done, in any unit. To one decimal, and never 100 before the end.
+    /// Sets how much of the work is done, in any unit. The percentage shown stays below 100 until the job ends.
     pub fn set_progress(&self, done: u64, total: u64) {
         let percent = if total == 0 {
             0.0
@@ -342,7 +350,7 @@ impl Context {
         self.update(|progress| progress.percent = Some(percent));
     }
 
-    /// Says how many bytes of the work are through, which is how much of it is done where their number is known.
+    /// Sets the number of bytes processed. If the total is known, this also sets the percentage.
     pub fn set_bytes(&self, current: u64, total: Option<u64>) {
         self.update(|progress| progress.bytes = Some(ByteProgress { current, total }));
         if let Some(total) = total {
@@ -350,28 +358,28 @@ impl Context {
         }
     }
 
-    /// Says that the work is done, and that what came of it is being stored.
+    /// Reports that the work is done and the result is being stored.
     pub fn finalizing(&self) {
         self.update(|progress| progress.finalizing = true);
     }
 
-    /// Says that what was said last is worth being shown at once: the work has turned to something else, and will be
-    /// at it for a while. For work of which little is done at the same time; after some dozen times it is as any other.
+    /// Shows the latest progress at once instead of at the next interval. Call this when the work enters a phase that takes
+    /// a while. Only the first 32 calls of an attempt have an effect.
     pub fn flush_progress(&self) {
         let mut meter = self.meter.lock();
         meter.flushes += 1;
-        if meter.fresh && meter.flushes <= TURNS {
+        if meter.fresh && meter.flushes <= MAX_FLUSHES {
             self.sink.flushed();
         }
     }
 
-    /// The latest progress if nobody has asked for it yet; for the engine.
+    /// Takes the latest progress, or `None` if it was taken already. For the engine.
     pub(crate) fn take_progress(&self) -> Option<Progress> {
         let mut meter = self.meter.lock();
         std::mem::take(&mut meter.fresh).then(|| meter.progress.clone())
     }
 
-    /// The latest progress; for the engine.
+    /// The latest progress.
     pub(crate) fn progress(&self) -> Progress {
         self.meter.lock().progress.clone()
     }

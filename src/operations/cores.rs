@@ -1,11 +1,12 @@
-//! The machine's cores, shared by all jobs: whatever computes on threads of its own takes a permit first, so that
-//! many jobs at once compute no more in parallel than there are cores. The threads that answer requests take none.
+//! Permits for the machine's cores, shared by all jobs. An operation that computes on threads of its own takes a permit
+//! for each, so that all jobs together use no more threads than there are cores. Threads that answer requests take no
+//! permits.
 
 use std::thread;
 
 use parking_lot::{Condvar, Mutex};
 
-/// As many permits as there are cores.
+/// A set of permits, one for each core, shared by all jobs.
 #[derive(Debug)]
 pub struct Cores {
     count: usize,
@@ -13,7 +14,7 @@ pub struct Cores {
     freed: Condvar,
 }
 
-/// The right to keep one core busy, until it is dropped. Hold it for milliseconds, and never while waiting.
+/// Permission to keep one core busy, released on drop. Hold it for milliseconds only, and never while waiting.
 #[derive(Debug)]
 pub struct Permit<'a>(&'a Cores);
 
@@ -24,7 +25,7 @@ impl Default for Cores {
 }
 
 impl Cores {
-    /// That many permits.
+    /// Creates a set of `count` permits.
     pub(crate) fn new(count: usize) -> Self {
         Self {
             count,
@@ -33,12 +34,12 @@ impl Cores {
         }
     }
 
-    /// How many permits there are: more threads than these are of no use to one job.
+    /// The number of permits. A job gains nothing from more threads than this.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Waits until a core is free.
+    /// Waits until a core is free and takes its permit.
     pub fn acquire(&self) -> Permit<'_> {
         let mut free = self.free.lock();
         self.freed.wait_while(&mut free, |free| *free == 0);
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_work_at_once_than_there_are_permits() {
+    fn concurrent_work_never_exceeds_the_permits() {
         let cores = Cores::new(2);
         let busy = AtomicUsize::new(0);
         thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! What an attempt writes for people: the last of it, in memory, for whoever reads along.
+//! The log of an attempt: its last bytes, kept in memory, and readers that follow it.
 
 use std::collections::VecDeque;
 
@@ -6,20 +6,20 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-/// How much of a log is kept, in bytes: the last.
+/// The size of the tail that is kept, in bytes.
 pub(crate) const LOG_BYTES: usize = 256 * 1024;
-/// How much of it a reader gets at once, in bytes.
-const PIECE_BYTES: usize = 16 * 1024;
+/// The maximum size of a chunk that a reader gets, in bytes.
+const CHUNK_BYTES: usize = 16 * 1024;
 
 #[derive(Debug, Default)]
 struct Tail {
     bytes: VecDeque<u8>,
-    /// How many bytes were written before the first that is still here.
+    /// The number of bytes dropped from the front.
     dropped: u64,
     is_closed: bool,
 }
 
-/// One attempt's log.
+/// The log of one attempt, for people to read. The last 256 KiB are kept in memory.
 #[derive(Debug, Default)]
 pub struct Log {
     tail: Mutex<Tail>,
@@ -27,7 +27,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Adds what was written.
+    /// Appends bytes to the log. The oldest bytes are dropped when it is full.
     pub fn write(&self, bytes: &[u8]) {
         let last = &bytes[bytes.len().saturating_sub(LOG_BYTES)..];
         {
@@ -40,13 +40,13 @@ impl Log {
         self.changed.send_replace(());
     }
 
-    /// Nothing more is written.
+    /// Closes the log. Readers end once they have read all of it.
     pub(crate) fn close(&self) {
         self.tail.lock().is_closed = true;
         self.changed.send_replace(());
     }
 
-    /// All of it that is kept.
+    /// A copy of the bytes that are kept.
     pub(crate) fn to_vec(&self) -> Vec<u8> {
         let tail = self.tail.lock();
         let (front, back) = tail.bytes.as_slices();
@@ -54,17 +54,17 @@ impl Log {
     }
 }
 
-/// Reads a log along as it is written. A reader that is too slow misses what is no longer kept.
+/// Follows a log as it is written. A reader that is too slow misses the bytes that were dropped.
 #[derive(Debug)]
 pub(crate) struct LogReader {
     log: std::sync::Arc<Log>,
     changed: watch::Receiver<()>,
-    /// How many bytes were read or missed.
+    /// The number of bytes read or missed.
     position: u64,
 }
 
 impl LogReader {
-    /// Begins with the first byte that is kept.
+    /// Creates a reader that starts with the first byte kept.
     pub(crate) fn new(log: std::sync::Arc<Log>) -> Self {
         Self {
             changed: log.changed.subscribe(),
@@ -73,15 +73,15 @@ impl LogReader {
         }
     }
 
-    /// The next bytes, as soon as there are some; none once all is read and nothing more is written.
+    /// Waits for the next bytes. `None` once the log is closed and all of it was read.
     pub(crate) async fn next(&mut self) -> Option<Bytes> {
         loop {
-            // Seen before it is looked at, so that what comes in between is a change.
+            // Mark the current version as seen before reading the tail, so that a write in between counts as a change.
             self.changed.borrow_and_update();
             {
                 let tail = self.log.tail.lock();
                 let begin = self.position.saturating_sub(tail.dropped) as usize;
-                let end = tail.bytes.len().min(begin + PIECE_BYTES);
+                let end = tail.bytes.len().min(begin + CHUNK_BYTES);
                 if begin < end {
                     self.position = tail.dropped + end as u64;
                     return Some(tail.bytes.range(begin..end).copied().collect());
@@ -90,7 +90,7 @@ impl LogReader {
                     return None;
                 }
             }
-            // The sender lives in the log that we hold.
+            // This cannot fail: the sender lives in the log that this reader holds.
             let _ = self.changed.changed().await;
         }
     }
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_reader_gets_what_is_kept_and_then_what_comes() {
+    async fn log_reader_gets_the_kept_tail_then_new_bytes() {
         let log = Arc::new(Log::default());
         log.write(&vec![b'a'; LOG_BYTES]);
         log.write(b"bc");

@@ -1,7 +1,4 @@
-//! What a job can do: the [`Operation`] trait, the registry of operations, and the built-in ones.
-//!
-//! An operation blocks on a thread of its own and knows nothing of HTTP, tickets or other jobs. It is handed a
-//! [`Context`] to read its params, report progress, notice a cancel and stream its result.
+//! The [`Operation`] trait.
 
 use serde_json::Value;
 
@@ -11,42 +8,46 @@ use crate::operations::result::OperationOutput;
 use crate::operations::spec::OperationSpec;
 use crate::roots::Roots;
 
-/// The query parameters that every submission may have; no operation's own params may be called so.
+/// The query parameters of every submission. An operation's params cannot have these names.
 pub(crate) const RESERVED: [&str; 4] = ["callback", "callback-method", "output", "keep"];
 
-/// Slow work of one kind.
+/// One kind of work that jobs do. Implement this trait to offer an operation of your own.
 pub trait Operation: Send + Sync + 'static {
-    /// Its name, params and habits. Asked once, when it is registered.
+    /// Returns the name, params and settings of the operation. Called once, when it is registered.
     fn spec(&self) -> OperationSpec;
 
-    /// Finds what is wrong with params that fit the schema, without starting or waiting for anything.
+    /// Checks params that already match the schema. Called while the client waits, so it must not block or have side
+    /// effects. The default accepts all params.
     ///
     /// # Errors
-    /// Every fault that can be seen now; the submission is refused with them.
+    /// Every invalid param that can be found at this point. The server rejects the submission and returns them.
     fn check(&self, _params: &Value, _roots: &Roots) -> Result<(), Vec<InvalidParam>> {
         Ok(())
     }
 
-    /// Does the work, on a thread that may block. A panic fails this job alone.
+    /// Does the work. Runs on a thread of its own, where it may block. A panic fails only this job.
     ///
     /// # Errors
-    /// [`OperationError::Canceled`] soon after the context says so, else why there is no result.
+    /// [`OperationError::Canceled`] soon after the context asks the attempt to stop, [`OperationError::Failed`] if the
+    /// work fails.
     fn run(&self, context: &Context) -> Result<OperationOutput, OperationError>;
 
-    /// The result of work that an attempt had done outside the database, all but for recording it, when the server died.
-    /// None if it was not done: then another attempt runs, or what is left of this one is [abandoned](Self::abandon).
+    /// Called after the server died during an attempt. If that attempt had finished its work outside the database and only
+    /// the result was not recorded, returns the result. Returns `None` if the work was not finished: then another attempt
+    /// runs, or the work is [abandoned](Self::abandon).
     ///
     /// # Errors
-    /// Why there is no result although the work is done.
+    /// [`OperationError::Failed`] if the work was finished but the result cannot be produced.
     fn recover(&self, _context: &Context) -> Result<Option<OperationOutput>, OperationError> {
         Ok(None)
     }
 
-    /// Removes what earlier attempts left outside the database for one that will not come: the job was canceled while
-    /// it waited for it, or the server died too often. The job ends afterwards; what could not be removed is logged.
+    /// Removes files that earlier attempts left outside the database, when no further attempt will run: the job was
+    /// canceled while it waited for one, or the server died during too many attempts. The job ends even if this fails;
+    /// the error is logged.
     ///
     /// # Errors
-    /// What was in the way.
+    /// [`OperationError::Failed`] if something could not be removed.
     fn abandon(&self, _context: &Context) -> Result<(), OperationError> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The operations that a server offers, and the params that they take.
+//! The registry of the operations that a server offers, and the validation of their params.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,17 +18,17 @@ use crate::operations::{
 use crate::plan::Policy;
 use crate::roots::Roots;
 
-/// An operation that is offered.
+/// A registered operation.
 pub(crate) struct Registered {
-    /// What it said of itself.
+    /// The description, with the overrides of the configuration applied.
     pub description: OperationSpec,
-    /// The work.
+    /// The implementation.
     pub operation: Arc<dyn Operation>,
     validator: Validator,
 }
 
 impl Registered {
-    /// What recovery needs to know.
+    /// The settings that recovery needs.
     pub(crate) fn policy(&self) -> Policy {
         Policy {
             restart: self.description.restart,
@@ -36,10 +36,10 @@ impl Registered {
         }
     }
 
-    /// Finds what is wrong with params.
+    /// Validates the params of a submission.
     ///
     /// # Errors
-    /// Every fault, up to a thousand.
+    /// The invalid params, at most a thousand.
     pub(crate) fn check(
         &self,
         params: &Value,
@@ -86,28 +86,28 @@ impl Registered {
     }
 }
 
-/// An operation cannot be offered.
+/// The error of registering or configuring an operation.
 #[derive(Debug, thiserror::Error)]
 pub enum RegisterError {
-    /// Its name cannot stand in a URL.
+    /// The name contains characters that are not allowed.
     #[error(
-        "{0:?} is not an operation's name: letters, digits, '-' and '_' are, and a letter or digit first"
+        "{0:?} is not a valid operation name: use letters, digits, '-' and '_', and start with a letter or digit"
     )]
     Name(String),
-    /// A command is not declared as it should be.
+    /// The declaration of a command is invalid.
     #[error("the command {0:?}: {1}")]
     Command(String, SpecError),
-    /// Nothing is called so.
+    /// The configuration names an operation that does not exist.
     #[error("there is no operation {0:?}")]
     Unknown(String),
-    /// The name is taken.
+    /// Another operation has the same name.
     #[error("there are two operations named {0:?}")]
     Twice(String),
-    /// One of its params has a name that means something else.
-    #[error("the param {1:?} of operation {0:?} has a name that is reserved")]
+    /// A param has the name of a query parameter that every submission has.
+    #[error("operation {0:?} has a param with the reserved name {1:?}")]
     Reserved(String, String),
-    /// Its params are not described by a schema that can be used.
-    #[error("the params schema of operation {0:?} is not valid: {1}")]
+    /// The JSON Schema of the params is invalid.
+    #[error("the params schema of operation {0:?} is invalid: {1}")]
     Schema(String, String),
 }
 
@@ -135,13 +135,14 @@ impl Registry {
         registry
     }
 
-    /// Changes operations as a server's settings have them, and adds its commands.
+    /// Applies the overrides of the configuration and registers its commands.
     ///
     /// # Errors
-    /// What is wrong with the settings.
+    /// [`RegisterError::Unknown`] for overrides of an operation that does not exist, [`RegisterError::Command`] for an
+    /// invalid command, and the errors of [`Registry::register`].
     pub(crate) fn configure(&mut self, config: &Config) -> Result<(), RegisterError> {
-        for (name, tuning) in &config.operations {
-            self.tune(name, tuning)?;
+        for (name, overrides) in &config.operations {
+            self.tune(name, overrides)?;
         }
         for (name, spec) in &config.commands {
             let command = Command::new(name, spec, &config.data)
@@ -152,31 +153,32 @@ impl Registry {
         Ok(())
     }
 
-    /// Changes an operation's habits.
+    /// Applies overrides to an operation.
     ///
     /// # Errors
-    /// [`RegisterError::Unknown`].
+    /// [`RegisterError::Unknown`] if there is no operation with this name.
     pub(crate) fn tune(
         &mut self,
         name: &str,
-        tuning: &OperationOverrides,
+        overrides: &OperationOverrides,
     ) -> Result<(), RegisterError> {
         let registered = self.0.get_mut(name).and_then(Arc::get_mut);
         let description = &mut registered
             .ok_or_else(|| RegisterError::Unknown(name.to_owned()))?
             .description;
-        description.timeout = tuning.timeout.or(description.timeout);
-        description.concurrency = tuning.concurrency.or(description.concurrency);
-        description.restart = tuning.on_restart.unwrap_or(description.restart);
-        description.max_attempts = tuning.max_attempts.unwrap_or(description.max_attempts);
-        description.idle_timeout = tuning.idle_timeout.or(description.idle_timeout);
+        description.timeout = overrides.timeout.or(description.timeout);
+        description.concurrency = overrides.concurrency.or(description.concurrency);
+        description.restart = overrides.on_restart.unwrap_or(description.restart);
+        description.max_attempts = overrides.max_attempts.unwrap_or(description.max_attempts);
+        description.idle_timeout = overrides.idle_timeout.or(description.idle_timeout);
         Ok(())
     }
 
-    /// Offers one more.
+    /// Registers an operation.
     ///
     /// # Errors
-    /// [`RegisterError`]; the registry is as before.
+    /// [`RegisterError`] if the name is invalid or taken, a param has a reserved name, or the schema is invalid. The
+    /// registry is unchanged.
     pub(crate) fn register(&mut self, operation: Arc<dyn Operation>) -> Result<(), RegisterError> {
         let description = operation.spec();
         let name = description.name.clone();
@@ -201,21 +203,22 @@ impl Registry {
         Ok(())
     }
 
-    /// The operation with this name, and the name as everybody shares it.
+    /// The operation with this name, and its name as a shared string.
     pub(crate) fn get(&self, name: &str) -> Option<(&Arc<str>, &Arc<Registered>)> {
         self.0.get_key_value(name)
     }
 
-    /// All of them, by name.
+    /// All operations, ordered by name.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Registered>)> {
         self.0.iter()
     }
 }
 
-/// Finds out whether an operation may be called so: the name stands in URLs.
+/// Checks the name of an operation, which appears in URLs.
 ///
 /// # Errors
-/// [`RegisterError::Name`].
+/// [`RegisterError::Name`] if the name contains other characters than ASCII letters, digits, `-` and `_`, or starts with
+/// `-` or `_`.
 pub(crate) fn check_name(name: &str) -> Result<(), RegisterError> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     if name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(is_plain) {

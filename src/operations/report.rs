@@ -1,4 +1,4 @@
-//! The result of work whose point is what it put below a root: a report of that, as JSON.
+//! The JSON report that is the result of an operation which creates files below a root.
 
 use std::io::Write;
 use std::thread;
@@ -7,14 +7,15 @@ use std::time::Duration;
 use crate::job::Failure;
 use crate::operations::{Context, OperationError, OperationOutput};
 
-/// Between two tries to store a report in a database that has no room.
-const FULL_DISK_PAUSE: Duration = Duration::from_secs(1);
+/// The time between two attempts to store a report while the disk is full.
+const FULL_DISK_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The report of what was put at `path`, a path on the wire. The work is done and cannot fail any more, so this waits
+/// Stores the report about the file or folder at `path`, given as clients see it. The work is done already, so this waits
 /// while the server's own disk is full.
 ///
 /// # Errors
-/// What is wrong with the file that the submission wanted as the result.
+/// [`OperationError::Failed`] if the report cannot be stored for another reason, or cannot be written to the file that
+/// the submission named.
 pub(in crate::operations) fn report(
     context: &Context,
     filename: &str,
@@ -27,15 +28,15 @@ pub(in crate::operations) fn report(
             .write_all(text.as_bytes())
             .map_err(OperationError::from);
         match written.and_then(|()| result.finish()) {
-            Ok(product) => return Ok(product.with_target(path)),
+            Ok(output) => return Ok(output.with_target(path)),
             Err(OperationError::Failed(failure))
                 if failure.code == "storage_full" && context.output().is_none() =>
             {
-                thread::sleep(FULL_DISK_PAUSE);
+                thread::sleep(FULL_DISK_RETRY_INTERVAL);
             }
             Err(OperationError::Failed(failure)) => {
                 let message = format!(
-                    "{path} is in its place, but not the report of it: {}",
+                    "{path} was created, but its report could not be stored: {}",
                     failure.message
                 );
                 return Err(Failure { message, ..failure }.into());

@@ -1,40 +1,40 @@
-//! How an attempt is asked to stop, and why; and the moment from which it is too late for that.
+//! The signal that asks an attempt to stop, and the point from which the attempt cannot be stopped any more.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::sync::Notify;
 
-/// Why an attempt is asked to stop.
+/// The reason why an attempt is asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum StopReason {
-    /// Nobody wants the result any more.
+    /// The job was canceled.
     Canceled = 1,
-    /// It took longer than it may.
+    /// The attempt exceeded its time limit.
     TimedOut,
-    /// The server stops; the job is run again later.
+    /// The server is shutting down. The job is run again after the next start.
     Draining,
 }
 
-/// The wish that an attempt stop.
+/// Asks an attempt to stop.
 #[derive(Debug, Default)]
 pub(crate) struct StopSignal {
     reason: AtomicU8,
     raised: Notify,
 }
 
-/// In the place of a reason: the attempt is putting what it made into its place, and does not stop any more.
+/// Stored instead of a reason: the attempt is renaming its output to the target and does not stop any more.
 const SEALED: u8 = u8::MAX;
 
 impl StopSignal {
-    /// Asks for it. The first reason counts; once the signal is sealed none does.
+    /// Asks the attempt to stop. Only the first reason counts. Has no effect once the signal is sealed.
     pub(crate) fn raise(&self, reason: StopReason) {
         if self.set(reason as u8).is_ok() {
             self.raised.notify_waiters();
         }
     }
 
-    /// From now on it is too late to ask for it. False if it was asked for before.
+    /// Makes later calls of [`raise`](Self::raise) ineffective. False if the signal was raised already.
     pub(in crate::operations) fn seal(&self) -> bool {
         matches!(self.set(SEALED), Ok(()) | Err(SEALED))
     }
@@ -46,7 +46,7 @@ impl StopSignal {
         set.map(drop)
     }
 
-    /// Why it was asked for, if it was.
+    /// The reason, if the signal was raised.
     pub(crate) fn reason(&self) -> Option<StopReason> {
         let reasons = [
             StopReason::Canceled,
@@ -57,11 +57,11 @@ impl StopSignal {
         reasons.into_iter().find(|reason| *reason as u8 == raised)
     }
 
-    /// Ends once it was asked for.
+    /// Waits until the signal is raised.
     pub(in crate::operations) async fn raised(&self) {
         let raised = self.raised.notified();
         tokio::pin!(raised);
-        // Who registers first and then looks misses nothing.
+        // Register before checking the reason, so that no notification is missed.
         raised.as_mut().enable();
         if self.reason().is_none() {
             raised.await;

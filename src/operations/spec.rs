@@ -1,4 +1,4 @@
-//! What an operation says of itself.
+//! The description of an operation: its name, params and settings.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,51 +8,52 @@ use serde_json::Value;
 
 use crate::operations::Restart;
 
-/// A param that is a document, and may be sent along.
+/// A param that holds a document. Clients may upload the document with the submission.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Input {
-    /// It must be there.
+    /// Whether the param is required.
     pub required: bool,
-    /// It may be several.
+    /// Whether the param is a list of documents.
     pub list: bool,
-    /// What it may be; anything if there are none. `image/*` is every image.
+    /// The accepted media types, for example `image/*` or `text/xml`. Empty to accept every type.
     pub media_types: Vec<String>,
 }
 
-/// How many attempts at a job the server's death may cut short, unless the operation or its configuration says otherwise.
+/// The number of attempts that crashes of the server may interrupt, unless the operation or its configuration sets another.
 const DEFAULT_MAX_ATTEMPTS: u32 = 3;
 
-/// How an operation presents itself.
+/// The description of an operation, returned by [`Operation::spec`](crate::Operation::spec).
 #[derive(Debug, Clone)]
 pub struct OperationSpec {
-    /// Its name in URLs: lower-case letters, digits and `-`.
+    /// The operation's name in URLs: ASCII letters, digits, `-` and `_`, starting with a letter or digit.
     pub name: String,
-    /// Its name for people.
+    /// A title for people.
     pub title: String,
-    /// The JSON Schema of its params, an object.
+    /// The JSON Schema of the params, which must describe an object.
     pub params: Value,
-    /// Which of its params are documents, by name.
+    /// The params that hold documents, by name.
     pub inputs: BTreeMap<String, Input>,
-    /// The media type that its results have as a rule.
+    /// The usual media type of results.
     pub output: String,
-    /// What becomes of a job that was running when the server died.
+    /// How to handle a job that was running when the server died.
     pub restart: Restart,
-    /// How many attempts at a job the server's death may cut short before the job fails; at least 1. Orderly stops do
-    /// not count, and a job of an operation with [`Restart::Fail`] has one attempt whatever this says. 3, unless each
-    /// attempt goes on where the last one was.
+    /// How many attempts at a job may be interrupted by the server's death before the job fails, at least 1. The default
+    /// is 3; operations whose attempts resume earlier work may allow more. Orderly shutdowns do not count. With
+    /// [`Restart::Fail`] a job always has one attempt.
     pub max_attempts: u32,
-    /// How long one attempt may take; none for as long as it likes.
+    /// The time limit of one attempt. `None` for no limit.
     pub timeout: Option<Duration>,
-    /// How long an attempt may take to stop when it is asked to.
+    /// How long an attempt may take to stop after it is asked to.
     pub cancel_grace: Duration,
-    /// How many of its jobs may run at once; none for as many as there are workers.
+    /// How many jobs of this operation may run at once. `None` for as many as there are workers.
     pub concurrency: Option<usize>,
-    /// How long its ended jobs stay untouched before they are forgotten; none for the server's own time.
+    /// Finished jobs are deleted after they have been idle this long. `None` for the server's default.
     pub idle_timeout: Option<Duration>,
 }
 
 impl OperationSpec {
-    /// An operation with params of type `P`, run again when the server dies, with 3 attempts.
+    /// Describes an operation with params of type `P`. The defaults: interrupted jobs are run again, up to 3 attempts, with
+    /// no timeout, a cancel grace of one second and results of type `application/octet-stream`.
     pub fn new<P: JsonSchema>(name: &str, title: &str) -> Self {
         Self {
             name: name.into(),
@@ -69,7 +70,7 @@ impl OperationSpec {
         }
     }
 
-    /// How many attempts at a job the server's death may cut short before the job fails, as clients see it.
+    /// How many attempts may be interrupted by the server's death before the job fails, as clients see it.
     pub(crate) fn attempts(&self) -> u32 {
         match self.restart {
             Restart::Requeue => self.max_attempts,

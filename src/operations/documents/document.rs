@@ -1,4 +1,4 @@
-//! A param that is a document: where its bytes come from.
+//! The [`Document`] param type: where a document comes from, and how to read it.
 
 use std::borrow::Cow;
 use std::io::{self, Cursor, Read};
@@ -19,54 +19,56 @@ use crate::operations::{Context, InvalidParam, OperationError, OperationSpec};
 use crate::roots::Roots;
 use crate::store::BlobReader;
 
-/// A document, as params have it: a path or a URL, or an object that says where it is.
+/// A document in the params: a path, a URL, or an object that says where the document is.
+///
+/// Use this as the type of a param, list the param in [`OperationSpec::inputs`], and read it with [`Document::open`].
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum Document {
-    /// A file below a root, or something at an `http://` or `https://` URL.
+    /// The path of a file below a root, or an `http://` or `https://` URL.
     Path(String),
-    /// By its `type`.
+    /// An object with a `type`.
     Tagged(Tagged),
 }
 
-/// A document that says of what kind it is.
+/// A document given as an object with a `type`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Tagged {
     /// A file below a root.
     File {
-        /// Its path.
+        /// The path of the file.
         path: String,
     },
-    /// At a URL, whence the job gets it.
+    /// A document at a URL, downloaded by the job.
     Http {
         /// The URL.
         uri: String,
-        /// What to say in the `Authorization` header; to nobody but who is named by the URL, and never shown.
+        /// The value of the `Authorization` header. It is sent only to the host of the URL, and never shown to clients.
         authorization: Option<String>,
     },
-    /// The text itself.
+    /// The text of the document.
     Inline {
         /// The text.
         value: String,
     },
     /// The result of another job.
     Job {
-        /// Which.
+        /// The job's identifier.
         id: String,
     },
-    /// What came with the submission.
+    /// A document uploaded with the submission.
     #[serde(rename_all = "camelCase")]
     Upload {
-        /// What the client called it.
+        /// The file name given by the client.
         name: String,
-        /// Its length in bytes.
+        /// The length in bytes.
         size: u64,
-        /// What the client says it is.
+        /// The media type given by the client.
         media_type: String,
-        /// The `charset` that its media type gave.
+        /// The `charset` parameter of the media type.
         charset: Option<String>,
-        /// Where the bytes are.
+        /// The blob that holds the bytes.
         blob: BlobId,
     },
 }
@@ -78,9 +80,9 @@ impl JsonSchema for Document {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A document: a path below a root, an http:// or https:// URL, or an object that says where it is: of type file with its path, http with its uri, inline with its value, job with an id; or a part of the form.",
+            "description": "A document: a path below a root, an http:// or https:// URL, or an object with a type: file with a path, http with a uri, inline with a value, or job with an id. In a form, a part of the form.",
             "anyOf": [
-                // The longest URL; paths are shorter.
+                // The maximum length of a URL. Paths are shorter.
                 { "type": "string", "format": "path", "maxLength": 8192 },
                 {
                     "type": "object",
@@ -115,7 +117,7 @@ impl JsonSchema for Document {
                     "required": ["type", "id"],
                     "additionalProperties": false,
                 },
-                // Only the server says this: what a part of a form or a raw body became.
+                // Only in responses: a form part or a raw body that the client uploaded.
                 {
                     "readOnly": true,
                     "type": "object",
@@ -134,41 +136,41 @@ impl JsonSchema for Document {
     }
 }
 
-/// What is known of a document's encoding apart from its bytes.
+/// The information about a document's encoding that comes from outside its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Encoding {
-    /// It is text in UTF-8, whatever it says of itself: it came within other text.
+    /// The document is UTF-8 text, even if it declares another encoding, because it was part of a JSON text.
     Text,
-    /// What the `charset` of its media type says, if there is one.
+    /// The `charset` parameter of the media type, if there is one.
     Charset(Option<String>),
 }
 
-/// A document that is being read, one byte after the other. What goes wrong on the way is an [`io::Error`] that becomes
-/// the [`OperationError`] that it was.
+/// An open document, read with [`Read`]. An [`io::Error`] returned by a read converts into the [`OperationError`] that
+/// caused it.
 pub struct Opened<'a> {
     bytes: OpenedBytes<'a>,
     encoding: Encoding,
 }
 
 impl Opened<'_> {
-    /// What is known of its encoding apart from its bytes.
+    /// The encoding, as far as it is known without reading the bytes.
     pub fn encoding(&self) -> &Encoding {
         &self.encoding
     }
 }
 
 enum OpenedBytes<'a> {
-    /// In memory.
+    /// Text in memory.
     Inline(Cursor<Vec<u8>>),
     /// A file below a root.
     File(FixedFile),
-    /// In the store, a chunk at a time.
+    /// A blob in the store, read chunk by chunk.
     Blob(BlobBytes),
-    /// On another server.
+    /// A document on another server.
     Remote(Box<RemoteReader<'a>>),
 }
 
-/// A blob's bytes in order.
+/// Reads the bytes of a blob in order.
 struct BlobBytes {
     reader: BlobReader,
     number: u32,
@@ -202,10 +204,12 @@ impl Read for Opened<'_> {
 }
 
 impl Document {
-    /// Opens it for reading.
+    /// Opens the document for reading.
     ///
     /// # Errors
-    /// `source_not_found` or `source_unreadable` where it is a file, `fetch_failed` where it is elsewhere.
+    /// A failure with code `source_not_found` if the file or the result of the job does not exist, `source_unreadable` if
+    /// the file cannot be read, `fetch_failed` if the URL cannot be downloaded; [`OperationError::Canceled`] if the attempt
+    /// was asked to stop.
     pub fn open<'a>(&self, context: &'a Context) -> Result<Opened<'a>, OperationError> {
         let remote = |uri: &str, authorization| {
             let remote = RemoteReader::open(context, uri, authorization)?;
@@ -247,10 +251,10 @@ impl Document {
         Ok(Opened { bytes, encoding })
     }
 
-    /// The name of another job's result, which the params do not tell.
+    /// The file name of another job's result, which is not in the params. `None` for other documents.
     ///
     /// # Errors
-    /// `source_not_found`.
+    /// A failure with code `source_not_found` if the job or its result does not exist.
     pub(in crate::operations) fn name_of_result(
         &self,
         context: &Context,
@@ -270,7 +274,7 @@ fn blob_of(context: &Context, blob: BlobId) -> OpenedBytes<'_> {
     })
 }
 
-/// Opens another job's result, which may have a charset.
+/// Opens another job's result and returns the `charset` of its media type.
 fn open_job<'a>(
     context: &'a Context,
     id: &str,
@@ -289,7 +293,7 @@ fn open_job<'a>(
     Ok((bytes, charset(&output.media_type)))
 }
 
-/// What another job's result is. That whoever submitted may have it was found out then.
+/// The result of another job. The client's access to that job was checked when this job was submitted.
 fn output_of(context: &Context, id: &str) -> Result<Output, OperationError> {
     let gone = || gone(id);
     let source: JobId = id.parse().map_err(|_| gone())?;
@@ -304,7 +308,7 @@ fn gone(id: &str) -> Failure {
     Failure::new("source_not_found", message)
 }
 
-/// The jobs whose results are documents among params, each with where it stands there.
+/// The ids of jobs whose results the params refer to, each with the JSON Pointer of the reference: `(pointer, id)`.
 pub(crate) fn source_jobs(params: &Value, description: &OperationSpec) -> Vec<(String, String)> {
     let mut jobs = Vec::new();
     each(params, description, |pointer, document| {
@@ -315,7 +319,7 @@ pub(crate) fn source_jobs(params: &Value, description: &OperationSpec) -> Vec<(S
     jobs
 }
 
-/// Finds paths of documents that lead below no root.
+/// Finds document paths that are not below a root.
 pub(in crate::operations) fn misplaced(
     params: &Value,
     description: &OperationSpec,
@@ -335,8 +339,8 @@ pub(in crate::operations) fn misplaced(
     faults
 }
 
-/// Looks at every document among params, with where it stands there.
-fn each(params: &Value, description: &OperationSpec, mut look: impl FnMut(String, &Value)) {
+/// Calls `visit` for every document in the params, with its JSON Pointer.
+fn each(params: &Value, description: &OperationSpec, mut visit: impl FnMut(String, &Value)) {
     for (name, value) in params.as_object().into_iter().flatten() {
         if !description.inputs.contains_key(name) {
             continue;
@@ -344,15 +348,15 @@ fn each(params: &Value, description: &OperationSpec, mut look: impl FnMut(String
         match value {
             Value::Array(items) => {
                 for (number, item) in items.iter().enumerate() {
-                    look(format!("#/{name}/{number}"), item);
+                    visit(format!("#/{name}/{number}"), item);
                 }
             }
-            one => look(format!("#/{name}"), one),
+            one => visit(format!("#/{name}"), one),
         }
     }
 }
 
-/// Whether a text is meant as a URL: no path begins so.
+/// Whether a text is an HTTP URL. No path starts with `http://` or `https://`.
 pub(crate) fn is_url(text: &str) -> bool {
     let begins = |scheme: &str| {
         let start = text.as_bytes().get(..scheme.len());
@@ -361,7 +365,7 @@ pub(crate) fn is_url(text: &str) -> bool {
     begins("http://") || begins("https://")
 }
 
-/// Finds uploads in params that did not come with the submission: their bytes would be somebody else's.
+/// Finds uploads in the params that did not come with this submission. They would expose another client's bytes.
 pub(in crate::operations) fn forged_uploads(
     params: &Value,
     uploads: &[BlobId],
@@ -379,7 +383,7 @@ pub(in crate::operations) fn forged_uploads(
             one => std::slice::from_ref(one),
         };
         if items.iter().any(is_forged) {
-            let detail = "An upload is a part of a form or the body itself.".into();
+            let detail = "An upload cannot be named in the params. Send the document as a form part or as the body.".into();
             faults.push(InvalidParam {
                 pointer: format!("#/{name}"),
                 detail,

@@ -46,7 +46,7 @@ impl OutboundAccess {
         if authorization.is_some_and(|text| http::HeaderValue::from_str(&text).is_err()) {
             invalid.push(InvalidParam {
                 pointer: format!("{pointer}/authorization"),
-                detail: "It cannot stand in a header.".into(),
+                detail: "The value is not valid in an HTTP header.".into(),
             });
         }
         invalid

@@ -1,7 +1,7 @@
-//! What a job was pointed at: a file or folder below a root, found step by step from the root's own handle.
+//! The source of a job: a file or folder below a root, located step by step from the root's own handle.
 //!
-//! Links on the way are followed as long as they stay inside; nothing is opened before it is known not to be the
-//! server's own, and every folder is opened without following links, so that no swap in between leads out.
+//! Links on the way are followed as long as they stay inside the root. Files of the server itself are recognized before
+//! they are opened, and every folder is opened without following links, so that a swapped entry cannot lead out.
 
 use std::ffi::OsString;
 use std::io;
@@ -12,35 +12,36 @@ use cap_std::fs::{Dir, Metadata};
 
 use crate::job::Failure;
 use crate::operations::OperationError;
-use crate::operations::files::walk::DEPTH;
 use crate::roots::{Identity, Location, Roots};
 
-/// Links that a path may lead through, as many as Linux allows (`path_resolution(7)`).
-const LINKS: usize = 40;
+/// The maximum depth of nested folders. Deeper trees are loops or mistakes, and every level costs a descriptor.
+pub(in crate::operations) const MAX_FOLDER_DEPTH: usize = 256;
+/// The maximum number of links that a path may lead through, the same as in Linux (`path_resolution(7)`).
+const MAX_LINKS: usize = 40;
 
 /// A file or folder to read.
 pub(in crate::operations) struct Source {
-    /// Its path as the job's params have it, for messages.
+    /// The path as given in the params, for messages.
     pub(in crate::operations) path: String,
-    /// Its name; of a link that leads to it, the link's.
+    /// The last name in the path, which may be the name of a link to the source.
     pub(in crate::operations) name: String,
     /// Every folder from the root down to `dir`.
     pub(in crate::operations) above: Vec<Identity>,
-    /// How many folders deep below the root `dir` is.
+    /// The number of folders between the root and `dir`.
     pub(in crate::operations) depth: usize,
-    /// The folder itself, or the one that the file is in.
+    /// The source folder, or the folder that contains the source file.
     pub(in crate::operations) dir: Dir,
-    /// The file's name there; none if it is the folder that is meant.
+    /// The name of the file in `dir`, or `None` if the source is a folder.
     pub(in crate::operations) file: Option<OsString>,
-    /// Of the file or folder.
+    /// The metadata of the file or folder.
     pub(in crate::operations) metadata: Metadata,
 }
 
 impl Source {
-    /// Finds what `path` names.
+    /// Locates the file or folder at `path`.
     ///
     /// # Errors
-    /// Code `source_not_found` or `source_unreadable`, with `path` in the message.
+    /// A failure with code `source_not_found` or `source_unreadable`, with `path` in the message.
     pub(in crate::operations) fn open(roots: &Roots, path: &str) -> Result<Self, OperationError> {
         let place = roots
             .locate(path)
@@ -48,7 +49,7 @@ impl Source {
         Self::find(roots, &place, path)
     }
 
-    /// As [`Source::open`], for a place; `path` is what messages call it.
+    /// As [`Source::open`], for a known location. `path` is used in messages.
     pub(in crate::operations) fn find(
         roots: &Roots,
         place: &Location<'_>,
@@ -88,7 +89,7 @@ impl Finder<'_> {
             if metadata.is_symlink() {
                 let target = dir.read_link_contents(&part).map_err(|e| self.failed(&e))?;
                 links += 1;
-                if links > LINKS || !push(&mut rest, &target) {
+                if links > MAX_LINKS || !push(&mut rest, &target) {
                     return Err(
                         self.missing("a link on the way leads out of the root or in circles")
                     );
@@ -96,7 +97,7 @@ impl Finder<'_> {
             } else if metadata.is_dir() {
                 let folder = dir.open_dir_nofollow(&part).map_err(|e| self.failed(&e))?;
                 let identity = self.look(&folder)?;
-                if folders.len() > DEPTH {
+                if folders.len() > MAX_FOLDER_DEPTH {
                     return Err(self.missing("it is too deep"));
                 }
                 above.push(identity);

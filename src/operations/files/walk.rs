@@ -1,8 +1,8 @@
-//! Walks what is below a source, each folder before what is in it, in the order of names.
+//! Walks the tree below a source in the order of names, each folder before its entries.
 //!
-//! Every entry is looked at before it is opened, and opened relative to its folder's own handle without following
-//! links, so that neither a swap nor a loop leads out. What is no file, folder or harmless link is counted, never
-//! opened; the server's own files and what jobs have under temporary names are passed over in silence.
+//! Every entry is inspected before it is opened, and opened relative to its folder's handle without following links, so
+//! that neither a swapped entry nor a loop leads out of the root. Entries other than files, folders and links that stay
+//! inside are counted, but never opened. The server's own files and the temporary files of jobs are skipped silently.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -16,38 +16,36 @@ use serde::{Deserialize, Serialize};
 use crate::job::Failure;
 use crate::operations::destination::is_temporary;
 use crate::operations::files::links::stays_inside;
-use crate::operations::files::source::{Source, unreadable};
+use crate::operations::files::source::{MAX_FOLDER_DEPTH, Source, unreadable};
 use crate::operations::{Context, OperationError};
 use crate::roots::Roots;
 
-/// Folders inside each other; more is a loop or a mistake, and every level costs a descriptor.
-pub(in crate::operations) const DEPTH: usize = 256;
-/// Names of a folder that are in memory at once, and in order among themselves.
-const NAMES: usize = 65_536;
+/// The maximum number of names of a folder that are read into memory and sorted at once.
+const MAX_SORTED_NAMES: usize = 65_536;
 
-/// Something below a source, or the source itself.
+/// An entry below a source, or the source itself.
 pub(in crate::operations) struct Found {
-    /// Below the source; empty for the source itself.
+    /// The path relative to the source; empty for the source itself.
     pub(in crate::operations) path: PathBuf,
-    /// As it was looked at, links not followed.
+    /// The metadata of the entry. Links are not followed.
     pub(in crate::operations) metadata: Metadata,
-    /// What it is.
+    /// The kind of entry.
     pub(in crate::operations) kind: Kind,
     name: OsString,
 }
 
-/// What a walk hands out.
+/// The kinds of entries that a walk returns.
 #[derive(Debug)]
 pub(in crate::operations) enum Kind {
-    /// What is in it comes next.
+    /// A folder. Its entries follow.
     Folder,
-    /// To be opened with [`Walker::open`].
+    /// A file, to be opened with [`Walker::open`].
     File,
-    /// A link that stays inside the root, and what it says.
+    /// A link that stays inside the root, with its target.
     Link(PathBuf),
 }
 
-/// How many entries were left out, by kind.
+/// The number of skipped entries of each kind.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::operations) struct Skipped {
     pub(in crate::operations) links: u64,
@@ -107,12 +105,12 @@ struct Level {
 impl Level {
     fn next_name(&mut self) -> io::Result<Option<OsString>> {
         if let (true, Some(entries)) = (self.names.is_empty(), &mut self.unread) {
-            for entry in entries.take(NAMES) {
+            for entry in entries.take(MAX_SORTED_NAMES) {
                 self.names.push(entry?.file_name());
             }
             self.names.sort_unstable_by(|a, b| b.cmp(a));
             // Most folders are read at once; their second descriptor is given back before the walk goes deeper.
-            if self.names.len() < NAMES {
+            if self.names.len() < MAX_SORTED_NAMES {
                 self.unread = None;
             }
         }
@@ -120,7 +118,7 @@ impl Level {
     }
 }
 
-/// A walk under way.
+/// Walks a tree, one entry at a time.
 pub(in crate::operations) struct Walker<'a> {
     context: &'a Context,
     /// What to leave out, by its path below the source.
@@ -303,9 +301,9 @@ impl<'a> Walker<'a> {
         if self.context.roots().is_own(&metadata) {
             return Ok(None);
         }
-        if self.levels.len() == DEPTH {
+        if self.levels.len() == MAX_FOLDER_DEPTH {
             let message = format!(
-                "Folders are nested more than {DEPTH} deep at {}.",
+                "Folders are nested more than {MAX_FOLDER_DEPTH} deep at {}.",
                 self.path_of(path)
             );
             return Err(Failure::new("over_limit", message).into());

@@ -107,7 +107,7 @@ fn what_is_wrong_with_a_declaration_is_told_by_line() {
     }
     for name in ["a b", "a/b", "-a", "ä"] {
         let text = format!("[operations.'{name}']\ncommand = ['a']");
-        let expected = format!("{name:?} is not an operation's name");
+        let expected = format!("{name:?} is not a valid operation name");
         check_refused(&mut site.command_configured(&text), &["1: ", &expected]);
     }
     let built_in = "[operations.zip]\ncommand = ['a']";
