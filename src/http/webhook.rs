@@ -1,4 +1,5 @@
-//! Callbacks on the wire: a GET with the job's name, or a POST as Standard Webhooks 1.0 has it; and what the answer means.
+//! Callback requests: a GET with the job's id in the query, or a POST in the format of Standard Webhooks 1.0; and the
+//! meaning of their responses.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,16 +21,16 @@ use crate::job;
 use crate::operations::WaysOut;
 use crate::outbound::{Client, Error, Request, Timeouts};
 
-/// One attempt, from the look-up of the name to the answer.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// The longest message, in bytes: longer ones leave out what whoever gets it can look up.
-const BODY_BYTES: usize = 20_000;
-/// The longest message of a failure in a message, in characters.
-const REASON_CHARS: usize = 2000;
-/// The longest pause that an answer can ask for.
-const LONGEST_PAUSE: Duration = Duration::from_hours(24);
+/// The timeout of one attempt, from the DNS lookup to the response.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
+/// The longest body, in bytes. A longer one omits the params and details of an error, which the receiver can look up.
+const MAX_BODY_BYTES: usize = 20_000;
+/// The longest error message in a shortened body, in characters.
+const MAX_ERROR_CHARS: usize = 2000;
+/// The longest pause that a `Retry-After` can ask for.
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
-/// Sends callbacks.
+/// Sends callbacks to their URLs.
 pub(in crate::http) struct Webhooks {
     pub(in crate::http) outside: WaysOut,
     pub(in crate::http) secrets: Vec<Secret>,
@@ -47,10 +48,10 @@ impl CallbackSender for Webhooks {
             };
             match outside
                 .client
-                .send(request, Timeouts::within(PATIENCE))
+                .send(request, Timeouts::within(ATTEMPT_TIMEOUT))
                 .await
             {
-                Ok(reply) => judge(reply.status, &reply.headers),
+                Ok(reply) => outcome(reply.status, &reply.headers),
                 Err(error) if error.may_pass() => DeliveryOutcome::Again {
                     error: format!("{error}."),
                     after: None,
@@ -73,8 +74,8 @@ impl Webhooks {
         };
         match callback.method {
             job::Method::Get => {
-                let name = callback.id_format.format(message.job.id, message.job.seq);
-                judge(&with_name(&callback.url, &name)).map(Request::get)
+                let id = callback.id_format.format(message.job.id, message.job.seq);
+                judge(&with_job_id(&callback.url, &id)).map(Request::get)
             }
             job::Method::Post => {
                 let body = body(message);
@@ -92,7 +93,7 @@ impl Webhooks {
 
     fn headers(&self, id: &str, timestamp: u64, body: &[u8]) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        let ascii = |text: &str| HeaderValue::from_str(text).expect("it is ASCII");
+        let ascii = |text: &str| HeaderValue::from_str(text).expect("ids and Base64 are ASCII");
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert("webhook-id", ascii(id));
         headers.insert("webhook-timestamp", timestamp.into());
@@ -107,7 +108,7 @@ impl Webhooks {
     }
 }
 
-/// Standard Webhooks 1.0, "Verifying webhook authenticity".
+/// A signature as in Standard Webhooks 1.0, "Verifying webhook authenticity".
 fn signature(secret: &Secret, id: &str, timestamp: u64, body: &[u8]) -> String {
     let mut hmac =
         Hmac::<Sha256>::new_from_slice(secret.key()).expect("HMAC takes keys of any length");
@@ -119,15 +120,15 @@ fn signature(secret: &Secret, id: &str, timestamp: u64, body: &[u8]) -> String {
     )
 }
 
-/// The address with the job's name in its query. What is there already stays as it is; a fragment is not sent.
-fn with_name(url: &str, name: &str) -> String {
+/// The URL with the job's id added to its query. The existing query is unchanged; a fragment is removed.
+fn with_job_id(url: &str, id: &str) -> String {
     let url = url.split('#').next().unwrap_or(url);
-    let mark = match url.split_once('?') {
+    let separator = match url.split_once('?') {
         None => "?",
         Some((_, query)) if query.is_empty() || query.ends_with('&') => "",
         Some(_) => "&",
     };
-    format!("{url}{mark}jobId={name}")
+    format!("{url}{separator}jobId={id}")
 }
 
 fn body(message: &CallbackRequest) -> Bytes {
@@ -136,30 +137,31 @@ fn body(message: &CallbackRequest) -> Bytes {
         token: message.monitor.clone(),
     };
     let job = native::job(&message.job, &message.params, &links);
-    let mut data: Value = serde_json::from_slice(&job).expect("we have just made it");
-    let whole = |data: &Value| {
+    let mut data: Value = serde_json::from_slice(&job).expect("the native API writes JSON");
+    let envelope = |data: &Value| {
         let status = message.job.status().as_str();
         let event = json!({ "type": format!("job.{status}"), "timestamp": data["finishedAt"], "data": data });
         Bytes::from(event.to_string())
     };
-    let bytes = whole(&data);
-    if bytes.len() < BODY_BYTES {
+    let bytes = envelope(&data);
+    if bytes.len() < MAX_BODY_BYTES {
         return bytes;
     }
     data["params"] = Value::Null;
     if let Some(error) = data["error"].as_object_mut() {
         error.remove("innererror");
         if let Some(Value::String(reason)) = error.get_mut("message")
-            && let Some((end, _)) = reason.char_indices().nth(REASON_CHARS)
+            && let Some((end, _)) = reason.char_indices().nth(MAX_ERROR_CHARS)
         {
             reason.truncate(end);
         }
     }
-    whole(&data)
+    envelope(&data)
 }
 
-fn judge(status: StatusCode, headers: &HeaderMap) -> DeliveryOutcome {
-    let error = format!("It answered {status}.");
+/// The outcome of an attempt that was answered.
+fn outcome(status: StatusCode, headers: &HeaderMap) -> DeliveryOutcome {
+    let error = format!("The server answered {status}.");
     if status.is_success() {
         DeliveryOutcome::Delivered
     } else if status == StatusCode::GONE {
@@ -168,7 +170,9 @@ fn judge(status: StatusCode, headers: &HeaderMap) -> DeliveryOutcome {
         let after = headers
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok());
-        let after = after.and_then(pause).map(|pause| pause.min(LONGEST_PAUSE));
+        let after = after
+            .and_then(retry_after)
+            .map(|pause| pause.min(MAX_RETRY_AFTER));
         DeliveryOutcome::Again {
             error,
             after,
@@ -177,8 +181,8 @@ fn judge(status: StatusCode, headers: &HeaderMap) -> DeliveryOutcome {
     }
 }
 
-/// Seconds, or a date (RFC 9110, section 10.2.3).
-fn pause(text: &str) -> Option<Duration> {
+/// The value of `Retry-After`: seconds or a date (RFC 9110, section 10.2.3).
+fn retry_after(text: &str) -> Option<Duration> {
     let seconds = text.trim().parse().map(Duration::from_secs);
     seconds.ok().or_else(|| {
         let date = httpdate::parse_http_date(text).ok()?;
@@ -191,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_signed_as_the_standard_has_it() {
+    fn callbacks_are_signed_per_standard_webhooks() {
         let secret: Secret =
             serde_json::from_value(json!("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"))
                 .expect("a secret");
@@ -204,8 +208,9 @@ mod tests {
     }
 
     #[test]
-    fn the_name_goes_into_the_query() {
-        let check = |url: &str, expected: &str| assert_eq!(with_name(url, "J"), expected, "{url}");
+    fn job_id_is_added_to_the_query() {
+        let check =
+            |url: &str, expected: &str| assert_eq!(with_job_id(url, "J"), expected, "{url}");
         check("http://a/b", "http://a/b?jobId=J");
         check("http://a/b?c=d", "http://a/b?c=d&jobId=J");
         check("http://a/b#e", "http://a/b?jobId=J");
@@ -219,11 +224,11 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_means_one_thing() {
+    fn statuses_decide_between_delivered_retry_and_failure() {
         let verdict = |status: u16, after: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(RETRY_AFTER, HeaderValue::from_str(after).expect("ASCII"));
-            judge(StatusCode::from_u16(status).expect("a status"), &headers)
+            outcome(StatusCode::from_u16(status).expect("a status"), &headers)
         };
         assert_eq!(verdict(204, ""), DeliveryOutcome::Delivered);
         assert!(matches!(verdict(410, "5"), DeliveryOutcome::Never { .. }));

@@ -1,5 +1,5 @@
-//! `GET /`: the page for people. It holds no data, so nobody is asked who he is: its script asks the API, as any client
-//! does. One answer with everything in it; nothing else may run on it or be loaded.
+//! `GET /`: the dashboard. The page holds no data and needs no token: its script uses the API like any other client. It is
+//! one response that includes its script and style; its policy forbids other scripts and resources.
 
 mod page;
 

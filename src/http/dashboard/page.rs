@@ -1,5 +1,4 @@
-//! `GET /`: the page for people. It holds no data, so nobody is asked who he is: its script asks the API, as any client
-//! does. One answer with everything in it; nothing else may run on it or be loaded.
+//! The dashboard's page, assembled from its parts.
 
 use std::sync::LazyLock;
 
@@ -18,7 +17,7 @@ use crate::http::response::reply::header;
 
 pub(in crate::http) const PAGE: &str = include_str!("page.html");
 pub(in crate::http) const STYLE: &str = include_str!("style.css");
-/// One scope, in the order in which constants are needed.
+/// The scripts as one scope, ordered so that constants are defined before they are used.
 pub(in crate::http) const SCRIPT: &str = concat!(
     include_str!("api.js"),
     include_str!("show.js"),
@@ -28,8 +27,8 @@ pub(in crate::http) const SCRIPT: &str = concat!(
     include_str!("main.js"),
 );
 
-/// The page as it is sent, and what the browser lets it do.
-pub(in crate::http) static PUT_TOGETHER: LazyLock<(Bytes, HeaderValue)> = LazyLock::new(|| {
+/// The assembled page and its Content-Security-Policy.
+pub(in crate::http) static PAGE_AND_POLICY: LazyLock<(Bytes, HeaderValue)> = LazyLock::new(|| {
     let page = PAGE
         .replacen("/*style*/", STYLE, 1)
         .replacen("/*script*/", SCRIPT, 1);
@@ -43,9 +42,9 @@ pub(in crate::http) static PUT_TOGETHER: LazyLock<(Bytes, HeaderValue)> = LazyLo
     (page.into(), header(&policy))
 });
 
-/// The page.
+/// The response with the page.
 pub(in crate::http) fn page() -> Response<Body> {
-    let (page, policy) = &*PUT_TOGETHER;
+    let (page, policy) = &*PAGE_AND_POLICY;
     let mut response = Response::new(Body::Full(page.clone()));
     let headers = response.headers_mut();
     let fixed = HeaderValue::from_static;

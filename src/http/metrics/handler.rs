@@ -1,7 +1,4 @@
-//! `GET /metrics`: what is counted, as OpenMetrics text for whoever asks for it, as Prometheus does, or in the format
-//! before it.
-//!
-//! Everything is read when it is asked for, and nothing waits: neither the store's writer nor whoever counts.
+//! The handler of `GET /metrics`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,33 +17,33 @@ use crate::http::metrics::process::Process;
 use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
 
-/// What each of our own names begins with.
+/// The prefix of the server's own metrics.
 pub(in crate::http) const PREFIX: &str = "cloakroom";
-/// How long the disk has to tell how much it holds: Prometheus waits for ten seconds in all.
-pub(in crate::http) const PATIENCE: Duration = Duration::from_secs(3);
+/// How long the handler waits for the store's statistics. Prometheus waits ten seconds for the whole response.
+pub(in crate::http) const STATS_TIMEOUT: Duration = Duration::from_secs(3);
 pub(in crate::http) const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 pub(in crate::http) const PLAIN: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 impl App {
-    /// The numbers of the whole server: where there are tokens, for an admin's.
+    /// The metrics of the whole server.
     ///
     /// # Errors
-    /// 403 for others: whose jobs they are is none of theirs, nor how many.
+    /// 403 if tokens are required and the caller's token is not an admin's.
     pub(in crate::http) async fn metrics(
         &self,
         request: &Parts,
         caller: &Caller,
     ) -> Result<Response<Body>, Problem> {
         if !caller.sees_all() {
-            let detail = "Metrics are of everybody's jobs: an admin's token is wanted, as `cloakroom token add NAME \
-                          --admin` makes.";
+            let detail = "Metrics cover the jobs of all tokens and need an admin token. Create one with `cloakroom token \
+                          add NAME --admin`.";
             return Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail));
         }
-        // What the disk does not tell in time is left out; all the rest says how the server is.
+        // Without statistics in time the other metrics are still sent.
         let figures = self.engine.store().stats();
-        let figures = tokio::time::timeout(PATIENCE, figures);
+        let figures = tokio::time::timeout(STATS_TIMEOUT, figures);
         let (figures, ready) = tokio::join!(figures, self.ready());
         let page = Page {
             ready: ready.is_ok(),
@@ -58,7 +55,7 @@ impl App {
             accepted: self.traffic.accepted.get(),
             open: self.traffic.open.get(),
         };
-        let process = tokio::task::spawn_blocking(Process::look).await.ok();
+        let process = tokio::task::spawn_blocking(Process::read).await.ok();
         let text = text(page, process);
         let (text, content_type) = if wants_open_metrics(request) {
             (text, OPEN_METRICS)
@@ -74,7 +71,7 @@ impl App {
     }
 }
 
-/// Whoever reads OpenMetrics names it: nobody's first wish is anything else then.
+/// Whether the client accepts OpenMetrics. A client that names it is assumed to prefer it.
 pub(in crate::http) fn wants_open_metrics(request: &Parts) -> bool {
     let mut accepted = request.headers.get_all(ACCEPT).iter();
     accepted.any(|value| {
@@ -85,18 +82,19 @@ pub(in crate::http) fn wants_open_metrics(request: &Parts) -> bool {
     })
 }
 
+/// The metrics as OpenMetrics text.
 pub(in crate::http) fn text(page: Page, process: Option<Process>) -> String {
-    let mut ours = Registry::with_prefix(PREFIX);
-    ours.register_collector(Box::new(page));
-    // Named as those of every program.
-    let mut everybodys = Registry::default();
+    let mut prefixed = Registry::with_prefix(PREFIX);
+    prefixed.register_collector(Box::new(page));
+    // Process metrics have the same names for every program, without a prefix.
+    let mut unprefixed = Registry::default();
     if let Some(process) = process {
-        everybodys.register_collector(Box::new(process));
+        unprefixed.register_collector(Box::new(process));
     }
     let mut text = String::new();
-    encode_registry(&mut text, &ours)
-        .and_then(|()| encode_registry(&mut text, &everybodys))
+    encode_registry(&mut text, &prefixed)
+        .and_then(|()| encode_registry(&mut text, &unprefixed))
         .and_then(|()| encode_eof(&mut text))
-        .expect("a string takes everything");
+        .expect("writing to a string never fails");
     text
 }

@@ -1,7 +1,7 @@
-//! `GET /metrics`: what is counted, as OpenMetrics text for whoever asks for it, as Prometheus does, or in the format
-//! before it.
+//! `GET /metrics`: the server's metrics as OpenMetrics for clients that accept it, as Prometheus does, or in Prometheus'
+//! older text format.
 //!
-//! Everything is read when it is asked for, and nothing waits: neither the store's writer nor whoever counts.
+//! All values are read for each request. Reading them blocks neither the store's writer nor the code that counts.
 
 mod handler;
 pub(in crate::http) mod page;

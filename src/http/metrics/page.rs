@@ -1,4 +1,4 @@
-//! What the server's own numbers are called, and what they mean.
+//! Names, types and help texts of the server's own metrics.
 
 use std::collections::BTreeMap;
 use std::fmt::Error;
@@ -13,66 +13,66 @@ use crate::engine::{ActiveJobs, CommitMetrics, JobMetrics, StoreStats};
 use crate::http::metrics::requests::Answers;
 use crate::metrics::HistogramSnapshot;
 
-/// Microseconds in a second.
-const MICROS: f64 = 1e6;
+/// The number of microseconds in a second.
+const MICROS_PER_SECOND: f64 = 1e6;
 
-/// Names and values of labels.
+/// The names and values of labels.
 type Labels<'a> = &'a [(&'static str, &'a str)];
 
-/// Everything, as it was read.
+/// All values at one moment.
 #[derive(Debug)]
 pub(in crate::http) struct Page {
-    /// Whether new jobs are taken on.
+    /// Whether the server accepts new jobs.
     pub(in crate::http) ready: bool,
     pub(in crate::http) tally: Arc<JobMetrics>,
     pub(in crate::http) active: BTreeMap<Arc<str>, ActiveJobs>,
     pub(in crate::http) commits: Arc<CommitMetrics>,
     pub(in crate::http) figures: Option<StoreStats>,
     pub(in crate::http) answers: Vec<Answers>,
-    /// Connections so far.
+    /// The number of connections accepted so far.
     pub(in crate::http) accepted: u64,
-    /// Connections now.
+    /// The number of open connections.
     pub(in crate::http) open: u64,
 }
 
 impl Collector for Page {
     fn encode(&self, encoder: DescriptorEncoder) -> Result<(), Error> {
-        let mut sheet = Sheet(encoder);
-        sheet.info(
+        let mut writer = MetricWriter(encoder);
+        writer.info(
             "build",
-            "Which Cloakroom this is.",
+            "The version of Cloakroom.",
             &[("version", env!("CARGO_PKG_VERSION"))],
         )?;
-        sheet.gauge(
+        writer.gauge(
             (
                 "ready",
-                "Whether new jobs are taken on and every root can be used.",
+                "Whether new jobs are accepted and every root is usable.",
                 None,
             ),
             self.ready.into(),
         )?;
-        self.jobs(&mut sheet)?;
-        self.callbacks(&mut sheet)?;
-        self.http(&mut sheet)?;
-        self.store(&mut sheet)
+        self.jobs(&mut writer)?;
+        self.callbacks(&mut writer)?;
+        self.http(&mut writer)?;
+        self.store(&mut writer)
     }
 }
 
 impl Page {
-    fn jobs(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {
+    fn jobs(&self, writer: &mut MetricWriter<'_>) -> Result<(), Error> {
         let operations = &self.tally.operations;
-        let submitted = ("jobs_submitted", "Jobs that were taken on.", None);
-        sheet.family(submitted, MetricType::Counter, |family| {
+        let submitted = ("jobs_submitted", "Jobs accepted.", None);
+        writer.family(submitted, MetricType::Counter, |family| {
             operations.iter().try_for_each(|(name, of)| {
                 family.counter(&[("operation", name)], of.submitted.get())
             })
         })?;
         let ended = (
             "jobs_ended",
-            "Jobs that have ended, those among them that were deleted before.",
+            "Jobs that have ended, including jobs deleted before their end.",
             None,
         );
-        sheet.family(ended, MetricType::Counter, |family| {
+        writer.family(ended, MetricType::Counter, |family| {
             for (name, of) in operations {
                 for (status, counter) in [
                     ("succeeded", &of.succeeded),
@@ -86,7 +86,7 @@ impl Page {
             Ok(())
         })?;
         let active = ("jobs_active", "Jobs that have not ended.", None);
-        sheet.family(active, MetricType::Gauge, |family| {
+        writer.family(active, MetricType::Gauge, |family| {
             for (name, active) in &self.active {
                 for (status, jobs) in [("queued", active.queued), ("running", active.running)] {
                     family.gauge(&[("operation", name), ("status", status)], jobs)?;
@@ -96,42 +96,42 @@ impl Page {
         })?;
         let waited = (
             "job_wait",
-            "How long jobs waited for their first attempt.",
+            "Time from submission to the first attempt.",
             Some(Unit::Seconds),
         );
-        sheet.family(waited, MetricType::Histogram, |family| {
+        writer.family(waited, MetricType::Histogram, |family| {
             operations.iter().try_for_each(|(name, of)| {
-                family.histogram(&[("operation", name)], &of.waited.read(), MICROS)
+                family.histogram(&[("operation", name)], &of.waited.read(), MICROS_PER_SECOND)
             })
         })?;
         let worked = (
             "job_duration",
-            "How long the attempts took that ended jobs.",
+            "Duration of the attempt that ended the job.",
             Some(Unit::Seconds),
         );
-        sheet.family(worked, MetricType::Histogram, |family| {
+        writer.family(worked, MetricType::Histogram, |family| {
             operations.iter().try_for_each(|(name, of)| {
-                family.histogram(&[("operation", name)], &of.worked.read(), MICROS)
+                family.histogram(&[("operation", name)], &of.worked.read(), MICROS_PER_SECOND)
             })
         })?;
         let expired = (
             "jobs_expired",
-            "Ended jobs that were forgotten because nobody used them.",
+            "Ended jobs deleted because they had been idle for too long.",
             None,
         );
-        sheet.counter(expired, self.tally.expired.get())?;
-        let reading = ("downloads_open", "Results that are being read.", None);
-        sheet.gauge(reading, self.tally.downloads.get())
+        writer.counter(expired, self.tally.expired.get())?;
+        let reading = ("downloads_open", "Downloads of results in progress.", None);
+        writer.gauge(reading, self.tally.downloads.get())
     }
 
-    fn callbacks(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {
+    fn callbacks(&self, writer: &mut MetricWriter<'_>) -> Result<(), Error> {
         let tellings = &self.tally.tellings;
         let attempts = (
             "callback_attempts",
-            "Callbacks that were sent: taken, to be sent again, or given up.",
+            "Callback attempts: delivered, to be retried, or failed for good.",
             None,
         );
-        sheet.family(attempts, MetricType::Counter, |family| {
+        writer.family(attempts, MetricType::Counter, |family| {
             for (outcome, counter) in [
                 ("delivered", &tellings.delivered),
                 ("postponed", &tellings.postponed),
@@ -146,82 +146,82 @@ impl Page {
         };
         let pending = (
             "callbacks_pending",
-            "Callbacks that are neither delivered nor given up.",
+            "Callbacks that are neither delivered nor failed for good.",
             None,
         );
-        sheet.gauge(pending, figures.untold)
+        writer.gauge(pending, figures.untold)
     }
 
-    fn http(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {
-        let answered = ("http_requests", "Requests that were answered.", None);
-        sheet.family(answered, MetricType::Counter, |family| {
+    fn http(&self, writer: &mut MetricWriter<'_>) -> Result<(), Error> {
+        let answered = ("http_requests", "Requests answered.", None);
+        writer.family(answered, MetricType::Counter, |family| {
             self.answers.iter().try_for_each(|answers| {
                 let labels = [
                     ("route", answers.route.as_str()),
                     ("method", answers.method),
                     ("code", answers.code),
                 ];
-                family.counter(&labels, answers.times)
+                family.counter(&labels, answers.requests)
             })
         })?;
-        let accepted = ("http_connections", "Connections that were accepted.", None);
-        sheet.counter(accepted, self.accepted)?;
-        let open = ("http_connections_open", "Connections that are open.", None);
-        sheet.gauge(open, self.open)
+        let accepted = ("http_connections", "Connections accepted.", None);
+        writer.counter(accepted, self.accepted)?;
+        let open = ("http_connections_open", "Open connections.", None);
+        writer.gauge(open, self.open)
     }
 
-    fn store(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {
+    fn store(&self, writer: &mut MetricWriter<'_>) -> Result<(), Error> {
         let time = (
             "commit_duration",
-            "How long the disk took for commits of the database.",
+            "Duration of commits to the database.",
             Some(Unit::Seconds),
         );
-        sheet.family(time, MetricType::Histogram, |family| {
-            family.histogram(&[], &self.commits.time.read(), MICROS)
+        writer.family(time, MetricType::Histogram, |family| {
+            family.histogram(&[], &self.commits.time.read(), MICROS_PER_SECOND)
         })?;
         let sharers = (
             "commit_commands",
-            "How many commands and pieces of results shared a commit.",
+            "Commands and chunks of results per commit.",
             None,
         );
-        sheet.family(sharers, MetricType::Histogram, |family| {
+        writer.family(sharers, MetricType::Histogram, |family| {
             family.histogram(&[], &self.commits.sharers.read(), 1.0)
         })?;
         let Some(figures) = &self.figures else {
             return Ok(());
         };
         for (name, help, bytes) in [
-            ("database", "The database's file.", figures.database),
-            ("database_wal", "Its write-ahead log.", figures.wal),
+            ("database", "Size of the database file.", figures.database),
+            ("database_wal", "Size of the write-ahead log.", figures.wal),
             (
                 "database_free",
-                "What of the database's file holds nothing.",
+                "Unused space inside the database file.",
                 figures.free_inside,
             ),
             (
                 "disk_free",
-                "What of the data's file system is free.",
+                "Free space on the file system of the data folder.",
                 figures.free_outside,
             ),
             (
                 "disk_reserve",
-                "Jobs are refused while less than this is free on the data's file system.",
+                "Free space on the file system of the data folder below which jobs are rejected.",
                 figures.mark,
             ),
         ] {
-            sheet.gauge((name, help, Some(Unit::Bytes)), bytes)?;
+            writer.gauge((name, help, Some(Unit::Bytes)), bytes)?;
         }
         Ok(())
     }
 }
 
-/// A name without prefix, unit and `_total`; what it means; its unit.
+/// The name without prefix, unit and `_total`, the help text, and the unit.
 type Title = (&'static str, &'static str, Option<Unit>);
 
-/// What names and numbers are written on.
-pub(in crate::http) struct Sheet<'a>(pub(in crate::http) DescriptorEncoder<'a>);
+/// Writes metrics to an encoder.
+pub(in crate::http) struct MetricWriter<'a>(pub(in crate::http) DescriptorEncoder<'a>);
 
-impl Sheet<'_> {
+impl MetricWriter<'_> {
     pub(in crate::http) fn gauge(&mut self, title: Title, value: u64) -> Result<(), Error> {
         self.family(title, MetricType::Gauge, |family| family.gauge(&[], value))
     }
@@ -238,7 +238,7 @@ impl Sheet<'_> {
             .encode_info(&labels)
     }
 
-    /// Numbers of one name with different labels.
+    /// Writes the values of one metric with different labels.
     pub(in crate::http) fn family(
         &mut self,
         (name, help, unit): Title,
@@ -250,7 +250,7 @@ impl Sheet<'_> {
     }
 }
 
-/// Where numbers of one name go.
+/// Writes the values of one metric.
 pub(in crate::http) struct Family<'a>(MetricEncoder<'a>);
 
 impl Family<'_> {
@@ -264,21 +264,21 @@ impl Family<'_> {
         })
     }
 
-    /// `scale` of the histogram's own units are one of those that are shown.
+    /// Writes a histogram, dividing its values by `scale`.
     fn histogram(
         &mut self,
         labels: Labels<'_>,
-        spread: &HistogramSnapshot,
+        histogram: &HistogramSnapshot,
         scale: f64,
     ) -> Result<(), Error> {
         let bound = |bound: Option<u64>| bound.map_or(f64::INFINITY, |bound| bound as f64 / scale);
-        let buckets: Vec<_> = spread
+        let buckets: Vec<_> = histogram
             .buckets
             .iter()
             .map(|(upper, count)| (bound(*upper), *count))
             .collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
-        let sum = spread.sum as f64 / scale;
+        let sum = histogram.sum as f64 / scale;
         self.with(labels, |number| {
             number.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
         })
@@ -290,7 +290,7 @@ impl Family<'_> {
         write: impl FnOnce(&mut MetricEncoder<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         if labels.is_empty() {
-            // No braces either.
+            // Without labels there are no braces either.
             write(&mut self.0)
         } else {
             write(&mut self.0.encode_family(&labels)?)

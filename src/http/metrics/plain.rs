@@ -1,9 +1,10 @@
-//! The text format that Prometheus had before OpenMetrics, 0.0.4, which every tool reads: made of the other.
+//! Conversion from OpenMetrics to Prometheus' older text format, 0.0.4, which every tool reads.
 
-/// Counters and information go by the whole name there; units and the end are not told.
+/// Converts OpenMetrics text. The older format describes counters and info metrics under their full names, and has
+/// neither units nor an end marker.
 pub(in crate::http) fn of(open_metrics: &str) -> String {
     let mut plain = String::with_capacity(open_metrics.len());
-    // What a family means is said before what it is.
+    // `HELP` comes before `TYPE`, which determines the suffix of the name.
     let mut help = None;
     for line in open_metrics.lines() {
         let words = line
@@ -39,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_whole_and_nothing_is_said_that_it_does_not_know() {
+    fn openmetrics_is_converted_to_prometheus_0_0_4() {
         let open_metrics = "# HELP jobs Jobs that ended.\n# TYPE jobs counter\njobs_total{a=\"# b\"} 4\n\
              # HELP build Which it is.\n# TYPE build info\nbuild_info{version=\"1\"} 1\n\
              # HELP time_seconds How long.\n# TYPE time_seconds histogram\n# UNIT time_seconds seconds\n\

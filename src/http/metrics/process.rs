@@ -1,4 +1,4 @@
-//! What every program's metrics say of its process, under the names that they have everywhere.
+//! Metrics of the process, under the names that Prometheus client libraries use everywhere.
 
 use std::fmt::Error;
 use std::sync::LazyLock;
@@ -9,18 +9,18 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-/// When the first of this process's servers was made, in seconds since the Unix epoch.
+/// When the first server of this process was created, in seconds since the Unix epoch.
 static START: LazyLock<f64> = LazyLock::new(|| {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.unwrap_or_default().as_secs_f64()
 });
 
-/// Begins to count from now on how long the process is there.
+/// Sets the start time of the process to now, unless it is set already.
 pub(in crate::http) fn begin() {
     LazyLock::force(&START);
 }
 
-/// A number under its name, as far as this system tells it.
+/// Name, help, unit, type and value of a metric; no value if the system does not provide it.
 type Value = (
     &'static str,
     &'static str,
@@ -29,54 +29,56 @@ type Value = (
     Option<f64>,
 );
 
-/// The process as it was looked at.
+/// The values of the process at one moment.
 #[derive(Debug)]
 pub(in crate::http) struct Process {
-    /// Of memory.
+    /// The resident memory, in bytes.
     resident_bytes: Option<u64>,
+    /// The number of open files.
     open_files: Option<u64>,
-    most_files: Option<u64>,
-    /// Of all its threads.
+    /// The largest allowed number of open files.
+    max_files: Option<u64>,
+    /// The processor time of all threads, in seconds.
     processor_seconds: Option<f64>,
 }
 
 impl Process {
-    /// Looks. Blocks for a moment.
+    /// Reads the values. Blocks briefly.
     #[cfg(target_os = "linux")]
-    pub(in crate::http) fn look() -> Self {
+    pub(in crate::http) fn read() -> Self {
         use rustix::process::{Resource, getrlimit};
         let resident = field("/proc/self/statm", 1);
         let stat = std::fs::read_to_string("/proc/self/stat").ok();
         Self {
             resident_bytes: resident.map(|pages| pages * rustix::param::page_size() as u64),
-            // One of them is open for the look.
+            // One of them is the folder that is being read.
             open_files: std::fs::read_dir("/proc/self/fd")
                 .ok()
                 .map(|files| files.count().saturating_sub(1) as u64),
-            most_files: getrlimit(Resource::Nofile).current,
+            max_files: getrlimit(Resource::Nofile).current,
             processor_seconds: stat.as_deref().and_then(processor_seconds),
         }
     }
 
-    /// Nothing is known here.
+    /// No values are available on this system.
     #[cfg(not(target_os = "linux"))]
-    pub(in crate::http) fn look() -> Self {
+    pub(in crate::http) fn read() -> Self {
         Self {
             resident_bytes: None,
             open_files: None,
-            most_files: None,
+            max_files: None,
             processor_seconds: None,
         }
     }
 }
 
 #[cfg(target_os = "linux")]
-fn field(path: &str, place: usize) -> Option<u64> {
+fn field(path: &str, index: usize) -> Option<u64> {
     let text = std::fs::read_to_string(path).ok()?;
-    text.split_ascii_whitespace().nth(place)?.parse().ok()
+    text.split_ascii_whitespace().nth(index)?.parse().ok()
 }
 
-/// The user's and the system's time, fields 14 and 15 of proc(5)'s `stat`; the second may have spaces in it.
+/// The sum of user and system time, fields 14 and 15 of `stat` in proc(5). Field 2 may contain spaces.
 #[cfg(target_os = "linux")]
 fn processor_seconds(stat: &str) -> Option<f64> {
     let (_, rest) = stat.rsplit_once(')')?;
@@ -92,38 +94,38 @@ impl Collector for Process {
         let values: [Value; 5] = [
             (
                 "process_start_time",
-                "When the process was started, since the Unix epoch.",
+                "Start time of the process since the Unix epoch.",
                 Some(Unit::Seconds),
                 MetricType::Gauge,
                 Some(*START),
             ),
             (
                 "process_cpu",
-                "What the processors have worked for the process.",
+                "Total user and system CPU time spent.",
                 Some(Unit::Seconds),
                 MetricType::Counter,
                 self.processor_seconds,
             ),
             (
                 "process_resident_memory",
-                "Memory that the process has.",
+                "Resident memory size.",
                 Some(Unit::Bytes),
                 MetricType::Gauge,
                 number(self.resident_bytes),
             ),
             (
                 "process_open_fds",
-                "Files that the process has open.",
+                "Number of open file descriptors.",
                 None,
                 MetricType::Gauge,
                 number(self.open_files),
             ),
             (
                 "process_max_fds",
-                "Files that the process may have open.",
+                "Maximum number of open file descriptors.",
                 None,
                 MetricType::Gauge,
-                number(self.most_files),
+                number(self.max_files),
             ),
         ];
         for (name, help, unit, kind, value) in values {
@@ -145,8 +147,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_looked_at() {
-        let process = Process::look();
+    fn process_values_are_read_from_proc() {
+        let process = Process::read();
         assert!(process.resident_bytes.is_some_and(|bytes| bytes > 1 << 20));
         assert!(process.open_files.is_some_and(|files| files > 0));
         let ticks = rustix::param::clock_ticks_per_second() as f64;

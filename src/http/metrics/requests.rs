@@ -1,5 +1,5 @@
-//! What is counted of requests and connections. Requests are told apart by the description's addresses, not by their own:
-//! there are as many numbers as routes, whatever is asked.
+//! Metrics of requests and connections. Requests are counted by the template of their route and not by their path, so
+//! that the number of time series is bounded.
 
 use std::sync::Arc;
 
@@ -10,37 +10,41 @@ use serde_json::Value;
 use crate::http::routing::template as route_template;
 use crate::metrics::{Counter, Gauge};
 
-/// What addresses that are no route's count as.
-const ELSEWHERE: &str = "other";
+/// The label of requests that match no route.
+const NO_ROUTE: &str = "other";
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "other"];
 const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
-/// The numbers of one route.
+/// The counters of one route, by method and class of status.
 pub(in crate::http) type Answered = [[Counter; CLASSES.len()]; METHODS.len()];
 
-/// The numbers of one server.
+/// The metrics of one server.
 #[derive(Debug)]
 pub(in crate::http) struct RequestMetrics {
     /// By the route's template.
     routes: HashMap<Box<str>, Answered>,
-    elsewhere: Answered,
-    /// Connections that were accepted.
+    /// Counters of requests that match no route.
+    unmatched: Answered,
+    /// Accepted connections.
     pub(in crate::http) accepted: Counter,
-    /// Connections that are open.
+    /// Open connections.
     pub(in crate::http) open: Arc<Gauge>,
 }
 
-/// How often a kind of request got a kind of answer.
+/// The number of requests with the same route, method and class of status.
 #[derive(Debug)]
 pub(in crate::http) struct Answers {
+    /// The template of the route.
     pub(in crate::http) route: String,
+    /// The method.
     pub(in crate::http) method: &'static str,
-    /// The class of its status.
+    /// The class of the status, such as `2xx`.
     pub(in crate::http) code: &'static str,
-    pub(in crate::http) times: u64,
+    /// The number of requests.
+    pub(in crate::http) requests: u64,
 }
 
-/// Counts a request that was answered.
+/// Counts an answered request.
 pub(in crate::http) fn count(numbers: &Answered, method: &Method, status: StatusCode) {
     let word = method.as_str();
     let method = METHODS.iter().position(|known| *known == word);
@@ -49,7 +53,7 @@ pub(in crate::http) fn count(numbers: &Answered, method: &Method, status: Status
 }
 
 impl RequestMetrics {
-    /// For the routes that a description has.
+    /// Metrics for the routes of an OpenAPI description.
     pub(in crate::http) fn new(description: &Value) -> Self {
         let paths = description["paths"].as_object().into_iter().flatten();
         let templates = paths.map(|(path, _)| path.as_str());
@@ -58,35 +62,35 @@ impl RequestMetrics {
             routes: templates
                 .map(|path| (path.into(), Answered::default()))
                 .collect(),
-            elsewhere: Answered::default(),
+            unmatched: Answered::default(),
             accepted: Counter::default(),
             open: Arc::default(),
         }
     }
 
-    /// The numbers of the route with this template, or of what is asked for where there is none.
+    /// The counters of the route with this template, or those of requests without a route.
     pub(in crate::http) fn of(&self, template: Option<&str>) -> &Answered {
         let route = template.and_then(|template| self.routes.get(template));
-        route.unwrap_or(&self.elsewhere)
+        route.unwrap_or(&self.unmatched)
     }
 
-    /// Every kind of request that there was, in the order of its route.
+    /// All counters that are not zero, ordered by route.
     pub(in crate::http) fn answers(&self) -> Vec<Answers> {
         let routes = self.routes.iter().map(|(route, of)| (&**route, of));
         let mut all = Vec::new();
-        for (route, answered) in routes.chain([(ELSEWHERE, &self.elsewhere)]) {
+        for (route, answered) in routes.chain([(NO_ROUTE, &self.unmatched)]) {
             for (method, classes) in METHODS.into_iter().zip(answered) {
                 for (code, counter) in CLASSES.into_iter().zip(classes) {
                     all.push(Answers {
                         route: route.to_owned(),
                         method,
                         code,
-                        times: counter.get(),
+                        requests: counter.get(),
                     });
                 }
             }
         }
-        all.retain(|answers| answers.times > 0);
+        all.retain(|answers| answers.requests > 0);
         all.sort_by(|a, b| a.route.cmp(&b.route));
         all
     }
