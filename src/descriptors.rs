@@ -13,36 +13,36 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Descriptors that a server with no connection and no job needs.
 #[cfg(unix)]
-const OWN: u64 = 64;
+const OWN_DESCRIPTORS: u64 = 64;
 /// Minimum number of descriptors left to jobs beside the connections.
 #[cfg(unix)]
-const FOR_JOBS: u64 = 256;
+const JOB_DESCRIPTORS: u64 = 256;
 /// The lowest number of connections that a server accepts.
 #[cfg(unix)]
-const CONNECTIONS: u64 = 8;
+const MIN_CONNECTIONS: u64 = 8;
 
 /// The original limit, if it was raised.
 #[cfg(unix)]
-static GIVEN: OnceLock<Rlimit> = OnceLock::new();
+static ORIGINAL_LIMIT: OnceLock<Rlimit> = OnceLock::new();
 
 /// Raises the limit to what this many connections need, as far as the system allows; returns how many connections there
 /// may be. Affects the whole process, so only the server's own binary calls it.
 #[cfg(unix)]
-pub(crate) fn take(connections: usize) -> usize {
-    let given = getrlimit(Resource::Nofile);
+pub(crate) fn raise_fd_limit(connections: usize) -> usize {
+    let original = getrlimit(Resource::Nofile);
     // `None` means unlimited.
-    let Some(soft) = given.current else {
+    let Some(soft) = original.current else {
         return connections;
     };
-    let wanted = connections as u64 * 2 + FOR_JOBS;
-    let more = wanted.min(given.maximum.unwrap_or(wanted)).max(soft);
+    let wanted = connections as u64 * 2 + JOB_DESCRIPTORS;
+    let more = wanted.min(original.maximum.unwrap_or(wanted)).max(soft);
     let raised = Rlimit {
         current: Some(more),
-        maximum: given.maximum,
+        maximum: original.maximum,
     };
     let has = if more > soft && setrlimit(Resource::Nofile, raised).is_ok() {
         // Only this function sets it.
-        let _ = GIVEN.set(given);
+        let _ = ORIGINAL_LIMIT.set(original);
         more
     } else {
         soft
@@ -50,7 +50,7 @@ pub(crate) fn take(connections: usize) -> usize {
     if has >= wanted {
         return connections;
     }
-    let affordable = (has.saturating_sub(OWN) / 2).max(CONNECTIONS) as usize;
+    let affordable = (has.saturating_sub(OWN_DESCRIPTORS) / 2).max(MIN_CONNECTIONS) as usize;
     if affordable < connections {
         tracing::warn!(
             descriptors = has,
@@ -63,15 +63,15 @@ pub(crate) fn take(connections: usize) -> usize {
 
 /// Other systems have no such limit.
 #[cfg(not(unix))]
-pub(crate) fn take(connections: usize) -> usize {
+pub(crate) fn raise_fd_limit(connections: usize) -> usize {
     connections
 }
 
 /// Restores the original limit in a process that is about to execute another program. Allocates nothing.
 #[cfg(unix)]
 pub(crate) fn restore_fd_limit() -> io::Result<()> {
-    match GIVEN.get() {
-        Some(given) => Ok(setrlimit(Resource::Nofile, *given)?),
+    match ORIGINAL_LIMIT.get() {
+        Some(original) => Ok(setrlimit(Resource::Nofile, *original)?),
         None => Ok(()),
     }
 }

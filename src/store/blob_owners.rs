@@ -10,7 +10,7 @@ use super::{Error, WholeBlob, chunks};
 use crate::job::{BlobId, Seq};
 
 /// Maximum number of chunks of a blob that are freed together with its job.
-const FREED_AT_ONCE: usize = 2;
+const MAX_CHUNKS_FREED_WITH_JOB: usize = 2;
 
 /// Blob ids, and the blobs that the current transaction has taken from their owners.
 pub(super) struct BlobOwners {
@@ -96,7 +96,7 @@ impl BlobOwners {
         owner: Seq,
     ) -> Result<(), Error> {
         if chunks::disown(connection, blob, owner)?
-            && !chunks::free(connection, blob, FREED_AT_ONCE)?.1
+            && !chunks::free(connection, blob, MAX_CHUNKS_FREED_WITH_JOB)?.1
         {
             self.loose.push(blob);
         }

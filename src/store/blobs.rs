@@ -20,9 +20,9 @@ use crate::job::BlobId;
 /// Writes one blob. If it is dropped before [`BlobWriter::finish`], the stored chunks are freed.
 #[derive(Debug)]
 pub(crate) struct BlobWriter {
-    inbox: Arc<CommandQueue>,
+    queue: Arc<CommandQueue>,
     disk: Arc<Disk>,
-    asker: Origin,
+    origin: Origin,
     blob: BlobId,
     number: u32,
     size: u64,
@@ -33,12 +33,12 @@ pub(crate) struct BlobWriter {
 }
 
 impl BlobWriter {
-    pub(super) fn new(inbox: Arc<CommandQueue>, disk: Arc<Disk>, asker: Origin) -> Self {
-        let blob = inbox.new_blob();
+    pub(super) fn new(queue: Arc<CommandQueue>, disk: Arc<Disk>, origin: Origin) -> Self {
+        let blob = queue.new_blob();
         Self {
-            inbox,
+            queue,
             disk,
-            asker,
+            origin,
             blob,
             number: 0,
             size: 0,
@@ -143,12 +143,12 @@ impl BlobWriter {
         }
         let (reply, answer) = oneshot::channel();
         let data = self.buffer.split().freeze();
-        self.inbox.push_chunk(Chunk {
+        self.queue.push_chunk(Chunk {
             blob: self.blob,
             number: self.number,
             crc: checksum(chunk_id(self.blob, self.number), &data),
             data,
-            asker: self.asker,
+            origin: self.origin,
             reply,
         });
         self.number += 1;
@@ -174,7 +174,7 @@ impl Write for BlobWriter {
 impl Drop for BlobWriter {
     fn drop(&mut self) {
         if !self.finished && self.number > 0 {
-            self.inbox.push(Command::Abandon { blob: self.blob });
+            self.queue.push(Command::Abandon { blob: self.blob });
         }
     }
 }

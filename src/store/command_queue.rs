@@ -125,7 +125,7 @@ pub(super) struct Chunk {
     /// Checksum of the chunk's row id and `data`.
     pub(super) crc: u32,
     pub(super) data: Bytes,
-    pub(super) asker: Origin,
+    pub(super) origin: Origin,
     pub(super) reply: Reply<()>,
 }
 
@@ -184,7 +184,7 @@ impl Batch {
             }
         }
         for chunk in self.chunks {
-            match chunk.asker {
+            match chunk.origin {
                 Origin::Client => clients.chunks.push_back(chunk),
                 Origin::Server => server.chunks.push_back(chunk),
             }

@@ -58,7 +58,7 @@ impl Disk {
             wal: AtomicU64::new(0),
             inside: AtomicU64::new(0),
         };
-        disk.look();
+        disk.measure();
         Ok(disk)
     }
 
@@ -73,7 +73,7 @@ impl Disk {
 
     /// Like [`Disk::has_room`], but measures first; for large data.
     pub(super) fn has_room_now(&self) -> bool {
-        self.look();
+        self.measure();
         self.has_room()
     }
 
@@ -113,7 +113,7 @@ impl Disk {
     }
 
     /// Measures the free space, and restores the ballast once there is room for it beyond the mark.
-    pub(super) fn look(&self) {
+    pub(super) fn measure(&self) {
         let Ok((free, _)) = room(&self.data) else {
             return;
         };

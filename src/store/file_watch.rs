@@ -44,16 +44,16 @@ impl FileWatch {
                 Err(source) => Err(OpenError::Io { path, source }),
             }
         };
-        let presence = Self {
+        let file_watch = Self {
             database: named("")?,
             wal: named("-wal")?,
             shared_memory: named("-shm")?,
         };
         let locked = locks.database().map(File::metadata);
         let replaced = match locked {
-            Some(Ok(locked)) => identity(&locked) != presence.database.identity,
+            Some(Ok(locked)) => identity(&locked) != file_watch.database.identity,
             Some(Err(source)) => {
-                let path = presence.database.path;
+                let path = file_watch.database.path;
                 return Err(OpenError::Io { path, source });
             }
             None => false,
@@ -62,7 +62,7 @@ impl FileWatch {
             let reason = "the database was replaced while it was opened".to_owned();
             return Err(OpenError::Start(reason));
         }
-        Ok(presence)
+        Ok(file_watch)
     }
 
     /// Checks that the last commit went to files that are still at their paths.

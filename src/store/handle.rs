@@ -33,7 +33,7 @@ pub(crate) struct Store {
     pub(in crate::store) clock: Arc<IdleClock>,
     pub(in crate::store) disk: Arc<Disk>,
     pub(in crate::store) commits: Arc<CommitMetrics>,
-    pub(in crate::store) presence: Arc<FileWatch>,
+    pub(in crate::store) file_watch: Arc<FileWatch>,
     pub(in crate::store) threads: Mutex<Vec<JoinHandle<()>>>,
     /// Last, so that the locks outlive every connection.
     pub(in crate::store) locks: Mutex<Option<lock::Locks>>,
@@ -58,35 +58,35 @@ impl Store {
             source,
         })?;
         let disk = Arc::new(disk);
-        let inbox = Arc::new(CommandQueue::default());
+        let queue = Arc::new(CommandQueue::default());
         let gate = Gate::default();
         let readers = Readers::new(schema::pool(&opened.path, READERS)?, gate.clone());
         let connection = schema::reading_connection(&opened.path)?;
         let point_reads = reader::Reader::start(connection, gate.clone(), vital)?;
         let jobs = jobs::Jobs::load(&opened.connection, opened.boot, options, Arc::clone(&clock))?;
         let active = jobs.active();
-        let presence = Arc::new(FileWatch::remember(data, &opened.locks)?);
+        let file_watch = Arc::new(FileWatch::remember(data, &opened.locks)?);
         let commits = Arc::<CommitMetrics>::default();
-        let around = writer::Shared {
-            inbox: Arc::clone(&inbox),
+        let shared = writer::Shared {
+            queue: Arc::clone(&queue),
             disk: Arc::clone(&disk),
-            presence: Arc::clone(&presence),
+            file_watch: Arc::clone(&file_watch),
             commits: Arc::clone(&commits),
             vital: vital.clone(),
             gate,
         };
-        let writer = writer::Writer::new(opened.connection, jobs, observer, around)
+        let writer = writer::Writer::new(opened.connection, jobs, observer, shared)
             .map_err(|e| OpenError::Start(e.to_string()))?;
         let checkpointer = schema::plain_connection(&opened.path)?;
         let threads = writer.start(checkpointer)?;
         let store = Self {
-            queue: inbox,
+            queue,
             point_reads,
             readers,
             clock,
             disk,
             commits,
-            presence,
+            file_watch,
             threads: Mutex::new(threads),
             locks: Mutex::new(Some(opened.locks)),
         };
@@ -109,8 +109,8 @@ impl Store {
     /// Advances the clock and checks the disk and the files; call once per `TICK`.
     pub(crate) fn tick(&self) {
         self.clock.tick();
-        self.disk.look();
-        if self.presence.check_all().is_err() {
+        self.disk.measure();
+        if self.file_watch.check_all().is_err() {
             self.queue.alarm();
         }
     }
@@ -137,14 +137,14 @@ impl Store {
         let has_room = self.disk.has_room();
         let answer =
             has_room.then(|| self.ask(move |reply| Command::Submit { job, params, reply }));
-        let inbox = Arc::clone(&self.queue);
+        let queue = Arc::clone(&self.queue);
         async move {
             let result = match answer {
                 Some(answer) => answer.await,
                 None => Err(Error::StorageFull),
             };
             if result.as_ref().map_or(true, |job| *job.uploads != *uploads) {
-                inbox.abandon(uploads);
+                queue.abandon(uploads);
             }
             result
         }

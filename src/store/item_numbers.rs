@@ -10,7 +10,7 @@ use super::items::select_numbers;
 use super::{Error, Store};
 
 /// Maximum number of paths numbered in one transaction, so that other commands do not wait long.
-const AT_ONCE: usize = 500;
+const MAX_PATHS_PER_COMMAND: usize = 500;
 
 impl Store {
     /// The numbers of paths below a root, in order; paths without a number get one.
@@ -37,8 +37,8 @@ impl Store {
         if new.is_empty() {
             return Ok(known.into_iter().flatten().collect());
         }
-        for some in new.chunks(AT_ONCE) {
-            let (root, paths) = (root.clone(), some.to_vec());
+        for chunk in new.chunks(MAX_PATHS_PER_COMMAND) {
+            let (root, paths) = (root.clone(), chunk.to_vec());
             self.ask(|reply| Command::NumberItems { root, paths, reply })
                 .await?;
         }

@@ -37,10 +37,10 @@ pub(crate) fn check(data: &Path) -> Result<Findings, OpenError> {
     let path = find(data)?;
     let connection = reading_connection(&path)?;
     let mut findings = Findings::default();
-    let looked = structure(&connection, &mut findings)
-        .and_then(|()| strays(&connection, &mut findings))
+    let outcome = structure(&connection, &mut findings)
+        .and_then(|()| missing_blobs(&connection, &mut findings))
         .and_then(|()| contents(&connection, &mut findings));
-    if let Err(error) = looked {
+    if let Err(error) = outcome {
         findings
             .faults
             .push(format!("the check stopped early: {error}"));
@@ -61,7 +61,7 @@ fn structure(connection: &Connection, findings: &mut Findings) -> Result<(), Err
 }
 
 /// Finds blobs that jobs name but that do not exist.
-fn strays(connection: &Connection, findings: &mut Findings) -> Result<(), Error> {
+fn missing_blobs(connection: &Connection, findings: &mut Findings) -> Result<(), Error> {
     for what in ["params_blob", "result_blob", "log_blob"] {
         let query = format!(
             "select seq from job where {what} is not null and {what} not in (select id from blob) limit {FAULTS}"
@@ -205,7 +205,7 @@ pub(crate) fn backup(data: &Path, to: &Path) -> Result<(), OpenError> {
         .pragma_update(None, "journal_mode", "wal")
         .map_err(failed)?;
     copied.close().map_err(|(_, source)| failed(source))?;
-    let place = || {
+    let publish = || {
         let file = File::open(&copy)?;
         // The copy is as confidential as the data folder.
         #[cfg(unix)]
@@ -214,7 +214,7 @@ pub(crate) fn backup(data: &Path, to: &Path) -> Result<(), OpenError> {
         fs::rename(&copy, to)?;
         sync_dir(folder)
     };
-    place().map_err(io_error)
+    publish().map_err(io_error)
 }
 
 /// The path of the database below `data`, if it is Cloakroom's.

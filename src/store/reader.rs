@@ -16,7 +16,7 @@ use crate::job::{Job, Seq};
 use crate::vital::Vital;
 
 /// Maximum number of reads in one transaction, so that none blocks checkpoints for long.
-const BATCH: usize = 256;
+const MAX_READS_PER_TRANSACTION: usize = 256;
 
 type Read = (Seq, oneshot::Sender<Result<Option<Arc<Job>>, Error>>);
 
@@ -65,7 +65,9 @@ fn serve(connection: &Connection, gate: &Gate, requests: &mpsc::Receiver<Read>) 
         let _entered = gate.enter();
         // If even this fails, each lookup is its own transaction and reports the error.
         let together = connection.execute_batch("begin").is_ok();
-        for (seq, reply) in std::iter::once(first).chain(requests.try_iter().take(BATCH - 1)) {
+        for (seq, reply) in
+            std::iter::once(first).chain(requests.try_iter().take(MAX_READS_PER_TRANSACTION - 1))
+        {
             let job = rows::select(connection, seq).map(|job| job.map(Arc::new));
             // A receiver that has gone away needs no answer.
             let _ = reply.send(job);

@@ -12,7 +12,7 @@ use crate::job::{
 };
 
 /// The default options, shared by the jobs that have them.
-pub(super) static NO_OPTIONS: LazyLock<Arc<JobOptions>> = LazyLock::new(Arc::default);
+pub(super) static DEFAULT_OPTIONS: LazyLock<Arc<JobOptions>> = LazyLock::new(Arc::default);
 
 pub(super) const COLUMNS: &str = "seq, id, token, operation, state, attempt, interrupted_attempts, version, cancel_requested, delete_requested, \
      created_ms, started_ms, finished_ms, due, params, params_blob, uploads, options, log_blob, callback, \
@@ -294,7 +294,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<Job, Error> {
             Some(json) => serde_json::from_str(&json)
                 .map(Arc::new)
                 .map_err(|_| damaged(row, "what it wants is not readable"))?,
-            None => Arc::clone(&NO_OPTIONS),
+            None => Arc::clone(&DEFAULT_OPTIONS),
         },
         callback: match row.get::<_, Option<String>>("callback")? {
             Some(json) => Some(

@@ -12,7 +12,7 @@ pub(super) struct Scheduler {
     slots: usize,
     running: usize,
     waiting: usize,
-    lanes: HashMap<Arc<str>, OperationQueue>,
+    queues: HashMap<Arc<str>, OperationQueue>,
 }
 
 #[derive(Debug)]
@@ -30,20 +30,20 @@ impl OperationQueue {
 
 impl Scheduler {
     pub(super) fn new(operations: &HashMap<Arc<str>, OperationLimits>) -> Self {
-        let lane = |limits: &OperationLimits| OperationQueue {
+        let queue = |limits: &OperationLimits| OperationQueue {
             limit: limits.concurrency.max(1),
             running: 0,
             ready: BTreeSet::new(),
         };
-        let lanes = operations
+        let queues = operations
             .iter()
-            .map(|(name, limits)| (Arc::clone(name), lane(limits)))
+            .map(|(name, limits)| (Arc::clone(name), queue(limits)))
             .collect();
         Self {
             slots: 0,
             running: 0,
             waiting: 0,
-            lanes,
+            queues,
         }
     }
 
@@ -51,9 +51,9 @@ impl Scheduler {
     pub(super) fn rebuild<'a>(&mut self, jobs: impl Iterator<Item = &'a Job>) {
         self.running = 0;
         self.waiting = 0;
-        for lane in self.lanes.values_mut() {
-            lane.running = 0;
-            lane.ready.clear();
+        for queue in self.queues.values_mut() {
+            queue.running = 0;
+            queue.ready.clear();
         }
         for job in jobs {
             self.enter(job);
@@ -62,18 +62,18 @@ impl Scheduler {
 
     /// Adds a job in its current state.
     pub(super) fn enter(&mut self, job: &Job) {
-        let lane = self.lanes.get_mut(&job.operation);
+        let queue = self.queues.get_mut(&job.operation);
         match job.state {
             State::Queued => {
                 self.waiting += 1;
-                if let Some(lane) = lane.filter(|_| !job.cancel_requested) {
-                    lane.ready.insert(job.seq);
+                if let Some(queue) = queue.filter(|_| !job.cancel_requested) {
+                    queue.ready.insert(job.seq);
                 }
             }
             State::Running { .. } => {
                 self.running += 1;
-                if let Some(lane) = lane {
-                    lane.running += 1;
+                if let Some(queue) = queue {
+                    queue.running += 1;
                 }
             }
             State::Ended { .. } => {}
@@ -82,18 +82,18 @@ impl Scheduler {
 
     /// Removes a job in the state in which it was added.
     pub(super) fn leave(&mut self, job: &Job) {
-        let lane = self.lanes.get_mut(&job.operation);
+        let queue = self.queues.get_mut(&job.operation);
         match job.state {
             State::Queued => {
                 self.waiting -= 1;
-                if let Some(lane) = lane {
-                    lane.ready.remove(&job.seq);
+                if let Some(queue) = queue {
+                    queue.ready.remove(&job.seq);
                 }
             }
             State::Running { .. } => {
                 self.running -= 1;
-                if let Some(lane) = lane {
-                    lane.running -= 1;
+                if let Some(queue) = queue {
+                    queue.running -= 1;
                 }
             }
             State::Ended { .. } => {}
@@ -114,9 +114,9 @@ impl Scheduler {
     pub(super) fn may_start(&self, operation: &str) -> bool {
         self.running < self.slots
             && self
-                .lanes
+                .queues
                 .get(operation)
-                .is_some_and(|lane| lane.has_room() && lane.ready.is_empty())
+                .is_some_and(|queue| queue.has_room() && queue.ready.is_empty())
     }
 
     /// The oldest ready job that may start now.
@@ -124,10 +124,10 @@ impl Scheduler {
         if self.running >= self.slots || self.waiting == 0 {
             return None;
         }
-        self.lanes
+        self.queues
             .values()
-            .filter(|lane| lane.has_room())
-            .filter_map(|lane| lane.ready.first().copied())
+            .filter(|queue| queue.has_room())
+            .filter_map(|queue| queue.ready.first().copied())
             .min()
     }
 }

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::{Error, meta};
 
 /// Number of values that one write to `meta` reserves.
-const RANGE: i64 = 1024;
+const RESERVED_RANGE: i64 = 1024;
 
 /// Consecutive numbers, reserved on disk ahead of their use.
 pub(super) struct Sequence {
@@ -30,7 +30,7 @@ impl Sequence {
     /// Makes sure that no later run of the server assigns `number` again.
     pub(super) fn reserve(&mut self, connection: &Connection, number: i64) -> Result<(), Error> {
         if number >= self.reserved {
-            let reserved = number + RANGE;
+            let reserved = number + RESERVED_RANGE;
             meta::set_meta(connection, self.key, reserved)?;
             self.reserved = reserved;
         }

@@ -9,14 +9,14 @@ use crate::job::BlobId;
 /// Blobs of a submission that is not stored yet. They are freed on drop.
 #[derive(Debug)]
 pub(crate) struct Uploads {
-    inbox: Arc<CommandQueue>,
+    queue: Arc<CommandQueue>,
     whole: Vec<WholeBlob>,
 }
 
 impl Uploads {
-    pub(super) fn new(inbox: Arc<CommandQueue>) -> Self {
+    pub(super) fn new(queue: Arc<CommandQueue>) -> Self {
         Self {
-            inbox,
+            queue,
             whole: Vec::new(),
         }
     }
@@ -39,7 +39,7 @@ impl Uploads {
 
 impl Drop for Uploads {
     fn drop(&mut self) {
-        self.inbox
+        self.queue
             .abandon(self.whole.drain(..).map(|whole| whole.blob));
     }
 }

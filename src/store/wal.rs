@@ -21,7 +21,6 @@ use super::disk::Disk;
 use super::file_format::{BUSY_TIMEOUT, PAGE_BYTES};
 use super::meta::meta;
 use super::readers::Gate;
-
 use super::{OpenError, lockers};
 use crate::failpoints;
 use crate::vital::Vital;
@@ -29,7 +28,7 @@ use crate::vital::Vital;
 /// The writer empties a WAL that is longer than this many times the length at which the checkpointer is woken.
 const WAL_STEPS: u64 = 4;
 /// How long emptying the WAL waits for current reads, and so how long new reads may have to wait.
-const GATE_PATIENCE: Duration = Duration::from_millis(100);
+const GATE_TIMEOUT: Duration = Duration::from_millis(100);
 /// A server that has written nothing for this long is idle.
 const IDLE_PAUSE: Duration = Duration::from_secs(2);
 /// Interval between attempts of an idle server to truncate a log that is being read.
@@ -56,14 +55,14 @@ pub(super) struct Wal {
     /// Wakes the checkpointer.
     call: SyncSender<()>,
     /// The time of the last write or failed truncation, and how long to wait from then on.
-    rests: (Instant, Duration),
+    idle_wait: (Instant, Duration),
     stuck: Option<Stuck>,
 }
 
 /// Since when the log cannot be emptied, and whether that was logged.
 struct Stuck {
     since: Instant,
-    is_said: bool,
+    is_logged: bool,
 }
 
 /// What keeps a log from being emptied.
@@ -103,7 +102,7 @@ impl Wal {
             length: disk.stats().wal,
             disk,
             call,
-            rests: (Instant::now(), IDLE_PAUSE),
+            idle_wait: (Instant::now(), IDLE_PAUSE),
             stuck: None,
         };
         Ok((wal, thread))
@@ -127,7 +126,7 @@ impl Wal {
         let bytes = WAL_PAGES.get() * PAGE_BYTES;
         self.disk.set_wal(bytes);
         self.length = self.length.max(bytes);
-        self.rests = (Instant::now(), IDLE_PAUSE);
+        self.idle_wait = (Instant::now(), IDLE_PAUSE);
         if bytes < self.checkpointed {
             self.checkpointed = 0;
             self.is_emptied();
@@ -146,7 +145,7 @@ impl Wal {
 
     /// When to truncate the log if nothing is written until then.
     pub(super) fn wants_cutting(&self) -> Option<Instant> {
-        let (since, pause) = self.rests;
+        let (since, pause) = self.idle_wait;
         (self.length > self.disk.wal_step()).then_some(since + pause)
     }
 
@@ -160,7 +159,7 @@ impl Wal {
         }
         self.length = self.disk.stats().wal;
         if self.length > self.disk.wal_step() && !self.empty(connection, "truncate") {
-            self.rests = (Instant::now(), RETRY_PAUSE);
+            self.idle_wait = (Instant::now(), RETRY_PAUSE);
         }
     }
 
@@ -173,7 +172,7 @@ impl Wal {
         // Most of the log is copied while readers continue.
         copy(connection, "passive");
         let gate = self.gate.clone();
-        let held_by = match gate.close(GATE_PATIENCE) {
+        let held_by = match gate.close(GATE_TIMEOUT) {
             None => Some(HeldBy::OwnRead),
             Some(_closed) => (!reset(connection, mode)).then_some(HeldBy::OtherProcess),
         };
@@ -192,7 +191,7 @@ impl Wal {
     }
 
     fn is_emptied(&mut self) {
-        if self.stuck.take().is_some_and(|stuck| stuck.is_said) {
+        if self.stuck.take().is_some_and(|stuck| stuck.is_logged) {
             tracing::info!("the write-ahead log was emptied again");
         }
     }
@@ -200,12 +199,12 @@ impl Wal {
     fn is_stuck(&mut self, held_by: HeldBy) {
         let stuck = self.stuck.get_or_insert_with(|| Stuck {
             since: Instant::now(),
-            is_said: false,
+            is_logged: false,
         });
-        if stuck.is_said || self.length < STUCK_BYTES && stuck.since.elapsed() < STUCK_TIME {
+        if stuck.is_logged || self.length < STUCK_BYTES && stuck.since.elapsed() < STUCK_TIME {
             return;
         }
-        stuck.is_said = true;
+        stuck.is_logged = true;
         let bytes = self.length;
         match held_by {
             HeldBy::OwnRead => tracing::warn!(

@@ -45,7 +45,7 @@ pub(super) struct Writer {
     connection: Connection,
     jobs: Jobs,
     observer: Arc<dyn CommitObserver>,
-    inbox: Arc<CommandQueue>,
+    queue: Arc<CommandQueue>,
     disk: Arc<Disk>,
     file_watch: Arc<FileWatch>,
     commits: Arc<CommitMetrics>,
@@ -65,9 +65,9 @@ pub(super) struct Writer {
 
 /// The parts that the writer shares with the rest of the store.
 pub(super) struct Shared {
-    pub(super) inbox: Arc<CommandQueue>,
+    pub(super) queue: Arc<CommandQueue>,
     pub(super) disk: Arc<Disk>,
-    pub(super) presence: Arc<FileWatch>,
+    pub(super) file_watch: Arc<FileWatch>,
     pub(super) commits: Arc<CommitMetrics>,
     pub(super) vital: Vital,
     pub(super) gate: Gate,
@@ -87,11 +87,11 @@ impl Writer {
         connection: Connection,
         jobs: Jobs,
         observer: Arc<dyn CommitObserver>,
-        around: Shared,
+        shared: Shared,
     ) -> Result<Self, Error> {
         let garbage = chunks::select_loose(&connection)?.into();
         let (answers, mut due) = mpsc::unbounded_channel::<RunningBatch>();
-        around.vital.task("store-answers", async move {
+        shared.vital.task("store-answers", async move {
             failpoints::panic_point("store-answers");
             while let Some(work) = due.recv().await {
                 work.answer();
@@ -101,17 +101,17 @@ impl Writer {
             connection,
             jobs,
             observer,
-            inbox: around.inbox,
-            disk: around.disk,
-            file_watch: around.presence,
-            commits: around.commits,
-            gate: around.gate,
+            queue: shared.queue,
+            disk: shared.disk,
+            file_watch: shared.file_watch,
+            commits: shared.commits,
+            gate: shared.gate,
             is_held: false,
             garbage,
             has_free_pages: true,
             has_shrunk: false,
             answers,
-            vital: around.vital,
+            vital: shared.vital,
         };
         writer.measure()?;
         Ok(writer)
@@ -120,7 +120,7 @@ impl Writer {
     /// Starts the writer's and the checkpointer's threads.
     pub(super) fn start(self, checkpointer: Connection) -> Result<Vec<JoinHandle<()>>, OpenError> {
         let unable = |e: std::io::Error| OpenError::Start(e.to_string());
-        self.inbox.set_next_blob(self.jobs.ownership.first());
+        self.queue.set_next_blob(self.jobs.blob_owners.first());
         let (wal, checkpoints) = Wal::start(
             Arc::clone(&self.disk),
             self.gate.clone(),
@@ -128,10 +128,10 @@ impl Writer {
             &self.vital,
         )
         .map_err(unable)?;
-        let (vital, inbox) = (self.vital.clone(), Arc::clone(&self.inbox));
+        let (vital, queue) = (self.vital.clone(), Arc::clone(&self.queue));
         let work = move || {
             // However the thread ends, no command waits forever for an answer.
-            let _closing = Closing(inbox);
+            let _closing = Closing(queue);
             self.run(wal);
         };
         let writer = vital
@@ -142,7 +142,7 @@ impl Writer {
 
     fn run(mut self, mut wal: Wal) {
         wal.watch(&self.connection);
-        while let Some(batch) = self.inbox.take(
+        while let Some(batch) = self.queue.take(
             !self.garbage.is_empty() || self.has_free_pages,
             wal.wants_cutting(),
         ) {
@@ -156,7 +156,7 @@ impl Writer {
             };
             if let Err(error) = done {
                 tracing::error!(%error, "the database failed: the server stops, and recovers at its next start");
-                self.inbox.abort();
+                self.queue.abort();
                 self.rescue();
                 self.observer.fatal(&error.to_string());
                 return;
@@ -222,7 +222,7 @@ impl Writer {
         }
         let (clients, server) = batch.by_origin();
         RunningBatch::new(clients).refuse(&Error::Busy);
-        if let Some(late) = self.inbox.put_back(server) {
+        if let Some(late) = self.queue.put_back(server) {
             RunningBatch::new(late).refuse(&Error::Busy);
         }
     }
@@ -258,7 +258,7 @@ impl Writer {
                 self.has_free_pages |= freed.chunks > 0 || work.batch.forgets();
                 self.garbage.drain(..freed.blobs);
                 self.measure()?;
-                self.garbage.extend(self.jobs.ownership.take_loose());
+                self.garbage.extend(self.jobs.blob_owners.take_loose());
                 for change in self.jobs.staged.drain(..) {
                     self.observer.committed(change);
                 }
@@ -283,7 +283,7 @@ impl Writer {
         work.command_answers.clear();
         connection.execute_batch("begin immediate")?;
         for chunk in &work.batch.chunks {
-            self.jobs.ownership.store_chunk(connection, chunk)?;
+            self.jobs.blob_owners.store_chunk(connection, chunk)?;
             work.chunk_answers.push(Ok(()));
         }
         for command in &work.batch.commands {
@@ -317,7 +317,7 @@ impl Writer {
                 Command::Sweep { sweep, .. } => self.jobs.sweep(connection, sweep).map(|()| None),
                 Command::EndLife { .. } => self.jobs.end_life(connection).map(|()| None),
                 Command::Abandon { blob } => {
-                    self.jobs.ownership.abandon(*blob);
+                    self.jobs.blob_owners.abandon(*blob);
                     Ok(None)
                 }
             };
@@ -361,7 +361,7 @@ impl Writer {
 
     /// Frees some pages; the file shrinks at the next checkpoint.
     fn return_pages(&mut self) -> Result<(), Error> {
-        match pages::give_back(&self.connection) {
+        match pages::release(&self.connection) {
             Ok(true) => self.has_shrunk = true,
             Ok(false) => self.has_free_pages = false,
             Err(error) if error.is_fatal() => return Err(error),

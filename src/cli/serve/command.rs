@@ -46,7 +46,8 @@ impl Serve {
         let usage = |message| Failure::new(EXIT_USAGE, message);
         let mut config = self.settings();
         if !only_check {
-            config.limits.max_connections = descriptors::take(config.limits.max_connections);
+            config.limits.max_connections =
+                descriptors::raise_fd_limit(config.limits.max_connections);
         }
         let (data, drain_timeout) = (config.data.clone(), config.drain_timeout);
         let tokens = tokens(&config, token_per_run)?;

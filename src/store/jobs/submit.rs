@@ -28,8 +28,8 @@ impl Jobs {
                 Err(Error::KeyTaken)
             };
         }
-        let starts = self.claims.may_start(&new.operation);
-        if !starts && self.claims.waiting() >= self.options.queue {
+        let starts = self.scheduler.may_start(&new.operation);
+        if !starts && self.scheduler.waiting() >= self.options.queue {
             return Err(Error::QueueFull(self.options.queue));
         }
         let seq = Seq(self.seq.next);
@@ -49,7 +49,7 @@ impl Jobs {
             }
         }
         for whole in &new.uploads {
-            self.ownership.give(connection, whole, seq)?;
+            self.blob_owners.give(connection, whole, seq)?;
         }
         if let Some(key) = &new.key {
             keys::insert(connection, key, seq)?;
@@ -75,7 +75,7 @@ impl Jobs {
             NewParams::Inline => Params::Inline(Arc::clone(&new.params)),
             NewParams::Blob(blob) => {
                 let bytes = new.params.as_bytes();
-                self.ownership.store_small(connection, blob, seq, bytes)?;
+                self.blob_owners.store_small(connection, blob, seq, bytes)?;
                 Params::Blob(blob)
             }
         };

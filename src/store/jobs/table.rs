@@ -21,13 +21,13 @@ pub(in crate::store) struct Jobs {
     pub(in crate::store::jobs) boot: u32,
     /// All jobs that have not ended, as stored in the rows.
     pub(in crate::store::jobs) active: HashMap<Seq, Arc<Job>>,
-    pub(in crate::store::jobs) claims: Scheduler,
+    pub(in crate::store::jobs) scheduler: Scheduler,
     pub(in crate::store::jobs) seq: Sequence,
     pub(in crate::store::jobs) newest_id: WallMs,
     pub(in crate::store::jobs) random: RandomBits,
     /// The changes of the current transaction.
     pub(in crate::store) staged: Vec<Committed>,
-    pub(in crate::store) ownership: BlobOwners,
+    pub(in crate::store) blob_owners: BlobOwners,
 }
 
 impl Jobs {
@@ -46,7 +46,7 @@ impl Jobs {
             .and_then(|id| <[u8; 16]>::try_from(id).ok())
             .map_or(WallMs(0), |id| JobId::from_bytes(id).time());
         let mut jobs = Self {
-            claims: Scheduler::new(&options.operations),
+            scheduler: Scheduler::new(&options.operations),
             options,
             clock,
             boot,
@@ -55,7 +55,7 @@ impl Jobs {
             newest_id,
             random: RandomBits::default(),
             staged: Vec::new(),
-            ownership: BlobOwners::load(connection)?,
+            blob_owners: BlobOwners::load(connection)?,
         };
         jobs.reload(connection)
             .map_err(|e| OpenError::Start(e.to_string()))?;
@@ -74,7 +74,7 @@ impl Jobs {
     }
 
     pub(in crate::store) fn set_slots(&mut self, slots: usize) {
-        self.claims.set_slots(slots);
+        self.scheduler.set_slots(slots);
     }
 
     /// Restores memory from the rows after a rollback.
@@ -84,7 +84,7 @@ impl Jobs {
             self.reload(connection)?;
         }
         self.seq.reload(connection)?;
-        self.ownership.roll_back(connection)
+        self.blob_owners.roll_back(connection)
     }
 
     /// Applies an event to a job. With `attempt`, only if that is the current attempt.
@@ -150,7 +150,7 @@ impl Jobs {
             };
             for blob in expired.blobs {
                 // Short blobs are freed at once, others step by step.
-                self.ownership.take_and_free(connection, blob, *seq)?;
+                self.blob_owners.take_and_free(connection, blob, *seq)?;
             }
             keys::delete(connection, *seq)?;
             self.staged.push(Committed::Forgotten {
@@ -206,7 +206,7 @@ impl Jobs {
 
     /// Claims all jobs that may start. After a crash following the commit they are orphans, which recovery handles.
     pub(in crate::store) fn claim_ready(&mut self, connection: &Connection) -> Result<(), Error> {
-        while let Some(seq) = self.claims.next() {
+        while let Some(seq) = self.scheduler.next() {
             let job = Arc::clone(
                 self.active
                     .get(&seq)
@@ -239,9 +239,9 @@ impl Jobs {
                 for (made, wanted) in wanted {
                     match made {
                         Some(whole) if wanted == Some(whole.blob) => {
-                            self.ownership.give(connection, whole, job.seq)?;
+                            self.blob_owners.give(connection, whole, job.seq)?;
                         }
-                        Some(unwanted) => self.ownership.abandon(unwanted.blob),
+                        Some(unwanted) => self.blob_owners.abandon(unwanted.blob),
                         None => {}
                     }
                 }
@@ -249,7 +249,7 @@ impl Jobs {
                     .blobs()
                     .filter(|blob| !new.blobs().any(|kept| kept == *blob))
                 {
-                    self.ownership.take(connection, blob, job.seq)?;
+                    self.blob_owners.take(connection, blob, job.seq)?;
                 }
                 rows::update(connection, job, &new)?;
                 let new = Arc::<Job>::from(new);
@@ -260,11 +260,11 @@ impl Jobs {
             }
             Change::Forget => {
                 for blob in job.blobs() {
-                    self.ownership.take(connection, blob, job.seq)?;
+                    self.blob_owners.take(connection, blob, job.seq)?;
                 }
                 keys::delete(connection, job.seq)?;
                 for unwanted in result.into_iter().chain(log) {
-                    self.ownership.abandon(unwanted.blob);
+                    self.blob_owners.abandon(unwanted.blob);
                 }
                 rows::delete(connection, job)?;
                 self.replace(job.seq, None);
@@ -282,17 +282,17 @@ impl Jobs {
 
     pub(in crate::store::jobs) fn replace(&mut self, seq: Seq, new: Option<Arc<Job>>) {
         if let Some(old) = self.active.remove(&seq) {
-            self.claims.leave(&old);
+            self.scheduler.leave(&old);
         }
         if let Some(new) = new.filter(|job| !job.is_terminal()) {
-            self.claims.enter(&new);
+            self.scheduler.enter(&new);
             self.active.insert(seq, new);
         }
     }
 
     pub(in crate::store::jobs) fn reload(&mut self, connection: &Connection) -> Result<(), Error> {
         let active = rows::select_active(connection)?;
-        self.claims.rebuild(active.iter());
+        self.scheduler.rebuild(active.iter());
         self.active = active
             .into_iter()
             .map(|job| (job.seq, Arc::new(job)))
