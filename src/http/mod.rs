@@ -1,9 +1,11 @@
-//! HTTP/1.1: the accept loop with its limits, and one function that answers a request.
+//! HTTP/1.1: the server with its limits, authentication, routing, the handlers of the native API and the dialects, and
+//! their responses.
 
 mod app;
 mod auth;
 mod dashboard;
 mod dialects;
+mod dispatch;
 mod metrics;
 mod native;
 mod openapi;

@@ -63,10 +63,13 @@ impl App {
     }
 
     /// The events of all of the caller's jobs.
-    pub(in crate::http) fn all_events(self: &Arc<Self>, asker: &RequestContext) -> Response<Body> {
+    pub(in crate::http) fn all_events(
+        self: &Arc<Self>,
+        context: &RequestContext,
+    ) -> Response<Body> {
         let (sender, body) = mpsc::channel(1);
         let app = Arc::clone(self);
-        let (caller, base) = (asker.caller.clone(), asker.base.clone());
+        let (caller, base) = (context.caller.clone(), context.base.clone());
         tokio::spawn(async move {
             let stream = Stream {
                 app: &app,

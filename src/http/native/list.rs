@@ -23,10 +23,10 @@ impl App {
     pub(in crate::http) async fn list(
         &self,
         request: &Parts,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let (filter, limit) = filter(request)?;
-        let (caller, base) = (&asker.caller, &asker.base);
+        let (caller, base) = (&context.caller, &context.base);
         let _turn = self.large.list().await;
         let page = self.engine.list(caller, filter, limit).await?;
         let mut next = page.next;

@@ -36,15 +36,15 @@ impl App {
         request: &Parts,
         body: Incoming,
         name: &str,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let preferences = Preferences::of(&request.headers);
-        let taken = self.take_on(request, body, name, job::JobIdFormat::Id, asker);
+        let taken = self.take_on(request, body, name, job::JobIdFormat::Id, context);
         let view = taken.await?;
-        let link = self.link(&view, &asker.base);
+        let link = self.link(&view, &context.base);
         let answer = match preferences.wait {
-            Some(patience) => self.result_or_ticket(view, patience, asker).await,
-            None => self.ticket(&view, &asker.base).await,
+            Some(timeout) => self.result_or_ticket(view, timeout, context).await,
+            None => self.ticket(&view, &context.base).await,
         };
         let mut response = answer.unwrap_or_else(|problem| self.refusal(problem, request));
         let headers = response.headers_mut();
@@ -63,17 +63,17 @@ impl App {
         body: Incoming,
         name: &str,
         known_by: job::JobIdFormat,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<View, Problem> {
         let Some((_, operation)) = self.engine.registry().get(name) else {
             return Err(Problem::not_found(format!(
                 "There is no operation named {name:?}."
             )));
         };
-        let token = asker.caller.name().cloned();
+        let token = context.caller.name().cloned();
         let key = idempotency_key(request)?;
         let (mut job_options, scalars) =
-            options::split(request, &operation.description, &asker.base)?;
+            options::split(request, &operation.description, &context.base)?;
         if let Some(callback) = &mut job_options.callback {
             callback.id_format = known_by;
         }
@@ -117,14 +117,14 @@ impl App {
         &self,
         view: View,
         wait: Duration,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
-        let base = &asker.base;
+        let base = &context.base;
         let view = if view.job.is_terminal() {
             view
         } else {
             self.engine
-                .wait(&asker.caller, view.job.id, WaitFor::Terminal, wait)
+                .wait(&context.caller, view.job.id, WaitFor::Terminal, wait)
                 .await?
         };
         match &view.job.state {
@@ -156,7 +156,7 @@ impl App {
             } => Err(Problem::new(
                 StatusCode::CONFLICT,
                 "job_canceled",
-                "The job was canceled meanwhile.",
+                "The job was canceled.",
             )),
             _ => self.ticket(&view, base).await,
         }

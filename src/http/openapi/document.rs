@@ -90,8 +90,8 @@ mod tests {
                 onedrive::Action::Upload(_) | onedrive::Action::Copy(_) => "post",
                 _ => "get",
             },
-            Route::Deltaxml(call) => match call.what {
-                deltaxml::Action::Begin(_) => "post",
+            Route::Deltaxml(endpoint) => match endpoint.action {
+                deltaxml::Action::Submit(_) => "post",
                 deltaxml::Action::Delete(_) => "delete",
                 _ => "get",
             },
@@ -145,7 +145,7 @@ mod tests {
                 let name = method.as_str().to_ascii_lowercase();
                 let found = route::route(&method, &address, &Dialects::all());
                 let found =
-                    found.or_else(|miss| route::custom(miss, &method, &address, &published));
+                    found.or_else(|error| route::custom(error, &method, &address, &published));
                 let expected = found.ok().as_ref().map(method_and_path);
                 let found = item[&name]
                     .is_object()

@@ -1,4 +1,4 @@
-//! Which address means what. Pure: a method and a path become a [`Route`].
+//! Maps a method and a path to a [`Route`], as a pure function.
 
 use http::{Method, Uri};
 
@@ -10,78 +10,78 @@ use crate::http::dialects::onedrive::wire as onedrive;
 
 use crate::job::JobId;
 
-/// What a request asks for.
+/// The route of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::http) enum Route {
-    /// The page for people.
+    /// The dashboard.
     Dashboard,
-    /// Whether the process lives.
+    /// The liveness check.
     Health,
-    /// Whether new jobs are taken on.
+    /// The readiness check.
     Ready,
-    /// The description of the API.
+    /// The OpenAPI document.
     OpenApi,
-    /// What is counted.
+    /// The metrics.
     Metrics,
-    /// Every operation.
+    /// The list of operations.
     Operations,
     /// One operation.
     Operation(String),
-    /// A new job of this operation.
+    /// A submission of this operation.
     Submit(String),
     /// A job.
     Job(JobId),
-    /// All jobs.
+    /// The list of jobs.
     Jobs,
-    /// The changes of all jobs.
+    /// The event stream of all jobs.
     Events,
-    /// The changes of a job.
+    /// The event stream of a job.
     JobEvents(JobId),
-    /// What a job's work wrote.
+    /// The log of a job.
     Log(JobId),
-    /// A job is to be done once more.
+    /// Submits a finished job again.
     Retry(JobId),
-    /// A job is to be forgotten.
+    /// Deletes a job.
     Delete(JobId),
-    /// A job is to stop.
+    /// Cancels a job.
     Cancel(JobId),
-    /// Its result.
+    /// The result of a job.
     Download(JobId),
-    /// What driveonweb's clients ask for.
+    /// A request of a driveonweb client.
     Driveonweb(driveonweb::Endpoint),
-    /// What OneDrive's clients ask for.
+    /// A request of a OneDrive client.
     Onedrive(onedrive::Endpoint),
-    /// What DeltaXML's clients ask for.
+    /// A request of a DeltaXML client.
     Deltaxml(deltaxml::Endpoint),
-    /// What is asked for at an address of the operator's own.
+    /// A request to a custom route.
     Custom(custom::Endpoint),
-    /// The job that this token names.
+    /// The job with this monitor token.
     Monitor(String),
-    /// The changes of the job that this token names.
+    /// The event stream of the job with this monitor token.
     MonitorEvents(String),
-    /// The result of the job that this token names.
+    /// The result of the job with this monitor token.
     MonitorResult(String),
-    /// A session for whoever shows a token.
+    /// Exchanges a token for a session.
     Session,
 }
 
-/// Why there is no route.
+/// The reason why a request has no route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::http) enum RouteError {
-    /// Nothing is there.
+    /// The path does not exist.
     NotFound,
-    /// A job would be there, but none has such an identifier.
+    /// The path is that of a job, but its id is malformed.
     NoJob,
-    /// Something is there, but not for this method; these are allowed.
+    /// The path does not support this method; it supports these.
     Method(&'static str),
-    /// OPTIONS: these methods are allowed.
+    /// The method is OPTIONS; the path supports these methods.
     Options(&'static str),
 }
 
-/// Finds the route, among the native ones and those of the dialects that are served. One trailing slash is ignored.
+/// Finds the route among the native routes and those of the given dialects. One trailing slash is ignored.
 ///
 /// # Errors
-/// [`RouteError`].
+/// [`RouteError`] if the path does not exist or does not support the method.
 pub(in crate::http) fn route(
     method: &Method,
     path: &str,
@@ -91,39 +91,40 @@ pub(in crate::http) fn route(
         return Err(RouteError::Options("GET, HEAD, POST, DELETE, OPTIONS"));
     }
     match native(method, path) {
-        Err(RouteError::NotFound) => foreign(method, path, dialects),
+        Err(RouteError::NotFound) => dialect(method, path, dialects),
         found => found,
     }
 }
 
-/// What is at an address of the operator's own, where something was `missed` at all others.
+/// Finds the custom route after `error` was the result for all other routes.
 ///
 /// # Errors
-/// [`RouteError`].
+/// `error` unless a custom route has the path; [`RouteError`] if that route does not support the method.
 pub(in crate::http) fn custom(
-    missed: RouteError,
+    error: RouteError,
     method: &Method,
     path: &str,
     routes: &custom::Routes,
 ) -> Result<Route, RouteError> {
-    let call = match missed {
+    let endpoint = match error {
         RouteError::NotFound => routes.call(method, path),
         RouteError::NoJob | RouteError::Method(_) | RouteError::Options(_) => None,
     };
-    let call = call.ok_or(missed)?;
-    call.map(Route::Custom)
-        .map_err(|allowed| refused(method, allowed))
+    let endpoint = endpoint.ok_or(error)?;
+    endpoint
+        .map(Route::Custom)
+        .map_err(|allowed| method_error(method, allowed))
 }
 
-fn foreign(method: &Method, path: &str, dialects: &Dialects) -> Result<Route, RouteError> {
-    let missed = |allowed| refused(method, allowed);
+fn dialect(method: &Method, path: &str, dialects: &Dialects) -> Result<Route, RouteError> {
+    let wrong_method = |allowed| method_error(method, allowed);
     let whole = path.strip_suffix('/').unwrap_or(path);
     if deltaxml_product(whole, dialects).is_some()
-        && let Some(call) = deltaxml::call(method, whole)
+        && let Some(endpoint) = deltaxml::endpoint_at(method, whole)
     {
-        return call.map(Route::Deltaxml).map_err(|miss| match miss {
+        return endpoint.map(Route::Deltaxml).map_err(|error| match error {
             deltaxml::RouteError::NotFound => RouteError::NotFound,
-            deltaxml::RouteError::Method(allowed) => missed(allowed),
+            deltaxml::RouteError::Method(allowed) => wrong_method(allowed),
         });
     }
     let path = path.strip_prefix('/').ok_or(RouteError::NotFound)?;
@@ -133,14 +134,14 @@ fn foreign(method: &Method, path: &str, dialects: &Dialects) -> Result<Route, Ro
         path.strip_prefix("rest/"),
     ) {
         let segments: Vec<_> = rest.splitn(4, '/').collect();
-        if let Some(call) = driveonweb::call(method, &segments) {
-            return call.map(Route::Driveonweb).map_err(missed);
+        if let Some(endpoint) = driveonweb::call(method, &segments) {
+            return endpoint.map(Route::Driveonweb).map_err(wrong_method);
         }
     }
     if dialects.has(Dialect::Onedrive)
-        && let Some(call) = onedrive::call(method, path)
+        && let Some(endpoint) = onedrive::call(method, path)
     {
-        return call.map(Route::Onedrive).map_err(missed);
+        return endpoint.map(Route::Onedrive).map_err(wrong_method);
     }
     Err(RouteError::NotFound)
 }
@@ -171,12 +172,12 @@ fn native(method: &Method, path: &str) -> Result<Route, RouteError> {
         [Some("v1"), Some("operations"), Some(name), None] => match *method {
             Method::GET | Method::HEAD => Ok(Route::Operation(name.to_owned())),
             Method::POST => Ok(Route::Submit(name.to_owned())),
-            _ => Err(refused(method, "GET, HEAD, POST, OPTIONS")),
+            _ => Err(method_error(method, "GET, HEAD, POST, OPTIONS")),
         },
         [Some("v1"), Some("jobs"), Some(job), None] => match *method {
             Method::GET | Method::HEAD => Ok(Route::Job(id(job)?)),
             Method::DELETE => Ok(Route::Delete(id(job)?)),
-            _ => Err(refused(method, "GET, HEAD, DELETE, OPTIONS")),
+            _ => Err(method_error(method, "GET, HEAD, DELETE, OPTIONS")),
         },
         [Some("v1"), Some("jobs"), None, _] => get(method, || Ok(Route::Jobs)),
         [Some("v1"), Some("events"), None, _] => get(method, || Ok(Route::Events)),
@@ -188,11 +189,11 @@ fn native(method: &Method, path: &str) -> Result<Route, RouteError> {
         }
         [Some("v1"), Some("jobs"), Some(job), Some("retry")] => match *method {
             Method::POST => Ok(Route::Retry(id(job)?)),
-            _ => Err(refused(method, "POST, OPTIONS")),
+            _ => Err(method_error(method, "POST, OPTIONS")),
         },
         [Some("v1"), Some("jobs"), Some(job), Some("cancel")] => match *method {
             Method::POST => Ok(Route::Cancel(id(job)?)),
-            _ => Err(refused(method, "POST, OPTIONS")),
+            _ => Err(method_error(method, "POST, OPTIONS")),
         },
         [Some("v1"), Some("downloads"), Some(job), None] => {
             get(method, || Ok(Route::Download(id(job)?)))
@@ -208,13 +209,13 @@ fn native(method: &Method, path: &str) -> Result<Route, RouteError> {
         }
         [Some("session"), None, ..] => match *method {
             Method::POST => Ok(Route::Session),
-            _ => Err(refused(method, "POST, OPTIONS")),
+            _ => Err(method_error(method, "POST, OPTIONS")),
         },
         _ => Err(RouteError::NotFound),
     }
 }
 
-/// The one of DeltaXML's products that an address belongs to, if it is served.
+/// The DeltaXML product that a path belongs to, if it is served.
 pub(in crate::http) fn deltaxml_product(
     path: &str,
     dialects: &Dialects,
@@ -227,7 +228,7 @@ pub(in crate::http) fn deltaxml_product(
     dialects.has(dialect).then_some(product)
 }
 
-/// Whether an address wants no token: the dashboard's page, health, and what a monitor link leads to.
+/// Whether a path needs no token: the dashboard, health checks, and monitor links.
 pub(in crate::http) fn is_open(path: &str) -> bool {
     let plain = path.strip_suffix('/').unwrap_or(path);
     matches!(plain, "" | "*" | "/healthz" | "/readyz")
@@ -235,7 +236,7 @@ pub(in crate::http) fn is_open(path: &str) -> bool {
         || path.starts_with("/v1.0/monitor/")
 }
 
-/// Whether a request asks only for the server's health. Some load balancers ask with OPTIONS for nothing in particular.
+/// Whether a request is a health check. Some load balancers send OPTIONS to `/` or `*`.
 pub(in crate::http) fn is_health_check(method: &Method, target: &Uri) -> bool {
     let path = target.path();
     let plain = path.strip_suffix('/').unwrap_or(path);
@@ -243,23 +244,24 @@ pub(in crate::http) fn is_health_check(method: &Method, target: &Uri) -> bool {
         || (method == Method::OPTIONS && matches!(path, "/" | "*"))
 }
 
-/// Whether a link on any page may lead to an address: to the dashboard and to downloads.
+/// Whether links on pages of other origins may lead to a path: to the dashboard and to downloads.
 pub(in crate::http) fn is_page(path: &str) -> bool {
     path == "/" || path.starts_with("/v1/downloads/") || deltaxml::is_download(path)
 }
 
-/// `found` is asked for these methods only: a wrong one is 405 whatever the rest of the path is.
+/// The route if the method is GET or HEAD. `found` is called only then, so that other methods are 405 whatever the rest
+/// of the path is.
 fn get(
     method: &Method,
     found: impl FnOnce() -> Result<Route, RouteError>,
 ) -> Result<Route, RouteError> {
     match *method {
         Method::GET | Method::HEAD => found(),
-        _ => Err(refused(method, "GET, HEAD, OPTIONS")),
+        _ => Err(method_error(method, "GET, HEAD, OPTIONS")),
     }
 }
 
-fn refused(method: &Method, allowed: &'static str) -> RouteError {
+fn method_error(method: &Method, allowed: &'static str) -> RouteError {
     if method == Method::OPTIONS {
         RouteError::Options(allowed)
     } else {
@@ -274,7 +276,7 @@ mod tests {
     const ID: &str = "01JD3QXYZ0000000000000000A";
 
     #[test]
-    fn an_address_means_one_thing() {
+    fn methods_and_paths_map_to_routes() {
         let id: JobId = ID.parse().expect("an id");
         let job = format!("/v1/jobs/{ID}");
         let check = |method: Method, path: &str, expected: Result<Route, RouteError>| {
@@ -332,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn few_addresses_want_no_token() {
+    fn only_public_paths_need_no_token() {
         for open in [
             "/",
             "/healthz",

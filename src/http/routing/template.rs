@@ -1,4 +1,4 @@
-//! What the addresses of each route have in common, as the description writes it.
+//! The path template of each route, as in the OpenAPI document and the metrics.
 
 use crate::http::dialects::custom::wire as custom;
 use crate::http::dialects::deltaxml::wire as deltaxml;
@@ -6,12 +6,12 @@ use crate::http::dialects::driveonweb::wire as driveonweb;
 use crate::http::dialects::onedrive::wire as onedrive;
 use crate::http::routing::route::Route;
 
-/// The address of every operation.
+/// The path of an operation.
 pub(in crate::http) const OPERATION: &str = "/v1/operations/{name}";
 
 impl Route {
-    /// The route's address with names in braces for what differs. No arm for the rest: a new route does not compile until
-    /// it is here.
+    /// The path with parameter names in braces. The match has no wildcard, so that a new route does not compile without a
+    /// template.
     pub(in crate::http) fn template(&self) -> &str {
         match self {
             Self::Dashboard => "/",
@@ -29,13 +29,13 @@ impl Route {
             Self::Job(_) | Self::Delete(_) => "/v1/jobs/{id}",
             Self::Cancel(_) => "/v1/jobs/{id}/cancel",
             Self::Download(_) => "/v1/downloads/{id}",
-            Self::Driveonweb(call) => of_driveonweb(*call),
-            Self::Onedrive(call) => of_onedrive(&call.what),
-            Self::Deltaxml(call) => of_deltaxml(*call),
-            Self::Custom(call) => match call.what {
-                custom::Action::Submit => call.of.submit.text(),
-                custom::Action::Status(_) => call.of.status.text(),
-                custom::Action::Result(_) => call.of.result.text(),
+            Self::Driveonweb(endpoint) => of_driveonweb(*endpoint),
+            Self::Onedrive(endpoint) => of_onedrive(&endpoint.what),
+            Self::Deltaxml(endpoint) => of_deltaxml(*endpoint),
+            Self::Custom(endpoint) => match endpoint.what {
+                custom::Action::Submit => endpoint.of.submit.text(),
+                custom::Action::Status(_) => endpoint.of.status.text(),
+                custom::Action::Result(_) => endpoint.of.result.text(),
             },
             Self::Monitor(_) => "/monitor/{token}",
             Self::MonitorEvents(_) => "/monitor/{token}/events",
@@ -45,9 +45,9 @@ impl Route {
     }
 }
 
-fn of_driveonweb(call: driveonweb::Endpoint) -> &'static str {
+fn of_driveonweb(endpoint: driveonweb::Endpoint) -> &'static str {
     use driveonweb::{Endpoint, Kind};
-    match call {
+    match endpoint {
         Endpoint::Roots => "/rest/folders",
         Endpoint::Folder(_) => "/rest/folders/{folder}",
         Endpoint::Begin(Kind::Zip, _) => "/rest/folders/{folder}/zip",
@@ -72,20 +72,20 @@ fn of_onedrive(what: &onedrive::Action) -> &'static str {
     }
 }
 
-fn of_deltaxml(call: deltaxml::Endpoint) -> &'static str {
+fn of_deltaxml(endpoint: deltaxml::Endpoint) -> &'static str {
     use deltaxml::{Action, Operation, Product};
-    match (call.product, call.what) {
-        (Product::Compare, Action::Begin(_)) => "/api/xml-data-compare/v1/compare",
+    match (endpoint.product, endpoint.action) {
+        (Product::Compare, Action::Submit(_)) => "/api/xml-data-compare/v1/compare",
         (Product::Compare, Action::Types) => "/api/xml-data-compare/v1/types",
         (Product::Compare, Action::Job(_) | Action::Delete(_)) => {
             "/api/xml-data-compare/v1/jobs/{uuid}"
         }
         (Product::Compare, Action::Download(_)) => "/api/xml-data-compare/v1/downloads/{uuid}",
-        (Product::Merge, Action::Begin(Operation::Concurrent)) => {
+        (Product::Merge, Action::Submit(Operation::Concurrent)) => {
             "/api/xmlmerge/v1/types/concurrent"
         }
-        (Product::Merge, Action::Begin(Operation::ThreeWay)) => "/api/xmlmerge/v1/types/threeway",
-        (Product::Merge, Action::Begin(_)) => "/api/xmlmerge/v1/types/sequential",
+        (Product::Merge, Action::Submit(Operation::ThreeWay)) => "/api/xmlmerge/v1/types/threeway",
+        (Product::Merge, Action::Submit(_)) => "/api/xmlmerge/v1/types/sequential",
         (Product::Merge, Action::Types) => "/api/xmlmerge/v1/types",
         (Product::Merge, Action::Job(_) | Action::Delete(_)) => "/api/xmlmerge/v1/jobs/{uuid}",
         (Product::Merge, Action::Download(_)) => "/api/xmlmerge/v1/downloads/{uuid}",

@@ -21,13 +21,13 @@ impl App {
         request: &Parts,
         body: Incoming,
         call: Endpoint,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let of = &call.of;
         match call.what {
             Action::Submit => {
                 let operation = &of.operation;
-                let taken = self.take_on(request, body, operation, JobIdFormat::Seq, asker);
+                let taken = self.take_on(request, body, operation, JobIdFormat::Seq, context);
                 let view = taken.await?;
                 let location = format!("{}{}", self.own_path(), of.status.of(view.job.seq));
                 let mut response = response::empty(StatusCode::ACCEPTED);
@@ -39,7 +39,7 @@ impl App {
                 Ok(response)
             }
             Action::Status(seq) => {
-                let view = self.published(of, seq, asker).await?;
+                let view = self.published(of, seq, context).await?;
                 let body = of.job(&view.job, self.own_path()).to_string();
                 let mut response = response::json(StatusCode::OK, body.into());
                 if !view.job.is_terminal() {
@@ -48,8 +48,8 @@ impl App {
                 Ok(response)
             }
             Action::Result(seq) => {
-                let view = self.published(of, seq, asker).await?;
-                self.download(request, &view, asker).await
+                let view = self.published(of, seq, context).await?;
+                self.download(request, &view, context).await
             }
         }
     }
@@ -59,9 +59,9 @@ impl App {
         &self,
         of: &Published,
         seq: Seq,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<View, Problem> {
-        let view = self.engine.at(&asker.caller, seq).await?;
+        let view = self.engine.at(&context.caller, seq).await?;
         if *view.job.operation == *of.operation {
             Ok(view)
         } else {

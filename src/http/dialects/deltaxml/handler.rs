@@ -1,4 +1,4 @@
-//! DeltaXML's comparisons and merges, answered from the engine.
+//! The handlers of the DeltaXML dialects.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,31 +29,31 @@ use crate::job::{
 use crate::operations::OperationSpec;
 use crate::xml::Source;
 
-/// As long as it takes.
-const FOR_EVER: Duration = Duration::MAX;
+/// The timeout of a synchronous request: the client waits as long as the work takes.
+const NO_TIMEOUT: Duration = Duration::MAX;
 
 impl App {
-    /// Answers a call; errors have the product's shape.
+    /// Answers a request of a DeltaXML client.
     pub(in crate::http) async fn deltaxml(
         &self,
         request: &Parts,
         body: Incoming,
-        call: Endpoint,
-        asker: &RequestContext,
+        endpoint: Endpoint,
+        context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let media = preferred(&request.headers);
-        let shown = |job: &Job, moment| {
-            let job = deltaxml::job(call.product, job, &asker.base, moment);
-            written(StatusCode::OK, media, job.written(media, "job"))
+        let shown = |job: &Job, view| {
+            let job = deltaxml::job(endpoint.product, job, &context.base, view);
+            rendered(StatusCode::OK, media, job.written(media, "job"))
         };
-        match call.what {
-            Action::Begin(work) => self.deltaxml_work(request, body, work, asker).await,
+        match endpoint.action {
+            Action::Submit(work) => self.deltaxml_work(request, body, work, context).await,
             Action::Types => {
                 let types = deltaxml::types(self.own_path()).written(media, "MergeTypes");
-                Ok(written(StatusCode::OK, media, types))
+                Ok(rendered(StatusCode::OK, media, types))
             }
             Action::Job(id) => {
-                let view = self.engine.get(&asker.caller, id).await?;
+                let view = self.engine.get(&context.caller, id).await?;
                 let mut response = shown(&view.job, JobView::Now(response::now()));
                 if !view.job.is_terminal() {
                     response::retry_after(response.headers_mut());
@@ -61,12 +61,12 @@ impl App {
                 Ok(response)
             }
             Action::Delete(id) => {
-                let job = self.engine.delete(&asker.caller, id).await?;
+                let job = self.engine.delete(&context.caller, id).await?;
                 Ok(shown(&job, JobView::Deleted(response::now())))
             }
             Action::Download(id) => {
-                let view = self.engine.get(&asker.caller, id).await?;
-                self.download(request, &view, asker).await
+                let view = self.engine.get(&context.caller, id).await?;
+                self.download(request, &view, context).await
             }
         }
     }
@@ -76,42 +76,47 @@ impl App {
         request: &Parts,
         body: Incoming,
         work: Operation,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let Some((_, operation)) = self.engine.registry().get(work.operation()) else {
             return Err(Problem::not_found("This server does no such work."));
         };
         let mut uploads = self.engine.store().uploads();
         let description = &operation.description;
-        let order = self.order(&request.headers, body, work, description, &mut uploads);
-        let DeltaRequest { params, later } = order.await?;
+        let request_body =
+            self.read_request(&request.headers, body, work, description, &mut uploads);
+        let DeltaRequest { params, later } = request_body.await?;
         let submission = Submission {
-            token: asker.caller.name().cloned(),
+            token: context.caller.name().cloned(),
             operation: work.operation().to_owned(),
             params,
             uploads: Some(uploads),
             options: later
                 .as_ref()
-                .map(|later| job_options(work, later, asker))
+                .map(|later| job_options(work, later, context))
                 .unwrap_or_default(),
             key: None,
         };
         if later.is_none() {
-            return self.synchronous(submission, asker).await;
+            return self.synchronous(submission, context).await;
         }
         let View { job, .. } = self.engine.submit(submission).await?;
         let (media, product) = (preferred(&request.headers), Product::from(work));
-        let shown = deltaxml::job(product, &job, &asker.base, JobView::Accepted);
-        let mut response = written(StatusCode::ACCEPTED, media, shown.written(media, "job"));
-        let location = format!("{}{}", asker.base, product.job_path(job.id));
+        let shown = deltaxml::job(product, &job, &context.base, JobView::Accepted);
+        let mut response = rendered(StatusCode::ACCEPTED, media, shown.written(media, "job"));
+        let location = format!("{}{}", context.base, product.job_path(job.id));
         let headers = response.headers_mut();
         headers.insert(LOCATION, header(&location));
         response::retry_after(headers);
         Ok(response)
     }
 
-    /// Reads what is asked for, in whichever way it is written.
-    async fn order(
+    /// Reads a request in XML, JSON or as a form.
+    ///
+    /// # Errors
+    /// 400 if the request is malformed, 408 if the body stalls, 413 if it is too long, 415 if its media type is not
+    /// supported.
+    async fn read_request(
         &self,
         headers: &HeaderMap,
         body: Incoming,
@@ -122,7 +127,7 @@ impl App {
         check_encoding(headers)?;
         let content_type = params::content_type(headers);
         let essence = media_type::essence(&content_type);
-        let order = if essence == "multipart/form-data" {
+        let parsed = if essence == "multipart/form-data" {
             let form = Form {
                 store: self.engine.store(),
                 bounds: self.bounds,
@@ -145,25 +150,25 @@ impl App {
                 }
                 None => {
                     return Err(unsupported(
-                        "A request is sent as application/xml, application/json or multipart/form-data.",
+                        "The request must be application/xml, application/json or multipart/form-data.",
                     ));
                 }
             }
         };
-        order.map_err(Problem::malformed)
+        parsed.map_err(Problem::malformed)
     }
 
-    /// The result itself. Nothing is left of the job when its client has it, or has hung up.
+    /// Waits for the result and sends it. The job is deleted once the response is sent or the client disconnects.
     async fn synchronous(
         &self,
         submission: Submission,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
-        asker.activity.note_ephemeral();
+        context.activity.note_ephemeral();
         let (view, ephemeral) = self.engine.submit_ephemeral(submission).await?;
         let id = view.job.id;
         let ended = tokio::select! {
-            ended = self.engine.wait(&asker.caller, id, WaitFor::Terminal, FOR_EVER) => ended,
+            ended = self.engine.wait(&context.caller, id, WaitFor::Terminal, NO_TIMEOUT) => ended,
             () = self.engine.stopping() => Err(engine::Error::Stopped),
         };
         let answer = match ended.map_err(lost).and_then(|view| succeeded(&view.job)) {
@@ -177,7 +182,7 @@ impl App {
             }
             Err(problem) => {
                 if let Some(forgetting) = ephemeral.end() {
-                    // However it went, the problem is another one.
+                    // The client gets the original error even if the deletion fails.
                     let _ = forgetting.await;
                 }
                 Err(problem)
@@ -186,12 +191,12 @@ impl App {
     }
 }
 
-/// Why whoever waited for a job hears no more of it.
+/// The problem for a client whose job vanished while it waited.
 fn lost(error: engine::Error) -> Problem {
     match error {
         engine::Error::NotFound => canceled(),
         engine::Error::Stopped => {
-            let detail = "The server stops. Nothing is left of the request.";
+            let detail = "The server is shutting down. The request was discarded; send it again.";
             let status = StatusCode::SERVICE_UNAVAILABLE;
             Problem::new(status, "server_stopping", detail).retry_after(5)
         }
@@ -199,7 +204,10 @@ fn lost(error: engine::Error) -> Problem {
     }
 }
 
-/// The same job, if it has a result.
+/// The job if it has succeeded.
+///
+/// # Errors
+/// 422 if the job failed, 409 if it was canceled.
 fn succeeded(job: &Arc<Job>) -> Result<Arc<Job>, Problem> {
     let outcome = match &job.state {
         State::Ended { outcome, .. } => Some(outcome),
@@ -215,7 +223,7 @@ fn succeeded(job: &Arc<Job>) -> Result<Arc<Job>, Problem> {
     }
 }
 
-/// A problem in the words of a product. What is well-formed but not valid is a bad request there.
+/// A problem in the format of a product, where invalid requests are 400 and not 422.
 pub(in crate::http) fn refusal(
     problem: &Problem,
     product: Product,
@@ -223,7 +231,7 @@ pub(in crate::http) fn refusal(
 ) -> Response<Body> {
     let status = problem.status_elsewhere();
     let id = uuid(random_bits());
-    // What the client may quote to whoever reads the log.
+    // Clients can quote the id when they report the error.
     tracing::debug!(error.id = id, %status, code = problem.code(), "a request was refused");
     let error = Error {
         message: &problem.sentence(|param| product.word(param)),
@@ -241,13 +249,13 @@ pub(in crate::http) fn refusal(
 /// 128 random bits, as a UUID of version 4 has them (RFC 9562).
 fn random_bits() -> u128 {
     let mut bytes = [0; 16];
-    // An error is no worse for an id that others have, too.
+    // Without random bits the id is not unique, which does no harm.
     let _ = getrandom::fill(&mut bytes);
     let (version, variant) = (0xf << 76, 0x3 << 62);
     u128::from_be_bytes(bytes) & !version & !variant | 0x4 << 76 | 0x2 << 62
 }
 
-fn job_options(work: Operation, later: &AsyncOptions, asker: &RequestContext) -> JobOptions {
+fn job_options(work: Operation, later: &AsyncOptions, context: &RequestContext) -> JobOptions {
     let callback = later.callback.clone().map(|url| Callback {
         url,
         method: Method::Get,
@@ -256,7 +264,7 @@ fn job_options(work: Operation, later: &AsyncOptions, asker: &RequestContext) ->
             Product::Merge => CallbackTrigger::Terminal,
         },
         id_format: JobIdFormat::Uuid,
-        base: asker.base.clone(),
+        base: context.base.clone(),
     });
     JobOptions {
         keep: later.keep,
@@ -299,7 +307,7 @@ fn preferred(headers: &HeaderMap) -> Media {
     )
 }
 
-fn written(status: StatusCode, media: Media, text: String) -> Response<Body> {
+fn rendered(status: StatusCode, media: Media, text: String) -> Response<Body> {
     let mut response = Response::new(Body::Full(text.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -309,12 +317,12 @@ fn written(status: StatusCode, media: Media, text: String) -> Response<Body> {
     response
 }
 
-/// Another client may prefer the other way to write.
+/// The format depends on `Accept`.
 fn vary(headers: &mut HeaderMap) {
     headers.insert(VARY, HeaderValue::from_static("accept"));
 }
 
 fn canceled() -> Problem {
-    let detail = "The job was canceled meanwhile.";
+    let detail = "The job was canceled.";
     Problem::new(StatusCode::CONFLICT, "job_canceled", detail)
 }

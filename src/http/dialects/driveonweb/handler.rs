@@ -24,17 +24,19 @@ impl App {
         &self,
         request: &Parts,
         call: Endpoint,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         match call {
             Endpoint::Roots => Ok(listed(&self.engine.root_items().await?)),
             Endpoint::Folder(number) => {
-                let path = self.path(number, asker).await?;
+                let path = self.path(number, context).await?;
                 Ok(listed(&self.engine.items_in(&path).await?))
             }
-            Endpoint::Begin(kind, number) => self.begin_polled(request, kind, number, asker).await,
-            Endpoint::Job(kind, seq) => self.polled(request, kind, seq, asker).await,
-            Endpoint::Download(number) => self.driveonweb_file(request, number, asker).await,
+            Endpoint::Begin(kind, number) => {
+                self.begin_polled(request, kind, number, context).await
+            }
+            Endpoint::Job(kind, seq) => self.polled(request, kind, seq, context).await,
+            Endpoint::Download(number) => self.driveonweb_file(request, number, context).await,
         }
     }
 
@@ -42,9 +44,9 @@ impl App {
     pub(in crate::http) async fn path(
         &self,
         number: i64,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<String, Problem> {
-        match self.engine.numbered(&asker.caller, number).await? {
+        match self.engine.numbered(&context.caller, number).await? {
             NumberedItem::Path(path) => Ok(path),
             NumberedItem::Result(_) => Err(Problem::not_found(
                 "A result is neither a file nor a folder.",
@@ -57,13 +59,13 @@ impl App {
         request: &Parts,
         kind: Kind,
         number: i64,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
-        if !asker.may_have_side_effects {
+        if !context.may_have_side_effects {
             let detail = "This address begins work, which neither another site's link nor a prefetch may do.";
             return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", detail));
         }
-        let folder = self.engine.item(&self.path(number, asker).await?).await?;
+        let folder = self.engine.item(&self.path(number, context).await?).await?;
         if folder.entry.kind != EntryKind::Folder {
             return Err(Problem::not_found("That is a file, not a folder."));
         }
@@ -73,13 +75,15 @@ impl App {
                 let target = query::value(request, "target").and_then(|text| text.parse().ok());
                 let target: i64 =
                     target.ok_or_else(|| query::fault("target", "It is a folder's id."))?;
-                let target = self.path(target, asker).await?;
+                let target = self.path(target, context).await?;
                 let to = format!("{}/{}", target.trim_end_matches('/'), folder.entry.name);
                 // Nobody is asked, so nothing that is there already is lost.
                 json!({ "from": folder.path, "to": to, "conflict": "rename" })
             }
         };
-        let view = self.begin(kind.word(), params, asker).await?;
+        let view = self
+            .submit_with_defaults(kind.word(), params, context)
+            .await?;
         let location = kind.polling_url(self.own_path(), view.job.seq);
         let body = driveonweb::begun(&location).to_string();
         let mut response = response::json(StatusCode::SEE_OTHER, body.into());
@@ -97,10 +101,10 @@ impl App {
         request: &Parts,
         kind: Kind,
         seq: Seq,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let now = response::now();
-        let mut view = self.engine.at(&asker.caller, seq).await?;
+        let mut view = self.engine.at(&context.caller, seq).await?;
         if *view.job.operation != *kind.word() {
             return Err(Problem::not_found("That is a job of another kind."));
         }
@@ -113,7 +117,7 @@ impl App {
                 let id = view.job.id;
                 view = self
                     .engine
-                    .wait(&asker.caller, id, WaitFor::Terminal, hold)
+                    .wait(&context.caller, id, WaitFor::Terminal, hold)
                     .await?;
             }
         }
@@ -137,10 +141,10 @@ impl App {
         &self,
         request: &Parts,
         number: i64,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let (method, headers) = (&request.method, &request.headers);
-        let (mut response, name) = match self.engine.numbered(&asker.caller, number).await? {
+        let (mut response, name) = match self.engine.numbered(&context.caller, number).await? {
             NumberedItem::Result(view) => {
                 let response = download::result(&self.engine, &view.job, method, headers).await?;
                 let name = view.job.output().map(|output| output.filename.clone());

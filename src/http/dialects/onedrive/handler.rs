@@ -31,7 +31,7 @@ impl App {
         request: &Parts,
         body: Incoming,
         call: Endpoint,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         match call.what {
             Action::Item(Address::Root) => {
@@ -39,14 +39,14 @@ impl App {
                 Ok(shown(&onedrive::root(roots)))
             }
             Action::Item(address) => {
-                let item = self.addressed(address, asker).await?;
+                let item = self.addressed(address, context).await?;
                 Ok(shown(&self.item(&item).await?))
             }
             Action::Children(address) => {
                 let items = match address {
                     Address::Root => self.engine.root_items().await?,
                     address => {
-                        let path = self.addressed_path(address, asker).await?;
+                        let path = self.addressed_path(address, context).await?;
                         self.engine.items_in(&path).await?
                     }
                 };
@@ -57,15 +57,15 @@ impl App {
                 Ok(shown(&json!({ "value": children })))
             }
             Action::Content(address) => {
-                let path = self.addressed_path(address, asker).await?;
+                let path = self.addressed_path(address, context).await?;
                 let (entry, file) = self.engine.open_item(&path).await?;
                 let size = entry.kind.size().unwrap_or_default();
                 files::reply(file, &entry.name, size, &request.method, &request.headers)
             }
             Action::Copy(address) => {
                 let body = self.json_body(request, body).await?;
-                let params = self.copy_params(request, address, &body, asker).await?;
-                self.accepted("copy", params, asker).await
+                let params = self.copy_params(request, address, &body, context).await?;
+                self.accepted("copy", params, context).await
             }
             Action::Upload(address) => {
                 if !Preferences::of(&request.headers).respond_async {
@@ -73,10 +73,10 @@ impl App {
                     return Err(Problem::malformed(detail));
                 }
                 let body = self.json_body(request, body).await?;
-                let params = self.upload_params(request, address, &body, asker).await?;
-                self.accepted("fetch", params, asker).await
+                let params = self.upload_params(request, address, &body, context).await?;
+                self.accepted("fetch", params, context).await
             }
-            Action::Monitor(token) => self.monitor(&token, call.prefix, asker).await,
+            Action::Monitor(token) => self.monitor(&token, call.prefix, context).await,
             Action::MonitorResult(token) => {
                 let view = self.engine.monitored(&token).await?;
                 download::result(&self.engine, &view.job, &request.method, &request.headers).await
@@ -89,7 +89,7 @@ impl App {
         &self,
         token: &str,
         prefix: &str,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let view = self.engine.monitored(token).await?;
         let item = self.made_item(&view).await?;
@@ -102,7 +102,7 @@ impl App {
             }
             Monitor::Completed(value) => {
                 let mut response = reply(StatusCode::SEE_OTHER, value);
-                let base = format!("{}{prefix}", asker.base);
+                let base = format!("{}{prefix}", context.base);
                 let url = match item {
                     Some(number) => format!("{base}/drive/items/{number}"),
                     None => format!("{base}/monitor/{token}/result"),
@@ -133,11 +133,11 @@ impl App {
     async fn addressed_path(
         &self,
         address: Address,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<String, Problem> {
         match address {
             Address::Path(path) => Ok(path),
-            Address::Number(number) => self.path(number, asker).await,
+            Address::Number(number) => self.path(number, context).await,
             Address::Root => {
                 let detail = "The folder of all roots is none that can be copied, written or read.";
                 Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail))
@@ -148,9 +148,9 @@ impl App {
     async fn addressed(
         &self,
         address: Address,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<DriveItem, Problem> {
-        let path = self.addressed_path(address, asker).await?;
+        let path = self.addressed_path(address, context).await?;
         Ok(self.engine.item(&path).await?)
     }
 
@@ -179,14 +179,14 @@ impl App {
         request: &Parts,
         source: Address,
         body: &Value,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<Value, Problem> {
         let copy = onedrive::copy(body).map_err(Problem::malformed)?;
         let conflict =
             onedrive::conflict(query::pairs(request), body).map_err(Problem::malformed)?;
-        let source = self.addressed(source, asker).await?;
+        let source = self.addressed(source, context).await?;
         let folder = match copy.parent {
-            Some(address) => self.addressed_path(address, asker).await?,
+            Some(address) => self.addressed_path(address, context).await?,
             None => source
                 .path
                 .rsplit_once('/')
@@ -204,12 +204,12 @@ impl App {
         request: &Parts,
         folder: Address,
         body: &Value,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<Value, Problem> {
         let upload = onedrive::upload(body).map_err(Problem::malformed)?;
         let conflict =
             onedrive::conflict(query::pairs(request), body).map_err(Problem::malformed)?;
-        let folder = self.addressed(folder, asker).await?;
+        let folder = self.addressed(folder, context).await?;
         if folder.entry.kind != EntryKind::Folder {
             return Err(Problem::not_found("That is a file, not a folder."));
         }
@@ -234,14 +234,19 @@ impl App {
         &self,
         operation: &str,
         params: Value,
-        asker: &RequestContext,
+        context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
-        let view = self.begin(operation, params, asker).await?;
+        let view = self
+            .submit_with_defaults(operation, params, context)
+            .await?;
         let token = self.engine.monitor_token(&view.job);
         let mut response = response::json(StatusCode::ACCEPTED, Bytes::new());
         let headers = response.headers_mut();
         headers.remove(CONTENT_TYPE);
-        headers.insert(LOCATION, header(&format!("{}/monitor/{token}", asker.base)));
+        headers.insert(
+            LOCATION,
+            header(&format!("{}/monitor/{token}", context.base)),
+        );
         response::retry_after(headers);
         Ok(response)
     }

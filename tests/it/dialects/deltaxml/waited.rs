@@ -176,7 +176,7 @@ fn who_waits_is_told_that_somebody_else_has_canceled() {
         let canceled = client.try_ask("POST", &format!("/v1/jobs/{id}/cancel"), &[], b"");
         assert!(matches!(canceled.expect("a reply").status, 200 | 202));
         let error = waiting.join().expect("an answer").json();
-        assert_eq!(error["errorMessage"], "The job was canceled meanwhile.");
+        assert_eq!(error["errorMessage"], "The job was canceled.");
     });
     wait_for("none", || jobs(client).is_empty().then_some(()));
     server.stop();

@@ -1,11 +1,11 @@
-//! DeltaXML's XML Data Compare and XML Merge: two products with one way to talk, but for some names.
+//! Maps methods and paths of the DeltaXML dialects to actions.
 
 use http::Method;
 
 use crate::http::dialects::deltaxml::wire::compare;
 use crate::job::JobId;
 
-/// Which of the two.
+/// A DeltaXML product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Product {
     /// XML Data Compare.
@@ -17,7 +17,7 @@ pub(crate) enum Product {
 impl Product {
     const ALL: [Self; 2] = [Self::Compare, Self::Merge];
 
-    /// What its addresses begin with.
+    /// The prefix of its paths.
     pub(crate) fn prefix(self) -> &'static str {
         match self {
             Self::Compare => "/api/xml-data-compare/v1",
@@ -25,7 +25,7 @@ impl Product {
         }
     }
 
-    /// The product that an address belongs to, so that errors there have its shape.
+    /// The product that a path belongs to, which decides the format of errors.
     pub(crate) fn of(path: &str) -> Option<Self> {
         let mut all = Self::ALL.into_iter();
         all.find(|product| {
@@ -34,7 +34,7 @@ impl Product {
         })
     }
 
-    /// What its clients call a param or a wish.
+    /// The product's name for a param or a job option.
     pub(crate) fn word(self, param: &str) -> &str {
         match (self, param) {
             (Self::Compare, _) => {
@@ -49,35 +49,35 @@ impl Product {
         }
     }
 
-    /// Where a job is found.
+    /// The path of a job.
     pub(crate) fn job_path(self, id: JobId) -> String {
         format!("{}/jobs/{}", self.prefix(), id.to_uuid())
     }
 
-    /// Where its result is found.
+    /// The path of a job's result.
     pub(crate) fn download_path(self, id: JobId) -> String {
         format!("{}/downloads/{}", self.prefix(), id.to_uuid())
     }
 }
 
-/// What is to be done with documents.
+/// The work that a request submits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
-    /// Two are compared.
+    /// Compares two documents.
     Compare,
-    /// Versions that all come from the first are merged.
+    /// Merges versions that all derive from the first.
     Concurrent,
-    /// Two that come from a third are merged.
+    /// Merges two versions that derive from a third.
     ThreeWay,
-    /// Versions that each come from the one before are merged.
+    /// Merges versions that each derive from the previous one.
     Sequential,
 }
 
 impl Operation {
-    /// The ways to merge.
+    /// The merge types.
     pub(crate) const MERGES: [Self; 3] = [Self::ThreeWay, Self::Concurrent, Self::Sequential];
 
-    /// The operation that does it.
+    /// The name of the operation that does the work.
     pub(crate) fn operation(self) -> &'static str {
         match self {
             Self::Compare => "compare",
@@ -85,7 +85,7 @@ impl Operation {
         }
     }
 
-    /// The last part of its address; of a merge, the operation's own word for it as well.
+    /// The last segment of its path, which is also the `mode` of a merge.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Compare => "compare",
@@ -95,7 +95,7 @@ impl Operation {
         }
     }
 
-    /// What its requests are called, in XML.
+    /// The root element of its requests in XML.
     pub(crate) fn root(self) -> &'static str {
         match self {
             Self::Compare => "compare",
@@ -106,55 +106,52 @@ impl Operation {
     }
 }
 
-/// What a request asks for, and of which product.
+/// The product and the action of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     pub(crate) product: Product,
-    pub(crate) what: Action,
+    pub(crate) action: Action,
 }
 
+/// The action of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Work is to begin.
-    Begin(Operation),
-    /// What ways to merge there are.
+    /// Submits work.
+    Submit(Operation),
+    /// Lists the merge types.
     Types,
-    /// How a job is doing.
+    /// Shows a job.
     Job(JobId),
-    /// It is to be forgotten.
+    /// Deletes a job.
     Delete(JobId),
-    /// Its result.
+    /// Downloads a result.
     Download(JobId),
 }
 
-/// Whether a result is at an address, if anything is.
+/// Whether a path is the path of a result, if it exists.
 pub(crate) fn is_download(path: &str) -> bool {
     let rest = Product::of(path).and_then(|product| path.strip_prefix(product.prefix()));
     rest.is_some_and(|rest| rest.starts_with("/downloads/"))
 }
 
-/// Why there is no call at an address.
+/// The reason why a path has no action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RouteError {
-    /// Nothing is there.
+    /// The path does not exist.
     NotFound,
-    /// It takes these methods only.
+    /// The path supports only these methods.
     Method(&'static str),
 }
 
-/// The call at an address; none where it belongs to neither product.
-pub(crate) fn call(method: &Method, path: &str) -> Option<Result<Endpoint, RouteError>> {
+/// The endpoint of a method and path; none if the path belongs to neither product.
+pub(crate) fn endpoint_at(method: &Method, path: &str) -> Option<Result<Endpoint, RouteError>> {
     let product = Product::of(path)?;
     let rest = path.strip_prefix(product.prefix())?;
     let segments: Vec<_> = rest.split('/').skip(1).take(3).collect();
-    Some(what(method, product, &segments).map(|what| Endpoint { product, what }))
+    Some(action(method, product, &segments).map(|action| Endpoint { product, action }))
 }
 
-pub(in crate::http) fn what(
-    method: &Method,
-    product: Product,
-    segments: &[&str],
-) -> Result<Action, RouteError> {
+fn action(method: &Method, product: Product, segments: &[&str]) -> Result<Action, RouteError> {
     let id = |text: &str| JobId::from_uuid(text).ok_or(RouteError::NotFound);
     let is_get = matches!(*method, Method::GET | Method::HEAD);
     match (product, segments) {
@@ -168,32 +165,21 @@ pub(in crate::http) fn what(
         (_, ["downloads", _]) | (Product::Merge, ["types"]) => {
             Err(RouteError::Method("GET, HEAD, OPTIONS"))
         }
-        (Product::Compare, ["compare"]) => begin(method, Operation::Compare),
+        (Product::Compare, ["compare"]) => submit(method, Operation::Compare),
         (Product::Merge, ["types", kind]) => {
             let mut merges = Operation::MERGES.into_iter();
             let found = merges.find(|work| work.word() == *kind);
-            begin(method, found.ok_or(RouteError::NotFound)?)
+            submit(method, found.ok_or(RouteError::NotFound)?)
         }
         _ => Err(RouteError::NotFound),
     }
 }
 
-pub(in crate::http) fn begin(method: &Method, work: Operation) -> Result<Action, RouteError> {
+fn submit(method: &Method, work: Operation) -> Result<Action, RouteError> {
     match *method {
-        Method::POST => Ok(Action::Begin(work)),
+        Method::POST => Ok(Action::Submit(work)),
         _ => Err(RouteError::Method("POST, OPTIONS")),
     }
-}
-
-/// Whether two names mean the same: `input-a` and `inputA`, `Path` and `path`.
-pub(in crate::http) fn same(one: &str, other: &str) -> bool {
-    let letters = |name: &'_ str| {
-        let bytes = name.as_bytes().to_vec().into_iter();
-        bytes
-            .filter(|byte| *byte != b'-')
-            .map(|byte| byte.to_ascii_lowercase())
-    };
-    letters(one).eq(letters(other))
 }
 
 #[cfg(test)]
@@ -201,14 +187,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_means_one_thing() {
+    fn methods_and_paths_map_to_actions() {
         const ID: &str = "0192f5b2-0000-0000-0000-00000000000a";
         let id = JobId::from_uuid(ID).expect("an id");
         let check = |method: Method, path: &str, expected: Option<Result<Action, RouteError>>| {
-            let found = call(&method, path).map(|call| call.map(|call| call.what));
+            let found =
+                endpoint_at(&method, path).map(|found| found.map(|endpoint| endpoint.action));
             assert_eq!(found, expected, "{method} {path}");
         };
-        let ok = |what| Some(Ok(what));
+        let ok = |action| Some(Ok(action));
         let lost = Some(Err(RouteError::NotFound));
         let compare = "/api/xml-data-compare/v1";
         let merge = "/api/xmlmerge/v1";
@@ -231,7 +218,7 @@ mod tests {
             }
             check(Method::GET, &at(prefix, "x"), None);
         }
-        let begin = |work| ok(Action::Begin(work));
+        let begin = |work| ok(Action::Submit(work));
         check(
             Method::POST,
             &at(compare, "/compare"),
@@ -247,11 +234,5 @@ mod tests {
             &concurrent,
             Some(Err(RouteError::Method("POST, OPTIONS"))),
         );
-    }
-
-    #[test]
-    fn names_are_the_same_whatever_their_case() {
-        assert!(same("input-a", "inputA") && same("Path", "path") && same("", ""));
-        assert!(!same("input-a", "input-b") && !same("path", "paths"));
     }
 }

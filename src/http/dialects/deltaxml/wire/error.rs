@@ -1,22 +1,24 @@
-//! What is wrong, in the words of each product.
+//! Errors in the format of each product.
 
-use crate::http::dialects::deltaxml::wire::job::time;
 use crate::http::dialects::deltaxml::wire::node::{Member, Node};
+use crate::http::dialects::deltaxml::wire::time::time;
 use crate::http::dialects::deltaxml::wire::{Media, Product};
 use crate::job::WallMs;
 
-/// Something that went wrong.
+/// An error.
 pub(crate) struct Error<'a> {
+    /// A sentence for people.
     pub(crate) message: &'a str,
-    /// What it is known by.
+    /// The id of the error, which also appears in the server's log.
     pub(crate) id: String,
-    /// The HTTP status that goes with it.
+    /// The HTTP status.
     pub(crate) status: u16,
+    /// The time of the error.
     pub(crate) at: WallMs,
 }
 
 impl Error<'_> {
-    /// The members that it has.
+    /// The members of the error.
     pub(in crate::http) fn node(&self, product: Product) -> Node {
         let [message, id, code] = match product {
             Product::Compare => ["errorMessage", "errorId", "errorCode"],
@@ -31,7 +33,7 @@ impl Error<'_> {
     }
 }
 
-/// The reply that is an error.
+/// The error as a response body.
 pub(crate) fn error(product: Product, error: &Error<'_>, media: Media) -> String {
     let root = match product {
         Product::Compare => "error",

@@ -1,10 +1,9 @@
 //! A job as both products show it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use crate::http::dialects::deltaxml::wire::Product;
 use crate::http::dialects::deltaxml::wire::error::Error;
 use crate::http::dialects::deltaxml::wire::node::{List, Member, Node};
+use crate::http::dialects::deltaxml::wire::time::time;
 use crate::job::{Failure, Job, Outcome, Output, Progress, ResultLocation, State, WallMs};
 
 /// When a job is shown.
@@ -203,15 +202,6 @@ impl Shown<'_> {
             _ => Vec::new(),
         }
     }
-}
-
-/// ISO 8601 as Java writes it: UTC, milliseconds, an offset without a colon.
-pub(in crate::http) fn time(ms: WallMs) -> String {
-    let time = UNIX_EPOCH
-        .checked_add(Duration::from_millis(ms.0.max(0) as u64))
-        .unwrap_or(SystemTime::UNIX_EPOCH);
-    let text = humantime::format_rfc3339_millis(time).to_string();
-    format!("{}+0000", text.trim_end_matches('Z'))
 }
 
 #[cfg(test)]

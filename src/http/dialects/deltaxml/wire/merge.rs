@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::http::dialects::deltaxml::wire::names::same;
 use crate::http::dialects::deltaxml::wire::node::{List, Member, Node};
 use crate::http::dialects::deltaxml::wire::value::{document, member, text};
-use crate::http::dialects::deltaxml::wire::{Operation, Product, same};
+use crate::http::dialects::deltaxml::wire::{Operation, Product};
 
 /// What XML Merge can be told in a form besides, which makes no difference here; everything else is a version.
 pub(in crate::http) const OTHER_SETTINGS: [&str; 14] = [

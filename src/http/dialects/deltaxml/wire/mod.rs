@@ -1,4 +1,4 @@
-//! DeltaXML's XML Data Compare and XML Merge: two products with one way to talk, but for some names.
+//! The requests and responses of DeltaXML XML Data Compare and XML Merge, whose protocols differ only in names.
 
 pub(in crate::http) mod compare;
 mod endpoint;
@@ -6,8 +6,10 @@ pub(in crate::http) mod error;
 pub(in crate::http) mod job;
 pub(in crate::http) mod media;
 pub(in crate::http) mod merge;
+pub(in crate::http) mod names;
 pub(in crate::http) mod node;
 pub(in crate::http) mod request;
+pub(in crate::http) mod time;
 pub(in crate::http) mod value;
 
 pub(crate) use crate::http::dialects::deltaxml::wire::error::{Error, error};
@@ -17,5 +19,6 @@ pub(crate) use crate::http::dialects::deltaxml::wire::merge::types;
 pub(crate) use crate::http::dialects::deltaxml::wire::request::{
     AsyncOptions, DeltaRequest, Part, of_form, of_json, of_xml, part,
 };
-pub(in crate::http) use endpoint::same;
-pub(crate) use endpoint::{Action, Endpoint, Operation, Product, RouteError, call, is_download};
+pub(crate) use endpoint::{
+    Action, Endpoint, Operation, Product, RouteError, endpoint_at, is_download,
+};

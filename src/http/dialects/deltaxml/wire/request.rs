@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::http::dialects::deltaxml::wire::value;
 use crate::http::dialects::deltaxml::wire::value::{flag, insert, member, text};
-use crate::http::dialects::deltaxml::wire::{Operation, Product, compare, merge, same};
+use crate::http::dialects::deltaxml::wire::{Operation, Product, compare, merge, names::same};
 use crate::operations::{OperationSpec, coerce};
 use crate::xml::Source;
 

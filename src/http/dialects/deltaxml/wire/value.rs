@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::http::dialects::deltaxml::wire::same;
+use crate::http::dialects::deltaxml::wire::names::same;
 use crate::job::JobId;
 use crate::operations::is_url;
 use crate::xml::{self, Element, Limits, Source};

@@ -1,0 +1,23 @@
+//! Compares the names of members and form fields.
+
+/// Whether two names are equal without case and hyphens: `input-a` and `inputA`, `Path` and `path`.
+pub(in crate::http) fn same(one: &str, other: &str) -> bool {
+    let letters = |name: &'_ str| {
+        let bytes = name.as_bytes().to_vec().into_iter();
+        bytes
+            .filter(|byte| *byte != b'-')
+            .map(|byte| byte.to_ascii_lowercase())
+    };
+    letters(one).eq(letters(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_without_case_and_hyphens() {
+        assert!(same("input-a", "inputA") && same("Path", "path") && same("", ""));
+        assert!(!same("input-a", "input-b") && !same("path", "paths"));
+    }
+}
