@@ -56,9 +56,10 @@ pub mod tokens;
 // Useful by itself.
 pub use xml_delta as xml;
 
-pub use crate::cloakroom::{Builder, Cloakroom, Error, JobResult, StartError, SubmitOptions};
+pub use crate::cloakroom::{Builder, Cloakroom, Error, JobResult, StartError};
 pub use crate::engine::WaitFor;
 pub use crate::http::RouteFault;
+pub use crate::job::JobOptions;
 pub use crate::store::OpenError;
 
 // Public for the binary, and for tests and benches of a single layer. Not part of the stable API.

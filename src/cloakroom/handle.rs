@@ -11,11 +11,10 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 use crate::cloakroom::error::Error;
-use crate::cloakroom::options::SubmitOptions;
 use crate::cloakroom::result::JobResult;
 use crate::config::Listen;
 use crate::engine::{Caller, Engine, Submission, WaitFor};
-use crate::job::{Job, JobId, Status};
+use crate::job::{Job, JobId, JobOptions, Status};
 
 /// A running cloakroom: jobs are taken, run and kept until it is [shut down](Self::shutdown).
 ///
@@ -46,7 +45,7 @@ impl Cloakroom {
     /// [`Error::UnknownOperation`], [`Error::Invalid`], [`Error::QueueFull`], [`Error::StorageFull`] and the like mean
     /// that there is no job; after [`Error::Stopped`] and [`Error::Store`] there may be one.
     pub async fn submit(&self, operation: &str, params: Value) -> Result<JobId, Error> {
-        let options = SubmitOptions::default();
+        let options = JobOptions::default();
         self.submit_with(operation, params, options).await
     }
 
@@ -58,14 +57,21 @@ impl Cloakroom {
         &self,
         operation: &str,
         params: Value,
-        options: SubmitOptions,
+        mut options: JobOptions,
     ) -> Result<JobId, Error> {
+        // Only synchronous HTTP requests have a guard that deletes their job.
+        options.ephemeral = false;
+        if let Some(callback) = &mut options.callback
+            && callback.base.is_empty()
+        {
+            callback.base.clone_from(&self.base);
+        }
         let submission = Submission {
             token: None,
             operation: operation.to_owned(),
             params,
             uploads: None,
-            options: options.into_wishes(&self.base),
+            options,
             key: None,
         };
         Ok(self.engine.submit(submission).await?.job.id)

@@ -7,11 +7,9 @@ mod builder;
 mod error;
 mod exposure;
 mod handle;
-mod options;
 mod result;
 
 pub use builder::Builder;
 pub use error::{Error, StartError};
 pub use handle::Cloakroom;
-pub use options::SubmitOptions;
 pub use result::JobResult;

@@ -1,8 +1,9 @@
-//! Which callbacks may be sent at once, so that no receiver delays the others. Pure.
+//! Decides which callbacks may be sent at once, so that no receiver delays the others. Does no I/O.
 //!
-//! Receivers are told apart by origin (scheme, host and port). An attempt takes one of a few shared slots; one that has
-//! not ended after [`SLOW_AFTER`] moves to the slots set aside for slow origins. An origin that was slow starts there,
-//! and one that did not answer at all gets a single attempt at a time, until it answers promptly again.
+//! Receivers are distinguished by origin (scheme, host and port). An attempt takes one of a few shared slots. If it has
+//! not ended after [`SLOW_AFTER`], it moves to one of the slots for slow origins. Attempts at an origin that was slow
+//! start in those slots, and an origin that did not answer at all gets a single attempt at a time, until the origin
+//! answers promptly again.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -10,23 +11,23 @@ use std::time::Duration;
 
 use crate::job::Seq;
 
-/// Attempts at once at origins that are not known to be slow.
+/// Maximum concurrent attempts at origins that are not known to be slow.
 const SHARED: usize = 32;
-/// Attempts at once at slow origins.
+/// Maximum concurrent attempts at slow origins.
 const ASIDE: usize = 128;
-/// An attempt that takes longer than this makes its origin a slow one.
+/// An origin is slow if an attempt at it takes longer than this.
 pub(super) const SLOW_AFTER: Duration = Duration::from_secs(2);
-/// Slow origins remembered, more than can be under way.
+/// Maximum number of slow origins remembered, more than can have attempts under way.
 const REMEMBERED: usize = 1024;
 
-/// How an origin answered an attempt.
+/// How quickly an origin answered an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pace {
-    /// At once, or it could not be called at all.
+    /// Within [`SLOW_AFTER`], or the origin could not be called at all.
     Prompt,
     /// Later than [`SLOW_AFTER`].
     Slow,
-    /// Not before time ran out.
+    /// Not before the attempt timed out.
     Silent,
 }
 
@@ -34,25 +35,25 @@ pub(super) enum Pace {
 struct Attempt {
     origin: Arc<str>,
     is_aside: bool,
-    /// It should be aside, where there was no room when it became slow.
+    /// Whether the attempt belongs into a slow slot. It may have become slow when all of those were taken.
     is_slow: bool,
 }
 
-/// The attempts under way, and what is known of origins.
+/// The attempts under way, and the origins that are known to be slow.
 #[derive(Debug)]
 pub(super) struct Slots {
     per_origin: usize,
     attempts: HashMap<Seq, Attempt>,
-    /// Attempts of each origin.
+    /// The number of attempts under way at each origin.
     busy: HashMap<Arc<str>, usize>,
-    /// Attempts that are aside.
+    /// The number of attempts in slow slots.
     aside: usize,
-    /// Origins that were not prompt the last time.
+    /// Origins whose last answer was not prompt.
     slow: HashMap<Arc<str>, Pace>,
 }
 
 impl Slots {
-    /// `per_origin` attempts at once at each origin.
+    /// Allows `per_origin` concurrent attempts at each origin.
     pub(super) fn new(per_origin: usize) -> Self {
         Self {
             per_origin,
@@ -68,12 +69,12 @@ impl Slots {
         SHARED.saturating_sub(self.attempts.len() - self.aside)
     }
 
-    /// How many callbacks of one origin to look at: some of them may be under way.
+    /// How many callbacks of one origin to look up. Some of them may be under way.
     pub(super) fn per_origin(&self) -> usize {
         self.per_origin.min(SHARED + ASIDE)
     }
 
-    /// The origins that no shared slot is for: those that are slow, and those with enough attempts under way.
+    /// The origins that may not take a shared slot: slow ones, and those with the maximum of attempts under way.
     pub(super) fn passed_over(&self) -> HashSet<Arc<str>> {
         let full = self.busy.keys().filter(|origin| self.room(origin) == 0);
         self.slow.keys().chain(full).map(Arc::clone).collect()
@@ -88,7 +89,7 @@ impl Slots {
         origins.map(Arc::clone).collect()
     }
 
-    /// How many more attempts may begin at an origin, apart from whether there are slots.
+    /// How many more attempts the limit of the origin allows, regardless of free slots.
     fn room(&self, origin: &str) -> usize {
         let most = match self.slow.get(origin) {
             Some(Pace::Silent) => 1,
@@ -97,7 +98,7 @@ impl Slots {
         most.saturating_sub(self.busy.get(origin).copied().unwrap_or_default())
     }
 
-    /// Whether an attempt may begin now; it is under way then.
+    /// Begins an attempt if it may begin now, and returns whether it did.
     pub(super) fn begin(&mut self, seq: Seq, origin: &Arc<str>) -> bool {
         let is_aside = self.slow.contains_key(origin);
         let is_full = if is_aside {
@@ -119,7 +120,7 @@ impl Slots {
         true
     }
 
-    /// An attempt has become a slow one: it gives back its shared slot if there is room aside.
+    /// Marks an attempt as slow: it moves to a slow slot, now or once one is free.
     pub(super) fn has_become_slow(&mut self, seq: Seq) {
         if let Some(attempt) = self.attempts.get_mut(&seq) {
             attempt.is_slow = true;
@@ -127,7 +128,7 @@ impl Slots {
         self.move_aside();
     }
 
-    /// An attempt has ended.
+    /// Ends an attempt and frees its slot.
     pub(super) fn end(&mut self, seq: Seq, pace: Pace) {
         let Some(attempt) = self.attempts.remove(&seq) else {
             return;
@@ -186,12 +187,12 @@ mod tests {
         assert!(slots.begin(Seq(2), &a) && !slots.begin(Seq(3), &a));
         assert!(slots.begin(Seq(4), &origin(2)));
         slots.end(Seq(1), Pace::Silent);
-        assert!(!slots.begin(Seq(3), &a), "one is under way");
+        assert!(!slots.begin(Seq(3), &a), "an attempt is under way");
         assert!(slots.passed_over().contains(&a) && slots.slow_with_room().is_empty());
         slots.end(Seq(2), Pace::Silent);
         assert_eq!(slots.slow_with_room(), [Arc::clone(&a)]);
         assert!(slots.begin(Seq(3), &a) && !slots.begin(Seq(5), &a));
-        assert_eq!(slots.free(), SHARED - 1, "it is aside");
+        assert_eq!(slots.free(), SHARED - 1, "the attempt is in a slow slot");
         slots.end(Seq(3), Pace::Prompt);
         assert!(slots.begin(Seq(5), &a) && slots.begin(Seq(6), &a));
         assert_eq!(slots.free(), SHARED - 3);
@@ -215,7 +216,7 @@ mod tests {
                 slots.has_become_slow(Seq(seq));
             }
         }
-        // Nothing more fits aside; what is slow stays until there is room.
+        // All slow slots are taken; further slow attempts keep their shared slots.
         for seq in fill(&mut slots) {
             slots.has_become_slow(Seq(seq));
         }

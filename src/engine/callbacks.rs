@@ -1,7 +1,7 @@
-//! Tells whoever asked for it of a job's end: again and again on a schedule, until they say so or it is given up.
+//! Sends the callbacks of ended jobs, and retries each on a schedule until it is delivered or given up.
 //!
-//! That somebody is to be told is committed together with the end; so nothing is forgotten by a crash, and a message
-//! may arrive twice but never not at all. A message under way delays no job and no other origin's messages ([`Slots`]).
+//! A pending callback is committed together with the end of its job, so a crash loses none: a callback may arrive twice,
+//! but is never lost. A slow receiver delays neither jobs nor the callbacks of other origins ([`Slots`]).
 
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
@@ -24,64 +24,64 @@ use crate::plan;
 use crate::store::{DueAt, Error, Store, Wanted};
 use crate::vital::{catch_panic, panic_message};
 
-/// Origins looked up at once.
-const ORIGINS: usize = 256;
-/// After an error of the store.
-const PAUSE: Duration = Duration::from_secs(5);
+/// Maximum number of origins in one lookup.
+const MAX_ORIGINS: usize = 256;
+/// Pause after an error of the store.
+const ERROR_PAUSE: Duration = Duration::from_secs(5);
 
-/// A message to be delivered.
+/// A callback to be delivered.
 #[derive(Debug, Clone)]
 pub(crate) struct CallbackRequest {
-    /// What has ended.
+    /// The job that has ended.
     pub job: Arc<Job>,
-    /// Its params, as JSON.
+    /// The job's params, as JSON.
     pub params: Arc<str>,
-    /// Whom to tell, and how.
+    /// The address and the form of the callback.
     pub callback: Callback,
     /// The job's monitor token.
     pub monitor: String,
 }
 
-/// What came of a message.
+/// The outcome of one attempt at a callback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum DeliveryOutcome {
-    /// It was taken.
+    /// The receiver accepted the callback.
     Delivered,
-    /// It may be taken another time.
+    /// The attempt failed, and another one may succeed.
     Again {
-        /// Why not now.
+        /// Why the attempt failed.
         error: String,
-        /// Not before so long, as they said.
+        /// The minimum delay before the next attempt, as requested by the receiver.
         after: Option<Duration>,
-        /// Whether there was no answer before time ran out.
+        /// Whether the attempt timed out without an answer.
         timed_out: bool,
     },
-    /// It never will be.
+    /// The attempt failed for good.
     Never {
-        /// Why.
+        /// Why the attempt failed.
         error: String,
     },
 }
 
-/// A delivery under way.
+/// The future of one delivery.
 pub(crate) type Delivering = Pin<Box<dyn Future<Output = DeliveryOutcome> + Send>>;
 
-/// Whoever knows how messages are sent. One attempt; takes no longer than some seconds.
+/// Sends callbacks.
 pub(crate) trait CallbackSender: Send + Sync + 'static {
-    /// Sends a message.
-    fn deliver(&self, message: CallbackRequest) -> Delivering;
+    /// Makes one attempt, which must end within a few seconds.
+    fn deliver(&self, request: CallbackRequest) -> Delivering;
 }
 
-/// The messages that wait.
+/// The queue of pending callbacks.
 pub(super) struct Outbox {
     store: Arc<Store>,
     live: Arc<JobCache>,
     monitor: Arc<MonitorKey>,
     settings: Callbacks,
-    messenger: OnceLock<Arc<dyn CallbackSender>>,
+    sender: OnceLock<Arc<dyn CallbackSender>>,
     slots: Mutex<Slots>,
-    /// A job has ended of which somebody is to be told, or a message is no longer under way.
-    news: Arc<Notify>,
+    /// Notified when a job with a callback has ended, and when an attempt has ended or become slow.
+    wake_up: Arc<Notify>,
     tally: Arc<JobMetrics>,
 }
 
@@ -91,7 +91,7 @@ impl Outbox {
         live: Arc<JobCache>,
         monitor: Arc<MonitorKey>,
         settings: Callbacks,
-        news: Arc<Notify>,
+        wake_up: Arc<Notify>,
         tally: Arc<JobMetrics>,
     ) -> Self {
         Self {
@@ -100,42 +100,43 @@ impl Outbox {
             monitor,
             slots: Mutex::new(Slots::new(settings.per_host)),
             settings,
-            messenger: OnceLock::new(),
-            news,
+            sender: OnceLock::new(),
+            wake_up,
             tally,
         }
     }
 
-    /// Says who sends messages; none are sent before.
-    pub(super) fn set_messenger(&self, messenger: Arc<dyn CallbackSender>) {
-        // There is one way out of a server; a second one would be the same.
-        let _ = self.messenger.set(messenger);
-        self.news.notify_one();
+    /// Sets the sender. No callbacks are sent before.
+    pub(super) fn set_sender(&self, sender: Arc<dyn CallbackSender>) {
+        // A server has one sender; a second call would set the same one.
+        let _ = self.sender.set(sender);
+        self.wake_up.notify_one();
     }
 
-    /// Sends messages until it is dropped; what is under way is dropped with it, and sent again another time.
+    /// Sends callbacks until the future is dropped. Attempts under way are dropped with it and made again after the next
+    /// start.
     pub(super) async fn run(self: Arc<Self>) {
         let mut sending = JoinSet::new();
-        // Where the last round stopped for want of slots: origins take turns.
-        let mut turn = None;
+        // The origin at which the last round ran out of slots. The next round starts after it, so that all get their turn.
+        let mut last_served = None;
         loop {
-            let news = self.news.notified();
+            let wake_up = self.wake_up.notified();
             failpoints::panic_point("callbacks");
-            match self.run_once(&mut sending, &mut turn).await {
+            match self.run_once(&mut sending, &mut last_served).await {
                 Ok(Some(pause)) => {
                     tokio::select! {
                         () = tokio::time::sleep(pause) => {}
-                        () = news => {}
+                        () = wake_up => {}
                         Some(sent) = sending.join_next() => check(sent),
                     }
                 }
                 Ok(None) => tokio::select! {
-                    () = news => {}
+                    () = wake_up => {}
                     Some(sent) = sending.join_next() => check(sent),
                 },
                 Err(error) => {
-                    tracing::warn!(%error, "callbacks could not be looked up, they will be");
-                    tokio::time::sleep(PAUSE).await;
+                    tracing::warn!(%error, "cannot look up pending callbacks; trying again in {} s", ERROR_PAUSE.as_secs());
+                    tokio::time::sleep(ERROR_PAUSE).await;
                 }
             }
             while let Some(sent) = sending.try_join_next() {
@@ -144,13 +145,13 @@ impl Outbox {
         }
     }
 
-    /// Begins to send what is due and may be sent; gives the time until more is due, if nothing wakes us before.
+    /// Starts the attempts that are due and for which there are slots. Returns the time until the next one is due.
     async fn run_once(
         self: &Arc<Self>,
         sending: &mut JoinSet<()>,
-        turn: &mut Option<Arc<str>>,
+        last_served: &mut Option<Arc<str>>,
     ) -> Result<Option<Duration>, Error> {
-        let Some(messenger) = self.messenger.get() else {
+        let Some(sender) = self.sender.get() else {
             return Ok(None);
         };
         let now = self.store.clock().now();
@@ -160,11 +161,11 @@ impl Outbox {
         };
         if !slow.is_empty() {
             let due = self.store.due_at(now, slow, per_origin).await?;
-            self.begin(&due, sending, messenger);
+            self.begin(&due, sending, sender);
         }
-        // Once around all origins, from the one after the last that had its turn.
-        let begun_after = turn.clone();
-        let (mut after, mut is_around) = (begun_after.clone(), begun_after.is_none());
+        // One round over all origins in order, from the one after `last_served` to the end, then from the start.
+        let begun_after = last_served.clone();
+        let (mut after, mut has_wrapped) = (begun_after.clone(), begun_after.is_none());
         loop {
             let (free, passed_over) = {
                 let slots = self.slots.lock();
@@ -177,35 +178,35 @@ impl Outbox {
                 passed_over,
                 per_origin,
                 due_origins: free,
-                origins: ORIGINS,
+                origins: MAX_ORIGINS,
             };
             let looked = self.store.due_after(now, after, wanted).await?;
-            let last = self.begin(&looked.due, sending, messenger);
-            *turn = last.or_else(|| looked.last.clone());
+            let last = self.begin(&looked.due, sending, sender);
+            *last_served = last.or_else(|| looked.last.clone());
             after = match looked.last {
-                Some(last) if is_around && begun_after.as_ref().is_some_and(|b| last >= *b) => {
+                Some(last) if has_wrapped && begun_after.as_ref().is_some_and(|b| last >= *b) => {
                     break;
                 }
                 Some(last) => Some(last),
-                None if is_around => break,
+                None if has_wrapped => break,
                 None => {
-                    is_around = true;
+                    has_wrapped = true;
                     None
                 }
             };
         }
-        // What is due already waits for another message to end, which wakes us.
+        // Callbacks that are due already wait for a slot; the end of another attempt wakes this task.
         let next = self.store.next_callback_due(now).await?;
         Ok(next.map(|due| Duration::from_millis((due.0 - now.0).max(0) as u64 + 20)))
     }
 
-    /// Begins to send what may be sent now, one message of each origin before another one of any; gives the last origin
-    /// in order of which one is sent.
+    /// Starts attempts for which there are slots: one at each origin before a second one at any. Returns the last origin
+    /// in order at which an attempt was started.
     fn begin(
         self: &Arc<Self>,
         due: &[DueAt],
         sending: &mut JoinSet<()>,
-        messenger: &Arc<dyn CallbackSender>,
+        sender: &Arc<dyn CallbackSender>,
     ) -> Option<Arc<str>> {
         let mut last = None;
         let most = due.iter().map(|one| one.seqs.len()).max().unwrap_or(0);
@@ -223,9 +224,9 @@ impl Outbox {
                     seq,
                     pace: Pace::Prompt,
                 };
-                let messenger = Arc::clone(messenger);
+                let sender = Arc::clone(sender);
                 sending.spawn(async move {
-                    slot.pace = slot.outbox.attempt(seq, &*messenger).await;
+                    slot.pace = slot.outbox.attempt(seq, &*sender).await;
                     drop(slot);
                 });
             }
@@ -233,15 +234,15 @@ impl Outbox {
         last
     }
 
-    /// Sends a message, and says so when it becomes slow.
-    async fn attempt(&self, seq: Seq, messenger: &dyn CallbackSender) -> Pace {
+    /// Makes an attempt, and moves it to a slow slot when it takes long.
+    async fn attempt(&self, seq: Seq, sender: &dyn CallbackSender) -> Pace {
         let begun = Instant::now();
-        let mut sending = pin!(self.send(seq, messenger));
+        let mut sending = pin!(self.send(seq, sender));
         let sent = if let Ok(sent) = timeout(SLOW_AFTER, &mut sending).await {
             sent
         } else {
             self.slots.lock().has_become_slow(seq);
-            self.news.notify_one();
+            self.wake_up.notify_one();
             sending.await
         };
         match sent {
@@ -251,42 +252,42 @@ impl Outbox {
             Ok(_) if begun.elapsed() < SLOW_AFTER => Pace::Prompt,
             Ok(_) => Pace::Slow,
             Err(error) => {
-                tracing::warn!(job.seq = seq.0, %error, "what came of a callback could not be recorded");
-                tokio::time::sleep(PAUSE).await;
+                tracing::warn!(job.seq = seq.0, %error, "cannot record the outcome of a callback");
+                tokio::time::sleep(ERROR_PAUSE).await;
                 Pace::Prompt
             }
         }
     }
 
-    /// Sends a message and records what came of it; none where there is nothing to send any more.
+    /// Makes an attempt and records its outcome. Returns `None` if the callback is no longer pending.
     async fn send(
         &self,
         seq: Seq,
-        messenger: &dyn CallbackSender,
+        sender: &dyn CallbackSender,
     ) -> Result<Option<DeliveryOutcome>, Error> {
         let job = match self.live.get(seq) {
             Some((_, job)) => Some(job),
             None => self.store.job(seq).await?,
         };
-        // It may have been deleted, or told, since it was looked up.
+        // The job may have been deleted, or its callback delivered, since the lookup.
         let Some((job, callback, attempts)) = job.and_then(pending) else {
             return Ok(None);
         };
         let params = self.params(&job).await?;
-        let message = CallbackRequest {
+        let request = CallbackRequest {
             monitor: self.monitor.token(job.id),
             params,
             callback,
             job: Arc::clone(&job),
         };
-        // What a receiver answers must not end the server: a panic there is one more failed attempt.
-        let delivered = catch_panic(async { messenger.deliver(message).await }).await;
-        let verdict = delivered.unwrap_or_else(|panic| DeliveryOutcome::Again {
+        // A receiver's answer must not end the server: a panic in the sender counts as a failed attempt.
+        let delivered = catch_panic(async { sender.deliver(request).await }).await;
+        let outcome = delivered.unwrap_or_else(|panic| DeliveryOutcome::Again {
             error: format!("the delivery panicked: {}", panic_message(&*panic)),
             after: None,
             timed_out: false,
         });
-        let event = match verdict.clone() {
+        let event = match outcome.clone() {
             DeliveryOutcome::Delivered => Event::CallbackDelivered,
             DeliveryOutcome::Never { error } => Event::CallbackFailed {
                 error,
@@ -301,26 +302,23 @@ impl Outbox {
                     random,
                 );
                 let now = self.store.clock().now();
-                let again = pause.map(|pause| IdleMs(now.0 + pause.as_millis() as i64));
-                Event::CallbackFailed {
-                    error,
-                    retry_at: again,
-                }
+                let retry_at = pause.map(|pause| IdleMs(now.0 + pause.as_millis() as i64));
+                Event::CallbackFailed { error, retry_at }
             }
         };
         tracing::info!(job.id = %job.id, attempt = attempts + 1, outcome = ?event, "callback");
         failpoints::panic_point("callback-record");
-        let tellings = &self.tally.tellings;
+        let metrics = &self.tally.callbacks;
         match &event {
-            Event::CallbackDelivered => tellings.delivered.count(),
+            Event::CallbackDelivered => metrics.delivered.count(),
             Event::CallbackFailed {
                 retry_at: Some(_), ..
-            } => tellings.postponed.count(),
-            _ => tellings.failed.count(),
+            } => metrics.postponed.count(),
+            _ => metrics.failed.count(),
         }
         match self.store.record(seq, event).await {
-            // Deleted meanwhile.
-            Err(Error::NotFound | Error::Illegal(_)) | Ok(_) => Ok(Some(verdict)),
+            // `NotFound` and `Illegal`: the job was deleted during the attempt.
+            Err(Error::NotFound | Error::Illegal(_)) | Ok(_) => Ok(Some(outcome)),
             Err(error) => Err(error),
         }
     }
@@ -332,7 +330,7 @@ impl Outbox {
     }
 }
 
-/// A message under way. Dropped, it makes room for another one, however it ended.
+/// The slot of an attempt under way. Dropping it frees the slot, however the attempt ended.
 struct Slot {
     outbox: Arc<Outbox>,
     seq: Seq,
@@ -342,11 +340,11 @@ struct Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.outbox.slots.lock().end(self.seq, self.pace);
-        self.outbox.news.notify_one();
+        self.outbox.wake_up.notify_one();
     }
 }
 
-/// A panic of the outbox's own is one of the whole outbox.
+/// Propagates a panic of an attempt's task: panics of the sender are caught there, so this one is a bug of the outbox.
 fn check(sent: Result<(), JoinError>) {
     if let Err(error) = sent
         && let Ok(panic) = error.try_into_panic()
@@ -355,7 +353,7 @@ fn check(sent: Result<(), JoinError>) {
     }
 }
 
-/// Whom to tell of a job, and how often that was tried.
+/// The pending callback of a job and the number of attempts so far.
 fn pending(job: Arc<Job>) -> Option<(Arc<Job>, Callback, u32)> {
     job.callback_due()?;
     let callback = job.options.callback.clone()?;

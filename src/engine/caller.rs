@@ -1,27 +1,28 @@
-//! On whose behalf the engine is asked. Every look at a job takes a [`Caller`], so that none can be had without one.
+//! The caller on whose behalf the engine acts. Every read of a job takes a [`Caller`], so access control cannot be
+//! skipped by accident.
 
 use std::sync::Arc;
 
 use crate::job::Job;
 use crate::store::Owner;
 
-/// Who asks, as far as jobs are concerned.
+/// The caller of the engine, which determines the jobs that it may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Caller {
-    /// Somebody unknown, where there are tokens: sees nothing.
+    /// An unauthenticated client where tokens are required. Sees no jobs.
     Nobody,
-    /// Whoever asks where there are no tokens: sees the jobs that were submitted without one.
+    /// Any client where no tokens are configured. Sees the jobs that were submitted without a token.
     Anyone,
-    /// The bearer of a token with this name: sees the jobs of that name.
+    /// The bearer of the token with this name. Sees the jobs submitted with that token.
     Named(Arc<str>),
-    /// The same, but sees every job.
+    /// The bearer of an admin token with this name. Sees all jobs.
     Admin(Arc<str>),
-    /// The program that runs the engine: sees every job; those of its own are submitted without a token.
+    /// The program that embeds the engine. Sees all jobs, and submits its own without a token.
     Host,
 }
 
 impl Caller {
-    /// The name that new jobs and idempotency keys belong to.
+    /// The token name that new jobs and idempotency keys belong to.
     pub(crate) fn name(&self) -> Option<&Arc<str>> {
         match self {
             Self::Nobody | Self::Anyone | Self::Host => None,
@@ -29,12 +30,12 @@ impl Caller {
         }
     }
 
-    /// Whether a job is there for this caller.
+    /// Whether this caller may see a job.
     pub(crate) fn sees(&self, job: &Job) -> bool {
         self.sees_jobs_of(job.token.as_deref())
     }
 
-    /// Whether jobs of the token with this name are.
+    /// Whether this caller may see jobs of the token with this name.
     pub(super) fn sees_jobs_of(&self, token: Option<&str>) -> bool {
         match self {
             Self::Nobody => false,
@@ -44,12 +45,12 @@ impl Caller {
         }
     }
 
-    /// Whether everybody's jobs are there for this caller: where there are no tokens nobody has any of his own.
+    /// Whether this caller may see all jobs. Where no tokens are configured, all jobs were submitted without one.
     pub(crate) fn sees_all(&self) -> bool {
         matches!(self, Self::Anyone | Self::Admin(_) | Self::Host)
     }
 
-    /// The same, for a list; none where it would be empty.
+    /// The filter for lists of this caller's jobs, or `None` if it may see no jobs.
     pub(super) fn owner(&self) -> Option<Owner> {
         match self {
             Self::Nobody => None,

@@ -1,6 +1,4 @@
-//! The life of jobs: submit, look, wait, cancel, delete, stop in order.
-//!
-//! Puts the store, the live table and the runner together. Knows no HTTP.
+//! The engine itself: its parts, accessors for them, and the orderly stop.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,35 +44,35 @@ pub(crate) struct Engine {
     pub(in crate::engine) outbox: Arc<Outbox>,
     pub(in crate::engine) job_feed: Arc<JobFeed>,
     pub(in crate::engine) metrics: Arc<JobMetrics>,
-    /// True once the server stops: nobody waits any longer.
+    /// True once the server is stopping: waits end early.
     pub(in crate::engine) stopping: watch::Sender<bool>,
     pub(in crate::engine) background_tasks: Vec<JoinHandle<()>>,
 }
 
 impl Engine {
-    /// Where the jobs are.
+    /// The store that holds the jobs.
     pub(crate) fn store(&self) -> &Store {
         &self.store
     }
 
-    /// The operations on offer.
+    /// The registered operations.
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// Keeps an ended job from expiry.
+    /// Keeps an ended job from expiring until the hold is dropped. Returns `None` if the job has not ended or has expired.
     pub(crate) fn hold(&self, job: &Job) -> Option<Hold> {
         self.idle_tracker.hold(job)
     }
 
-    /// Whether the server stops.
+    /// Whether the server is stopping.
     pub(crate) fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
     }
 
-    /// Ends when the server stops.
+    /// Completes when the server begins to stop.
     pub(crate) async fn stopping(&self) {
-        // The sender lives as long as we do.
+        // An error would mean that the sender is gone, but `self` owns it.
         let _ = self
             .stopping
             .subscribe()
@@ -82,12 +80,12 @@ impl Engine {
             .await;
     }
 
-    /// What was counted so far.
+    /// The job metrics.
     pub(crate) fn metrics(&self) -> &Arc<JobMetrics> {
         &self.metrics
     }
 
-    /// The jobs that have not ended, by operation: every one on offer.
+    /// The number of queued and running jobs of every registered operation.
     pub(crate) fn active_by_operation(&self) -> BTreeMap<Arc<str>, ActiveJobs> {
         let names = self.metrics.operations.keys();
         let mut active: BTreeMap<_, _> = names
@@ -104,52 +102,52 @@ impl Engine {
         active
     }
 
-    /// Why a root cannot be used now, as a sentence; none if all can.
+    /// A sentence that says why a root is unusable now, or `None` if all roots are usable.
     pub(crate) async fn root_trouble(&self) -> Option<String> {
         self.probe.trouble().await
     }
 
-    /// What the server cannot do without; its failure means that it is time to end the process.
+    /// The supervisor of the vital tasks and threads. After a failure there the process should exit.
     pub(crate) fn vital(&self) -> &Vital {
         &self.vital
     }
 
-    /// Says who tells of the ends of jobs; nobody is told before.
-    pub(crate) fn set_callback_sender(&self, messenger: Arc<dyn CallbackSender>) {
-        self.outbox.set_messenger(messenger);
+    /// Sets the sender of callbacks. No callbacks are sent before.
+    pub(crate) fn set_callback_sender(&self, sender: Arc<dyn CallbackSender>) {
+        self.outbox.set_sender(sender);
     }
 
-    /// The ways to other servers.
+    /// The rules for connections to other servers.
     pub(crate) fn outbound_access(&self) -> &WaysOut {
         &self.outbound_access
     }
 
-    /// Lets nobody wait any longer: whoever does is answered with the job as it is.
+    /// Ends all waits: they return the job in its current state.
     pub(crate) fn end_waits(&self) {
         self.stopping.send_replace(true);
     }
 
-    /// Stops in order: nothing more is claimed, what runs gets `patience`, what is left goes back to the queue.
+    /// Stops in order: claims no more jobs, gives running attempts `timeout` to end, and requeues the rest.
     pub(crate) async fn drain(&self, timeout: Duration) {
         self.end_waits();
         if let Err(error) = self.store.set_slots(0).await {
-            tracing::warn!(%error, "claims could not be stopped");
+            tracing::warn!(%error, "cannot stop claiming jobs");
         }
         self.runner.drain(timeout).await;
-        for duty in &self.background_tasks {
-            duty.abort();
+        for task in &self.background_tasks {
+            task.abort();
         }
-        let last = async {
+        let store_idle_times = async {
             self.sweeper.write_touches().await?;
             self.store.end_life().await
         };
-        if let Err(error) = last.await {
-            tracing::warn!(%error, "the idle clock could not be stored: jobs may stay longer than they should");
+        if let Err(error) = store_idle_times.await {
+            tracing::warn!(%error, "cannot store the idle clock: jobs may be kept longer than their idle timeout");
         }
         let store = Arc::clone(&self.store);
-        // The writer's last commits block.
+        // Closing waits for the writer's last commits, which block.
         if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
-            tracing::error!(%error, "the store did not close");
+            tracing::error!(%error, "cannot close the store");
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::job::{Event, Job, JobId, Params, Seq};
 use crate::store::{self, Filter};
 
 impl Engine {
-    /// The unguessable name of a job, for whoever may look at it without being known.
+    /// The monitor token of a job: an unguessable name that grants read access without authentication.
     pub(crate) fn monitor_token(&self, job: &Job) -> String {
         self.monitor_key.token(job.id)
     }
@@ -22,7 +22,7 @@ impl Engine {
     /// The job that a monitor token names.
     ///
     /// # Errors
-    /// As [`Engine::get`].
+    /// Like [`Engine::get`]; [`store::Error::NotFound`] also for a token that this server did not make.
     pub(crate) async fn monitored(&self, token: &str) -> Result<View, store::Error> {
         let seq = MonitorKey::seq(token).ok_or(store::Error::NotFound)?;
         let view = self.find(seq).await?;
@@ -33,10 +33,11 @@ impl Engine {
         }
     }
 
-    /// The job with this identifier.
+    /// The job with this identifier. Counts as a use of the job.
     ///
     /// # Errors
-    /// [`store::Error::NotFound`], and what the disk may say.
+    /// [`store::Error::NotFound`] if there is no such job, if it has expired or if the caller may not see it; other errors
+    /// if the database cannot be read.
     pub(crate) async fn get(&self, caller: &Caller, id: JobId) -> Result<View, store::Error> {
         let view = self.find(id.seq()).await?;
         if view.job.id == id && caller.sees(&view.job) {
@@ -46,10 +47,10 @@ impl Engine {
         }
     }
 
-    /// As [`Engine::get`], by the job's place.
+    /// Like [`Engine::get`], by the job's sequence number.
     ///
     /// # Errors
-    /// As [`Engine::get`].
+    /// Like [`Engine::get`].
     pub(crate) async fn at(&self, caller: &Caller, seq: Seq) -> Result<View, store::Error> {
         let view = self.find(seq).await?;
         if caller.sees(&view.job) {
@@ -59,17 +60,17 @@ impl Engine {
         }
     }
 
-    /// What is said of a job that the caller must not know of. One that is in memory is looked for on the disk first, as
-    /// one that does not exist is: the time that it takes says no more than the words.
+    /// The error for a job that the caller may not see. A job in memory is looked up on the disk first, as a missing one
+    /// would be, so that the response time does not reveal that the job exists.
     pub(in crate::engine) async fn hidden(&self, view: &View) -> store::Error {
         if view.live.is_some() {
-            // Whatever is found there is hidden as well.
+            // Only the time of the lookup matters.
             let _ = self.store.job(view.job.seq).await;
         }
         store::Error::NotFound
     }
 
-    /// The job in this place, from memory or from the disk, whosever it is.
+    /// The job with this sequence number, from memory or from the disk, without a check of the caller.
     pub(in crate::engine) async fn find(&self, seq: Seq) -> Result<View, store::Error> {
         Ok(match self.job_cache.get(seq) {
             Some((live, job)) => View {
@@ -83,7 +84,10 @@ impl Engine {
         })
     }
 
-    /// The same job, which counts as a use of it, unless it has expired.
+    /// Counts a use of the job and returns it.
+    ///
+    /// # Errors
+    /// [`store::Error::NotFound`] if the job has expired.
     pub(in crate::engine) fn touched(&self, view: View) -> Result<View, store::Error> {
         if self.idle_tracker.touch(&view.job) {
             Ok(view)
@@ -92,10 +96,10 @@ impl Engine {
         }
     }
 
-    /// As [`Engine::get`], but waits up to `patience` for what the reader has not seen.
+    /// Like [`Engine::get`], but waits up to `timeout` for the change that `until` describes.
     ///
     /// # Errors
-    /// As [`Engine::get`]; also if the job is forgotten meanwhile.
+    /// Like [`Engine::get`]; [`store::Error::NotFound`] also if the job is deleted during the wait.
     pub(crate) async fn wait(
         &self,
         caller: &Caller,
@@ -116,7 +120,7 @@ impl Engine {
         });
         let mut stopping = self.stopping.subscribe();
         tokio::select! {
-            // A sender that is gone leaves the snapshot to be looked at.
+            // An error means that the job left memory; it is read again below.
             _ = waiting => {}
             _ = stopping.wait_for(|stopping| *stopping) => {}
             () = tokio::time::sleep(timeout) => {}
@@ -124,10 +128,11 @@ impl Engine {
         self.touched(self.find(id.seq()).await?)
     }
 
-    /// Asks a job to stop. It is canceled once its attempt has stopped and what that left outside the database is gone.
+    /// Requests that a job be canceled. It is canceled once its attempt has stopped and the attempt's files are removed.
     ///
     /// # Errors
-    /// [`store::Error::Illegal`] if it has ended otherwise, or is putting what it made into its place; [`store::Error::NotFound`].
+    /// [`store::Error::Illegal`] if the job has succeeded or failed, or is finalizing its result; otherwise like
+    /// [`Engine::get`].
     pub(crate) async fn cancel(&self, caller: &Caller, id: JobId) -> Result<View, store::Error> {
         self.get(caller, id).await?;
         let job = self.store.record(id.seq(), Event::Cancel).await?;
@@ -140,10 +145,10 @@ impl Engine {
             }))
     }
 
-    /// Forgets a job and its result, stopping it if need be; gives it as it last was.
+    /// Deletes a job and its result, and stops its attempt. Returns the last state of the job.
     ///
     /// # Errors
-    /// [`store::Error::NotFound`], and what the disk may say.
+    /// Like [`Engine::get`]; other errors if the database cannot be written.
     pub(crate) async fn delete(
         &self,
         caller: &Caller,
@@ -154,11 +159,11 @@ impl Engine {
         Ok(view.job)
     }
 
-    /// A page of the caller's jobs, newest first; counts as no use of them. It may end before `limit` where the jobs take
-    /// much memory.
+    /// A page of the caller's jobs, newest first. Does not count as a use of them. A page may hold fewer than `limit` jobs
+    /// if they take much memory.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// An error if the database cannot be read.
     pub(crate) async fn list(
         &self,
         caller: &Caller,
@@ -183,13 +188,13 @@ impl Engine {
         })
     }
 
-    /// What the job was last shown as, if that was this version in the form `variant`.
+    /// The cached response body of the job, if it is of this version and of the form `variant`.
     pub(crate) fn rendered(view: &View, variant: &str) -> Option<Bytes> {
         let live = view.live.as_ref()?;
         live.rendered().get(view.job.version, variant)
     }
 
-    /// Keeps what the job was shown as in the form `variant`, if it is in memory.
+    /// Caches a response body of the job in the form `variant`, if the job is in memory.
     pub(crate) fn keep_rendered(&self, view: &View, variant: &str, bytes: &Bytes) {
         if let Some(live) = &view.live {
             self.job_cache
@@ -197,7 +202,7 @@ impl Engine {
         }
     }
 
-    /// A job as it came from the disk, with what is newer in memory.
+    /// The job from memory if it is there, otherwise as read from the disk.
     pub(in crate::engine) fn shown(&self, job: Arc<Job>) -> View {
         match self.job_cache.get(job.seq) {
             Some((live, job)) => View {
@@ -208,7 +213,7 @@ impl Engine {
         }
     }
 
-    /// Every job of the caller's that has not ended, in order of submission.
+    /// All jobs of the caller that have not ended, in order of submission.
     pub(crate) fn active(&self, caller: &Caller) -> Vec<View> {
         let active = self.job_cache.active().into_iter();
         active
@@ -220,12 +225,12 @@ impl Engine {
             .collect()
     }
 
-    /// Follows the changes of all jobs of the caller's from now on.
+    /// Subscribes to changes of all jobs of the caller from now on.
     pub(crate) fn subscribe(&self, caller: &Caller) -> Subscriber {
         self.job_feed.subscribe(caller)
     }
 
-    /// A job as it is, which counts as no use of it; none if it is gone.
+    /// The current state of a job, without counting a use of it. `None` if the job is gone or the caller may not see it.
     pub(crate) async fn peek(&self, caller: &Caller, seq: Seq) -> Option<View> {
         let view = self.find(seq).await.ok()?;
         (caller.sees(&view.job) && !self.idle_tracker.has_expired(&view.job)).then_some(view)
@@ -234,7 +239,7 @@ impl Engine {
     /// The params of a job as JSON.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// An error if the database cannot be read.
     pub(crate) async fn params(&self, job: &Job) -> Result<Arc<str>, store::Error> {
         if let Params::Inline(params) = &job.params {
             return Ok(Arc::clone(params));

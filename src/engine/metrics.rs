@@ -33,7 +33,7 @@ pub(crate) struct JobMetrics {
     /// Jobs that went because nobody used them.
     pub expired: Counter,
     /// Attempts to tell of an end.
-    pub tellings: CallbackMetrics,
+    pub callbacks: CallbackMetrics,
     /// Results that are being read.
     pub downloads: Arc<Gauge>,
 }
@@ -84,7 +84,7 @@ impl JobMetrics {
         Self {
             operations: operations.collect(),
             expired: Counter::default(),
-            tellings: CallbackMetrics::default(),
+            callbacks: CallbackMetrics::default(),
             downloads: Arc::default(),
         }
     }

@@ -1,6 +1,6 @@
-//! The life of jobs: submit, look, wait, cancel, delete, stop in order.
+//! The job engine: submits, reads, runs, cancels and deletes jobs, and stops in order.
 //!
-//! Puts the store, the live table and the runner together. Knows no HTTP.
+//! Connects the store, the job cache and the runner. Contains no HTTP.
 
 mod cached_job;
 mod callback_slots;
@@ -50,7 +50,7 @@ pub(crate) use crate::engine::results::{ConsumeGuard, ResultReader};
 pub use crate::engine::types::WaitFor;
 pub(crate) use crate::engine::types::{StartError, Submission, SubmitError, View};
 pub(crate) use handle::Engine;
-// What HTTP needs of the store it imports from here.
+// Re-exported for HTTP, which does not import the store itself.
 pub(crate) use crate::store::{
     BlobWriter, CHUNK_BYTES, CommitMetrics, Error, Filter, IdempotencyKey, Store, StoreStats,
     Uploads,

@@ -1,4 +1,4 @@
-//! What goes into the engine and what comes out of it.
+//! Inputs, outputs and errors of the engine.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,65 +14,65 @@ use crate::store::{self, IdempotencyKey, OpenError, Uploads};
 /// Why the engine did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The data is in use or unusable.
+    /// The data folder is in use by another process, or unusable.
     #[error(transparent)]
     Data(#[from] OpenError),
-    /// Recovery could not write.
+    /// The database could not be read or written during recovery.
     #[error("recovery failed: {0}")]
     Recovery(#[from] store::Error),
-    /// A root is not there.
+    /// A root cannot be opened.
     #[error("the root {} cannot be used: {source}", path.display())]
     Root {
-        /// As the operator wrote it.
+        /// The root's folder as configured.
         path: PathBuf,
-        /// The system's word.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
-/// Why a submission is refused.
+/// Why a submission was rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
-    /// There is no such operation.
+    /// The operation is not registered.
     #[error("there is no operation named {0:?}")]
     UnknownOperation(String),
-    /// The params do not fit.
-    #[error("the params are not valid")]
+    /// The params or the options are invalid.
+    #[error("the params are invalid")]
     Invalid(Vec<InvalidParam>),
-    /// A document is the result of a job that has none.
+    /// An input is the result of a job that ended without one.
     #[error("{0}")]
     NoResult(String),
-    /// A document is the result of a job that has not ended.
+    /// An input is the result of a job that has not ended.
     #[error("{0}")]
     NoResultYet(String),
-    /// The store says no.
+    /// The store returned an error.
     #[error(transparent)]
     Store(#[from] store::Error),
 }
 
-/// What is asked of an operation.
+/// A request to run an operation.
 #[derive(Debug)]
 pub(crate) struct Submission {
-    /// The name of the token that asks.
+    /// The name of the client's token.
     pub token: Option<Arc<str>>,
     /// The operation's name.
     pub operation: String,
-    /// Its params, a JSON object.
+    /// The operation's params, a JSON object.
     pub params: Value,
-    /// What was sent along.
+    /// Documents uploaded with the request.
     pub uploads: Option<Uploads>,
-    /// What it wants besides the work.
+    /// Options besides the params.
     pub options: JobOptions,
-    /// What the client calls it.
+    /// The client's idempotency key.
     pub key: Option<IdempotencyKey>,
 }
 
-/// A job at one moment, and its place in memory if it has one.
+/// A job at one moment, and its cache entry if it is in memory.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     /// The job.
     pub job: Arc<Job>,
-    /// Where its rendered form is kept.
+    /// The cache entry, which also holds the job's rendered form.
     pub live: Option<Arc<CachedJob>>,
 }
 
@@ -81,15 +81,15 @@ pub(crate) struct View {
 pub(crate) struct Page {
     /// The jobs, newest first.
     pub jobs: Vec<View>,
-    /// Where the next page begins, if there is one.
+    /// The job after which the next page begins, if there is a next page.
     pub next: Option<Seq>,
 }
 
-/// What a waiting reader has seen already.
+/// The change that a wait ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitFor {
-    /// Wait for the end.
+    /// The job has ended.
     Terminal,
-    /// Wait for a version other than this one.
+    /// The job has another version than this one, or has ended.
     ChangeFrom(Version),
 }

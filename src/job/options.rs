@@ -1,4 +1,4 @@
-//! Options of a submission: the result's destination and lifetime, and the callback.
+//! Options of a job besides its params: where the result goes, how long it is kept, and its callback.
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -6,23 +6,34 @@ use url::Url;
 use crate::job::id::{JobId, Seq};
 use crate::job::time::IdleMs;
 
-/// Options of a submission.
+/// What happens to a job's result, and whether a callback is sent when the job ends.
+///
+/// By default the result is kept in the database until the job is deleted, and no callback is sent.
+///
+/// ```
+/// # use cloakroom::{JobOptions, job::Method};
+/// let options = JobOptions::default()
+///     .output("/docs/report.pdf")
+///     .callback(Method::Post, "http://127.0.0.1:8080/done");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobOptions {
-    /// Keep the result after it was downloaded completely.
+    /// Whether the result is kept after the first complete download.
     pub keep: bool,
     /// The public path of the file below a root that the result is written to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
-    /// The callback to make when the job has ended.
+    /// The callback to send when the job has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<Callback>,
-    /// The client waits on the submission's own connection: the job is deleted once the response is sent, and canceled if the
+    /// Whether the job belongs to one synchronous request: it is deleted once the response is sent, and canceled if the
     /// client disconnects.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[doc(hidden)]
     pub ephemeral: bool,
-    /// The jobs whose results this job reads; they do not expire before it has ended.
+    /// The jobs whose results this job reads. They are kept until it has ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[doc(hidden)]
     pub input_jobs: Vec<Seq>,
 }
 
@@ -39,6 +50,38 @@ impl Default for JobOptions {
 }
 
 impl JobOptions {
+    /// Writes the result to this file below a [root](crate::Builder::root). `path` is a public path, as in params. The file
+    /// is written under a temporary name and replaces an existing file once it is complete.
+    #[must_use]
+    pub fn output(mut self, path: impl Into<String>) -> Self {
+        self.output = Some(path.into());
+        self
+    }
+
+    /// Calls `url` once the job has ended, on the schedule of [`Callbacks`](crate::config::Callbacks), until it answers
+    /// with a 2xx status.
+    ///
+    /// A GET carries the job's id as `jobId`, a POST carries the job (Standard Webhooks 1.0). Links in the job begin with
+    /// the public URL, or with the first TCP address where no public URL is configured; without HTTP they lead nowhere.
+    #[must_use]
+    pub fn callback(mut self, method: Method, url: impl Into<String>) -> Self {
+        self.callback = Some(Callback {
+            url: url.into(),
+            method,
+            trigger: CallbackTrigger::Terminal,
+            id_format: JobIdFormat::Id,
+            base: String::new(),
+        });
+        self
+    }
+
+    /// Deletes the result once it was read to its end or downloaded completely. The job stays.
+    #[must_use]
+    pub fn forget_when_read(mut self) -> Self {
+        self.keep = false;
+        self
+    }
+
     /// Approximate size of the heap memory that the options use, in bytes.
     pub(super) fn weight(&self) -> usize {
         let callback = self.callback.as_ref();
@@ -59,7 +102,7 @@ pub struct Callback {
     pub trigger: CallbackTrigger,
     /// The form of the job id in the URL.
     pub id_format: JobIdFormat,
-    /// The base URL of links in the body.
+    /// The base URL of links in the body. [`Cloakroom::submit_with`](crate::Cloakroom::submit_with) sets it if it is empty.
     pub base: String,
 }
 

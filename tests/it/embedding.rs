@@ -9,7 +9,7 @@ use cloakroom::config::Config;
 use cloakroom::job::{JobId, Method, Status};
 use cloakroom::operations::{Context, Operation, OperationError, OperationOutput, OperationSpec};
 use cloakroom::tokens::Tokens;
-use cloakroom::{Builder, Cloakroom, Error, StartError, SubmitOptions, WaitFor};
+use cloakroom::{Builder, Cloakroom, Error, JobOptions, StartError, WaitFor};
 use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -122,13 +122,13 @@ fn a_result_becomes_a_file_is_told_of_and_read_once() {
         let root = format!("docs={}", site.docs().display());
         let builder = builder.root(root.parse().expect("a root"));
         let cloakroom = builder.start().await.expect("it starts");
-        let submit = async |bytes: usize, options: SubmitOptions| {
+        let submit = async |bytes: usize, options: JobOptions| {
             let params = json!({ "bytes": bytes });
             let id = cloakroom.submit_with("gate", params, options).await?;
             open.send(()).expect("somebody waits");
             cloakroom.wait(id, WaitFor::Terminal).await
         };
-        let placed = SubmitOptions::default().output("/docs/made.txt");
+        let placed = JobOptions::default().output("/docs/made.txt");
         let placed = placed.callback(Method::Post, receiver.url("/hook"));
         let job = submit(1000, placed).await.expect("a job");
         assert_eq!(job.status(), Status::Succeeded);
@@ -136,7 +136,7 @@ fn a_result_becomes_a_file_is_told_of_and_read_once() {
         assert_eq!(made.expect("the file"), vec![b'x'; 1000]);
         assert_eq!(read(&cloakroom, job.id).await, vec![b'x'; 1000]);
 
-        let once = SubmitOptions::default().forget_when_read();
+        let once = JobOptions::default().forget_when_read();
         let once = once.callback(Method::Get, receiver.url("/done"));
         let job = submit(3, once).await.expect("a job");
         assert_eq!(read(&cloakroom, job.id).await, b"xxx");
@@ -160,7 +160,7 @@ fn a_result_becomes_a_file_is_told_of_and_read_once() {
         assert_eq!(event["type"], "job.succeeded", "{event}");
         assert_eq!(event["data"]["output"]["path"], "/docs/made.txt", "{event}");
 
-        let wrong = SubmitOptions::default().output("/elsewhere/made.txt");
+        let wrong = JobOptions::default().output("/elsewhere/made.txt");
         let wrong = wrong.callback(Method::Get, "ftp://example.org/");
         let refused = submit(1, wrong).await;
         assert!(

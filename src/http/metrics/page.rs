@@ -125,7 +125,7 @@ impl Page {
     }
 
     fn callbacks(&self, writer: &mut MetricWriter<'_>) -> Result<(), Error> {
-        let tellings = &self.tally.tellings;
+        let callbacks = &self.tally.callbacks;
         let attempts = (
             "callback_attempts",
             "Callback attempts: delivered, to be retried, or failed for good.",
@@ -133,9 +133,9 @@ impl Page {
         );
         writer.family(attempts, MetricType::Counter, |family| {
             for (outcome, counter) in [
-                ("delivered", &tellings.delivered),
-                ("postponed", &tellings.postponed),
-                ("failed", &tellings.failed),
+                ("delivered", &callbacks.delivered),
+                ("postponed", &callbacks.postponed),
+                ("failed", &callbacks.failed),
             ] {
                 family.counter(&[("outcome", outcome)], counter.get())?;
             }
