@@ -9,14 +9,14 @@ use tokio::sync::watch;
 use super::rendered_slot::RenderedSlot;
 use crate::job::Job;
 
-/// One job in memory. The snapshot is none once the job was forgotten.
+/// A job in memory. The snapshot is `None` once the job is deleted.
 #[derive(Debug)]
 pub(crate) struct CachedJob {
     snapshot: watch::Sender<Option<Arc<Job>>>,
     rendered: RenderedSlot,
-    /// How often it was asked for by those who are told so.
+    /// The number of polls through the API that reports it.
     polls: AtomicU32,
-    /// When it came here.
+    /// The time at which the job was loaded into memory.
     since: Instant,
 }
 
@@ -30,37 +30,37 @@ impl CachedJob {
         }
     }
 
-    /// The job as it is.
+    /// The current state of the job.
     pub(crate) fn job(&self) -> Option<Arc<Job>> {
         self.snapshot.borrow().clone()
     }
 
-    /// How long it is here.
+    /// How long the job has been in memory.
     pub(super) fn age(&self) -> Duration {
         self.since.elapsed()
     }
 
-    /// Counts one poll more; gives how many there were, this one included.
+    /// Counts a poll and returns the number of polls, this one included.
     pub(crate) fn poll(&self) -> u32 {
         self.polls.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }
 
-    /// How many polls there were.
+    /// The number of polls so far.
     pub(crate) fn polls(&self) -> u32 {
         self.polls.load(Ordering::Relaxed)
     }
 
-    /// Watches the job. Register first, then look.
+    /// Subscribes to changes of the job. To miss none, subscribe before reading the job.
     pub(crate) fn watch(&self) -> watch::Receiver<Option<Arc<Job>>> {
         self.snapshot.subscribe()
     }
 
-    /// What it was last shown as.
+    /// The slot of the rendered form.
     pub(super) fn rendered(&self) -> &RenderedSlot {
         &self.rendered
     }
 
-    /// The sender of snapshots, for the table that this job is in.
+    /// The sender of snapshots, for the job cache.
     pub(super) fn snapshot(&self) -> &watch::Sender<Option<Arc<Job>>> {
         &self.snapshot
     }

@@ -1,7 +1,7 @@
-//! Jobs without an attempt under way whose earlier attempts may have left something outside the database.
+//! Cleans up after jobs without an attempt under way whose earlier attempts may have left files outside the database.
 //!
-//! What they put into its place makes the job succeed. What they left under a temporary name is removed, durably, and
-//! only then does the job's row end: nothing else tells where to look. A server that dies meanwhile does it again.
+//! A finalized output file makes the job succeed. Files under temporary names are removed durably before the job's row
+//! ends, because only the row says where they are. If the server crashes meanwhile, the next start does it again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,21 +14,21 @@ use crate::operations::{OperationError, discard_output, finalized_output};
 use crate::plan::{self, Policy, Recovery};
 use crate::store::{self, Attempt, WholeBlob};
 
-/// How a job without an attempt goes on.
+/// What to do with a job that has no attempt.
 #[derive(Debug)]
 pub(super) enum Conclusion {
-    /// It succeeds if its work is in its place; if not, recovery decides.
-    Look,
-    /// What was left is removed, then this happens to it.
+    /// Succeed if the output is finalized; otherwise recovery decides.
+    FindOutput,
+    /// Remove leftovers, then apply this event.
     Remove(Event),
 }
 
 impl Runner {
-    /// Brings a job to its end, or back into the queue. Does not block. There are never many: the jobs that ran when a
-    /// server stopped.
+    /// Ends a job or requeues it, on a thread of its own. Does not block. The number of threads is bounded by the number
+    /// of jobs that were running when the server stopped.
     pub(super) fn conclude(self: &Arc<Self>, job: Arc<Job>, conclusion: Conclusion) {
         let seq = job.seq;
-        // An attempt that did not stop may still be making what would be removed: the next start sees to it.
+        // An attempt that did not stop may still be writing the files. The next start cleans up after it.
         if self.has_attempt(seq) || !self.concluding.lock().insert(seq) {
             return;
         }
@@ -36,7 +36,7 @@ impl Runner {
         let runner = Arc::clone(self);
         let conclude = move || {
             if let Err(error) = runner.conclude_now(&job, conclusion) {
-                tracing::error!(job.id = %job.id, %error, "how the job ended could not be recorded");
+                tracing::error!(job.id = %job.id, %error, "cannot record how the job ended");
             }
             runner.leave(seq);
         };
@@ -44,33 +44,32 @@ impl Runner {
             .name("conclude".into())
             .spawn(conclude)
         {
-            tracing::error!(%error, "no thread to remove what a job left: the next start does it");
+            tracing::error!(%error, "cannot start a thread to remove the leftovers of a job; the next start removes them");
             self.leave(seq);
         }
     }
 
-    /// Puts a job whose attempt did not stop back into the queue, unless it may leave something that only the next start
-    /// can see to.
-    pub(super) async fn give_back(&self, seq: Seq, attempt: u32) {
+    /// Requeues a job whose attempt did not stop, unless the next start has to clean up after it first.
+    pub(super) async fn requeue_drained(&self, seq: Seq, attempt: u32) {
         let job = self.live.get(seq).map(|(_, job)| job);
-        // Deleted jobs are not in memory.
-        let goes_back = job
+        // A job that is being deleted is not in memory.
+        let may_requeue = job
             .is_some_and(|job| !(job.finalizing || job.cancel_requested || job.options.ephemeral));
-        if !goes_back {
+        if !may_requeue {
             tracing::warn!(
                 job.seq = seq.0,
                 attempt,
-                "the attempt did not stop; the next start sees to the job"
+                "the attempt did not stop; the next start recovers the job"
             );
             return;
         }
         tracing::warn!(
             job.seq = seq.0,
             attempt,
-            "the attempt did not stop; the job is put back into the queue"
+            "the attempt did not stop; requeueing the job"
         );
         if let Err(error) = self.store().record(seq, Event::Drained).await {
-            tracing::error!(job.seq = seq.0, %error, "the job could not be put back");
+            tracing::error!(job.seq = seq.0, %error, "cannot requeue the job");
         }
     }
 
@@ -82,8 +81,8 @@ impl Runner {
     fn conclude_now(&self, job: &Job, conclusion: Conclusion) -> Result<(), store::Error> {
         let event = match conclusion {
             Conclusion::Remove(event) => event,
-            Conclusion::Look => {
-                if let Some((event, result)) = self.find(job) {
+            Conclusion::FindOutput => {
+                if let Some((event, result)) = self.find_output(job) {
                     let attempt = Attempt {
                         number: job.attempt,
                         progress: job.progress.clone(),
@@ -95,18 +94,18 @@ impl Runner {
                 }
                 match plan::recover(job, self.policy(job)) {
                     Recovery::Remove(event) => event,
-                    Recovery::Record(event) => return self.record_later(job, event),
+                    Recovery::Record(event) => return self.record_unattempted(job, event),
                     Recovery::Wait => return Ok(()),
                 }
             }
         };
         self.remove_leftovers(job);
         failpoints::failpoint("removed");
-        self.record_later(job, event)
+        self.record_unattempted(job, event)
     }
 
-    /// Records what happened to a job that has no attempt.
-    fn record_later(&self, job: &Job, event: Event) -> Result<(), store::Error> {
+    /// Applies an event to a job that has no attempt.
+    fn record_unattempted(&self, job: &Job, event: Event) -> Result<(), store::Error> {
         let attempt = Attempt {
             number: job.attempt,
             progress: job.progress.clone(),
@@ -115,54 +114,52 @@ impl Runner {
             log: None,
         };
         match self.record(job.seq, event, attempt) {
-            // It went meanwhile.
+            // The job was deleted, or claimed again, meanwhile.
             Err(store::Error::NotFound | store::Error::Superseded) => Ok(()),
             recorded => recorded.map(drop),
         }
     }
 
-    /// What recovery needs to know of a job's operation; none if that is no longer there.
+    /// The recovery policy of a job's operation, or `None` if the operation is no longer registered.
     pub(super) fn policy(&self, job: &Job) -> Option<Policy> {
         let (_, registered) = self.registry.get(&job.operation)?;
         Some(registered.policy())
     }
 
-    /// Whether the last attempt at an orphan may have put something into its place.
-    pub(super) fn may_be_placed(&self, job: &Job) -> bool {
+    /// Whether the last attempt at an orphan may have finalized its output. Blocks on the disk.
+    pub(super) fn may_be_finalized(&self, job: &Job) -> bool {
         let context = self.context(job, "{}".into(), Arc::default());
         job.status() == Status::Running && context.may_be_placed().unwrap_or_default()
     }
 
-    /// How the job ended whose work is in its place; none if it is not. Blocks on the disk.
-    fn find(&self, job: &Job) -> Option<(Event, Option<WholeBlob>)> {
+    /// The event that ends a job whose output is finalized, or `None` if it is not. Blocks on the disk.
+    fn find_output(&self, job: &Job) -> Option<(Event, Option<WholeBlob>)> {
         let params = self.store().params(&job.params).ok()?;
         let context = self.context(job, params, Arc::default());
         if let Some(path) = context.output() {
-            // A folder that is not there holds nothing.
-            let placed = finalized_output(&context, path).ok().flatten();
-            if let Some(output) = placed {
+            // An error means that the folder is missing, and the file with it.
+            let finalized = finalized_output(&context, path).ok().flatten();
+            if let Some(output) = finalized {
                 return Some((Event::Succeed(output), None));
             }
         }
         let (_, registered) = self.registry.get(&job.operation)?;
         let recover = AssertUnwindSafe(|| {
-            let product = registered.operation.recover(&context)?;
-            product
-                .map(|product| product.finalize(&context))
-                .transpose()
+            let output = registered.operation.recover(&context)?;
+            output.map(|output| output.finalize(&context)).transpose()
         });
         match catch_unwind(recover) {
             Ok(Ok(Some((output, whole)))) => Some((Event::Succeed(output), whole)),
             Ok(Ok(None) | Err(OperationError::Canceled)) => None,
             Ok(Err(OperationError::Failed(failure))) => Some((Event::Fail(failure), None)),
             Err(_) => {
-                let message = "The operation panicked when it looked for its work.";
+                let message = "The operation panicked during recovery.";
                 Some((Event::Fail(Failure::new("panicked", message)), None))
             }
         }
     }
 
-    /// Removes what attempts at a job left under temporary names. Blocks on the disk.
+    /// Removes files that attempts at a job left under temporary names. Blocks on the disk.
     fn remove_leftovers(&self, job: &Job) {
         let params = self.store().params(&job.params);
         let params = params.unwrap_or_else(|_| "{}".into());
@@ -175,7 +172,7 @@ impl Runner {
         };
         let abandon = AssertUnwindSafe(|| registered.operation.abandon(&context));
         if let Ok(Err(OperationError::Failed(failure))) = catch_unwind(abandon) {
-            tracing::warn!(job.id = %job.id, error = failure.message, "what a job left could not be removed");
+            tracing::warn!(job.id = %job.id, error = failure.message, "cannot remove the leftovers of a job");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How long an attempt may take, and what becomes of one that was asked to stop.
+//! The timeout of an attempt, and the event for an attempt that stopped on request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use crate::job::{Event, Failure};
 use crate::operations::{StopReason, StopSignal};
 
-/// Asks an attempt to stop when its time is up. Dropped before, it does nothing.
+/// Asks an attempt to stop when its timeout has passed, unless it is dropped before.
 pub(super) struct Deadline(JoinHandle<()>);
 
 impl Deadline {
@@ -28,13 +28,13 @@ impl Drop for Deadline {
     }
 }
 
-/// What becomes of a job whose attempt stopped as it was asked to.
-pub(super) fn stopped(reason: Option<StopReason>, timeout: Option<Duration>) -> Event {
+/// The event for a job whose attempt stopped on request.
+pub(super) fn event_of_stopped(reason: Option<StopReason>, timeout: Option<Duration>) -> Event {
     match reason {
         Some(StopReason::Draining) => Event::Drained,
         Some(StopReason::TimedOut) => {
             let timeout = humantime::format_duration(timeout.unwrap_or_default());
-            let message = format!("It took longer than the {timeout} that it may take.");
+            let message = format!("The attempt took longer than its timeout of {timeout}.");
             Event::Fail(Failure::new("timed_out", message))
         }
         Some(StopReason::Canceled) | None => Event::AttemptCanceled,

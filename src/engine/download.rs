@@ -10,42 +10,42 @@ use crate::metrics::GaugeGuard;
 use crate::operations::open_output;
 use crate::store;
 
-/// A result that is being handed out. The job stays until this is dropped.
+/// A download of a result. The job is kept until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Download {
-    /// The bytes.
+    /// Reads the bytes.
     pub reader: ResultReader,
-    /// Keeps the job from expiry.
+    /// Keeps the job from expiring.
     pub hold: Hold,
-    /// Of a result that is not to be kept.
+    /// The guard of a one-time result.
     pub consume: Option<ConsumeGuard>,
-    /// Counts it among those that are being read.
+    /// Counts the download in the metrics while it is open.
     pub open: GaugeGuard,
 }
 
 impl Engine {
-    /// A job's result, to be handed out; none if there is none, or none any more.
+    /// Opens a job's result. Returns `None` if the job has no result or the result is gone.
     ///
     /// # Errors
-    /// [`store::Error::NotFound`] for a job that has expired.
+    /// [`store::Error::NotFound`] if the job has expired; other errors if the database cannot be read.
     pub(crate) async fn download(&self, job: &Job) -> Result<Option<Download>, store::Error> {
         let Some(output) = job.output() else {
             return Ok(None);
         };
         let hold = self.idle_tracker.hold(job).ok_or(store::Error::NotFound)?;
-        let (reader, lease) = match &output.location {
+        let (reader, guard) = match &output.location {
             ResultLocation::Blob(blob) if job.options.keep => {
                 (ResultReader::Blob(self.store.read_blob(*blob)), None)
             }
             ResultLocation::Blob(blob) => {
-                let Some(lease) = self.one_time_results.begin(job.seq) else {
+                let Some(guard) = self.one_time_results.begin(job.seq) else {
                     return Ok(None);
                 };
-                // It may have been taken and forgotten since the job was looked at; from here on it stays.
+                // The result may have been consumed since the job was read. From here on the guard keeps it.
                 if self.find(job.seq).await?.job.output().is_none() {
                     return Ok(None);
                 }
-                (ResultReader::Blob(self.store.read_blob(*blob)), Some(lease))
+                (ResultReader::Blob(self.store.read_blob(*blob)), Some(guard))
             }
             ResultLocation::File { path, modified_ns } => {
                 let (roots, path) = (Arc::clone(&self.roots), path.clone());
@@ -62,7 +62,7 @@ impl Engine {
         Ok(Some(Download {
             reader,
             hold,
-            consume: lease,
+            consume: guard,
             open: self.metrics.downloads.enter(),
         }))
     }

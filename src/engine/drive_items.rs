@@ -1,7 +1,7 @@
-//! Files, folders and results by number, for clients that know no paths.
+//! Files, folders and results by number, for clients of a dialect without paths.
 //!
-//! They share one space: results have the even numbers, twice their job's place, and need no row; whatever is below a
-//! root has an odd one, which the store keeps.
+//! All share one number space. The number of a result is even, twice its job's sequence number, and needs no row. Files
+//! and folders below a root have odd numbers, which the store keeps.
 
 use std::fs::File;
 
@@ -12,36 +12,36 @@ use crate::operations::files::browse::{BrowseError, Entry};
 use crate::roots::Roots;
 use crate::store;
 
-/// Entries of a folder in one list.
-const LIST_AT_MOST: usize = 10_000;
+/// Maximum number of entries in the list of a folder.
+const MAX_LIST_ENTRIES: usize = 10_000;
 
 /// A file or folder below a root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DriveItem {
-    /// Its number.
+    /// The item's number.
     pub number: i64,
-    /// Its path on the wire.
+    /// The item's public path.
     pub path: String,
-    /// What is there.
+    /// The item's name, type, size and times.
     pub entry: Entry,
 }
 
-/// What a number stands for.
+/// The item that a number stands for.
 #[derive(Debug)]
 pub(crate) enum NumberedItem {
-    /// A file or folder, by its path on the wire; it may be gone.
+    /// A file or folder, by its public path. It may be gone.
     Path(String),
     /// The result of a job.
     Result(View),
 }
 
-/// Why there is no item to show.
+/// Why an item cannot be shown.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ItemError {
-    /// It is not there, or is too much.
+    /// The file or folder cannot be read.
     #[error(transparent)]
     Browse(#[from] BrowseError),
-    /// The store says no.
+    /// The store returned an error.
     #[error(transparent)]
     Store(#[from] store::Error),
 }
@@ -52,10 +52,10 @@ impl Engine {
         job.seq.0 * 2
     }
 
-    /// What a number stands for. Counts as a use of a job.
+    /// The item that a number stands for. Counts as a use of a result's job.
     ///
     /// # Errors
-    /// [`BrowseError::NotFound`] for a number that was not given; what the disk may say.
+    /// [`BrowseError::NotFound`] for an unknown number; for a result like [`Engine::get`].
     pub(crate) async fn numbered(
         &self,
         caller: &Caller,
@@ -74,14 +74,14 @@ impl Engine {
         Ok(NumberedItem::Path(joined(&root, &below)))
     }
 
-    /// The roots, as folders.
+    /// The roots, as folders. Roots that cannot be read are left out.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// [`ItemError::Store`] if the database cannot be read or written.
     pub(crate) async fn root_items(&self) -> Result<Vec<DriveItem>, ItemError> {
         let mut items = Vec::new();
         for path in self.roots.paths() {
-            // One that is gone is not shown.
+            // A root that cannot be read is left out.
             match self.item(&path).await {
                 Ok(item) => items.push(item),
                 Err(ItemError::Browse(_)) => {}
@@ -91,10 +91,10 @@ impl Engine {
         Ok(items)
     }
 
-    /// What is at a path on the wire.
+    /// The file or folder at a public path.
     ///
     /// # Errors
-    /// [`ItemError`].
+    /// [`ItemError::Browse`] if it cannot be read, [`ItemError::Store`] if the database cannot.
     pub(crate) async fn item(&self, path: &str) -> Result<DriveItem, ItemError> {
         let entry = self.blocking(path, browse::look).await?;
         let (root, below) = self.split(path)?;
@@ -107,12 +107,13 @@ impl Engine {
         })
     }
 
-    /// What is in a folder, by name.
+    /// The entries of a folder, by name.
     ///
     /// # Errors
-    /// [`ItemError`].
+    /// [`ItemError::Browse`] if the folder cannot be read or has too many entries, [`ItemError::Store`] if the database
+    /// cannot be read or written.
     pub(crate) async fn items_in(&self, path: &str) -> Result<Vec<DriveItem>, ItemError> {
-        let list = |roots: &Roots, path: &str| browse::list(roots, path, LIST_AT_MOST);
+        let list = |roots: &Roots, path: &str| browse::list(roots, path, MAX_LIST_ENTRIES);
         let entries = self.blocking(path, list).await?;
         let (root, below) = self.split(path)?;
         let below = |name: &str| match below.as_str() {
@@ -131,22 +132,22 @@ impl Engine {
             .collect())
     }
 
-    /// How many entries a folder has, as far as they would be listed.
+    /// The number of entries of a folder, up to the maximum of a list.
     ///
     /// # Errors
-    /// [`ItemError`].
+    /// [`ItemError::Browse`] if the folder cannot be read.
     pub(crate) async fn child_count(&self, folder: &DriveItem) -> Result<usize, ItemError> {
-        let count = |roots: &Roots, path: &str| browse::list(roots, path, LIST_AT_MOST);
+        let count = |roots: &Roots, path: &str| browse::list(roots, path, MAX_LIST_ENTRIES);
         match self.blocking(&folder.path, count).await {
             Err(ItemError::Browse(BrowseError::TooMany(most))) => Ok(most),
             counted => Ok(counted?.len()),
         }
     }
 
-    /// The number of a path on the wire, whether or not something is there; none if it is below no root any more.
+    /// The number of a public path, whether or not it exists. `None` if the path is below no root.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// An error if the database cannot be read or written.
     pub(crate) async fn number_of(&self, path: &str) -> Result<Option<i64>, store::Error> {
         let Ok((root, below)) = self.split(path) else {
             return Ok(None);
@@ -155,10 +156,10 @@ impl Engine {
         Ok(numbers.first().copied().map(odd))
     }
 
-    /// The number of the folder that something is in; none for a root.
+    /// The number of the folder that contains a public path. `None` for a root.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// An error if the database cannot be read or written.
     pub(crate) async fn number_of_parent(&self, path: &str) -> Result<Option<i64>, store::Error> {
         match self.split(path) {
             Ok((_, below)) if !below.is_empty() => {
@@ -169,10 +170,10 @@ impl Engine {
         }
     }
 
-    /// Opens a file.
+    /// Opens the file at a public path.
     ///
     /// # Errors
-    /// [`ItemError`].
+    /// [`ItemError::Browse`] if it is not a file or cannot be opened.
     pub(crate) async fn open_item(&self, path: &str) -> Result<(Entry, File), ItemError> {
         self.blocking(path, browse::open_file).await
     }
@@ -187,7 +188,7 @@ impl Engine {
         path: &str,
         look: impl FnOnce(&Roots, &str) -> Result<T, BrowseError> + Send + 'static,
     ) -> Result<T, ItemError> {
-        // One folder for all that is looked at.
+        // Pinned roots keep the whole lookup within the same folders.
         let (roots, path) = (self.roots.pinned(), path.to_owned());
         let looked = tokio::task::spawn_blocking(move || look(&roots, &path)).await;
         Ok(looked.map_err(|e| store::Error::Database(e.to_string()))??)

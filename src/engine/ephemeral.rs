@@ -1,4 +1,4 @@
-//! Jobs that somebody waits for who asks only once: they go when he has his answer, and are stopped when he hangs up.
+//! Ephemeral jobs for synchronous requests: deleted once the response is sent, canceled if the client disconnects.
 
 use std::sync::Arc;
 
@@ -9,27 +9,27 @@ use super::{Engine, Submission, SubmitError, View};
 use crate::job::{Event, Seq};
 use crate::store::{self, Store};
 
-/// Somebody's waiting for a job. When this is dropped the job is forgotten, and stopped if it runs.
+/// The guard of an ephemeral job. Dropping it deletes the job, and stops its attempt.
 #[derive(Debug)]
 pub(crate) struct EphemeralJob {
     store: Arc<Store>,
     runtime: Handle,
-    /// None once it is being forgotten.
+    /// `None` once the job is being deleted.
     seq: Option<Seq>,
 }
 
 impl EphemeralJob {
-    /// Forgets the job; the task ends when that is done.
+    /// Deletes the job. The returned task ends when the job is deleted.
     pub(crate) fn end(mut self) -> Option<JoinHandle<()>> {
-        self.forget()
+        self.delete()
     }
 
-    fn forget(&mut self) -> Option<JoinHandle<()>> {
+    fn delete(&mut self) -> Option<JoinHandle<()>> {
         let (seq, store) = (self.seq.take()?, Arc::clone(&self.store));
         Some(self.runtime.spawn(async move {
             let deleted = loop {
                 match store.record(seq, Event::Delete).await {
-                    // Each time it has waited for some seconds.
+                    // `Busy` comes after a wait of some seconds, so this loop does not spin.
                     Err(store::Error::Busy) => {}
                     deleted => break deleted,
                 }
@@ -37,7 +37,7 @@ impl EphemeralJob {
             match deleted {
                 Ok(_) | Err(store::Error::NotFound) => {}
                 Err(error) => {
-                    tracing::warn!(job.seq = seq.0, %error, "a job that nobody waits for any more is still there");
+                    tracing::warn!(job.seq = seq.0, %error, "cannot delete the job of a synchronous request");
                 }
             }
         }))
@@ -46,22 +46,23 @@ impl EphemeralJob {
 
 impl Drop for EphemeralJob {
     fn drop(&mut self) {
-        self.forget();
+        self.delete();
     }
 }
 
 impl Engine {
-    /// As [`Engine::submit`], for one who waits for the job. Nothing is left of it if this is dropped before its end.
+    /// Like [`Engine::submit`], for a synchronous request. If this future is dropped before it completes, the job is
+    /// deleted.
     ///
     /// # Errors
-    /// As [`Engine::submit`].
+    /// Like [`Engine::submit`].
     pub(crate) async fn submit_ephemeral(
         self: &Arc<Self>,
         mut submission: Submission,
     ) -> Result<(View, EphemeralJob), SubmitError> {
         submission.options.ephemeral = true;
         let (engine, runtime) = (Arc::clone(self), Handle::current());
-        // Of its own, so that a job which is on its way to the disk when its client hangs up is forgotten, too.
+        // In a task of its own, so that the guard is made even if the client disconnects during the commit.
         let task = tokio::spawn(async move {
             let view = engine.submit(submission).await?;
             let ephemeral = EphemeralJob {

@@ -91,7 +91,7 @@ impl Engine {
         let mut active: BTreeMap<_, _> = names
             .map(|name| (Arc::clone(name), ActiveJobs::default()))
             .collect();
-        self.job_cache.look_at_active(|job| {
+        self.job_cache.for_each_active(|job| {
             if let Some(active) = active.get_mut(&job.operation) {
                 match job.status() {
                     Status::Queued => active.queued += 1,

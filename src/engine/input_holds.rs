@@ -1,4 +1,4 @@
-//! Results that other jobs read: they stay until whoever reads them has ended.
+//! Keeps jobs whose results are inputs of other jobs from expiring until those jobs have ended.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,24 +9,27 @@ use crate::engine::idle_tracker::{Hold, IdleTracker};
 use crate::job::{Job, Seq};
 use crate::store::{self, Store};
 
-/// What each job that has not ended holds.
+/// The holds of each job that has not ended.
 #[derive(Debug, Default)]
 pub(super) struct InputHolds(Mutex<HashMap<Seq, Vec<Hold>>>);
 
 impl InputHolds {
-    /// A job reads what these belong to.
+    /// Stores the holds on the inputs of a job.
     pub(super) fn hold(&self, job: Seq, holds: Vec<Hold>) {
         if !holds.is_empty() {
             self.0.lock().insert(job, holds);
         }
     }
 
-    /// A job has ended, or is gone.
+    /// Drops the holds of a job that has ended or is gone.
     pub(super) fn release(&self, job: Seq) {
         self.0.lock().remove(&job);
     }
 
-    /// Holds once more what a job held before the server was stopped.
+    /// Holds the inputs of a job again after a restart.
+    ///
+    /// # Errors
+    /// An error if the database cannot be read.
     pub(super) async fn restore(
         &self,
         store: &Store,

@@ -1,7 +1,7 @@
 //! The jobs in memory: all that have not ended, and as many ended ones as fit into a fixed number of bytes.
 //!
-//! Whoever polls is answered from here. Whoever waits watches one job and is woken once per change; waiting costs no
-//! thread and no query. Written by the store's commits and by the progress of running attempts, read by everyone.
+//! Polls are answered from here. A waiting request watches one job and is woken once per change, so waiting costs neither
+//! a thread nor a query. Commits of the store and the progress of running attempts update the cache.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use super::cached_job::CachedJob;
 use super::rendered::RenderedCache;
 use crate::job::{IdleMs, Job, Progress, Seq, State, Version};
 
-/// Locks that the table is spread over, so that polls rarely meet.
+/// Number of shards with a lock each, so that polls rarely contend.
 const SHARDS: usize = 16;
-/// What an entry weighs besides the job in it, in bytes.
+/// Memory of an entry besides the job in it, in bytes.
 const ENTRY_BYTES: usize = 700;
 
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ struct Ended {
     bytes: usize,
 }
 
-/// The table.
+/// The cache.
 #[derive(Debug)]
 pub(super) struct JobCache {
     shards: [RwLock<HashMap<Seq, Arc<CachedJob>>>; SHARDS],
@@ -34,7 +34,7 @@ pub(super) struct JobCache {
 }
 
 impl JobCache {
-    /// An empty table that keeps `ended_bytes` of ended jobs.
+    /// Creates an empty cache that keeps up to `ended_bytes` of ended jobs.
     pub(super) fn new(ended_bytes: usize) -> Self {
         Self {
             shards: Default::default(),
@@ -44,14 +44,14 @@ impl JobCache {
         }
     }
 
-    /// The job in this place, if it is here.
+    /// The job with this sequence number, if it is in memory.
     pub(super) fn get(&self, seq: Seq) -> Option<(Arc<CachedJob>, Arc<Job>)> {
         let live = self.at(seq)?;
         let job = live.job()?;
         Some((live, job))
     }
 
-    /// Keeps what a version of a job was shown as, for the next reader.
+    /// Caches the rendered form of a version of a job for the next reader.
     pub(super) fn keep_rendered(
         &self,
         live: &Arc<CachedJob>,
@@ -62,7 +62,7 @@ impl JobCache {
         self.rendered.keep(live, version, variant, bytes);
     }
 
-    /// Every job that has not ended, in order of submission.
+    /// All jobs that have not ended, in order of submission.
     pub(super) fn active(&self) -> Vec<(Arc<CachedJob>, Arc<Job>)> {
         let mut active = Vec::new();
         for shard in &self.shards {
@@ -76,20 +76,20 @@ impl JobCache {
         active
     }
 
-    /// Looks at every job that has not ended, in no order.
-    pub(super) fn look_at_active(&self, mut look: impl FnMut(&Job)) {
+    /// Calls `visit` for every job that has not ended, in no particular order.
+    pub(super) fn for_each_active(&self, mut visit: impl FnMut(&Job)) {
         for shard in &self.shards {
             for live in shard.read().values() {
                 if let Some(job) = &*live.snapshot().borrow()
                     && !job.is_terminal()
                 {
-                    look(job);
+                    visit(job);
                 }
             }
         }
     }
 
-    /// Takes over what a commit made of a job. Versions that progress gave out meanwhile stay behind.
+    /// Publishes a committed job. Its version becomes newer than those that progress has used meanwhile.
     pub(super) fn publish(&self, job: &Arc<Job>) {
         if job.delete_requested {
             return self.forget(job.seq);
@@ -109,7 +109,7 @@ impl JobCache {
         }
     }
 
-    /// Shows how far an attempt is; gives the version that shows it, or none if the attempt is over.
+    /// Publishes the progress of an attempt. Returns the job's new version, or `None` if the attempt has ended.
     pub(super) fn progress(&self, seq: Seq, attempt: u32, progress: &Progress) -> Option<Version> {
         let mut version = None;
         self.at(seq)?.snapshot().send_if_modified(|snapshot| {
@@ -128,7 +128,7 @@ impl JobCache {
         version
     }
 
-    /// Takes over when an ended job is due; nobody is woken for it, and no version changes.
+    /// Updates the time at which an ended job is due. Wakes no watchers and keeps the version.
     pub(super) fn rearm(&self, seq: Seq, later: IdleMs) {
         let Some(live) = self.at(seq) else { return };
         live.snapshot().send_if_modified(|snapshot| {
@@ -141,7 +141,7 @@ impl JobCache {
         });
     }
 
-    /// Drops a job that is gone; whoever watches it hears so.
+    /// Removes a job that is gone and notifies its watchers.
     pub(super) fn forget(&self, seq: Seq) {
         if let Some(live) = self.shard(seq).write().remove(&seq) {
             live.snapshot().send_replace(None);
@@ -153,7 +153,7 @@ impl JobCache {
         let weight = job.weight() + ENTRY_BYTES;
         ended.order.push_back((job.seq, weight));
         ended.bytes += weight;
-        // Once around at most: those that are watched stay.
+        // At most one pass over all entries: jobs that are watched stay.
         for _ in 0..ended.order.len() {
             if ended.bytes <= self.ended_bytes {
                 break;

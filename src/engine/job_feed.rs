@@ -1,5 +1,5 @@
-//! Changes of all jobs, for whoever follows them. A follower that is slow misses states in between, never the latest,
-//! and holds up nobody.
+//! The feed of job changes for subscribers. A slow subscriber misses states in between, never the latest, and delays no
+//! other part of the engine.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
@@ -10,26 +10,26 @@ use tokio::sync::Notify;
 use super::caller::Caller;
 use crate::job::{Job, JobId, Seq};
 
-/// Jobs that changed and were not asked for yet; with more the follower is let go.
-const WAITING: usize = 10_000;
-/// What jobs that are gone and were not asked for yet may weigh, in bytes; with more the follower is let go.
+/// Maximum number of changed jobs in a subscription. Beyond it the subscription ends.
+const MAX_WAITING: usize = 10_000;
+/// Maximum memory for deleted jobs in a subscription, in bytes. Beyond it the subscription ends.
 const GONE_BYTES: usize = 4 << 20;
 
-/// What has become of a job.
+/// A change of a job.
 #[derive(Debug, Clone)]
 pub(crate) enum JobEvent {
-    /// It is another than before.
+    /// The job has changed.
     Changed(Seq),
-    /// It was forgotten.
+    /// The job was deleted or has expired.
     Forgotten(Forgotten),
 }
 
-/// A job that is gone.
+/// A job that was deleted or has expired.
 #[derive(Debug, Clone)]
 pub(crate) struct Forgotten {
     pub(crate) seq: Seq,
     pub(crate) id: JobId,
-    /// As it last was, if it was in memory.
+    /// The last state of the job, if it was in memory.
     pub(crate) last: Option<Arc<Job>>,
 }
 
@@ -40,7 +40,7 @@ impl JobEvent {
         }
     }
 
-    /// The memory that is kept for it alone, in bytes.
+    /// The memory that this event keeps alive, in bytes.
     fn weight(&self) -> usize {
         match self {
             Self::Forgotten(Forgotten { last, .. }) => last.as_ref().map_or(0, |job| job.weight()),
@@ -53,92 +53,92 @@ impl JobEvent {
 struct Waiting {
     order: VecDeque<Seq>,
     jobs: HashMap<Seq, JobEvent>,
-    /// What the jobs weigh that are gone.
+    /// The memory of the deleted jobs, in bytes.
     gone_bytes: usize,
-    overflown: bool,
+    has_overflowed: bool,
 }
 
 #[derive(Debug)]
 struct Subscription {
-    whose: Caller,
+    caller: Caller,
     waiting: Mutex<Waiting>,
-    news: Notify,
+    changed: Notify,
 }
 
-/// One who follows.
+/// The receiving end of a subscription.
 #[derive(Debug)]
 pub(crate) struct Subscriber(Arc<Subscription>);
 
 impl Subscriber {
-    /// What has become of the next job that has changed since it was last given; none once too many were not asked for.
+    /// Waits for the next changed job. Returns `None` if the subscription has ended because the subscriber was too slow.
     pub(crate) async fn next(&self) -> Option<JobEvent> {
         loop {
-            let news = self.0.news.notified();
+            let changed = self.0.changed.notified();
             {
                 let mut waiting = self.0.waiting.lock();
-                if waiting.overflown {
+                if waiting.has_overflowed {
                     return None;
                 }
                 if let Some(seq) = waiting.order.pop_front() {
-                    let news = waiting.jobs.remove(&seq);
-                    waiting.gone_bytes -= news.as_ref().map_or(0, JobEvent::weight);
-                    return news;
+                    let event = waiting.jobs.remove(&seq);
+                    waiting.gone_bytes -= event.as_ref().map_or(0, JobEvent::weight);
+                    return event;
                 }
             }
-            news.await;
+            changed.await;
         }
     }
 }
 
-/// Everyone who follows.
+/// All subscriptions.
 #[derive(Debug, Default)]
 pub(super) struct JobFeed(Mutex<Vec<Weak<Subscription>>>);
 
 impl JobFeed {
     pub(super) fn subscribe(&self, caller: &Caller) -> Subscriber {
-        let mailbox = Arc::new(Subscription {
-            whose: caller.clone(),
+        let subscription = Arc::new(Subscription {
+            caller: caller.clone(),
             waiting: Mutex::default(),
-            news: Notify::new(),
+            changed: Notify::new(),
         });
-        self.0.lock().push(Arc::downgrade(&mailbox));
-        Subscriber(mailbox)
+        self.0.lock().push(Arc::downgrade(&subscription));
+        Subscriber(subscription)
     }
 
-    /// A job has changed that belongs to the token with this name.
+    /// Publishes a change of a job that belongs to the token with this name.
     pub(super) fn changed(&self, seq: Seq, token: Option<&str>) {
         self.publish(&JobEvent::Changed(seq), token);
     }
 
-    /// A job is gone that belonged to the token with this name.
+    /// Publishes the deletion of a job that belonged to the token with this name.
     pub(super) fn forgotten(&self, forgotten: Forgotten, token: Option<&str>) {
         self.publish(&JobEvent::Forgotten(forgotten), token);
     }
 
-    fn publish(&self, news: &JobEvent, token: Option<&str>) {
-        let mut mailboxes = self.0.lock();
-        mailboxes.retain(|mailbox| {
-            let Some(mailbox) = mailbox.upgrade() else {
+    fn publish(&self, event: &JobEvent, token: Option<&str>) {
+        let mut subscriptions = self.0.lock();
+        subscriptions.retain(|subscription| {
+            let Some(subscription) = subscription.upgrade() else {
                 return false;
             };
-            if !mailbox.whose.sees_jobs_of(token) {
+            if !subscription.caller.sees_jobs_of(token) {
                 return true;
             }
-            let mut waiting = mailbox.waiting.lock();
-            waiting.gone_bytes += news.weight();
-            if waiting.jobs.len() >= WAITING || waiting.gone_bytes > GONE_BYTES {
+            let mut waiting = subscription.waiting.lock();
+            waiting.gone_bytes += event.weight();
+            if waiting.jobs.len() >= MAX_WAITING || waiting.gone_bytes > GONE_BYTES {
                 *waiting = Waiting {
-                    overflown: true,
+                    has_overflowed: true,
                     ..Waiting::default()
                 };
             } else {
-                match waiting.jobs.insert(news.seq(), news.clone()) {
+                match waiting.jobs.insert(event.seq(), event.clone()) {
                     Some(before) => waiting.gone_bytes -= before.weight(),
-                    None => waiting.order.push_back(news.seq()),
+                    None => waiting.order.push_back(event.seq()),
                 }
             }
-            mailbox.news.notify_one();
-            !waiting.overflown
+            subscription.changed.notify_one();
+            !waiting.has_overflowed
         });
     }
 }

@@ -1,4 +1,4 @@
-//! What the work at a job writes for people: read back, or along as it is written.
+//! Reads the log of a job, either as a whole or while it is written.
 
 use bytes::Bytes;
 
@@ -8,10 +8,10 @@ use crate::operations::LogReader;
 use crate::store;
 
 impl Engine {
-    /// What the work at a job wrote last, as far as it is kept.
+    /// The log of the last attempt at a job, as far as it is kept.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// An error if the database cannot be read.
     pub(crate) async fn log(&self, job: &Job) -> Result<Bytes, store::Error> {
         if let Some(log) = self.runner.log(job.seq) {
             return Ok(log.to_vec().into());
@@ -25,7 +25,7 @@ impl Engine {
         read.map(Bytes::from)
     }
 
-    /// Reads along what the attempt at a job writes, if one is under way.
+    /// A reader that follows the log of the attempt under way, or `None` if there is no attempt.
     pub(crate) fn follow_log(&self, seq: Seq) -> Option<LogReader> {
         self.runner.log(seq).map(LogReader::new)
     }

@@ -1,6 +1,6 @@
-//! What is counted of jobs: by operation how many were submitted, how they ended, how long they waited and worked; and
-//! what came of telling of their ends. Operations that are not on offer are left out, so that there are as many numbers
-//! as operations.
+//! Job metrics: counters and duration histograms by operation, and the outcomes of callbacks.
+//!
+//! Only registered operations have metrics, so the number of series is bounded.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::job::Status;
 use crate::metrics::{Counter, Gauge, Histogram};
 
-/// From a glance at a file to half a day, in microseconds.
-const TIMES: &[u64] = &[
+/// The upper bounds of histogram buckets in microseconds, from 10 ms to 12 hours.
+const BUCKETS_US: &[u64] = &[
     10_000,
     50_000,
     250_000,
@@ -25,60 +25,60 @@ const TIMES: &[u64] = &[
     43_200_000_000,
 ];
 
-/// The numbers of one engine, since it was started.
+/// The metrics of one engine since its start.
 #[derive(Debug)]
 pub(crate) struct JobMetrics {
-    /// By operation.
+    /// The metrics of each registered operation, by name.
     pub operations: BTreeMap<Arc<str>, OperationMetrics>,
-    /// Jobs that went because nobody used them.
+    /// The number of jobs deleted because their idle timeout had passed.
     pub expired: Counter,
-    /// Attempts to tell of an end.
+    /// The outcomes of attempts at callbacks.
     pub callbacks: CallbackMetrics,
-    /// Results that are being read.
+    /// The number of results that are being downloaded.
     pub downloads: Arc<Gauge>,
 }
 
-/// The numbers of one operation's jobs.
+/// The metrics of one operation's jobs.
 #[derive(Debug)]
 pub(crate) struct OperationMetrics {
-    /// That were taken on.
+    /// The number of submitted jobs.
     pub submitted: Counter,
-    /// That have ended, by how.
+    /// The number of jobs that succeeded.
     pub succeeded: Counter,
-    /// See `succeeded`.
+    /// The number of jobs that failed.
     pub failed: Counter,
-    /// See `succeeded`.
+    /// The number of jobs that were canceled.
     pub canceled: Counter,
-    /// That were deleted before they had ended.
+    /// The number of jobs that were deleted before they had ended.
     pub deleted: Counter,
-    /// From the submission, or the start of the server, to the first attempt.
+    /// The times from submission, or from the start of the server, to the first attempt.
     pub waited: Histogram,
-    /// Of the attempts that ended jobs.
+    /// The durations of attempts that ended their jobs.
     pub worked: Histogram,
 }
 
-/// What came of attempts to tell of an end.
+/// The outcomes of attempts at callbacks.
 #[derive(Debug, Default)]
 pub(crate) struct CallbackMetrics {
-    /// It was taken.
+    /// The number of attempts that the receiver accepted.
     pub delivered: Counter,
-    /// It was not, and will be tried again.
+    /// The number of failed attempts that will be retried.
     pub postponed: Counter,
-    /// It never will be.
+    /// The number of failed attempts after which the callback was given up.
     pub failed: Counter,
 }
 
-/// Jobs of one operation that have not ended.
+/// The number of jobs of one operation that have not ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ActiveJobs {
-    /// That wait.
+    /// The number of queued jobs.
     pub queued: u64,
-    /// That run.
+    /// The number of running jobs.
     pub running: u64,
 }
 
 impl JobMetrics {
-    /// All zero.
+    /// Creates metrics for the named operations, all zero.
     pub(super) fn new<'a>(operations: impl Iterator<Item = &'a Arc<str>>) -> Self {
         let operations = operations.map(|name| (Arc::clone(name), OperationMetrics::default()));
         Self {
@@ -89,17 +89,17 @@ impl JobMetrics {
         }
     }
 
-    /// A job was taken on.
+    /// Counts a submitted job.
     pub(super) fn submitted(&self, operation: &str) {
         self.of(operation, |of| of.submitted.count());
     }
 
-    /// A job has begun for the first time.
+    /// Records the waiting time of a job whose first attempt has begun.
     pub(super) fn begun(&self, operation: &str, waited: Duration) {
         self.of(operation, |of| of.waited.observe_time(waited));
     }
 
-    /// A job has ended.
+    /// Counts a job that has ended with this status.
     pub(super) fn ended(&self, operation: &str, status: Status) {
         self.of(operation, |of| match status {
             Status::Succeeded => of.succeeded.count(),
@@ -109,12 +109,12 @@ impl JobMetrics {
         });
     }
 
-    /// A job went before it had ended.
+    /// Counts a job that was deleted before it had ended.
     pub(super) fn deleted(&self, operation: &str) {
         self.of(operation, |of| of.deleted.count());
     }
 
-    /// An attempt has ended a job.
+    /// Records the duration of an attempt that ended its job.
     pub(super) fn worked(&self, operation: &str, time: Duration) {
         self.of(operation, |of| of.worked.observe_time(time));
     }
@@ -134,8 +134,8 @@ impl Default for OperationMetrics {
             failed: Counter::default(),
             canceled: Counter::default(),
             deleted: Counter::default(),
-            waited: Histogram::new(TIMES),
-            worked: Histogram::new(TIMES),
+            waited: Histogram::new(BUCKETS_US),
+            worked: Histogram::new(BUCKETS_US),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Unguessable names of jobs, for whoever is given one: they grant a look at one job and its result, nothing more.
+//! Monitor tokens: unguessable names of jobs. A token grants read access to one job and its result, nothing more.
 //!
-//! A token is the job's sequence number and 128 bits of an HMAC of its id under a key that the store keeps, so it costs
-//! no column and cannot be made up.
+//! A token consists of the job's sequence number and 128 bits of an HMAC of the job's id under a key that the store
+//! keeps. It needs no column and cannot be forged.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -10,12 +10,12 @@ use sha2::Sha256;
 
 use crate::job::{JobId, Seq};
 
-/// Bytes of the sequence number; 40 bits, as in a job's id.
+/// Length of the sequence number in bytes; 40 bits, as in a job's id.
 const SEQ_BYTES: usize = 5;
-/// Bytes of the HMAC.
+/// Length of the truncated HMAC in bytes.
 const MAC_BYTES: usize = 16;
 
-/// Makes and checks tokens.
+/// The key that makes and checks monitor tokens.
 #[derive(Clone)]
 pub(super) struct MonitorKey(Hmac<Sha256>);
 
@@ -42,7 +42,7 @@ impl MonitorKey {
         Some(Seq(seq))
     }
 
-    /// Whether a token is that of `id`. Takes as long for a wrong one as for a right one.
+    /// Whether a token is that of `id`. The comparison takes constant time.
     pub(super) fn is_for(&self, token: &str, id: JobId) -> bool {
         decode(token).is_some_and(|bytes| {
             self.mac(id)

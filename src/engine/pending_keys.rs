@@ -1,15 +1,15 @@
-//! Idempotency keys of requests whose bodies are still on their way in.
+//! Idempotency keys of requests whose bodies are still being received.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// The keys, each with whose it is.
+/// The keys, each with the name of the token that it belongs to.
 #[derive(Debug, Default)]
 pub(super) struct PendingKeys(Mutex<HashSet<(String, String)>>);
 
-/// A key that is in use while this lives.
+/// A reserved key. Dropping it releases the key.
 #[derive(Debug)]
 pub(crate) struct PendingKey {
     keys: Arc<PendingKeys>,

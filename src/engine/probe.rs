@@ -1,7 +1,7 @@
-//! Finds out whether every root can be opened, for readiness.
+//! Checks for the readiness endpoint whether every root can be opened.
 //!
-//! The file system of a network may not answer for ever. One thread waits for it at most, and whoever asks meanwhile
-//! hears which root it is.
+//! A network file system may hang forever. At most one thread waits for it. Checks that time out meanwhile report the
+//! root that hangs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,16 +11,16 @@ use tokio::sync::Mutex;
 
 use crate::roots::Roots;
 
-/// How long the file systems have to answer.
+/// Maximum time for the check of all roots.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Looks at roots.
+/// Checks roots, one check at a time.
 #[derive(Debug)]
 pub(super) struct Probe {
     roots: Arc<Roots>,
-    /// Held by the one who looks.
-    turn: Arc<Mutex<()>>,
-    /// The number of the root that is looked at.
+    /// Held during a check.
+    running: Arc<Mutex<()>>,
+    /// The index of the root that is being checked.
     current: Arc<AtomicUsize>,
 }
 
@@ -28,23 +28,23 @@ impl Probe {
     pub(super) fn new(roots: &Arc<Roots>) -> Self {
         Self {
             roots: Arc::clone(roots),
-            turn: Arc::default(),
+            running: Arc::default(),
             current: Arc::default(),
         }
     }
 
-    /// Why a root cannot be used now, as a sentence; none if all can.
+    /// A sentence that says why a root is unusable now, or `None` if all roots are usable.
     pub(super) async fn trouble(&self) -> Option<String> {
         let (roots, current) = (Arc::clone(&self.roots), Arc::clone(&self.current));
-        let look = async {
-            let turn = Arc::clone(&self.turn).lock_owned().await;
-            let look = move || {
-                let _turn = turn;
+        let check = async {
+            let running = Arc::clone(&self.running).lock_owned().await;
+            let check = move || {
+                let _running = running;
                 roots.trouble(|number| current.store(number, Ordering::Relaxed))
             };
-            tokio::task::spawn_blocking(look).await
+            tokio::task::spawn_blocking(check).await
         };
-        let error = match tokio::time::timeout(TIMEOUT, look).await {
+        let error = match tokio::time::timeout(TIMEOUT, check).await {
             Ok(Ok(trouble)) => trouble?.to_string(),
             Ok(Err(panic)) => panic.to_string(),
             Err(_) => {

@@ -1,4 +1,4 @@
-//! When progress is shown: soon after there is some, and not more often than anybody can follow.
+//! Throttles the publication of progress: soon after a change, but not more often than [`MIN_INTERVAL`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,34 +7,34 @@ use tokio::sync::Notify;
 
 use crate::operations::ProgressSink;
 
-/// Between two looks at the progress of running attempts: at most ten versions of a job a second.
-const PERIOD: Duration = Duration::from_millis(100);
+/// Minimum time between two publications of progress, which allows ten versions of a job per second.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Attempts tell it that they have progress; the task that shows it waits here.
+/// Connects attempts that make progress with the task that publishes it.
 #[derive(Default)]
 pub(super) struct ProgressThrottle {
-    /// There is some.
+    /// Notified when there is new progress.
     changed: Notify,
-    /// Some that does not wait.
-    turned: Notify,
+    /// Notified when new progress should be published at once.
+    flushed: Notify,
 }
 
 impl ProgressThrottle {
-    /// What an attempt tells of its progress.
+    /// The sink through which an attempt reports progress.
     pub(super) fn sink(self: &Arc<Self>) -> Box<dyn ProgressSink> {
         Box::new(Sink(Arc::clone(self)))
     }
 
-    /// Waits until there is progress.
+    /// Waits until there is new progress.
     pub(super) async fn progress(&self) {
         self.changed.notified().await;
     }
 
-    /// Waits until more may be shown.
+    /// Waits until progress may be published again.
     pub(super) async fn pause(&self) {
         tokio::select! {
-            () = tokio::time::sleep(PERIOD) => {}
-            () = self.turned.notified() => {}
+            () = tokio::time::sleep(MIN_INTERVAL) => {}
+            () = self.flushed.notified() => {}
         }
     }
 }
@@ -47,7 +47,7 @@ impl ProgressSink for Sink {
     }
 
     fn flushed(&self) {
-        self.0.turned.notify_one();
+        self.0.flushed.notify_one();
         self.0.changed.notify_one();
     }
 }

@@ -1,4 +1,4 @@
-//! Makes good what the last death of the server left behind: the plan of [`crate::plan`], executed.
+//! Recovers jobs that were interrupted when the server stopped, as [`crate::plan`] decides.
 
 use std::sync::Arc;
 
@@ -8,34 +8,37 @@ use crate::job::{Event, Job, Status};
 use crate::plan::{self, Recovery};
 use crate::store::{self, Found, Store};
 
-/// What was done, for one line in the log.
+/// How many jobs were recovered in which way, for the log.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Report {
     pub(super) waiting: usize,
     pub(super) requeued: usize,
     pub(super) failed: usize,
     pub(super) canceled: usize,
-    /// Those whose work may be in its place already, which is being found out.
-    pub(super) placed: usize,
+    /// Jobs whose output may be finalized already, which is being checked in the background.
+    pub(super) finalizing: usize,
 }
 
-/// Judges every job that had not ended; must be done before anything is claimed. What takes long, looking for work that
-/// is in its place and removing what is left of other work, goes on in the background.
+/// Recovers every job that had not ended. Must complete before jobs are claimed. Checks for finalized outputs and the
+/// removal of leftovers may take long and continue in the background.
+///
+/// # Errors
+/// An error if the database cannot be written.
 pub(super) async fn recover(
     store: &Store,
     runner: &Arc<Runner>,
     found: &Found,
 ) -> Result<Report, store::Error> {
     let mut report = Report::default();
-    let mut answers = Vec::new();
+    let mut recorded = Vec::new();
     for job in &found.active {
-        if is_placed(runner, job).await {
-            report.placed += 1;
+        if may_be_finalized(runner, job).await {
+            report.finalizing += 1;
             if !job.cancel_requested {
-                // Until it is known that it is not, it is too late to cancel.
+                // The job cannot be canceled while its output may be finalized.
                 store.record(job.seq, Event::FinalizeStarted).await?;
             }
-            runner.conclude(Arc::clone(job), Conclusion::Look);
+            runner.conclude(Arc::clone(job), Conclusion::FindOutput);
             continue;
         }
         let recovery = plan::recover(job, runner.policy(job));
@@ -49,24 +52,24 @@ pub(super) async fn recover(
         }
         match recovery {
             Recovery::Wait => {}
-            // All of them are handed in before the first answer is awaited: one commit for many.
-            Recovery::Record(event) => answers.push(store.record(job.seq, event)),
+            // All are queued before the first is awaited, so that one commit takes many.
+            Recovery::Record(event) => recorded.push(store.record(job.seq, event)),
             Recovery::Remove(event) => {
                 runner.conclude(Arc::clone(job), Conclusion::Remove(event));
             }
         }
     }
-    for answer in answers {
-        answer.await?;
+    for record in recorded {
+        record.await?;
     }
     Ok(report)
 }
 
-async fn is_placed(runner: &Arc<Runner>, job: &Arc<Job>) -> bool {
+async fn may_be_finalized(runner: &Arc<Runner>, job: &Arc<Job>) -> bool {
     if job.status() != Status::Running {
         return false;
     }
     let (runner, job) = (Arc::clone(runner), Arc::clone(job));
-    let asked = tokio::task::spawn_blocking(move || runner.may_be_placed(&job)).await;
-    asked.unwrap_or_default()
+    let checked = tokio::task::spawn_blocking(move || runner.may_be_finalized(&job)).await;
+    checked.unwrap_or_default()
 }

@@ -1,7 +1,7 @@
-//! Rendered jobs in memory, weighed by their bytes.
+//! A cache of rendered jobs, bounded by their size in bytes.
 //!
-//! A job keeps the bytes that it was last shown as, under its version and the base URL of their links. All of them
-//! together have a bound: the longest kept give way first. Nothing here is needed for an answer, which is rendered again.
+//! Each job keeps its last rendered form, with its version and the base URL of the links in it. When all of them together
+//! exceed the bound, the oldest are dropped. A form that was dropped is rendered again.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,14 +14,14 @@ use super::cached_job::CachedJob;
 use super::rendered_slot::{Rendered, Weight};
 use crate::job::Version;
 
-/// All rendered jobs together, in bytes.
+/// Maximum size of all rendered jobs together, in bytes.
 const RENDERED_BYTES: usize = 4 << 20;
-/// One rendered job; a longer one is not kept.
+/// Maximum size of one rendered job, in bytes; longer ones are not cached.
 const ONE_BYTES: usize = RENDERED_BYTES / 2;
-/// Entries of jobs that are gone, or have nothing rendered any more, before they are looked for.
+/// Number of entries from which on entries without a rendered form are removed now and then.
 const STALE_ENTRIES: usize = 1024;
 
-/// The bound, and the order in which jobs give way.
+/// The total size, and the order in which rendered forms are dropped.
 #[derive(Debug, Default)]
 pub(super) struct RenderedCache {
     total: Arc<AtomicUsize>,
@@ -29,7 +29,7 @@ pub(super) struct RenderedCache {
 }
 
 impl RenderedCache {
-    /// Keeps what a job was shown as, unless it is too long, in place of what it was shown as before.
+    /// Caches the rendered form of a job in place of the previous one, unless it is too long.
     pub(super) fn keep(
         &self,
         job: &Arc<CachedJob>,
@@ -61,7 +61,7 @@ impl RenderedCache {
     fn enter(&self, job: &Arc<CachedJob>) {
         let mut order = self.order.lock();
         order.push_back(Arc::downgrade(job));
-        // Capacity doubles with what is kept, so that looking at all of them is rare.
+        // The capacity doubles with the number of entries, so this full pass is rare.
         if order.len() == order.capacity() && order.len() >= STALE_ENTRIES {
             order.retain(|entry| {
                 let job = entry.upgrade();

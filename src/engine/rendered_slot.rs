@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use crate::job::Version;
 
-/// The bytes that a version was last shown as.
+/// The rendered form of one version of a job.
 #[derive(Debug)]
 pub(super) struct Rendered {
     version: Version,
@@ -28,7 +28,7 @@ impl Rendered {
     }
 }
 
-/// Bytes that count against the bound until this is dropped.
+/// Counts bytes against the bound of the cache until it is dropped.
 #[derive(Debug)]
 pub(super) struct Weight {
     bytes: usize,
@@ -51,12 +51,12 @@ impl Drop for Weight {
     }
 }
 
-/// Where one job keeps what it was last shown as.
+/// The slot for the last rendered form of one job.
 #[derive(Debug, Default)]
 pub(super) struct RenderedSlot(Mutex<Option<Rendered>>);
 
 impl RenderedSlot {
-    /// The bytes that stand for `version` in the form `variant`, if those are kept.
+    /// The cached bytes, if they are of this `version` and `variant`.
     pub(super) fn get(&self, version: Version, variant: &str) -> Option<Bytes> {
         let rendered = self.0.lock();
         let rendered = rendered.as_ref()?;

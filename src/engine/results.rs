@@ -1,7 +1,7 @@
-//! Results on their way out: where the bytes are, who is reading them, and what goes once it was taken.
+//! Readers of results, and the guard that consumes one-time results.
 //!
-//! A result that is not to be kept goes after its first whole download: from the moment that its last byte was taken
-//! nobody else gets it, and when those who had begun are through the store forgets it.
+//! A one-time result is deleted after its first complete download. Once its last byte was read, no new download may
+//! begin. The store deletes the result when all downloads that had begun before have ended.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -15,20 +15,21 @@ use tokio::runtime::Handle;
 use crate::job::{Event, Seq};
 use crate::store::{self, BlobReader, CHUNK_BYTES, Store};
 
-/// Where the bytes of a result are.
+/// Reads the bytes of a result from where they are stored.
 #[derive(Debug, Clone)]
 pub(crate) enum ResultReader {
-    /// In the store.
+    /// From the database.
     Blob(BlobReader),
-    /// In a file.
+    /// From a file below a root.
     File(Arc<File>),
 }
 
 impl ResultReader {
-    /// The chunk with this number from 0, [`CHUNK_BYTES`] long but for the last; none past the end. Blocks on the disk.
+    /// Reads the chunk with this index, counted from 0. All chunks but the last are [`CHUNK_BYTES`] long; past the end
+    /// there is `None`. Blocks on the disk.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// An error if the file or the database cannot be read.
     pub(crate) fn chunk(&self, number: u32) -> io::Result<Option<Bytes>> {
         match self {
             Self::Blob(blob) => Ok(blob.chunk(number)?),
@@ -67,10 +68,10 @@ fn read_at(file: &File, offset: u64) -> io::Result<Vec<u8>> {
 #[derive(Debug, Default)]
 struct ActiveRead {
     readers: usize,
-    is_taken: bool,
+    is_consumed: bool,
 }
 
-/// Who is reading results that are not to be kept.
+/// The one-time results that are being downloaded.
 #[derive(Debug)]
 pub(super) struct OneTimeResults {
     store: Arc<Store>,
@@ -78,7 +79,7 @@ pub(super) struct OneTimeResults {
     by_job: Mutex<HashMap<Seq, ActiveRead>>,
 }
 
-/// The right to read a result that is not to be kept.
+/// The right to download a one-time result.
 #[derive(Debug)]
 pub(crate) struct ConsumeGuard {
     one_time_results: Arc<OneTimeResults>,
@@ -95,14 +96,14 @@ impl OneTimeResults {
         })
     }
 
-    /// None if the result was taken.
+    /// Begins a download. Returns `None` if the result was consumed.
     pub(super) fn begin(self: &Arc<Self>, seq: Seq) -> Option<ConsumeGuard> {
         let mut by_job = self.by_job.lock();
-        let taking = by_job.entry(seq).or_default();
-        if taking.is_taken {
+        let active = by_job.entry(seq).or_default();
+        if active.is_consumed {
             return None;
         }
-        taking.readers += 1;
+        active.readers += 1;
         Some(ConsumeGuard {
             one_time_results: Arc::clone(self),
             seq,
@@ -111,24 +112,25 @@ impl OneTimeResults {
 
     async fn forget(&self, seq: Seq) {
         match self.store.record(seq, Event::ResultConsumed).await {
-            // From here on the job itself says that its result is gone.
+            // From here on the job's row says that the result is gone.
             Ok(_) | Err(store::Error::NotFound) => {
                 self.by_job.lock().remove(&seq);
             }
             Err(error) => {
-                tracing::warn!(job.seq = seq.0, %error, "a result that was taken is still on the disk");
+                tracing::warn!(job.seq = seq.0, %error, "cannot delete a one-time result that was downloaded");
             }
         }
     }
 }
 
 impl ConsumeGuard {
-    /// Tries to have the last byte of the whole result taken: `take` says whether it was. Meanwhile nobody begins.
+    /// Calls `take`, which hands out the last bytes of the result, and marks the result as consumed if `take` returns
+    /// `true`. No other download begins during the call.
     pub(crate) fn consume_if<T>(&self, take: impl FnOnce() -> (bool, T)) -> T {
         let mut by_job = self.one_time_results.by_job.lock();
-        let (is_taken, value) = take();
-        if is_taken && let Some(taking) = by_job.get_mut(&self.seq) {
-            taking.is_taken = true;
+        let (is_consumed, value) = take();
+        if is_consumed && let Some(active) = by_job.get_mut(&self.seq) {
+            active.is_consumed = true;
         }
         value
     }
@@ -137,14 +139,14 @@ impl ConsumeGuard {
 impl Drop for ConsumeGuard {
     fn drop(&mut self) {
         let mut by_job = self.one_time_results.by_job.lock();
-        let Some(taking) = by_job.get_mut(&self.seq) else {
+        let Some(active) = by_job.get_mut(&self.seq) else {
             return;
         };
-        taking.readers -= 1;
-        if taking.readers > 0 {
+        active.readers -= 1;
+        if active.readers > 0 {
             return;
         }
-        if taking.is_taken {
+        if active.is_consumed {
             let (one_time_results, seq) = (Arc::clone(&self.one_time_results), self.seq);
             self.one_time_results
                 .runtime

@@ -1,5 +1,4 @@
-//! Runs attempts, each on a thread of its own, as many at once as there are workers; shows their progress; tells the
-//! store how they ended. Threads are made when they are needed and go when they were idle for a while.
+//! Runs attempts on worker threads, publishes their progress and records how they ended.
 
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
@@ -31,7 +30,7 @@ use crate::roots::Roots;
 use crate::store::{self, Attempt, Store, WholeBlob};
 use crate::vital::{Vital, panic_message};
 
-/// Between two tries to record an end on a disk that has no room for it.
+/// Pause between two tries to record the end of a job on a full disk.
 const FULL_DISK_PAUSE: Duration = Duration::from_secs(1);
 
 struct Running {
@@ -52,23 +51,23 @@ pub(super) struct Runner {
     limits: Limits,
     tally: Arc<JobMetrics>,
     vital: Vital,
-    /// Where deadlines of attempts are waited for.
+    /// The runtime for the timers of deadlines.
     runtime: Handle,
-    /// Set once the store is open; nothing is dispatched before.
+    /// Set once the store is open. No job is dispatched before.
     store: OnceLock<Arc<Store>>,
     workers: Workers<Arc<Job>>,
     running: Mutex<HashMap<Seq, Running>>,
-    /// Of every attempt until it is known how it ended.
+    /// The log of every attempt until its end is recorded.
     logs: Mutex<HashMap<Seq, Arc<Log>>>,
-    /// Jobs without an attempt that are being brought to their end.
+    /// Jobs without an attempt that are being cleaned up.
     pub(super) concluding: Mutex<HashSet<Seq>>,
-    /// How many attempts and conclusions are under way.
+    /// The number of attempts and cleanups under way.
     pub(super) under_way: watch::Sender<usize>,
     pace: Arc<ProgressThrottle>,
 }
 
-/// What the runner shares with the rest of the engine.
-pub(super) struct Around {
+/// The parts that the runner shares with the rest of the engine.
+pub(super) struct RunnerParts {
     pub(super) registry: Arc<Registry>,
     pub(super) roots: Arc<Roots>,
     pub(super) outside: WaysOut,
@@ -80,18 +79,18 @@ pub(super) struct Around {
 }
 
 impl Runner {
-    /// Needs a tokio runtime.
-    pub(super) fn new(around: Around) -> Arc<Self> {
+    /// Creates a runner without a store. Must be called within a tokio runtime.
+    pub(super) fn new(parts: RunnerParts) -> Arc<Self> {
         Arc::new(Self {
-            registry: around.registry,
-            roots: around.roots,
-            outside: around.outside,
-            live: around.live,
-            feed: around.feed,
+            registry: parts.registry,
+            roots: parts.roots,
+            outside: parts.outside,
+            live: parts.live,
+            feed: parts.feed,
             cores: Arc::default(),
-            limits: around.limits,
-            tally: around.tally,
-            vital: around.vital,
+            limits: parts.limits,
+            tally: parts.tally,
+            vital: parts.vital,
             runtime: Handle::current(),
             store: OnceLock::new(),
             workers: Workers::default(),
@@ -103,13 +102,13 @@ impl Runner {
         })
     }
 
-    /// Where to record how attempts end.
+    /// Sets the store in which the ends of attempts are recorded.
     pub(super) fn set_store(&self, store: Arc<Store>) {
-        // There is one store to a runner; a second call would be the same one.
+        // A runner has one store; a second call would set the same one.
         let _ = self.store.set(store);
     }
 
-    /// Takes note of a job that was claimed.
+    /// Registers the attempt at a job that was claimed.
     pub(super) fn admit(&self, job: &Job) {
         let running = Running {
             token: job.token.clone(),
@@ -128,27 +127,27 @@ impl Runner {
         let runner = Arc::clone(self);
         let serve = move || runner.workers.serve(|job| runner.run(&job));
         if let Err(error) = self.workers.hand(job, &self.vital, serve) {
-            tracing::error!(%error, "no thread for a job");
+            tracing::error!(%error, "cannot start a worker thread; the job waits for a running one");
         }
     }
 
-    /// Whether an attempt at a job is under way.
+    /// Whether an attempt at the job is under way.
     pub(super) fn has_attempt(&self, seq: Seq) -> bool {
         self.running.lock().contains_key(&seq)
     }
 
-    /// Asks a job's attempt to stop, if there is one.
+    /// Asks the attempt at a job to stop, if there is one.
     pub(super) fn stop(&self, seq: Seq) {
         if let Some(running) = self.running.lock().get(&seq) {
             running.signal.raise(StopReason::Canceled);
         }
     }
 
-    /// Gives what runs `patience` to end, then asks it to stop and puts it back into the queue.
+    /// Gives running attempts `timeout` to end, then asks them to stop and requeues those that do not.
     pub(super) async fn drain(&self, timeout: Duration) {
         let mut under_way = self.under_way.subscribe();
         let mut ended = async |timeout| {
-            // The sender lives as long as we do.
+            // An error would mean that the sender is gone, but `self` owns it.
             tokio::time::timeout(timeout, under_way.wait_for(|n| *n == 0))
                 .await
                 .is_ok()
@@ -159,31 +158,31 @@ impl Runner {
         for running in self.running.lock().values() {
             running.signal.raise(StopReason::Draining);
         }
-        if ended(self.stop_time()).await {
+        if ended(self.cancel_grace()).await {
             return;
         }
-        let left: Vec<_> = self
+        let still_running: Vec<_> = self
             .running
             .lock()
             .iter()
             .map(|(seq, running)| (*seq, running.attempt))
             .collect();
-        for (seq, attempt) in left {
-            self.give_back(seq, attempt).await;
+        for (seq, attempt) in still_running {
+            self.requeue_drained(seq, attempt).await;
         }
     }
 
-    /// How long the operations may take to stop that run.
-    fn stop_time(&self) -> Duration {
+    /// The longest cancel grace of the operations that are running.
+    fn cancel_grace(&self) -> Duration {
         let running = self.running.lock();
         let operations = running.values().map(|running| &running.operation);
-        let times =
+        let graces =
             operations.filter_map(|name| Some(self.registry.get(name)?.1.description.cancel_grace));
-        times.max().unwrap_or_default()
+        graces.max().unwrap_or_default()
     }
 
-    /// Shows progress whenever there is some. Runs until it is dropped.
-    pub(super) async fn show_progress(&self) {
+    /// Publishes the progress of attempts. Runs until the future is dropped.
+    pub(super) async fn publish_progress(&self) {
         loop {
             self.pace.progress().await;
             failpoints::panic_point("progress");
@@ -211,14 +210,14 @@ impl Runner {
     pub(super) fn store(&self) -> &Arc<Store> {
         self.store
             .get()
-            .expect("the store is set before it is given slots, and nothing runs without")
+            .expect("the store is set before it gets slots, and no job runs without a slot")
     }
 
     fn run(&self, job: &Job) {
         failpoints::panic_point("worker");
         let began = Instant::now();
         let (event, result) = self.attempt(job);
-        // From here on no progress is shown, so the version is the last that anybody saw.
+        // No progress is published from here on, so this version is the last that clients saw.
         let running = self.running.lock().remove(&job.seq);
         let shown = self
             .live
@@ -242,7 +241,7 @@ impl Runner {
         };
         let recorded = self.record(job.seq, event, attempt);
         let mut logs = self.logs.lock();
-        // Another attempt may have begun.
+        // The next attempt at the job may have begun, with a log of its own.
         if logs
             .get(&job.seq)
             .is_some_and(|log| Arc::ptr_eq(log, &written))
@@ -250,7 +249,7 @@ impl Runner {
             logs.remove(&job.seq);
         }
         drop(logs);
-        // Whoever reads along finds the job as it has ended.
+        // Closed last: clients that follow the log find the job ended.
         written.close();
         let duration = began.elapsed();
         let duration_ms = duration.as_millis() as u64;
@@ -260,18 +259,23 @@ impl Runner {
                     self.tally.worked(&job.operation, duration);
                 }
                 tracing::info!(job.id = %job.id, operation = %job.operation, attempt = job.attempt, duration_ms,
-                    status = ended.status().as_str(), "attempt over");
+                    status = ended.status().as_str(), "attempt ended");
             }
             Err(error) => {
                 tracing::error!(job.id = %job.id, attempt = job.attempt, duration_ms, %error,
-                    "how the attempt ended could not be recorded");
+                    "cannot record how the attempt ended");
             }
         }
         self.under_way.send_modify(|n| *n -= 1);
     }
 
-    /// Records how an attempt ended. Where the disk is full, a result inside the database is given up; for the end itself
-    /// it waits, and for the report of work that is in its place: that stays a success.
+    /// Records how an attempt ended.
+    ///
+    /// On a full disk a result for the database is given up and the job fails. The end itself is retried until there is
+    /// room, and so is the success of a job whose output file is finalized.
+    ///
+    /// # Errors
+    /// Any error of the store but [`store::Error::StorageFull`].
     pub(super) fn record(
         &self,
         seq: Seq,
@@ -286,9 +290,9 @@ impl Runner {
                 return recorded;
             }
             attempt.log = None;
-            let is_placed =
+            let is_finalized =
                 matches!(&event, Event::Succeed(output) if output.target_path.is_some());
-            if !is_placed && attempt.result.take().is_some() {
+            if !is_finalized && attempt.result.take().is_some() {
                 let message = "There was no room on the server's disk for the result.";
                 event = Event::Fail(Failure::new("storage_full", message));
             } else {
@@ -297,7 +301,7 @@ impl Runner {
         }
     }
 
-    /// What the attempt wrote, for the commit that ends it.
+    /// Stores the log of an attempt, for the commit that records its end. `None` if it is empty or cannot be written.
     fn store_log(&self, log: &Log) -> Option<WholeBlob> {
         let log = log.to_vec();
         if log.is_empty() {
@@ -306,11 +310,11 @@ impl Runner {
         let mut blob = self.store().write_blob();
         let written = blob.write_all(&log).and_then(|()| Ok(blob.finish()?));
         written
-            .inspect_err(|error| tracing::warn!(%error, "the log of an attempt is not kept"))
+            .inspect_err(|error| tracing::warn!(%error, "cannot store the log of an attempt"))
             .ok()
     }
 
-    /// The log of the attempt at a job that is under way.
+    /// The log of the attempt under way at a job.
     pub(super) fn log(&self, seq: Seq) -> Option<Arc<Log>> {
         self.logs.lock().get(&seq).cloned()
     }
@@ -363,13 +367,13 @@ impl Runner {
             if let Some(path) = context.output() {
                 check_output(&context, path)?;
             }
-            let product = registered.operation.run(&context)?;
-            product.finalize(&context)
+            let output = registered.operation.run(&context)?;
+            output.finalize(&context)
         };
         let ended = match catch_unwind(AssertUnwindSafe(work)) {
             Ok(Ok((output, whole))) => return (Event::Succeed(output), whole),
             Ok(Err(OperationError::Canceled)) => {
-                (deadline::stopped(signal.reason(), timeout), None)
+                (deadline::event_of_stopped(signal.reason(), timeout), None)
             }
             Ok(Err(OperationError::Failed(failure))) => (Event::Fail(failure), None),
             Err(panic) => {

@@ -1,4 +1,4 @@
-//! Puts the engine together: opens the data, recovers what was interrupted, and begins to run jobs.
+//! Starts the engine: opens the data, recovers interrupted jobs and begins to run jobs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -17,8 +17,7 @@ use crate::engine::metrics::JobMetrics;
 use crate::engine::monitor_token::MonitorKey;
 use crate::engine::probe::Probe;
 use crate::engine::results::OneTimeResults;
-use crate::engine::runner;
-use crate::engine::runner::Runner;
+use crate::engine::runner::{Runner, RunnerParts};
 use crate::engine::sweeper::Sweeper;
 use crate::engine::{Engine, StartError, recovery};
 use crate::failpoints;
@@ -31,17 +30,17 @@ use crate::store::{
 };
 use crate::vital::Vital;
 
-/// Memory for ended jobs that may be asked for again, in bytes.
+/// Memory for ended jobs that clients may still read, in bytes.
 const ENDED_BYTES: usize = 4 << 20;
 
-/// Hears of commits, on the store's thread.
+/// Applies commits to the parts of the engine, on the store's writer thread.
 struct EngineObserver {
     live: Arc<JobCache>,
     idle: OnceLock<Arc<IdleTracker>>,
     feed: Arc<JobFeed>,
     ended: Arc<Notify>,
     sources: Arc<InputHolds>,
-    /// Somebody is to be told of an end.
+    /// Notified when a callback is pending.
     callback_due: Arc<Notify>,
     runner: Arc<Runner>,
     tally: Arc<JobMetrics>,
@@ -49,13 +48,13 @@ struct EngineObserver {
 }
 
 impl EngineObserver {
-    /// A job that goes now, as it is in memory.
+    /// The event for a job that is being deleted, with its last state from memory.
     fn gone(&self, seq: Seq, id: JobId) -> Forgotten {
         let last = self.live.get(seq).map(|(_, job)| job);
         Forgotten { seq, id, last }
     }
 
-    /// Counts what has become of a job, which is not published yet.
+    /// Updates the metrics for a change of a job. Must be called before the change is published.
     fn count(&self, job: &Job, was: Option<Status>) {
         if was.is_none() {
             self.tally.submitted(&job.operation);
@@ -77,7 +76,7 @@ impl CommitObserver for EngineObserver {
         match change {
             Committed::Saved { job, was } => {
                 self.count(&job, was);
-                // Whoever follows hears of it as readers saw it last.
+                // Taken before the change is published: subscribers get the last state that readers saw.
                 let delete_requested = job.delete_requested.then(|| self.gone(job.seq, job.id));
                 self.live.publish(&job);
                 if job.callback_due().is_some() {
@@ -99,13 +98,13 @@ impl CommitObserver for EngineObserver {
                     Some(gone) if gone.last.is_some() => {
                         self.feed.forgotten(gone, job.token.as_deref());
                     }
-                    // It was gone before.
+                    // The job was deleted for readers before.
                     Some(_) => {}
                 }
             }
             Committed::Claimed { job, was } => {
                 self.count(&job, was);
-                // Whoever finds it running finds its log too.
+                // Admitted first: clients that see the job running must find its log.
                 self.runner.admit(&job);
                 self.live.publish(&job);
                 self.feed.changed(job.seq, job.token.as_deref());
@@ -114,7 +113,7 @@ impl CommitObserver for EngineObserver {
             Committed::Forgotten {
                 seq,
                 id,
-                delete_was_requested: was_doomed,
+                delete_was_requested: was_delete_requested,
                 token,
                 unended,
             } => {
@@ -127,7 +126,7 @@ impl CommitObserver for EngineObserver {
                 if let Some(idle) = self.idle.get() {
                     idle.forget(seq);
                 }
-                if !was_doomed {
+                if !was_delete_requested {
                     self.feed.forgotten(gone, token.as_deref());
                 }
             }
@@ -155,10 +154,10 @@ impl CommitObserver for EngineObserver {
 }
 
 impl Engine {
-    /// Opens the data, recovers what was interrupted, and begins to run jobs. Needs a tokio runtime.
+    /// Opens the data, recovers interrupted jobs and begins to run jobs. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// [`StartError`]; nothing runs then.
+    /// [`StartError`] if the data folder or a root cannot be opened, or recovery fails. Nothing runs then.
     pub(crate) async fn start(
         config: &Config,
         registry: Registry,
@@ -167,7 +166,7 @@ impl Engine {
         let live = Arc::new(JobCache::new(ENDED_BYTES));
         let registry = Arc::new(registry);
         let vital = Vital::default();
-        // The data folder is left out of walks by its identity, so it must be there before the roots are opened.
+        // Walks exclude the data folder by its identity, so it must exist before the roots are opened.
         store::create_private_dir(&config.data).map_err(|source| OpenError::Io {
             path: config.data.clone(),
             source,
@@ -182,7 +181,7 @@ impl Engine {
             config.limits.upload_bytes,
         );
         let tally = Arc::new(JobMetrics::new(registry.iter().map(|(name, _)| name)));
-        let runner = Runner::new(runner::Around {
+        let runner = Runner::new(RunnerParts {
             registry: Arc::clone(&registry),
             roots: Arc::clone(&roots),
             outside: outside.clone(),
@@ -234,7 +233,7 @@ impl Engine {
             requeued = report.requeued,
             failed = report.failed,
             canceled = report.canceled,
-            placed = report.placed,
+            finalizing = report.finalizing,
             "the store is open"
         );
         let sweeper = Arc::new(Sweeper {
@@ -253,11 +252,11 @@ impl Engine {
             to_tell,
             Arc::clone(&tally),
         ));
-        let duties = vec![
+        let background_tasks = vec![
             vital.task("callbacks", Arc::clone(&outbox).run()),
             vital.task("progress", {
                 let runner = Arc::clone(&runner);
-                async move { runner.show_progress().await }
+                async move { runner.publish_progress().await }
             }),
             vital.task("sweeper", {
                 let sweeper = Arc::clone(&sweeper);
@@ -285,12 +284,12 @@ impl Engine {
             job_feed: feed,
             metrics: tally,
             stopping: watch::Sender::new(false),
-            background_tasks: duties,
+            background_tasks,
         })
     }
 }
 
-/// Keeps the idle clock going.
+/// Advances the idle clock.
 async fn tick(store: Arc<Store>) {
     let mut ticks = tokio::time::interval(store::TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

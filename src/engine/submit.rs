@@ -1,4 +1,4 @@
-//! How jobs come in: checked, stored, and only then answered.
+//! Submits and retries jobs: checks them, stores them durably, and only then returns.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,15 +16,18 @@ use crate::roots::Roots;
 use crate::store::{self, NewJob, Uploads};
 
 impl Engine {
-    /// Keeps a key for one request while its body comes in; none if another request has it.
+    /// Reserves an idempotency key for a request while its body is received. Returns `None` if another request has
+    /// reserved it.
     pub(crate) fn begin_key(&self, token: Option<&str>, key: &str) -> Option<PendingKey> {
         PendingKey::begin(&self.pending_keys, token, key)
     }
 
-    /// Takes on a job. When this returns it is on the disk, and can be looked at.
+    /// Submits a job. When this returns, the job is on the disk and can be read.
     ///
     /// # Errors
-    /// [`SubmitError`].
+    /// [`SubmitError::UnknownOperation`], [`SubmitError::Invalid`] for invalid params or options,
+    /// [`SubmitError::NoResult`] and [`SubmitError::NoResultYet`] for inputs from jobs without a result, and
+    /// [`SubmitError::Store`], for example if the queue or the disk is full.
     pub(crate) async fn submit(&self, mut submission: Submission) -> Result<View, SubmitError> {
         make_whole_numbers_integers(&mut submission.params);
         let Some((operation, registered)) = self.registry.get(&submission.operation) else {
@@ -32,31 +35,31 @@ impl Engine {
         };
         let mut uploads = submission.uploads;
         let blobs = uploads.as_ref().map(Uploads::blobs).unwrap_or_default();
-        let look = |roots: &Roots| {
-            let outside = self.outbound_access.of(submission.token.as_deref());
-            let mut faults = check_options(&submission.options, roots, outside);
-            let params = registered.check(&submission.params, &blobs, roots, outside);
-            faults.extend(params.err().unwrap_or_default());
-            faults
+        let check = |roots: &Roots| {
+            let outbound = self.outbound_access.of(submission.token.as_deref());
+            let mut invalid = check_options(&submission.options, roots, outbound);
+            let params = registered.check(&submission.params, &blobs, roots, outbound);
+            invalid.extend(params.err().unwrap_or_default());
+            invalid
         };
-        let asks_files = submission.options.output.is_some() || names_path(&submission.params);
-        let faults = if asks_files {
-            // Each root is opened once, however many paths lead below it.
-            beside(|| look(&self.roots.pinned()))
+        let reads_disk = submission.options.output.is_some() || names_path(&submission.params);
+        let invalid = if reads_disk {
+            // Pinned roots are opened once, however many paths are below them.
+            block_in_place(|| check(&self.roots.pinned()))
         } else {
-            look(&self.roots)
+            check(&self.roots)
         };
-        if !faults.is_empty() {
-            return Err(SubmitError::Invalid(faults));
+        if !invalid.is_empty() {
+            return Err(SubmitError::Invalid(invalid));
         }
         let caller = submission
             .token
             .clone()
             .map_or(Caller::Anyone, Caller::Named);
-        let (sources, holds) = self
-            .hold_sources(&caller, &submission.params, &registered.description)
+        let (input_jobs, holds) = self
+            .hold_input_jobs(&caller, &submission.params, &registered.description)
             .await?;
-        submission.options.input_jobs = sources;
+        submission.options.input_jobs = input_jobs;
         let params = submission.params.to_string().into();
         let uploads = uploads.as_mut().map(Uploads::take).unwrap_or_default();
         let new = NewJob {
@@ -69,7 +72,7 @@ impl Engine {
             retry_of: None,
         };
         let job = self.store.submit(new.clone()).await?;
-        // The job that a key stands for may have expired, though it was not swept yet.
+        // The earlier job with this key may have expired without having been swept yet.
         if new.key.is_some() && !self.idle_tracker.touch(&job) {
             self.store.record(job.seq, Event::Delete).await?;
             let job = self.store.submit(new).await?;
@@ -77,7 +80,7 @@ impl Engine {
         }
         if !job.is_terminal() {
             self.input_holds.hold(job.seq, holds);
-            // It may have ended before they were there to be released.
+            // If the job has ended already, its end has released nothing.
             if self
                 .job_cache
                 .get(job.seq)
@@ -89,10 +92,11 @@ impl Engine {
         Ok(self.shown(job))
     }
 
-    /// A new job that asks what this one asked, of the same uploads.
+    /// Submits a new job with the operation, params, options and uploads of an ended one.
     ///
     /// # Errors
-    /// [`store::Error::NotEnded`] while it has not ended.
+    /// [`store::Error::NotEnded`] if the job has not ended, [`store::Error::NotFound`] if there is no such job,
+    /// [`SubmitError::UnknownOperation`] if its operation is no longer registered; otherwise like [`Engine::submit`].
     pub(crate) async fn retry(&self, caller: &Caller, id: JobId) -> Result<View, SubmitError> {
         let view = self.get(caller, id).await?;
         if !view.job.is_terminal() {
@@ -108,8 +112,12 @@ impl Engine {
         Ok(self.shown(job))
     }
 
-    /// Finds the jobs whose results are documents of a submission, and keeps them from expiry.
-    async fn hold_sources(
+    /// Finds the jobs whose results are inputs of a submission, and holds them.
+    ///
+    /// # Errors
+    /// [`SubmitError::Invalid`] for an unknown job, [`SubmitError::NoResult`] and [`SubmitError::NoResultYet`] for a job
+    /// without a result.
+    async fn hold_input_jobs(
         &self,
         caller: &Caller,
         params: &Value,
@@ -118,7 +126,7 @@ impl Engine {
         let (mut seqs, mut holds) = (Vec::new(), Vec::new());
         for (pointer, id) in source_jobs(params, description) {
             let unknown = || {
-                let detail = format!("There is no job {id}.");
+                let detail = format!("Job {id} does not exist.");
                 SubmitError::Invalid(vec![InvalidParam {
                     pointer: format!("{pointer}/id"),
                     detail,
@@ -132,7 +140,7 @@ impl Engine {
             let job = &view.job;
             if job.output().is_none() {
                 let status = job.status().as_str();
-                let detail = format!("Job {id} is {status}: there is no result to read.");
+                let detail = format!("Job {id} is {status} and has no result.");
                 return Err(if job.is_terminal() {
                     SubmitError::NoResult(detail)
                 } else {
@@ -146,7 +154,7 @@ impl Engine {
     }
 }
 
-/// Whether there is something like a path in params, which may be looked for on a disk.
+/// Whether params contain a string that looks like a path, so that checking them may read the disk.
 fn names_path(params: &Value) -> bool {
     match params {
         Value::String(text) => Path::new(text).is_absolute() || text.starts_with('/'),
@@ -156,10 +164,10 @@ fn names_path(params: &Value) -> bool {
     }
 }
 
-/// Does what may wait for a disk without holding up others, where the runtime has other threads for them.
-fn beside<T>(look: impl FnOnce() -> T) -> T {
+/// Calls `check`, which may block, without delaying other tasks where the runtime has several threads.
+fn block_in_place<T>(check: impl FnOnce() -> T) -> T {
     match Handle::current().runtime_flavor() {
-        RuntimeFlavor::MultiThread => tokio::task::block_in_place(look),
-        _ => look(),
+        RuntimeFlavor::MultiThread => tokio::task::block_in_place(check),
+        _ => check(),
     }
 }

@@ -1,5 +1,5 @@
-//! Forgets ended jobs that nobody used, in small batches, and keeps the idle clock on the disk while there is anything
-//! that goes by it, as [`ClockSchedule`] says.
+//! Deletes ended jobs whose idle timeout has passed, in small batches, and stores the idle clock on the schedule of
+//! [`ClockSchedule`] while any job or callback depends on it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,30 +15,30 @@ use crate::memory;
 use crate::plan::ClockSchedule;
 use crate::store::{Error, Store, Sweep};
 
-/// Jobs that one transaction forgets or moves at most.
+/// Maximum number of jobs that one transaction deletes or rearms.
 const BATCH: usize = 128;
-/// Between two looks, at most.
-const LOOK_PERIOD: Duration = Duration::from_mins(1);
-/// Uses of jobs that are stored at a time at most. Where there are more they stay in memory: a crash loses them.
-const USES: usize = 16 * 1024;
-/// After an error of the store.
-const PAUSE: Duration = Duration::from_secs(5);
+/// Maximum time between two sweeps.
+const MAX_PAUSE: Duration = Duration::from_mins(1);
+/// Maximum number of uses stored at a time. Further ones stay in memory, and a crash loses them.
+const MAX_USES: usize = 16 * 1024;
+/// Pause after an error of the store.
+const ERROR_PAUSE: Duration = Duration::from_secs(5);
 
 pub(super) struct Sweeper {
     pub(super) store: Arc<Store>,
     pub(super) idle: Arc<IdleTracker>,
     pub(super) live: Arc<JobCache>,
-    /// A job has ended, and may be the first to be due.
+    /// Notified when a job has ended: it may be the next to expire.
     pub(super) ended: Arc<Notify>,
     pub(super) tally: Arc<JobMetrics>,
 }
 
 impl Sweeper {
-    /// Sweeps until it is dropped.
+    /// Sweeps until the future is dropped.
     pub(super) async fn run(&self) {
         let mut schedule = ClockSchedule::start(self.store.clock().now());
-        // Whether memory is kept that jobs have used.
-        let mut keeps_memory = false;
+        // Whether jobs have ended since the heap was trimmed.
+        let mut may_trim = false;
         loop {
             let ended = self.ended.notified();
             failpoints::panic_point("sweeper");
@@ -46,30 +46,31 @@ impl Sweeper {
                 Ok(Some(pause)) => {
                     tokio::select! {
                         () = tokio::time::sleep(pause) => {
-                            if keeps_memory && self.live.active().is_empty() {
-                                keeps_memory = false;
-                                // Nobody needs to know when it is done.
+                            if may_trim && self.live.active().is_empty() {
+                                may_trim = false;
+                                // Nothing waits for the trim to finish.
                                 drop(tokio::task::spawn_blocking(memory::trim_heap));
                             }
                         }
-                        () = ended => keeps_memory = true,
+                        () = ended => may_trim = true,
                         () = self.idle.news() => {}
                     }
                 }
-                // Nothing that could expire: nothing to wake up for.
+                // Nothing can expire before another job ends.
                 Ok(None) => {
                     ended.await;
-                    keeps_memory = true;
+                    may_trim = true;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "sweeping failed, it is tried again");
-                    tokio::time::sleep(PAUSE).await;
+                    tracing::warn!(%error, "cannot delete expired jobs; trying again in {} s", ERROR_PAUSE.as_secs());
+                    tokio::time::sleep(ERROR_PAUSE).await;
                 }
             }
         }
     }
 
-    /// Judges everything that is due, and stores the clock when it is time; gives the time until there may be more.
+    /// Sweeps all jobs that are due, and stores the clock if it is time. Returns the time until the next sweep, or `None`
+    /// if nothing depends on the clock.
     async fn run_once(&self, schedule: &mut ClockSchedule) -> Result<Option<Duration>, Error> {
         self.judge().await?;
         if self.idle.is_crowded() {
@@ -92,8 +93,8 @@ impl Sweeper {
             until = until.min(due);
         }
         let until = Duration::from_millis((until.0 - clock.now().0).max(0) as u64);
-        // A little late rather than a little early, and once too often.
-        Ok(Some(until.min(LOOK_PERIOD) + Duration::from_millis(20)))
+        // The margin avoids a wake-up just before the job is due, and another one right after it.
+        Ok(Some(until.min(MAX_PAUSE) + Duration::from_millis(20)))
     }
 
     async fn judge(&self) -> Result<(), Error> {
@@ -117,9 +118,9 @@ impl Sweeper {
         }
     }
 
-    /// Stores the clock, and before it the uses of jobs that are too many to be stored along with it.
+    /// Stores the uses of jobs in batches, then the clock.
     async fn store_clock(&self) -> Result<(), Error> {
-        for batch in self.idle.worth_storing(USES).due.chunks(BATCH) {
+        for batch in self.idle.worth_storing(MAX_USES).due.chunks(BATCH) {
             self.commit_gently(Sweep {
                 rearmed: batch.to_vec(),
                 ..Sweep::default()
@@ -133,7 +134,7 @@ impl Sweeper {
         .await
     }
 
-    /// Whether anything goes by the clock: jobs that expire, or that somebody is to be told of.
+    /// Whether anything depends on the clock: jobs that expire or pending callbacks.
     async fn needs_clock(&self) -> Result<bool, Error> {
         let next = self.store.next_due().await?;
         Ok(next.is_some()
@@ -144,7 +145,10 @@ impl Sweeper {
                 .is_some())
     }
 
-    /// Writes down what was touched.
+    /// Stores all touches that are only in memory.
+    ///
+    /// # Errors
+    /// An error if the database cannot be written.
     pub(super) async fn write_touches(&self) -> Result<(), Error> {
         for batch in self.idle.touched().chunks(BATCH) {
             self.commit(Sweep {
@@ -156,7 +160,7 @@ impl Sweeper {
         Ok(())
     }
 
-    /// Leaves half of the time to everybody else.
+    /// Commits and then pauses as long as the commit took, so that other writes get half of the time.
     async fn commit_gently(&self, sweep: Sweep) -> Result<(), Error> {
         let begin = Instant::now();
         self.commit(sweep).await?;

@@ -1,4 +1,4 @@
-//! Threads that come when there is work and go when there has been none for a while.
+//! A pool of threads that are started when there is work, and end after an idle timeout.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,10 +9,10 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::vital::Vital;
 
-/// How long a thread without work stays.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time after which an idle thread ends.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Work that waits for a thread, and threads that wait for work.
+/// The queue of work, and the number of idle threads.
 pub(super) struct Workers<T> {
     waiting: Mutex<Waiting<T>>,
     has_work: Condvar,
@@ -37,10 +37,11 @@ impl<T> Default for Workers<T> {
 }
 
 impl<T> Workers<T> {
-    /// Hands work to a thread that is idle, or to a new one, which is to call [`Workers::serve`]. Does not block.
+    /// Hands work to an idle thread, or to a new one that runs `serve`, which must call [`Workers::serve`]. Does not
+    /// block.
     ///
     /// # Errors
-    /// What the system says to a new thread; the work waits for one of the threads that there are then.
+    /// An error if no thread can be started. The work then waits for a running thread.
     pub(super) fn hand(
         &self,
         work: T,
@@ -59,11 +60,11 @@ impl<T> Workers<T> {
             .map(drop)
     }
 
-    /// Does what work there is, until there has been none for a while.
+    /// Runs queued work until there has been none for the idle timeout.
     pub(super) fn serve(&self, mut run: impl FnMut(T)) {
         loop {
             let mut waiting = self.waiting.lock();
-            let until = Instant::now() + PATIENCE;
+            let until = Instant::now() + IDLE_TIMEOUT;
             waiting.idle_threads += 1;
             while waiting.work.is_empty()
                 && !self.has_work.wait_until(&mut waiting, until).timed_out()
