@@ -1,7 +1,8 @@
-//! Submit and poll as ratios to a bare hyper server that answers the same bytes, in one run.
+//! Measures the throughput of submissions and polls, relative to a bare hyper server that sends the same bytes.
 //!
-//! `cargo bench --bench http`. Each server is a process of its own, and so is the load: 64 connections that ask again
-//! as soon as they have their answer. Rounds alternate between the servers; the median of the ratios is printed.
+//! Run with `cargo bench --bench http`. The servers and the load generator are separate processes. The load is 64
+//! connections that send the next request as soon as they have the response. Rounds alternate between the servers, and
+//! the median of the ratios is printed.
 
 use std::convert::Infallible;
 use std::io::{BufRead, BufReader, Write};
@@ -30,7 +31,7 @@ struct ParkParams {
     width: u32,
 }
 
-/// Takes a worker and keeps it, so that what is measured is the submission alone.
+/// Occupies a worker until the end, so that only submissions are measured.
 struct Park(Barrier);
 
 impl Operation for Park {
@@ -91,11 +92,11 @@ async fn compare() {
             .collect();
         ratios.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (ratio, bare) = ratios[ROUNDS / 2];
-        println!("{name}: {ratio:.2} of bare hyper ({bare:.0} requests a second)");
+        println!("{name}: {ratio:.2} of bare hyper ({bare:.0} requests per second)");
     }
 }
 
-/// A process that is killed with its handle.
+/// A child process that is killed when its handle is dropped.
 struct Process(Child);
 
 impl Drop for Process {
@@ -105,24 +106,24 @@ impl Drop for Process {
     }
 }
 
-/// Starts this program with `arguments`; gives the first line that it prints.
+/// Starts this program with `arguments` and returns the first line that it prints.
 fn spawn(arguments: &[&str]) -> (Process, String) {
     let program = std::env::current_exe().expect("this program has a path");
     let mut child = Command::new(program)
         .args(arguments)
         .stdout(Stdio::piped())
         .spawn()
-        .expect("it starts again");
+        .expect("this program can be started again");
     let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("it is piped"))
+    BufReader::new(child.stdout.take().expect("stdout is piped"))
         .read_line(&mut line)
-        .expect("it says something");
+        .expect("the child prints a line");
     (Process(child), line.trim().to_owned())
 }
 
 fn announce(address: impl std::fmt::Display) {
     println!("{address}");
-    std::io::stdout().flush().expect("somebody reads");
+    std::io::stdout().flush().expect("the parent reads stdout");
 }
 
 async fn serve_cloakroom() {
@@ -139,13 +140,17 @@ async fn serve_cloakroom() {
     };
     let builder = Cloakroom::builder().config(config).without_built_in();
     let park = Park(Barrier::new(2));
-    let cloakroom = builder.operation(park).start().await.expect("it starts");
-    announce(cloakroom.addresses()[0].tcp().expect("it is one"));
-    // Until it is killed.
+    let cloakroom = builder
+        .operation(park)
+        .start()
+        .await
+        .expect("the server starts");
+    announce(cloakroom.addresses()[0].tcp().expect("a TCP address"));
+    // Runs until the process is killed.
     cloakroom.failure().await;
 }
 
-/// Reads what it is sent and answers `reply`, headers and all.
+/// Answers every request with the status, headers and body of `reply`.
 async fn serve_bare(reply: String) {
     let (head, body) = reply.split_once("\r\n\r\n").expect("a whole reply");
     let mut response = Response::builder().status(head.split(' ').nth(1).expect("a status"));
@@ -181,7 +186,7 @@ async fn serve_bare(reply: String) {
     }
 }
 
-/// Asks over and over; gives requests a second.
+/// Sends requests for the duration of a round and returns the rate in requests per second.
 async fn load(address: &str, head: &str, body: &str) -> f64 {
     let request = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     let begin = Instant::now();
@@ -224,9 +229,12 @@ async fn ask(address: &str, head: &str, body: &str) -> String {
     String::from_utf8(buffer).expect("a reply in UTF-8")
 }
 
-/// One request and its whole reply.
+/// Sends a request and reads the whole response.
 async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) {
-    stream.write_all(request).await.expect("it is sent");
+    stream
+        .write_all(request)
+        .await
+        .expect("the request is sent");
     buffer.clear();
     loop {
         assert_ne!(

@@ -1,6 +1,7 @@
-//! Polls while a hundred thousand expired jobs are swept: their p99 before and meanwhile, as a ratio, in one run.
+//! Measures the latency of polls (p99) while 100,000 expired jobs are deleted, relative to the latency before.
 //!
-//! `cargo bench --bench sweep`. Also says how fast the jobs were run and swept, and how long a start takes with them.
+//! Run with `cargo bench --bench sweep`. Also prints how long it takes to submit, run and delete the jobs, and to start
+//! with them in the database.
 
 use std::io;
 use std::path::Path;
@@ -22,7 +23,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 struct NoParams {}
 
-/// Says hello, and is done.
+/// Writes a greeting and ends.
 struct Hello;
 
 impl Operation for Hello {
@@ -51,12 +52,12 @@ async fn start(data: &Path) -> Cloakroom {
     };
     let builder = Cloakroom::builder().config(config).without_built_in();
     let started = builder.operation(Hello).start().await;
-    started.expect("it starts")
+    started.expect("the server starts")
 }
 
 async fn hello(cloakroom: &Cloakroom) -> JobId {
     let submitted = cloakroom.submit("hello", serde_json::json!({})).await;
-    submitted.expect("it is taken")
+    submitted.expect("the job is accepted")
 }
 
 #[tokio::main]
@@ -74,7 +75,7 @@ async fn main() {
         batch.collect::<JoinSet<_>>().join_all().await;
     }
     println!(
-        "{JOBS} jobs taken in {:.1} s",
+        "{JOBS} jobs submitted in {:.1} s",
         begin.elapsed().as_secs_f64()
     );
     while rows(&data, "finished_ms is null") > 0 {
@@ -91,14 +92,14 @@ async fn main() {
     );
 
     let kept = hello(&cloakroom).await;
-    let address = cloakroom.addresses()[0].tcp().expect("it is one");
+    let address = cloakroom.addresses()[0].tcp().expect("a TCP address");
 
     let request = format!("GET /v1/jobs/{kept} HTTP/1.1\r\nhost: {address}\r\n\r\n");
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     stream.set_nodelay(true).expect("a socket");
     let rows = || rows(&data, "true");
     let (all, mut before, mut during) = (rows(), Vec::new(), Vec::new());
-    let (mut left, mut looked, mut sweeping) = (all, Instant::now(), None);
+    let (mut left, mut counted_at, mut sweeping) = (all, Instant::now(), None);
     while left > 2 {
         let begin = Instant::now();
         poll(&mut stream, request.as_bytes()).await;
@@ -109,21 +110,24 @@ async fn main() {
         }
         .push(begin.elapsed());
         tokio::time::sleep(Duration::from_micros(500)).await;
-        if looked.elapsed() > Duration::from_millis(100) {
+        if counted_at.elapsed() > Duration::from_millis(100) {
             left = rows();
-            looked = Instant::now();
+            counted_at = Instant::now();
             if left < all && sweeping.is_none() {
                 sweeping = Some(Instant::now());
             }
         }
     }
-    let swept = sweeping.expect("it began").elapsed().as_secs_f64();
+    let swept = sweeping
+        .expect("the sweep has begun")
+        .elapsed()
+        .as_secs_f64();
     let [before, during] = [before, during].map(|mut times| {
         times.sort_unstable();
         times[times.len() * 99 / 100].as_secs_f64() * 1e6
     });
     println!(
-        "swept in {swept:.1} s; p99 of a poll {before:.0} us before, {during:.0} us meanwhile: {:.2}",
+        "swept in {swept:.1} s; p99 of a poll {before:.0} us before, {during:.0} us during the sweep: ratio {:.2}",
         during / before
     );
 }
@@ -140,7 +144,10 @@ fn rows(data: &Path, which: &str) -> i64 {
 }
 
 async fn poll(stream: &mut TcpStream, request: &[u8]) {
-    stream.write_all(request).await.expect("it is sent");
+    stream
+        .write_all(request)
+        .await
+        .expect("the request is sent");
     let mut buffer = [0; 4096];
     let length = stream.read(&mut buffer).await.expect("a reply");
     assert!(

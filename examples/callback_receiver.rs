@@ -1,7 +1,7 @@
-//! Is told of the ends of jobs, and believes only what is signed as Standard Webhooks 1.0 has it.
+//! Receives callbacks for ended jobs and verifies their signatures (Standard Webhooks 1.0).
 //!
 //! ```sh
-//! export SECRET=whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3   # one of your own; the server has it in [callbacks] secrets
+//! export SECRET=whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3   # use your own; the server has it in [callbacks] secrets
 //! cargo run --example callback_receiver -- 127.0.0.1:9000
 //! curl --json '{"path":"/docs"}' 'localhost:7070/v1/operations/zip?callback-method=POST&callback=http://127.0.0.1:9000/'
 //! ```
@@ -21,12 +21,13 @@ use serde_json::Value;
 use standardwebhooks::Webhook;
 use tokio::net::TcpListener;
 
-/// A message is shorter than 20 kB.
+/// Maximum size of a request body. Callbacks are shorter than 20 kB.
 const BODY_BYTES: usize = 64 * 1024;
-/// How many messages are remembered, so that one that comes again is known.
+/// Number of recent message ids that are remembered, to recognize repeated deliveries.
 const REMEMBERED: usize = 10_000;
 
-/// The messages that were dealt with. A program with a database has this there, in the transaction that does the work.
+/// The messages that were processed. A program with a database stores the ids there, in the transaction that processes
+/// the message.
 #[derive(Default)]
 struct Done {
     ids: HashSet<String>,
@@ -45,7 +46,7 @@ impl Done {
     }
 }
 
-/// Gives the status to answer with. 2xx ends it; after anything else the message comes again.
+/// Processes a callback. A 2xx status ends its delivery; after any other status the server sends it again.
 async fn receive(
     request: Request<Incoming>,
     webhook: &Webhook,
@@ -57,15 +58,17 @@ async fn receive(
     let (head, body) = request.into_parts();
     let body = Limited::new(body, BODY_BYTES).collect().await;
     let body = body.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?.to_bytes();
-    // Also refuses what was signed more than five minutes ago: nobody can keep a message and send it later.
+    // Also rejects signatures that are older than five minutes, so that a recorded message cannot be replayed later.
     webhook
         .verify(&body, &head.headers)
         .map_err(|_| StatusCode::UNAUTHORIZED)?;
-    // The same in each attempt at a message, and part of what is signed.
+    // The id is the same in each attempt, and is covered by the signature.
     let id = head.headers["webhook-id"].to_str();
     let id = id.map_err(|_| StatusCode::BAD_REQUEST)?;
     let event: Value = serde_json::from_slice(&body).map_err(|_| StatusCode::BAD_REQUEST)?;
-    let mut done = done.lock().expect("nobody panics with it");
+    let mut done = done
+        .lock()
+        .expect("no thread panics while it holds the lock");
     if !done.ids.contains(id) {
         println!("{} {id}", event["type"].as_str().unwrap_or_default());
         done.insert(id.to_owned());
@@ -94,7 +97,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         });
         tokio::spawn(async move {
             let mut http = http1::Builder::new();
-            // With a timer a head that does not come is not waited for.
+            // The timer enables hyper's timeout for request heads.
             http.timer(TokioTimer::new());
             if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
                 eprintln!("{error}");

@@ -1,4 +1,4 @@
-//! A server with an operation of your own: `digest` tells the SHA-256 of a document.
+//! A server with a custom operation: `digest` computes the SHA-256 of a document.
 //!
 //! ```sh
 //! cargo run --example custom_operation -- ./data 127.0.0.1:7070 docs=./docs
@@ -19,11 +19,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-/// What to digest.
+/// The params of `digest`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// The document.
+    /// The document to hash.
     document: Document,
 }
 
@@ -38,7 +38,7 @@ impl Operation for Digest {
         OperationSpec {
             inputs: [("document".to_owned(), input)].into(),
             output: "text/plain".to_owned(),
-            ..OperationSpec::new::<Params>("digest", "Tell the SHA-256 of a document")
+            ..OperationSpec::new::<Params>("digest", "Compute the SHA-256 of a document")
         }
     }
 

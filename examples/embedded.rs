@@ -1,4 +1,4 @@
-//! Slow work inside a program of your own, without HTTP: jobs that survive it, with progress and a result.
+//! Runs slow work inside a program, without HTTP: durable jobs with progress and a result.
 //!
 //! ```sh
 //! cargo run --example embedded -- ./data 200000
@@ -14,11 +14,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::io::AsyncReadExt;
 
-/// How far to look.
+/// The params of `primes`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// The first number that is not looked at any more.
+    /// The upper bound, itself excluded.
     below: u64,
 }
 
@@ -36,7 +36,7 @@ impl Operation for Primes {
         context.set_phase("Searching");
         for number in 2..below {
             if number % 1000 == 0 {
-                // Ends the work if somebody has canceled the job.
+                // Returns an error if the job was canceled.
                 context.check()?;
                 context.set_progress(number, below);
             }
@@ -52,8 +52,13 @@ impl Operation for Primes {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let data = arguments.next().ok_or("where is the data to be?")?;
-    let below: u64 = arguments.next().ok_or("how far?")?.parse()?;
+    let data = arguments
+        .next()
+        .ok_or("usage: embedded DATA_FOLDER UPPER_BOUND")?;
+    let below: u64 = arguments
+        .next()
+        .ok_or("usage: embedded DATA_FOLDER UPPER_BOUND")?
+        .parse()?;
 
     let cloakroom = Cloakroom::builder()
         .data(data)
@@ -62,7 +67,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .await?;
     let params = serde_json::json!({ "below": below });
     let id = cloakroom.submit("primes", params).await?;
-    // From here on the job is there, whatever becomes of this process.
+    // From here on the job is durable: it survives a crash of this process.
     let mut job = cloakroom.job(id).await?;
     while !job.is_terminal() {
         job = cloakroom.wait(id, WaitFor::ChangeFrom(job.version)).await?;

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A desktop program in miniature: it has slow work done by a Cloakroom of its own, which ends with it.
+"""A minimal desktop program that runs slow work in a Cloakroom server of its own, which ends with the program.
 
     sidecar.py FOLDER ARCHIVE [CLOAKROOM]
 
-Starts `cloakroom serve` beside itself, lets it zip FOLDER, shows how far that is, saves the result as ARCHIVE and stops
-the server. CLOAKROOM is the program to start, `cloakroom` unless it is given. Nothing but Python's own library is used.
+Starts `cloakroom serve` as a child process, zips FOLDER with it, shows the progress, saves the result as ARCHIVE and stops
+the server. CLOAKROOM is the server's executable, by default `cloakroom`. Needs only Python's standard library.
 """
 
 import hashlib
@@ -21,11 +21,11 @@ import uuid
 
 
 class Sidecar:
-    """A server that is ours alone: on a port of its own, with a token that nobody else is told."""
+    """A private server: on a free port, with a token that only this program knows."""
 
     def __init__(self, program, data, *roots):
         command = [program, "serve", "--data", data, "--listen", "127.0.0.1:0", "--announce", "json"]
-        # It stops when its standard input ends, which it does even if we are killed.
+        # The server stops when its standard input ends, which happens even if this program is killed.
         command += ["--exit-with-parent", "--token-per-run"]
         for root in roots:
             command += ["--root", root]
@@ -33,8 +33,8 @@ class Sidecar:
         line = self.process.stdout.readline()
         if not line:
             raise SystemExit(self.process.wait())
-        told = json.loads(line)
-        self.url, self.token = told["urls"][0], told["token"]
+        announced = json.loads(line)
+        self.url, self.token = announced["urls"][0], announced["token"]
 
     def __enter__(self):
         return self
@@ -44,8 +44,8 @@ class Sidecar:
         self.process.wait()
         self.process.stdout.close()
 
-    def ask(self, method, path, params=None, headers=()):
-        """Sends a request; gives the reply, which is read like a file. A path may be one of its own links, too."""
+    def request(self, method, path, params=None, headers=()):
+        """Sends a request and returns the response, a file object. `path` may also be a link from another response."""
         request = urllib.request.Request(urllib.parse.urljoin(self.url, path), method=method)
         request.add_header("Authorization", f"Bearer {self.token}")
         for name, value in headers:
@@ -56,21 +56,21 @@ class Sidecar:
         return urllib.request.urlopen(request, timeout=90)
 
     def submit(self, operation, params):
-        # The key makes it safe to send this again where no answer came: there is one job all the same.
+        # The key makes it safe to send the request again if no response arrives: the server creates only one job.
         key = ("Idempotency-Key", str(uuid.uuid4()))
-        with self.ask("POST", f"/v1/operations/{operation}", params, [key]) as reply:
+        with self.request("POST", f"/v1/operations/{operation}", params, [key]) as reply:
             return json.load(reply)
 
     def watch(self, job):
-        """Yields the job whenever it is another than it was, until it has ended."""
+        """Yields the job each time it has changed, until it has ended."""
         version = None
         while True:
             path, headers = job["links"]["self"], []
             if version:
-                # Answered when it has another version, or after that time.
+                # The server responds when the job has another version, or after 30 seconds.
                 path, headers = path + "?wait=30s", [("If-None-Match", version)]
             try:
-                with self.ask("GET", path, headers=headers) as reply:
+                with self.request("GET", path, headers=headers) as reply:
                     version, job = reply.headers["ETag"], json.load(reply)
             except urllib.error.HTTPError as error:
                 if error.code != 304:
@@ -81,14 +81,14 @@ class Sidecar:
                 return
 
     def save(self, job, path):
-        """Saves the result under its name when it is whole, and is what it should be."""
+        """Downloads the result to a temporary name, verifies its SHA-256 and renames it."""
         output = job["output"]
         digest = hashlib.sha256()
         part = path.with_name(path.name + ".part")
-        with self.ask("GET", output["uri"]) as reply, open(part, "wb") as file:
-            while piece := reply.read(1 << 20):
-                digest.update(piece)
-                file.write(piece)
+        with self.request("GET", output["uri"]) as reply, open(part, "wb") as file:
+            while chunk := reply.read(1 << 20):
+                digest.update(chunk)
+                file.write(chunk)
         if digest.hexdigest() != output["sha256"]:
             raise SystemExit("the result is damaged")
         os.replace(part, path)
@@ -97,7 +97,7 @@ class Sidecar:
 def main():
     folder, archive = (pathlib.Path(path).resolve() for path in sys.argv[1:3])
     program = sys.argv[3] if len(sys.argv) > 3 else "cloakroom"
-    # A real program has a folder of its own for this, where jobs outlive it.
+    # A real program would use a permanent folder, so that jobs survive a restart.
     with tempfile.TemporaryDirectory() as data, Sidecar(program, data, f"source={folder}:ro") as sidecar:
         job = sidecar.submit("zip", {"path": "/source", "name": archive.name})
         try:
@@ -105,7 +105,7 @@ def main():
                 done = job["percentComplete"]
                 print(job["status"], "" if done is None else f"{done} %", file=sys.stderr)
         except KeyboardInterrupt:
-            sidecar.ask("POST", job["links"]["cancel"]).close()
+            sidecar.request("POST", job["links"]["cancel"]).close()
             raise SystemExit("canceled")
         if job["status"] != "succeeded":
             raise SystemExit(job["error"]["message"])

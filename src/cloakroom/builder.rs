@@ -1,4 +1,4 @@
-//! What a cloakroom is to be, and its start.
+//! Configures and starts a server.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -16,8 +16,8 @@ use crate::operations::{Operation, Registry};
 use crate::roots::{RootSpec, Roots};
 use crate::tokens::Tokens;
 
-/// What a cloakroom is to be.
-#[must_use = "it does nothing until it is started"]
+/// The configuration of a server to be started.
+#[must_use = "a builder does nothing until it is started"]
 pub struct Builder {
     config: Config,
     operations: Vec<Arc<dyn Operation>>,
@@ -50,55 +50,58 @@ impl Cloakroom {
 }
 
 impl Builder {
-    /// Every setting at once, where it listens among them; what was said before of any of them is forgotten.
+    /// Replaces all settings, including the listen addresses, data folder and roots set before.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// The folder of everything that it writes besides roots; `cloakroom-data` unless it is given.
+    /// Sets the data folder, `cloakroom-data` by default. Besides roots, the server writes only there.
     pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
         self.config.data = folder.into();
         self
     }
 
-    /// One more folder that jobs may read and write.
+    /// Adds a folder that jobs may read and write.
     pub fn root(mut self, root: RootSpec) -> Self {
         self.config.roots.push(root);
         self
     }
 
-    /// One more thing that jobs can do.
+    /// Adds an operation.
     pub fn operation(mut self, operation: impl Operation) -> Self {
         self.operations.push(Arc::new(operation));
         self
     }
 
-    /// Leaves out the operations that are built in.
+    /// Leaves out the built-in operations.
     pub fn without_built_in(mut self) -> Self {
         self.without_built_in = true;
         self
     }
 
-    /// One more address to listen on, port 0 for any; without one there is no HTTP.
+    /// Adds an address to listen on. Port 0 picks a free port. Without an address or a listener there is no HTTP.
     pub fn listen(mut self, address: impl Into<Listen>) -> Self {
         self.config.listen.push(address.into());
         self
     }
 
-    /// A listener that is open already, of tokio's after `into_std`.
+    /// Adds an open listener. For a tokio listener, call `into_std` first.
     pub fn listener(mut self, listener: TcpListener) -> Self {
         self.listeners.push(listener);
         self
     }
 
-    /// Who may ask over HTTP; everybody who can reach it unless this is given.
+    /// Sets the tokens that HTTP clients must present. Without tokens, every client that can connect has access.
     pub fn tokens(mut self, tokens: Tokens) -> Self {
         self.tokens = tokens;
         self
     }
 
-    /// Finds out whether it would start, as far as that can be known without touching its data.
+    /// Checks whether the server would start, as far as possible without touching its data.
+    ///
+    /// # Errors
+    /// The same as [`Builder::start`], except for those of the data and the listeners.
     pub(crate) fn check(&self) -> Result<(), StartError> {
         exposure::check(&self.settings()?, self.tokens.are_required())
             .map_err(StartError::Exposed)?;
@@ -110,10 +113,10 @@ impl Builder {
             .map_err(|(path, source)| StartError::Root { path, source })
     }
 
-    /// Opens the data, recovers what was interrupted, begins to run jobs, and listens.
+    /// Opens the data, recovers interrupted jobs, begins to run jobs and listens.
     ///
     /// # Errors
-    /// [`StartError`].
+    /// [`StartError`] if the configuration is invalid, or the data, a root or a listener cannot be used. Nothing runs then.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -123,7 +126,7 @@ impl Builder {
         if let Err(reason) = exposure::check(&config, false) {
             self.tokens.forbid_off(reason);
         }
-        // The data first: an address that is taken on data that is in use is the latter's fault.
+        // The data comes first: if another server uses the same data and address, the error should name the data.
         let engine = Engine::start(&config, self.registry()?, self.tokens.at_start());
         let engine = Arc::new(engine.await?);
         let server = match listen(&self.config.listen, self.listeners).await {
@@ -155,7 +158,7 @@ impl Builder {
         })
     }
 
-    /// The settings; those who open listeners themselves say where they listen, too.
+    /// The settings, with the addresses of open listeners.
     fn settings(&self) -> Result<Config, StartError> {
         let mut config = self.config.clone();
         for listener in &self.listeners {
@@ -180,7 +183,7 @@ impl Builder {
     }
 }
 
-/// What links begin with that are made for nobody's request.
+/// The base URL of links in callbacks and other messages that do not answer a request.
 fn base(config: &Config, addresses: &[Listen]) -> String {
     let public = config.public_url.as_ref().map(ToString::to_string);
     let is_tcp = |address: &&Listen| address.tcp().is_some();

@@ -1,4 +1,4 @@
-//! What does not work, in the words of this floor.
+//! Errors of the embedding API.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,41 +9,41 @@ use crate::http::RouteFault;
 use crate::operations::{InvalidParam, RegisterError};
 use crate::store::{self, OpenError};
 
-/// Why a cloakroom did not start. Nothing runs then.
+/// Why a server did not start. Nothing runs then.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// It could be reached by those who must not; see [`crate::config::Config::insecure_no_token`].
+    /// The server would be reachable without authentication; see [`crate::config::Config::insecure_no_token`].
     #[error("{0}")]
     Exposed(String),
-    /// An operation cannot be offered.
+    /// An operation cannot be registered.
     #[error(transparent)]
     Operation(#[from] RegisterError),
-    /// An address of the operator's own clashes with another, or is of nothing.
+    /// A configured route conflicts with another one or has no target.
     #[error(transparent)]
     Route(#[from] RouteFault),
-    /// A root is not there.
+    /// A root cannot be opened.
     #[error("the root {} cannot be used: {source}", path.display())]
     Root {
-        /// As it was given.
+        /// The root's folder as configured.
         path: PathBuf,
-        /// The system's word.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The data is in use or unusable.
+    /// The data folder is in use by another process, or unusable.
     #[error(transparent)]
     Data(OpenError),
-    /// What was interrupted could not be put in order.
+    /// Interrupted jobs could not be recovered.
     #[error("recovery failed: {0}")]
     Recovery(String),
-    /// Somebody else listens there, or nobody may.
+    /// The server cannot listen on an address.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// Where.
+        /// The address.
         address: Listen,
-        /// The system's word.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A listener that was open already is of no use.
+    /// A listener passed to [`Builder::listener`](crate::Builder::listener) cannot be used.
     #[error("the listener cannot be used: {0}")]
     Listener(io::Error),
 }
@@ -58,42 +58,42 @@ impl From<engine::StartError> for StartError {
     }
 }
 
-/// Why something was not done with a job.
+/// Why a call about a job failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// There is no such operation.
+    /// The operation is not registered.
     #[error("there is no operation named {0:?}")]
     UnknownOperation(String),
-    /// The params do not fit.
-    #[error("the params are not valid: {}", faults(.0))]
+    /// The params or the options are invalid.
+    #[error("the params are invalid: {}", join_params(.0))]
     Invalid(Vec<InvalidParam>),
-    /// As many jobs wait as may.
-    #[error("{0} jobs are waiting already")]
+    /// The queue is full. Holds the number of queued jobs.
+    #[error("the queue is full: {0} jobs are waiting")]
     QueueFull(usize),
-    /// The job is not there, or not any more.
+    /// The job does not exist, was deleted or has expired.
     #[error("there is no such job")]
     NotFound,
-    /// The job has ended already.
+    /// The job has ended or is finalizing its result.
     #[error("the job has ended already")]
     AlreadyEnded,
     /// The job has no result.
-    #[error("there is no result: {0}")]
+    #[error("the job has no result: {0}")]
     NoResult(String),
-    /// No room on the disk.
+    /// The disk or the database quota is full.
     #[error("the disk is full")]
     StorageFull,
-    /// It is shut down, or failed.
-    #[error("the cloakroom is closed")]
+    /// The server is shut down or has failed.
+    #[error("the server is stopped")]
     Stopped,
-    /// Something else is wrong with the data.
+    /// Any other error of the database.
     #[error("{0}")]
     Store(String),
 }
 
-fn faults(faults: &[InvalidParam]) -> String {
-    let all: Vec<_> = faults
+fn join_params(params: &[InvalidParam]) -> String {
+    let all: Vec<_> = params
         .iter()
-        .map(|fault| format!("{}: {}", fault.pointer, fault.detail))
+        .map(|param| format!("{}: {}", param.pointer, param.detail))
         .collect();
     all.join(" ")
 }
@@ -115,7 +115,7 @@ impl From<SubmitError> for Error {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::UnknownOperation(name) => Self::UnknownOperation(name),
-            SubmitError::Invalid(faults) => Self::Invalid(faults),
+            SubmitError::Invalid(params) => Self::Invalid(params),
             SubmitError::NoResult(reason) | SubmitError::NoResultYet(reason) => {
                 Self::NoResult(reason)
             }

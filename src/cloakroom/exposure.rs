@@ -1,17 +1,17 @@
-//! Whether a server may be reached as its settings say: beyond its machine only by those who show a token.
+//! Checks that a server without tokens is reachable only from its own machine.
 
 use crate::config::{Config, Origin};
 
-/// Judges the settings.
+/// Checks the settings.
 ///
 /// # Errors
-/// What does not go together, as a sentence.
+/// A sentence that says which setting exposes the server without tokens.
 pub(super) fn check(config: &Config, has_tokens: bool) -> Result<(), String> {
     if has_tokens {
         return Ok(());
     }
     if config.allow_origins.iter().any(Origin::is_null) {
-        return Err("--allow-origin null lets every page in, and there are no tokens: see `cloakroom token add`.".to_owned());
+        return Err("--allow-origin null admits every web page, and no tokens are configured. Create one with `cloakroom token add`.".to_owned());
     }
     if config.insecure_no_token {
         return Ok(());
@@ -19,12 +19,15 @@ pub(super) fn check(config: &Config, has_tokens: bool) -> Result<(), String> {
     let beyond = config.listen.iter().find(|at| at.is_beyond_loopback());
     let (what, how) = match (beyond, &config.public_url) {
         (Some(address), _) => (address.to_string(), "can be reached from other machines"),
-        (None, Some(url)) => (url.to_string(), "says that others come through a proxy"),
+        (None, Some(url)) => (
+            url.to_string(),
+            "means that clients connect through a proxy",
+        ),
         (None, None) => return Ok(()),
     };
     Err(format!(
-        "{what} {how}, and there are no tokens: anybody could use the server. Make one with `cloakroom token add`, \
-         or say --insecure-no-token."
+        "{what} {how}, and no tokens are configured: anyone could use the server. Create a token with \
+         `cloakroom token add`, or pass --insecure-no-token."
     ))
 }
 
@@ -33,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn beyond_loopback_a_token_is_wanted() {
+    fn listening_beyond_loopback_requires_a_token() {
         let check = |listen: &[&str], url: Option<&str>, origin: Option<&str>, fine: [bool; 3]| {
             let config = |insecure_no_token| Config {
                 listen: listen

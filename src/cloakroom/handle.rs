@@ -1,7 +1,4 @@
-//! A cloakroom in this process: operations, data, roots and listeners put together, in one place for `serve`, for `run`
-//! and for whoever embeds it.
-//!
-//! Decides nothing about jobs and knows no address of the API: the engine below does the one, HTTP the other.
+//! A running server: submits, reads, waits for and cancels jobs, and shuts down.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,43 +13,45 @@ use crate::config::Listen;
 use crate::engine::{Caller, Engine, Submission, WaitFor};
 use crate::job::{Job, JobId, JobOptions, Status};
 
-/// A running cloakroom: jobs are taken, run and kept until it is [shut down](Self::shutdown).
+/// A running server, which accepts, runs and keeps jobs until it is [shut down](Self::shutdown).
 ///
-/// Whoever has it sees every job. Those submitted here belong to nobody's token: over HTTP everybody sees them where
-/// there are no tokens, else admins alone.
+/// This handle gives access to all jobs. Jobs submitted through it belong to no token: over HTTP they are visible to all
+/// clients where no tokens are configured, and otherwise only to admins.
 ///
-/// Dropped without a shutdown it takes no more connections, but jobs go on until the runtime ends; what runs then is
-/// recovered at the next start, as after a crash.
+/// If the handle is dropped without a shutdown, the server accepts no more connections, but jobs continue until the
+/// runtime ends. Jobs running at that time are recovered at the next start, as after a crash.
 pub struct Cloakroom {
     pub(in crate::cloakroom) engine: Arc<Engine>,
     pub(in crate::cloakroom) addresses: Vec<Listen>,
-    /// What links in messages begin with.
+    /// The base URL of links in callbacks.
     pub(in crate::cloakroom) base: String,
     pub(in crate::cloakroom) stop: watch::Sender<bool>,
-    /// None once it is shut down.
+    /// `None` once the server is shut down.
     pub(in crate::cloakroom) serving: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Cloakroom {
-    /// Where it listens: ports as the system gave them.
+    /// The addresses that the server listens on, with actual port numbers.
     pub fn addresses(&self) -> &[Listen] {
         &self.addresses
     }
 
-    /// Takes on a job. It is on the disk when this returns.
+    /// Submits a job. The job is on the disk when this returns.
     ///
     /// # Errors
-    /// [`Error::UnknownOperation`], [`Error::Invalid`], [`Error::QueueFull`], [`Error::StorageFull`] and the like mean
-    /// that there is no job; after [`Error::Stopped`] and [`Error::Store`] there may be one.
+    /// [`Error::UnknownOperation`], [`Error::Invalid`] for invalid params, [`Error::NoResult`] for an input from a job
+    /// without a result, [`Error::QueueFull`] and [`Error::StorageFull`]: no job was created. After [`Error::Stopped`] and
+    /// [`Error::Store`] the job may exist.
     pub async fn submit(&self, operation: &str, params: Value) -> Result<JobId, Error> {
         let options = JobOptions::default();
         self.submit_with(operation, params, options).await
     }
 
-    /// As [`Cloakroom::submit`], with more to ask than the work itself.
+    /// Like [`Cloakroom::submit`], with options.
     ///
     /// # Errors
-    /// The same; [`Error::Invalid`] also where the output leads below no root, or the callback's address must not be called.
+    /// Like [`Cloakroom::submit`]; [`Error::Invalid`] also if the output is below no root or the callback's address is
+    /// not allowed.
     pub async fn submit_with(
         &self,
         operation: &str,
@@ -77,43 +76,47 @@ impl Cloakroom {
         Ok(self.engine.submit(submission).await?.job.id)
     }
 
-    /// A job as it is. Like every look at it or its result this restarts its idle time.
+    /// The current state of a job. Like every read of a job or its result, this restarts the job's idle timeout.
     ///
     /// # Errors
-    /// [`Error::NotFound`] once it is forgotten.
+    /// [`Error::NotFound`] if the job does not exist, was deleted or has expired.
     pub async fn job(&self, id: JobId) -> Result<Arc<Job>, Error> {
         Ok(self.engine.get(&Caller::Host, id).await?.job)
     }
 
-    /// A job once it has ended, or is another than the version that was seen, for whoever shows its progress. At a
-    /// shutdown it is given as it is.
+    /// Waits until a job has ended, or until it has changed, to show its progress. At a shutdown the wait ends early with
+    /// the current state of the job.
     ///
     /// # Errors
-    /// [`Error::NotFound`] once it is forgotten.
+    /// [`Error::NotFound`] if the job does not exist, was deleted or has expired.
     pub async fn wait(&self, id: JobId, until: WaitFor) -> Result<Arc<Job>, Error> {
         let view = self.engine.wait(&Caller::Host, id, until, Duration::MAX);
         Ok(view.await?.job)
     }
 
-    /// Asks a job to stop. It is canceled at once if it waits for its first attempt; otherwise when its attempt has stopped
-    /// and what its attempts left outside the database is removed.
+    /// Requests that a job be canceled. A job that waits for its first attempt is canceled at once; another one when its
+    /// attempt has stopped and the attempt's temporary files are removed.
     ///
     /// # Errors
-    /// [`Error::AlreadyEnded`] if it has ended otherwise, or its result is being put in its place; [`Error::NotFound`].
+    /// [`Error::AlreadyEnded`] if the job has succeeded or failed, or is finalizing its result; [`Error::NotFound`] if the
+    /// job does not exist, was deleted or has expired.
     pub async fn cancel(&self, id: JobId) -> Result<Arc<Job>, Error> {
         Ok(self.engine.cancel(&Caller::Host, id).await?.job)
     }
 
-    /// The result of a job, to be read. The job stays until this is dropped.
+    /// Opens the result of a job. The job is kept until the result is dropped.
     ///
     /// # Errors
-    /// [`Error::NoResult`] if it has none, or none yet, or none any more; [`Error::NotFound`].
+    /// [`Error::NoResult`] if the job has not succeeded or its result is gone; [`Error::NotFound`] if the job does not
+    /// exist, was deleted or has expired.
     pub async fn result(&self, id: JobId) -> Result<JobResult, Error> {
         let job = self.job(id).await?;
         let download = self.engine.download(&job).await?;
         match (job.output(), download) {
             (Some(output), Some(download)) => Ok(JobResult::new(output.clone(), download)),
-            _ if job.status() == Status::Succeeded => Err(Error::NoResult("it is gone".to_owned())),
+            _ if job.status() == Status::Succeeded => {
+                Err(Error::NoResult("it has been deleted".to_owned()))
+            }
             _ => {
                 let reason = format!("the job is {}", job.status().as_str());
                 Err(Error::NoResult(reason))
@@ -121,30 +124,30 @@ impl Cloakroom {
         }
     }
 
-    /// Ends, with the reason, when the database has failed beyond repair or a part of the server has panicked: jobs are
-    /// no longer taken, run or answered for, and the cure is another start, in another process. Without such a failure it
-    /// never ends.
+    /// Waits for a fatal failure and returns its reason: the database has failed, or a part of the server has panicked.
+    /// Jobs are then no longer accepted or run, and the process should be restarted. Without such a failure this never
+    /// returns.
     pub async fn failure(&self) -> String {
         let mut failure = self.engine.vital().failure();
         match failure.wait_for(Option::is_some).await {
             Ok(reason) => reason.clone().unwrap_or_default(),
-            // The sender is the engine's, which is ours.
+            // An error would mean that the engine is gone, but `self` owns it.
             Err(_) => std::future::pending().await,
         }
     }
 
-    /// Takes no more connections, and answers whoever waits: what is left to do after a [failure](Self::failure).
+    /// Accepts no more connections and ends all waits. For use after a [failure](Self::failure).
     pub(crate) async fn hang_up(&self) {
         self.stop.send_replace(true);
         self.engine.end_waits();
         if let Some(serving) = self.serving.lock().await.take() {
-            // A panic there has been reported.
+            // A panic of the server's task has been reported already.
             let _ = serving.await;
         }
     }
 
-    /// Stops in order: no more connections, whoever waits is answered, running jobs get `grace`, and what is left of
-    /// them goes back to the queue. Then the data is closed. A second call does nothing.
+    /// Stops in order: accepts no more connections, ends all waits, gives running jobs `grace` to end, and requeues those
+    /// that have not. Then closes the database. A second call does nothing.
     pub async fn shutdown(&self, grace: Duration) {
         let mut serving = self.serving.lock().await;
         let Some(serving) = serving.take() else {
@@ -152,7 +155,7 @@ impl Cloakroom {
         };
         self.stop.send_replace(true);
         self.engine.end_waits();
-        // A panic there has been reported; the jobs still want their end.
+        // A panic of the server's task has been reported already. The jobs must be drained all the same.
         let _ = serving.await;
         self.engine.drain(grace).await;
     }

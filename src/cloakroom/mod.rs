@@ -1,7 +1,7 @@
-//! A cloakroom in this process: operations, data, roots and listeners put together, in one place for `serve`, for `run`
-//! and for whoever embeds it.
+//! An embedded server: connects operations, data, roots and listeners, for `serve`, for `run` and for programs that embed
+//! the library.
 //!
-//! Decides nothing about jobs and knows no address of the API: the engine below does the one, HTTP the other.
+//! Contains neither rules about jobs, which are the engine's, nor routes, which are HTTP's.
 
 mod builder;
 mod error;

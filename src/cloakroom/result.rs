@@ -1,4 +1,4 @@
-//! A result on its way to whoever reads it in this process.
+//! Reads the result of a job as an async stream of bytes.
 
 use std::io;
 use std::pin::Pin;
@@ -11,15 +11,16 @@ use tokio::task::JoinHandle;
 use crate::engine::Download;
 use crate::job::Output;
 
-/// The result of a job, to be read to its end. One that was not to be kept is gone after that.
+/// The result of a job, as a reader. A one-time result is deleted once it was read to its end.
 #[derive(Debug)]
 pub struct JobResult {
     output: Output,
     download: Download,
-    /// What was read from the store and not asked for yet.
+    /// The rest of the current chunk.
     chunk: Bytes,
-    /// The number of the next one.
+    /// The index of the next chunk.
     next: u32,
+    /// The number of bytes after the current chunk.
     left: u64,
     reading: Option<JoinHandle<io::Result<Option<Bytes>>>>,
 }
@@ -36,12 +37,12 @@ impl JobResult {
         }
     }
 
-    /// What it is: how long, of which type, by which name.
+    /// The result's size, media type and name.
     pub fn output(&self) -> &Output {
         &self.output
     }
 
-    /// Has the next chunk at hand, unless all of it was read. The disk blocks a thread that is there for that.
+    /// Loads the next chunk if the current one is used up, on a thread for blocking work.
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.chunk.is_empty() && self.left > 0 {
             let (reader, number) = (&self.download.reader, self.next);
@@ -52,7 +53,7 @@ impl JobResult {
             let read = ready!(Pin::new(reading).poll(context));
             self.reading = None;
             let chunk = read.map_err(io::Error::other)??;
-            // The job was deleted, or its file cut.
+            // `None`: the job was deleted, or its file truncated.
             let chunk = chunk.ok_or(io::ErrorKind::UnexpectedEof)?;
             self.left = self.left.saturating_sub(chunk.len() as u64);
             self.next += 1;
@@ -74,9 +75,9 @@ impl AsyncRead for JobResult {
         self.chunk.advance(bytes);
         if self.chunk.is_empty()
             && self.left == 0
-            && let Some(lease) = &self.download.consume
+            && let Some(guard) = &self.download.consume
         {
-            lease.consume_if(|| (true, ()));
+            guard.consume_if(|| (true, ()));
         }
         Poll::Ready(Ok(()))
     }

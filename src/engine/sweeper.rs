@@ -53,7 +53,7 @@ impl Sweeper {
                             }
                         }
                         () = ended => may_trim = true,
-                        () = self.idle.news() => {}
+                        () = self.idle.touched_again() => {}
                     }
                 }
                 // Nothing can expire before another job ends.

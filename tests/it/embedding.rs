@@ -141,7 +141,10 @@ fn a_result_becomes_a_file_is_told_of_and_read_once() {
         let job = submit(3, once).await.expect("a job");
         assert_eq!(read(&cloakroom, job.id).await, b"xxx");
         let gone = cloakroom.result(job.id).await.expect_err("it was read");
-        assert_eq!(gone.to_string(), "there is no result: it is gone");
+        assert_eq!(
+            gone.to_string(),
+            "the job has no result: it has been deleted"
+        );
         let get = format!("/done?jobId={}", job.id);
         let asked = tokio::task::spawn_blocking(move || {
             wait_for("two calls", || {
@@ -207,7 +210,10 @@ fn a_shutdown_gives_running_work_back_and_answers_whoever_waits() {
         let job = cloakroom.wait(canceled, WaitFor::Terminal).await;
         assert_eq!(job.expect("its end").status(), Status::Canceled);
         let none = cloakroom.result(canceled).await.expect_err("it has none");
-        assert_eq!(none.to_string(), "there is no result: the job is canceled");
+        assert_eq!(
+            none.to_string(),
+            "the job has no result: the job is canceled"
+        );
         cloakroom.shutdown(Duration::ZERO).await;
     });
     site.check_tables();
@@ -257,7 +263,10 @@ fn an_open_listener_is_served_and_tokens_are_asked_for() {
         assert_eq!(job.token.as_deref(), Some("anna"));
         assert!(read(&cloakroom, id).await.starts_with(b"PK"));
         let gone = cloakroom.result(id).await.expect_err("it was taken");
-        assert_eq!(gone.to_string(), "there is no result: it is gone");
+        assert_eq!(
+            gone.to_string(),
+            "the job has no result: it has been deleted"
+        );
         cloakroom.shutdown(Duration::ZERO).await;
         assert!(std::net::TcpStream::connect(address).is_err());
     });

@@ -165,7 +165,7 @@ fn lost_log_lines_are_counted() {
     let mut written = 0;
     let lost = loop {
         let line = lines.recv_timeout(GENEROUS).expect("a line");
-        if line.contains("attempt over") {
+        if line.contains("attempt ended") {
             written += 1;
         } else if let Some((_, number)) = line.rsplit_once("lines=")
             && line.contains("log lines were lost")
@@ -201,7 +201,7 @@ fn log_goes_on_when_the_disk_has_room_again() {
         let text = std::fs::read_to_string(&log).expect("a log");
         text.contains("log lines were lost").then_some(text)
     });
-    assert!(text.contains("attempt over"), "{text}");
+    assert!(text.contains("attempt ended"), "{text}");
     server.stop();
 }
 

@@ -1,4 +1,4 @@
-//! What crashes do to the life of jobs, on a simulated disk.
+//! The effect of crashes on the expiry of jobs, on a simulated disk.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -9,17 +9,17 @@ use crate::job::{Outcome, WallMs};
 use crate::plan::ClockSchedule;
 
 const TIMEOUT_MS: i64 = 100_000;
-/// Between two looks of the simulated sweeper.
+/// Interval of the simulated sweeper, in milliseconds.
 const STEP_MS: i64 = 250;
-/// Steps, the second to which times are kept, and what passes while a test runs.
+/// Sum of the sweeper's interval, the accuracy of stored times and the duration of a step, in milliseconds.
 const TOLERANCE_MS: i64 = STEP_MS + WORTH_MS + 500;
 
-/// One life of a server, in milliseconds.
+/// One run of a server; times are in milliseconds.
 #[derive(Debug, Clone)]
 struct Life {
     length: i64,
     crashes: bool,
-    /// When which job is touched.
+    /// Times of touches, with the index of the touched job.
     touches: Vec<(i64, usize)>,
 }
 
@@ -35,26 +35,26 @@ fn life() -> impl Strategy<Value = Life> {
     })
 }
 
-/// A job that has ended, by what its row says and by what happened.
+/// An ended job: its row, and its history for the assertions.
 #[derive(Debug, Default)]
 struct Row {
     due: i64,
-    /// Touches, in time that servers were up.
+    /// Times of touches, in total uptime.
     touched: Vec<i64>,
-    /// The last of them that no crash has lost.
+    /// The last touch that no crash has lost.
     last: i64,
-    /// The last of them that was stored, or was not worth it.
+    /// The last touch that was stored or too small to be stored.
     kept: i64,
     expired: Option<i64>,
 }
 
-/// The disk, and the time that servers were really up.
+/// The disk, and the total uptime of servers.
 #[derive(Debug, Default)]
 struct World {
     clock: i64,
     up: i64,
     rows: Vec<Row>,
-    /// When a crash lost how much of the clock.
+    /// Times of crashes, with the time that the clock lost.
     lost: Vec<(i64, i64)>,
 }
 
@@ -142,7 +142,7 @@ impl World {
         }
     }
 
-    /// How much of the clock was lost between two times.
+    /// The time that the clock lost between two times.
     fn lost(&self, from: i64, to: i64) -> i64 {
         let lost = self.lost.iter();
         let within = lost.filter(|(at, _)| (from..to).contains(at));
@@ -163,10 +163,10 @@ proptest! {
         for life in &lives {
             world.live(life);
         }
-        prop_assert!(world.rows[0].due == TIMEOUT_MS, "nobody touched it");
+        prop_assert!(world.rows[0].due == TIMEOUT_MS, "the job was never touched");
         world.live(&Life { length: 3 * TIMEOUT_MS, crashes: false, touches: Vec::new() });
         for row in &world.rows {
-            let expired = row.expired.expect("all crashes together keep no job");
+            let expired = row.expired.expect("crashes do not keep a job from expiring");
             let earliest = row.kept + TIMEOUT_MS + world.lost(row.kept, expired);
             prop_assert!(expired >= earliest - 2 * TOLERANCE_MS, "{row:?}");
             let last = row.touched.last().copied().unwrap_or(0);

@@ -1,18 +1,18 @@
-//! Which ended jobs were used lately: every read touches its job, an open download holds it.
+//! Tracks when ended jobs were last used: every read touches its job, and an open download holds it.
 //!
-//! Touching writes nothing by itself. A job's `due` in its row is a lower bound of when it is forgotten; when that comes
-//! the sweeper asks here whether it was touched since, and moves it.
+//! A touch by itself writes nothing. The `due` in a job's row is a lower bound for the time of its expiry. At that time
+//! the sweeper asks the tracker whether the job was touched since, and if so moves its due.
 //!
 //! Touches that move a job's due by a second or more are stored together with the idle clock: along with other commits,
-//! or by themselves as [`crate::plan::ClockSchedule`] says. After a crash both are as they were stored last, and only
-//! what was really touched has moved:
-//! - The time since then has not passed on the clock, for no job: a crash adds up to that to the life of each, which is
-//!   at most half of the server's own and a second, and at most a minute. It moves no job's due, so that no number of
-//!   crashes keeps a job for ever.
-//! - A job that was touched regularly has lost as much of its touches as of the clock, and stays for its whole time-out
-//!   from the last of them.
-//! - Of a job that was touched for the first time in a while just before the crash, within the second that it takes to
-//!   store it, or a minute where others are touched all the time, that touch is lost.
+//! or on their own as [`crate::plan::ClockSchedule`] decides. A crash resets the clock and the touches to their last
+//! stored state, with these effects:
+//! - The clock loses the time since it was stored last, which lengthens the life of every job by that time: at most half
+//!   of the server's uptime plus a second, and at most a minute. No job's due moves, so repeated crashes cannot keep a job
+//!   forever.
+//! - A job that was touched regularly loses as much of its touches as the clock loses time, so it stays for its whole
+//!   timeout after the last touch.
+//! - A job that was touched for the first time in a while may lose that touch if the crash comes before it is stored:
+//!   within a second, or within a minute while other jobs are touched all the time.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -24,22 +24,22 @@ use tokio::sync::Notify;
 use crate::job::{IdleMs, Job, Seq, State};
 use crate::store::{IdleClock, Uses};
 
-/// Locks that the entries are spread over, so that readers rarely meet.
+/// Number of shards with a lock each, so that readers rarely contend.
 pub(in crate::engine::idle_tracker) const SHARDS: usize = 16;
-/// Entries in a shard before its touches are written down, some 10 MB over all shards.
+/// Number of entries in a shard from which on its touches are stored to make room; some 10 MB over all shards.
 pub(in crate::engine::idle_tracker) const SHARD_ENTRIES: usize = 16 * 1024;
 
-/// A touch that moves a job's due by less than this is not worth a write: the due is kept to the second.
+/// Minimum move of a job's due that is stored, in milliseconds: the due is accurate to a second.
 pub(in crate::engine::idle_tracker) const WORTH_MS: i64 = 1000;
-/// The due of a job that is held moves on all the time; it is stored each time that it has moved by this much, or a
-/// quarter of the time-out.
+/// Move of a held job's due after which it is stored, in milliseconds, unless a quarter of its timeout is less. The due of
+/// a held job moves all the time.
 pub(in crate::engine::idle_tracker) const HELD_MS: i64 = 60_000;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::engine::idle_tracker) struct Entry {
     pub(in crate::engine::idle_tracker) touched: IdleMs,
     pub(in crate::engine::idle_tracker) timeout_ms: i64,
-    /// What the job's row says.
+    /// The due in the job's row.
     pub(in crate::engine::idle_tracker) stored: IdleMs,
     pub(in crate::engine::idle_tracker) holds: u32,
     pub(in crate::engine::idle_tracker) expired: bool,
@@ -50,7 +50,7 @@ impl Entry {
         IdleMs(self.touched.0 + self.timeout_ms)
     }
 
-    /// When the job is due if nobody uses it from now on.
+    /// The job's due if it is not used from now on.
     pub(in crate::engine::idle_tracker) fn due_at(&self, now: IdleMs) -> IdleMs {
         if self.holds > 0 {
             IdleMs(now.0 + self.timeout_ms)
@@ -59,7 +59,7 @@ impl Entry {
         }
     }
 
-    /// Whether that should be stored.
+    /// Whether the due has moved enough to be stored.
     pub(in crate::engine::idle_tracker) fn is_worth_storing(&self, now: IdleMs) -> bool {
         let worth = if self.holds > 0 {
             HELD_MS.min(self.timeout_ms / 4).max(WORTH_MS)
@@ -73,35 +73,35 @@ impl Entry {
 #[derive(Debug, Default)]
 pub(in crate::engine::idle_tracker) struct Shard {
     pub(in crate::engine::idle_tracker) entries: HashMap<Seq, Entry>,
-    /// Those that are worth storing, and those that are held.
+    /// Jobs whose touches are worth storing, and jobs that are held.
     pub(in crate::engine::idle_tracker) waiting: BTreeSet<Seq>,
 }
 
-/// What the sweeper does with a job whose time has come.
+/// The decision on a job whose row is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Verdict {
-    /// Nobody used it: it goes. From now on no read finds it.
+    /// The job was not used and expires. From now on reads do not find it.
     Expire,
-    /// It is not due before this.
+    /// The job was used and is not due before this time.
     Rearm(IdleMs),
 }
 
-/// The record of use.
+/// The touches and holds of ended jobs.
 #[derive(Debug)]
 pub(in crate::engine) struct IdleTracker {
     pub(in crate::engine::idle_tracker) clock: Arc<IdleClock>,
-    /// By operation, in milliseconds.
+    /// The idle timeout of each operation, in milliseconds.
     pub(in crate::engine::idle_tracker) timeouts: HashMap<Arc<str>, i64>,
-    /// For operations that are no more.
+    /// The idle timeout of jobs whose operation is no longer registered, in milliseconds.
     pub(in crate::engine::idle_tracker) default_timeout_ms: i64,
     pub(in crate::engine::idle_tracker) shards: [Mutex<Shard>; SHARDS],
-    /// Jobs whose touches wait to be stored, and those that are held.
+    /// The number of jobs whose touches wait to be stored or that are held.
     pub(in crate::engine::idle_tracker) waiting: AtomicUsize,
-    /// There are some again.
-    pub(in crate::engine::idle_tracker) news: Notify,
+    /// Notified when that number is no longer zero.
+    pub(in crate::engine::idle_tracker) first_waiting: Notify,
 }
 
-/// Keeps a job from being forgotten while it lives.
+/// Keeps a job from expiring until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Hold {
     pub(in crate::engine::idle_tracker) idle: Arc<IdleTracker>,
@@ -115,7 +115,7 @@ impl Drop for Hold {
             entry.holds -= 1;
             entry.touched = self.idle.clock.now();
             let entry = *entry;
-            self.idle.sort(&mut shard, self.seq, entry);
+            self.idle.update_waiting(&mut shard, self.seq, entry);
         }
     }
 }
@@ -132,11 +132,11 @@ impl IdleTracker {
             default_timeout_ms,
             shards: Default::default(),
             waiting: AtomicUsize::new(0),
-            news: Notify::new(),
+            first_waiting: Notify::new(),
         }
     }
 
-    /// Counts a use of an ended job; false if it has expired.
+    /// Counts a use of an ended job. Returns `false` if the job has expired.
     pub(in crate::engine) fn touch(&self, job: &Job) -> bool {
         let State::Ended { due, .. } = job.state else {
             return true;
@@ -144,12 +144,12 @@ impl IdleTracker {
         job.callback_due().is_some() || self.enter(job.seq, &job.operation, due, |_| {})
     }
 
-    /// Whether an ended job has expired; looking is no use of it.
+    /// Whether an ended job has expired. Does not count as a use.
     pub(in crate::engine) fn has_expired(&self, job: &Job) -> bool {
         let State::Ended { due, .. } = job.state else {
             return false;
         };
-        // Whoever is to be told of its end may want to look at it.
+        // The receiver of a pending callback may want to read the job.
         if job.callback_due().is_some() {
             return false;
         }
@@ -163,7 +163,7 @@ impl IdleTracker {
         entry.expired || (entry.holds == 0 && due.max(entry.due()) <= self.clock.now())
     }
 
-    /// Holds an ended job; none if it has expired.
+    /// Holds an ended job. Returns `None` if it has not ended or has expired.
     pub(in crate::engine) fn hold(self: &Arc<Self>, job: &Job) -> Option<Hold> {
         let State::Ended { due, .. } = job.state else {
             return None;
@@ -175,7 +175,7 @@ impl IdleTracker {
         })
     }
 
-    /// Judges a job whose row says that it is due.
+    /// Decides whether a job whose row is due expires.
     pub(in crate::engine) fn judge(&self, seq: Seq, operation: &str, due: IdleMs) -> Verdict {
         let now = self.clock.now();
         let mut shard = self.shard(seq).lock();
@@ -192,25 +192,25 @@ impl IdleTracker {
             ..entry
         };
         shard.entries.insert(seq, entry);
-        self.sort(&mut shard, seq, entry);
+        self.update_waiting(&mut shard, seq, entry);
         Verdict::Expire
     }
 
-    /// Drops what is known of a job that is gone.
+    /// Drops the entry of a job that is gone.
     pub(in crate::engine) fn forget(&self, seq: Seq) {
         let mut shard = self.shard(seq).lock();
         shard.entries.remove(&seq);
-        self.strike(&mut shard, seq);
+        self.remove_waiting(&mut shard, seq);
     }
 
-    /// Whether touches should be written down to make room.
+    /// Whether touches should be stored to make room in memory.
     pub(in crate::engine) fn is_crowded(&self) -> bool {
         self.shards
             .iter()
             .any(|shard| shard.lock().entries.len() > SHARD_ENTRIES)
     }
 
-    /// When each touched job is due, in order of submission.
+    /// The due of each touched job, in order of submission.
     pub(in crate::engine) fn touched(&self) -> Vec<(Seq, IdleMs)> {
         let now = self.clock.now();
         let mut touched = Vec::new();
@@ -223,17 +223,17 @@ impl IdleTracker {
         touched
     }
 
-    /// Whether there are touches that wait to be stored, or jobs that are held.
+    /// Whether touches wait to be stored or jobs are held.
     pub(in crate::engine) fn has_waiting(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
-    /// Waits until there are some again.
-    pub(in crate::engine) async fn news(&self) {
-        self.news.notified().await;
+    /// Waits until a job is touched or held while none was waiting.
+    pub(in crate::engine) async fn touched_again(&self) {
+        self.first_waiting.notified().await;
     }
 
-    /// When the jobs are due whose touches are worth storing, in order of submission: up to `most` of them.
+    /// The dues of up to `most` jobs whose touches are worth storing, in order of submission.
     pub(in crate::engine) fn worth_storing(&self, most: usize) -> Uses {
         let now = self.clock.now();
         let mut uses = Uses::default();
@@ -253,7 +253,7 @@ impl IdleTracker {
         uses
     }
 
-    /// Drops a touch that is in its job's row now, unless there was another one.
+    /// Drops a touch that was stored in its job's row, unless the job was touched again.
     pub(in crate::engine) fn written(&self, seq: Seq, due: IdleMs) {
         let mut shard = self.shard(seq).lock();
         let Some(entry) = shard.entries.get_mut(&seq) else {
@@ -263,13 +263,13 @@ impl IdleTracker {
         let entry = *entry;
         if entry.due() <= due && entry.holds == 0 && !entry.expired {
             shard.entries.remove(&seq);
-            self.strike(&mut shard, seq);
+            self.remove_waiting(&mut shard, seq);
         } else {
-            self.sort(&mut shard, seq, entry);
+            self.update_waiting(&mut shard, seq, entry);
         }
     }
 
-    /// How long jobs of an operation stay, in milliseconds.
+    /// The idle timeout of jobs of an operation, in milliseconds.
     pub(in crate::engine) fn timeout(&self, operation: &str) -> i64 {
         self.timeouts
             .get(operation)
@@ -295,20 +295,25 @@ impl IdleTracker {
         entry.stored = entry.stored.max(due);
         change(entry);
         let entry = *entry;
-        self.sort(&mut shard, seq, entry);
+        self.update_waiting(&mut shard, seq, entry);
         true
     }
 
-    /// Puts a job among those that wait to be stored, or takes it from them.
-    pub(in crate::engine::idle_tracker) fn sort(&self, shard: &mut Shard, seq: Seq, entry: Entry) {
+    /// Adds a job to those that wait to be stored, or removes it from them.
+    pub(in crate::engine::idle_tracker) fn update_waiting(
+        &self,
+        shard: &mut Shard,
+        seq: Seq,
+        entry: Entry,
+    ) {
         if !entry.is_worth_storing(entry.touched) && entry.holds == 0 {
-            self.strike(shard, seq);
+            self.remove_waiting(shard, seq);
         } else if shard.waiting.insert(seq) && self.waiting.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.news.notify_one();
+            self.first_waiting.notify_one();
         }
     }
 
-    pub(in crate::engine::idle_tracker) fn strike(&self, shard: &mut Shard, seq: Seq) {
+    pub(in crate::engine::idle_tracker) fn remove_waiting(&self, shard: &mut Shard, seq: Seq) {
         if shard.waiting.remove(&seq) {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
         }
