@@ -1,4 +1,4 @@
-//! Who is told of a job's end, how often it is tried, and what the messages are signed with.
+//! Settings of callbacks: allowed targets, retries and signing secrets.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use crate::address::Allow;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Callbacks {
-    /// Whom the server may call although their addresses are not public.
+    /// Hosts and networks that the server may call although their addresses are not public.
     pub allow: Vec<Allow>,
-    /// What messages are signed with; each of them by all.
+    /// Secrets that callbacks are signed with; each callback carries a signature for every secret.
     pub secrets: Vec<Secret>,
     /// How long to wait before the second attempt, the third, and so on.
     #[serde(deserialize_with = "values::times")]
     pub schedule: Vec<Duration>,
-    /// Attempts at once at one origin: a scheme, host and port.
+    /// The number of concurrent attempts for one origin (scheme, host and port).
     #[serde(deserialize_with = "values::count")]
     pub per_host: usize,
 }
@@ -40,7 +40,7 @@ impl Default for Callbacks {
     }
 }
 
-/// A key that messages are signed with, written as Standard Webhooks 1.0 says: `whsec_` and base64. Never shown.
+/// A key for signing callbacks, in the format of Standard Webhooks 1.0: `whsec_` and base64. Its `Debug` output hides it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Secret(Vec<u8>);
@@ -67,7 +67,7 @@ impl TryFrom<String> for Secret {
         let key = key.and_then(|key| BASE64_STANDARD.decode(key).ok());
         key.filter(|key| (24..=64).contains(&key.len()))
             .map(Self)
-            .ok_or("a secret is \"whsec_\" followed by the base64 of 24 to 64 bytes")
+            .ok_or("expected \"whsec_\" followed by 24 to 64 bytes in base64")
     }
 }
 
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_long_enough_and_is_not_shown() {
+    fn secrets_have_at_least_24_bytes_and_are_hidden_in_debug_output() {
         let secret = |text: &str| Secret::try_from(text.to_owned());
         let good = secret("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3").expect("a secret");
         assert_eq!(good.key(), b"0123456789abcdef01234567");

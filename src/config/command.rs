@@ -1,4 +1,4 @@
-//! A program that an operator offers as an operation.
+//! The declaration of an operation that runs a program.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,78 +9,78 @@ use serde_json::Value;
 use super::{OperationOverrides, values};
 use crate::plan::Restart;
 
-/// How long an attempt may take where nothing else was said.
-const TIMEOUT: Duration = Duration::from_hours(1);
+/// How long an attempt may take by default.
+const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
 
-/// A command: its program, what is put into its arguments, and what comes of it.
+/// A command: its program and arguments, inputs, params and result.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CommandSpec {
-    /// The program and its arguments, with placeholders in braces. No shell has a say.
+    /// The program and its arguments, with placeholders in braces. No shell is involved.
     pub command: Vec<String>,
-    /// Its name for people; none for the operation's own.
+    /// The title for people; `None` for the operation's name.
     pub title: Option<String>,
-    /// What it does, for people.
+    /// The description for people.
     pub description: Option<String>,
-    /// Documents that it works on, by name.
+    /// Input documents, by name.
     #[serde(default)]
     pub inputs: BTreeMap<String, InputSpec>,
     /// The JSON Schema of each other param, by name.
     #[serde(default)]
     pub params: BTreeMap<String, Value>,
-    /// What its result is.
+    /// The media type and file name of the result.
     #[serde(default)]
     pub output: OutputSpec,
-    /// Regular expressions that find progress in what it prints.
+    /// Regular expressions that find progress in the command's output.
     #[serde(default)]
     pub progress: Vec<String>,
     /// How long one attempt may take.
-    #[serde(default = "an_hour", deserialize_with = "values::time")]
+    #[serde(default = "default_timeout", deserialize_with = "values::time")]
     pub timeout: Duration,
-    /// How many of its jobs may run at once; none for as many as there are workers.
+    /// The number of jobs that may run at once; `None` for the number of workers.
     #[serde(default, deserialize_with = "values::some_count")]
     pub concurrency: Option<usize>,
-    /// What becomes of a job that was running when the server died; none to run it again.
+    /// What to do with a job that was running when the server died; `None` to run it again.
     #[serde(default)]
     pub on_restart: Option<Restart>,
-    /// How many attempts at a job the server's death may cut short before the job fails; none for 3.
+    /// The number of attempts that the server's death may interrupt before the job fails; `None` for 3.
     #[serde(default, deserialize_with = "values::some_count")]
     pub max_attempts: Option<u32>,
-    /// How long its ended jobs stay untouched before they are forgotten; none for the server's own time.
+    /// How long finished jobs stay idle before they are deleted; `None` for the server's setting.
     #[serde(default, deserialize_with = "values::some_time")]
     pub idle_timeout: Option<Duration>,
-    /// Names of variables of the server's environment that it sees, besides `PATH`.
+    /// Names of environment variables that are passed on to the command, besides `PATH`.
     #[serde(default)]
     pub env: Vec<String>,
-    /// How long it gets to end by itself when it is asked to.
-    #[serde(default = "grace", deserialize_with = "values::time_or_none")]
+    /// How long the command may take to end after SIGTERM before it is killed.
+    #[serde(default = "grace", deserialize_with = "values::time_or_zero")]
     pub grace: Duration,
 }
 
-/// A document that a command works on.
+/// An input document of a command.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct InputSpec {
-    /// It must be there.
+    /// Whether a job must supply the document.
     pub required: bool,
-    /// It may be several.
+    /// Whether the input is a list of documents.
     pub list: bool,
-    /// What it may be; anything if there are none. `image/*` is every image.
+    /// Accepted media types; empty accepts all. `image/*` matches every image.
     pub media_types: Vec<String>,
 }
 
-/// What a command's result is.
+/// The media type and file name of a command's result.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct OutputSpec {
-    /// Its media type; none for bytes that nothing is said of.
+    /// The media type; `None` for `application/octet-stream`.
     pub media_type: Option<String>,
-    /// The name to save it under, with placeholders; none for the operation's own.
+    /// The file name, with placeholders; `None` for the operation's name.
     pub filename: Option<String>,
 }
 
 impl CommandSpec {
-    /// A command with nothing but a program and its arguments.
+    /// A command with a program and its arguments, and defaults for everything else.
     pub fn new(command: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
             command: command.into_iter().map(Into::into).collect(),
@@ -90,7 +90,7 @@ impl CommandSpec {
             params: BTreeMap::new(),
             output: OutputSpec::default(),
             progress: Vec::new(),
-            timeout: TIMEOUT,
+            timeout: DEFAULT_TIMEOUT,
             concurrency: None,
             on_restart: None,
             max_attempts: None,
@@ -100,7 +100,7 @@ impl CommandSpec {
         }
     }
 
-    /// What it has in common with every operation.
+    /// The settings that every operation has.
     pub fn overrides(&self) -> OperationOverrides {
         OperationOverrides {
             timeout: Some(self.timeout),
@@ -112,8 +112,8 @@ impl CommandSpec {
     }
 }
 
-fn an_hour() -> Duration {
-    TIMEOUT
+fn default_timeout() -> Duration {
+    DEFAULT_TIMEOUT
 }
 
 fn grace() -> Duration {

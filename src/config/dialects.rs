@@ -1,24 +1,24 @@
-//! Which other systems' clients are served.
+//! The dialects (APIs of other systems) that the server speaks.
 
 use std::str::FromStr;
 
-/// Another system's way to talk.
+/// The API of another system, so that its clients can use this server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// driveonweb's polling jobs.
+    /// The polling API of driveonweb.
     Driveonweb,
-    /// OneDrive's items and long-running actions.
+    /// OneDrive's API for items and long-running actions.
     Onedrive,
     /// DeltaXML's XML Data Compare.
     DataCompare,
     /// DeltaXML's XML Merge.
     XmlMerge,
-    /// The operator's own addresses and words.
+    /// Routes with paths and field names of the operator's choice.
     Custom,
 }
 
 impl Dialect {
-    /// All of them, by name.
+    /// All dialects, by name.
     pub const ALL: [(&'static str, Self); 5] = [
         ("driveonweb", Self::Driveonweb),
         ("onedrive", Self::Onedrive),
@@ -28,7 +28,7 @@ impl Dialect {
     ];
 }
 
-/// Other names that people give them.
+/// Alternative names.
 const ALIASES: [(&str, Dialect); 4] = [
     ("data-compare", Dialect::DataCompare),
     ("data_compare", Dialect::DataCompare),
@@ -36,27 +36,27 @@ const ALIASES: [(&str, Dialect); 4] = [
     ("xml_merge", Dialect::XmlMerge),
 ];
 
-/// Some of them.
+/// A set of dialects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dialects(Vec<Dialect>);
 
 impl Dialects {
-    /// Every one.
+    /// All dialects.
     pub fn all() -> Self {
         Self(Dialect::ALL.map(|(_, dialect)| dialect).into())
     }
 
-    /// None of them.
+    /// No dialect.
     pub fn none() -> Self {
         Self(Vec::new())
     }
 
-    /// One of them.
+    /// A single dialect.
     pub fn only(dialect: Dialect) -> Self {
         Self(vec![dialect])
     }
 
-    /// Whether this one is served.
+    /// Whether the set contains a dialect.
     pub fn has(&self, dialect: Dialect) -> bool {
         self.0.contains(&dialect)
     }
@@ -82,7 +82,7 @@ impl FromStr for Dialects {
             let named = all.into_iter().find(|(known, _)| *known == name);
             named.map(|(_, dialect)| dialect).ok_or_else(|| {
                 let known = Dialect::ALL.map(|(name, _)| name).join(", ");
-                format!("there is no dialect named {name:?}: there are {known}")
+                format!("unknown dialect {name:?}, expected one of {known}, or all or none")
             })
         };
         let named: Result<_, _> = text.split(',').map(|name| find(name.trim())).collect();

@@ -1,4 +1,4 @@
-//! What is bounded, and by how much.
+//! Limits on sizes, counts and times.
 
 use std::time::Duration;
 
@@ -6,41 +6,41 @@ use serde::Deserialize;
 
 use super::values;
 
-/// Bounds; each names its unit.
+/// Limits; field names include the unit of sizes.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Limits {
-    /// The params of one submission, in bytes.
+    /// The maximum size of a submission's params, in bytes.
     #[serde(deserialize_with = "values::size")]
     pub params_bytes: usize,
-    /// One upload, in bytes.
+    /// The maximum size of one upload, in bytes.
     #[serde(deserialize_with = "values::size")]
     pub upload_bytes: u64,
-    /// One result, in bytes.
+    /// The maximum size of one result, in bytes.
     #[serde(deserialize_with = "values::size")]
     pub result_bytes: u64,
-    /// One XML document, in bytes.
+    /// The maximum size of one XML document, in bytes.
     #[serde(rename = "document-bytes", deserialize_with = "values::size")]
     pub max_document_bytes: u64,
-    /// All jobs and results together, in bytes; none for as much as the disk holds.
+    /// The maximum size of the database with all jobs and results, in bytes; `None` for no limit.
     #[serde(deserialize_with = "values::some_size")]
     pub database_bytes: Option<u64>,
-    /// Bytes that stay free on the disk of the data folder; none for a twentieth of it and at most 1 GiB.
+    /// Bytes to keep free on the disk of the data folder; `None` for 5% of the disk and at most 1 GiB.
     #[serde(deserialize_with = "values::some_size")]
     pub free_disk_bytes: Option<u64>,
-    /// Jobs that may wait.
+    /// The maximum number of queued jobs.
     #[serde(rename = "queue", deserialize_with = "values::count")]
     pub max_queued_jobs: usize,
-    /// Connections at once, over all listeners.
+    /// The maximum number of open connections over all listeners.
     #[serde(rename = "connections", deserialize_with = "values::count")]
     pub max_connections: usize,
-    /// For the head of a request to arrive, from its first byte.
+    /// How long the head of a request may take to arrive, from its first byte.
     #[serde(rename = "header-time", deserialize_with = "values::time")]
     pub header_read_timeout: Duration,
-    /// For a connection without a request.
+    /// How long a connection may stay open without a request.
     #[serde(rename = "idle-time", deserialize_with = "values::time")]
     pub keep_alive_timeout: Duration,
-    /// For some bytes of a body to pass, either way; not while the client awaits us.
+    /// How long a request or response body may stall. Does not apply while the client waits for the server.
     #[serde(rename = "body-idle-time", deserialize_with = "values::time")]
     pub body_idle_timeout: Duration,
 }

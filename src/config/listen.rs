@@ -1,4 +1,4 @@
-//! Where a server is found: what it listens on, what it is called from outside, and whose pages may use it.
+//! Listening addresses, the public URL, and origins of web pages.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,17 +7,17 @@ use std::str::FromStr;
 
 use http::Uri;
 
-/// Something to listen on.
+/// A listening address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {
-    /// An address and a port; 0 for any.
+    /// An IP address and a port; port 0 for any free port.
     Tcp(SocketAddr),
-    /// A Unix domain socket, for its owner only.
+    /// The path of a Unix domain socket that only its owner can access.
     Unix(PathBuf),
 }
 
 impl Listen {
-    /// How clients are told of it.
+    /// The URL under which clients reach the listener.
     pub fn url(&self) -> String {
         match self {
             Self::Tcp(address) => format!("http://{address}"),
@@ -25,7 +25,7 @@ impl Listen {
         }
     }
 
-    /// The address, if it is one.
+    /// The IP address and port, unless this is a Unix socket.
     pub fn tcp(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(address) => Some(*address),
@@ -33,7 +33,7 @@ impl Listen {
         }
     }
 
-    /// Whether other machines can reach it.
+    /// Whether other machines can reach the listener.
     pub fn is_beyond_loopback(&self) -> bool {
         match self {
             Self::Tcp(address) => !address.ip().to_canonical().is_loopback(),
@@ -53,7 +53,7 @@ impl FromStr for Listen {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.strip_prefix("unix:") {
-            Some("") => Err("unix: wants a path".to_owned()),
+            Some("") => Err("expected a path after unix:".to_owned()),
             Some(path) => Ok(Self::Unix(path.into())),
             None => text
                 .parse()
@@ -72,8 +72,8 @@ impl fmt::Display for Listen {
     }
 }
 
-/// What a server is called from outside, where a proxy stands before it. It may have a path, which the proxy takes off
-/// before it passes a request on.
+/// The server's URL as clients see it, behind a proxy. Its path, if any, is removed by the proxy before it forwards a
+/// request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl {
     origin: Origin,
@@ -82,22 +82,22 @@ pub struct PublicUrl {
 }
 
 impl PublicUrl {
-    /// Its scheme, host and port.
+    /// The scheme, host and port.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// Its host, without the port.
+    /// The host, without the port.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Its path, without a slash at the end; often empty.
+    /// The path, without a slash at the end; often empty.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Whether it is reached through TLS.
+    /// Whether the scheme is https.
     pub fn is_https(&self) -> bool {
         self.origin.0.starts_with("https:")
     }
@@ -107,12 +107,12 @@ impl FromStr for PublicUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let expected = || "a public URL is http(s)://HOST[:PORT][/PATH]".to_owned();
+        let expected = || "expected http(s)://HOST[:PORT][/PATH]".to_owned();
         let uri: Uri = text.parse().map_err(|_| expected())?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(expected());
         };
-        // The parser drops a fragment without a word.
+        // The parser silently drops a fragment.
         if uri.query().is_some() || text.contains('#') {
             return Err(expected());
         }
@@ -137,15 +137,15 @@ impl fmt::Display for PublicUrl {
 pub struct Origin(String);
 
 impl Origin {
-    /// That of pages that browsers give none: sandboxed ones, and those from files.
+    /// The origin that browsers send for sandboxed pages and pages from files.
     pub const NULL: &'static str = "null";
 
-    /// As browsers write it.
+    /// The origin as browsers write it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it is that of pages without one.
+    /// Whether the origin is `null`.
     pub fn is_null(&self) -> bool {
         self.0 == Self::NULL
     }
@@ -155,7 +155,7 @@ impl FromStr for Origin {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let expected = || "an origin is http(s)://HOST[:PORT], or null".to_owned();
+        let expected = || "expected http(s)://HOST[:PORT] or null".to_owned();
         if text == Self::NULL {
             return Ok(Self(text.to_owned()));
         }

@@ -1,5 +1,4 @@
-//! Every setting, as plain values with their defaults and what they are called. Knows neither files nor flags; `cli`
-//! fills it in.
+//! All settings, with their defaults and the names of their keys. Knows neither files nor flags; `cli` reads those.
 
 mod callbacks;
 mod command;

@@ -1,4 +1,4 @@
-//! What an operator says of an operation.
+//! Settings that override an operation's defaults.
 
 use std::time::Duration;
 
@@ -7,22 +7,22 @@ use serde::Deserialize;
 use super::values;
 use crate::plan::Restart;
 
-/// What may be said of every operation. What is none is as the operation itself would have it.
+/// Settings of an operation; `None` keeps the operation's default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct OperationOverrides {
     /// How long one attempt may take.
     #[serde(deserialize_with = "values::some_time")]
     pub timeout: Option<Duration>,
-    /// How many of its jobs may run at once.
+    /// The number of jobs that may run at once.
     #[serde(deserialize_with = "values::some_count")]
     pub concurrency: Option<usize>,
-    /// What becomes of a job that was running when the server died.
+    /// What to do with a job that was running when the server died.
     pub on_restart: Option<Restart>,
-    /// How many attempts at a job the server's death may cut short before the job fails.
+    /// The number of attempts that the server's death may interrupt before the job fails.
     #[serde(deserialize_with = "values::some_count")]
     pub max_attempts: Option<u32>,
-    /// How long its ended jobs stay untouched before they are forgotten.
+    /// How long finished jobs stay idle before they are deleted.
     #[serde(deserialize_with = "values::some_time")]
     pub idle_timeout: Option<Duration>,
 }

@@ -1,27 +1,27 @@
-//! Addresses and words of the operator's own for an operation.
+//! Custom routes: paths and field names of the operator's choice for an operation.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
-/// What stands for the job in an address.
+/// The placeholder for the job's number in a path.
 const ID_PLACEHOLDER: &str = "{id}";
 
-/// An operation under addresses of the operator's choice.
+/// A custom route to an operation.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// The operation's name.
     pub operation: String,
-    /// The path that jobs are posted to.
+    /// The path for submitting a job with POST.
     #[serde(deserialize_with = "plain")]
     pub submit: String,
-    /// The path of a job's state, with `{id}` in it.
+    /// The path of a job's status, containing `{id}`.
     #[serde(deserialize_with = "with_place")]
     pub status: String,
-    /// The path of its result, with `{id}` in it.
+    /// The path of a job's result, containing `{id}`.
     #[serde(deserialize_with = "with_place")]
     pub result: String,
-    /// What things are called there.
+    /// Names of members and states in the JSON.
     #[serde(default)]
     #[serde(rename = "words")]
     pub field_names: FieldNames,
@@ -31,23 +31,23 @@ pub struct Route {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FieldNames {
-    /// The member that holds the state.
+    /// The member with the state.
     pub status: String,
-    /// A state.
+    /// The name of the state `queued`.
     pub queued: String,
-    /// A state.
+    /// The name of the state `running`.
     pub running: String,
-    /// A state.
+    /// The name of the state `succeeded`.
     pub succeeded: String,
-    /// A state.
+    /// The name of the state `failed`.
     pub failed: String,
-    /// A state.
+    /// The name of the state `canceled`.
     pub canceled: String,
-    /// The member that holds the result's address.
+    /// The member with the result's URL.
     pub result: String,
-    /// The member that says why a job failed; left out unless it is named.
+    /// The member with the reason for a failure; omitted if `None`.
     pub error: Option<String>,
-    /// The member that says how far a job is; left out unless it is named.
+    /// The member with the progress in percent; omitted if `None`.
     pub percent: Option<String>,
 }
 
@@ -78,7 +78,7 @@ impl Default for FieldNames {
 }
 
 impl FieldNames {
-    /// A member's name that is there twice.
+    /// The first member name that is used more than once.
     pub(crate) fn repeated(&self) -> Option<&str> {
         let members = [&self.status, &self.result].into_iter();
         let members: Vec<_> = members.chain(&self.error).chain(&self.percent).collect();
@@ -107,5 +107,7 @@ fn path<'de, D: Deserializer<'de>>(from: D, places: usize) -> Result<String, D::
         0 => "a path like \"/start-report\"",
         _ => "a path with one {id} in it, like \"/reports/{id}\"",
     };
-    Err(D::Error::custom(format!("{path:?} is not {expected}")))
+    Err(D::Error::custom(format!(
+        "expected {expected}, found {path:?}"
+    )))
 }

@@ -1,5 +1,4 @@
-//! Every setting, as plain values with their defaults and what they are called. Knows neither files nor flags; `cli`
-//! fills it in.
+//! The configuration of a server.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,40 +16,40 @@ use crate::config::operation::OperationOverrides;
 use crate::config::route::Route;
 use crate::roots::RootSpec;
 
-/// What a server is started with.
+/// The configuration of a server.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The folder of everything that the server writes.
+    /// The data folder: everything that the server itself writes.
     pub data: PathBuf,
-    /// Where it listens.
+    /// Listening addresses.
     pub listen: Vec<Listen>,
-    /// What jobs may read and write.
+    /// Folders that jobs may read and write.
     pub roots: Vec<RootSpec>,
-    /// How many jobs may be in flight.
+    /// The number of jobs that may run at once.
     pub workers: usize,
-    /// How long an ended job stays untouched before it is forgotten.
+    /// How long a finished job stays idle before it is deleted.
     pub idle_timeout: Duration,
-    /// How long running jobs get at a stop.
+    /// How long running jobs may continue after the server is asked to stop.
     pub drain_timeout: Duration,
-    /// Names that the server goes by, besides `localhost` and its addresses.
+    /// Host names accepted in requests, besides `localhost` and the listening addresses.
     pub hosts: Vec<String>,
-    /// What it is called from outside; links begin with it.
+    /// The server's URL as clients see it; links begin with it.
     pub public_url: Option<PublicUrl>,
-    /// Whose pages may use it in a browser, besides its own.
+    /// Origins of web pages that may use the API from a browser, besides the server's own.
     pub allow_origins: Vec<Origin>,
-    /// Serve beyond loopback without tokens all the same.
+    /// Whether to accept requests without a token from other machines.
     pub insecure_no_token: bool,
-    /// What is bounded, and by how much.
+    /// Limits on sizes, counts and times.
     pub limits: Limits,
-    /// Who is told of a job's end, and how.
+    /// Settings of callbacks.
     pub callbacks: Callbacks,
-    /// What is said of operations that are built in, by name.
+    /// Overrides for built-in operations, by name.
     pub operations: BTreeMap<String, OperationOverrides>,
-    /// Programs that are offered as operations, by name.
+    /// Operations that run a program, by name.
     pub commands: BTreeMap<String, CommandSpec>,
-    /// Addresses of the operator's own.
+    /// Custom routes.
     pub routes: Vec<Route>,
-    /// Which other systems' clients are served.
+    /// Dialects that are served.
     pub dialects: Dialects,
 }
 
@@ -78,7 +77,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The operator's own addresses, if they are served.
+    /// The custom routes, if the dialect `custom` is served.
     pub(crate) fn served_routes(&self) -> &[Route] {
         if self.dialects.has(Dialect::Custom) {
             &self.routes
@@ -87,7 +86,7 @@ impl Config {
         }
     }
 
-    /// Whom jobs and callbacks may call.
+    /// The policy for requests that jobs and callbacks make.
     pub(crate) fn outbound(&self) -> Policy {
         let listen: Vec<_> = self.listen.iter().filter_map(Listen::tcp).collect();
         Policy {

@@ -1,4 +1,4 @@
-//! How single values are written: sizes, durations, counts. What is refused says what was expected.
+//! Parsers of single values: sizes, durations, counts. Errors say what was expected.
 
 use std::fmt;
 use std::time::Duration;
@@ -38,14 +38,14 @@ pub(super) fn size<'de, D: Deserializer<'de>, T: TryFrom<u64>>(from: D) -> Resul
     T::try_from(bytes).map_err(|_| D::Error::invalid_value(Unexpected::Unsigned(bytes), &Size))
 }
 
-/// A size in bytes that is none unless it is given.
+/// An optional size in bytes.
 pub(super) fn some_size<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     size(from).map(Some)
 }
 
-/// A duration as text, like `1h 30m`; whether it may be nothing.
+/// A duration as text, like `1h 30m`.
 struct Time {
-    may_be_nothing: bool,
+    may_be_zero: bool,
 }
 
 impl Visitor<'_> for Time {
@@ -53,39 +53,35 @@ impl Visitor<'_> for Time {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a duration like \"90s\" or \"1h 30m\"")?;
-        if self.may_be_nothing {
+        if self.may_be_zero {
             return Ok(());
         }
-        f.write_str(", longer than nothing")
+        f.write_str(", longer than zero")
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
         let time = humantime::parse_duration(text).ok();
-        time.filter(|time| self.may_be_nothing || !time.is_zero())
+        time.filter(|time| self.may_be_zero || !time.is_zero())
             .ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 
-/// A duration; nothing at all is none.
+/// A duration longer than zero.
 pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    from.deserialize_any(Time {
-        may_be_nothing: false,
-    })
+    from.deserialize_any(Time { may_be_zero: false })
 }
 
-/// A duration that may be nothing at all.
-pub(super) fn time_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    from.deserialize_any(Time {
-        may_be_nothing: true,
-    })
+/// A duration of zero or more.
+pub(super) fn time_or_zero<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    from.deserialize_any(Time { may_be_zero: true })
 }
 
-/// A duration that is none unless it is given.
+/// An optional duration longer than zero.
 pub(super) fn some_time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
     time(from).map(Some)
 }
 
-/// Durations in a row.
+/// A list of durations.
 pub(super) fn times<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Duration>, D::Error> {
     struct One(Duration);
     impl<'de> Deserialize<'de> for One {
@@ -97,7 +93,7 @@ pub(super) fn times<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Duration>,
     Ok(times.into_iter().map(|time| time.0).collect())
 }
 
-/// A number of things, of which there must be one.
+/// A number of at least 1.
 pub(super) fn count<'de, D: Deserializer<'de>, T: TryFrom<u64>>(from: D) -> Result<T, D::Error> {
     struct Count;
     impl de::Expected for Count {
@@ -112,7 +108,7 @@ pub(super) fn count<'de, D: Deserializer<'de>, T: TryFrom<u64>>(from: D) -> Resu
         .ok_or_else(|| D::Error::invalid_value(Unexpected::Signed(number), &Count))
 }
 
-/// A count that is none unless it is given.
+/// An optional number of at least 1.
 pub(super) fn some_count<'de, D: Deserializer<'de>, T: TryFrom<u64>>(
     from: D,
 ) -> Result<Option<T>, D::Error> {

@@ -1,12 +1,4 @@
-//! The folders that jobs may read and write, and nothing else.
-//!
-//! A path on the wire is `/NAME/rest` below a named root, or an absolute path below an unnamed one. Everything below
-//! is opened relative to the root's own handle (`cap-std`: `openat2` with `RESOLVE_BENEATH` where the kernel has it),
-//! so that no `..`, no link and no race leads out.
-//!
-//! No root is held open for good: what its path leads to may be switched, swapped or unmounted while the server runs.
-//! Each use opens it anew, but [`Roots::pinned`] keeps to the folder that it found first: one attempt at a job sees one
-//! folder, and lets go of it at its end.
+//! [`Roots`]: the set of roots, and the lookup of paths on the wire.
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -23,33 +15,33 @@ use crate::roots::root::{OpenRoot, Root};
 use crate::roots::spec::RootSpec;
 
 /// The longest path on the wire, in bytes.
-pub(in crate::roots) const PATH_BYTES: usize = 4096;
-/// As much of a path as is repeated where it is none.
-pub(in crate::roots) const SHOWN_CHARS: usize = 100;
+const MAX_PATH_BYTES: usize = 4096;
+/// The number of characters of a malformed path that the error repeats.
+const SHOWN_CHARS: usize = 100;
 
-/// Every root.
+/// The set of roots.
 #[derive(Debug)]
 pub struct Roots {
     pub(in crate::roots) shared: Arc<Shared>,
-    /// What each root's path led to when it was first used here; none where it is opened anew each time.
+    /// The folder that each root's path led to at its first use; `None` if roots are opened at each use.
     pub(in crate::roots) pins: Option<Box<[OnceLock<OpenRoot>]>>,
 }
 
 #[derive(Debug)]
 pub(in crate::roots) struct Shared {
     pub(in crate::roots) all: Vec<Root>,
-    /// The server's own folder, without links; empty if it is not there.
+    /// The real path of the data folder; empty if it does not exist.
     pub(in crate::roots) data: PathBuf,
-    /// The data folder, and once the store is open its files.
+    /// The data folder, and its files once the store is open.
     pub(in crate::roots) own: RwLock<Vec<Identity>>,
 }
 
 impl Roots {
-    /// Takes note of each root. `data` is the server's own folder, which every walk leaves out.
+    /// Resolves each root. `data` is the data folder, which every walk skips.
     ///
     /// # Errors
-    /// The first root that is not a folder, cannot be opened, is inside of `data`, or goes by another's name, with the
-    /// reason.
+    /// The path of the first root that is not a folder, cannot be opened, is inside of `data`, or has the name of another
+    /// root, with the reason.
     pub(crate) fn open(specs: &[RootSpec], data: &Path) -> Result<Self, (PathBuf, io::Error)> {
         let data = std::fs::canonicalize(data).unwrap_or_default();
         let mut roots: Vec<Root> = Vec::new();
@@ -59,7 +51,7 @@ impl Roots {
                 (spec.path.clone(), io::Error::new(error.kind(), expected))
             })?;
             if let Some(other) = roots.iter().find(|other| root.is_called_as(other)) {
-                let taken = format!("another root is {} already", other.on_the_wire());
+                let taken = format!("another root is named {} already", other.on_the_wire());
                 let error = io::Error::new(io::ErrorKind::AlreadyExists, taken);
                 return Err((spec.path.clone(), error));
             }
@@ -76,8 +68,7 @@ impl Roots {
         })
     }
 
-    /// The same roots, each of which stays the folder that it is when it is first used, and is held until this is
-    /// dropped.
+    /// The same roots, each pinned to the folder that its first use opens, which is held until this is dropped.
     pub(crate) fn pinned(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
@@ -85,7 +76,7 @@ impl Roots {
         }
     }
 
-    /// The same roots, opened anew at each use.
+    /// The same roots, opened again at each use.
     pub(crate) fn unpinned(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
@@ -93,8 +84,8 @@ impl Roots {
         }
     }
 
-    /// Why a root cannot be used now, for the first of which that is so; `on_root` is told of each root, by its number,
-    /// before it is looked at. Blocks on the file system, for as long as a network's may.
+    /// The error of the first root that cannot be opened now. Calls `on_root` with each root's index before opening it.
+    /// Blocks on the file system, which may take long for a network file system.
     pub(crate) fn trouble(&self, mut on_root: impl FnMut(usize)) -> Option<io::Error> {
         let mut roots = self.shared.all.iter().enumerate();
         roots.find_map(|(number, root)| {
@@ -103,10 +94,10 @@ impl Roots {
         })
     }
 
-    /// The place that a path on the wire names.
+    /// Resolves a path on the wire to a location below a root.
     ///
     /// # Errors
-    /// [`Refusal`]: the message names the roots.
+    /// [`Refusal::Malformed`] and [`Refusal::Outside`]; the message lists the roots.
     pub fn locate(&self, path: &str) -> Result<Location<'_>, Refusal> {
         let malformed = |reason| {
             Err(Refusal::Malformed {
@@ -115,18 +106,18 @@ impl Roots {
                 roots: self.describe(),
             })
         };
-        if path.len() > PATH_BYTES {
+        if path.len() > MAX_PATH_BYTES {
             return malformed("it is longer than 4096 bytes");
         }
         if path.contains('\0') {
-            return malformed("it holds a NUL");
+            return malformed("it contains a NUL character");
         }
         if !path.starts_with('/') && !Path::new(path).is_absolute() {
             return malformed("it does not start with a root");
         }
         let mut parts = Path::new(path).components();
         if parts.any(|part| part == Component::ParentDir) {
-            return malformed("it holds '..'");
+            return malformed("it contains '..'");
         }
         for number in 0..self.shared.all.len() {
             if let Some(place) = Location::find(self, number, Path::new(path)) {
@@ -139,10 +130,10 @@ impl Roots {
         })
     }
 
-    /// As [`Roots::locate`], for something that is to be written.
+    /// As [`Roots::locate`], for a location to write to.
     ///
     /// # Errors
-    /// As there; also where the root is read-only.
+    /// Also [`Refusal::ReadOnly`].
     pub fn locate_target(&self, path: &str) -> Result<Location<'_>, Refusal> {
         let place = self.locate(path)?;
         if place.root().read_only {
@@ -154,21 +145,21 @@ impl Roots {
         Ok(place)
     }
 
-    /// As [`Roots::locate`]; also where a link on the way leads out now, as far as the file system can be asked. Blocks on
-    /// it.
+    /// As [`Roots::locate`]; also rejects a path if a link on the way leads out of the root now. Blocks on the file system.
     ///
     /// # Errors
-    /// As there.
+    /// Also [`Refusal::LeadsOut`].
     pub fn admit(&self, path: &str) -> Result<Location<'_>, Refusal> {
         let place = self.locate(path)?;
         self.stay_inside(path, &place)?;
         Ok(place)
     }
 
-    /// As [`Roots::locate_target`]; also where a link on the way to the folder leads out now. Blocks on the file system.
+    /// As [`Roots::locate_target`]; also rejects a path if a link on the way to its folder leads out of the root now. Blocks
+    /// on the file system.
     ///
     /// # Errors
-    /// As there.
+    /// Also [`Refusal::LeadsOut`].
     pub fn admit_target(&self, path: &str) -> Result<Location<'_>, Refusal> {
         let place = self.locate_target(path)?;
         if let Some((folder, _)) = place.parent() {
@@ -182,12 +173,12 @@ impl Roots {
         path: &str,
         place: &Location<'_>,
     ) -> Result<(), Refusal> {
-        // A root that is not there may be when the job runs.
+        // A root that is missing now may exist when the job runs.
         let Ok(dir) = place.open() else {
             return Ok(());
         };
         match dir.metadata(place.rest()) {
-            // The library says so itself; what the system does not permit has the system's number.
+            // cap-std's own error has no OS error code; a denied permission has one.
             Err(error)
                 if error.kind() == io::ErrorKind::PermissionDenied
                     && error.raw_os_error().is_none() =>
@@ -197,19 +188,18 @@ impl Roots {
                     roots: self.describe(),
                 })
             }
-            // Nor may what is not there be missing then.
+            // A file that is missing now may exist when the job runs, too.
             _ => Ok(()),
         }
     }
 
-    /// Every root's own path on the wire.
+    /// The path on the wire of each root.
     pub fn paths(&self) -> Vec<String> {
         self.shared.all.iter().map(Root::on_the_wire).collect()
     }
 
-    /// Takes the server's own files out of every job's reach, whatever links lead to them. They are looked at, not
-    /// opened: closing the database again would drop the locks that SQLite holds on it, which belong to the process.
-    /// A file that is not there is passed over.
+    /// Protects the server's own files from jobs, including through links. The files are not opened, because closing the
+    /// database file would drop the process's SQLite locks on it. Missing files are ignored.
     pub(crate) fn protect(&self, files: &[PathBuf]) {
         for file in files {
             let at = file
@@ -223,18 +213,18 @@ impl Roots {
         }
     }
 
-    /// Whether a file or folder is the server's own. Ask before opening it.
+    /// Whether a file or folder belongs to the server. Check before opening it.
     pub(crate) fn is_own(&self, metadata: &Metadata) -> bool {
         self.shared.own.read().contains(&Identity::of(metadata))
     }
 
-    /// Whether something may be neither replaced nor removed: it is a root or the data folder, or holds one, or is a link
-    /// on the way to one, or is the server's own. Blocks on the file system.
+    /// Whether an entry must not be replaced or removed: it belongs to the server, or it is, contains, or links to a root or
+    /// the data folder. Blocks on the file system.
     pub(crate) fn must_stay(&self, metadata: &Metadata) -> bool {
         if self.is_own(metadata) {
             return true;
         }
-        // A file leads nowhere.
+        // Only folders and links can lead to a root.
         if metadata.is_file() {
             return false;
         }

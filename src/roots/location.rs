@@ -1,4 +1,4 @@
-//! What a path on the wire means: something below a root.
+//! A location below a root, resolved from a path on the wire.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,18 +8,18 @@ use cap_std::fs::Dir;
 use super::Roots;
 use super::root::{NamedBy, OpenRoot, Root};
 
-/// Something below a root. It may not be there.
+/// A location below a root, which may or may not exist.
 #[derive(Debug)]
 pub struct Location<'a> {
     roots: &'a Roots,
-    /// The root's.
+    /// The root's index.
     number: usize,
     named_by: NamedBy,
     rest: PathBuf,
 }
 
 impl<'a> Location<'a> {
-    /// What a path on the wire names, if that is below the root with this number.
+    /// Resolves a path on the wire below the root with this index; `None` if the path is not below it.
     pub(super) fn find(roots: &'a Roots, number: usize, path: &Path) -> Option<Self> {
         let (rest, named_by) = roots.shared.all[number].rest(path)?;
         let rest = if rest.as_os_str().is_empty() {
@@ -39,10 +39,11 @@ impl<'a> Location<'a> {
         &self.roots.shared.all[self.number]
     }
 
-    /// Opens the root's folder, as it is now or as it was pinned. Blocks on the file system.
+    /// Opens the root's folder, current or pinned. Blocks on the file system.
     ///
     /// # Errors
-    /// The root is not there, or no folder, or may not be read, or is elsewhere than the path says; the message names it.
+    /// Fails if the root is missing, not a folder, not readable, or has moved since the path named it. The message names the
+    /// root.
     pub(crate) fn open(&self) -> io::Result<Dir> {
         let open = || self.root().open(&self.roots.shared.data);
         let checked = |opened: &OpenRoot| self.root().check(opened, self.named_by);
@@ -62,7 +63,7 @@ impl<'a> Location<'a> {
         opened.dir.try_clone()
     }
 
-    /// The folder that it is in, and its name there; none for a root itself.
+    /// The parent folder and the name in it; `None` for a root itself.
     pub fn parent(&self) -> Option<(Location<'a>, String)> {
         let name = self.rest.file_name()?.to_str()?.to_owned();
         let rest = match self.rest.parent() {
@@ -72,7 +73,7 @@ impl<'a> Location<'a> {
         Some((Location { rest, ..*self }, name))
     }
 
-    /// The root as it is named on the wire, and the path below it; `""` for the root itself.
+    /// The root's path on the wire, and the path below it (`""` for the root itself).
     pub fn split(&self) -> (String, String) {
         let rest = self.rest.components().collect::<PathBuf>();
         let rest = if rest == Path::new(".") {
@@ -84,7 +85,7 @@ impl<'a> Location<'a> {
         (root, rest.to_string_lossy().into_owned())
     }
 
-    /// Where it is by names alone, for comparison with other places. Blocks on the file system.
+    /// The absolute path, for comparison with other locations. Blocks on the file system.
     pub fn path(&self) -> PathBuf {
         let root = self.root().real_path();
         root.join(&self.rest).components().collect()
@@ -95,7 +96,7 @@ impl<'a> Location<'a> {
         &self.rest
     }
 
-    /// The last part of the path; a root's own name or folder where there is none.
+    /// The last component of the path; for a root, its name or the name of its folder.
     pub fn name(&self) -> String {
         let root = self.root();
         let name = match self.rest.file_name() {

@@ -1,12 +1,12 @@
-//! The folders that jobs may read and write, and nothing else.
+//! Roots: the only folders that jobs may read and write.
 //!
 //! A path on the wire is `/NAME/rest` below a named root, or an absolute path below an unnamed one. Everything below
-//! is opened relative to the root's own handle (`cap-std`: `openat2` with `RESOLVE_BENEATH` where the kernel has it),
-//! so that no `..`, no link and no race leads out.
+//! a root is opened relative to its handle (`cap-std`: `openat2` with `RESOLVE_BENEATH` where the kernel has it),
+//! so that neither `..`, nor a link, nor a race leads out of the root.
 //!
-//! No root is held open for good: what its path leads to may be switched, swapped or unmounted while the server runs.
-//! Each use opens it anew, but [`Roots::pinned`] keeps to the folder that it found first: one attempt at a job sees one
-//! folder, and lets go of it at its end.
+//! Roots are not kept open: their folders may be replaced or unmounted while the server runs. Each use opens the root
+//! again. [`Roots::pinned`] keeps the folder that it opened first, so that one attempt at a job sees one folder and
+//! releases it at the end.
 
 mod identity;
 mod locate;

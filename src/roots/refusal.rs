@@ -1,40 +1,40 @@
-//! Paths that are refused before anything is started.
+//! Errors for paths that are rejected at submission.
 
-/// Why a path on the wire is refused, before anything is started.
+/// Why a path on the wire is rejected at submission.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// It is no path at all.
-    #[error("{path:?} is not a path: {reason}; {roots}")]
+    /// The path is malformed.
+    #[error("invalid path {path:?}: {reason}; {roots}")]
     Malformed {
-        /// The path, or its beginning.
+        /// The path, or its first characters.
         path: String,
         /// What is wrong with it.
         reason: &'static str,
-        /// What there is to begin with.
+        /// The available roots.
         roots: String,
     },
-    /// Nothing is written there.
-    #[error("{path:?} is below a root that is read-only; {roots}")]
+    /// The root is read-only.
+    #[error("{path:?} is below a read-only root; {roots}")]
     ReadOnly {
         /// The path.
         path: String,
-        /// What there is.
+        /// The available roots.
         roots: String,
     },
-    /// A link on the way leads somewhere else.
+    /// A link on the way leads out of the root.
     #[error("{path:?} leads through a link out of its root; {roots}")]
     LeadsOut {
         /// The path.
         path: String,
-        /// What there is instead.
+        /// The available roots.
         roots: String,
     },
-    /// It is below none of the roots.
+    /// The path is below none of the roots.
     #[error("{path:?} is below none of the roots; {roots}")]
     Outside {
         /// The path.
         path: String,
-        /// What there is instead.
+        /// The available roots.
         roots: String,
     },
 }

@@ -101,13 +101,13 @@ fn what_is_wrong_with_a_file_is_told_by_line() {
         ),
         (
             "root = 'docs=/'\n[roots]\ndocs = '/tmp'",
-            &["toml:3: the root /tmp cannot be used: another root is /docs already"],
+            &["toml:3: the root /tmp cannot be used: another root is named /docs already"],
         ),
         ("data = 5", &["1: data: integer", "expected a text"]),
         ("host = [5]", &["1: host: integer", "expected a text"]),
         (
             "dialects = ['onedrive', 'x']",
-            &["1: dialects: ", "no dialect named \"x\""],
+            &["1: dialects: ", "unknown dialect \"x\""],
         ),
         ("limits = 5", &["1: ", "expected a table"]),
         ("[operations]\nzip = 5", &["2: ", "expected a table"]),
@@ -207,7 +207,7 @@ fn a_wrong_variable_or_flag_names_itself() {
             .arg("--root")
             .arg(format!("twice={}", docs.display()));
     }
-    check_refused(&mut command, &["another root is /twice already"]);
+    check_refused(&mut command, &["another root is named /twice already"]);
     let mut command = site.configured("");
     command.env("CLOAKROOM_CONFIG", "elsewhere.toml");
     assert!(

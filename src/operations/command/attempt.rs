@@ -1,4 +1,4 @@
-//! Watches a command while it runs: takes what it says, stops it when it has to, and waits for its end.
+//! Watches a running command: reads its output, stops it on cancel or timeout, and waits for it to exit.
 
 use std::io::Write;
 use std::process::ExitStatus;
@@ -13,28 +13,28 @@ use crate::operations::command::progress::{Lines, ProgressState};
 use crate::operations::command::tail::Tail;
 use crate::operations::{Context, OperationError, ResultWriter};
 
-/// Between two looks whether it is to stop.
-const LOOK: Duration = Duration::from_millis(100);
-/// How long what is left in the streams may take to come out, once everybody is dead who wrote it.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-/// How much of the end of stderr a failure tells, in bytes.
-const ERROR_BYTES: usize = 4 * 1024;
+/// How often to check whether the command must stop.
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
+/// How long to wait for the remaining output after all its writers have been killed.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// Bytes from the end of stderr that a failure includes.
+const STDERR_TAIL_BYTES: usize = 4 * 1024;
 
-/// One command under way.
+/// One running command.
 pub(in crate::operations) struct Attempt<'a> {
     plan: &'a Plan,
     context: &'a Context,
-    /// Where stdout goes, if that is the result.
+    /// The destination of stdout, if stdout is the result.
     result: Option<ResultWriter>,
     stdout: Lines,
     stderr: Lines,
     progress: Lines,
-    latch: ProgressState,
-    errors: Tail,
-    /// Why it is to stop, and until when it may do so by itself.
+    progress_state: ProgressState,
+    stderr_tail: Tail,
+    /// Why the command was asked to stop, and when to kill it.
     stopping: Option<(OperationError, Instant)>,
     killed: bool,
-    looked: Instant,
+    checked_at: Instant,
 }
 
 impl<'a> Attempt<'a> {
@@ -47,18 +47,18 @@ impl<'a> Attempt<'a> {
             stdout: Lines::default(),
             stderr: Lines::default(),
             progress: Lines::default(),
-            latch: ProgressState::default(),
-            errors: Tail::new(ERROR_BYTES),
+            progress_state: ProgressState::default(),
+            stderr_tail: Tail::new(STDERR_TAIL_BYTES),
             stopping: None,
             killed: false,
-            looked: Instant::now(),
+            checked_at: Instant::now(),
         }
     }
 
-    /// Waits for the end; then nothing is left of the command but its files. Gives its stdout if that is the result.
+    /// Waits until the command and all its processes are gone. Returns its stdout if that is the result.
     ///
     /// # Errors
-    /// A cancel or a time-out; a result that does not fit; a command that failed.
+    /// Fails if the job is canceled or times out, the result is too large, or the command exits with an error.
     pub(in crate::operations) fn watch(
         mut self,
         mut process: Process,
@@ -66,25 +66,25 @@ impl<'a> Attempt<'a> {
     ) -> Result<Option<ResultWriter>, OperationError> {
         let mut exited = false;
         loop {
-            match process.events.recv_timeout(LOOK) {
-                Ok(Event::Bytes(stream, bytes)) => self.take(stream, &bytes, &mut process),
+            match process.events.recv_timeout(CHECK_INTERVAL) {
+                Ok(Event::Bytes(stream, bytes)) => self.handle_output(stream, &bytes, &mut process),
                 Ok(Event::Closed) => process.open -= 1,
                 Ok(Event::Exited) => exited = true,
                 Err(_) => {
                     exited |= process.has_exited();
-                    self.look_at_unfinished();
+                    self.parse_unfinished_lines();
                 }
             }
-            self.look(&mut process, &is_too_large);
-            // Who is asked to stop may have helpers that take their time.
+            self.check(&mut process, &is_too_large);
+            // After a request to stop, helper processes have the same grace period.
             if exited && (self.stopping.is_none() || self.killed || !process.has_helpers()) {
                 break;
             }
         }
         let status = process.end()?;
         while process.open > 0 {
-            match process.events.recv_timeout(LAST_WORDS) {
-                Ok(Event::Bytes(stream, bytes)) => self.take(stream, &bytes, &mut process),
+            match process.events.recv_timeout(DRAIN_TIMEOUT) {
+                Ok(Event::Bytes(stream, bytes)) => self.handle_output(stream, &bytes, &mut process),
                 Ok(Event::Closed) => process.open -= 1,
                 Ok(Event::Exited) => {}
                 Err(_) => break,
@@ -93,15 +93,15 @@ impl<'a> Attempt<'a> {
         match self.stopping {
             Some((stop, _)) => Err(stop),
             None if status.success() => Ok(self.result),
-            None => Err(failure(status, &self.errors.text()).into()),
+            None => Err(failure(status, &self.stderr_tail.text()).into()),
         }
     }
 
-    fn take(&mut self, stream: Stream, bytes: &[u8], process: &mut Process) {
-        self.listen(stream, bytes);
+    fn handle_output(&mut self, stream: Stream, bytes: &[u8], process: &mut Process) {
+        self.parse_progress(stream, bytes);
         match stream {
             Stream::Stdout if let Some(result) = &mut self.result => {
-                // What stops is listened to, but not kept.
+                // Once the command is stopping, its output is read but not kept.
                 if self.stopping.is_none()
                     && let Err(error) = result.write_all(bytes)
                 {
@@ -111,50 +111,61 @@ impl<'a> Attempt<'a> {
             Stream::Stdout => self.context.log().write(bytes),
             Stream::Stderr => {
                 self.context.log().write(bytes);
-                self.errors.push(bytes);
+                self.stderr_tail.push(bytes);
             }
             Stream::Progress => {}
         }
     }
 
-    /// Finds progress in what it says.
-    fn listen(&mut self, stream: Stream, bytes: &[u8]) {
-        let Self { latch, plan, .. } = self;
-        let mut news = false;
+    /// Finds progress in the command's output.
+    fn parse_progress(&mut self, stream: Stream, bytes: &[u8]) {
+        let Self {
+            progress_state,
+            plan,
+            ..
+        } = self;
+        let mut has_changed = false;
         let lines = match stream {
             Stream::Progress => {
-                self.progress.push(bytes, |line| news |= latch.read(&line));
+                self.progress
+                    .push(bytes, |line| has_changed |= progress_state.read(&line));
                 None
             }
-            // A result may be long, and seldom has any progress in it.
+            // Skip scanning output, which may be a long result, without expressions to match.
             _ if plan.progress.is_empty() => None,
             Stream::Stdout => Some(&mut self.stdout),
             Stream::Stderr => Some(&mut self.stderr),
         };
         if let Some(lines) = lines {
-            lines.push(bytes, |line| news |= latch.find(&line, &plan.progress));
+            lines.push(bytes, |line| {
+                has_changed |= progress_state.find(&line, &plan.progress)
+            });
         }
-        if news {
-            self.latch.show(self.context);
+        if has_changed {
+            self.progress_state.show(self.context);
         }
     }
 
-    /// Finds progress in what it has said so far, when it says nothing for a while.
-    fn look_at_unfinished(&mut self) {
-        let Self { latch, plan, .. } = self;
-        let mut news = false;
+    /// Finds progress in unfinished lines when the command prints nothing for a while.
+    fn parse_unfinished_lines(&mut self) {
+        let Self {
+            progress_state,
+            plan,
+            ..
+        } = self;
+        let mut has_changed = false;
         for lines in [&mut self.stdout, &mut self.stderr] {
             let line = lines.shown();
-            news |= line.is_some_and(|line| latch.find(&line, &plan.progress));
+            has_changed |= line.is_some_and(|line| progress_state.find(&line, &plan.progress));
         }
         let line = self.progress.unfinished();
-        news |= line.is_some_and(|line| latch.read(&line));
-        if news {
-            self.latch.show(self.context);
+        has_changed |= line.is_some_and(|line| progress_state.read(&line));
+        if has_changed {
+            self.progress_state.show(self.context);
         }
     }
 
-    fn look(&mut self, process: &mut Process, is_too_large: impl Fn() -> bool) {
+    fn check(&mut self, process: &mut Process, is_too_large: impl Fn() -> bool) {
         if let Some((_, until)) = self.stopping {
             if !self.killed && Instant::now() >= until {
                 process.kill();
@@ -164,8 +175,8 @@ impl<'a> Attempt<'a> {
         }
         if let Err(stop) = self.context.check() {
             self.stop(stop, process);
-        } else if self.looked.elapsed() >= LOOK {
-            self.looked = Instant::now();
+        } else if self.checked_at.elapsed() >= CHECK_INTERVAL {
+            self.checked_at = Instant::now();
             if let Err(stop) = self.context.check_room() {
                 self.stop(stop, process);
             } else if is_too_large() {
@@ -175,20 +186,20 @@ impl<'a> Attempt<'a> {
     }
 
     fn stop(&mut self, stop: OperationError, process: &mut Process) {
-        process.ask();
+        process.request_stop();
         self.stopping = Some((stop, Instant::now() + self.plan.spec.grace));
     }
 }
 
 fn failure(status: ExitStatus, stderr: &str) -> Failure {
-    // Of `exit status: 1`, or `signal: 9 (SIGKILL)`.
-    let words = status.to_string().replacen(": ", " ", 1);
+    // From `exit status: 1` or `signal: 9 (SIGKILL)`.
+    let reason = status.to_string().replacen(": ", " ", 1);
     #[cfg(unix)]
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);
     #[cfg(not(unix))]
     let signal = None::<i32>;
     Failure {
         inner: Some(json!({ "exitStatus": status.code(), "signal": signal, "stderr": stderr })),
-        ..Failure::new("exit_status", format!("The command ended with {words}."))
+        ..Failure::new("exit_status", format!("The command ended with {reason}."))
     }
 }

@@ -1,7 +1,8 @@
-//! A declaration becomes a command that can be run, or is refused with what is wrong in it. Pure.
+//! Validates the declaration of a command and compiles it to a [`Plan`]. Pure.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use regex::Regex;
 use schemars::schema_for;
@@ -13,15 +14,18 @@ use crate::operations::command::template::{Placeholder, Template, is_name};
 use crate::operations::params::validation_errors;
 use crate::operations::{Document, Input, OperationSpec, RESERVED};
 
-/// What is wrong with a declaration.
+/// How long killed processes may take to disappear.
+const KILL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// An invalid declaration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct SpecError {
-    /// The key, and those inside it, from the outermost.
+    /// The path of the key, outermost first.
     pub key: Vec<String>,
-    /// Which item of the list there, if it is one.
+    /// The index of the invalid item, if the key holds a list.
     pub item: Option<usize>,
-    /// A sentence.
+    /// What is wrong, as a sentence without a full stop.
     pub message: String,
 }
 
@@ -36,11 +40,11 @@ impl SpecError {
     }
 }
 
-/// What every attempt of a command needs.
+/// A validated declaration, ready to run.
 #[derive(Debug)]
 pub(in crate::operations) struct Plan {
     pub(in crate::operations) spec: CommandSpec,
-    /// The program; as the operator wrote it, or its own path where that is relative.
+    /// The program. A relative path is made absolute; a bare name is looked up in `PATH`.
     pub(in crate::operations) program: PathBuf,
     pub(in crate::operations) arguments: Vec<Template>,
     pub(in crate::operations) filename: Template,
@@ -52,27 +56,34 @@ pub(in crate::operations) struct Plan {
 /// Where a command leaves its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::operations) enum Output {
-    /// In the file that it is told.
+    /// In the file `{output}`.
     File,
-    /// In the folder that it is told: a file, or several.
+    /// In the folder `{output.dir}`: one file or several.
     Folder,
     /// On stdout.
     Stdout,
 }
 
 impl Plan {
-    /// Checks a declaration.
+    /// Validates a declaration.
+    ///
+    /// # Errors
+    /// [`SpecError`] names the first invalid key.
     pub(in crate::operations) fn new(name: &str, spec: &CommandSpec) -> Result<Self, SpecError> {
         check_names(spec)?;
         check_inputs(spec)?;
         check_params(spec)?;
         let Some((program, arguments)) = spec.command.split_first() else {
-            return Err(SpecError::new(&["command"], None, "there is no program"));
+            return Err(SpecError::new(
+                &["command"],
+                None,
+                "expected a program and its arguments, found an empty list",
+            ));
         };
         let wrong = |item| move |message: String| SpecError::new(&["command"], Some(item), message);
         let fixed = Template::parse(program, spec).map_err(wrong(0))?;
         if program.is_empty() || program.contains('\0') || fixed.places().next().is_some() {
-            let message = format!("{program:?} is not a program: it has a name of its own");
+            let message = format!("expected a program without placeholders, found {program:?}");
             return Err(SpecError::new(&["command"], Some(0), message));
         }
         let arguments = arguments
@@ -87,7 +98,8 @@ impl Plan {
         let progress = expressions.collect::<Result<_, _>>()?;
         for (at, variable) in spec.env.iter().enumerate() {
             if variable.is_empty() || variable.contains(['=', '\0']) {
-                let message = format!("{variable:?} is not a variable's name");
+                let message =
+                    format!("expected the name of an environment variable, found {variable:?}");
                 return Err(SpecError::new(&["env"], Some(at), message));
             }
         }
@@ -102,7 +114,7 @@ impl Plan {
         })
     }
 
-    /// How the operation presents itself.
+    /// The operation's metadata.
     pub(in crate::operations) fn describe(&self, name: &str) -> OperationSpec {
         let spec = &self.spec;
         let input = |(name, input): (&String, &crate::config::InputSpec)| {
@@ -119,13 +131,13 @@ impl Plan {
             params: schema(spec),
             inputs: spec.inputs.iter().map(input).collect(),
             output: self.media_type.clone(),
-            cancel_grace: spec.grace + crate::operations::command::KILL_TIME,
+            cancel_grace: spec.grace + KILL_TIMEOUT,
             ..OperationSpec::new::<()>(name, name)
         }
     }
 }
 
-/// The JSON Schema of all params. One without a default has to be given.
+/// The JSON Schema of all params. Params without a default are required.
 fn schema(spec: &CommandSpec) -> Value {
     let mut document: Value = schema_for!(Document).into();
     if let Some(members) = document.as_object_mut() {
@@ -171,14 +183,14 @@ fn check_names(spec: &CommandSpec) -> Result<(), SpecError> {
         let wrong = |message: String| SpecError::new(&[section, name], None, message);
         if !is_name(name) || name.contains('.') {
             return Err(wrong(format!(
-                "{name:?} is not a name: a letter, then letters, digits, '_' and '-' are"
+                "invalid name {name:?}: use a letter followed by letters, digits, '_' and '-'"
             )));
         }
         if RESERVED.contains(&name.as_str()) || name == "work" {
-            return Err(wrong(format!("the name {name:?} means something else")));
+            return Err(wrong(format!("the name {name:?} is reserved")));
         }
         if seen.insert(name, section).is_some() {
-            return Err(wrong(format!("{name:?} is an input already")));
+            return Err(wrong(format!("{name:?} is the name of an input, too")));
         }
     }
     Ok(())
@@ -189,7 +201,8 @@ fn check_inputs(spec: &CommandSpec) -> Result<(), SpecError> {
         let mut types = input.media_types.iter().enumerate();
         if let Some((at, text)) = types.find(|(_, text)| text.contains(';') || !is_media_type(text))
         {
-            let message = format!("{text:?} is not a media type like \"video/mp4\" or \"video/*\"");
+            let message =
+                format!("expected a media type like \"video/mp4\" or \"video/*\", found {text:?}");
             let key = ["inputs", name, "media-types"];
             return Err(SpecError::new(&key, Some(at), message));
         }
@@ -201,14 +214,16 @@ fn check_params(spec: &CommandSpec) -> Result<(), SpecError> {
     for (name, schema) in &spec.params {
         let wrong = |message: String| SpecError::new(&["params", name], None, message);
         if !schema.is_object() {
-            return Err(wrong("expected a table, the JSON Schema of a param".into()));
+            return Err(wrong(
+                "expected a table with the JSON Schema of a param".into(),
+            ));
         }
         let validator = jsonschema::validator_for(schema)
-            .map_err(|error| wrong(format!("this is not a JSON Schema: {}", said(&error))))?;
+            .map_err(|error| wrong(format!("invalid JSON Schema: {}", describe_error(&error))))?;
         if let Some(default) = schema.get("default") {
-            validator
-                .validate(default)
-                .map_err(|error| wrong(format!("the default does not fit: {error}")))?;
+            validator.validate(default).map_err(|error| {
+                wrong(format!("the default does not match the schema: {error}"))
+            })?;
         }
     }
     Ok(())
@@ -222,7 +237,7 @@ fn output(arguments: &[Template]) -> Result<Output, SpecError> {
     };
     match (holds(Placeholder::Output), holds(Placeholder::OutputDir)) {
         (true, true) => {
-            let message = "the result is either in {output} or in {output.dir}";
+            let message = "{output} and {output.dir} cannot be used together";
             Err(SpecError::new(&["command"], None, message))
         }
         (true, false) => Ok(Output::File),
@@ -240,7 +255,7 @@ fn filename(name: &str, spec: &CommandSpec) -> Result<Template, SpecError> {
         .find(|place| !matches!(place, Placeholder::Param(_) | Placeholder::Stem(_)));
     if text.is_empty() || text.contains(['/', '\\', '\0']) || path.is_some() {
         return Err(wrong(format!(
-            "{text:?} is not a file's name: it is empty or holds a path"
+            "expected a file name without a path, found {text:?}"
         )));
     }
     Ok(template)
@@ -253,12 +268,12 @@ fn media_type(spec: &CommandSpec) -> Result<String, SpecError> {
     if is_media_type(text) {
         Ok(text.to_owned())
     } else {
-        let message = format!("{text:?} is not a media type like \"video/mp4\"");
+        let message = format!("expected a media type like \"video/mp4\", found {text:?}");
         Err(SpecError::new(&["output", "media-type"], None, message))
     }
 }
 
-/// Whether it is `type/subtype`, perhaps with parameters, all of it plain.
+/// Whether the text is `type/subtype` in printable ASCII, with optional parameters.
 fn is_media_type(text: &str) -> bool {
     let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_graphic());
     let essence = text.split(';').next().unwrap_or_default().trim();
@@ -267,14 +282,14 @@ fn is_media_type(text: &str) -> bool {
         && text.bytes().all(|b| (b' '..=b'~').contains(&b))
 }
 
-/// A complaint about a schema, in one sentence.
-fn said(error: &jsonschema::ValidationError<'_>) -> String {
+/// A schema's validation errors, joined into one line.
+fn describe_error(error: &jsonschema::ValidationError<'_>) -> String {
     let faults = validation_errors::faults(error).into_iter();
     let faults: Vec<_> = faults.map(|fault| fault.detail).collect();
     faults.join(", ")
 }
 
-/// A relative path is meant from where the server was started, not from where the command runs.
+/// Resolves a relative path against the server's working directory, not the command's.
 fn own_path(program: &str) -> PathBuf {
     let path = Path::new(program);
     if path.components().count() > 1 {

@@ -1,4 +1,4 @@
-//! Documents become files in the work folder, with the ends of their names kept.
+//! Writes documents to files in the work folder, keeping their file extensions.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,20 +11,20 @@ use crate::operations::command::declaration::Plan;
 use crate::operations::command::work::{WorkFolder, make_private};
 use crate::operations::{Context, Document, InvalidParam, OperationError, is_url};
 
-/// Between two looks whether to stop, in bytes.
-const PIECE_BYTES: u64 = 8 << 20;
-/// The longest name that a file gets, in bytes; file systems take 255.
-const NAME_BYTES: usize = 200;
+/// Bytes copied between two checks for cancellation.
+const CHUNK_BYTES: u64 = 8 << 20;
+/// The longest file name, in bytes; file systems allow 255.
+const MAX_NAME_BYTES: usize = 200;
 
 /// A document as a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::operations) struct Input {
     pub(in crate::operations) path: PathBuf,
-    /// Its name without the extension.
+    /// The file name without its extension.
     pub(in crate::operations) stem: String,
 }
 
-/// The documents of one input: one, or those of a list.
+/// The documents of one input: none, one, or the items of a list.
 fn documents(value: &Value) -> &[Value] {
     match value {
         Value::Null => &[],
@@ -33,7 +33,7 @@ fn documents(value: &Value) -> &[Value] {
     }
 }
 
-/// Finds documents of types that are not wanted, before anything is read.
+/// Rejects documents whose declared media type the input does not accept. Reads nothing.
 pub(in crate::operations) fn check(plan: &Plan, params: &Value) -> Vec<InvalidParam> {
     let mut faults = Vec::new();
     for (name, input) in &plan.spec.inputs {
@@ -44,10 +44,10 @@ pub(in crate::operations) fn check(plan: &Plan, params: &Value) -> Vec<InvalidPa
                 _ => format!("#/{name}"),
             };
             if let Some(media_type) = document["mediaType"].as_str()
-                && !takes(&input.media_types, media_type)
+                && !accepts(&input.media_types, media_type)
             {
                 let detail = format!(
-                    "It is {media_type}, and one of {} is expected.",
+                    "Expected one of {}, found {media_type}.",
                     input.media_types.join(", ")
                 );
                 faults.push(InvalidParam { pointer, detail });
@@ -57,8 +57,8 @@ pub(in crate::operations) fn check(plan: &Plan, params: &Value) -> Vec<InvalidPa
     faults
 }
 
-/// Whether a document of this type may be there. One that nobody has said anything of may.
-fn takes(media_types: &[String], found: &str) -> bool {
+/// Whether an input accepts a media type. Unknown types (empty or `application/octet-stream`) are accepted.
+fn accepts(media_types: &[String], found: &str) -> bool {
     let found = found.split(';').next().unwrap_or_default().trim();
     let fits = |wanted: &String| match wanted.strip_suffix('*') {
         Some(start) => found
@@ -72,10 +72,10 @@ fn takes(media_types: &[String], found: &str) -> bool {
         || media_types.iter().any(fits)
 }
 
-/// Writes every document into a file.
+/// Writes every document to a file.
 ///
 /// # Errors
-/// A cancel, a document that cannot be read, a full disk.
+/// Fails if the job is canceled, a document cannot be read, or the disk is full.
 pub(in crate::operations) fn write(
     plan: &Plan,
     params: &Value,
@@ -86,7 +86,7 @@ pub(in crate::operations) fn write(
     for name in plan.spec.inputs.keys() {
         let mut files = Vec::new();
         for (at, document) in documents(&params[name]).iter().enumerate() {
-            // A folder for each: names may be alike.
+            // Each document has its own folder because names may be equal.
             let folder = work.inputs().join(format!("{name}-{}", at + 1));
             make_private(&folder, false)?;
             files.push(write_one(document, &folder, context)?);
@@ -98,7 +98,10 @@ pub(in crate::operations) fn write(
 
 fn write_one(value: &Value, folder: &Path, context: &Context) -> Result<Input, OperationError> {
     let document: Document = serde_json::from_value(value.clone()).map_err(|error| {
-        crate::job::Failure::new("invalid_params", format!("The params do not fit: {error}"))
+        crate::job::Failure::new(
+            "invalid_params",
+            format!("The params are invalid: {error}."),
+        )
     })?;
     let name = match document.name_of_result(context)? {
         Some(name) => plain_name(&name),
@@ -110,7 +113,7 @@ fn write_one(value: &Value, folder: &Path, context: &Context) -> Result<Input, O
     loop {
         context.check()?;
         context.check_room()?;
-        if copy(&mut from.by_ref().take(PIECE_BYTES), &mut to)? == 0 {
+        if copy(&mut from.by_ref().take(CHUNK_BYTES), &mut to)? == 0 {
             break;
         }
     }
@@ -121,7 +124,7 @@ fn write_one(value: &Value, folder: &Path, context: &Context) -> Result<Input, O
     })
 }
 
-/// What a document is called, by what the params say of it: the last part of its path, of its name or of its address.
+/// The file name in a document's params: the last segment of its path, name or URL.
 fn name(document: &Value) -> &str {
     let text = document.as_str().or_else(|| {
         let members = ["name", "path", "uri"];
@@ -139,7 +142,7 @@ fn name(document: &Value) -> &str {
         .unwrap_or_default()
 }
 
-/// A name that is a plain file's, and no option, hidden or special one. The end is kept where it is too long.
+/// Makes a safe file name: no path, no leading `-` or `.`. A long name keeps its end.
 pub(in crate::operations) fn plain_name(name: &str) -> String {
     let mut plain: String = name
         .chars()
@@ -157,7 +160,7 @@ pub(in crate::operations) fn plain_name(name: &str) -> String {
     if plain.is_empty() {
         plain.push_str("document");
     }
-    let surplus = plain.len().saturating_sub(NAME_BYTES);
+    let surplus = plain.len().saturating_sub(MAX_NAME_BYTES);
     plain.split_off(plain.ceil_char_boundary(surplus))
 }
 
@@ -168,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_has_a_name_whatever_kind_it_is_of() {
+    fn every_kind_of_document_has_a_file_name() {
         let check = |document: Value, expected: &str| {
             assert_eq!(plain_name(name(&document)), expected, "{document}");
         };
@@ -187,11 +190,11 @@ mod tests {
         );
         check(json!({ "type": "inline", "value": "x" }), "document");
         let long = plain_name(&format!("{}.mp4", "ü".repeat(300)));
-        assert!(long.len() <= NAME_BYTES && long.ends_with("ü.mp4"));
+        assert!(long.len() <= MAX_NAME_BYTES && long.ends_with("ü.mp4"));
     }
 
     #[test]
-    fn an_upload_is_of_a_type_that_is_expected() {
+    fn only_expected_and_unknown_media_types_are_accepted() {
         let types = ["video/*".to_owned(), "image/gif".to_owned()];
         for fits in [
             "video/mp4",
@@ -200,11 +203,11 @@ mod tests {
             "application/octet-stream",
             "",
         ] {
-            assert!(takes(&types, fits), "{fits}");
+            assert!(accepts(&types, fits), "{fits}");
         }
         for other in ["image/png", "text/plain", "video"] {
-            assert!(!takes(&types, other), "{other}");
+            assert!(!accepts(&types, other), "{other}");
         }
-        assert!(takes(&[], "text/plain"));
+        assert!(accepts(&[], "text/plain"));
     }
 }

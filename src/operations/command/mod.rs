@@ -1,13 +1,12 @@
-//! Programs that the operator offers as operations, as the configuration declares them.
+//! Operations that run a program, as declared in the configuration.
 //!
 //! ```text
 //!   declaration ──► plan: arguments with placeholders, expressions         at the server's start
 //!   params ──► inputs: documents as files ──► process ──► result           in an attempt
-//!                                              └─ attempt: listens, stops it
+//!                                              └─ attempt: reads output, stops it
 //! ```
 //!
-//! No shell has a say. An attempt has a folder of its own, of which nothing is left when it ends, and processes of its
-//! own, of which nothing is left either.
+//! No shell is involved. Each attempt has a private folder and its own processes; both are removed when it ends.
 
 mod attempt;
 mod declaration;
@@ -23,5 +22,4 @@ mod work;
 
 pub use crate::operations::command::declaration::SpecError;
 pub(crate) use crate::operations::command::process::{become_reaper, kill_all};
-pub(in crate::operations) use operation::KILL_TIME;
 pub(crate) use operation::{Command, clear};

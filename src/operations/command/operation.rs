@@ -1,16 +1,6 @@
-//! Programs that the operator offers as operations, as the configuration declares them.
-//!
-//! ```text
-//!   declaration ──► plan: arguments with placeholders, expressions         at the server's start
-//!   params ──► inputs: documents as files ──► process ──► result           in an attempt
-//!                                              └─ attempt: listens, stops it
-//! ```
-//!
-//! No shell has a say. An attempt has a folder of its own, of which nothing is left when it ends, and processes of its
-//! own, of which nothing is left either.
+//! The [`Operation`] that runs a program: prepares its inputs, starts it and collects its result.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -28,10 +18,7 @@ use crate::operations::{
 use crate::roots::Roots;
 use crate::vital::Vital;
 
-/// How long it takes at most until what is killed is gone.
-pub(in crate::operations) const KILL_TIME: Duration = Duration::from_secs(2);
-
-/// A program as an operation.
+/// An operation that runs a program.
 #[derive(Debug)]
 pub(crate) struct Command {
     pub(in crate::operations) name: String,
@@ -40,10 +27,10 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    /// Makes an operation of a declaration; its attempts work below the folder `data`.
+    /// Creates the operation from its declaration; its attempts work below the data folder `data`.
     ///
     /// # Errors
-    /// What is wrong with the declaration.
+    /// [`SpecError`] if the declaration is invalid.
     pub(crate) fn new(name: &str, spec: &CommandSpec, data: &Path) -> Result<Self, SpecError> {
         Ok(Self {
             name: name.to_owned(),
@@ -67,11 +54,7 @@ impl Command {
         command.envs(["HOME", "TMPDIR"].map(|name| (name, &given.home)));
         Process::start(command, &self.data, vital).map_err(|error| {
             let program = self.plan.program.display();
-            Failure::new(
-                "not_started",
-                format!("{program} cannot be started: {error}."),
-            )
-            .into()
+            Failure::new("not_started", format!("Cannot start {program}: {error}.")).into()
         })
     }
 }
@@ -118,18 +101,20 @@ impl Operation for Command {
                 output::folder(&self.plan, context, &given.folder, &given.filename)
             }
             (Output::Stdout, Some(result)) => result.finish(),
-            (Output::Stdout, None) => unreachable!("its stdout is taken from the start"),
+            (Output::Stdout, None) => {
+                unreachable!("stdout is captured from the start if it is the result")
+            }
         }
     }
 }
 
-/// Ends what earlier servers on this data have left: commands that still run, and their folders. The caller has the
-/// data to itself.
+/// Kills commands that earlier servers on this data folder left running, and removes their work folders. The caller must
+/// hold the lock on the data folder.
 pub(crate) fn clear(data: &Path) {
-    if work::is_there(data) {
+    if work::exists(data) {
         process::kill_leftovers(data);
         if let Err(error) = work::sweep(data) {
-            tracing::warn!(%error, "work folders of an earlier server cannot be removed");
+            tracing::warn!(%error, "cannot remove the work folders of an earlier server");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a command has left in its folder becomes the result. Links are not followed.
+//! Turns the files that a command wrote into the job's result. Links are not followed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, copy};
@@ -9,13 +9,13 @@ use crate::operations::command::declaration::Plan;
 use crate::operations::files::changes::FixedFile;
 use crate::operations::{Context, OperationError, OperationOutput, zip};
 
-/// Between two looks whether to stop, in bytes.
-const PIECE_BYTES: u64 = 8 << 20;
+/// Bytes copied between two checks for cancellation.
+const CHUNK_BYTES: u64 = 8 << 20;
 
-/// The file that the command was told to write.
+/// Saves the file `{output}` as the result.
 ///
 /// # Errors
-/// `no_result` where it is not there.
+/// `no_result` if the file is missing, unreadable or not a regular file; fails if the job is canceled or the disk is full.
 pub(in crate::operations) fn file(
     plan: &Plan,
     context: &Context,
@@ -28,16 +28,16 @@ pub(in crate::operations) fn file(
     let mut result = context.result(&plan.media_type, name);
     loop {
         context.check()?;
-        if copy(&mut from.by_ref().take(PIECE_BYTES), &mut result)? == 0 {
+        if copy(&mut from.by_ref().take(CHUNK_BYTES), &mut result)? == 0 {
             return result.finish();
         }
     }
 }
 
-/// What is in the folder that the command was told to fill: a file as it is, several as an archive.
+/// Saves the contents of the folder `{output.dir}`: a single file as it is, anything else as a ZIP archive.
 ///
 /// # Errors
-/// `no_result` where there is nothing.
+/// `no_result` if the folder is empty; fails if the job is canceled or the disk is full.
 pub(in crate::operations) fn folder(
     plan: &Plan,
     context: &Context,
@@ -56,7 +56,7 @@ pub(in crate::operations) fn folder(
     zip::folder(context, folder, &name)
 }
 
-/// The one thing in a folder, if that is a file; none if there is more.
+/// The path of the only entry of a folder, if that is a regular file.
 fn only_file(folder: &Path) -> Result<Option<PathBuf>, OperationError> {
     let mut entries = fs::read_dir(folder)?;
     let first = entries.next().ok_or_else(missing)??;
@@ -64,22 +64,22 @@ fn only_file(folder: &Path) -> Result<Option<PathBuf>, OperationError> {
     Ok((is_only && first.file_type()?.is_file()).then(|| first.path()))
 }
 
-/// Opens a plain file; gives its length too.
+/// Opens a regular file and returns its length.
 fn open(path: &Path, name: &str) -> Result<(File, u64), OperationError> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
     {
         use rustix::fs::OFlags;
-        // A FIFO would be waited for.
+        // Opening a FIFO would block without `NONBLOCK`.
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits().cast_signed());
     }
-    let look = |file: File| file.metadata().map(|metadata| (file, metadata));
-    match options.open(path).and_then(look) {
+    let with_metadata = |file: File| file.metadata().map(|metadata| (file, metadata));
+    match options.open(path).and_then(with_metadata) {
         Ok((file, metadata)) if metadata.is_file() => Ok((file, metadata.len())),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            let message = format!("The command's result {name} cannot be read: {error}.");
+            let message = format!("Cannot read the command's result {name}: {error}.");
             Err(Failure::new("no_result", message).into())
         }
         Ok(_) | Err(_) => Err(missing().into()),
@@ -87,8 +87,5 @@ fn open(path: &Path, name: &str) -> Result<(File, u64), OperationError> {
 }
 
 fn missing() -> Failure {
-    Failure::new(
-        "no_result",
-        "The command ended well but has made no result.",
-    )
+    Failure::new("no_result", "The command succeeded but wrote no result.")
 }

@@ -1,4 +1,4 @@
-//! What a command says of its progress: text that expressions find it in, or lines of JSON.
+//! Parses a command's progress: from its output by regular expressions, or from lines of JSON on descriptor 3.
 
 use std::borrow::Cow;
 
@@ -7,22 +7,22 @@ use serde::Deserialize;
 
 use crate::operations::Context;
 
-/// The most of a line that is looked at, in bytes. What follows up to the line's end is passed over.
-const LINE_BYTES: usize = 8 * 1024;
+/// The longest line that is parsed, in bytes. The rest of a longer line is ignored.
+const MAX_LINE_BYTES: usize = 8 * 1024;
 /// The longest phase or stage that is shown, in characters.
-const WORDS: usize = 200;
-/// The groups that say something.
+const MAX_LABEL_CHARS: usize = 200;
+/// The names of groups that an expression may have.
 const GROUPS: [&str; 5] = ["percent", "current", "total", "phase", "stage"];
 
-/// Reads one expression.
+/// Compiles one expression.
 ///
 /// # Errors
-/// Why it says nothing, as a sentence.
+/// A sentence, if the expression is invalid, has no named group, or has an unknown one.
 pub(in crate::operations) fn expression(text: &str) -> Result<Regex, String> {
     let regex = Regex::new(text).map_err(|error| {
         let reason = error.to_string();
         let last = reason.lines().last().unwrap_or_default();
-        format!("{text:?} is not a regular expression: {last}")
+        format!("invalid regular expression {text:?}: {last}")
     })?;
     let named: Vec<_> = regex.capture_names().flatten().collect();
     let expected = GROUPS.join(", ");
@@ -37,7 +37,7 @@ pub(in crate::operations) fn expression(text: &str) -> Result<Regex, String> {
     }
 }
 
-/// What was said so far. A value stays until another one comes.
+/// The progress reported so far. A value stays until a new one replaces it.
 #[derive(Debug, Default, Clone, PartialEq, Deserialize)]
 #[serde(default)]
 pub(in crate::operations) struct ProgressState {
@@ -49,12 +49,12 @@ pub(in crate::operations) struct ProgressState {
 }
 
 impl ProgressState {
-    /// Takes what expressions find in a line; true if that was something.
+    /// Applies what the expressions match in a line. Returns whether anything matched.
     pub(in crate::operations) fn find(&mut self, line: &str, expressions: &[Regex]) -> bool {
         let mut found = Self::default();
         for captures in expressions.iter().filter_map(|one| one.captures(line)) {
             let text = |name| captures.name(name).map(|group| group.as_str());
-            found.take(Self {
+            found.update(Self {
                 percent: text("percent").and_then(number),
                 current: text("current").and_then(number),
                 total: text("total").and_then(number),
@@ -62,17 +62,17 @@ impl ProgressState {
                 stage: text("stage").map(str::to_owned),
             });
         }
-        self.take(found)
+        self.update(found)
     }
 
-    /// Takes what a line of JSON says; true if that was something.
+    /// Applies a line of JSON. Returns whether it held any progress.
     pub(in crate::operations) fn read(&mut self, line: &str) -> bool {
-        // A list would do for serde too.
+        // serde would accept an array as well.
         line.trim_start().starts_with('{')
-            && serde_json::from_str(line).is_ok_and(|said| self.take(said))
+            && serde_json::from_str(line).is_ok_and(|new| self.update(new))
     }
 
-    fn take(&mut self, new: Self) -> bool {
+    fn update(&mut self, new: Self) -> bool {
         let is_something = new != Self::default();
         self.percent = new.percent.or(self.percent);
         self.current = new.current.or(self.current);
@@ -82,13 +82,13 @@ impl ProgressState {
         is_something
     }
 
-    /// Shows it as the job's progress.
+    /// Reports the state as the job's progress.
     pub(in crate::operations) fn show(&self, context: &Context) {
         let counts = self.current.zip(self.total);
         let percent = self
             .percent
             .or_else(|| counts.map(|(current, total)| current * 100.0 / total));
-        // Nothing of nothing is no number, and is not shown.
+        // 0 of 0 is not a number and is not shown.
         if let Some(percent) = percent.filter(|percent| percent.is_finite()) {
             context.set_progress((percent.clamp(0.0, 100.0) * 1000.0) as u64, 100_000);
         }
@@ -103,7 +103,7 @@ impl ProgressState {
 }
 
 fn shortened(text: &str) -> String {
-    text.trim().chars().take(WORDS).collect()
+    text.trim().chars().take(MAX_LABEL_CHARS).collect()
 }
 
 /// `12.5`, or `1:02:03.5` in seconds.
@@ -113,46 +113,46 @@ fn number(text: &str) -> Option<f64> {
     number.is_finite().then_some(number)
 }
 
-/// Cuts a stream into lines, which end with `\n` or `\r`.
+/// Splits a stream into lines that end with `\n` or `\r`.
 #[derive(Debug, Default)]
 pub(in crate::operations) struct Lines {
     line: Vec<u8>,
-    /// The one before ended with `\r` alone: this one is shown in its place, and as it is.
+    /// Whether the previous line ended with `\r`, so that this one overwrites it on a terminal.
     replaces: bool,
-    /// How much of the line was looked at before its end came.
-    looked_at: usize,
+    /// Bytes of the unfinished line that were already parsed.
+    parsed_bytes: usize,
 }
 
 impl Lines {
-    /// Takes some bytes and hands out each line that they end.
+    /// Appends bytes and passes each completed line to `line`.
     pub(in crate::operations) fn push(&mut self, bytes: &[u8], mut line: impl FnMut(Cow<'_, str>)) {
         for part in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
             let (text, ends) = match part {
                 [text @ .., b'\n' | b'\r'] => (text, true),
                 text => (text, false),
             };
-            let room = LINE_BYTES - self.line.len();
+            let room = MAX_LINE_BYTES - self.line.len();
             self.line.extend_from_slice(&text[..text.len().min(room)]);
             if ends {
                 if !self.line.is_empty() {
                     line(String::from_utf8_lossy(&self.line));
                 }
                 self.line.clear();
-                self.looked_at = 0;
+                self.parsed_bytes = 0;
                 self.replaces = part.ends_with(b"\r");
             }
         }
     }
 
-    /// What there is of the line that has not ended, if there is more than when this was asked before.
+    /// The unfinished line, if it has grown since the last call.
     pub(in crate::operations) fn unfinished(&mut self) -> Option<Cow<'_, str>> {
-        let has_grown = self.line.len() > self.looked_at;
-        self.looked_at = self.line.len();
+        let has_grown = self.line.len() > self.parsed_bytes;
+        self.parsed_bytes = self.line.len();
         has_grown.then(|| String::from_utf8_lossy(&self.line))
     }
 
-    /// As [`Lines::unfinished`], but only where a line stands in the place of the one before. Elsewhere it may be cut in
-    /// the middle of a number, as it is by programs that print in blocks.
+    /// As [`Lines::unfinished`], but only for a line that overwrites the previous one. Others may be cut in the middle of
+    /// a number, as by programs that print in blocks.
     pub(in crate::operations) fn shown(&mut self) -> Option<Cow<'_, str>> {
         if self.replaces {
             self.unfinished()
@@ -203,9 +203,9 @@ mod tests {
         let mut push = |bytes: &[u8]| lines.push(bytes, |line| seen.push(line.into_owned()));
         push(b"a\r\nb");
         push(b"c\rd\xff\n\n");
-        push(&vec![b'x'; 3 * LINE_BYTES]);
+        push(&vec![b'x'; 3 * MAX_LINE_BYTES]);
         push(b"\nend\n");
-        let long = "x".repeat(LINE_BYTES);
+        let long = "x".repeat(MAX_LINE_BYTES);
         assert_eq!(seen, ["a", "bc", "d\u{fffd}", &long, "end"]);
     }
 

@@ -2,31 +2,31 @@
 
 use std::collections::VecDeque;
 
-/// The last bytes of what was pushed.
+/// Keeps the last bytes of what was pushed.
 #[derive(Debug)]
 pub(in crate::operations) struct Tail {
     bytes: VecDeque<u8>,
-    most: usize,
+    max_bytes: usize,
 }
 
 impl Tail {
-    pub(in crate::operations) fn new(most: usize) -> Self {
+    pub(in crate::operations) fn new(max_bytes: usize) -> Self {
         Self {
             bytes: VecDeque::new(),
-            most,
+            max_bytes,
         }
     }
 
     pub(in crate::operations) fn push(&mut self, bytes: &[u8]) {
-        let bytes = &bytes[bytes.len().saturating_sub(self.most)..];
-        let surplus = (self.bytes.len() + bytes.len()).saturating_sub(self.most);
+        let bytes = &bytes[bytes.len().saturating_sub(self.max_bytes)..];
+        let surplus = (self.bytes.len() + bytes.len()).saturating_sub(self.max_bytes);
         self.bytes.drain(..surplus);
         self.bytes.extend(bytes);
     }
 
-    /// As text; what is cut begins with a whole line where it has one.
+    /// The bytes as text. If the start was cut off, the text begins with the first whole line.
     pub(in crate::operations) fn text(mut self) -> String {
-        let is_cut = self.bytes.len() == self.most;
+        let is_cut = self.bytes.len() == self.max_bytes;
         let bytes: &[u8] = self.bytes.make_contiguous();
         let line = bytes.iter().position(|byte| *byte == b'\n');
         let from = line.filter(|_| is_cut).map_or(0, |line| line + 1);

@@ -18,7 +18,7 @@ pub(in crate::operations) enum Placeholder {
     Stem(String),
     /// The path of the result.
     Output,
-    /// The folder of results.
+    /// The folder that the result is written to.
     OutputDir,
     /// The folder that the command works in.
     Work,
@@ -34,17 +34,17 @@ enum Piece {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::operations) struct Template(Vec<Piece>);
 
-/// What placeholders stand for in one attempt.
+/// The values of placeholders in one attempt.
 pub(in crate::operations) trait Values {
-    /// The value, or several of a list; none if it was not given.
+    /// The placeholder's values: one, several for a list, empty if it was not given.
     fn values(&self, place: &Placeholder) -> Vec<String>;
 }
 
 impl Template {
-    /// Reads text for a command.
+    /// Parses the text of a command's argument or file name.
     ///
     /// # Errors
-    /// A name in braces that is nothing's, as a sentence.
+    /// A sentence, for an unknown placeholder or more than one list.
     pub(in crate::operations) fn parse(text: &str, spec: &CommandSpec) -> Result<Self, String> {
         let (mut pieces, mut literal, mut rest) = (Vec::new(), String::new(), text);
         while let Some(at) = rest.find('{') {
@@ -69,12 +69,14 @@ impl Template {
         }
         let template = Self(pieces);
         if template.lists(spec).len() > 1 {
-            return Err(format!("{text:?} holds more than one list"));
+            return Err(format!(
+                "{text:?} holds more than one list; each argument can repeat for one only"
+            ));
         }
         Ok(template)
     }
 
-    /// What it holds.
+    /// The placeholders, in order.
     pub(in crate::operations) fn places(&self) -> impl Iterator<Item = &Placeholder> {
         self.0.iter().filter_map(|piece| match piece {
             Piece::Place(place) => Some(place),
@@ -82,7 +84,7 @@ impl Template {
         })
     }
 
-    /// The params that it begins with, one behind the other: one that is empty leaves the start to the next.
+    /// The params at the start of the text. If one is empty, the next one comes first.
     pub(in crate::operations) fn first_params(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map_while(|piece| match piece {
             Piece::Place(Placeholder::Param(name)) => Some(name.as_str()),
@@ -90,7 +92,7 @@ impl Template {
         })
     }
 
-    /// The texts that it becomes: one; as many as a list has that it holds; none where something was not given.
+    /// The rendered texts: one, one for each item of a list, or none if a placeholder has no value.
     pub(in crate::operations) fn render(&self, values: &impl Values) -> Vec<String> {
         let mut by_place = BTreeMap::new();
         for (at, place) in self.places().enumerate() {
@@ -100,14 +102,14 @@ impl Template {
             return Vec::new();
         }
         let times = by_place.values().map(Vec::len).max().unwrap_or(1);
-        let one = |turn: usize| {
+        let one = |index: usize| {
             let mut places = by_place.values();
             let text = |piece: &Piece| match piece {
                 Piece::Text(text) => text.clone(),
                 Piece::Place(_) => {
                     let values = places.next().expect("every place has values");
-                    // What is no list is the same each time.
-                    values.get(turn).unwrap_or(&values[0]).clone()
+                    // A single value is repeated.
+                    values.get(index).unwrap_or(&values[0]).clone()
                 }
             };
             self.0.iter().map(text).collect()
@@ -115,7 +117,7 @@ impl Template {
         (0..times).map(one).collect()
     }
 
-    /// The names of lists in it.
+    /// The names of the lists that the text refers to.
     fn lists(&self, spec: &CommandSpec) -> Vec<&str> {
         let mut lists: Vec<_> = self
             .places()
@@ -135,7 +137,7 @@ impl Template {
     }
 }
 
-/// Whether text can name something: a letter, then letters, digits, `_`, `-` and `.`.
+/// Whether the text is a name: a letter or `_`, then letters, digits, `_`, `-` and `.`.
 pub(in crate::operations) fn is_name(text: &str) -> bool {
     let rest = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && text.chars().all(rest)

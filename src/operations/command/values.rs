@@ -1,4 +1,4 @@
-//! What placeholders stand for: params as text, files as their paths.
+//! The values of placeholders: params as text, files as paths.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ impl Values for TemplateValues<'_> {
 }
 
 impl TemplateValues<'_> {
-    /// The name that the result is to have: of a list, the first one's.
+    /// Sets the result's file name; a list contributes its first item.
     pub(in crate::operations) fn name_result(&mut self) {
         let names = self.plan.filename.render(self);
         let name = names.first().map_or("result", String::as_str);
@@ -44,7 +44,7 @@ impl TemplateValues<'_> {
     }
 }
 
-/// Finds params that no argument can hold, and those that would become an option.
+/// Rejects params that cannot be passed as an argument, and those that the program would take for an option.
 pub(in crate::operations) fn check(plan: &Plan, params: &Value) -> Vec<InvalidParam> {
     let mut faults = Vec::new();
     for (name, schema) in &plan.spec.params {
@@ -57,20 +57,20 @@ pub(in crate::operations) fn check(plan: &Plan, params: &Value) -> Vec<InvalidPa
             });
         };
         if texts.iter().any(|text| text.contains('\0')) {
-            fault("It holds a NUL.");
+            fault("The value contains a NUL character.");
         }
         let begins = |argument: &Template| begins(argument, name, plan, params);
         if texts.iter().any(|text| text.starts_with('-'))
             && !allows(schema, value)
             && plan.arguments.iter().any(begins)
         {
-            fault("It begins with '-' and would be taken for an option.");
+            fault("The value begins with '-', which the program would take for an option.");
         }
     }
     faults
 }
 
-/// Whether an argument may begin with a param's value: nothing stands before it, or nothing but what is empty.
+/// Whether an argument may begin with a param's value: only empty values precede it.
 fn begins(argument: &Template, name: &str, plan: &Plan, params: &Value) -> bool {
     let may_be_empty = |one: &str| texts(param(plan, params, one)).iter().any(String::is_empty);
     for one in argument.first_params() {
@@ -84,8 +84,8 @@ fn begins(argument: &Template, name: &str, plan: &Plan, params: &Value) -> bool 
     false
 }
 
-/// Whether a schema allows a value with a leading `-`: it is the operator's own, one of those that the schema names, or a
-/// number where one is wanted. Of a list, every item is allowed.
+/// Whether a schema explicitly allows a value with a leading `-`: the default, a value constrained by `enum`, `const` or
+/// `pattern`, or a number where the schema expects one. A list is allowed if every item is.
 fn allows(schema: &Value, value: &Value) -> bool {
     let names = ["enum", "const", "pattern"];
     if schema["default"] == *value || names.iter().any(|name| schema.get(name).is_some()) {
@@ -129,7 +129,7 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// Paths of ours are UTF-8 but for the data folder, which may be anything.
+/// A path as text. Only the data folder's part may not be UTF-8.
 fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

@@ -1,21 +1,21 @@
-//! The private folder of an attempt: what it is given, what it makes, and its home.
+//! The private folder of an attempt, with its inputs, its output and its home.
 
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Below the data folder.
+/// The name of the folder below the data folder.
 const WORK_FOLDER: &str = "work";
 
-/// A folder that goes when it is dropped.
+/// A work folder, removed when dropped.
 #[derive(Debug)]
 pub(in crate::operations) struct WorkFolder {
     path: PathBuf,
 }
 
 impl WorkFolder {
-    /// Makes one below the data folder.
+    /// Creates a work folder below the data folder.
     pub(in crate::operations) fn new(data: &Path) -> io::Result<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let parent = std::path::absolute(data)?.join(WORK_FOLDER);
@@ -24,9 +24,9 @@ impl WorkFolder {
             let number = NUMBER.fetch_add(1, Ordering::Relaxed);
             let path = parent.join(number.to_string());
             match make_private(&path, false) {
-                // One of an earlier life that could not be removed.
+                // An earlier server left this folder and could not remove it.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                made => break made.map(|()| Self { path })?,
+                created => break created.map(|()| Self { path })?,
             }
         };
         for folder in [work.inputs(), work.output(), work.home()] {
@@ -35,17 +35,17 @@ impl WorkFolder {
         Ok(work)
     }
 
-    /// Documents that the command is given.
+    /// The folder of the command's input documents.
     pub(in crate::operations) fn inputs(&self) -> PathBuf {
         self.path.join("in")
     }
 
-    /// What it makes.
+    /// The folder of the command's output.
     pub(in crate::operations) fn output(&self) -> PathBuf {
         self.path.join("out")
     }
 
-    /// Where it runs.
+    /// The command's working directory, `HOME` and `TMPDIR`.
     pub(in crate::operations) fn home(&self) -> PathBuf {
         self.path.join("home")
     }
@@ -54,22 +54,22 @@ impl WorkFolder {
 impl Drop for WorkFolder {
     fn drop(&mut self) {
         if let Err(error) = remove(&self.path) {
-            tracing::warn!(path = %self.path.display(), %error, "a work folder stays until the next start");
+            tracing::warn!(path = %self.path.display(), %error, "cannot remove a work folder; it stays until the next start");
         }
     }
 }
 
-/// Whether some server has run commands here.
-pub(in crate::operations) fn is_there(data: &Path) -> bool {
+/// Whether a server has run commands on this data folder.
+pub(in crate::operations) fn exists(data: &Path) -> bool {
     data.join(WORK_FOLDER).exists()
 }
 
-/// Removes what earlier lives of the server left.
+/// Removes the work folders that earlier servers left.
 pub(in crate::operations) fn sweep(data: &Path) -> io::Result<()> {
     remove(&data.join(WORK_FOLDER))
 }
 
-/// Makes a folder that is nobody else's.
+/// Creates a folder that only its owner can access.
 pub(in crate::operations) fn make_private(path: &Path, may_exist: bool) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(may_exist);
@@ -78,7 +78,7 @@ pub(in crate::operations) fn make_private(path: &Path, may_exist: bool) -> io::R
     builder.create(path)
 }
 
-/// Removes a folder with all that is in it. Links are removed, never followed. Folders inside are moved up to the top
+/// Removes a folder with everything in it. Links are removed, never followed. Folders inside are moved up to the top
 /// one after the other, so that neither memory nor descriptors nor the stack grow with their depth.
 fn remove(top: &Path) -> io::Result<()> {
     match fs::symlink_metadata(top) {
@@ -95,7 +95,7 @@ fn remove(top: &Path) -> io::Result<()> {
             let entry = entry?;
             if entry.file_type()?.is_dir() {
                 folders.push(entry.path());
-                // The rest is found the next time.
+                // The next round finds the rest.
                 if folders.len() == 1000 {
                     break;
                 }
@@ -115,7 +115,7 @@ fn remove(top: &Path) -> io::Result<()> {
                     continue;
                 }
                 open_up(&entry.path())?;
-                // A name that the command took is passed over.
+                // Skip names that the command has used.
                 let free = loop {
                     number += 1;
                     let free = top.join(format!(".{number}"));
@@ -130,7 +130,7 @@ fn remove(top: &Path) -> io::Result<()> {
     }
 }
 
-/// Lets us into a folder that was closed. Whoever could swap it for a link is dead.
+/// Makes a folder accessible. No process is left that could replace it with a link.
 fn open_up(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_goes_with_all_that_is_in_it_and_nothing_else() {
+    fn dropping_a_work_folder_removes_its_contents_but_no_link_targets() {
         let outside = tempfile::tempdir().expect("a temporary folder");
         fs::write(outside.path().join("kept"), "kept").expect("a file");
         let data = tempfile::tempdir().expect("a temporary folder");
@@ -188,6 +188,6 @@ mod tests {
         assert!(outside.path().join("kept").exists());
         sweep(data.path()).expect("it can be swept");
         assert!(!data.path().join(WORK_FOLDER).exists());
-        sweep(data.path()).expect("nothing to sweep is no fault");
+        sweep(data.path()).expect("sweeping nothing succeeds");
     }
 }

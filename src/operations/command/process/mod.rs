@@ -1,33 +1,32 @@
-//! A running command and everything that it has started: nothing of it is left when its attempt ends, nor when the
-//! server does.
+//! A running command and all its descendants, which are killed when the attempt or the server ends.
 //!
-//! - The process leads a process group of its own, which is asked to stop (SIGTERM) or made to (SIGKILL).
-//! - It runs in a control group of its own, which is killed when the attempt ends (`linux`). It holds everything that
-//!   the command has started, whatever has become of it.
-//! - A tag in the environment is inherited too. Where no control group can be made, it finds what has left the process
-//!   group.
-//! - When the server dies, the kernel kills the process itself; what that had started is found by its control group or
-//!   its tag, and killed when the server starts again on the same data.
+//! - The process leads its own process group, which receives SIGTERM and then SIGKILL.
+//! - It runs in its own control group, which is killed when the attempt ends (`linux`). The group contains all
+//!   descendants of the command.
+//! - Descendants inherit a tag in the environment. Without control groups, processes that left the process group are
+//!   found by this tag.
+//! - When the server dies, the kernel kills the process itself. Its descendants are found by their control group or tag
+//!   and killed when a server starts again on the same data.
 //!
-//! What is promised where:
+//! Guarantees by platform:
 //!
-//! | | Linux, control groups | Linux, none | other Unix | Windows |
+//! | | Linux, control groups | Linux without them | other Unix | Windows |
 //! |---|---|---|---|---|
 //! | the command, at the attempt's end | gone | gone | gone | gone |
 //! | its process group | gone | gone | gone | may stay |
-//! | processes in sessions of their own | gone | gone | may stay | may stay |
-//! | those that have cleared their environment, too | gone | gone if no other command runs | may stay | may stay |
-//! | the command, after the server's death by force | gone at once | gone at once | may stay | may stay |
-//! | what it has started | gone at the next start | gone at the next start | may stay | may stay |
-//! | those that have cleared their environment | gone at the next start | may stay | may stay | may stay |
+//! | its processes in other sessions | gone | gone | may stay | may stay |
+//! | processes that also cleared their environment | gone | gone if no other command runs | may stay | may stay |
+//! | the command, after the server is killed | gone at once | gone at once | may stay | may stay |
+//! | its descendants | gone at the next start | gone at the next start | may stay | may stay |
+//! | descendants that cleared their environment | gone at the next start | may stay | may stay | may stay |
 //!
-//! Control groups want Linux 5.14, version 2 of them mounted (besides version 1 is enough), and the right to make some
-//! below the server's own: root has it outside of containers, and a service of systemd has it with `Delegate=yes` and
-//! without `ProtectControlGroups=yes`. They are no prison: a command that is allowed to write to the server's own group
-//! can leave, but has to mean it.
+//! Control groups require Linux 5.14, a cgroup2 mount (possibly beside version 1), and permission to create groups below
+//! the server's own. root has this permission outside of containers; a systemd service has it with `Delegate=yes` and
+//! without `ProtectControlGroups=yes`. They are not a sandbox: a command with write access to the server's own group can
+//! leave its group on purpose.
 //!
-//! The kernel takes the end of the *thread* that spawned a child for its parent's death, so all are spawned on one
-//! that lives as long as the server does (`nursery`).
+//! The parent-death signal is sent when the *thread* that spawned the child ends, so all children are spawned on one
+//! thread that lives as long as the process (`child_spawner`).
 
 #[cfg(target_os = "linux")]
 #[path = "linux/mod.rs"]
@@ -55,51 +54,51 @@ pub(crate) use system::{become_reaper, kill_leftovers};
 use crate::failpoints;
 use crate::vital::Vital;
 
-/// Read at once, in bytes.
-const READ_BYTES: usize = 64 * 1024;
-/// Events that wait to be handled; a command that prints faster than that waits.
-const EVENTS: usize = 4;
+/// The size of the read buffer, in bytes.
+const BUFFER_BYTES: usize = 64 * 1024;
+/// The number of events that may be queued. A command that prints faster blocks.
+const MAX_QUEUED_EVENTS: usize = 4;
 
-/// Every child that was not waited for, with its control group; and the lock to be held by whoever spawns or waits.
+/// All children that were not waited for, with their control groups. Hold the lock while spawning or waiting for a child.
 static CHILDREN: Mutex<BTreeMap<u32, Option<Arc<Cgroup>>>> = Mutex::new(BTreeMap::new());
 
-/// What a command says on.
+/// An output stream of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stream {
     Stdout,
     Stderr,
-    /// Descriptor 3.
+    /// Descriptor 3, for progress as lines of JSON.
     Progress,
 }
 
-/// What a command did.
+/// An event of a running command.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// It said something.
+    /// The command wrote to a stream.
     Bytes(Stream, Vec<u8>),
-    /// Nobody can say anything there any more.
+    /// The last writer of a stream closed it.
     Closed,
-    /// It ended; what it had started may be there still.
+    /// The command exited; its descendants may still run.
     Exited,
 }
 
-/// A command that was started. Dropped, it is killed with all that it has started.
+/// A running command. Dropping it kills the command and its descendants.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
     tag: String,
     cgroup: Option<Arc<Cgroup>>,
     waited_for: bool,
-    /// What it says and does.
+    /// The command's events.
     pub(super) events: Receiver<Event>,
-    /// Streams that somebody can write to.
+    /// The number of open streams.
     pub(super) open: usize,
-    /// Held, so that listening ends by the clock alone.
+    /// Kept so that `events` never disconnects: receiving ends by its timeout only.
     _events: SyncSender<Event>,
 }
 
 impl Process {
-    /// Starts a command whose jobs are in `data`. Its stdin is empty, its other streams are read.
+    /// Starts a command for a job in the data folder `data`, with an empty stdin and captured output streams.
     pub(super) fn start(mut command: Command, data: &Path, vital: &Vital) -> io::Result<Self> {
         let tag = system::new_tag(data)?;
         command.env(system::TAG, &tag);
@@ -116,7 +115,7 @@ impl Process {
             children.insert(child.id(), cgroup.clone());
             Ok((child, cgroup))
         })?;
-        let (to, events) = sync_channel(EVENTS);
+        let (to, events) = sync_channel(MAX_QUEUED_EVENTS);
         let mut process = Self {
             child,
             tag,
@@ -126,11 +125,11 @@ impl Process {
             open: 0,
             _events: to.clone(),
         };
-        process.listen(progress, &to, vital)?;
+        process.read_streams(progress, &to, vital)?;
         Ok(process)
     }
 
-    fn listen(
+    fn read_streams(
         &mut self,
         progress: Option<PipeReader>,
         to: &SyncSender<Event>,
@@ -146,11 +145,11 @@ impl Process {
             self.read(progress, Stream::Progress, to.clone(), vital)?;
         }
         #[cfg(unix)]
-        unix::tell_exit(&self.child, to.clone(), vital)?;
+        unix::notify_exit(&self.child, to.clone(), vital)?;
         Ok(())
     }
 
-    /// Reads on a thread of its own. Whoever holds the other end open for ever keeps that thread, not the attempt.
+    /// Reads a stream on a new thread. A process that keeps the stream open holds up this thread, but not the attempt.
     fn read(
         &mut self,
         mut from: impl Read + Send + 'static,
@@ -160,8 +159,8 @@ impl Process {
     ) -> io::Result<()> {
         let read = move || {
             failpoints::panic_point("command-output");
-            let mut buffer = vec![0; READ_BYTES];
-            // What cannot be read is over, and so is what nobody listens to.
+            let mut buffer = vec![0; BUFFER_BYTES];
+            // Stop when the stream cannot be read or the receiver is gone.
             while let Ok(length @ 1..) = from.read(&mut buffer) {
                 let bytes = buffer[..length].to_vec();
                 if to.send(Event::Bytes(stream, bytes)).is_err() {
@@ -176,20 +175,20 @@ impl Process {
         Ok(())
     }
 
-    /// Whether it has ended, where [`Event::Exited`] does not tell.
+    /// Whether the command has exited, on platforms without [`Event::Exited`].
     pub(super) fn has_exited(&mut self) -> bool {
         cfg!(not(unix)) && self.child.try_wait().is_ok_and(|status| status.is_some())
     }
 
-    /// Whether somebody of its group is left, once it has ended itself.
+    /// Whether its process group still has members after the command has exited.
     pub(super) fn has_helpers(&self) -> bool {
         system::has_members(self.child.id())
     }
 
-    /// Asks it and its group to end.
-    pub(super) fn ask(&mut self) {
+    /// Asks the command and its process group to end (SIGTERM).
+    pub(super) fn request_stop(&mut self) {
         if self.waited_for {
-            // Its number may be another's by now.
+            // Another process may have its pid by now.
             return;
         }
         #[cfg(unix)]
@@ -198,7 +197,7 @@ impl Process {
         self.kill();
     }
 
-    /// Kills it and its group.
+    /// Kills the command and its process group.
     pub(super) fn kill(&mut self) {
         if self.waited_for {
             return;
@@ -206,16 +205,16 @@ impl Process {
         #[cfg(unix)]
         unix::signal(&self.child, rustix::process::Signal::KILL);
         #[cfg(not(unix))]
-        // It has ended already.
+        // An error means that it has exited already.
         let _ = self.child.kill();
     }
 
-    /// Kills it with all that it has started, and says how it ended.
+    /// Kills the command with its descendants, and returns the command's exit status.
     pub(super) fn end(&mut self) -> io::Result<ExitStatus> {
-        // Until it is waited for, its number is nobody else's: neither as a process nor as a group.
+        // No other process or group can have its pid until it is waited for.
         self.kill();
         system::kill_strays(&self.tag, self.child.id(), self.cgroup.as_deref());
-        // Nobody else waits for the lock while it ends.
+        // Wait for the exit before taking the lock, so that other threads need not wait.
         #[cfg(unix)]
         unix::await_exit(&self.child);
         let mut children = CHILDREN.lock();
@@ -231,12 +230,12 @@ impl Drop for Process {
         if !self.waited_for
             && let Err(error) = self.end()
         {
-            tracing::error!(%error, "a command could not be waited for");
+            tracing::error!(%error, "cannot wait for a command");
         }
     }
 }
 
-/// Kills every command that runs, without waiting: for a server that ends at once.
+/// Kills all running commands without waiting for them, before the server exits immediately.
 pub(crate) fn kill_all() {
     #[cfg(unix)]
     for (child, cgroup) in CHILDREN.lock().iter() {
@@ -247,7 +246,7 @@ pub(crate) fn kill_all() {
     }
 }
 
-/// Makes the pipe that is descriptor 3 of the command, where there are such, and prepares the command to have it.
+/// Creates the pipe for descriptor 3 (on Unix) and prepares the command to inherit it.
 fn progress_pipe(command: &mut Command, cgroup: Option<&Cgroup>) -> io::Result<Option<PipeReader>> {
     #[cfg(unix)]
     {

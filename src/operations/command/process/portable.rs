@@ -1,5 +1,5 @@
-//! Where there is neither a signal at a parent's death nor `/proc`: what leaves its group, and what outlives a server
-//! that was killed, is not found.
+//! The fallback without parent-death signals and `/proc`: processes that leave their group or outlive a killed server are
+//! not found.
 
 use std::io;
 use std::path::Path;
@@ -21,7 +21,7 @@ pub(super) fn end_with(_server: rustix::process::Pid) -> io::Result<()> {
 #[cfg(unix)]
 pub(super) fn close_others() {}
 
-/// A control group, of which there are none here.
+/// A control group; never constructed on this platform.
 #[derive(Debug)]
 pub(super) enum Cgroup {}
 
@@ -50,7 +50,7 @@ pub(super) fn is_refused(_error: &io::Error) -> bool {
     false
 }
 
-/// It cannot be told, so nobody is waited for.
+/// Always false: the members are unknown, so no process is waited for.
 pub(super) fn has_members(_group: u32) -> bool {
     false
 }

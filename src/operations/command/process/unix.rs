@@ -1,4 +1,4 @@
-//! What every Unix has: process groups, inherited descriptors, waiting without taking the status.
+//! Functions for all Unix systems: process groups, inherited descriptors, waiting without reaping.
 
 use std::io::{self, PipeWriter};
 use std::mem::ManuallyDrop;
@@ -15,10 +15,10 @@ use super::{Event, system};
 use crate::vital::Vital;
 use crate::{descriptors, failpoints};
 
-/// The descriptor that a command may say its progress on.
-const PROGRESS: i32 = 3;
+/// The descriptor on which a command may report progress.
+const PROGRESS_FD: i32 = 3;
 
-/// Makes a command lead a process group, be in a control group if there is one for it, end with the server, and have
+/// Prepares a command to lead a process group, enter its control group (if any), die with the server, and inherit
 /// descriptor 3.
 pub(super) fn prepare(command: &mut Command, entrance: Option<OwnedFd>, progress: PipeWriter) {
     command.process_group(0);
@@ -44,27 +44,27 @@ pub(super) fn prepare(command: &mut Command, entrance: Option<OwnedFd>, progress
     }
 }
 
-/// Makes descriptor 3 a copy of this one that the program inherits.
+/// Makes descriptor 3 an inheritable copy of `progress`.
 fn set_progress(progress: &OwnedFd) -> io::Result<()> {
     #[allow(
         unsafe_code,
-        reason = "whatever descriptor 3 was, this process is about to become another program"
+        reason = "descriptor 3 may be replaced: this process is about to exec another program"
     )]
-    // SAFETY: it is closed by nobody here, and replaced in one step.
-    let mut third = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(PROGRESS) });
+    // SAFETY: `ManuallyDrop` never closes the descriptor, and `dup2` replaces it atomically.
+    let mut third = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(PROGRESS_FD) });
     rustix::io::dup2(progress, &mut third)?;
-    // Where it was the third one itself, it would be closed otherwise.
+    // If `progress` already was descriptor 3, `dup2` leaves it close-on-exec.
     rustix::io::fcntl_setfd(&*third, FdFlags::empty())?;
     Ok(())
 }
 
-/// Sends [`Event::Exited`] when the child has ended. It still wants to be waited for then.
-pub(super) fn tell_exit(child: &Child, to: SyncSender<Event>, vital: &Vital) -> io::Result<()> {
+/// Sends [`Event::Exited`] when the child has exited, without reaping it.
+pub(super) fn notify_exit(child: &Child, to: SyncSender<Event>, vital: &Vital) -> io::Result<()> {
     let child = Pid::from_child(child);
     let wait = move || {
         failpoints::panic_point("command-exit");
         wait_for(child);
-        // Nobody listens to an attempt that is over.
+        // The receiver is gone if the attempt is over.
         let _ = to.send(Event::Exited);
     };
     let thread = thread::Builder::new().stack_size(64 * 1024);
@@ -72,7 +72,7 @@ pub(super) fn tell_exit(child: &Child, to: SyncSender<Event>, vital: &Vital) -> 
     Ok(())
 }
 
-/// Waits for the end of a child, which still wants to be waited for then.
+/// Waits until a child has exited, without reaping it.
 pub(super) fn await_exit(child: &Child) {
     wait_for(Pid::from_child(child));
 }
@@ -82,14 +82,14 @@ fn wait_for(child: Pid) {
     while let Err(Errno::INTR) = waitid(WaitId::Pid(child), options) {}
 }
 
-/// Sends a signal to the group of a child that was not waited for.
+/// Sends a signal to the process group of a child that was not waited for.
 pub(super) fn signal(child: &Child, signal: Signal) {
     signal_group(child.id(), signal);
 }
 
 pub(super) fn signal_group(leader: u32, signal: Signal) {
     if let Some(group) = Pid::from_raw(leader.cast_signed()) {
-        // All of it may be gone.
+        // An error means that the group has no members.
         let _ = rustix::process::kill_process_group(group, signal);
     }
 }

@@ -1,5 +1,5 @@
-//! A control group for each attempt (`cgroups(7)`, version 2): every process that a command starts is born into it, in
-//! whatever session and with whatever environment.
+//! A control group for each attempt (`cgroups(7)`, version 2): all descendants of a command start
+//! in it, regardless of their session and environment.
 //!
 //! The groups are made below the server's own, which works where the server may write there: as root outside of a
 //! container, and as a service with `Delegate=yes`. No controller is enabled, so the rule against processes in inner
@@ -17,7 +17,7 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-/// What the names of our groups begin with; the attempt's tag follows.
+/// The prefix of our groups' names, before the attempt's tag.
 const PREFIX: &str = "cloakroom-";
 
 /// How long to wait for a group's change before looking again: the kernel may report several as one.
@@ -29,17 +29,17 @@ const CHANGE_TIMEOUT: Timespec = Timespec {
 /// Reported between fork and exec when the group cannot be entered; neither fork nor exec fail with it.
 const NOT_ENTERED: Errno = Errno::XDEV;
 
-/// Whether a group that could be made could not be entered. None is made from then on.
+/// Set once a group could be created but not entered. No more groups are created then.
 static IS_REFUSED: AtomicBool = AtomicBool::new(false);
 
-/// The control group of one attempt. Dropped, it is removed if it is empty.
+/// The control group of one attempt. Dropping it removes the group if it is empty.
 #[derive(Debug)]
 pub(in super::super) struct Cgroup {
     path: PathBuf,
 }
 
 impl Cgroup {
-    /// Makes the group of the attempt with this tag; none where the system does not let us.
+    /// Creates the group of the attempt with this tag; `None` if the system does not allow it.
     pub(in super::super) fn new(tag: &str) -> Option<Self> {
         if IS_REFUSED.load(Ordering::Relaxed) {
             return None;
@@ -64,14 +64,14 @@ impl Cgroup {
     /// Kills every process in the group, without waiting.
     pub(in super::super) fn kill(&self) {
         if let Err(error) = kill(&self.path) {
-            tracing::error!(%error, "a command's control group cannot be killed");
+            tracing::error!(%error, "cannot kill a command's control group");
         }
     }
 
     /// Kills every process in the group, and removes it. Returns whether it is gone.
     pub(super) fn clear(&self, until: Instant) -> bool {
         clear(&self.path, until).unwrap_or_else(|error| {
-            tracing::error!(%error, "a command's control group cannot be removed");
+            tracing::error!(%error, "cannot remove a command's control group");
             false
         })
     }
@@ -79,13 +79,13 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        // It is gone after `clear`. Else the next start removes it.
+        // `clear` usually has removed it; if this fails, the next start does.
         let _ = fs::remove_dir(&self.path);
     }
 }
 
-/// Between fork and exec: moves this process into a group. Its children are born there. Once a group was refused, it
-/// does nothing, so that the same command can be started again.
+/// Between fork and exec: moves this process, and so its future children, into a group. Does nothing once a group could
+/// not be entered, so that the same command can be started again without one.
 pub(in super::super) fn enter(entrance: &OwnedFd) -> io::Result<()> {
     if IS_REFUSED.load(Ordering::Relaxed) {
         return Ok(());
@@ -96,25 +96,26 @@ pub(in super::super) fn enter(entrance: &OwnedFd) -> io::Result<()> {
     }
 }
 
-/// Whether starting a command failed because its group could not be entered. No other group is made then.
+/// Whether a command failed to start because its group could not be entered. No more groups are created then.
 pub(in super::super) fn is_refused(error: &io::Error) -> bool {
     let is_refused = error.raw_os_error() == Some(NOT_ENTERED.raw_os_error());
     if is_refused && !IS_REFUSED.swap(true, Ordering::Relaxed) {
-        explain_absence(&io::Error::other("one was made but cannot be entered"));
+        explain_absence(&io::Error::other(
+            "a group was created but cannot be entered",
+        ));
     }
     is_refused
 }
 
-/// Kills what is in groups whose tag is `meant`, anywhere on the machine, and removes them. Returns how many of them had
-/// processes.
-pub(super) fn clear_leftovers(meant: impl Fn(&str) -> bool, until: Instant) -> usize {
+/// Kills and removes all groups on the machine whose tag satisfies `matches`. Returns how many of them had processes.
+pub(super) fn clear_leftovers(matches: impl Fn(&str) -> bool, until: Instant) -> usize {
     let mut populated = 0;
     let mut folders: Vec<_> = mounts().into_iter().map(|mount| mount.at).collect();
     while let Some(folder) = folders.pop() {
         for path in subfolders(&folder) {
             let name = path.file_name().and_then(|name| name.to_str());
             let tag = name.and_then(|name| name.strip_prefix(PREFIX));
-            if !tag.is_some_and(&meant) {
+            if !tag.is_some_and(&matches) {
                 folders.push(path);
                 continue;
             }
@@ -123,12 +124,12 @@ pub(super) fn clear_leftovers(meant: impl Fn(&str) -> bool, until: Instant) -> u
                 Ok(true) => {}
                 Ok(false) => tracing::error!(
                     cgroup = %path.display(),
-                    "processes of an earlier server cannot be killed"
+                    "cannot kill processes of an earlier server"
                 ),
                 Err(error) => tracing::warn!(
                     cgroup = %path.display(),
                     %error,
-                    "a control group of an earlier server cannot be removed"
+                    "cannot remove a control group of an earlier server"
                 ),
             }
         }
@@ -136,7 +137,7 @@ pub(super) fn clear_leftovers(meant: impl Fn(&str) -> bool, until: Instant) -> u
     populated
 }
 
-/// Says once why commands have no groups.
+/// Logs once why commands have no control groups.
 fn explain_absence(reason: &io::Error) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -152,12 +153,12 @@ fn make(tag: &str) -> io::Result<Cgroup> {
     let path = own()?.join(format!("{PREFIX}{tag}"));
     fs::create_dir(&path)?;
     let cgroup = Cgroup { path };
-    // Before Linux 5.14 there is none, and no sure way to kill what forks meanwhile.
+    // Before Linux 5.14 this file does not exist, and processes that keep forking cannot be killed reliably.
     fs::metadata(cgroup.path.join("cgroup.kill"))?;
     Ok(cgroup)
 }
 
-/// The folder of the group that this process is in now; it may be moved at any time.
+/// The folder of this process's current group, which may change at any time.
 fn own() -> io::Result<PathBuf> {
     let groups = fs::read_to_string("/proc/self/cgroup")?;
     let own = groups.lines().find_map(|line| line.strip_prefix("0::"));
@@ -165,17 +166,17 @@ fn own() -> io::Result<PathBuf> {
     own.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no cgroup2 file system is mounted"))
 }
 
-/// A place where groups can be seen.
+/// A mount of the cgroup2 file system.
 #[derive(Debug, PartialEq, Eq)]
 struct Mount {
-    /// The group that is shown there.
+    /// The group at the top of the mount.
     root: PathBuf,
     at: PathBuf,
 }
 
 impl Mount {
-    /// One line of `proc_pid_mountinfo(5)`, if it is one of ours. Spaces in paths are escaped there; such a mount is
-    /// not used.
+    /// Parses a line of `proc_pid_mountinfo(5)` if it is a cgroup2 mount. Mounts with escaped characters, like spaces, in
+    /// their path are not used.
     fn parse(line: &str) -> Option<Self> {
         let (place, kind) = line.split_once(" - ")?;
         let mut fields = place.split(' ').skip(3);
@@ -206,7 +207,7 @@ fn kill(group: &Path) -> io::Result<()> {
     file.write_all(b"1")
 }
 
-/// Kills a group and removes it. Returns whether it is gone; it is not if some process cannot be killed.
+/// Kills a group and removes it. Returns false if a process could not be killed in time.
 fn clear(group: &Path, until: Instant) -> io::Result<bool> {
     // Most commands leave no processes behind.
     while !removed(fs::remove_dir(group))? {
@@ -227,7 +228,7 @@ fn clear(group: &Path, until: Instant) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Whether a group is gone, by what came of its removal: false if it still has processes or groups.
+/// Whether removing a group succeeded: false if it still has processes or subgroups.
 fn removed(result: io::Result<()>) -> io::Result<bool> {
     match result {
         Ok(()) => Ok(true),
@@ -237,7 +238,7 @@ fn removed(result: io::Result<()>) -> io::Result<bool> {
     }
 }
 
-/// Removes groups that a command has made in its own, the innermost first.
+/// Removes the subgroups that a command created, innermost first.
 fn remove_subgroups(group: &Path) -> io::Result<()> {
     let mut folders = subfolders(group);
     let mut next = 0;

@@ -1,5 +1,5 @@
-//! What Linux adds: children that die with their parent, orphans that come to us, control groups that no process
-//! leaves by itself, and `/proc`, where the others are found.
+//! Functions for Linux: parent-death signals, a child subreaper, control groups, and `/proc` to find processes outside of
+//! them.
 
 mod cgroup;
 mod proc;
@@ -24,34 +24,36 @@ use super::CHILDREN;
 pub(super) use cgroup::{Cgroup, enter, is_refused};
 use proc::{Entry, Tag};
 
-/// The variable that all that a command starts inherits.
+/// The environment variable with the tag, which all descendants of a command inherit.
 pub(super) const TAG: &str = "CLOAKROOM_ATTEMPT";
-/// How long it is tried to kill what starts more of itself meanwhile.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to keep killing processes that start new ones meanwhile.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Between two looks for more.
-const LOOK: Timespec = Timespec {
+/// The interval between two scans for more processes.
+const SCAN_INTERVAL: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 20_000_000,
 };
-/// How often it is looked again for somebody who is just becoming another program.
-const LOOKS: u32 = 5;
-/// Who is older than the one who looks by so many ticks (of which a second has 100) becomes nothing else.
-const YOUNG: u64 = 1000;
+/// The number of scans without a match while a process is executing `exec` and its tag is unknown.
+const MAX_QUIET_SCANS: u32 = 5;
+/// A process older than this, in clock ticks of 10 ms, is not about to finish `exec`.
+const EXEC_TICKS: u64 = 1000;
 
-/// Whether orphans come to us.
+/// Whether this process adopts orphans.
 static IS_REAPER: AtomicBool = AtomicBool::new(false);
 
-/// Lets orphans of commands come to this process, which has no other children: they can then be found whatever they
-/// have become, and leave nothing behind. For a program that is nothing but a server.
+/// Makes this process adopt the orphans of commands, so that they can always be found and reaped. Only for a program that
+/// has no other children.
 pub(crate) fn become_reaper() {
     match set_child_subreaper(Some(rustix::process::getpid())) {
         Ok(()) => IS_REAPER.store(true, Ordering::Relaxed),
-        Err(error) => tracing::warn!(%error, "orphans of commands go to another process"),
+        Err(error) => {
+            tracing::warn!(%error, "cannot adopt orphans of commands; another process does")
+        }
     }
 }
 
-/// A tag that no other attempt has: it tells the data, the server and the attempt.
+/// A unique tag that identifies the data folder, the server and the attempt.
 pub(super) fn new_tag(data: &Path) -> io::Result<String> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -60,71 +62,74 @@ pub(super) fn new_tag(data: &Path) -> io::Result<String> {
     Ok(format!("{}:{pid}:{started}:{number}", data_tag(data)?))
 }
 
-/// What tags of all servers on this data begin with, whatever path leads there.
+/// The prefix of all tags for this data folder, independent of its path.
 fn data_tag(data: &Path) -> io::Result<String> {
     let metadata = std::fs::metadata(data)?;
     Ok(format!("{:x}:{:x}", metadata.dev(), metadata.ino()))
 }
 
-/// Between fork and exec: this process is to die when the thread that spawned it does.
+/// Between fork and exec: makes this process die with the thread that spawned it.
 pub(super) fn end_with(server: Pid) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     if rustix::process::getppid() == Some(server) {
         Ok(())
     } else {
-        // It died before that was known to be wished.
+        // The parent died before the signal was set.
         Err(Errno::SRCH.into())
     }
 }
 
-/// Between fork and exec: of what this process has inherited from those before it, only the streams stay open.
+/// Between fork and exec: marks all inherited descriptors except 0 to 3 close-on-exec.
 pub(super) fn close_others() {
     const FIRST: libc::c_uint = 4;
     #[allow(unsafe_code, reason = "the C library has no safe function for it")]
     // SAFETY: numbers alone are passed, and nothing is closed before this process becomes another program.
     unsafe {
         let flags = libc::CLOSE_RANGE_CLOEXEC;
-        // A kernel before 5.11 does not know it, and leaves them open.
+        // Kernels before 5.11 do not know the flag and leave the descriptors open.
         libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, flags);
     }
 }
 
-/// Whether somebody of a group is alive.
+/// Whether a process group has a living member.
 pub(super) fn has_members(group: u32) -> bool {
     proc::entries().any(|entry| entry.group == group && !entry.is_zombie)
 }
 
-/// Kills all that was started by the attempt with this tag, and takes the status of orphans. The process that leads
-/// it was not waited for.
+/// Kills all processes of the attempt with this tag and reaps orphans. The leading process must not have been waited for.
 ///
-/// Its group, if it has one, holds all but processes that something else has moved out of it, such as a daemon that
-/// made a session for them. Those are orphans now, and known by their tag.
+/// The control group, if any, contains all of them except processes that another program moved out, such as a daemon that
+/// created a session for them. Those are orphans now and are found by their tag.
 pub(super) fn kill_strays(tag: &str, leader: u32, cgroup: Option<&Cgroup>) {
-    let until = Instant::now() + PATIENCE;
-    // Nothing that it has started is older.
+    let until = Instant::now() + KILL_TIMEOUT;
+    // None of its descendants is older.
     let since = proc::entry(leader).map_or(0, |leader| leader.started);
     let is_stray = |entry: &Entry, found: &Tag| match found {
         Tag::Is(found) => found == tag,
-        // Who has put off the tag is known by having come to us, if nobody else's orphan can be meant.
+        // A process without its tag counts if it is an adopted orphan and no other command runs.
         Tag::None | Tag::Unknown => {
             let children = CHILDREN.lock();
             children.len() <= 1 && is_orphan(entry, &children)
         }
     };
     let is_clear = cgroup.is_none_or(|cgroup| cgroup.clear(until));
-    let among = if cgroup.is_some() { orphans } else { everybody };
-    if kill_all(since, until, among, is_stray).is_none() || !is_clear {
-        tracing::error!("what a command has started does not go away");
+    let candidates = if cgroup.is_some() {
+        orphans
+    } else {
+        all_processes
+    };
+    if kill_all(since, until, candidates, is_stray).is_none() || !is_clear {
+        tracing::error!("cannot kill all processes of a command");
     }
     reap();
 }
 
-/// Kills what earlier servers on this data have left. The caller has the data to itself.
+/// Kills processes that earlier servers on this data folder left. The caller must hold the lock on the data folder.
 pub(crate) fn kill_leftovers(data: &Path) {
     let Ok(data_tag) = data_tag(data) else {
         return;
     };
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + KILL_TIMEOUT;
     let is_dead = |tag: &str| {
         server_of(tag, &data_tag).is_some_and(|(pid, started)| {
             proc::entry(pid).is_none_or(|server| server.started != started)
@@ -135,61 +140,59 @@ pub(crate) fn kill_leftovers(data: &Path) {
         Tag::Is(tag) => is_dead(tag),
         Tag::None | Tag::Unknown => false,
     };
-    match kill_all(0, until, everybody, is_leftover) {
+    match kill_all(0, until, all_processes, is_leftover) {
         Some(0) if attempts == 0 => {}
         Some(processes) => tracing::warn!(
             attempts,
             processes,
-            "commands of a server that was killed were still there"
+            "killed commands that an earlier server left running"
         ),
-        None => tracing::error!("what an earlier server has started does not go away"),
+        None => tracing::error!("cannot kill all processes of an earlier server"),
     }
 }
 
-/// The server's pid and start in a tag of this data.
+/// The server's pid and start time from a tag for this data folder.
 fn server_of(tag: &str, data_tag: &str) -> Option<(u32, u64)> {
     let mut parts = tag.strip_prefix(data_tag)?.strip_prefix(':')?.split(':');
     let server = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
     Some(server)
 }
 
-/// Every process that there is.
-fn everybody() -> Vec<Entry> {
+/// All processes.
+fn all_processes() -> Vec<Entry> {
     proc::entries().collect()
 }
 
-/// Every process that orphans of commands are among. The kernel gives them to our first thread, which has no other
-/// children.
+/// Candidates for orphans of commands. The kernel makes them children of the main thread, which has no other children.
 fn orphans() -> Vec<Entry> {
     let ours = IS_REAPER.load(Ordering::Relaxed).then(proc::children);
-    ours.flatten().unwrap_or_else(everybody)
+    ours.flatten().unwrap_or_else(all_processes)
 }
 
-/// Kills every process of a kind that was started since then, and those that it starts meanwhile. Says how many; none
-/// if some are left.
+/// Kills all matching processes started since `since`, including new ones. Returns their number; `None` if some are left.
 fn kill_all(
     since: u64,
     until: Instant,
-    among: fn() -> Vec<Entry>,
+    candidates: fn() -> Vec<Entry>,
     is_meant: impl Fn(&Entry, &Tag) -> bool,
 ) -> Option<usize> {
     let own = proc::entry(std::process::id())?;
     let (mut count, mut quiet) = (0, 0);
     while Instant::now() < until {
         let (mut meant, mut is_unsure) = (Vec::new(), false);
-        for entry in among() {
+        for entry in candidates() {
             if entry.is_zombie || entry.started < since || entry.pid == own.pid {
                 continue;
             }
             let tag = entry.tag();
-            // A process that has been like that for long has no environment at all.
-            is_unsure |= tag == Tag::Unknown && entry.started + YOUNG > own.started.max(since);
+            // A process without an environment for a long time is not executing `exec`.
+            is_unsure |= tag == Tag::Unknown && entry.started + EXEC_TICKS > own.started.max(since);
             if is_meant(&entry, &tag) {
                 meant.push(entry);
             }
         }
         quiet = if meant.is_empty() { quiet + 1 } else { 0 };
-        if quiet > 0 && (!is_unsure || quiet >= LOOKS) {
+        if quiet > 0 && (!is_unsure || quiet >= MAX_QUIET_SCANS) {
             return Some(count);
         }
         let killed: Vec<_> = meant
@@ -197,29 +200,29 @@ fn kill_all(
             .filter_map(|entry| kill(entry, &is_meant))
             .collect();
         count += killed.len();
-        // Their ends, or time for one more look.
+        // Wait until the killed processes exit or it is time to scan again.
         let mut ends: Vec<_> = killed
             .iter()
             .map(|killed| PollFd::new(killed, PollFlags::IN))
             .collect();
-        let _ = poll(&mut ends, Some(&LOOK));
+        let _ = poll(&mut ends, Some(&SCAN_INTERVAL));
     }
     None
 }
 
-/// Kills one process, and never another that has its number by now.
+/// Kills one process, but never another one that has reused its pid.
 fn kill(entry: &Entry, is_meant: impl Fn(&Entry, &Tag) -> bool) -> Option<OwnedFd> {
     let pid = Pid::from_raw(entry.pid.cast_signed())?;
     match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(process) => {
-            // From here on it is this one or none. Is it the one that was meant?
+            // The descriptor refers to one process from here on. Check that it is the scanned one.
             let again = proc::entry(entry.pid)?;
             if again.started == entry.started && is_meant(&again, &again.tag()) {
                 let _ = pidfd_send_signal(&process, Signal::KILL);
             }
             Some(process)
         }
-        // A kernel before 5.3.
+        // Kernels before 5.3.
         Err(Errno::NOSYS) => {
             let _ = kill_process(pid, Signal::KILL);
             None
@@ -228,12 +231,12 @@ fn kill(entry: &Entry, is_meant: impl Fn(&Entry, &Tag) -> bool) -> Option<OwnedF
     }
 }
 
-/// Takes the status of orphans that have ended.
+/// Reaps orphans that have exited.
 fn reap() {
     if !IS_REAPER.load(Ordering::Relaxed) {
         return;
     }
-    // Held, so that no child is taken for an orphan before it is known.
+    // Hold the lock so that a child that was just spawned is not taken for an orphan.
     let children = CHILDREN.lock();
     for entry in orphans() {
         if entry.is_zombie && is_orphan(&entry, &children) {
@@ -242,7 +245,7 @@ fn reap() {
     }
 }
 
-/// Whether it was nobody's child and has come to us.
+/// Whether a process is an orphan that this process has adopted.
 fn is_orphan(entry: &Entry, children: &BTreeMap<u32, Option<Arc<Cgroup>>>) -> bool {
     let is_ours = IS_REAPER.load(Ordering::Relaxed) && entry.parent == std::process::id();
     is_ours && !children.contains_key(&entry.pid)

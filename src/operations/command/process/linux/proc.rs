@@ -1,42 +1,42 @@
-//! Processes as `/proc` has them (`proc_pid_stat(5)`).
+//! Reads processes from `/proc` (`proc_pid_stat(5)`).
 
 use std::fs::{self, File};
 use std::io::Read;
 
 use super::TAG;
 
-/// The most of an environment that is looked through, in bytes; Linux allows more to nobody by default.
+/// The longest environment that is searched, in bytes; the default maximum of Linux.
 const ENVIRONMENT_BYTES: u64 = 6 << 20;
 
-/// A process of the kernel's own (`PF_KTHREAD`): it has no environment.
-const KERNEL: u64 = 0x0020_0000;
+/// The flag of kernel threads, which have no environment.
+const PF_KTHREAD: u64 = 0x0020_0000;
 
 /// The tag that a process has inherited.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Tag {
-    /// It is just becoming another program, and has no environment yet.
+    /// The process is executing `exec` and has no environment yet.
     Unknown,
-    /// It has none, or may not be looked at.
+    /// The process has no tag, or its environment is not readable.
     None,
-    /// It is this one.
+    /// The process has this tag.
     Is(String),
 }
 
-/// One process at one moment.
+/// A snapshot of a process.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) pid: u32,
     pub(super) parent: u32,
     pub(super) group: u32,
-    /// In ticks since the machine's start: with the pid it names one process for ever.
+    /// The start time in clock ticks since boot. With the pid it identifies one process forever.
     pub(super) started: u64,
-    /// It has ended and was not waited for.
+    /// Whether the process has exited but was not waited for.
     pub(super) is_zombie: bool,
     is_kernel: bool,
 }
 
 impl Entry {
-    /// The tag that it has inherited.
+    /// The tag that the process has inherited.
     pub(super) fn tag(&self) -> Tag {
         let mut environment = Vec::new();
         let read = File::open(format!("/proc/{}/environ", self.pid))
@@ -53,13 +53,13 @@ impl Entry {
     }
 }
 
-/// Every process that there is.
+/// All processes.
 pub(super) fn entries() -> impl Iterator<Item = Entry> {
     let folders = fs::read_dir("/proc").into_iter().flatten().flatten();
     folders.filter_map(|folder| entry(folder.file_name().to_str()?.parse().ok()?))
 }
 
-/// The children of this process's first thread; none where the kernel does not list them.
+/// The children of this process's main thread; `None` if the kernel does not list them.
 pub(super) fn children() -> Option<Vec<Entry>> {
     let first = std::process::id();
     let pids = fs::read_to_string(format!("/proc/self/task/{first}/children")).ok()?;
@@ -67,7 +67,7 @@ pub(super) fn children() -> Option<Vec<Entry>> {
     Some(pids.filter_map(|pid| entry(pid.parse().ok()?)).collect())
 }
 
-/// The process with this number.
+/// The process with this pid.
 pub(super) fn entry(pid: u32) -> Option<Entry> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may hold anything.
@@ -79,7 +79,7 @@ pub(super) fn entry(pid: u32) -> Option<Entry> {
         is_zombie: fields
             .first()
             .is_some_and(|state| matches!(*state, "Z" | "X")),
-        is_kernel: fields.get(6)?.parse::<u64>().ok()? & KERNEL != 0,
+        is_kernel: fields.get(6)?.parse::<u64>().ok()? & PF_KTHREAD != 0,
         parent: fields.get(1)?.parse().ok()?,
         group: fields.get(2)?.parse().ok()?,
         started: fields.get(19)?.parse().ok()?,
