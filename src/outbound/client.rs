@@ -1,13 +1,4 @@
-//! The one client by which the server calls others: callbacks, documents and files from elsewhere.
-//!
-//! ```text
-//!   text ──judge──► Target ──resolve once──► addresses ──judge all──► dial one of them ──TLS──► HTTP/1.1 ──► Reply
-//! ```
-//!
-//! Asks nobody and connects to nothing before [`Policy`] has said yes, to the URL's form and then to every address
-//! that its host stands for. Follows no redirect by itself ([`Client::follow`] judges each hop anew), takes no proxy
-//! from the environment, keeps no connection and no cookie, decodes nothing. A connection serves one request, so that
-//! no answer depends on what was asked before. Every wait ends, and whoever reads a body says how much of it.
+//! The HTTP client: requests, replies and redirects.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,59 +21,59 @@ use crate::address::Policy;
 use crate::outbound::connect::{Connector, Dial, Resolve, System};
 use crate::outbound::target::{Refusal, Target};
 
-/// The longest head of a reply, in bytes; hyper counts what it has read ahead, too.
-pub(in crate::outbound) const HEAD_BYTES: usize = 64 * 1024;
-/// Redirects from one URL, as many as browsers of old allowed.
-pub const HOPS: usize = 10;
+/// The longest head of a reply, in bytes, including what hyper has read ahead.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// The maximum number of redirects to follow.
+pub const MAX_REDIRECTS: usize = 10;
 
-/// Why a call brought no reply, or not all of it. No text shows more of a URL than its host.
+/// A request that failed before or while its reply was read. The messages show only the host of a URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// It must not be called, wherever it came from: the caller or a redirect or the resolver.
+    /// The policy forbids the URL, a redirect's target or a resolved address.
     #[error("the address is refused: {0}")]
     Refused(#[from] Refusal),
-    /// The name has no address, or could not be looked up.
-    #[error("{0} cannot be resolved: {1}")]
+    /// The host name has no address or cannot be looked up.
+    #[error("cannot resolve {0}: {1}")]
     Resolve(String, String),
-    /// Nobody answers there.
-    #[error("{0} cannot be connected to: {1}")]
+    /// The connection was refused or the host is unreachable.
+    #[error("cannot connect to {0}: {1}")]
     Connect(String, String),
-    /// Whoever answers does not prove who they are, or speaks no TLS.
+    /// The TLS handshake or the certificate's verification failed.
     #[error("no encrypted connection: {0}")]
     Tls(String),
-    /// It took too long.
+    /// A timeout expired.
     #[error("time ran out before {0}")]
     TimedOut(&'static str),
-    /// The connection broke, or what came is not HTTP.
+    /// The connection broke, or the reply is not valid HTTP.
     #[error("the connection broke: {0}")]
     Broken(String),
-    /// Each redirect leads to another one.
-    #[error("there are more than {HOPS} redirects")]
+    /// There were too many redirects.
+    #[error("there are more than {MAX_REDIRECTS} redirects")]
     Redirects,
 }
 
 impl Error {
-    /// Whether the same call may go well another time: it was not refused, and did not lead in circles.
+    /// Whether a retry may succeed.
     pub fn may_pass(&self) -> bool {
         !matches!(self, Self::Refused(_) | Self::Redirects)
     }
 }
 
-/// How long a call may take.
+/// Timeouts of a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// To find the address, connect and encrypt.
+    /// The time to resolve, connect and complete the TLS handshake.
     pub connect: Duration,
-    /// From then on, until the head of the reply is there.
+    /// The time from then on until the head of the reply has arrived.
     pub first_byte: Duration,
-    /// Between two pieces of the reply's body.
+    /// The time between two chunks of the reply's body.
     pub idle: Duration,
-    /// In all, the reading of the body included.
+    /// The total time, including reading the body; `None` for no limit.
     pub whole: Option<Duration>,
 }
 
 impl Timeouts {
-    /// For something that may be as long as it likes, as long as it comes.
+    /// For bodies of any size, as long as data keeps arriving.
     pub const STREAM: Self = Self {
         connect: Duration::from_secs(15),
         first_byte: Duration::from_mins(1),
@@ -90,7 +81,7 @@ impl Timeouts {
         whole: None,
     };
 
-    /// For a short exchange that is over after `whole`, done or not.
+    /// For a short exchange that must be complete within `whole`.
     pub fn within(whole: Duration) -> Self {
         Self {
             connect: whole,
@@ -101,21 +92,21 @@ impl Timeouts {
     }
 }
 
-/// What to ask. The client adds Host, User-Agent, and `Accept-Encoding: identity`.
+/// A request. The client adds Host, User-Agent, and `Accept-Encoding: identity`.
 #[derive(Clone)]
 pub struct Request {
-    /// GET, POST, ...
+    /// The method.
     pub method: Method,
-    /// Whom, and for what.
+    /// The URL.
     pub target: Target,
-    /// More headers.
+    /// Additional headers.
     pub headers: HeaderMap,
-    /// The body; none is sent where it is empty and the method is GET.
+    /// The body; a GET with an empty body sends none.
     pub body: Bytes,
 }
 
 impl Request {
-    /// A GET.
+    /// A GET request.
     pub fn get(target: Target) -> Self {
         Self {
             method: Method::GET,
@@ -126,18 +117,18 @@ impl Request {
     }
 }
 
-/// The client.
+/// The client for outgoing requests.
 pub struct Client {
     pub(in crate::outbound) connector: Connector,
 }
 
 impl Client {
-    /// A client that resolves and connects as the system does.
+    /// A client that uses the system's resolver and TCP.
     pub fn new(policy: Policy) -> Self {
         Self::with(policy, Arc::new(System), Arc::new(System))
     }
 
-    /// A client that resolves and connects in another way.
+    /// A client with a custom resolver and dialer.
     pub fn with(policy: Policy, resolver: Arc<dyn Resolve>, dialer: Arc<dyn Dial>) -> Self {
         Self {
             connector: Connector {
@@ -148,12 +139,12 @@ impl Client {
         }
     }
 
-    /// What may be called.
+    /// The policy that decides what may be called.
     pub fn policy(&self) -> &Policy {
         &self.connector.policy
     }
 
-    /// Judges a URL without asking anybody, as [`Target::judge`].
+    /// Judges a URL without any network access, as [`Target::judge`].
     ///
     /// # Errors
     /// [`Refusal`].
@@ -161,10 +152,10 @@ impl Client {
         Target::judge(url, self.policy())
     }
 
-    /// Asks, and gives the reply once its head is there, whatever it says. A redirect is a reply like any other.
+    /// Sends a request and returns the reply once its head has arrived, whatever its status. Does not follow redirects.
     ///
     /// # Errors
-    /// [`Error`]; what was sent may have arrived all the same, unless it was refused.
+    /// [`Error`]. Unless it is [`Error::Refused`], the request may still have arrived.
     pub async fn send(&self, request: Request, timeouts: Timeouts) -> Result<Reply, Error> {
         let until = timeouts.whole.map(|whole| Instant::now() + whole);
         let connect = self.connector.connect(&request.target, timeouts.connect);
@@ -172,11 +163,11 @@ impl Client {
         let first_byte = earlier(until, timeouts.first_byte);
         let exchange = async {
             let (mut sender, connection) = http1::Builder::new()
-                .max_buf_size(HEAD_BYTES)
+                .max_buf_size(MAX_HEAD_BYTES)
                 .handshake(TokioIo::new(stream))
                 .await?;
             let driver = Driver(tokio::spawn(async move {
-                // How it ended, the reply's reader hears.
+                // Reading the reply reports the error.
                 let _ = connection.await;
             }));
             let response = sender.send_request(wire(request)).await?;
@@ -196,18 +187,18 @@ impl Client {
         })
     }
 
-    /// Sends a GET, and follows redirects: each hop is judged as the first URL was, and no `Authorization` goes to
-    /// another origin, nor comes back. Gives who replied in the end, too.
+    /// Sends a GET and follows redirects. Each hop is judged like the first URL. `Authorization` is dropped at the first
+    /// redirect to another origin. Returns the final target with its reply.
     ///
     /// # Errors
-    /// [`Error`].
+    /// As [`Client::send`], and [`Error::Redirects`].
     pub async fn follow(
         &self,
         mut request: Request,
-        patience: Timeouts,
+        timeouts: Timeouts,
     ) -> Result<(Target, Reply), Error> {
-        for _ in 0..=HOPS {
-            let reply = self.send(request.clone(), patience).await?;
+        for _ in 0..=MAX_REDIRECTS {
+            let reply = self.send(request.clone(), timeouts).await?;
             let Some(next) = reply.redirect(&request.target, self.policy())? else {
                 return Ok((request.target, reply));
             };
@@ -220,12 +211,12 @@ impl Client {
     }
 }
 
-/// A reply whose head is there. Dropped, it closes its connection.
+/// A reply whose head has arrived. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct Reply {
-    /// What it says.
+    /// The status.
     pub status: StatusCode,
-    /// What more it says.
+    /// The headers.
     pub headers: HeaderMap,
     pub(in crate::outbound) body: Incoming,
     pub(in crate::outbound) idle: Duration,
@@ -234,45 +225,45 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The next piece of the body; none at its end, which is where it said that it would be.
+    /// The next chunk of the body; `None` at its end.
     ///
     /// # Errors
-    /// [`Error::TimedOut`] or [`Error::Broken`]; also where the body ends early.
+    /// [`Error::TimedOut`], or [`Error::Broken`] also if the body ends early.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             let until = earlier(self.until, self.idle);
             let frame = by(Some(until), self.body.frame(), "the reply was whole").await?;
             let Some(frame) = frame else { return Ok(None) };
-            // Trailers are passed over.
+            // Trailers are ignored.
             if let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() {
                 return Ok(Some(data));
             }
         }
     }
 
-    /// The first bytes of the body, at most so many. What comes after them is not read, and may be endless.
+    /// The first `max_bytes` bytes of the body. The rest is not read and may be endless.
     ///
     /// # Errors
     /// As [`Reply::chunk`].
-    pub async fn first_bytes(mut self, most: usize) -> Result<Vec<u8>, Error> {
+    pub async fn first_bytes(mut self, max_bytes: usize) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
-        while bytes.len() < most
+        while bytes.len() < max_bytes
             && let Some(chunk) = self.chunk().await?
         {
-            bytes.extend_from_slice(&chunk[..chunk.len().min(most - bytes.len())]);
+            bytes.extend_from_slice(&chunk[..chunk.len().min(max_bytes - bytes.len())]);
         }
         Ok(bytes)
     }
 
-    /// Where it redirects a GET to, if it does.
+    /// The target of a redirect of a GET, if the reply is one.
     ///
     /// # Errors
-    /// [`Refusal`] where that must not be called.
+    /// [`Refusal`] if the target must not be called.
     pub fn redirect(&self, from: &Target, policy: &Policy) -> Result<Option<Target>, Refusal> {
         let is_redirect = matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308);
         match self.headers.get(LOCATION) {
             Some(location) if is_redirect => {
-                // Bytes above ASCII go back as they came, whatever text they were meant to be.
+                // Bytes above ASCII are percent-encoded as they are, in any charset.
                 let location = percent_encode(location.as_bytes(), &AsciiSet::EMPTY);
                 from.join(&location.to_string(), policy).map(Some)
             }
@@ -281,7 +272,7 @@ impl Reply {
     }
 }
 
-/// Keeps a connection going; ends it when dropped.
+/// The task that drives a connection, aborted when dropped.
 #[derive(Debug)]
 pub(in crate::outbound) struct Driver(JoinHandle<()>);
 
@@ -301,34 +292,34 @@ pub(in crate::outbound) fn wire(request: Request) -> http::Request<Full<Bytes>> 
     let agent = concat!("cloakroom/", env!("CARGO_PKG_VERSION"));
     headers.insert(USER_AGENT, HeaderValue::from_static(agent));
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-    // We decode nothing, and want to be told the length of what we get.
+    // The client decodes nothing and needs the length of the content.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     headers.extend(request.headers);
     wire
 }
 
-/// The earlier of a moment and the end of `patience`.
-pub(in crate::outbound) fn earlier(until: Option<Instant>, patience: Duration) -> Instant {
-    let end = Instant::now() + patience;
+/// The earlier of a deadline and the end of a timeout.
+pub(in crate::outbound) fn earlier(until: Option<Instant>, timeout: Duration) -> Instant {
+    let end = Instant::now() + timeout;
     until.map_or(end, |until| until.min(end))
 }
 
-/// What `work` gives if it is done in time.
+/// Awaits `work` until a deadline. `milestone` completes the message "time ran out before".
 pub(in crate::outbound) async fn by<T>(
     until: Option<Instant>,
     work: impl Future<Output = T>,
-    what: &'static str,
+    milestone: &'static str,
 ) -> Result<T, Error> {
     match until {
         Some(until) => timeout_at(until, work)
             .await
-            .map_err(|_| Error::TimedOut(what)),
+            .map_err(|_| Error::TimedOut(milestone)),
         None => Ok(work.await),
     }
 }
 
-/// An error and what is behind it, which says more.
+/// An error with its source, which is more specific.
 pub(in crate::outbound) fn broken(error: &hyper::Error) -> Error {
     let behind = std::error::Error::source(error);
     Error::Broken(behind.map_or_else(|| error.to_string(), |e| format!("{error}: {e}")))

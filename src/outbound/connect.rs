@@ -1,4 +1,4 @@
-//! From a name to a connection: resolved once, every address judged, and dialled by address, never again by name.
+//! Connects to a target: resolves its name once, judges every address, and dials the addresses only.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -13,25 +13,25 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{Error, Target, tls};
 use crate::address::Policy;
 
-/// Addresses of one name that are tried; who has more has some that answer among the first.
-const ADDRESSES: usize = 8;
+/// The maximum number of addresses of one name that are tried.
+const MAX_ADDRESSES: usize = 8;
 
-/// Work that waits, by name.
+/// A boxed future.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Finds a name's addresses.
+/// Resolves host names.
 pub trait Resolve: Send + Sync + 'static {
-    /// Every address of `host`, in the order in which to try them.
+    /// All addresses of `host`, in the order in which to try them.
     fn resolve<'a>(&'a self, host: &'a str) -> Pending<'a, io::Result<Vec<IpAddr>>>;
 }
 
-/// Opens connections to addresses that were judged.
+/// Connects to addresses that the policy allows.
 pub trait Dial: Send + Sync + 'static {
-    /// A connection to `address` itself.
+    /// Connects to `address`.
     fn dial(&self, address: SocketAddr) -> Pending<'_, io::Result<TcpStream>>;
 }
 
-/// The system's way of doing both.
+/// The system's resolver and TCP.
 #[derive(Debug, Clone, Copy)]
 pub struct System;
 
@@ -50,11 +50,11 @@ impl Dial for System {
     }
 }
 
-/// A connection, encrypted or not.
+/// A plain or encrypted connection.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
-/// How connections are made.
+/// Makes connections that the policy allows.
 pub(super) struct Connector {
     pub(super) policy: Policy,
     pub(super) resolver: Arc<dyn Resolve>,
@@ -62,19 +62,19 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    /// Connects to a target within `patience`.
+    /// Connects to a target within `timeout`.
     pub(super) async fn connect(
         &self,
         target: &Target,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Box<dyn Stream>, Error> {
-        let until = Instant::now() + patience;
+        let until = Instant::now() + timeout;
         let late = |_| Error::TimedOut("the connection was made");
         let addresses = timeout_at(until, self.addresses(target))
             .await
             .map_err(late)??;
         let plain = self.dial(target, &addresses, until).await?;
-        // A small request should not wait for an acknowledgement; where that cannot be said, it waits.
+        // A small request should not wait for an acknowledgement. An error only makes it slower.
         let _ = plain.set_nodelay(true);
         if !target.is_https() {
             return Ok(Box::new(plain));
@@ -86,7 +86,7 @@ impl Connector {
         Ok(Box::new(encrypted.map_err(distrust)?))
     }
 
-    /// Every address that the target's host stands for, all of them judged.
+    /// All addresses of the target's host, judged.
     async fn addresses(&self, target: &Target) -> Result<Vec<SocketAddr>, Error> {
         let host = target.host();
         let found = match host.parse::<IpAddr>() {
@@ -98,17 +98,20 @@ impl Connector {
                 .map_err(|error| Error::Resolve(host.to_owned(), error.to_string()))?,
         };
         if found.is_empty() {
-            return Err(Error::Resolve(host.to_owned(), "it has no address".into()));
+            return Err(Error::Resolve(
+                host.to_owned(),
+                "the name has no address".into(),
+            ));
         }
-        // One that must not be called condemns them all: the next answer might put it first.
+        // One forbidden address forbids the name: the resolver may list it first next time.
         for ip in &found {
             target.judge_address(*ip, &self.policy)?;
         }
         let address = |ip: IpAddr| SocketAddr::new(ip.to_canonical(), target.port());
-        Ok(found.into_iter().take(ADDRESSES).map(address).collect())
+        Ok(found.into_iter().take(MAX_ADDRESSES).map(address).collect())
     }
 
-    /// Dials one after the other, each for its share of the time that is left.
+    /// Tries the addresses in order, each for its share of the remaining time.
     async fn dial(
         &self,
         target: &Target,

@@ -1,13 +1,13 @@
-//! The one client by which the server calls others: callbacks, documents and files from elsewhere.
+//! The HTTP client for all outgoing requests: callbacks, remote documents and remote files.
 //!
 //! ```text
 //!   text ──judge──► Target ──resolve once──► addresses ──judge all──► dial one of them ──TLS──► HTTP/1.1 ──► Reply
 //! ```
 //!
-//! Asks nobody and connects to nothing before [`Policy`](crate::address::Policy) has said yes, to the URL's form and then to every address
-//! that its host stands for. Follows no redirect by itself ([`Client::follow`] judges each hop anew), takes no proxy
-//! from the environment, keeps no connection and no cookie, decodes nothing. A connection serves one request, so that
-//! no answer depends on what was asked before. Every wait ends, and whoever reads a body says how much of it.
+//! The client resolves and connects only what [`Policy`](crate::address::Policy) allows: first the form of the URL, then
+//! every address of its host. It follows redirects only in [`Client::follow`], which judges each hop. It uses no proxy
+//! from the environment, stores no cookies and decodes no content. Each connection serves one request, so that replies
+//! are independent of each other. All waits have a timeout, and callers choose how much of a body to read.
 
 mod client;
 mod connect;
@@ -16,4 +16,4 @@ pub(crate) mod tls;
 
 pub use crate::outbound::connect::{Dial, Pending, Resolve, System};
 pub use crate::outbound::target::{Refusal, Target};
-pub use client::{Client, Error, HOPS, Reply, Request, Timeouts};
+pub use client::{Client, Error, MAX_REDIRECTS, Reply, Request, Timeouts};

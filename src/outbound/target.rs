@@ -1,4 +1,4 @@
-//! A URL that may be called, as far as can be told without asking anybody.
+//! URLs that may be called, as far as can be decided without network access.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,26 +9,26 @@ use url::{Host, Position, Url};
 use crate::address::{Class, Policy, plain_name};
 
 /// The longest URL, in bytes.
-const URL_BYTES: usize = 8192;
+const MAX_URL_BYTES: usize = 8192;
 
-/// Why a URL is not called. Each says what a person can do about it; none shows more of the URL than its host.
+/// Why a URL is refused. The messages say what to do about it and show only the host of the URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// It is no URL.
+    /// The URL is malformed.
     #[error("it is not a URL: {0}. Write it out, from http:// or https:// on")]
     Malformed(String),
-    /// It is longer than anybody's.
-    #[error("it is longer than {URL_BYTES} bytes")]
+    /// The URL is too long.
+    #[error("it is longer than {MAX_URL_BYTES} bytes")]
     TooLong,
-    /// It is a URL of something else.
+    /// The scheme is neither http nor https.
     #[error("only http:// and https:// URLs are called, and this one begins with {0}:")]
     Scheme(String),
-    /// It holds a name or a password.
+    /// The URL contains a user name or a password.
     #[error(
         "it holds a name or a password before the '@'; a URL is shown and logged, so it must not"
     )]
     UserInfo,
-    /// A redirect leads to a URL that does.
+    /// A redirect's URL contains a user name or a password.
     #[error(
         "it redirects to a URL with a name or a password before the '@', which is not sent; ask {host} without the redirect"
     )]
@@ -36,19 +36,19 @@ pub enum Refusal {
         /// Where the redirect leads.
         host: String,
     },
-    /// It is, or stands for, an address that must not be called.
+    /// The host is or resolves to an address that must not be called.
     #[error(
         "{host} is {class}, which this server does not call; its operator can name it in [callbacks] allow"
     )]
     Address {
         /// The host as it is in the URL.
         host: String,
-        /// What kind of address.
+        /// The class of the address.
         class: Class,
     },
 }
 
-/// A URL whose form and literal address were judged. What a name resolves to is judged when it is called.
+/// A URL whose form and literal address are allowed. The addresses of a name are judged when connecting.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     url: Url,
@@ -61,7 +61,7 @@ impl fmt::Debug for Target {
     }
 }
 
-/// Without path and query, which may hold secrets: as it may stand in logs and messages.
+/// The URL without path and query, which may hold secrets. Safe for logs and messages.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.url[..Position::BeforePath])
@@ -69,29 +69,29 @@ impl fmt::Display for Target {
 }
 
 impl Target {
-    /// Judges a URL by its form, and by its host where that is an address in any notation. Asks nobody.
+    /// Judges a URL by its form, and by its host if that is an IP address in any notation. Needs no network access.
     ///
     /// # Errors
-    /// [`Refusal`], whose text goes on from "the URL is refused: ".
+    /// [`Refusal`], whose text continues "the URL is refused: ".
     pub fn judge(text: &str, policy: &Policy) -> Result<Self, Refusal> {
-        if text.len() > URL_BYTES {
+        if text.len() > MAX_URL_BYTES {
             return Err(Refusal::TooLong);
         }
         let url = Url::parse(text).map_err(|error| Refusal::Malformed(error.to_string()))?;
         Self::of(url, policy)
     }
 
-    /// Where a redirect from here leads, judged likewise.
+    /// Resolves and judges a redirect's `Location` relative to this URL.
     ///
     /// # Errors
     /// [`Refusal`].
     pub fn join(&self, location: &str, policy: &Policy) -> Result<Self, Refusal> {
-        if location.len() > URL_BYTES {
+        if location.len() > MAX_URL_BYTES {
             return Err(Refusal::TooLong);
         }
         let joined = self.url.join(location);
         let mut url = joined.map_err(|error| Refusal::Malformed(error.to_string()))?;
-        // The fragment of what was asked for at first (RFC 9110, 10.2.2) is of no use to us.
+        // The inherited fragment (RFC 9110, 10.2.2) is not needed.
         url.set_fragment(None);
         let host = url.host_str().unwrap_or_default().to_owned();
         Self::of(url, policy).map_err(|refusal| match refusal {
@@ -118,7 +118,9 @@ impl Target {
         };
         let path = url[Position::BeforePath..Position::AfterQuery].parse();
         let path = path.map_err(|_| {
-            Refusal::Malformed("its path or query holds what has to be percent-encoded".into())
+            Refusal::Malformed(
+                "its path or query contains characters that must be percent-encoded".into(),
+            )
         })?;
         let target = Self { url, path };
         if let Some(ip) = literal {
@@ -127,7 +129,7 @@ impl Target {
         Ok(target)
     }
 
-    /// Judges an address that the host stands for.
+    /// Judges an address of the host.
     pub(super) fn judge_address(&self, ip: IpAddr, policy: &Policy) -> Result<(), Refusal> {
         policy
             .judge(self.host(), ip)
@@ -137,22 +139,22 @@ impl Target {
             })
     }
 
-    /// The URL, as it was normalised.
+    /// The normalized URL.
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// Whether the other one is at the same scheme, host and port: what may be told to one may be told to the other.
+    /// Whether both URLs have the same scheme, host and port, so that credentials for one may be sent to the other.
     pub fn is_same_origin(&self, other: &Self) -> bool {
         self.url.origin() == other.url.origin()
     }
 
-    /// Whether the connection is to be encrypted.
+    /// Whether the connection uses TLS.
     pub(super) fn is_https(&self) -> bool {
         self.url.scheme() == "https"
     }
 
-    /// A name, or an address without brackets.
+    /// The host: a name, or an address without brackets.
     pub(super) fn host(&self) -> &str {
         let host = self.url.host_str().unwrap_or_default();
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
@@ -162,15 +164,15 @@ impl Target {
     pub(super) fn port(&self) -> u16 {
         self.url
             .port_or_known_default()
-            .expect("http and https have one")
+            .expect("http and https have a default port")
     }
 
-    /// What the Host header says: the port only where it is not the scheme's own.
+    /// The value of the Host header: the port is omitted if it is the scheme's default.
     pub(super) fn authority(&self) -> &str {
         &self.url[Position::BeforeHost..Position::AfterPort]
     }
 
-    /// What the request line asks for.
+    /// The path and query for the request line.
     pub(super) fn path(&self) -> &PathAndQuery {
         &self.path
     }

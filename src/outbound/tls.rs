@@ -1,4 +1,4 @@
-//! Encryption of outgoing connections, and whom to believe: the roots that this machine trusts, or those of a file.
+//! TLS for outgoing connections, with the root certificates of this machine or of a file.
 
 use std::io;
 use std::path::Path;
@@ -14,7 +14,7 @@ use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
 
 use crate::address::plain_name;
 
-/// Read when they are needed first: a server that calls nobody by https has no use for them.
+/// The machine's root certificates, loaded at the first https connection.
 static MACHINE: LazyLock<Result<Trust, String>> = LazyLock::new(|| {
     Trust::of(rustls_native_certs::load_native_certs())?.ok_or_else(|| {
         "this machine has no root certificates; install its ca-certificates, or name a file of them in SSL_CERT_FILE"
@@ -22,58 +22,58 @@ static MACHINE: LazyLock<Result<Trust, String>> = LazyLock::new(|| {
     })
 });
 
-/// Whom to believe.
+/// A set of trusted root certificates.
 #[derive(Clone)]
 pub(crate) struct Trust(TlsConnector);
 
-/// Why a connection is not encrypted. Each text is the end of a sentence.
+/// A failed TLS handshake. Each message is the end of a sentence.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
-    /// We believe nobody.
+    /// There are no trusted root certificates.
     #[error("{0}")]
     NoRoots(String),
-    /// Nobody can prove to be called that.
-    #[error("its name cannot stand in a certificate")]
+    /// The host name cannot occur in a certificate.
+    #[error("its name cannot occur in a certificate")]
     Name,
-    /// Whoever signed it is unknown to us.
-    #[error("its certificate is signed by no authority that is trusted here")]
+    /// The certificate's issuer is not trusted.
+    #[error("its certificate is not signed by a trusted authority")]
     Issuer,
-    /// It is somebody else's certificate.
+    /// The certificate is for another name.
     #[error("its certificate is not for {expected}, but for {}", one_of(.presented))]
     OtherName {
-        /// What was asked for.
+        /// The requested name.
         expected: String,
-        /// What it is for.
+        /// The names in the certificate.
         presented: Vec<String>,
     },
-    /// The clock is past its end.
+    /// The certificate has expired.
     #[error("its certificate has expired")]
     Expired,
-    /// The clock is before its beginning.
+    /// The certificate is not valid yet.
     #[error("its certificate is not valid yet; is the clock right?")]
     NotYet,
     /// The connection broke.
     #[error("{0}")]
     Io(io::Error),
-    /// Anything else about TLS.
+    /// Another TLS error.
     #[error("{0}")]
     Tls(rustls::Error),
 }
 
 impl Trust {
-    /// The roots that this machine trusts.
+    /// The root certificates of this machine.
     ///
     /// # Errors
-    /// There are none.
+    /// [`Fault::NoRoots`].
     pub(crate) fn machine() -> Result<Self, Fault> {
-        // Reading the roots takes some milliseconds of a processor, once.
+        // The first call loads the certificates, which takes a few milliseconds of CPU time.
         MACHINE.clone().map_err(Fault::NoRoots)
     }
 
-    /// The authorities whose certificates are in a file of PEM, and no other.
+    /// The root certificates in a PEM file only.
     ///
     /// # Errors
-    /// What is wrong with the file.
+    /// A message if the file is unreadable, malformed or holds no certificate.
     pub(crate) fn file(path: &Path) -> Result<Self, String> {
         let found = rustls_native_certs::load_certs_from_paths(Some(path), None);
         if let Some(error) = found.errors.first() {
@@ -97,10 +97,10 @@ impl Trust {
         Ok(Some(Self(TlsConnector::from(Arc::new(config)))))
     }
 
-    /// Makes an encrypted connection of a plain one, to whoever proves to be `host`.
+    /// Performs the TLS handshake over `stream` and verifies the certificate for `host`.
     ///
     /// # Errors
-    /// [`InvalidParam`].
+    /// [`Fault`] if the handshake or the verification fails.
     pub(crate) async fn encrypt<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,
@@ -112,7 +112,7 @@ impl Trust {
 }
 
 impl Fault {
-    /// Whether it may be another time: nobody has shown a wrong certificate.
+    /// Whether a retry may succeed: the error is not about the certificate.
     pub(crate) fn may_pass(&self) -> bool {
         matches!(self, Self::Io(_))
     }
@@ -126,7 +126,7 @@ impl From<io::Error> for Fault {
         };
         match error {
             rustls::Error::InvalidCertificate(reason) => match reason {
-                // By its name it may even be one that we know.
+                // A bad signature may come from an issuer with the name of a trusted one.
                 CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::Issuer,
                 CertificateError::NotValidForNameContext {
                     expected,
@@ -148,7 +148,7 @@ impl From<io::Error> for Fault {
     }
 }
 
-/// Names from a certificate, which come as `DnsName("example.org")`.
+/// Lists names of a certificate, which rustls formats as `DnsName("example.org")`.
 fn one_of(names: &[String]) -> String {
     let plain = names.iter().map(|name| {
         let inner = name
@@ -158,7 +158,7 @@ fn one_of(names: &[String]) -> String {
     });
     let names: Vec<_> = plain.collect();
     if names.is_empty() {
-        "nobody".to_owned()
+        "no name".to_owned()
     } else {
         names.join(", ")
     }

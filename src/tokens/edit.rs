@@ -1,4 +1,4 @@
-//! What `cloakroom token` does to a data folder, whether or not a server runs on it.
+//! The edits of `cloakroom token` to a data folder, with or without a running server.
 
 use std::fs::File;
 use std::io;
@@ -7,14 +7,13 @@ use std::path::Path;
 use super::file::{self, Content, Entry, Error};
 use super::{Token, fresh, hash};
 
-/// Held by whoever edits the token file.
+/// The lock file for editing the token file.
 const LOCK_FILE: &str = "tokens.lock";
 
-/// Makes a token and gives its text, which is nowhere else.
+/// Creates a token and returns its text, which is stored nowhere. Replaces a token file that is empty or missing.
 ///
 /// # Errors
-/// [`Error::Name`] and [`Error::Taken`]; a token file that is malformed or cannot be written. One that is empty or
-/// missing is made anew.
+/// [`Error::Name`], [`Error::Taken`], and errors of reading or writing the token file.
 pub fn add(data: &Path, name: &str, admin: bool) -> Result<String, Error> {
     if !file::is_name(name) {
         return Err(Error::Name(name.to_owned()));
@@ -40,24 +39,24 @@ pub fn add(data: &Path, name: &str, admin: bool) -> Result<String, Error> {
     Ok(text)
 }
 
-/// Every token.
+/// All tokens.
 ///
 /// # Errors
-/// A token file that is unreadable, malformed, empty, or missing where there was one.
+/// [`Error::Unreadable`], [`Error::Line`], [`Error::Empty`] or [`Error::Missing`].
 pub fn list(data: &Path) -> Result<Vec<Token>, Error> {
     let entries = file::read(data)?.0.into_entries();
     Ok(entries.into_iter().map(|entry| entry.token).collect())
 }
 
-/// Removes the tokens of this name. Without tokens left, requests are still rejected: see [`turn_off`].
+/// Removes the token with this name. Requests without a token stay rejected when the last one is removed; see
+/// [`turn_off`].
 ///
 /// # Errors
-/// [`Error::Unknown`]; a token file that is unreadable, malformed, empty, missing where there was one, or cannot be
-/// written.
+/// [`Error::Unknown`], and errors of reading or writing the token file.
 pub fn remove(data: &Path, name: &str) -> Result<(), Error> {
     let unknown = || Error::Unknown(name.to_owned());
     if file::read(data)?.0 == Content::Absent {
-        // Nothing is to be locked, so that no data folder is made.
+        // Return before locking, which would create the data folder.
         return Err(unknown());
     }
     let _lock = lock(data)?;
@@ -70,7 +69,7 @@ pub fn remove(data: &Path, name: &str) -> Result<(), Error> {
     file::write(data, &entries)
 }
 
-/// Forgets every token, so that a server on this data folder answers requests without one.
+/// Removes all tokens and turns them off: a server on this data folder then accepts requests without one.
 ///
 /// # Errors
 /// [`Error::Unwritable`].
@@ -79,7 +78,7 @@ pub fn turn_off(data: &Path) -> Result<(), Error> {
     file::write_off(data)
 }
 
-/// One editor at a time; given back when the file is dropped. Makes the data folder.
+/// Locks the token file against other editors until the returned file is dropped. Creates the data folder.
 fn lock(data: &Path) -> Result<File, Error> {
     let unwritable = |path: &Path| {
         let path = path.to_owned();
@@ -97,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_there_once() {
+    fn token_names_are_unique() {
         let data = tempfile::tempdir().expect("a folder");
         add(data.path(), "anna", true).expect("the first");
         assert!(matches!(

@@ -1,8 +1,8 @@
 //! The token file: its format, and what it says about a data folder.
 //!
-//! A line per token: its name, the SHA-256 of its text, and `admin` if it sees every job. A file without tokens says so
-//! in a word: `required` (the last one was removed) or `off`. So an empty file, or one that was cut short before its first
-//! token, is never taken for a folder without tokens. Lines that begin with `#` are for people.
+//! Each line holds a token's name, the SHA-256 of its text, and `admin` if it sees all jobs. A file without tokens holds
+//! the word `required` (the last token was removed) or `off`, so that an empty or truncated file is never taken for a
+//! folder without tokens. Lines that begin with `#` are comments.
 
 use std::fs;
 use std::io;
@@ -13,20 +13,20 @@ use super::{Hash, RUN_NAME, Token};
 
 /// The name of the file in the data folder.
 pub(super) const FILE: &str = "tokens";
-/// Is there in a data folder that has had a token, so that a token file that is lost is missed.
+/// The marker file of a data folder that has had a token, so that the loss of the token file is noticed.
 const MARKER_FILE: &str = "tokens.required";
 const MARKER: &str = "This data folder has had tokens: without the file `tokens` no server starts here.\n\
     `cloakroom token off` turns tokens off and removes this file.\n";
 /// The longest name, in characters.
-const NAME_CHARS: usize = 64;
-/// The first line, for people.
+const MAX_NAME_CHARS: usize = 64;
+/// The first line, a comment.
 const HEADER: &str = "# NAME SHA256 [admin]: see `cloakroom token`\n";
-/// No tokens are left, and requests without a token are still rejected.
+/// The word of a file without tokens while requests still need one.
 const REQUIRED: &str = "required";
-/// Requests need no token.
+/// The word of a file that turns tokens off.
 const OFF: &str = "off";
 
-/// Tokens cannot be read or changed.
+/// An error of reading or editing tokens.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The token file cannot be read.
@@ -45,13 +45,13 @@ pub enum Error {
         /// The line's number, from 1.
         line: usize,
     },
-    /// The token file says nothing.
+    /// The token file is empty.
     #[error("the token file {} is empty. Restore it, make a new token with `cloakroom token add`, or turn tokens off with `cloakroom token off`", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
     },
-    /// There is no token file, though there was one.
+    /// The token file is missing although there was one.
     #[error("this data folder has had tokens, and the token file {} is missing. Restore it, make a new token with `cloakroom token add`, or turn tokens off with `cloakroom token off`", path.display())]
     Missing {
         /// The file.
@@ -65,37 +65,37 @@ pub enum Error {
         /// The system's error.
         source: io::Error,
     },
-    /// A name that no token may have.
+    /// The name is not valid for a token.
     #[error(
-        "{0:?} is no name for a token: 1 to {NAME_CHARS} letters, digits, '-', '_' and '.', and not {RUN_NAME:?}"
+        "invalid token name {0:?}: use 1 to {MAX_NAME_CHARS} letters, digits, '-', '_' and '.', but not {RUN_NAME:?}"
     )]
     Name(String),
-    /// There is a token of this name.
+    /// A token with this name exists.
     #[error("there is a token named {0:?} already: remove it first")]
     Taken(String),
-    /// There is no token of this name.
+    /// No token has this name.
     #[error("there is no token named {0:?}")]
     Unknown(String),
-    /// The system has no randomness.
+    /// The system's random number generator failed.
     #[error("no random numbers: {0}")]
     Random(String),
 }
 
-/// A line.
+/// A token's line in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) hash: Hash,
     pub(super) token: Token,
 }
 
-/// What a data folder says about its tokens.
+/// The state of tokens in a data folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Content {
-    /// There is no file, and no trace of one.
+    /// There is neither a token file nor a marker.
     Absent,
     /// Tokens were turned off.
     Off,
-    /// Requests need one of these; there may be none left.
+    /// Requests need one of these tokens; the list may be empty.
     Tokens(Vec<Entry>),
 }
 
@@ -108,7 +108,7 @@ impl Content {
     }
 }
 
-/// What a file looks like from the outside: another stamp, another content.
+/// A file's metadata, which changes with its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     modified: Option<SystemTime>,
@@ -130,7 +130,7 @@ impl Stamp {
     }
 }
 
-/// The stamp of a data folder's token file; none where there is no file, or none to be seen.
+/// The stamp of a data folder's token file; `None` if it is missing or inaccessible.
 pub(super) fn stamp(data: &Path) -> Option<Stamp> {
     fs::metadata(data.join(FILE)).ok().as_ref().map(Stamp::of)
 }
@@ -141,7 +141,7 @@ pub(super) fn stamp(data: &Path) -> Option<Stamp> {
 /// [`Error::Unreadable`], [`Error::Line`], [`Error::Empty`] and [`Error::Missing`].
 pub(super) fn read(data: &Path) -> Result<(Content, Option<Stamp>), Error> {
     let path = data.join(FILE);
-    // The stamp first: what changes in between is read again later.
+    // Take the stamp first, so that a change in between is noticed later.
     let stamp = stamp(data);
     match fs::read_to_string(&path) {
         Ok(text) => Ok((parse(&path, &text)?, stamp)),
@@ -165,7 +165,7 @@ fn parse(path: &Path, text: &str) -> Result<Content, Error> {
             comment if comment.starts_with('#') => {}
             line => match entry(line) {
                 Some(entry) if !is_off => entries.push(entry),
-                // A token that is off is a contradiction.
+                // A file cannot hold both tokens and `off`.
                 _ => {
                     let (path, line) = (path.to_owned(), number + 1);
                     return Err(Error::Line { path, line });
@@ -201,11 +201,11 @@ fn entry(line: &str) -> Option<Entry> {
 
 pub(super) fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    (1..=NAME_CHARS).contains(&name.len()) && name.chars().all(plain) && name != RUN_NAME
+    (1..=MAX_NAME_CHARS).contains(&name.len()) && name.chars().all(plain) && name != RUN_NAME
 }
 
-/// Replaces the file; readable by its owner only. A crash leaves the old one or the new one. The folder is marked first: a
-/// crash in between leaves a folder that starts no server.
+/// Atomically replaces the file, readable by its owner only. The marker is written first: after a crash in between, no
+/// server starts on the folder.
 ///
 /// # Errors
 /// [`Error::Unwritable`].
@@ -222,7 +222,7 @@ pub(super) fn write(data: &Path, entries: &[Entry]) -> Result<(), Error> {
     replace(&data.join(FILE), &text)
 }
 
-/// Says that requests need no token. A crash before the end leaves the mark, which counts less than the file.
+/// Turns tokens off. After a crash in between, the marker is left, but the file takes precedence.
 ///
 /// # Errors
 /// [`Error::Unwritable`].
@@ -242,7 +242,7 @@ fn is_marked(data: &Path) -> io::Result<bool> {
     data.join(MARKER_FILE).try_exists()
 }
 
-/// Remembers that the folder has had a token.
+/// Creates the marker file: the folder has had a token.
 ///
 /// # Errors
 /// [`Error::Unwritable`].
@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_a_name_a_digest_and_perhaps_a_word() {
+    fn malformed_lines_are_rejected() {
         let digest = "ab".repeat(32);
         let good = |line: &str| entry(line).map(|entry| (entry.token.name, entry.token.admin));
         assert_eq!(
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_cut_short_is_never_off() {
+    fn truncated_file_never_turns_tokens_off() {
         let anna = format!("anna {}\n", "00".repeat(32));
         let path = Path::new("tokens");
         let tokens = |text: &str| match parse(path, text) {

@@ -1,14 +1,13 @@
-//! Who may ask: tokens, as a running server knows them. Kept as hashes in a file of the data folder, which
-//! `cloakroom token` edits; read again when it has changed.
+//! Authentication tokens. Their hashes are stored in a file of the data folder, which `cloakroom token` edits and running
+//! servers reload.
 //!
 //! **Invariant**: once a data folder has had a token, requests need one until `cloakroom token off`. A token file that
-//! is unreadable, malformed, empty or missing starts no server, and opens none that runs.
+//! is unreadable, malformed, empty or missing prevents a start, and does not open a running server.
 //!
+//! **Invariant**: the text of a token is shown once, when it is created, and never stored or logged.
 //!
-//! **Invariant**: the text of a token is never stored, logged or shown, but for the one time when it is made.
-//!
-//! A token is 256 random bits, so one plain SHA-256 of it is as good as any slow hash, and looking that up in a table
-//! tells nothing by how long it takes.
+//! A token has 256 random bits, so a plain SHA-256 is as safe as a slow hash, and the timing of a table lookup by hash
+//! reveals nothing about tokens.
 
 mod edit;
 mod file;

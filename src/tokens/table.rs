@@ -1,14 +1,4 @@
-//! Who may ask: tokens, as a running server knows them. Kept as hashes in a file of the data folder, which
-//! `cloakroom token` edits; read again when it has changed.
-//!
-//! **Invariant**: once a data folder has had a token, requests need one until `cloakroom token off`. A token file that
-//! is unreadable, malformed, empty or missing starts no server, and opens none that runs.
-//!
-//!
-//! **Invariant**: the text of a token is never stored, logged or shown, but for the one time when it is made.
-//!
-//! A token is 256 random bits, so one plain SHA-256 of it is as good as any slow hash, and looking that up in a table
-//! tells nothing by how long it takes.
+//! [`Tokens`]: the tokens of a running server, reloaded when the token file changes.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -25,54 +15,53 @@ use crate::store::TokensAtStart;
 use crate::tokens::file;
 use crate::tokens::file::{Content, Entry, Error, FILE, Stamp};
 
-/// What the token of a single run is called, whichever run it is: so that its jobs are there in the next.
+/// The name of every run token. All runs share it, so that each run sees the jobs of earlier ones.
 pub(crate) const RUN_NAME: &str = "launcher";
-/// How soon a token that was removed is refused: how often the file is looked at.
-pub(in crate::tokens) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-/// What every token begins with, for people and for scanners of leaked secrets.
+/// How often the token file is checked, and so how long a removed token may stay valid.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// The prefix of all tokens, for people and for secret scanners.
 pub(in crate::tokens) const PREFIX: &str = "cloakroom_";
 
 /// The SHA-256 of a token.
 pub(crate) type Hash = [u8; 32];
 
-/// One who may ask.
+/// A known token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// What it is called; jobs belong to this name.
+    /// The token's name, which owns its jobs.
     pub name: Arc<str>,
-    /// Whether it sees every job.
+    /// Whether the token gives access to all jobs.
     pub admin: bool,
 }
 
-/// Whether a job of the token with this name, or of none, was submitted by a program on this machine that the server
-/// trusts: without a token where there are none, or with the token of the run.
+/// Whether a job's owner is a trusted program on this machine: no token, while tokens are not required, or the run token.
 pub(crate) fn is_local(name: Option<&str>) -> bool {
     name.is_none_or(|name| name == RUN_NAME)
 }
 
-/// Why a request was admitted. What it opened ends when this does not hold any longer.
+/// Why a request was admitted. Its streams end when the grant is no longer valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Grant {
-    /// The address needs no token.
+    /// The route needs no token.
     Open,
-    /// There are no tokens.
+    /// Tokens are not required.
     NoTokens,
-    /// It showed this token. Another one of the same name is another.
+    /// The request had this token. A new token with the same name has a different hash.
     Token(Hash, Token),
 }
 
 /// The tokens of one server.
 #[derive(Debug)]
 pub struct Tokens {
-    /// The data folder; none if there is no file of tokens.
+    /// The data folder; `None` if there is no token file.
     pub(in crate::tokens) data: Option<PathBuf>,
     pub(in crate::tokens) run: Option<RunToken>,
     pub(in crate::tokens) table: RwLock<Table>,
-    /// Why the server may not do without tokens, if so.
+    /// Why this server must not turn tokens off, if so.
     pub(in crate::tokens) off_refusal: OnceLock<String>,
-    /// What was logged last about a file that cannot be used.
+    /// The last logged error about the token file.
     pub(in crate::tokens) fault: Mutex<Option<String>>,
-    /// Hears of every other set of tokens.
+    /// Notified when the tokens change.
     pub(in crate::tokens) changes: watch::Sender<()>,
 }
 
@@ -99,12 +88,12 @@ pub(in crate::tokens) struct Table {
 /// Whether requests need a token.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(in crate::tokens) enum State {
-    /// No: there never were any.
+    /// No: there never was a token.
     #[default]
     Absent,
-    /// No: they were turned off.
+    /// No: tokens were turned off.
     Off,
-    /// Yes, even if there is none left.
+    /// Yes, even if no token is left.
     Required,
 }
 
@@ -124,7 +113,7 @@ impl Table {
 }
 
 impl Tokens {
-    /// None, and there will never be any.
+    /// No tokens, without a token file.
     pub fn none() -> Self {
         Self {
             data: None,
@@ -136,10 +125,10 @@ impl Tokens {
         }
     }
 
-    /// Those of a data folder, which need not be there yet.
+    /// The tokens of a data folder, which need not exist yet.
     ///
     /// # Errors
-    /// A token file that is unreadable, malformed, empty, or missing where there was one.
+    /// [`Error::Unreadable`], [`Error::Line`], [`Error::Empty`] or [`Error::Missing`].
     pub fn open(data: &Path) -> Result<Self, Error> {
         let (content, stamp) = file::read(data)?;
         Ok(Self {
@@ -149,10 +138,10 @@ impl Tokens {
         })
     }
 
-    /// The same with one more, which lives as long as this run and sees every job.
+    /// Adds an admin token that is valid for this run only.
     ///
     /// # Errors
-    /// The system has no randomness.
+    /// [`Error::Random`].
     pub fn with_run_token(mut self) -> Result<Self, Error> {
         let text = fresh()?;
         self.run = Some(RunToken {
@@ -166,18 +155,18 @@ impl Tokens {
         Ok(self)
     }
 
-    /// The text of this run's own token, if it has one.
+    /// The text of the run token, if there is one.
     pub fn run_token(&self) -> Option<&str> {
         Some(&self.run.as_ref()?.text)
     }
 
-    /// Says why the server may not do without tokens. `cloakroom token off` changes nothing while it runs, then.
+    /// Forbids turning tokens off while this server runs, for the given reason.
     pub(crate) fn forbid_off(&self, reason: String) {
-        // A second reason is no better than the first.
+        // The first reason is kept.
         let _ = self.off_refusal.set(reason);
     }
 
-    /// What is to be remembered of the token file from one start to the next.
+    /// The state of the token file, to be remembered from one start to the next.
     pub(crate) fn at_start(&self) -> TokensAtStart {
         match (&self.data, self.table.read().state) {
             (None, _) => TokensAtStart::Ignored,
@@ -192,17 +181,17 @@ impl Tokens {
         self.run.is_some() || self.table.read().state == State::Required
     }
 
-    /// Whose token this is. A new one is good at once, a removed one for a second at most.
+    /// Finds a token by its text. New tokens are valid at once; removed ones become invalid within a second.
     pub(crate) fn find(&self, text: &str) -> Option<(Hash, Token)> {
         let hash = hash(text);
         let found = self.with_hash(&hash).or_else(|| {
-            self.look();
+            self.reload();
             self.with_hash(&hash)
         });
         found.map(|token| (hash, token))
     }
 
-    /// The token with this hash, if it is still there.
+    /// The token with this hash, if it is still valid.
     pub(crate) fn with_hash(&self, hash: &Hash) -> Option<Token> {
         match &self.run {
             Some(run) if run.hash == *hash => Some(run.token.clone()),
@@ -210,12 +199,12 @@ impl Tokens {
         }
     }
 
-    /// Ends when a grant does not hold any longer.
+    /// Completes when a grant is no longer valid.
     pub(crate) async fn ended(&self, grant: &Grant) {
         let mut changes = self.changes.subscribe();
         while self.holds(grant) {
             if changes.changed().await.is_err() {
-                // The sender lives as long as we do.
+                // Not reached: `self` owns the sender.
                 return;
             }
         }
@@ -229,28 +218,28 @@ impl Tokens {
         }
     }
 
-    /// Looks at the file every second, for as long as it is polled.
-    pub(crate) async fn keep_looking(&self) {
+    /// Reloads the file when it changes, checking every second for as long as this is polled.
+    pub(crate) async fn keep_reloading(&self) {
         if self.data.is_none() {
             return std::future::pending().await;
         }
-        let mut ticks = tokio::time::interval(LOOK_INTERVAL);
+        let mut ticks = tokio::time::interval(CHECK_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            self.look();
+            self.reload();
         }
     }
 
-    /// Reads the file again if it is another than last time. One that cannot be used neither opens the server nor locks out
-    /// those who have a token: it changes nothing, except that a server without tokens closes. The log says so once.
-    pub(in crate::tokens) fn look(&self) {
+    /// Reloads the file if it has changed. A file that cannot be used leaves the known tokens valid, but a server without
+    /// tokens then rejects all requests. The error is logged once.
+    pub(in crate::tokens) fn reload(&self) {
         let Some(data) = &self.data else { return };
         if self.table.read().stamp == file::stamp(data) {
             return;
         }
         let fault = match file::read(data) {
-            Ok((content, stamp)) => self.take(data, content, stamp).err(),
+            Ok((content, stamp)) => self.apply(data, content, stamp).err(),
             Err(error) => {
                 self.close();
                 Some(error.to_string())
@@ -261,12 +250,12 @@ impl Tokens {
             .as_ref()
             .filter(|fault| logged.as_ref() != Some(fault))
         {
-            tracing::error!("{fault}. Until then requests need the tokens that were known before");
+            tracing::error!("{fault}. Until this is fixed, the tokens known before stay valid");
         }
         *logged = fault;
     }
 
-    /// Rejects requests without a token, though there is no token: somebody wants some, and the file does not say which.
+    /// Rejects requests without a token although no token is known: the unusable file shows that tokens are wanted.
     pub(in crate::tokens) fn close(&self) {
         let mut table = self.table.write();
         if table.state != State::Required {
@@ -276,11 +265,11 @@ impl Tokens {
         }
     }
 
-    /// Takes what the file says now.
+    /// Applies new content of the file.
     ///
     /// # Errors
-    /// Why it is not taken.
-    pub(in crate::tokens) fn take(
+    /// A message if the file is missing after having held tokens, or tokens must not be turned off.
+    pub(in crate::tokens) fn apply(
         &self,
         data: &Path,
         content: Content,
@@ -303,13 +292,13 @@ impl Tokens {
         if new.state == State::Required
             && let Err(error) = file::mark(data)
         {
-            // The tokens count all the same; only their loss would not be noticed.
-            tracing::warn!(%error, "cannot remember that there are tokens");
+            // The tokens are valid all the same; only a later loss of the file would go unnoticed.
+            tracing::warn!(%error, "cannot create the marker of the token file");
         }
         tracing::info!(
             tokens = new.tokens.len(),
             required = new.state == State::Required,
-            "the tokens have changed"
+            "tokens reloaded"
         );
         *table = new;
         drop(table);

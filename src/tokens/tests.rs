@@ -2,7 +2,7 @@ use super::*;
 use crate::tokens::{add, remove, turn_off};
 
 #[test]
-fn a_token_is_good_as_long_as_its_line_is_there() {
+fn token_is_valid_until_its_line_is_removed() {
     let data = tempfile::tempdir().expect("a folder");
     let tokens = Tokens::open(data.path()).expect("no file is fine");
     assert!(!tokens.are_required());
@@ -14,7 +14,7 @@ fn a_token_is_good_as_long_as_its_line_is_there() {
     assert!(tokens.find(&format!("{anna}x")).is_none());
     assert!(tokens.find("").is_none());
     remove(data.path(), "anna").expect("it was there");
-    tokens.look();
+    tokens.reload();
     assert!(tokens.with_hash(&hash).is_none());
     assert!(
         tokens.are_required(),
@@ -25,7 +25,7 @@ fn a_token_is_good_as_long_as_its_line_is_there() {
 }
 
 #[test]
-fn a_token_file_that_is_lost_or_damaged_changes_nothing() {
+fn lost_or_damaged_token_file_keeps_known_tokens_valid() {
     let data = tempfile::tempdir().expect("a folder");
     let (data, path) = (data.path(), data.path().join(FILE));
     let anna = add(data, "anna", false).expect("a token");
@@ -38,20 +38,20 @@ fn a_token_file_that_is_lost_or_damaged_changes_nothing() {
         b"\xff\0",
     ] {
         std::fs::write(&path, damaged).expect("it can be written");
-        tokens.look();
+        tokens.reload();
         assert!(tokens.are_required() && tokens.find(&anna).is_some());
         assert!(Tokens::open(data).is_err());
     }
     std::fs::remove_file(&path).expect("it was there");
-    tokens.look();
+    tokens.reload();
     assert!(tokens.are_required() && tokens.find(&anna).is_some());
     let missing = Tokens::open(data);
     assert!(matches!(missing, Err(Error::Missing { .. })));
     std::fs::remove_file(data.join("tokens.required")).expect("it was there");
-    tokens.look();
+    tokens.reload();
     assert!(tokens.are_required(), "not even without a trace");
     std::fs::write(&path, &whole).expect("it can be written");
-    tokens.look();
+    tokens.reload();
     assert!(
         data.join("tokens.required").exists(),
         "the server marks, too"
@@ -59,39 +59,39 @@ fn a_token_file_that_is_lost_or_damaged_changes_nothing() {
 }
 
 #[test]
-fn a_damaged_token_file_closes_a_server_without_tokens() {
+fn damaged_token_file_closes_a_server_without_tokens() {
     let data = tempfile::tempdir().expect("a folder");
     let tokens = Tokens::open(data.path()).expect("no file is fine");
     std::fs::write(data.path().join(FILE), "").expect("it can be written");
-    tokens.look();
+    tokens.reload();
     assert!(tokens.are_required());
     turn_off(data.path()).expect("it can be written");
-    tokens.look();
+    tokens.reload();
     assert!(!tokens.are_required());
 }
 
 #[test]
-fn turning_tokens_off_opens_a_server_that_may_be_open() {
+fn turning_tokens_off_opens_only_servers_that_allow_it() {
     let data = tempfile::tempdir().expect("a folder");
     add(data.path(), "anna", false).expect("a token");
     let open = || Tokens::open(data.path()).expect("a file");
     let (local, public) = (open(), open());
     public.forbid_off("others can reach it".into());
     turn_off(data.path()).expect("it can be written");
-    local.look();
-    public.look();
+    local.reload();
+    public.reload();
     assert!(!local.are_required() && public.are_required());
     assert!(!open().are_required());
 }
 
 #[tokio::test]
-async fn a_grant_ends_with_its_own_token() {
+async fn grant_ends_when_its_token_is_removed() {
     let data = tempfile::tempdir().expect("a folder");
     let tokens = Tokens::open(data.path()).expect("no file is fine");
     let text = add(data.path(), "anna", false).expect("a token");
     tokio::select! {
         () = tokens.ended(&Grant::NoTokens) => {}
-        () = tokens.keep_looking() => {}
+        () = tokens.keep_reloading() => {}
     }
     let (hash, token) = tokens.find(&text).expect("it is there");
     let grant = Grant::Token(hash, token);
@@ -99,13 +99,13 @@ async fn a_grant_ends_with_its_own_token() {
     add(data.path(), "anna", false).expect("another one");
     tokio::select! {
         () = tokens.ended(&grant) => {}
-        () = tokens.keep_looking() => {}
+        () = tokens.keep_reloading() => {}
     }
     assert!(!tokens.holds(&grant) && tokens.holds(&Grant::Open));
 }
 
 #[test]
-fn a_runs_own_token_is_in_no_file() {
+fn run_token_is_not_stored() {
     let data = tempfile::tempdir().expect("a folder");
     let tokens = Tokens::open(data.path())
         .and_then(Tokens::with_run_token)

@@ -104,7 +104,7 @@ impl Access {
 
     /// Reloads the tokens when their file changes, for as long as it is polled.
     pub(in crate::http) async fn keep_up(&self) {
-        self.tokens.keep_looking().await;
+        self.tokens.keep_reloading().await;
     }
 
     /// Starts a session for a token in `Authorization`. A server without tokens needs no sessions: the response has no

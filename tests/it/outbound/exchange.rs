@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cloakroom::outbound::{Client, Error, HOPS, Refusal, Request, Timeouts};
+use cloakroom::outbound::{Client, Error, MAX_REDIRECTS, Refusal, Request, Timeouts};
 use http::header::{AUTHORIZATION, HeaderValue};
 use http::{HeaderMap, Method};
 
@@ -304,7 +304,7 @@ async fn redirects_end() {
         follow(&client(), &circle.url("/")).await,
         Err(Error::Redirects)
     );
-    assert_eq!(circle.asked().len(), HOPS + 1);
+    assert_eq!(circle.asked().len(), MAX_REDIRECTS + 1);
     // A redirect to nowhere is a reply.
     let nowhere = Origin::saying(reply("302 Found", "", b"nowhere"));
     assert_eq!(
