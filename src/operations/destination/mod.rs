@@ -1,7 +1,7 @@
-//! Where a job puts a file or folder: a name in a folder below a root.
+//! The destination of a file or folder that a job creates: a name in a folder below a root.
 //!
-//! The folder is found as a source is, step by step from the root's handle, so that no link and no race leads out.
-//! What is made goes there by renaming, through a [`StagedFile`], so that nothing half-made ever has the name.
+//! The folder is located like a source, step by step from the root's handle, so that no link and no race leads out of the
+//! root. New content is renamed to its name through a [`StagedFile`], so that incomplete content never has the name.
 
 mod fingerprint;
 mod names;

@@ -1,4 +1,4 @@
-//! The names that things get: numbered ones where a name is taken, and temporary ones.
+//! Numbered names for taken names, and temporary names.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -10,8 +10,8 @@ const TEMPORARY: &str = ".cloakroom-";
 const NEW: &str = ".part";
 const OLD: &str = ".old";
 
-/// `name (1)`, `name (2)` and so on, none longer than `most_bytes`: the number stands behind a folder's name, before a
-/// file's extension. What stands before the number is cut where there is no room for it.
+/// Yields `name (1)`, `name (2)` and so on, each at most `most_bytes` long. The number follows a folder's name, and
+/// precedes a file's extension. The text before the number is shortened if the name would be too long.
 pub(crate) fn numbered(
     name: &str,
     folder: bool,
@@ -32,7 +32,7 @@ pub(crate) fn numbered(
             Some(room) if room > 0 && !cut(&stem, room).is_empty() => {
                 format!("{}{number}{extension}", cut(&stem, room))
             }
-            // The extension leaves no room.
+            // The extension leaves no space for a name.
             _ => {
                 let room = most_bytes.saturating_sub(number.len());
                 format!("{}{number}", cut(&name, room))
@@ -41,22 +41,22 @@ pub(crate) fn numbered(
     })
 }
 
-/// As much of the beginning as fits.
+/// The longest prefix that fits.
 fn cut(text: &str, most_bytes: usize) -> &str {
     &text[..text.floor_char_boundary(most_bytes)]
 }
 
-/// What a job makes beside its target goes by this name until it is whole.
+/// The temporary name of what a job creates, used until it is complete.
 pub(in crate::operations) fn new_name(job: JobId, slot: Slot) -> OsString {
     format!("{TEMPORARY}{job}{}{NEW}", mark(slot)).into()
 }
 
-/// What a job replaces goes by this name until it is removed, where two names cannot be exchanged.
+/// The temporary name of what a job replaces, on file systems that cannot exchange two names.
 pub(in crate::operations) fn old_name(job: JobId, slot: Slot) -> OsString {
     format!("{TEMPORARY}{job}{}{OLD}", mark(slot)).into()
 }
 
-/// What the work makes and what its result becomes may stand side by side.
+/// Distinguishes the output of the work from the result file, which may be in the same folder.
 fn mark(slot: Slot) -> &'static str {
     match slot {
         Slot::Work => "",
@@ -64,7 +64,7 @@ fn mark(slot: Slot) -> &'static str {
     }
 }
 
-/// Whether an entry is some job's, and no part of what the folder holds.
+/// Whether an entry is the temporary file of a job, rather than content of the folder.
 pub(crate) fn is_temporary(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.starts_with(TEMPORARY.as_bytes())

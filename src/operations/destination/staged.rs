@@ -1,10 +1,10 @@
-//! What a job makes, under a temporary name beside its target until it is whole: made, synced, renamed.
+//! A staged file or folder: created under a temporary name beside its target, synced, then renamed.
 //!
-//! The temporary name is the job's own, so that the next attempt finds what the last one left. Before the renaming the
-//! store learns of the intent, with the fingerprint of what was made; a server that starts after a crash finds by it
-//! what is in its place already, and does not make it twice. From the intent on the attempt cannot be stopped.
+//! The temporary name belongs to the job, so that the next attempt finds what the last one left. Before the rename, the
+//! intent is recorded in the store with the fingerprint of the content. After a crash, the server recognizes by the
+//! fingerprint that the content is at its target already. Once the intent is recorded, the attempt cannot be stopped.
 //!
-//! A draft that is dropped is removed, durably: the job's row, which alone tells where to look, ends only afterwards.
+//! Dropping a staged file removes it durably. The job ends only afterwards, because only its row says where to look.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -24,7 +24,7 @@ use crate::operations::destination::remove::remove;
 use crate::operations::destination::{Conflict, Destination, sys};
 use crate::operations::{Context, OperationError};
 
-/// What the store is told before something gets its name.
+/// The intent that is recorded before a rename.
 #[derive(Serialize, Deserialize)]
 struct Intent<T> {
     name: String,
@@ -32,27 +32,27 @@ struct Intent<T> {
     content: T,
 }
 
-/// What is said of something that was made, for the attempt that finds it in its place.
+/// A description of the content, stored for a later attempt that finds the content at its target.
 pub(in crate::operations) trait PlacedContent:
     Serialize + DeserializeOwned
 {
-    /// Its length in bytes and the SHA-256 of its bytes in hexadecimal, if it is a file and they are known.
+    /// The length in bytes and the hexadecimal SHA-256 of the content, if it is a file and they are known.
     fn content(&self) -> Option<(u64, &str)>;
 }
 
-/// Something that is being made for a target.
+/// A file or folder that is being created for a target.
 pub(in crate::operations) struct StagedFile<'a> {
     target: &'a Destination,
     context: &'a Context,
     slot: Slot,
     new: OsString,
     old: OsString,
-    /// Nothing of it is left under its temporary names, or what is left shall stay.
+    /// Whether drop must not remove the temporary entries: there are none, or they are kept on purpose.
     is_finished: bool,
 }
 
 impl<'a> StagedFile<'a> {
-    /// Makes nothing yet. There may be what an earlier attempt made.
+    /// Creates the handle, but nothing on the disk. An earlier attempt may have left a temporary file.
     pub(in crate::operations) fn new(
         target: &'a Destination,
         context: &'a Context,
@@ -68,10 +68,10 @@ impl<'a> StagedFile<'a> {
         }
     }
 
-    /// What an earlier attempt has put in its place: its path on the wire, and what it said about it.
+    /// The content that an earlier attempt renamed to the target: its path as clients see it, and its description.
     ///
     /// # Errors
-    /// What the disk may say.
+    /// [`OperationError::Failed`] if the intent or the target cannot be read.
     pub(in crate::operations) fn placed<T: PlacedContent>(
         &mut self,
     ) -> Result<Option<(String, T)>, OperationError> {
@@ -86,7 +86,7 @@ impl<'a> StagedFile<'a> {
                 false
             })
         };
-        // What still goes by its temporary name did not get another one, whatever it is that has that.
+        // Content that still has its temporary name was not renamed, even if another file has the target name.
         if !is_at(intent.name.as_ref()) || is_at(&self.new) {
             return Ok(None);
         }
@@ -95,20 +95,20 @@ impl<'a> StagedFile<'a> {
         Ok(Some((self.target.path_of(&intent.name), intent.content)))
     }
 
-    /// The name that it goes by until it is placed.
+    /// The temporary name.
     pub(in crate::operations) fn name(&self) -> &OsStr {
         &self.new
     }
 
-    /// Where that is, on the wire.
+    /// The temporary path as clients see it.
     pub(in crate::operations) fn path(&self) -> String {
         self.target.path_of(&self.new.to_string_lossy())
     }
 
-    /// A new, empty file; what an earlier attempt made is removed.
+    /// Creates an empty file under the temporary name, and removes what an earlier attempt left there.
     ///
     /// # Errors
-    /// `storage_full` or `target_unwritable`.
+    /// A failure with code `storage_full` or `target_unwritable`.
     pub(in crate::operations) fn create_file(&self) -> Result<File, OperationError> {
         let create = || {
             remove(&self.target.dir, &self.new)?;
@@ -121,12 +121,13 @@ impl<'a> StagedFile<'a> {
         Ok(file.into_std())
     }
 
-    /// Gives what was made its final name, at once and for good; it must have been synced. Gives its path on the wire.
-    /// `about` is what a later attempt learns of it, see [`StagedFile::placed`].
+    /// Renames the synced content to its target, atomically and durably, and returns the path as clients see it. `about`
+    /// is stored for later attempts, see [`StagedFile::placed`].
     ///
     /// # Errors
-    /// `name_exists`, or what the file system says; nothing of the draft is left then. `target_not_found` if the path
-    /// leads to another folder by now; the file may have been put into the one that it led to before.
+    /// A failure with code `name_exists` if the name is taken, or the failure of the rename; the temporary content is
+    /// removed in both cases. `target_not_found` if the path leads to another folder now; the content may then be in the
+    /// folder that the path led to before.
     pub(in crate::operations) fn place(
         mut self,
         conflict: Conflict,
@@ -137,7 +138,7 @@ impl<'a> StagedFile<'a> {
         let roots = self.context.roots();
         self.target.check_way(roots)?;
         let name = self.publish(conflict, &made, about)?;
-        // It has its name: what goes by the temporary one is what it replaced.
+        // The content has its target name. The entry with the temporary name is the one that it replaced.
         self.is_finished = true;
         let path = self.target.path_of(&name);
         sys::sync_folder(&self.target.dir).map_err(|error| {
@@ -146,33 +147,33 @@ impl<'a> StagedFile<'a> {
         })?;
         self.discard_replaced();
         failpoints::failpoint("placed");
-        // Somebody may have been quicker.
+        // Another program may have taken the name.
         self.target.check_way(roots)?;
         Ok(path)
     }
 
-    /// Removes it, so that it does not come back after a power cut. What it was to replace is back in its place.
+    /// Removes the temporary content durably, and restores an entry that was moved away to be replaced.
     ///
     /// # Errors
-    /// What the file system says; some of it is left then, under the temporary name.
+    /// [`OperationError::Failed`] if the file system refuses; the rest stays under the temporary name.
     pub(in crate::operations) fn discard(&mut self) -> io::Result<()> {
         self.is_finished = true;
         let dir = &self.target.dir;
         let restored = match dir.symlink_metadata(&self.old) {
-            // As a rule there is none.
+            // Usually there is none.
             Err(_) => Ok(false),
             Ok(_) => sys::rename_to_free(dir, &self.old, self.target.name.as_ref()).map(|()| true),
         };
         let removed = remove(dir, &self.new);
         let is_clean = matches!((&restored, &removed), (Ok(false), Ok(false)));
-        // An earlier attempt may have removed something just before the server died.
+        // Sync even if nothing was removed: an earlier attempt may have removed an entry just before the server died.
         if !is_clean || self.context.attempt() > 1 {
             sys::sync_folder(dir)?;
         }
         restored.and(removed).map(drop)
     }
 
-    /// Leaves what is made for the attempt that follows.
+    /// Keeps the temporary content for the next attempt.
     pub(in crate::operations) fn keep(mut self) {
         self.is_finished = true;
     }
@@ -210,14 +211,14 @@ impl<'a> StagedFile<'a> {
             failpoints::failpoint("intended");
             let renamed = match there {
                 Some(there) => self.replace(&there, made, &name),
-                // Whatever comes there meanwhile is replaced too.
+                // An entry created in the meantime is replaced too.
                 None if conflict == Conflict::Replace && !made.is_dir() => {
                     self.target.dir.rename(&self.new, &self.target.dir, &name)
                 }
                 None => sys::rename_to_free(&self.target.dir, &self.new, name.as_ref()),
             };
             match renamed {
-                // Somebody was quicker.
+                // Another program has taken the name.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(self.target.failed(&error).into()),
                 Ok(()) => {
@@ -229,8 +230,8 @@ impl<'a> StagedFile<'a> {
         Err(self.target.taken().into())
     }
 
-    /// Puts what was made in the place of something else. A crash leaves one of them there, whole; where the file
-    /// system cannot exchange names it can leave neither, and the next attempt goes on.
+    /// Replaces an existing entry with the new content. After a crash, one of them has the name and is complete. On file
+    /// systems that cannot exchange names neither may have it, and the next attempt continues.
     fn replace(&self, there: &Metadata, made: &Metadata, name: &str) -> io::Result<()> {
         let dir = &self.target.dir;
         if self.context.roots().must_stay(there) {
@@ -245,13 +246,12 @@ impl<'a> StagedFile<'a> {
         }
         dir.rename(name, dir, &self.old)?;
         sys::rename_to_free(dir, &self.new, name.as_ref()).inspect_err(|_| {
-            // If this fails too, the old one is found under its temporary name.
+            // If this fails too, the old entry stays under its temporary name.
             let _ = dir.rename(&self.old, dir, name);
         })
     }
 
-    /// Removes what the new one has replaced, so that it does not come back after a power cut. A failure costs room on
-    /// the disk, nothing else.
+    /// Removes the replaced entry durably. A failure only wastes disk space.
     fn discard_replaced(&mut self) {
         self.is_finished = true;
         let dir = &self.target.dir;
@@ -263,10 +263,10 @@ impl<'a> StagedFile<'a> {
     }
 }
 
-/// What an earlier attempt's work has put at `path`, see [`StagedFile::placed`].
+/// The content that an earlier attempt renamed to `path`, see [`StagedFile::placed`].
 ///
 /// # Errors
-/// What the disk may say.
+/// [`OperationError::Failed`] if the target folder, the intent or the target cannot be read.
 pub(in crate::operations) fn find<T: PlacedContent>(
     context: &Context,
     path: &str,
@@ -278,10 +278,10 @@ pub(in crate::operations) fn find<T: PlacedContent>(
     placed
 }
 
-/// Removes what earlier attempts' work left for `path` under its temporary name, unless it is in its place.
+/// Removes the temporary content that earlier attempts left for `path`, unless it was renamed to its target.
 ///
 /// # Errors
-/// What was in the way.
+/// [`OperationError::Failed`] if it cannot be removed.
 pub(in crate::operations) fn discard<T: PlacedContent>(
     context: &Context,
     path: &str,

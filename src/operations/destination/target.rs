@@ -1,7 +1,8 @@
-//! Where a job puts a file or folder: a name in a folder below a root.
+//! The destination of a file or folder that a job creates: a name in a folder below a root.
 //!
-//! The folder is found as a source is, step by step from the root's handle, so that no link and no race leads out.
-//! What is made goes there by renaming, through a [`StagedFile`](super::StagedFile), so that nothing half-made ever has the name.
+//! The folder is located like a source, step by step from the root's handle, so that no link and no race leads out of the
+//! root. New content is renamed to its name through a [`StagedFile`](super::StagedFile), so that
+//! incomplete content never has the name.
 
 use std::io;
 use std::path::Path;
@@ -23,34 +24,35 @@ pub(in crate::operations) enum Conflict {
     /// Fail, code `name_exists`.
     #[default]
     Fail,
-    /// Put the new in the place of the old.
+    /// Replace the existing file or folder.
     Replace,
-    /// Take the name with the lowest free number, `name (1).ext`.
+    /// Use the name with the lowest free number, for example `name (1).ext`.
     Rename,
 }
 
 impl Conflict {
-    /// Whether a name that is taken is the end.
+    /// Whether a taken name makes the job fail.
     pub(in crate::operations) fn is_fail(self) -> bool {
         self == Self::Fail
     }
 }
 
-/// A name in a folder that is there.
+/// A name in an existing folder.
 #[derive(Debug)]
 pub(in crate::operations) struct Destination {
     pub(in crate::operations) dir: Dir,
-    /// The folder's path on the wire.
+    /// The folder's path as clients see it.
     pub(in crate::operations) folder: String,
     pub(in crate::operations) name: String,
     pub(in crate::operations) above: Vec<Identity>,
 }
 
 impl Destination {
-    /// Finds the folder that `path` names something in.
+    /// Opens the folder that contains `path`.
     ///
     /// # Errors
-    /// Code `target_not_found` or `target_unwritable`, with `path` in the message.
+    /// A failure with code `target_not_found` if the folder does not exist or is not below a root, `target_unwritable` if
+    /// it cannot be opened. The message contains `path`.
     pub(in crate::operations) fn open(roots: &Roots, path: &str) -> Result<Self, OperationError> {
         let refused = |why: &str| {
             let message = format!("Nothing can be put at {path}: {why}.");
@@ -85,26 +87,26 @@ impl Destination {
         &self.dir
     }
 
-    /// Every folder from the root down to the one that the name is in.
+    /// Every folder from the root down to the opened folder.
     pub(in crate::operations) fn above(&self) -> &[Identity] {
         &self.above
     }
 
-    /// Its last part.
+    /// The last component of the path.
     pub(in crate::operations) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its path on the wire.
+    /// The path as clients see it.
     pub(in crate::operations) fn path(&self) -> String {
         self.path_of(&self.name)
     }
 
-    /// Finds out whether the path still leads to the folder that was opened: it, a link on the way, or the root itself
-    /// may have been replaced since.
+    /// Checks that the path still leads to the opened folder. The folder, a link on the way, or the root itself may have
+    /// been replaced since.
     ///
     /// # Errors
-    /// `target_not_found`.
+    /// A failure with code `target_not_found` if the path leads elsewhere now.
     pub(in crate::operations) fn check_way(&self, roots: &Roots) -> Result<(), OperationError> {
         let now = Self::open(&roots.unpinned(), &self.path())?;
         if now.above.last() == self.above.last() {
@@ -117,14 +119,14 @@ impl Destination {
         Err(Failure::new("target_not_found", message).into())
     }
 
-    /// Finds out whether a file can take its place.
+    /// Checks that a file can be written here, possibly replacing a file or link.
     ///
     /// # Errors
-    /// `target_unwritable` where a folder, a device, a FIFO or a socket is, or something of the server's own, and for a
-    /// name that the file system does not take.
+    /// A failure with code `target_unwritable` if there is a folder, device, FIFO, socket or a file of the server itself,
+    /// or if the file system does not accept the name.
     pub(in crate::operations) fn check_file(&self, roots: &Roots) -> Result<(), OperationError> {
         match self.dir.symlink_metadata(&self.name) {
-            // A link is replaced itself, wherever it leads.
+            // A link itself is replaced, not its target.
             Ok(there) if !(there.is_file() || there.is_symlink()) || roots.must_stay(&there) => {
                 let message = format!(
                     "{} cannot be written: what is there is no file that may be replaced.",
@@ -139,15 +141,15 @@ impl Destination {
         }
     }
 
-    /// The path on the wire of an entry beside the target.
+    /// The path, as clients see it, of another name in the same folder.
     pub(in crate::operations) fn path_of(&self, name: &str) -> String {
         format!("{}/{name}", self.folder.trim_end_matches('/'))
     }
 
-    /// What has the name now, if anything has.
+    /// The metadata of the entry that has the name now, or `None` if the name is free.
     ///
     /// # Errors
-    /// `target_unwritable` for a name that the file system does not take.
+    /// A failure with code `target_unwritable` if the file system does not accept the name.
     pub(in crate::operations) fn look(&self) -> Result<Option<Identity>, Failure> {
         match self.dir.symlink_metadata(&self.name) {
             Ok(there) => Ok(Some(Identity::of(&there))),
@@ -156,19 +158,19 @@ impl Destination {
         }
     }
 
-    /// The name is taken.
+    /// The failure for a name that is taken.
     pub(in crate::operations) fn taken(&self) -> Failure {
         let message = format!("{} is there already.", self.path_of(&self.name));
         Failure::new("name_exists", message)
     }
 
-    /// What an error that came while writing there means.
+    /// Converts an I/O error from writing here into a failure.
     pub(in crate::operations) fn failed(&self, error: &io::Error) -> Failure {
         writing_failed(&self.path_of(&self.name), error)
     }
 }
 
-/// What an error that came while writing at `path` means.
+/// Converts an I/O error from writing to `path` into a failure.
 pub(in crate::operations) fn writing_failed(path: &str, error: &io::Error) -> Failure {
     let code = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "storage_full",
@@ -178,7 +180,7 @@ pub(in crate::operations) fn writing_failed(path: &str, error: &io::Error) -> Fa
     Failure::new(code, format!("{path} cannot be written: {error}."))
 }
 
-/// Finds what is wrong with a param that names a target.
+/// Validates a param that names a target.
 pub(in crate::operations) fn check(
     roots: &Roots,
     pointer: &str,

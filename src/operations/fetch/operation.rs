@@ -19,7 +19,7 @@ use crate::roots::Roots;
 
 pub(in crate::operations) struct Fetch;
 
-/// What was fetched.
+/// The length, digest and media type of the downloaded document.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::operations) struct Fetched {
     pub(in crate::operations) bytes: u64,
@@ -56,8 +56,8 @@ impl Operation for Fetch {
             Some(to) => destination::find(context, &to.0)?,
             None => None,
         };
-        let told = found.map(|(path, fetched)| tell(context, path, fetched));
-        told.transpose()
+        let report = found.map(|(path, fetched)| report_fetched(context, path, fetched));
+        report.transpose()
     }
 
     fn abandon(&self, context: &Context) -> Result<(), OperationError> {
@@ -91,11 +91,11 @@ pub(in crate::operations) fn fetch_file(
         Some(placed) => placed,
         None => make_file(context, params, &target, draft)?,
     };
-    tell(context, path, fetched)
+    report_fetched(context, path, fetched)
 }
 
-/// The report of a file that is in its place.
-pub(in crate::operations) fn tell(
+/// Stores the report about a file that was created.
+pub(in crate::operations) fn report_fetched(
     context: &Context,
     path: String,
     fetched: Fetched,
@@ -110,14 +110,14 @@ pub(in crate::operations) fn tell(
     report(context, "fetch.json", &format!("{text}\n"), path)
 }
 
-/// Fetches it under its temporary name, and puts it in its place.
+/// Downloads the document to a temporary file and renames it to the target.
 pub(in crate::operations) fn make_file(
     context: &Context,
     params: &FetchParams,
     target: &Destination,
     draft: StagedFile<'_>,
 ) -> Result<(String, Fetched), OperationError> {
-    // Nobody should learn after an hour that the name is taken.
+    // Check the name first, so that a taken name is reported before the download.
     let there = target.look()?;
     if params.conflict.is_fail() && there.is_some() {
         return Err(target.taken().into());
@@ -143,7 +143,7 @@ pub(in crate::operations) fn open<'a>(
     Ok(remote)
 }
 
-/// Moves everything from there to here; what is here in the end is what was asked for.
+/// Copies the document to the sink, and checks its size and digest.
 pub(in crate::operations) fn pump(
     context: &Context,
     params: &FetchParams,

@@ -1,4 +1,4 @@
-//! What a fetch job may be asked.
+//! The params of the `fetch` operation.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -11,31 +11,31 @@ use crate::operations::destination::Conflict;
 use crate::operations::params::wire_path::WirePath;
 use crate::roots::Roots;
 
-/// What to fetch, and where to put it.
+/// The document to fetch, and where to put it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(in crate::operations) struct FetchParams {
     /// The `http://` or `https://` URL. Redirects are followed.
     #[schemars(length(max = 8192), extend("format" = "uri"))]
     pub(in crate::operations) uri: String,
-    /// The file to make, below a root. Without one what is fetched is the job's result.
+    /// The file to create, below a root. Without it, the document becomes the job's result.
     pub(in crate::operations) to: Option<WirePath>,
-    /// What to do if there is something at `to` already: `fail`, `replace` it, or `rename` the file to the first free of
+    /// What to do if `to` exists already: `fail`, `replace` it, or `rename` the file to the first free of
     /// `name (1).ext`, `name (2).ext` and so on.
     #[serde(default)]
     pub(in crate::operations) conflict: Conflict,
-    /// The SHA-256 that it must have, in hexadecimal.
+    /// The expected SHA-256 of the document, in hexadecimal.
     #[schemars(regex(pattern = "^[0-9A-Fa-f]{64}$"))]
     sha256: Option<String>,
-    /// The most bytes that it may have.
+    /// The maximum length of the document, in bytes.
     pub(in crate::operations) max_bytes: Option<u64>,
 }
 
 impl FetchParams {
-    /// Compares what came with what was to come.
+    /// Compares the SHA-256 of the downloaded bytes with the expected one.
     ///
     /// # Errors
-    /// `digest_mismatch`.
+    /// A failure with code `digest_mismatch` if they differ.
     pub(in crate::operations) fn check_digest(&self, found: &str) -> Result<(), Failure> {
         match &self.sha256 {
             Some(expected) if !expected.eq_ignore_ascii_case(found) => {
@@ -50,7 +50,7 @@ impl FetchParams {
     }
 }
 
-/// Finds what is wrong with params that fit the schema.
+/// Checks params that match the schema.
 pub(in crate::operations) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<InvalidParam>> {
     let to = params["to"].as_str();
     let fault = to.and_then(|to| destination::check(roots, "#/to", to));

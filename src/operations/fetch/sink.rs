@@ -1,4 +1,4 @@
-//! Where fetched bytes go.
+//! Sinks for downloaded bytes: the result, or a file.
 
 use std::fs::File;
 use std::io::{Seek, Write};
@@ -10,25 +10,25 @@ use crate::operations::fetch::disk::wait_for_disk;
 use crate::operations::fetch::label::Label;
 use crate::operations::{Context, OperationError, OperationOutput, ResultWriter};
 
-/// Takes bytes in order, and may be told to forget them all.
+/// Takes bytes in order, and can start over.
 pub(in crate::operations) trait Sink {
-    /// The next bytes.
+    /// Writes the next bytes.
     ///
     /// # Errors
-    /// What the disk says.
+    /// [`OperationError::Failed`] if they cannot be written.
     fn take(&mut self, bytes: &[u8]) -> Result<(), OperationError>;
 
-    /// Everything comes once more, and may be called something else.
+    /// Discards all bytes, because the download starts over, possibly with another name or media type.
     ///
     /// # Errors
-    /// What the disk says.
+    /// [`OperationError::Failed`] if a file cannot be emptied.
     fn restart(&mut self, label: &Label) -> Result<(), OperationError>;
 
-    /// The digest of all that was taken.
+    /// The SHA-256 digest of all bytes taken.
     fn sha256(&self) -> [u8; 32];
 }
 
-/// Into the store.
+/// Writes to the job's result.
 pub(in crate::operations) struct ResultSink<'a> {
     context: &'a Context,
     writer: ResultWriter,
@@ -51,7 +51,7 @@ impl Sink for ResultSink<'_> {
     }
 
     fn restart(&mut self, label: &Label) -> Result<(), OperationError> {
-        // What was stored of the last one is freed.
+        // Dropping the old writer frees the stored bytes.
         *self = Self::new(self.context, label);
         Ok(())
     }
@@ -61,7 +61,7 @@ impl Sink for ResultSink<'_> {
     }
 }
 
-/// Into a file that has no name of its own yet.
+/// Writes to a temporary file.
 pub(in crate::operations) struct FileSink<'a> {
     file: File,
     target: &'a Destination,
