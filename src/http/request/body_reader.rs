@@ -1,4 +1,4 @@
-//! Bytes of bodies as they come in: bounded in number and in patience, short ones collected, long ones into the store.
+//! Reading request bodies within limits on size and time: short ones into memory, uploads into the store.
 
 use std::time::Duration;
 
@@ -13,18 +13,21 @@ use crate::engine::{Store, Uploads};
 use crate::http::request::media_type::MediaType;
 use crate::http::response::problem::Problem;
 
-/// Bounds of one body.
+/// The limits on one body.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::http) struct Bounds {
-    /// The params, in bytes.
+    /// The largest params, in bytes.
     pub(in crate::http) params: usize,
-    /// Each upload, in bytes.
+    /// The largest upload, in bytes.
     pub(in crate::http) upload: u64,
-    /// Without a byte.
+    /// The longest time without a byte.
     pub(in crate::http) idle_timeout: Duration,
 }
 
-/// Refuses bodies that would have to be decompressed.
+/// Rejects bodies that would have to be decompressed.
+///
+/// # Errors
+/// 415 if there is a `Content-Encoding` other than `identity`.
 pub(in crate::http) fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
     let values = headers.get_all(CONTENT_ENCODING).iter();
     let mut codings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
@@ -33,11 +36,11 @@ pub(in crate::http) fn check_encoding(headers: &HeaderMap) -> Result<(), Problem
         return Ok(());
     }
     Err(unsupported(
-        "This server takes bodies without Content-Encoding only.",
+        "Request bodies with a Content-Encoding are not supported.",
     ))
 }
 
-/// The refusal of a body by its type or coding.
+/// The rejection of a body because of its type or coding.
 pub(in crate::http) fn unsupported(detail: impl Into<String>) -> Problem {
     Problem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -46,7 +49,12 @@ pub(in crate::http) fn unsupported(detail: impl Into<String>) -> Problem {
     )
 }
 
-/// All bytes of a body that is known to be short.
+/// Reads a whole body into memory.
+///
+/// # Errors
+/// - 400 if the body is cut off or malformed
+/// - 408 if it stalls
+/// - 413 if it is longer than params may be
 pub(in crate::http) async fn collect(mut body: Incoming, bounds: Bounds) -> Result<Bytes, Problem> {
     if body.size_hint().lower() > bounds.params as u64 {
         return Err(too_large(bounds));
@@ -61,7 +69,10 @@ pub(in crate::http) async fn collect(mut body: Incoming, bounds: Bounds) -> Resu
     Ok(bytes.freeze())
 }
 
-/// The next bytes of a body; none at its end.
+/// The next bytes of a body; `None` at its end.
+///
+/// # Errors
+/// 400 if the body is cut off or malformed, 408 if it stalls.
 pub(in crate::http) async fn next_data(
     body: &mut Incoming,
     idle_timeout: Duration,
@@ -71,15 +82,15 @@ pub(in crate::http) async fn next_data(
             .await
             .map_err(|_| {
                 let detail = format!(
-                    "No byte of the body came for {}.",
+                    "No byte of the body arrived for {}.",
                     humantime::format_duration(idle_timeout)
                 );
                 Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
             })?;
         let Some(frame) = frame else { break };
-        let frame =
-            frame.map_err(|_| Problem::malformed("The body ended early or is not framed well."))?;
-        // Trailers are passed over.
+        let frame = frame
+            .map_err(|_| Problem::malformed("The body ended early or its framing is malformed."))?;
+        // Trailers are ignored.
         if let Ok(data) = frame.into_data() {
             return Ok(Some(data));
         }
@@ -87,14 +98,17 @@ pub(in crate::http) async fn next_data(
     Ok(None)
 }
 
-/// A document on its way into the store.
+/// A document that is being written to the store.
 pub(in crate::http) struct Upload {
     blob: crate::engine::BlobWriter,
-    most: u64,
+    max_bytes: u64,
 }
 
 impl Upload {
-    /// Begins one that is said to be at least `announced` bytes long.
+    /// Starts an upload of at least `announced` bytes.
+    ///
+    /// # Errors
+    /// 413 if it is too large.
     pub(in crate::http) fn begin(
         store: &Store,
         bounds: Bounds,
@@ -102,55 +116,64 @@ impl Upload {
     ) -> Result<Self, Problem> {
         let upload = Self {
             blob: store.write_upload(),
-            most: bounds.upload,
+            max_bytes: bounds.upload,
         };
-        if announced > upload.most {
-            Err(upload_too_large(upload.most))
+        if announced > upload.max_bytes {
+            Err(upload_too_large(upload.max_bytes))
         } else {
             Ok(upload)
         }
     }
 
-    /// Takes some more bytes.
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// 413 if the upload becomes too large; 503 or 507 if the store cannot take the bytes.
     pub(in crate::http) async fn append(&mut self, data: &[u8]) -> Result<(), Problem> {
-        if self.blob.size() + data.len() as u64 > self.most {
-            return Err(upload_too_large(self.most));
+        if self.blob.size() + data.len() as u64 > self.max_bytes {
+            return Err(upload_too_large(self.max_bytes));
         }
         Ok(self.blob.append(data).await?)
     }
 
-    /// The document as params have it; its bytes are among `uploads`.
+    /// Finishes the upload: adds its bytes to `uploads` and returns the document's object for the params.
+    ///
+    /// # Errors
+    /// 503 or 507 if the store cannot take the last bytes.
     pub(in crate::http) async fn end(
         self,
         name: &str,
         media_type: MediaType,
         uploads: &mut Uploads,
     ) -> Result<Value, Problem> {
-        let whole = self.blob.finish_async().await?;
+        let blob = self.blob.finish_async().await?;
         let mut document = json!({
             "type": "upload",
             "name": name,
-            "size": whole.size,
+            "size": blob.size,
             "mediaType": media_type.essence,
-            "sha256": hex::encode(whole.sha256),
-            "blob": whole.blob,
+            "sha256": hex::encode(blob.sha256),
+            "blob": blob.blob,
         });
         if let Some(charset) = media_type.charset {
             document["charset"] = charset.into();
         }
-        uploads.push(whole);
+        uploads.push(blob);
         Ok(document)
     }
 }
 
-/// The refusal of a document that is longer than `most` bytes.
-pub(in crate::http) fn upload_too_large(most: u64) -> Problem {
-    let detail = format!("An upload may be {most} bytes long.");
+/// The rejection of an upload that is longer than `max_bytes`.
+pub(in crate::http) fn upload_too_large(max_bytes: u64) -> Problem {
+    let detail = format!("The upload is longer than the limit of {max_bytes} bytes.");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "upload_too_large", detail)
 }
 
-/// The refusal of params that are longer than they may be.
+/// The rejection of params that are longer than the limit.
 pub(in crate::http) fn too_large(bounds: Bounds) -> Problem {
-    let detail = format!("The params may be {} bytes long.", bounds.params);
+    let detail = format!(
+        "The params are longer than the limit of {} bytes.",
+        bounds.params
+    );
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "params_too_large", detail)
 }

@@ -1,4 +1,4 @@
-//! Forms (multipart/form-data) on their way in: files go into the store, fields are text.
+//! Reading forms (`multipart/form-data`): files go into the store, other fields are text.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -16,41 +16,45 @@ use crate::http::request::media_type::MediaType;
 use crate::http::request::multipart::{Event, Head, Reader};
 use crate::http::response::problem::Problem;
 
-/// A part as its head describes it.
+/// A part, as its head describes it.
 pub(in crate::http) struct Part<'a> {
-    /// Its name.
+    /// The name of the field.
     pub(in crate::http) name: &'a str,
-    /// Whether it is sent as a file.
+    /// Whether the part is a file.
     pub(in crate::http) is_file: bool,
-    /// What it says that it is.
+    /// The media type that the client gives.
     pub(in crate::http) media_type: Option<&'a str>,
 }
 
-/// What becomes of a part.
+/// The use of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum Take {
-    /// It is a document, to be stored.
+    /// A document, which goes into the store.
     Document,
-    /// It is text.
+    /// A text field.
     Text,
-    /// It is passed over.
+    /// Nothing: the part is skipped.
     Nothing,
 }
 
-/// Where a form goes.
+/// The settings to read a form with.
 pub(in crate::http) struct Form<'a, F> {
     pub(in crate::http) store: &'a Store,
     pub(in crate::http) bounds: Bounds,
-    /// Says what becomes of a part.
+    /// Decides the use of a part.
     pub(in crate::http) take: F,
 }
 
 impl<F: Fn(&Part<'_>) -> Result<Take, Problem>> Form<'_, F> {
-    /// Reads a form of this `Content-Type`: names and values in order. A document is an object as [`Upload::end`] makes
-    /// it. A file input that nobody touched is left out.
+    /// Reads a form with this `Content-Type` into names and values, in order. A document becomes an object; see
+    /// [`Upload::end`]. A file input without a file is left out.
     ///
     /// # Errors
-    /// 400, 408, 413, and what `take` says.
+    /// - 400 if the form is malformed or cut off
+    /// - 408 if it stalls
+    /// - 413 if a part or all text is too long
+    /// - 503 or 507 if the store cannot take a document
+    /// - The errors of `take`
     pub(in crate::http) async fn read(
         &self,
         content_type: &str,
@@ -66,10 +70,10 @@ impl<F: Fn(&Part<'_>) -> Result<Take, Problem>> Form<'_, F> {
         };
         let (mut pairs, mut text_bytes) = (Vec::new(), 0);
         while let Some(head) = parts.next().await? {
-            // Names are kept as text is.
+            // Names take memory as well as text.
             text_bytes += head.name.len() + head.file_name.as_ref().map_or(0, String::len);
             self.check_text(text_bytes)?;
-            // What browsers send for a file input that nobody touched: no name, and no content.
+            // Browsers send a file input without a file as a part without a file name and without content.
             if head.file_name.as_deref() == Some("") && parts.is_empty().await? {
                 continue;
             }
@@ -109,7 +113,7 @@ impl<F: Fn(&Part<'_>) -> Result<Take, Problem>> Form<'_, F> {
             .await
     }
 
-    /// A field's text; all of a form's together are as long as params may be.
+    /// The text of a field. `text_bytes` counts the text of the whole form, which is limited like params.
     async fn text(
         &self,
         head: &Head,
@@ -134,7 +138,7 @@ impl<F: Fn(&Part<'_>) -> Result<Take, Problem>> Form<'_, F> {
             .ok_or_else(|| malformed(format!("the field {:?} is not {charset}", head.name)))
     }
 
-    /// Passes over a part, which may be as long as an upload.
+    /// Skips a part, which may be as long as an upload.
     async fn skip(&self, parts: &mut Parts) -> Result<(), Problem> {
         let mut bytes = 0;
         while let Some(data) = parts.data().await? {
@@ -159,14 +163,14 @@ struct Parts {
     reader: Reader,
     body: Incoming,
     timeout: Duration,
-    /// Whether there may be more content of the present part.
+    /// Whether the current part may have more content.
     is_in_part: bool,
-    /// Content that was read ahead.
+    /// Content that has been read ahead.
     peeked: Option<Bytes>,
 }
 
 impl Parts {
-    /// The next part; what is left of the one before is skipped.
+    /// The head of the next part. The rest of the previous part is skipped.
     async fn next(&mut self) -> Result<Option<Head>, Problem> {
         self.peeked = None;
         loop {
@@ -181,13 +185,13 @@ impl Parts {
         }
     }
 
-    /// Whether the part has no content at all. Asked before any of it is read.
+    /// Whether the part has no content. Call it before reading any content.
     async fn is_empty(&mut self) -> Result<bool, Problem> {
         self.peeked = self.data().await?;
         Ok(self.peeked.is_none())
     }
 
-    /// More content of the part; none at its end.
+    /// The next content of the part; `None` at its end.
     async fn data(&mut self) -> Result<Option<Bytes>, Problem> {
         if let Some(data) = self.peeked.take() {
             return Ok(Some(data));

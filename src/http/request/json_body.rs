@@ -1,4 +1,4 @@
-//! Bodies that are JSON, whatever their clients put around it. Pure.
+//! JSON bodies: media types, byte order marks and charsets. Pure.
 
 use encoding_rs::Encoding;
 use http::StatusCode;
@@ -16,11 +16,11 @@ pub(in crate::http) fn is_json(essence: &str) -> bool {
         || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-/// Reads a body; one without a byte is an empty object. A byte order mark is passed over. `charset` is what its
-/// Content-Type gives: JSON is UTF-8 (RFC 8259, section 8.1), but ASCII is the same in most.
+/// Parses a body. An empty body is an empty object, and a UTF-8 byte order mark is skipped. `charset` is the charset in
+/// `Content-Type`. JSON has to be UTF-8 (RFC 8259, section 8.1), but ASCII text is the same in most charsets.
 ///
 /// # Errors
-/// 400 where it is not JSON, 415 where it is encoded in another way.
+/// 400 if the body is not JSON, 415 if it is not in UTF-8.
 pub(in crate::http) fn parse(bytes: &[u8], charset: Option<&str>) -> Result<Value, Problem> {
     let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let is_utf_16 = UTF_16_MARKS.iter().any(|mark| text.starts_with(mark));
@@ -39,12 +39,12 @@ pub(in crate::http) fn parse(bytes: &[u8], charset: Option<&str>) -> Result<Valu
     })
 }
 
-/// Whether a text that is said to be of this charset means the same in UTF-8.
+/// Whether a text in this charset means the same in UTF-8.
 fn is_readable(text: &[u8], charset: &str) -> bool {
     match Encoding::for_label(charset.as_bytes()) {
         Some(encoding) if encoding == encoding_rs::UTF_8 => true,
         Some(encoding) => encoding.is_ascii_compatible() && text.is_ascii(),
-        // Such as UTF-32, or a name that was made up.
+        // UTF-32, for example, or an unknown name.
         None => false,
     }
 }
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_read_where_its_encoding_is_beyond_doubt() {
+    fn json_is_accepted_only_in_utf_8_or_ascii() {
         let check = |bytes: &[u8], charset: Option<&str>, expected: Result<Value, u16>| {
             let found = parse(bytes, charset).map_err(|problem| problem.status().as_u16());
             assert_eq!(found, expected, "{bytes:?} {charset:?}");
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn json_types_are_known_with_their_suffix() {
+    fn json_media_types_include_the_json_suffix() {
         for json in ["application/json", "application/merge-patch+json"] {
             assert!(is_json(json), "{json}");
         }

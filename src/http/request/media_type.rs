@@ -1,4 +1,4 @@
-//! The media type of a body or of a part of a form, as its client gives it. Pure.
+//! The media type of a body or of a part of a form, from `Content-Type`. Pure.
 
 use crate::header_params;
 
@@ -6,25 +6,25 @@ use crate::header_params;
 /// the slash.
 const MEDIA_TYPE_BYTES: usize = 255;
 
-/// What a document is, as its client says.
+/// A media type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::http) struct MediaType {
-    /// Type and subtype in small letters.
+    /// Type and subtype in lower case.
     pub(in crate::http) essence: String,
-    /// The `charset` among the parameters.
+    /// The value of the parameter `charset`.
     pub(in crate::http) charset: Option<String>,
 }
 
-/// It is longer than any media type.
+/// The error of a `Content-Type` that is longer than any media type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the Content-Type is longer than {MEDIA_TYPE_BYTES} bytes")]
 pub(in crate::http) struct TooLong;
 
 impl MediaType {
-    /// Reads a `Content-Type`; none where it is not a media type.
+    /// Parses a `Content-Type`; `None` if it is malformed.
     ///
     /// # Errors
-    /// [`TooLong`].
+    /// [`TooLong`] if the type or the charset is too long.
     pub(in crate::http) fn parse(content_type: &str) -> Result<Option<Self>, TooLong> {
         let essence = essence(content_type);
         let charset = header_params::charset(content_type);
@@ -39,11 +39,11 @@ impl MediaType {
                     .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
         };
         let halves = essence.split_once('/');
-        let is_one = halves.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype));
-        Ok(is_one.then_some(Self { essence, charset }))
+        let is_valid = halves.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype));
+        Ok(is_valid.then_some(Self { essence, charset }))
     }
 
-    /// Bytes of which nothing is known.
+    /// The type of arbitrary bytes.
     pub(in crate::http) fn unknown() -> Self {
         Self {
             essence: "application/octet-stream".into(),
@@ -52,7 +52,7 @@ impl MediaType {
     }
 }
 
-/// Type and subtype of a `Content-Type`, in small letters.
+/// Type and subtype of a `Content-Type`, in lower case.
 pub(in crate::http) fn essence(content_type: &str) -> String {
     let essence = content_type.split(';').next().unwrap_or_default();
     essence.trim().to_ascii_lowercase()
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn media_types_are_split_and_bounded() {
         let check = |content_type: &str, expected: Option<(&str, Option<&str>)>| {
-            let found = MediaType::parse(content_type).expect("it is short");
+            let found = MediaType::parse(content_type).expect("a short type");
             let found = found
                 .as_ref()
                 .map(|found| (&*found.essence, found.charset.as_deref()));

@@ -1,4 +1,4 @@
-//! The options of a submission: query parameters that every operation has.
+//! The options of a submission: query parameters that are the same for every operation.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -10,24 +10,27 @@ use crate::http::response::problem::Problem;
 use crate::job::{Callback, CallbackTrigger, JobIdFormat, JobOptions, Method};
 use crate::operations::{InvalidParam, OperationSpec, RESERVED};
 
-/// Parameters of a query, at most.
-const NAMES: usize = 1000;
+/// The largest number of parameters in a query.
+const MAX_QUERY_PARAMS: usize = 1000;
 
 /// Names and values.
 type Pairs = Vec<(String, String)>;
 
-/// The job_options of a request, and the other query parameters, which only a raw body or none may have. Links in a message
-/// begin with `base`.
+/// The options of a submission and the other query parameters, which are allowed only with a raw body or without a body.
+/// Links in callbacks begin with `base`.
 ///
 /// # Errors
-/// 422 with everything that is wrong; 400 where there is far too much of it.
+/// - 400 if the query has too many parameters
+/// - 422 with all faults if an option is invalid or a parameter is unknown
 pub(in crate::http) fn split(
     request: &Parts,
     operation: &OperationSpec,
     base: &str,
 ) -> Result<(JobOptions, Pairs), Problem> {
-    if query::pairs(request).nth(NAMES).is_some() {
-        let detail = format!("The query has more than {NAMES} parameters; send them in the body.");
+    if query::pairs(request).nth(MAX_QUERY_PARAMS).is_some() {
+        let detail = format!(
+            "The query has more than {MAX_QUERY_PARAMS} parameters; send them in the body."
+        );
         return Err(Problem::malformed(detail));
     }
     let pairs = query::pairs(request).map(|(name, value)| (name.into_owned(), value.into_owned()));
@@ -36,7 +39,7 @@ pub(in crate::http) fn split(
     let (job_options, mut faults) = job_options(&options, base);
     for (name, _) in &scalars {
         if operation.params["properties"][name].is_null() {
-            faults.push(fault(name, "There is no such parameter."));
+            faults.push(fault(name, "Unknown parameter."));
         }
     }
     if faults.is_empty() {
@@ -52,20 +55,20 @@ fn job_options(options: &Pairs, base: &str) -> (JobOptions, Vec<InvalidParam>) {
     let mut seen = HashSet::new();
     for (name, value) in options {
         if !seen.insert(name) {
-            faults.push(fault(name, "It is there twice."));
+            faults.push(fault(name, "Given more than once."));
             continue;
         }
         match (name.as_str(), value.as_str()) {
             ("keep", "true") => {}
             ("keep", "false") => job_options.keep = false,
-            ("keep", _) => faults.push(fault(name, "It is true or false.")),
-            ("output", "") => faults.push(fault(name, "It is the path of a file below a root.")),
+            ("keep", _) => faults.push(fault(name, "Must be true or false.")),
+            ("output", "") => faults.push(fault(name, "Must be the path of a file below a root.")),
             ("output", path) => job_options.output = Some(path.to_owned()),
             ("callback", address) => url = Some(address.to_owned()),
             (_, value) => match value.to_ascii_uppercase().as_str() {
                 "GET" => method = Some(Method::Get),
                 "POST" => method = Some(Method::Post),
-                _ => faults.push(fault(name, "It is GET or POST.")),
+                _ => faults.push(fault(name, "Must be GET or POST.")),
             },
         }
     }

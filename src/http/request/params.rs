@@ -1,4 +1,4 @@
-//! A request's body becomes a submission's params and uploads, whatever form it has.
+//! Decoding a request's body, in any supported format, into params and uploads.
 
 use std::borrow::Cow;
 
@@ -20,12 +20,12 @@ use crate::http::request::query;
 use crate::http::response::problem::Problem;
 use crate::operations::{OperationSpec, coerce};
 
-/// What a body said.
+/// A decoded body.
 #[derive(Debug)]
 pub(in crate::http) struct Decoded {
     /// The params; an upload is an object with `type`, `name`, `size`, `mediaType`, `sha256` and `blob`.
     pub(in crate::http) params: Value,
-    /// The uploads' bytes, on the disk but for their ends.
+    /// The bytes of the uploads. All but the last bytes of each are already on the disk.
     pub(in crate::http) uploads: Uploads,
 }
 
@@ -41,7 +41,7 @@ fn essence(headers: &HeaderMap) -> String {
     media_type::essence(&content_type(headers))
 }
 
-/// What the body is, as the client says; nothing where it does not.
+/// The value of `Content-Type`; empty if there is none.
 pub(in crate::http) fn content_type(headers: &HeaderMap) -> Cow<'_, str> {
     let content_type = headers.get(CONTENT_TYPE);
     content_type.map_or(Cow::Borrowed(""), |value| {
@@ -49,7 +49,16 @@ pub(in crate::http) fn content_type(headers: &HeaderMap) -> Cow<'_, str> {
     })
 }
 
-/// Reads a body for an operation. `scalars` are the query parameters that are not options: a raw body's params.
+/// Decodes the body of a submission. `scalars` are the query parameters that are not options; they are the params of a
+/// raw body.
+///
+/// # Errors
+/// - 400 if the body is malformed or cut off
+/// - 408 if it stalls
+/// - 413 if it is too large
+/// - 415 if its type or coding is not supported
+/// - 422 if params are given in the query as well as in the body, or a file is not an input of the operation
+/// - 503 or 507 if the store cannot take an upload
 pub(in crate::http) async fn read(
     headers: &HeaderMap,
     body: Incoming,
@@ -61,7 +70,7 @@ pub(in crate::http) async fn read(
     check_encoding(headers)?;
     let content_type = content_type(headers);
     let essence = media_type::essence(&content_type);
-    // The one document of an operation may be of any other type, also one that is written as JSON.
+    // If an operation has exactly one document, the body may be that document in any other type, including `+json` types.
     let is_json = essence == "application/json"
         || (json_body::is_json(&essence) && only_input(operation).is_none());
     let is_form = matches!(
@@ -69,7 +78,10 @@ pub(in crate::http) async fn read(
         "application/x-www-form-urlencoded" | "multipart/form-data"
     );
     if let Some((name, _)) = scalars.first().filter(|_| is_json || is_form) {
-        return Err(query::fault(name, "The params are in the body."));
+        return Err(query::fault(
+            name,
+            "Params must be in the body or in the query, not in both.",
+        ));
     }
     let mut uploads = store.uploads();
     let params = if is_json {
@@ -122,7 +134,7 @@ fn url_encoded(bytes: &[u8], operation: &OperationSpec) -> Result<Vec<(String, S
     }
 }
 
-/// What a body is that is certainly no form, with the type that it wants.
+/// The format and media type of a body that is certainly not a form.
 fn looks_like(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     match bytes.trim_ascii_start().first() {
@@ -132,7 +144,7 @@ fn looks_like(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// Whether a body without a byte is a document all the same: it has a type, and nothing else says what the document is.
+/// Whether an empty body is an empty document: it has a type, and the query does not name the document.
 fn is_empty_document(
     essence: &str,
     scalars: &[(String, String)],
@@ -142,7 +154,7 @@ fn is_empty_document(
     input.is_some_and(|input| !essence.is_empty() && !scalars.iter().any(|(name, _)| name == input))
 }
 
-/// The document of an operation that has exactly one.
+/// The name of an operation's document, if there is exactly one.
 fn only_input(operation: &OperationSpec) -> Option<&str> {
     let mut names = operation.inputs.keys();
     match (names.next(), names.next()) {
@@ -151,7 +163,7 @@ fn only_input(operation: &OperationSpec) -> Option<&str> {
     }
 }
 
-/// Stores a body that is itself the one document of an operation; gives its name among the params, too.
+/// Stores a body that is the one document of an operation, and returns it with its name among the params.
 async fn document<'d>(
     content_type: &str,
     mut body: Incoming,
@@ -167,7 +179,7 @@ async fn document<'d>(
         };
         return Err(unsupported(format!(
             "{sent}Send params as JSON with Content-Type: application/json, or as application/x-www-form-urlencoded or \
-             multipart/form-data; this operation has not exactly one document that the body could be."
+             multipart/form-data. This operation does not take a single document as the body."
         )));
     };
     if content_type.is_empty() {
@@ -189,14 +201,14 @@ async fn document<'d>(
     Ok((name, upload.end(name, media_type, uploads).await?))
 }
 
-/// What becomes of a part of a form: files are documents of the operation's.
+/// The use of a part of a form: files are documents, and other fields are text.
 fn take(part: &Part<'_>, operation: &OperationSpec) -> Result<Take, Problem> {
     let is_input = operation.inputs.contains_key(part.name);
     if part.is_file && !is_input {
         let name = part.name.replace('~', "~0").replace('/', "~1");
         let fault = crate::operations::InvalidParam {
             pointer: format!("#/{name}"),
-            detail: format!("The operation takes no file as {:?}.", part.name),
+            detail: format!("The operation has no document named {:?}.", part.name),
         };
         return Err(crate::engine::SubmitError::Invalid(vec![fault]).into());
     }

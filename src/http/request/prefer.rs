@@ -1,27 +1,27 @@
-//! The `Prefer` header (RFC 7240): how a client would like to be answered. Pure.
+//! The `Prefer` header (RFC 7240). Pure.
 
 use std::time::Duration;
 
 use http::header::{HeaderMap, HeaderName};
 
-/// Nobody waits longer for a result, whatever he prefers.
-const WAIT_AT_MOST: Duration = Duration::from_secs(55);
+/// The longest wait for a result; longer ones are reduced to it.
+const MAX_WAIT: Duration = Duration::from_secs(55);
 
 pub(in crate::http) const PREFER: HeaderName = HeaderName::from_static("prefer");
 pub(in crate::http) const PREFERENCE_APPLIED: HeaderName =
     HeaderName::from_static("preference-applied");
 
-/// What we know how to honour.
+/// The preferences that the server honors.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::http) struct Preferences {
-    /// `respond-async`: the ticket at once, which is what happens anyway.
+    /// `respond-async`: a response without waiting, which is the default.
     pub(in crate::http) respond_async: bool,
-    /// `wait=N`: the result, if it comes within N seconds; at most 55.
+    /// `wait=N`: the result, if the job ends within N seconds; at most 55.
     pub(in crate::http) wait: Option<Duration>,
 }
 
 impl Preferences {
-    /// Reads them; what is unknown or not valid is passed over, and of two the first counts.
+    /// Reads the header. Unknown and invalid preferences are ignored, and the first of duplicates counts.
     pub(in crate::http) fn of(headers: &HeaderMap) -> Self {
         let mut preferences = Self::default();
         let values = headers
@@ -38,13 +38,13 @@ impl Preferences {
                 let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
                 let seconds = digits.then(|| value.parse().unwrap_or(u64::MAX));
                 preferences.wait =
-                    seconds.map(|seconds| Duration::from_secs(seconds).min(WAIT_AT_MOST));
+                    seconds.map(|seconds| Duration::from_secs(seconds).min(MAX_WAIT));
             }
         }
         preferences
     }
 
-    /// What `Preference-Applied` says of them; none if there is nothing to say.
+    /// The value of `Preference-Applied`, if any preference applies.
     pub(in crate::http) fn applied(self) -> Option<String> {
         let wait = self.wait.map(|wait| format!("wait={}", wait.as_secs()));
         let respond_async = self.respond_async.then(|| "respond-async".to_owned());
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_understood_is_honoured() {
+    fn known_preferences_are_honored_and_others_ignored() {
         let check = |values: &[&str], applied: Option<&str>| {
             let values = values
                 .iter()

@@ -9,37 +9,40 @@ use http::request::Parts;
 use crate::http::response::problem::Problem;
 use crate::operations::InvalidParam;
 
-/// The longest that a request waits for a job.
-const WAIT_AT_MOST: Duration = Duration::from_secs(55);
+/// The longest wait for a job.
+const MAX_WAIT: Duration = Duration::from_secs(55);
 
-/// A query's names and values, decoded, in order.
+/// The names and values of a query, decoded, in order.
 pub(in crate::http) fn pairs(
     request: &Parts,
 ) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     form_urlencoded::parse(request.uri.query().unwrap_or_default().as_bytes())
 }
 
-/// The first value under a name.
+/// The first value with a name.
 pub(in crate::http) fn value<'a>(request: &'a Parts, name: &str) -> Option<Cow<'a, str>> {
     pairs(request)
         .find(|(key, _)| key == name)
         .map(|(_, value)| value)
 }
 
-/// Reads a duration: `20s`, `1h 30m`, or a number of seconds, which no unit follows.
+/// Parses a duration: `20s`, `1h 30m`, or a number of seconds without a unit.
 ///
 /// # Errors
-/// It is neither.
+/// The error of `humantime` if the text is neither.
 pub(in crate::http) fn duration(text: &str) -> Result<Duration, humantime::DurationError> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_number {
-        // Only a number that is too large is none here.
+        // Parsing fails only if the number is too large.
         return Ok(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     humantime::parse_duration(text)
 }
 
-/// How long a request is willing to wait: `wait=20s`, at most 55 s. HEAD never waits.
+/// The wait that a query asks for, as in `wait=20s`: at most 55 s, and none for HEAD.
+///
+/// # Errors
+/// 422 if `wait` is not a duration.
 pub(in crate::http) fn wait(request: &Parts) -> Result<Option<Duration>, Problem> {
     if request.uri.query().is_none() {
         return Ok(None);
@@ -47,12 +50,12 @@ pub(in crate::http) fn wait(request: &Parts) -> Result<Option<Duration>, Problem
     let Some(text) = value(request, "wait") else {
         return Ok(None);
     };
-    let patience = duration(&text)
+    let wait = duration(&text)
         .map_err(|e| fault("wait", format!("{text:?} is not a duration like 20s: {e}.")))?;
-    Ok((request.method != http::Method::HEAD).then(|| patience.min(WAIT_AT_MOST)))
+    Ok((request.method != http::Method::HEAD).then(|| wait.min(MAX_WAIT)))
 }
 
-/// Something is wrong with one query parameter.
+/// The rejection of one query parameter.
 pub(in crate::http) fn fault(name: &str, detail: impl Into<String>) -> Problem {
     faults(vec![InvalidParam {
         pointer: format!("?{name}"),
@@ -60,9 +63,9 @@ pub(in crate::http) fn fault(name: &str, detail: impl Into<String>) -> Problem {
     }])
 }
 
-/// Something is wrong with query parameters.
+/// The rejection of query parameters.
 pub(in crate::http) fn faults(faults: Vec<InvalidParam>) -> Problem {
-    let detail = "The query is not valid; errors says where.";
+    let detail = "The query is invalid; see \"errors\".";
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_query", detail).with_faults(faults)
 }
 

@@ -1,9 +1,8 @@
 //! `Content-Disposition` of a part, from the raw bytes that clients send. Pure.
 //!
-//! RFC 7578 has names in UTF-8 as they are. Clients also write them in Latin-1 (old locales), percent-encoded with a
-//! charset (`filename*`, RFC 8187: old urllib3, .NET) or as words of mail headers (RFC 2047: .NET). A part with a
-//! `filename` of any kind is a file, even if the name makes no sense: else its content would become the param, which may
-//! be a path.
+//! RFC 7578 specifies names in plain UTF-8. Clients also write them in Latin-1 (old locales), percent-encoded with a
+//! charset (`filename*`, RFC 8187: old urllib3, .NET) or as encoded words (RFC 2047: .NET). A part with a `filename` of any
+//! kind is a file, even if the name cannot be decoded. Otherwise its content would become the param, which may be a path.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,19 +11,19 @@ use percent_encoding::percent_decode;
 
 use crate::http::request::multipart::Error;
 
-/// What `Content-Disposition` says.
+/// The names in `Content-Disposition`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::http) struct Names {
     /// The name of the field.
     pub(in crate::http) name: Option<String>,
-    /// The name of the file; empty where it cannot be read.
+    /// The name of the file; empty if it cannot be decoded.
     pub(in crate::http) file_name: Option<String>,
 }
 
-/// Reads a header's value.
+/// Parses the value of the header.
 ///
 /// # Errors
-/// [`Error::Header`].
+/// [`Error::Header`] if the value is malformed.
 pub(in crate::http) fn parse(value: &[u8]) -> Result<Names, Error> {
     let end = value.iter().position(|byte| *byte == b';');
     let (kind, mut rest) = value.split_at(end.unwrap_or(value.len()));
@@ -39,30 +38,30 @@ pub(in crate::http) fn parse(value: &[u8]) -> Result<Names, Error> {
             field.add(form, value)?;
         }
     }
-    // Line ends and NUL are of no use in a file's name, and of some to an attacker.
+    // Control characters in a file's name only help attackers.
     let plain = |name: String| name.replace(char::is_control, "_");
     Ok(Names {
         name: field.text(),
         file_name: file
-            .is_there
+            .is_present
             .then(|| plain(file.text().unwrap_or_default())),
     })
 }
 
-/// One parameter in all its forms.
+/// One parameter, in all forms in which clients write it.
 #[derive(Debug, Default)]
 struct Param {
-    is_there: bool,
+    is_present: bool,
     /// `name=`.
     plain: Option<Vec<u8>>,
     /// `name*=`, still encoded.
     extended: Option<Vec<u8>>,
-    /// `name*0=`, `name*1*=` (RFC 2231, section 3): the number, whether it is encoded, the text.
+    /// `name*0=`, `name*1*=` (RFC 2231, section 3): the number, whether the text is encoded, and the text.
     pieces: Vec<(usize, bool, Vec<u8>)>,
 }
 
 impl Param {
-    /// Takes a value; `form` is what follows the parameter's own name.
+    /// Adds a value; `form` is the suffix after the parameter's own name.
     fn add(&mut self, form: &[u8], value: Vec<u8>) -> Result<(), Error> {
         const TWICE: Error = Error::Header("a parameter of Content-Disposition is given twice");
         let seen = match form {
@@ -82,15 +81,15 @@ impl Param {
             // Another parameter, such as `filename-x`.
             _ => return Ok(()),
         };
-        self.is_there = true;
+        self.is_present = true;
         if seen.is_some() { Err(TWICE) } else { Ok(()) }
     }
 
-    /// The value; the form that names its charset counts first.
+    /// The value. A form with a charset takes precedence.
     fn text(mut self) -> Option<String> {
         let extended = self.extended.take().or_else(|| self.joined());
         let decoded = extended.as_deref().and_then(decode_extended);
-        // One that cannot be decoded is better than none.
+        // An undecoded value is better than no value.
         let plain = self.plain.or(extended);
         decoded.or_else(|| plain.as_deref().map(decode_plain))
     }
@@ -117,10 +116,10 @@ impl Param {
     }
 }
 
-/// A parameter's name in small letters, and its value.
+/// A parameter's name in lower case, and its value.
 type Pair = (Vec<u8>, Vec<u8>);
 
-/// The next parameter, which a `;` precedes.
+/// The next parameter after a `;`.
 fn next_param(rest: &mut &[u8]) -> Result<Option<Pair>, Error> {
     loop {
         let Some(after) = rest.strip_prefix(b";") else {
@@ -128,7 +127,7 @@ fn next_param(rest: &mut &[u8]) -> Result<Option<Pair>, Error> {
                 Ok(None)
             } else {
                 Err(Error::Header(
-                    "in Content-Disposition something follows a closing quote; a quote in a name is written \\\" or %22",
+                    "text follows a closing quote in Content-Disposition; write a quote inside of a name as \\\" or %22",
                 ))
             };
         };
@@ -155,8 +154,9 @@ fn next_param(rest: &mut &[u8]) -> Result<Option<Pair>, Error> {
     }
 }
 
-/// A quoted string after its first quote, and what follows it. A backslash escapes quotes and backslashes alone, and no
-/// quote that ends the header: Internet Explorer sent paths as they are, and browsers still do not escape it.
+/// The quoted string that starts after its opening quote, and the rest. A backslash escapes only quotes and backslashes,
+/// and not a quote that ends the header: Internet Explorer sent paths unescaped, and browsers still do not escape
+/// backslashes.
 fn unquote(quoted: &[u8]) -> Result<(Vec<u8>, &[u8]), Error> {
     let mut value = Vec::new();
     let mut at = 0;
@@ -183,7 +183,7 @@ fn unquote(quoted: &[u8]) -> Result<(Vec<u8>, &[u8]), Error> {
     ))
 }
 
-/// `charset'language'percent-encoded`; none where it is something else.
+/// Decodes `charset'language'percent-encoded`; `None` if the value is malformed.
 fn decode_extended(value: &[u8]) -> Option<String> {
     let mut parts = value.splitn(3, |byte| *byte == b'\'');
     let (charset, _language, text) = (parts.next()?, parts.next()?, parts.next()?);
@@ -191,7 +191,7 @@ fn decode_extended(value: &[u8]) -> Option<String> {
     decode(charset, &bytes)
 }
 
-/// A value as browsers and others write it.
+/// Decodes a plain value: UTF-8 or Windows-1252, with encoded words and `%22`.
 fn decode_plain(value: &[u8]) -> String {
     let text = match std::str::from_utf8(value) {
         Ok(text) => text.to_owned(),
@@ -200,11 +200,11 @@ fn decode_plain(value: &[u8]) -> String {
             .0
             .into_owned(),
     };
-    // All that browsers encode, apart from line ends (HTML, section 4.10.21.8).
+    // Apart from line ends, browsers encode only quotes (HTML, section 4.10.21.8).
     encoded_words(&text).unwrap_or(text).replace("%22", "\"")
 }
 
-/// `=?utf-8?B?bmHDr3Zl?= =?utf-8?Q?...?=`; none where the text is something else.
+/// Decodes `=?utf-8?B?bmHDr3Zl?= =?utf-8?Q?...?=`; `None` if the text is something else.
 fn encoded_words(text: &str) -> Option<String> {
     let mut decoded = String::new();
     for word in text.split_ascii_whitespace() {
@@ -213,7 +213,7 @@ fn encoded_words(text: &str) -> Option<String> {
         let (charset, encoding, text) = (parts.next()?, parts.next()?, parts.next()?);
         let bytes = match encoding {
             "B" | "b" => STANDARD.decode(text).ok()?,
-            // Percent-encoding with another sign, and `_` for a space.
+            // Like percent-encoding, but with `=` for `%` and `_` for a space.
             "Q" | "q" => {
                 let text = text.replace('%', "=25").replace('_', " ").replace('=', "%");
                 percent_decode(text.as_bytes()).collect()

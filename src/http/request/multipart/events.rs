@@ -1,10 +1,4 @@
-//! Forms with files, `multipart/form-data` (RFC 2046, RFC 7578), as a stream of parts. Pure: bytes in, events out.
-//!
-//! [`Reader`](super::Reader) finds the parts, [`Head`](super::Head) is what the headers of one say, `disposition` reads `Content-Disposition` as
-//! real clients write it. `http::form` feeds them and decides what a part becomes.
-//!
-//! **Every length is bounded, except that of a part's content**, which the caller counts. A form that is over a limit
-//! is refused as soon as the limit is passed, with at most [`HEAD_BYTES`](super::limits::HEAD_BYTES) and one chunk held.
+//! The error of a malformed form.
 
 use crate::http::request::media_type::TooLong;
 use crate::http::request::multipart::limits::{
@@ -12,21 +6,21 @@ use crate::http::request::multipart::limits::{
     PREAMBLE_BYTES,
 };
 
-/// Why a form cannot be read, as a sentence without its end.
+/// The reason why a form cannot be read. Messages have no subject and no final period.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(in crate::http) enum Error {
-    /// `Content-Type` has none.
+    /// `Content-Type` has no boundary.
     #[error(
         "its Content-Type has no boundary; HTTP libraries add one when they are given the form and no Content-Type"
     )]
     NoBoundary,
-    /// `Content-Type` has two.
+    /// `Content-Type` has more than one boundary.
     #[error("its Content-Type has more than one boundary")]
     ManyBoundaries,
-    /// It is too long.
+    /// The boundary is too long.
     #[error("its boundary is longer than {BOUNDARY_BYTES} bytes")]
     LongBoundary,
-    /// The first bytes hold no delimiter.
+    /// The first bytes contain no delimiter.
     #[error(
         "no part begins within the first {PREAMBLE_BYTES} bytes; the boundary in the Content-Type has to be the one in the body, {0:?}"
     )]
@@ -37,22 +31,22 @@ pub(in crate::http) enum Error {
     /// The body ends before the last delimiter.
     #[error("it ends before its closing delimiter, \"--{0}--\"")]
     Truncated(String),
-    /// Too many parts.
+    /// The form has too many parts.
     #[error("it has more than {PARTS} parts")]
     ManyParts,
-    /// Too many bytes of headers.
+    /// The headers of a part are too long.
     #[error("the headers of a part are longer than {HEAD_BYTES} bytes")]
     LongHead,
-    /// Too many headers.
+    /// A part has too many headers.
     #[error("a part has more than {HEADERS} headers")]
     ManyHeaders,
-    /// Bytes after the last delimiter.
+    /// Too many bytes follow the last delimiter.
     #[error("more than {EPILOGUE_BYTES} bytes follow its closing delimiter")]
     LongEpilogue,
-    /// A line that is no header.
+    /// A header of a part is malformed.
     #[error("a header of a part is malformed: {0}")]
     Header(&'static str),
-    /// A part that does not say which field it is.
+    /// A part has no field name.
     #[error("a part has no name; it needs `Content-Disposition: form-data; name=\"...\"`")]
     NoName,
     /// A field's name is too long.
@@ -64,10 +58,10 @@ pub(in crate::http) enum Error {
     /// The media type of a part is too long.
     #[error(transparent)]
     LongMediaType(#[from] TooLong),
-    /// Files of one field in a form of their own.
+    /// A part is a nested form.
     #[error("a part is itself multipart; send each file as a part of its own")]
     Nested,
-    /// Content that would have to be decoded.
+    /// The content of a part is encoded.
     #[error("a part has the Content-Transfer-Encoding {0:?}; send its bytes as they are")]
     TransferEncoding(String),
 }

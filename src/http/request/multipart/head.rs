@@ -8,22 +8,22 @@ use crate::http::request::media_type::MediaType;
 use crate::http::request::multipart::limits::{FIELD_NAME_BYTES, FILE_NAME_BYTES, HEADERS};
 use crate::http::request::multipart::{Error, disposition};
 
-/// What the headers of a part say.
+/// The headers of a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Head {
     /// The name of the field.
     pub(crate) name: String,
-    /// The name of the file, if the part is one. Empty where the client gives none.
+    /// The name of the file, if the part is a file. Empty if the client gives no name.
     pub(crate) file_name: Option<String>,
-    /// Its type; none where the client gives none.
+    /// The media type, if the client gives a valid one.
     pub(crate) media_type: Option<MediaType>,
 }
 
 impl Head {
-    /// Reads headers, which end without a CRLF.
+    /// Parses the lines of headers, without the last CRLF.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// The [`Error`] for headers that are malformed, too many or too long, or that describe unsupported content.
     pub(in crate::http) fn parse(lines: &[u8]) -> Result<Self, Error> {
         let (mut disposition, mut content_type) = (None, None);
         for (number, line) in unfolded(lines)?.into_iter().enumerate() {
@@ -70,7 +70,7 @@ impl Head {
     }
 }
 
-/// Lines, each with those that continue it (RFC 5322, section 2.2.3), as mail libraries write long headers.
+/// The lines, each joined with its continuation lines (RFC 5322, section 2.2.3). Mail libraries fold long headers.
 fn unfolded(lines: &[u8]) -> Result<Vec<Cow<'_, [u8]>>, Error> {
     let mut unfolded: Vec<Cow<'_, [u8]>> = Vec::new();
     let (mut start, mut ends) = (0, memmem::find_iter(lines, b"\r\n"));
@@ -92,7 +92,10 @@ fn unfolded(lines: &[u8]) -> Result<Vec<Cow<'_, [u8]>>, Error> {
     Ok(unfolded)
 }
 
-/// The type that `Content-Type` gives; none where it is not a media type.
+/// The type in `Content-Type`; `None` if it is malformed.
+///
+/// # Errors
+/// [`Error::LongMediaType`] or [`Error::Nested`].
 fn media_type(content_type: &[u8]) -> Result<Option<MediaType>, Error> {
     let media_type = MediaType::parse(&String::from_utf8_lossy(content_type))?;
     if let Some(nested) = &media_type
@@ -103,7 +106,10 @@ fn media_type(content_type: &[u8]) -> Result<Option<MediaType>, Error> {
     Ok(media_type)
 }
 
-/// Refuses content that is not the bytes themselves. RFC 7578, section 4.7, has it go out of use.
+/// Rejects encoded content, which RFC 7578, section 4.7, deprecates.
+///
+/// # Errors
+/// [`Error::TransferEncoding`].
 fn check_encoding(value: &[u8]) -> Result<(), Error> {
     let is_plain = ["", "7bit", "8bit", "binary"]
         .iter()
@@ -181,7 +187,7 @@ mod tests {
         // Python's email package.
         file("filename*0=\"long \"; filename*1=name.txt", "long name.txt");
         file("filename*1=%41; filename*0*=utf-8''%C3%AF", "\u{ef}%41");
-        // Clients in an old locale. A part with a name that makes no sense is a file all the same.
+        // Clients in an old locale. A part whose name cannot be decoded is still a file.
         check(
             b"name=a; filename=\"na\xEFve.txt\"",
             "a",
@@ -219,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn types_of_parts_are_read() {
+    fn media_types_of_parts_are_read() {
         let check = |content_type: &str, expected: Option<(&str, Option<&str>)>| {
             let head = Head::parse(format!("{FIELD}\r\nContent-Type:{content_type}").as_bytes());
             let found = head.expect("a head").media_type;

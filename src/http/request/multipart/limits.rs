@@ -1,20 +1,20 @@
-//! How long the parts of a form may be, apart from their contents. All are many times what real clients send.
+//! Limits on forms, apart from the contents of parts. Each is many times larger than what real clients send.
 
-/// The boundary, in bytes. RFC 2046 allows 70.
+/// The longest boundary, in bytes. RFC 2046 allows 70.
 pub(crate) const BOUNDARY_BYTES: usize = 200;
-/// What precedes the first part, in bytes. Clients of mail libraries put a sentence there.
+/// The longest preamble, in bytes. Mail libraries put a sentence there.
 pub(crate) const PREAMBLE_BYTES: usize = 4 * 1024;
-/// What follows the last part, in bytes.
+/// The longest epilogue, in bytes.
 pub(crate) const EPILOGUE_BYTES: usize = 4 * 1024;
-/// Parts of one form; fields of a URL-encoded form as well.
+/// The largest number of parts in a form, and of fields in a URL-encoded form.
 pub(crate) const PARTS: usize = 10_000;
-/// All headers of one part, in bytes.
+/// The longest headers of one part together, in bytes.
 pub(crate) const HEAD_BYTES: usize = 8 * 1024;
-/// Headers of one part.
+/// The largest number of headers of one part.
 pub(crate) const HEADERS: usize = 32;
-/// A field's name, in bytes.
+/// The longest name of a field, in bytes.
 pub(crate) const FIELD_NAME_BYTES: usize = 256;
-/// A file's name, in bytes; with its path, where a client sends one.
+/// The longest name of a file, in bytes, including a path if the client sends one.
 pub(crate) const FILE_NAME_BYTES: usize = 1024;
-/// Spaces and tabs between a boundary and the end of its line, in bytes.
+/// The longest padding with spaces and tabs after a boundary, in bytes.
 pub(crate) const PADDING_BYTES: usize = 64;

@@ -1,10 +1,10 @@
 //! Forms with files, `multipart/form-data` (RFC 2046, RFC 7578), as a stream of parts. Pure: bytes in, events out.
 //!
-//! [`Reader`] finds the parts, [`Head`] is what the headers of one say, `disposition` reads `Content-Disposition` as
-//! real clients write it. `http::form` feeds them and decides what a part becomes.
+//! [`Reader`] finds the parts, [`Head`] holds the headers of one part, and `disposition` reads `Content-Disposition` as
+//! real clients write it. `http::request::form` feeds the reader and decides on the use of each part.
 //!
-//! **Every length is bounded, except that of a part's content**, which the caller counts. A form that is over a limit
-//! is refused as soon as the limit is passed, with at most [`limits::HEAD_BYTES`] and one chunk held.
+//! **Every length is bounded, except that of a part's content**, which the caller counts. A form is rejected as soon as it
+//! exceeds a limit. At most [`limits::HEAD_BYTES`] and one chunk are held in memory.
 
 mod disposition;
 mod events;

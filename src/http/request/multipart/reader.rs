@@ -1,9 +1,9 @@
 //! Finds the parts of a form in bytes that arrive in chunks of any length.
 //!
 //! A delimiter is CRLF, two hyphens and the boundary, alone on its line (RFC 2046, section 5.1.1). The CRLF before the
-//! first delimiter is optional, and so is the one between headers and delimiter in a part without content. Both
-//! cases need no code of their own: the buffer begins with a CRLF, and the CRLF that ends a line stays in it until what
-//! follows is known.
+//! first delimiter is optional, and so is the one between headers and delimiter in a part without content. Neither case
+//! needs special code: the buffer starts with a CRLF, and the CRLF at the end of a line stays in the buffer until the next
+//! bytes are known.
 
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::memmem::{self, Finder};
@@ -18,25 +18,25 @@ use crate::http::request::multipart::{Error, Head};
 const CRLF: &[u8] = b"\r\n";
 const BLANK_LINE: &[u8] = b"\r\n\r\n";
 
-/// What comes next in a form.
+/// An event in a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// A part begins.
+    /// A part begins with these headers.
     Head(Head),
-    /// Some of its content.
+    /// Some content of the part.
     Data(Bytes),
-    /// It ends.
+    /// The part ends.
     PartEnd,
-    /// Nothing more comes.
+    /// The form ends.
     FormEnd,
 }
 
-/// A form, read as its bytes arrive.
+/// A reader of forms, fed with bytes as they arrive.
 #[derive(Debug)]
 pub(crate) struct Reader {
     /// CRLF, two hyphens and the boundary.
     delimiter: Finder<'static>,
-    /// Bytes that no event was made of yet.
+    /// Bytes that no event has covered yet.
     buffer: BytesMut,
     state: State,
     parts: usize,
@@ -45,24 +45,24 @@ pub(crate) struct Reader {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Before the first delimiter; so many bytes are skipped.
+    /// Before the first delimiter, with this many bytes skipped.
     Preamble(usize),
-    /// In the headers of a part, at the CRLF of the delimiter's line; so many bytes hold no blank line.
+    /// In the headers of a part, at the CRLF of the delimiter's line. This many bytes are known to have no blank line.
     Head(usize),
     /// At the CRLF of the blank line after them.
     BlankLine,
     /// In the content.
     Content,
-    /// After the last delimiter, of which so many bytes were skipped.
+    /// After the last delimiter, with this many bytes skipped.
     Epilogue(usize),
 }
 
 /// The next delimiter in the buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
-    /// There is none in this many bytes; what follows may be the beginning of one.
+    /// The first bytes, this many, contain no delimiter. The rest may be the beginning of one.
     NotBefore(usize),
-    /// There is one at `at`, and `end` is where the rest of the form goes on.
+    /// A delimiter starts at `at`, and the rest of the form at `end`.
     Delimiter {
         at: usize,
         end: usize,
@@ -70,26 +70,26 @@ enum Found {
     },
 }
 
-/// What follows a boundary.
+/// The bytes after a boundary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LineEnd {
-    /// The end of the line, after so many bytes of padding.
+    /// The end of the line, after this many bytes of padding.
     Next(usize),
-    /// Two hyphens: it is the last delimiter.
+    /// Two hyphens: this is the last delimiter.
     Last,
     /// LF without CR.
     LineFeed,
-    /// Something else: it is no delimiter.
+    /// Other bytes: this is not a delimiter.
     Other,
-    /// More bytes have to come.
+    /// Not enough bytes to decide.
     Unknown,
 }
 
 impl Reader {
-    /// A form of this `Content-Type`.
+    /// A reader for a form with this `Content-Type`.
     ///
     /// # Errors
-    /// [`Error::NoBoundary`], [`Error::ManyBoundaries`], [`Error::LongBoundary`].
+    /// [`Error::NoBoundary`], [`Error::ManyBoundaries`] or [`Error::LongBoundary`].
     pub(crate) fn new(content_type: &str) -> Result<Self, Error> {
         let mut boundaries =
             header_params::params(content_type).filter(|(name, _)| name == "boundary");
@@ -112,20 +112,20 @@ impl Reader {
         })
     }
 
-    /// Takes more bytes.
+    /// Adds more bytes.
     pub(crate) fn push(&mut self, data: &[u8]) {
         self.buffer.extend_from_slice(data);
     }
 
-    /// Takes note that no more bytes come.
+    /// Notes the end of the bytes.
     pub(crate) fn end(&mut self) {
         self.ended = true;
     }
 
-    /// The next event; none until more bytes are pushed or the end is.
+    /// The next event; `None` if more bytes or the end are needed.
     ///
     /// # Errors
-    /// What is wrong with the form. It cannot be read any further.
+    /// The [`Error`] of a malformed form, which cannot be read any further.
     pub(crate) fn next(&mut self) -> Result<Option<Event>, Error> {
         if let State::Preamble(skipped) = self.state {
             self.preamble(skipped)?;
@@ -142,7 +142,7 @@ impl Reader {
         Ok(event)
     }
 
-    /// Skips what precedes the first delimiter.
+    /// Skips the bytes before the first delimiter.
     fn preamble(&mut self, skipped: usize) -> Result<(), Error> {
         let (length, end) = match self.find() {
             Found::NotBefore(at) => (at, None),
@@ -164,13 +164,13 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads headers, of which the first `searched` bytes hold no blank line.
+    /// Reads headers, whose first `searched` bytes are known to have no blank line.
     fn head(&mut self, searched: usize) -> Result<Option<Event>, Error> {
-        // The beginning of one may be among them.
+        // The searched bytes may end with the beginning of a blank line.
         let from = searched.saturating_sub(BLANK_LINE.len() - 1);
         let found = memmem::find(&self.buffer[from..], BLANK_LINE).map(|at| from + at);
         let length = found.unwrap_or(self.buffer.len());
-        // A blank line that has begun does not count, however the form is cut.
+        // A partial blank line does not count, so that the limit does not depend on the chunks.
         let begun = if found.is_some() {
             0
         } else {
@@ -197,7 +197,7 @@ impl Reader {
         if self.state == State::BlankLine {
             match found {
                 Found::NotBefore(0) => return Ok(None),
-                // There is no content: the blank line's end is the beginning of the delimiter.
+                // There is no content: the end of the blank line is the beginning of the delimiter.
                 Found::Delimiter { at: 0, .. } => {}
                 _ => {
                     self.buffer.advance(CRLF.len());
@@ -222,7 +222,7 @@ impl Reader {
         }
     }
 
-    /// Skips what follows the last delimiter.
+    /// Skips the bytes after the last delimiter.
     fn epilogue(&mut self, skipped: usize) -> Result<Option<Event>, Error> {
         let skipped = skipped + self.buffer.len();
         if skipped > EPILOGUE_BYTES {
@@ -233,7 +233,7 @@ impl Reader {
         Ok(self.ended.then_some(Event::FormEnd))
     }
 
-    /// Goes on after a delimiter.
+    /// Moves past a delimiter.
     fn pass(&mut self, end: usize, is_last: bool) -> Result<(), Error> {
         self.buffer.advance(end);
         if is_last {
@@ -248,7 +248,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The first delimiter in the buffer, as far as can be told.
+    /// The first delimiter in the buffer, as far as the bytes decide.
     fn find(&self) -> Found {
         let mut from = 0;
         while let Some(found) = self.delimiter.find(&self.buffer[from..]) {
@@ -265,14 +265,14 @@ impl Reader {
             };
             return Found::Delimiter { at, end, is_last };
         }
-        // CR is the first byte of a delimiter and no other one, so that only the last CR can begin one.
+        // CR occurs in a delimiter only as its first byte, so only the last CR can begin one.
         let tail = &self.buffer[from..];
         let begun =
             memrchr(b'\r', tail).filter(|at| self.delimiter.needle().starts_with(&tail[*at..]));
         Found::NotBefore(from + begun.unwrap_or(tail.len()))
     }
 
-    /// What follows the boundary of the delimiter that begins at `at`.
+    /// The bytes after the boundary of the delimiter at `at`.
     fn line_end(&self, at: usize) -> LineEnd {
         let rest = &self.buffer[at + self.delimiter.needle().len()..];
         if rest.starts_with(b"--") {

@@ -1,4 +1,4 @@
-//! The reader against forms cut at every byte, and heads as real clients write them.
+//! Tests of the reader with forms split at every byte, and with heads as real clients write them.
 
 use bytes::BytesMut;
 use proptest::prelude::*;
@@ -72,7 +72,7 @@ fn form(parts: &[(&str, &[u8])]) -> Vec<u8> {
 const FIELD: &str = "Content-Disposition: form-data; name=\"a\"";
 
 #[test]
-fn form_is_the_same_wherever_it_is_cut() {
+fn chunk_boundaries_do_not_change_a_form() {
     let form = form(&[
         (FIELD, b""),
         (
