@@ -1,5 +1,4 @@
-//! The command line: arguments become a [`crate::config::Config`], the parts are put together, and the end becomes an
-//! exit code.
+//! The command line: parses arguments, runs the command and turns its outcome into an exit code.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -16,13 +15,13 @@ use crate::cloakroom::StartError;
 use crate::operations::command;
 use crate::vital::panic_message;
 
-/// The job or the command failed.
+/// Exit code: the job or the command failed.
 pub(in crate::cli) const EXIT_FAILED: u8 = 1;
-/// Usage or configuration.
+/// Exit code: the arguments or the configuration are wrong.
 pub(in crate::cli) const EXIT_USAGE: u8 = 2;
-/// The data is in use or unusable.
+/// Exit code: the data folder is in use or unusable.
 pub(in crate::cli) const EXIT_DATA: u8 = 3;
-/// Cannot listen.
+/// Exit code: the server cannot listen on an address.
 pub(in crate::cli) const EXIT_LISTEN: u8 = 4;
 
 #[derive(Parser)]
@@ -34,22 +33,25 @@ pub(in crate::cli) struct Arguments {
 
 #[derive(Subcommand)]
 pub(in crate::cli) enum Command {
-    /// Take jobs over HTTP, run them, keep their results.
+    /// Start the server: accept jobs over HTTP, run them and keep their results.
     Serve(Box<serve::Serve>),
-    /// Do one job and save its result.
+    /// Run one job and save its result.
     Run(run::Run),
     #[command(flatten)]
     Remote(remote::Command),
-    /// Check the data: the file's structure, and the SHA-256 of every result.
+    /// Check the data for damage: the database's structure and the SHA-256 of every result.
     Check(maintenance::Check),
-    /// Copy the data, also while it is served.
+    /// Back up the data; works while the server is running.
     Backup(maintenance::Backup),
-    /// Say who may use the server.
+    /// Manage the tokens that clients authenticate with.
     Token(token::Token),
 }
 
 impl Arguments {
-    /// The command line, and for a server what the environment and its configuration file add.
+    /// Parses the command line; for `serve`, fills in settings from the environment and the configuration file.
+    ///
+    /// # Errors
+    /// An argument, a variable or the configuration file is invalid.
     pub(in crate::cli) fn layered() -> Result<Self, Failure> {
         let mut command = Self::command().mut_subcommand("serve", serve::with_variables);
         let mut matches = matches(command.clone())?;
@@ -58,7 +60,7 @@ impl Arguments {
             let flags = command
                 .find_subcommand("serve")
                 .cloned()
-                .expect("it is declared above");
+                .expect("`serve` is a subcommand");
             let (layered, found) = serve::layered(flags, given)
                 .map_err(|message| Failure::new(EXIT_USAGE, message))?;
             file = found;
@@ -77,21 +79,21 @@ pub(in crate::cli) fn matches(command: clap::Command) -> Result<ArgMatches, Fail
     command.try_get_matches().or_else(|error| refuse(&error))
 }
 
-/// Ends with what clap has to say: help and the version on stdout, mistakes on stderr.
+/// Prints clap's message: help and the version to stdout, usage errors to stderr. A usage error exits the process.
 pub(in crate::cli) fn refuse<T>(error: &clap::Error) -> Result<T, Failure> {
     let printed = error
         .print()
         .and_then(|()| std::io::stdout().flush())
         .map_err(NotWritten::from);
     if error.use_stderr() {
-        // Where it cannot be written there is nobody to tell.
+        // If stderr cannot be written, the exit code alone reports the error.
         std::process::exit(error.exit_code());
     }
     printed?;
     Err(Failure::quiet())
 }
 
-/// Why a command ends, and with which exit code.
+/// Why a command failed, and its exit code.
 #[derive(Debug)]
 pub(in crate::cli) struct Failure {
     pub(in crate::cli) code: u8,
@@ -106,7 +108,7 @@ impl Failure {
         }
     }
 
-    /// The end of a command whose reader went away: nothing is wrong, and nothing is said.
+    /// A command whose reader closed standard output: it ends early, without a message and with exit code 0.
     pub(in crate::cli) fn quiet() -> Self {
         Self {
             code: 0,
@@ -139,7 +141,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(failure) => return end(Err(failure), output::complain),
     };
-    // A server says what it does; a tool speaks when something is wrong.
+    // The server logs its activity; the other commands log errors only.
     let is_server = matches!(arguments.command, Command::Serve(_));
     let log = match Log::start(if is_server { "info" } else { "error" }) {
         Ok(log) => log,
@@ -150,10 +152,13 @@ pub fn main() -> ExitCode {
         .build()
     {
         Ok(runtime) => execute(arguments.command, runtime),
-        Err(error) => Err(Failure::new(EXIT_FAILED, format!("no runtime: {error}"))),
+        Err(error) => Err(Failure::new(
+            EXIT_FAILED,
+            format!("cannot start the async runtime: {error}"),
+        )),
     };
     if is_server {
-        // As all that a server says: whoever reads it cannot hold up the end.
+        // Through the log's thread, so that a stuck reader of stderr cannot delay the exit.
         let code = end(result, |sentence| log.say(sentence));
         log.flush();
         code
@@ -175,9 +180,9 @@ pub(in crate::cli) fn execute(command: Command, runtime: Runtime) -> Result<(), 
         }
     };
     let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(work)));
-    // However it ended: what commands have started in their groups ends with the server.
+    // Kill the child processes of command operations, however the server ended.
     command::kill_all();
-    // Reads that a slow disk holds up are not waited for: the store is closed already.
+    // Do not wait for reads from a slow disk: the store is closed already.
     runtime.shutdown_background();
     result.unwrap_or_else(|panic| {
         let message = format!("cloakroom panicked: {}", panic_message(&*panic));
@@ -185,13 +190,13 @@ pub(in crate::cli) fn execute(command: Command, runtime: Runtime) -> Result<(), 
     })
 }
 
-/// The exit code; a failure is told.
-pub(in crate::cli) fn end(result: Result<(), Failure>, tell: impl FnOnce(&str)) -> ExitCode {
+/// Reports a failure and returns the exit code.
+pub(in crate::cli) fn end(result: Result<(), Failure>, report: impl FnOnce(&str)) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.is_quiet() {
-                tell(&format!("cloakroom: {}", failure.message));
+                report(&format!("cloakroom: {}", failure.message));
             }
             failure.code.into()
         }

@@ -1,4 +1,4 @@
-//! Waiting for a job, and showing how far it is.
+//! Waits for a job to finish and shows its progress.
 
 use http::Method;
 use serde_json::Value;
@@ -7,11 +7,11 @@ use crate::cli::client::{Client, Error, WithEtag};
 use crate::cli::progress::ProgressReporter;
 use crate::cli::{EXIT_FAILED, Failure};
 
-/// Waits for a job's end; `seen` is the job as it was last, and its ETag. A server that is away is waited for, while there
-/// is patience.
+/// Waits until a job is finished. `seen` is the job's last known state with its ETag. While the server is unreachable,
+/// requests are retried within the client's retry budget.
 ///
 /// # Errors
-/// It is away for too long, or the job is deleted meanwhile.
+/// The server stays unreachable for too long, or the job is deleted meanwhile.
 pub(super) async fn follow(
     client: &Client,
     seen: WithEtag,
@@ -20,22 +20,22 @@ pub(super) async fn follow(
     let (mut job, mut tag) = seen;
     let id = job["id"].as_str().unwrap_or_default().to_owned();
     let path = format!("/v1/jobs/{id}?wait=20s");
-    let mut patience = client.retry_budget();
+    let mut budget = client.retry_budget();
     while job["finishedAt"].is_null() {
         let seen = tag.clone().unwrap_or_default();
         let headers = [("if-none-match", seen.as_str())];
-        let (news, new_tag) = match client.json(Method::GET, &path, &headers, None).await {
+        let (update, new_tag) = match client.json(Method::GET, &path, &headers, None).await {
             Ok(answer) => answer,
             Err(error) if error.is_not_found() => return Err(Error::Deleted),
             Err(error) => {
-                patience.bear(error, show).await?;
+                budget.wait(error, show).await?;
                 continue;
             }
         };
-        patience.renew();
+        budget.renew();
         tag = new_tag;
-        if !news.is_null() {
-            job = news;
+        if !update.is_null() {
+            job = update;
         }
         if job["error"].is_null() {
             show.job(&job);
@@ -44,7 +44,7 @@ pub(super) async fn follow(
     Ok(job)
 }
 
-/// Why a job that did not succeed has no result.
+/// The failure to report for a job that did not succeed.
 pub(super) fn job_failed(job: &Value) -> Failure {
     let error = &job["error"];
     let message = match (error["code"].as_str(), error["message"].as_str()) {

@@ -1,4 +1,4 @@
-//! A form of fields and files (RFC 7578) on its way out; files are read as they are sent.
+//! Builds the body of a `multipart/form-data` request (RFC 7578). Files are read while they are sent.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,27 +11,27 @@ use hyper::body::Frame;
 
 use super::client::{Body, Error};
 
-/// What is read of a file at once, in bytes.
-const PIECE: usize = 64 * 1024;
+/// Size of each read from a file, in bytes.
+const CHUNK_BYTES: usize = 64 * 1024;
 
-/// One form.
+/// A form.
 pub(super) struct Form {
     boundary: String,
     parts: Vec<Part>,
-    /// Of its files, as long as they are now.
+    /// Total length of the files when they were opened, in bytes.
     bytes: u64,
-    /// Whether all of its files are such that they can be read once more.
+    /// Whether all files are regular, so that they can be read again.
     can_repeat: bool,
 }
 
 enum Part {
     Text(String),
-    /// With its length, unless it is a pipe or one of the kernel's files, which say that they are empty.
+    /// An open file and its length in bytes; `None` for a pipe and for files in `/proc`, which report a length of 0.
     File(File, Option<u64>),
 }
 
 impl Form {
-    /// An empty one, with what stands between its parts and in none of them.
+    /// An empty form. The boundary must not occur in any part.
     pub(super) fn new(boundary: String) -> Self {
         Self {
             boundary,
@@ -49,6 +49,9 @@ impl Form {
     }
 
     /// Adds a file.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
     pub(super) fn file(&mut self, name: &str, path: &Path) -> Result<(), Error> {
         let wrong = |error| Error::Usage(format!("{}: {error}", path.display()));
         let file = File::open(path).map_err(wrong)?;
@@ -67,30 +70,30 @@ impl Form {
         Ok(())
     }
 
-    /// Its media type.
+    /// The value of the `Content-Type` header.
     pub(super) fn content_type(&self) -> String {
         format!("multipart/form-data; boundary={}", self.boundary)
     }
 
-    /// How many bytes its files have.
+    /// Total length of the files, in bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Whether the same form can be made again: none of its files is a pipe.
+    /// Whether the form can be sent again: none of its files is a pipe.
     pub(super) fn can_repeat(&self) -> bool {
         self.can_repeat
     }
 
-    /// All of it, as it is sent; `sent` hears of every byte of a file.
+    /// The request body. `sent` is called with the number of file bytes in each chunk.
     pub(super) fn into_body(mut self, sent: impl Fn(u64) + Send + 'static) -> Body {
         let end = format!("--{}--\r\n", self.boundary);
         self.parts.push(Part::Text(end));
-        let pieces = self.parts.into_iter().flat_map(Part::pieces);
-        let frames = pieces.map(move |piece| {
-            let (bytes, piece) = piece?;
+        let chunks = self.parts.into_iter().flat_map(Part::chunks);
+        let frames = chunks.map(move |chunk| {
+            let (bytes, chunk) = chunk?;
             sent(bytes);
-            Ok(Frame::data(piece))
+            Ok(Frame::data(chunk))
         });
         StreamBody::new(stream::iter(frames)).boxed_unsync()
     }
@@ -105,26 +108,26 @@ impl Form {
 }
 
 impl Part {
-    /// What it consists of, each with how many bytes of a file are in it.
-    fn pieces(self) -> Box<dyn Iterator<Item = io::Result<(u64, Bytes)>> + Send> {
+    /// The chunks of this part, each with the number of file bytes in it.
+    fn chunks(self) -> Box<dyn Iterator<Item = io::Result<(u64, Bytes)>> + Send> {
         match self {
             Self::Text(text) => Box::new(std::iter::once(Ok((0, text.into())))),
             Self::File(file, length) => {
-                // Whoever goes on writing to it does not keep it from being sent.
+                // Stop at the length announced, even if another process keeps appending.
                 let mut file = file.take(length.unwrap_or(u64::MAX));
                 Box::new(std::iter::from_fn(move || {
-                    let mut piece = vec![0; PIECE];
-                    match file.read(&mut piece) {
+                    let mut chunk = vec![0; CHUNK_BYTES];
+                    match file.read(&mut chunk) {
                         Ok(0) if length.is_some() && file.limit() > 0 => {
-                            let message = "a file became shorter while it was sent";
-                            // Once.
+                            let message = "a file was truncated while it was being sent";
+                            // Report it once.
                             file.set_limit(0);
                             Some(Err(io::Error::other(message)))
                         }
                         Ok(0) => None,
                         Ok(bytes) => {
-                            piece.truncate(bytes);
-                            Some(Ok((bytes as u64, piece.into())))
+                            chunk.truncate(bytes);
+                            Some(Ok((bytes as u64, chunk.into())))
                         }
                         Err(error) => Some(Err(error)),
                     }
@@ -134,7 +137,7 @@ impl Part {
     }
 }
 
-/// A name between quotes, as browsers write it.
+/// Escapes a name for a quoted string, as browsers do.
 fn quoted(text: &str) -> String {
     text.replace('"', "%22")
         .replace('\r', "%0D")

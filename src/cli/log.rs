@@ -1,7 +1,7 @@
 //! The log on standard error.
 //!
-//! Lines are handed to a thread of their own. Whoever logs never waits for standard error and never hears of its errors: a pipe
-//! whose reader has gone or is stuck and a full disk cost log lines, which are counted, and nothing else.
+//! A thread of its own writes the lines. Logging never waits for standard error and never fails: with a closed or stuck pipe or
+//! a full disk, lines are lost and counted, and nothing else happens.
 
 use std::fmt::{self, Debug, Write as _};
 use std::io::{self, IsTerminal, Write};
@@ -20,12 +20,12 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::output::{LineEscaper, Stream, for_stderr};
 use super::{EXIT_USAGE, Failure};
 
-/// Lines that wait to be written, in bytes at most; more are lost.
+/// Most bytes that wait to be written; further lines are lost.
 const PENDING_BYTES: usize = 256 * 1024;
-/// How long the end of the process waits for what was logged last.
-const FLUSH_TIME: Duration = Duration::from_secs(1);
+/// How long the process waits at exit for pending lines to be written.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A handle on the log.
+/// A handle to the log.
 #[derive(Clone, Default)]
 pub(super) struct Log(Arc<Shared>);
 
@@ -39,30 +39,30 @@ struct Shared {
 #[derive(Default)]
 struct Pending {
     text: Vec<u8>,
-    /// Something is being written that is no longer in `text`.
+    /// Whether the thread is writing lines that it has taken out of `text`.
     is_writing: bool,
-    /// Lines since the start.
+    /// Number of lines lost since the start.
     lost: u64,
 }
 
 impl Log {
-    /// Begins to log, from this level on or as `CLOAKROOM_LOG` says: a level, or one for each target, `info,hyper=debug`.
-    /// Panics are logged, too.
+    /// Starts logging at `level`, or as `CLOAKROOM_LOG` says: a level, or levels by target like `info,hyper=debug`. Panics
+    /// are logged, too.
     ///
     /// # Errors
-    /// `CLOAKROOM_LOG` is neither.
+    /// `CLOAKROOM_LOG` is invalid.
     pub(super) fn start(level: &str) -> Result<Self, Failure> {
-        let said = std::env::var("CLOAKROOM_LOG").ok();
-        let wanted = said
+        let variable = std::env::var("CLOAKROOM_LOG").ok();
+        let filter = variable
             .as_deref()
-            .filter(|said| !said.is_empty())
+            .filter(|filter| !filter.is_empty())
             .unwrap_or(level);
-        let targets: Targets = wanted.parse().map_err(|error| {
-            Failure::new(EXIT_USAGE, format!("CLOAKROOM_LOG={wanted}: {error}"))
+        let targets: Targets = filter.parse().map_err(|error| {
+            Failure::new(EXIT_USAGE, format!("CLOAKROOM_LOG={filter}: {error}"))
         })?;
         let log = Self::default();
         let (writer, to) = (log.clone(), log.clone());
-        // Without a thread there is no log; the lines are lost, as on a disk without room.
+        // If the thread cannot start, all lines are lost, as on a full disk.
         let _ = thread::Builder::new()
             .name("log".into())
             .spawn(move || writer.write_lines());
@@ -90,14 +90,14 @@ impl Log {
         Ok(log)
     }
 
-    /// Hands over a line of its own.
+    /// Writes one line of plain text.
     pub(super) fn say(&self, text: &str) {
         self.push((for_stderr(text) + "\n").as_bytes());
     }
 
-    /// Waits until everything that was logged is written, for a moment.
+    /// Waits until all pending lines are written, for at most [`FLUSH_TIMEOUT`].
     pub(super) fn flush(&self) {
-        let until = Instant::now() + FLUSH_TIME;
+        let until = Instant::now() + FLUSH_TIMEOUT;
         let mut pending = self.0.pending.lock();
         while pending.is_writing || !pending.text.is_empty() {
             if self.0.is_idle.wait_until(&mut pending, until).timed_out() {
@@ -118,7 +118,7 @@ impl Log {
     }
 
     fn write_lines(&self) {
-        let (mut text, mut told) = (Vec::new(), 0);
+        let (mut text, mut reported) = (Vec::new(), 0);
         let mut is_torn = false;
         loop {
             text.clear();
@@ -138,8 +138,8 @@ impl Log {
             pending.lost += count(&text[written..]);
             let lost = pending.lost;
             drop(pending);
-            if written == text.len() && lost > told {
-                told = lost;
+            if written == text.len() && lost > reported {
+                reported = lost;
                 tracing::error!(
                     lines = lost,
                     "log lines were lost since the start: standard error could not be written"
@@ -149,7 +149,7 @@ impl Log {
     }
 }
 
-/// One event each.
+/// Each call writes one event.
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.push(bytes);
@@ -161,8 +161,8 @@ impl Write for Log {
     }
 }
 
-/// Writes what can be written, and says how much that was. A line of which only a part was written stays `torn`, and is ended
-/// before the next one.
+/// Writes as much as possible and returns the number of bytes written. `is_torn` is set when only part of a line was written;
+/// the next call then ends that line first.
 fn write(text: &[u8], is_torn: &mut bool) -> usize {
     if *is_torn && Stream::Stderr.write_all(b"\n").is_err() {
         return 0;
@@ -185,7 +185,7 @@ fn count(lines: &[u8]) -> u64 {
     lines.split(|byte| *byte == b'\n').skip(1).count() as u64
 }
 
-/// Writes a field of an event. Values come from clients, too: they stay in their line, and a terminal does not obey them.
+/// Writes a field of an event. Values may come from clients, so line breaks and terminal control characters are escaped.
 fn show_field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
     let name = field.name();
     if name != "message" {

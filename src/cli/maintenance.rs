@@ -1,4 +1,4 @@
-//! `cloakroom check` and `cloakroom backup`: what is done with the data besides serving it, also while it is served.
+//! `cloakroom check` and `cloakroom backup`. Both also work while a server is running on the data.
 
 use std::path::PathBuf;
 
@@ -8,10 +8,10 @@ use super::output::print_line;
 use super::{EXIT_DATA, EXIT_FAILED, Failure};
 use crate::store;
 
-/// Which data.
+/// The data folder to work on.
 #[derive(clap::Args)]
 struct Data {
-    /// The folder of the server's data.
+    /// The server's data folder.
     #[arg(
         long,
         value_name = "DIR",
@@ -28,7 +28,10 @@ pub(super) struct Check {
 }
 
 impl Check {
-    /// Prints what is wrong, a line each.
+    /// Prints one line for each fault found.
+    ///
+    /// # Errors
+    /// The data cannot be read, or is damaged.
     pub(super) fn run(self) -> Result<(), Failure> {
         let findings =
             store::check(&self.data.data).map_err(|error| Failure::new(EXIT_DATA, error))?;
@@ -38,7 +41,7 @@ impl Check {
         let size = ByteSize(findings.bytes);
         if findings.faults.is_empty() {
             print_line(format_args!(
-                "fine: {} blobs, {size}, each with its SHA-256",
+                "ok: {} blobs, {size}, every SHA-256 matches",
                 findings.blobs
             ))?;
             Ok(())
@@ -51,8 +54,8 @@ impl Check {
 
 #[derive(clap::Args)]
 pub(super) struct Backup {
-    /// The file that it becomes; one that is there is replaced once the copy is whole. To restore it, put it into an empty
-    /// data folder as `cloakroom.db`. Tokens are not in it.
+    /// Where to write the backup. An existing file is replaced once the copy is complete. To restore, copy it into an
+    /// empty data folder as `cloakroom.db`. The backup does not include tokens.
     file: PathBuf,
     #[command(flatten)]
     data: Data,

@@ -1,5 +1,4 @@
-//! The command line: arguments become a [`crate::config::Config`], the parts are put together, and the end becomes an
-//! exit code.
+//! The command line: parses arguments, runs the command and turns its outcome into an exit code.
 
 mod client;
 mod command_line;

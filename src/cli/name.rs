@@ -1,24 +1,24 @@
-//! Names of files as servers suggest them.
+//! File names that servers suggest, made safe.
 
 use std::path::{Path, PathBuf};
 
 use super::output::escape_line;
 
-/// The longest name that is made, in bytes: file systems take 255, and a number may have to be added.
+/// Longest file name, in bytes: file systems allow 255, and a number may have to be added.
 const NAME_BYTES: usize = 200;
-/// What Windows takes in no name.
-const WINDOWS: &str = "<>:\"|?*";
-/// Names that Windows gives to devices, whatever their extension is.
-const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "com", "lpt"];
+/// Characters that Windows forbids in file names.
+const WINDOWS_FORBIDDEN: &str = "<>:\"|?*";
+/// File stems that Windows reserves for devices.
+const WINDOWS_DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "com", "lpt"];
 
-/// A name for a new file in the current folder: the last part of what a server suggests, without anything that leads
-/// elsewhere, hides the file, looks like an option or is obeyed by a terminal.
+/// A name for a new file in the current folder: the last component of the suggested name, changed so that it is not hidden,
+/// does not look like an option and holds no control characters.
 pub(super) fn safe_name(suggested: &str) -> String {
     let last = suggested.rsplit(['/', '\\']).next().unwrap_or_default();
     let is_harmful = |c: char| {
         let mut bytes = [0; 4];
         let text: &str = c.encode_utf8(&mut bytes);
-        escape_line(text) != text || cfg!(windows) && WINDOWS.contains(c)
+        escape_line(text) != text || cfg!(windows) && WINDOWS_FORBIDDEN.contains(c)
     };
     let mut name: String = last
         .chars()
@@ -30,7 +30,7 @@ pub(super) fn safe_name(suggested: &str) -> String {
     if cfg!(windows) {
         name.truncate(name.trim_end_matches(['.', ' ']).len());
         let stem = name.split('.').next().unwrap_or_default().to_lowercase();
-        if DEVICES.contains(&stem.trim_end_matches(|c: char| c.is_ascii_digit())) {
+        if WINDOWS_DEVICES.contains(&stem.trim_end_matches(|c: char| c.is_ascii_digit())) {
             name.insert(0, '_');
         }
     }
@@ -41,7 +41,7 @@ pub(super) fn safe_name(suggested: &str) -> String {
     name
 }
 
-/// Shortens the part before the extension, as far as that suffices.
+/// Shortens the name to [`NAME_BYTES`], if possible by its stem alone.
 fn shorten(name: &mut String) {
     if name.len() <= NAME_BYTES {
         return;
@@ -54,7 +54,7 @@ fn shorten(name: &mut String) {
     name.truncate(name.floor_char_boundary(NAME_BYTES));
 }
 
-/// A safe name that is not taken here: `name (1).ext` where `name.ext` is.
+/// A safe name that no file in the current folder has: `name (1).ext` if `name.ext` exists.
 pub(super) fn free_name(suggested: &str) -> PathBuf {
     let plain = PathBuf::from(safe_name(suggested));
     let (stem, extension) = (plain.file_stem().unwrap_or_default(), plain.extension());
@@ -70,7 +70,7 @@ pub(super) fn free_name(suggested: &str) -> PathBuf {
     let mut names = std::iter::once(plain.clone()).chain(numbered);
     names
         .find(|name| !is_taken(name))
-        .expect("there are more numbers than files")
+        .expect("a folder cannot hold every number")
 }
 
 #[cfg(test)]

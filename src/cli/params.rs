@@ -1,4 +1,4 @@
-//! `name=value` on the command line becomes JSON as an operation's schema has it.
+//! Turns `name=value` arguments into JSON params that fit an operation's schema.
 
 use std::path::Path;
 
@@ -7,7 +7,10 @@ use serde_json::Value;
 use crate::cli::{EXIT_USAGE, Failure};
 use crate::operations::{coerce, is_url};
 
-/// `name=value` pairs as the schema has them, paths made absolute and URLs left alone; `inputs` are documents, by path.
+/// Converts `name=value` pairs and `name=path` inputs to params. Paths become absolute; URLs stay as they are.
+///
+/// # Errors
+/// A pair has no `=`, or a path cannot be made absolute.
 pub(super) fn params(
     pairs: &[String],
     inputs: &[String],
@@ -18,7 +21,7 @@ pub(super) fn params(
         let Some((name, text)) = pair.split_once('=') else {
             return Err(Failure::new(
                 EXIT_USAGE,
-                format!("{pair:?} is not NAME=VALUE"),
+                format!("expected NAME=VALUE, found {pair:?}"),
             ));
         };
         let text = if mentions_path(&schema["properties"][name]) {
@@ -32,7 +35,7 @@ pub(super) fn params(
         let Some((name, path)) = pair.split_once('=') else {
             return Err(Failure::new(
                 EXIT_USAGE,
-                format!("{pair:?} is not NAME=FILE"),
+                format!("expected NAME=FILE, found {pair:?}"),
             ));
         };
         named.push((name, Value::String(absolute(path)?)));
@@ -40,10 +43,13 @@ pub(super) fn params(
     Ok(coerce(named, schema))
 }
 
-/// `name=value` pairs for another server, whose paths are not ours.
+/// Splits `name=value` pairs for a remote server, without touching paths.
+///
+/// # Errors
+/// A pair has no `=`.
 pub(super) fn fields(pairs: &[String]) -> Result<Vec<(&str, &str)>, Failure> {
     let fields = pairs.iter().map(|pair| {
-        let wrong = || Failure::new(EXIT_USAGE, format!("{pair:?} is not NAME=VALUE"));
+        let wrong = || Failure::new(EXIT_USAGE, format!("expected NAME=VALUE, found {pair:?}"));
         pair.split_once('=').ok_or_else(wrong)
     });
     fields.collect()
@@ -53,7 +59,7 @@ fn absolute(path: &str) -> Result<String, Failure> {
     if is_url(path) {
         return Ok(path.to_owned());
     }
-    // What is not there yet is named in a folder that is.
+    // A file that does not exist yet: resolve its folder instead.
     let new = || {
         let path = Path::new(path);
         let (folder, name) = (path.parent()?, path.file_name()?);
@@ -67,11 +73,11 @@ fn absolute(path: &str) -> Result<String, Failure> {
     let absolute = std::fs::canonicalize(path)
         .or_else(|_| new().map_or_else(|| std::path::absolute(path), Ok));
     let absolute =
-        absolute.map_err(|e| Failure::new(EXIT_USAGE, format!("{path:?} is not a path: {e}")))?;
+        absolute.map_err(|e| Failure::new(EXIT_USAGE, format!("invalid path {path:?}: {e}")))?;
     Ok(absolute.to_string_lossy().into_owned())
 }
 
-/// Whether a property is a path, or a list of some.
+/// Whether a property is a path or a list of paths.
 fn mentions_path(property: &Value) -> bool {
     match property {
         Value::Object(members) => {

@@ -1,4 +1,4 @@
-//! A job's progress for whoever sits before it: a bar on a terminal, plain lines elsewhere. On stderr, always.
+//! Shows a job's progress on stderr: a bar on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal;
 
@@ -7,28 +7,28 @@ use serde_json::Value;
 
 use super::output::{complain, escape_line};
 
-/// Of work that is not counted in bytes the bar is this fine.
+/// Length of the bar when progress is a percentage.
 const PER_MILLE: u64 = 1000;
-/// Elsewhere a line is written for every so many percent.
-const PERCENT_A_LINE: f64 = 10.0;
+/// Least progress between two lines, in percentage points.
+const PERCENT_PER_LINE: f64 = 10.0;
 
-/// Shows one job.
+/// Shows the progress of one job.
 pub(super) enum ProgressReporter {
-    /// As a bar.
+    /// A bar on a terminal.
     Bar(Bar),
-    /// As lines; what the last one said.
+    /// Plain lines, with the phase and percentage of the last one.
     Lines { phase: String, percent: f64 },
-    /// Not at all.
+    /// No output.
     Nothing,
 }
 
-/// A bar, and what it counts now.
+/// A bar and the unit that it counts.
 pub(super) struct Bar {
     bar: ProgressBar,
     unit: Option<Unit>,
 }
 
-/// What a bar counts.
+/// The unit that a bar counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Unit {
     PerMille,
@@ -40,13 +40,13 @@ impl Unit {
     fn template(self) -> &'static str {
         match self {
             Self::PerMille => {
-                "{prefix} [{bar:25}] {percent_precise} %, {elapsed} gone, {eta} left  {wide_msg}"
+                "{prefix} [{bar:25}] {percent_precise} %, {elapsed} elapsed, {eta} left  {wide_msg}"
             }
             Self::Bytes => {
                 "{prefix} [{bar:25}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left  {wide_msg}"
             }
             Self::BytesWithoutEnd => {
-                "{prefix} {bytes}, {bytes_per_sec}, {elapsed} gone  {wide_msg}"
+                "{prefix} {bytes}, {bytes_per_sec}, {elapsed} elapsed  {wide_msg}"
             }
         }
     }
@@ -65,14 +65,14 @@ impl Bar {
 }
 
 impl ProgressReporter {
-    /// As fits stderr.
+    /// A bar if stderr is a terminal, lines if not, nothing if `quiet`.
     pub(super) fn new(quiet: bool) -> Self {
         if quiet {
             return Self::Nothing;
         }
         if std::io::stderr().is_terminal() {
             let bar = ProgressBar::new(PER_MILLE);
-            // Until it is known what to count.
+            // The unit is not known yet.
             bar.set_style(style("{prefix}"));
             return Self::Bar(Bar { bar, unit: None });
         }
@@ -82,7 +82,7 @@ impl ProgressReporter {
         }
     }
 
-    /// The job as it is now.
+    /// Shows the job's current state.
     pub(super) fn job(&mut self, job: &Value) {
         let phase = job["phase"]
             .as_str()
@@ -101,12 +101,12 @@ impl ProgressReporter {
                 }
             }
             Self::Lines {
-                phase: said,
-                percent: last,
+                phase: last_phase,
+                percent: last_percent,
             } => {
-                if said != phase || percent - *last >= PERCENT_A_LINE {
-                    phase.clone_into(said);
-                    *last = percent;
+                if last_phase != phase || percent - *last_percent >= PERCENT_PER_LINE {
+                    phase.clone_into(last_phase);
+                    *last_percent = percent;
                     complain(&format!("{phase} {percent:.1} %"));
                 }
             }
@@ -114,24 +114,24 @@ impl ProgressReporter {
         }
     }
 
-    /// From now on so many bytes go up or down.
-    pub(super) fn begin_transfer(&mut self, what: &'static str, bytes: u64) {
+    /// Starts showing a transfer of `bytes` bytes.
+    pub(super) fn begin_transfer(&mut self, label: &'static str, bytes: u64) {
         if let Self::Bar(bar) = self {
-            bar.bar.set_prefix(what);
+            bar.bar.set_prefix(label);
             bar.bar.set_message("");
             bar.unit = None;
             bar.count(Unit::Bytes, 0, bytes);
         }
     }
 
-    /// So many bytes are through.
+    /// Sets the number of bytes transferred so far.
     pub(super) fn transferred(&mut self, bytes: u64) {
         if let Self::Bar(bar) = self {
             bar.bar.set_position(bytes);
         }
     }
 
-    /// What adds to the bytes that are through, for a transfer that another thread sees.
+    /// A function that adds to the number of bytes transferred, for use on another thread.
     pub(super) fn adder(&self) -> impl Fn(u64) + Send + use<> {
         let bar = match self {
             Self::Bar(bar) => Some(bar.bar.clone()),
@@ -144,7 +144,7 @@ impl ProgressReporter {
         }
     }
 
-    /// A sentence between.
+    /// Prints a message above the progress.
     pub(super) fn say(&self, sentence: &str) {
         match self {
             Self::Bar(bar) => bar.bar.suspend(|| complain(sentence)),
@@ -153,7 +153,7 @@ impl ProgressReporter {
         }
     }
 
-    /// Leaves the terminal as it was.
+    /// Removes the bar from the terminal.
     pub(super) fn end(&mut self) {
         if let Self::Bar(bar) = self {
             bar.bar.finish_and_clear();
@@ -167,7 +167,7 @@ fn style(template: &str) -> ProgressStyle {
         .progress_chars("=> ")
 }
 
-/// Which of how many steps is at hand.
+/// The current stage, like `2 of 3  name`.
 fn stage(stage: &Value) -> String {
     let Some(name) = stage["name"].as_str() else {
         return String::new();

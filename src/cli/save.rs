@@ -1,4 +1,4 @@
-//! Results on their way into files: whole, checked, or not at all.
+//! Saves results to files: complete and with a matching checksum, or not at all.
 
 use std::fs::File;
 use std::io::Write;
@@ -20,11 +20,15 @@ use crate::cli::output::{Output, print_line};
 use crate::cli::progress::ProgressReporter;
 use crate::cli::{EXIT_FAILED, Failure};
 
-/// A connection that brings nothing for so long is given up.
-const IDLE_TIME: Duration = Duration::from_secs(30);
+/// Longest time without data before a connection counts as lost.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Saves a job's result under a temporary name beside its own, checks it, and renames it. Without a name of the
-/// caller's it gets its own, here; `-` is stdout. Goes on where a connection broke, while there is patience.
+/// Saves a job's result: writes it to a temporary file in the target's folder, checks its SHA-256 and renames it. `to`
+/// defaults to the result's own name in the current folder; `-` is stdout. A broken download is resumed within the client's
+/// retry budget.
+///
+/// # Errors
+/// The result cannot be downloaded or written, or its checksum does not match.
 pub(super) async fn save(
     client: &Client,
     job: &Value,
@@ -40,20 +44,20 @@ pub(super) async fn save(
     show.begin_transfer("Saving", output["size"].as_u64().unwrap_or_default());
     let path = format!("/v1/downloads/{}", job["id"].as_str().unwrap_or_default());
     let (mut digest, mut bytes) = (Sha256::new(), 0);
-    let mut patience = client.retry_budget();
+    let mut budget = client.retry_budget();
     let mut tag = None;
     'connections: loop {
         let mut body = match open(client, &path, bytes, &mut tag).await {
             Ok(body) => body,
             Err(error) => {
-                patience.bear(error, show).await?;
+                budget.wait(error, show).await?;
                 continue;
             }
         };
         loop {
             match next(client, &mut body).await {
                 Ok(Some(data)) => {
-                    patience.renew();
+                    budget.renew();
                     digest.update(&data);
                     bytes += data.len() as u64;
                     target.write(&data)?;
@@ -61,7 +65,7 @@ pub(super) async fn save(
                 }
                 Ok(None) => break 'connections,
                 Err(error) => {
-                    patience.bear(error, show).await?;
+                    budget.wait(error, show).await?;
                     continue 'connections;
                 }
             }
@@ -70,14 +74,14 @@ pub(super) async fn save(
     if output["sha256"].as_str() != Some(&hex::encode(digest.finalize())) {
         return Err(Failure::new(
             EXIT_FAILED,
-            "the result was damaged on its way; nothing was saved",
+            "the result was damaged in transit (SHA-256 mismatch); nothing was saved",
         ));
     }
     show.end();
     target.finish()
 }
 
-/// The result's bytes, from one of them on. `tag` is what it was when it began, and must be still.
+/// Opens the download at the offset `from`. `tag` is the ETag of the first response; a resumed download must have the same.
 async fn open(
     client: &Client,
     path: &str,
@@ -104,11 +108,11 @@ async fn open(
     Ok(response.into_body())
 }
 
-/// The next bytes; none at the end.
+/// The next bytes, or `None` at the end.
 async fn next(client: &Client, body: &mut Incoming) -> Result<Option<Bytes>, Error> {
     loop {
-        let frame = tokio::time::timeout(IDLE_TIME, body.frame()).await;
-        let frame = frame.map_err(|_| client.lost("the result has stopped coming"))?;
+        let frame = tokio::time::timeout(IDLE_TIMEOUT, body.frame()).await;
+        let frame = frame.map_err(|_| client.lost("no data for 30 seconds"))?;
         let Some(frame) = frame else { return Ok(None) };
         if let Ok(data) = frame.map_err(|error| client.lost(error))?.into_data() {
             return Ok(Some(data));
@@ -116,7 +120,7 @@ async fn next(client: &Client, body: &mut Incoming) -> Result<Option<Bytes>, Err
     }
 }
 
-/// Where a result goes.
+/// The destination of a result.
 enum Target {
     Stdout(Output),
     File {
@@ -147,7 +151,7 @@ impl Target {
         }
     }
 
-    /// Gives the file its name, once it is whole and on the disk; says the name on stdout.
+    /// Syncs the file to disk, renames it to its final name and prints that name.
     fn finish(self) -> Result<(), Failure> {
         let (temporary, path) = match self {
             Self::Stdout(output) => return Ok(output.end()?),
@@ -163,18 +167,18 @@ impl Target {
             .map_err(|e| unsaved(&path, &e.error))?;
         let path = path.display();
         print_line(&path)
-            .map_err(|error| error.after(format_args!("the result is saved as {path}")))
+            .map_err(|error| error.after(format_args!("the result was saved as {path}")))
     }
 }
 
 fn unsaved(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(
         EXIT_FAILED,
-        format!("the result cannot be saved as {}: {error}", path.display()),
+        format!("cannot save the result as {}: {error}", path.display()),
     )
 }
 
-/// A temporary file is its owner's alone; what it becomes is as readable as any new file.
+/// Gives a temporary file, which is private, the mode that any new file has.
 fn give_usual_mode(file: &File) -> std::io::Result<()> {
     #[cfg(unix)]
     {

@@ -1,6 +1,6 @@
 //! Requests to stop.
 
-/// SIGTERM and SIGINT, or what the system has instead.
+/// SIGTERM and SIGINT, or Ctrl-C where the system has no signals.
 pub(super) struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
@@ -33,7 +33,7 @@ impl Signals {
 
     #[cfg(not(unix))]
     pub(super) async fn next(&mut self) {
-        // Without a console there is nothing to wait for.
+        // Without a console, no request to stop can arrive.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

@@ -1,5 +1,4 @@
-//! A submission to a server that runs: params and files as a form, under a key, so that it makes one job however often
-//! it has to be sent.
+//! Submits a job to a running server: params and files as a form, with an idempotency key, so that retries create one job.
 
 use std::path::Path;
 
@@ -11,7 +10,7 @@ use crate::cli::params::fields;
 use crate::cli::progress::ProgressReporter;
 use crate::cli::{EXIT_FAILED, EXIT_USAGE, Failure};
 
-/// One submission.
+/// A submission.
 pub(super) struct Submission<'a> {
     path: String,
     fields: Vec<(&'a str, &'a str)>,
@@ -21,10 +20,10 @@ pub(super) struct Submission<'a> {
 }
 
 impl<'a> Submission<'a> {
-    /// Of params as `name=value` and files as `name=FILE`. Without a key of the caller's it gets one of its own.
+    /// A submission of params (`name=value`) and files (`name=FILE`). Without `key` it gets a random idempotency key.
     ///
     /// # Errors
-    /// They are written in another way.
+    /// The operation's name, a param or a file is malformed.
     pub(super) fn new(
         operation: &str,
         params: &'a [String],
@@ -33,7 +32,9 @@ impl<'a> Submission<'a> {
     ) -> Result<Self, Failure> {
         let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
         if operation.is_empty() || !operation.bytes().all(is_name) {
-            let message = format!("{operation:?} is no name of an operation");
+            let message = format!(
+                "invalid operation name {operation:?}: use letters, digits, \"-\", \"_\" and \".\""
+            );
             return Err(Failure::new(EXIT_USAGE, message));
         }
         Ok(Self {
@@ -48,17 +49,17 @@ impl<'a> Submission<'a> {
         })
     }
 
-    /// Sends it, again where a connection breaks, and gives the job.
+    /// Sends the submission, retries it when a connection breaks, and returns the job.
     ///
     /// # Errors
-    /// The server is not there, or refuses it, or is away for too long.
+    /// The server is unreachable, rejects the submission, or stays unavailable for too long.
     pub(super) async fn send(
         &self,
         client: &Client,
         show: &mut ProgressReporter,
     ) -> Result<WithEtag, Error> {
-        let mut patience = client.retry_budget();
-        let mut was_there = false;
+        let mut budget = client.retry_budget();
+        let mut was_reached = false;
         loop {
             let form = self.form()?;
             let can_repeat = form.can_repeat();
@@ -71,18 +72,18 @@ impl<'a> Submission<'a> {
             let body = form.into_body(show.adder());
             match client.form(&self.path, &headers, body).await {
                 Ok(job) => return Ok(job),
-                // Nobody is waited for who was never there.
-                Err(error @ Error::Unreachable(_)) if !was_there => return Err(error),
+                // A server that was never reachable is not waited for.
+                Err(error @ Error::Unreachable(_)) if !was_reached => return Err(error),
                 Err(error) if !can_repeat => return Err(error),
                 Err(error) => {
-                    was_there = true;
-                    patience.bear(error, show).await?;
+                    was_reached = true;
+                    budget.wait(error, show).await?;
                 }
             }
         }
     }
 
-    /// A new form each time: files are read from their beginning.
+    /// Builds a new form for each attempt, which reads the files from their beginning.
     fn form(&self) -> Result<Form, Error> {
         let mut form = Form::new(self.boundary.clone());
         for (name, value) in &self.fields {
@@ -95,7 +96,7 @@ impl<'a> Submission<'a> {
     }
 }
 
-/// Which operations there are, for whoever named another one.
+/// The failure for an unknown operation, with the names of those that exist.
 pub(super) async fn unknown_operation(client: &Client, operation: &str) -> Failure {
     let all = match client.json(Method::GET, "/v1/operations", &[], None).await {
         Ok((all, _)) => all,
@@ -106,7 +107,7 @@ pub(super) async fn unknown_operation(client: &Client, operation: &str) -> Failu
         .filter_map(|operation| operation["name"].as_str())
         .collect();
     let names = names.join(", ");
-    let message = format!("there is no operation {operation:?}; there are: {names}");
+    let message = format!("unknown operation {operation:?}; this server has: {names}");
     Failure::new(EXIT_USAGE, message)
 }
 
@@ -116,9 +117,9 @@ fn random() -> Result<String, Failure> {
     Ok(hex::encode(random))
 }
 
-/// `name=FILE`.
+/// Splits `name=FILE`.
 fn named_file(text: &str) -> Result<(&str, &Path), Failure> {
-    let wrong = || Failure::new(EXIT_USAGE, format!("{text:?} is not NAME=FILE"));
+    let wrong = || Failure::new(EXIT_USAGE, format!("expected NAME=FILE, found {text:?}"));
     let (name, path) = text.split_once('=').ok_or_else(wrong)?;
     Ok((name, Path::new(path)))
 }

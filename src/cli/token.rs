@@ -1,4 +1,4 @@
-//! `cloakroom token`: who may use the server. A running one hears of it by itself.
+//! `cloakroom token`: manages the tokens. A running server notices changes by itself.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::tokens::{self, Error};
 
 #[derive(clap::Args)]
 pub(super) struct Token {
-    /// The folder of the server's data.
+    /// The server's data folder.
     #[arg(
         long,
         value_name = "DIR",
@@ -25,25 +25,25 @@ pub(super) struct Token {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Make a token and print it, this once.
+    /// Create a token and print it. It is not shown again.
     Add {
-        /// What it is called; jobs belong to this name.
+        /// The token's name; its jobs belong to this name.
         name: String,
-        /// It sees the jobs of everybody.
+        /// Let the token see and control all jobs.
         #[arg(long)]
         admin: bool,
     },
-    /// Print the names, and which are admins.
+    /// List the tokens by name, with their admin flag.
     List,
     /// Remove a token; its jobs stay until they expire. Without tokens left, the server rejects every request.
     Remove {
-        /// Its name.
+        /// The token's name.
         name: String,
     },
-    /// Remove every token, and let the server answer requests without one.
+    /// Remove all tokens and let the server answer requests without one.
     ///
-    /// A running server does so within a second, unless other machines can reach it (--listen, --public-url) or
-    /// --allow-origin null is set: then it keeps its tokens, and its log says so.
+    /// A running server follows within a second. If other machines can reach it (--listen, --public-url) or
+    /// --allow-origin null is set, it keeps its tokens and logs a message instead.
     Off,
 }
 
@@ -67,16 +67,16 @@ impl Token {
     }
 }
 
-/// A token whose text nobody has seen is of no use, and is not left behind.
+/// Removes a token that could not be printed: without its text it is of no use.
 fn forget(data: &Path, name: &str, error: &NotWritten) -> Failure {
-    let what = match tokens::remove(data, name) {
-        Ok(()) => "no token was made".to_owned(),
+    let outcome = match tokens::remove(data, name) {
+        Ok(()) => "no token was created".to_owned(),
         Err(left) => format!("the token {name} could not be removed again: {left}"),
     };
-    Failure::new(EXIT_FAILED, format!("{error}; {what}"))
+    Failure::new(EXIT_FAILED, format!("{error}; {outcome}"))
 }
 
-/// The exit code of a token file that cannot be used is the same here and in `serve`.
+/// The failure for a token error. `serve` uses the same exit codes.
 pub(super) fn failure(error: Error) -> Failure {
     let code = match error {
         Error::Name(_) | Error::Taken(_) => EXIT_USAGE,

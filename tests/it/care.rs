@@ -43,7 +43,7 @@ fn a_check_finds_nothing_wrong_with_what_is_right_also_while_it_is_served() {
         let output = tool(&["check"], &site.data());
         assert!(output.status.success(), "{}", text(&output.stderr));
         assert!(
-            text(&output.stdout).starts_with("fine: 3 blobs, "),
+            text(&output.stdout).starts_with("ok: 3 blobs, "),
             "{}",
             text(&output.stdout)
         );

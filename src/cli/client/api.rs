@@ -1,4 +1,4 @@
-//! A client of a server's native API, for the commands that talk to one.
+//! A client of the server's native API.
 
 use std::convert::Infallible;
 use std::error::Error as _;
@@ -21,65 +21,65 @@ use crate::cli::client::endpoint::Endpoint;
 use crate::cli::client::error::{Error, Refusal};
 use crate::cli::client::retry_budget::RetryBudget;
 
-/// A reply that takes longer, and the longest poll is of 20 seconds, will not come.
-pub(in crate::cli::client) const REPLY_TIME: Duration = Duration::from_mins(1);
+/// How long to wait for a reply; the longest poll takes 20 seconds.
+pub(in crate::cli::client) const REPLY_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What is sent along: nothing, JSON, or a form with files, read as it goes.
+/// A request body: empty, JSON, or a form whose files are read while it is sent.
 pub(in crate::cli) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
-/// JSON, and the ETag that came with it.
+/// A JSON reply and its ETag.
 pub(in crate::cli) type WithEtag = (Value, Option<String>);
 
-/// One server.
+/// A client of one server.
 pub(in crate::cli) struct Client {
-    pub(in crate::cli::client) place: Endpoint,
-    /// What is shown to it.
+    pub(in crate::cli::client) endpoint: Endpoint,
+    /// Bearer token for every request.
     pub(in crate::cli::client) token: Option<String>,
-    /// How long it may be away while something waits for it.
+    /// How long requests are retried while the server is unavailable.
     pub(in crate::cli::client) retry_for: Duration,
 }
 
 impl Client {
-    /// Of a server of our own, which is there or gone for good.
+    /// A client of a server in this process, which is never retried.
     pub(in crate::cli) fn new(address: SocketAddr, token: Option<String>) -> Self {
         Self {
-            place: Endpoint::local(address),
+            endpoint: Endpoint::local(address),
             token,
             retry_for: Duration::ZERO,
         }
     }
 
-    /// Of the server at `http(s)://HOST[:PORT][/PATH]` or `unix:PATH`. `authorities` is a file of those whom to believe
-    /// instead of whom the machine does.
+    /// A client of the server at `http(s)://HOST[:PORT][/PATH]` or `unix:PATH`. `authorities` is a PEM file of CA certificates
+    /// that replaces the system's.
     ///
     /// # Errors
-    /// It is neither, or nobody is to be believed.
+    /// The URL is invalid, or no CA certificates can be loaded.
     pub(in crate::cli) fn at(
         url: &str,
         authorities: Option<&Path>,
         token: Option<String>,
     ) -> Result<Self, Failure> {
         Ok(Self {
-            place: Endpoint::parse(url, authorities)?,
+            endpoint: Endpoint::parse(url, authorities)?,
             token,
             retry_for: Duration::ZERO,
         })
     }
 
-    /// The same, with patience: it may be away for so long, once it was there.
-    pub(in crate::cli) fn with_retry_budget(self, patience: Duration) -> Self {
-        Self {
-            retry_for: patience,
-            ..self
-        }
+    /// The same client, which retries requests for `retry_for` while the server is unavailable.
+    pub(in crate::cli) fn with_retry_budget(self, retry_for: Duration) -> Self {
+        Self { retry_for, ..self }
     }
 
-    /// As much patience as there is with this server.
+    /// A new retry budget for one operation.
     pub(in crate::cli) fn retry_budget(&self) -> RetryBudget {
         RetryBudget::new(self.retry_for)
     }
 
-    /// Asks for JSON and gives it, with its ETag; `null` where it is the one that was known.
+    /// Requests JSON and returns it with its ETag; `null` if the server answers 304.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or answers with an error.
     pub(in crate::cli) async fn json(
         &self,
         method: Method,
@@ -87,21 +87,24 @@ impl Client {
         headers: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<WithEtag, Error> {
-        let asked = async {
+        let exchange = async {
             let response = self.ask(method, path, headers, body).await?;
             self.read_json(response).await
         };
-        self.in_time(asked).await
+        self.in_time(exchange).await
     }
 
-    /// Asks for bytes, to be read as they come. What is answered otherwise than with `expected` is an error.
+    /// Requests a body as a stream.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or answers with another status than `expected`.
     pub(in crate::cli) async fn bytes(
         &self,
         path: &str,
         headers: &[(&str, &str)],
         expected: StatusCode,
     ) -> Result<Response<Incoming>, Error> {
-        let asked = async {
+        let exchange = async {
             let response = self.ask(Method::GET, path, headers, None).await?;
             let status = response.status();
             if status == expected {
@@ -113,10 +116,13 @@ impl Client {
             }
             Err(self.not_cloakroom(status, &headers))
         };
-        self.in_time(asked).await
+        self.in_time(exchange).await
     }
 
-    /// Sends a form, however long that takes, and gives the JSON that comes back, with its ETag.
+    /// Sends a form, without a timeout for the upload, and returns the JSON reply with its ETag.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or answers with an error.
     pub(in crate::cli) async fn form(
         &self,
         path: &str,
@@ -127,17 +133,17 @@ impl Client {
         self.in_time(self.read_json(response)).await
     }
 
-    /// What a connection that broke means.
+    /// The error for a broken connection.
     pub(in crate::cli) fn lost(&self, error: impl std::fmt::Display) -> Error {
-        Error::Lost(format!("{} was lost: {error}", self.place))
+        Error::Lost(format!("lost the connection to {}: {error}", self.endpoint))
     }
 
     pub(in crate::cli::client) async fn in_time<T>(
         &self,
-        asked: impl Future<Output = Result<T, Error>>,
+        exchange: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let late = |_| self.lost("no answer came");
-        tokio::time::timeout(REPLY_TIME, asked)
+        let late = |_| self.lost("no reply within a minute");
+        tokio::time::timeout(REPLY_TIMEOUT, exchange)
             .await
             .map_err(late)?
     }
@@ -158,7 +164,7 @@ impl Client {
             let json = json.map_err(|_| self.not_cloakroom(head.status, &head.headers))?;
             return Ok((json, tag));
         }
-        // A proxy that finds no server behind it says so in its own words.
+        // A proxy without a server behind it answers with a body of its own.
         let json = json.unwrap_or_default();
         let retry_after = text(RETRY_AFTER).and_then(|text| text.parse().ok());
         let refusal = Refusal::new(head.status, retry_after.map(Duration::from_secs), &json);
@@ -175,10 +181,12 @@ impl Client {
         headers: &HeaderMap,
     ) -> Error {
         let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
-        let location = location.map_or_else(String::new, |location| format!(" to {location}"));
-        let place = &self.place;
+        let location = location.map_or_else(String::new, |location| {
+            format!(", redirecting to {location}")
+        });
+        let endpoint = &self.endpoint;
         Error::NotCloakroom(format!(
-            "what answers at {place} is no cloakroom: it says {status}{location}"
+            "{endpoint} is not a Cloakroom server (it answered {status}{location})"
         ))
     }
 
@@ -208,23 +216,24 @@ impl Client {
     ) -> Result<Response<Incoming>, Error> {
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("{}{path}", self.place.path))
-            .header(HOST, &self.place.host);
+            .uri(format!("{}{path}", self.endpoint.path))
+            .header(HOST, &self.endpoint.host);
         if let Some(token) = &self.token {
-            let mut shown = HeaderValue::from_str(&format!("Bearer {token}"))
-                .map_err(|_| Error::Usage("a token has other characters".to_owned()))?;
-            shown.set_sensitive(true);
-            request = request.header(AUTHORIZATION, shown);
+            let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
+                Error::Usage("the token contains characters that a header cannot hold".to_owned())
+            })?;
+            bearer.set_sensitive(true);
+            request = request.header(AUTHORIZATION, bearer);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request.body(body);
         let request = request.map_err(|error| Error::Usage(error.to_string()))?;
-        let mut sender = self.place.connect().await?;
+        let mut sender = self.endpoint.connect().await?;
         let sent = sender.send_request(request).await;
         sent.map_err(|error| match error.source() {
-            // A file that cannot be read.
+            // The body failed: a file of the form cannot be read.
             Some(reason) if error.is_user() => Error::Usage(reason.to_string()),
             _ => self.lost(error),
         })

@@ -1,4 +1,4 @@
-//! Where a server is, and connections to it. Whoever types an address means it: no policy judges it.
+//! The address of a server, and connections to it. The user chose the address, so [`crate::address::Policy`] does not apply.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -17,23 +17,23 @@ use crate::cli::{EXIT_USAGE, Failure};
 use crate::config::PublicUrl;
 use crate::outbound::tls::{self, Trust};
 
-/// How long a connection may take to be made.
-const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// How long connecting may take, TLS included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// One server's address.
+/// A server's address.
 pub(super) struct Endpoint {
     route: Route,
-    /// What it is called in requests.
+    /// Value of the `Host` header.
     pub(super) host: String,
-    /// What every path begins with; often empty.
+    /// Prefix of every request path; often empty.
     pub(super) path: String,
 }
 
-/// Where its connections lead.
+/// How to connect.
 enum Route {
-    /// A host and a port.
+    /// TCP to a host and port.
     Plain(String),
-    /// The same, and whose certificate must be shown there to whom.
+    /// TLS to a host and port, with the name and the authorities to verify the certificate against.
     Encrypted {
         address: String,
         name: String,
@@ -44,7 +44,7 @@ enum Route {
 }
 
 impl Endpoint {
-    /// An address on this machine.
+    /// A TCP address on this machine.
     pub(super) fn local(address: SocketAddr) -> Self {
         Self {
             route: Route::Plain(address.to_string()),
@@ -53,11 +53,11 @@ impl Endpoint {
         }
     }
 
-    /// `http://HOST[:PORT][/PATH]`, the same with `https:`, or `unix:PATH`. `authorities` is the file of those that are
-    /// believed instead of the machine's own.
+    /// Parses `http(s)://HOST[:PORT][/PATH]` or `unix:PATH`. `authorities` is a PEM file of CA certificates that replaces
+    /// the system's.
     ///
     /// # Errors
-    /// It is none of these, or there is nobody to believe.
+    /// The URL is invalid, or no CA certificates can be loaded.
     pub(super) fn parse(url: &str, authorities: Option<&Path>) -> Result<Self, Failure> {
         #[cfg(unix)]
         if let Some(path) = url.strip_prefix("unix:").filter(|path| !path.is_empty()) {
@@ -69,7 +69,7 @@ impl Endpoint {
         }
         let public: PublicUrl = url.parse().map_err(|_| {
             let message = format!(
-                "{url:?} is no server's address: http(s)://HOST[:PORT][/PATH] or unix:PATH"
+                "invalid server URL {url:?}: expected http(s)://HOST[:PORT][/PATH] or unix:PATH"
             );
             Failure::new(EXIT_USAGE, message)
         })?;
@@ -98,15 +98,18 @@ impl Endpoint {
         })
     }
 
-    /// A new connection, for one request.
+    /// Opens a connection for one request.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or its certificate is not trusted.
     pub(super) async fn connect(&self) -> Result<SendRequest<Body>, Error> {
-        let away =
-            |why: &dyn fmt::Display| Error::Unreachable(format!("{self} cannot be reached: {why}"));
-        let connected = tokio::time::timeout(CONNECT_TIME, async {
+        let unreachable =
+            |why: &dyn fmt::Display| Error::Unreachable(format!("cannot reach {self}: {why}"));
+        let connected = tokio::time::timeout(CONNECT_TIMEOUT, async {
             match &self.route {
                 Route::Plain(address) => {
                     let stream = TcpStream::connect(address).await;
-                    handshake(stream.map_err(|error| away(&error))?).await
+                    handshake(stream.map_err(|error| unreachable(&error))?).await
                 }
                 Route::Encrypted {
                     address,
@@ -114,27 +117,27 @@ impl Endpoint {
                     trust,
                 } => {
                     let stream = TcpStream::connect(address).await;
-                    let stream = stream.map_err(|error| away(&error))?;
+                    let stream = stream.map_err(|error| unreachable(&error))?;
                     let encrypted = trust.encrypt(stream, name).await;
                     handshake(encrypted.map_err(|fault| self.distrusted(&fault))?).await
                 }
                 #[cfg(unix)]
                 Route::Unix(path) => {
                     let stream = tokio::net::UnixStream::connect(path).await;
-                    handshake(stream.map_err(|error| away(&error))?).await
+                    handshake(stream.map_err(|error| unreachable(&error))?).await
                 }
             }
         });
-        let late = |_| away(&"nobody answers there");
+        let late = |_| unreachable(&"timed out after 10 seconds");
         connected.await.map_err(late)?
     }
 
     fn distrusted(&self, fault: &tls::Fault) -> Error {
         let hint = match fault {
-            tls::Fault::Issuer => "; --ca names a file with the authority that signed it",
+            tls::Fault::Issuer => "; use --ca to name a PEM file with the authority that signed it",
             _ => "",
         };
-        let message = format!("{self} cannot be spoken to privately: {fault}{hint}");
+        let message = format!("cannot connect to {self} securely: {fault}{hint}");
         if fault.may_pass() {
             Error::Unreachable(message)
         } else {
@@ -143,7 +146,7 @@ impl Endpoint {
     }
 }
 
-/// As a person wrote it.
+/// Shows the URL as the user wrote it.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.route {
@@ -161,7 +164,7 @@ fn trust(authorities: Option<&Path>) -> Result<Trust, Failure> {
             .map_err(|error| Failure::new(EXIT_USAGE, format!("{}: {error}", file.display()))),
         None => Trust::machine().map_err(|fault| {
             let message =
-                format!("nobody's certificate can be believed: {fault}; or name one in --ca");
+                format!("no trusted CA certificates: {fault}; use --ca to name a PEM file");
             Failure::new(EXIT_USAGE, message)
         }),
     }

@@ -1,4 +1,4 @@
-//! Why a server did not do what it was asked.
+//! Why a request to a server failed.
 
 use std::time::Duration;
 
@@ -7,39 +7,39 @@ use serde_json::Value;
 
 use crate::cli::{EXIT_FAILED, EXIT_USAGE, Failure};
 
-/// Why there is no answer, or not the one that was hoped for.
+/// Why a request failed.
 #[derive(Debug)]
 pub(in crate::cli) enum Error {
-    /// Nobody is there: nothing was sent.
+    /// The server cannot be reached. Nothing was sent.
     Unreachable(String),
-    /// Whoever is there is not to be spoken to: nothing was sent.
+    /// The server's certificate is not trusted. Nothing was sent.
     Distrusted(String),
-    /// The connection broke, or nothing came for too long. What was sent may have been done.
+    /// The connection broke or timed out. The server may have processed the request.
     Lost(String),
-    /// It answered, and said no.
+    /// The server answered with an error.
     Refused(Refusal),
-    /// What answered is something else.
+    /// The peer is not a Cloakroom server.
     NotCloakroom(String),
-    /// The job is there no more.
+    /// The job was deleted.
     Deleted,
-    /// It cannot be asked like this.
+    /// The request cannot be made from these arguments.
     Usage(String),
 }
 
-/// A "no".
+/// An error response.
 #[derive(Debug)]
 pub(in crate::cli) struct Refusal {
     pub(in crate::cli) status: StatusCode,
-    /// The stable word for it.
+    /// The stable error code.
     code: String,
-    /// What to tell people.
+    /// The message for people.
     message: String,
-    /// When it likes to be asked again.
+    /// The `Retry-After` delay.
     retry_after: Option<Duration>,
 }
 
 impl Error {
-    /// Whether the same may go well in a moment: a connection came to its end, or a server does.
+    /// Whether a retry may succeed.
     pub(in crate::cli) fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Lost(_) => true,
@@ -48,7 +48,7 @@ impl Error {
         }
     }
 
-    /// How long to wait before asking again, if the server said so.
+    /// The delay that the server asked for before a retry.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused(refusal) => refusal.retry_after,
@@ -56,14 +56,14 @@ impl Error {
         }
     }
 
-    /// Whether the server says that there is no such thing.
+    /// Whether the server answered 404.
     pub(in crate::cli) fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused(refusal) if refusal.status == StatusCode::NOT_FOUND)
     }
 }
 
 impl Refusal {
-    /// What a problem of the server's says, with each fault on a line of its own.
+    /// Reads a problem document; each of its `errors` becomes a line of the message.
     pub(super) fn new(status: StatusCode, retry_after: Option<Duration>, problem: &Value) -> Self {
         let mut message = problem["detail"]
             .as_str()
@@ -82,7 +82,8 @@ impl Refusal {
         }
     }
 
-    /// A server that stops, a proxy whose server does, or our own request, still on its way over another connection.
+    /// Whether a retry may succeed: the server is stopping, a proxy cannot reach it, or an earlier attempt at this submission
+    /// is still in progress.
     pub(super) fn may_pass(&self) -> bool {
         matches!(self.status.as_u16(), 502..=504) || self.code == "idempotency_key_in_use"
     }

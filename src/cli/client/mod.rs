@@ -1,4 +1,4 @@
-//! A client of a server's native API, for the commands that talk to one.
+//! A client of the server's native API, for the commands that talk to a server.
 
 mod api;
 mod endpoint;

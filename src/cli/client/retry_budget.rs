@@ -1,49 +1,54 @@
-//! Patience with a server that was there and is away: it is asked again for a while, and then no more.
+//! Retries of requests while a server is unavailable, limited in time.
 
 use std::time::{Duration, Instant};
 
 use super::Error;
 use crate::cli::progress::ProgressReporter;
 
-/// The first pause; each is twice as long as the one before, up to the last.
+/// Pause before the first retry. Each pause is twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LAST_PAUSE: Duration = Duration::from_secs(3);
+/// Longest pause between retries.
+const MAX_PAUSE: Duration = Duration::from_secs(3);
 
-/// How long a server may be away, and since when it is.
+/// How long a server may be unavailable, and since when it has been.
 pub(in crate::cli) struct RetryBudget {
     limit: Duration,
-    away: Option<(Instant, Duration)>,
+    /// When the server became unavailable, and the next pause.
+    outage: Option<(Instant, Duration)>,
 }
 
 impl RetryBudget {
     pub(super) fn new(limit: Duration) -> Self {
-        Self { limit, away: None }
+        Self {
+            limit,
+            outage: None,
+        }
     }
 
-    /// It is there.
+    /// The server answered: the whole budget is available again.
     pub(in crate::cli) fn renew(&mut self) {
-        self.away = None;
+        self.outage = None;
     }
 
-    /// Waits for a moment after what may pass.
+    /// Waits before the next retry.
     ///
     /// # Errors
-    /// The same error, when it will not pass, or has not for too long.
-    pub(in crate::cli) async fn bear(
+    /// Returns `error` if a retry cannot help, or the budget is used up.
+    pub(in crate::cli) async fn wait(
         &mut self,
         error: Error,
         show: &ProgressReporter,
     ) -> Result<(), Error> {
-        let (since, pause) = self.away.unwrap_or((Instant::now(), FIRST_PAUSE));
+        let (since, pause) = self.outage.unwrap_or((Instant::now(), FIRST_PAUSE));
         let left = self.limit.saturating_sub(since.elapsed());
         if !error.may_pass() || left.is_zero() {
             return Err(error);
         }
-        if self.away.is_none() {
+        if self.outage.is_none() {
             let left = humantime::format_duration(self.limit);
-            show.say(&format!("{error}; trying again for {left}"));
+            show.say(&format!("{error}; retrying for {left}"));
         }
-        self.away = Some((since, (pause * 2).min(LAST_PAUSE)));
+        self.outage = Some((since, (pause * 2).min(MAX_PAUSE)));
         tokio::time::sleep(error.retry_after().unwrap_or(pause).min(left)).await;
         Ok(())
     }

@@ -1,33 +1,32 @@
-//! Text from clients, servers and file systems, made harmless for a terminal.
+//! Escapes text from clients, servers and file systems for terminals.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-/// Whether a terminal would obey this character instead of showing it: control characters, and those that reorder the text
-/// around them. A tab and the end of a line do no harm.
+/// Whether a terminal would interpret this character instead of showing it: control characters, except tab and newline, and
+/// characters that reorder the text around them.
 fn is_harmful(c: char) -> bool {
     let reorders = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     reorders || c.is_control() && !matches!(c, '\n' | '\t')
 }
 
-/// The text with escapes like `\u001b` instead of what a terminal would obey. JSON stays what it is, since that has the same
-/// escapes.
+/// Replaces harmful characters by escapes like `\u001b`. JSON keeps its meaning, since it has the same escapes.
 pub(in crate::cli) fn escape(text: &str) -> Cow<'_, str> {
     replace(text, is_harmful)
 }
 
-/// The same as a part of one line: ends of lines and tabs are escaped, too.
+/// Escapes text for one line: newlines and tabs are escaped, too.
 pub(in crate::cli) fn escape_line(text: &str) -> Cow<'_, str> {
     replace(text, |c| is_harmful(c) || c.is_control())
 }
 
-fn replace(text: &str, is_meant: impl Fn(char) -> bool) -> Cow<'_, str> {
-    if !text.contains(&is_meant) {
+fn replace(text: &str, should_escape: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&should_escape) {
         return text.into();
     }
     let mut escaped = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if is_meant(c) {
+        if should_escape(c) {
             push(&mut escaped, c);
         } else {
             escaped.push(c);
@@ -36,17 +35,17 @@ fn replace(text: &str, is_meant: impl Fn(char) -> bool) -> Cow<'_, str> {
     escaped.into()
 }
 
-/// All characters that are meant have four digits at most.
+/// Writes the escape of a character, which must be at most U+FFFF.
 fn push(to: &mut String, c: char) {
     match c {
         '\n' => to.push_str("\\n"),
         '\r' => to.push_str("\\r"),
         '\t' => to.push_str("\\t"),
-        c => write!(to, "\\u{:04x}", u32::from(c)).expect("a string takes everything"),
+        c => write!(to, "\\u{:04x}", u32::from(c)).expect("writing to a string cannot fail"),
     }
 }
 
-/// Escapes what is written as part of one line.
+/// A writer that escapes text for one line.
 pub(in crate::cli) struct LineEscaper<'a>(pub(in crate::cli) &'a mut dyn Write);
 
 impl Write for LineEscaper<'_> {
@@ -55,18 +54,18 @@ impl Write for LineEscaper<'_> {
     }
 }
 
-/// Escapes bytes that come in pieces. What is not UTF-8 becomes escapes like `\x9b`.
+/// Escapes a stream of bytes. Bytes that are not UTF-8 become escapes like `\x9b`.
 #[derive(Default)]
-pub(super) struct Pieces {
-    /// The beginning of a character whose end has not come yet.
-    begun: Vec<u8>,
+pub(super) struct StreamEscaper {
+    /// The first bytes of a character that is not complete yet.
+    incomplete: Vec<u8>,
 }
 
-impl Pieces {
-    /// The next piece.
-    pub(super) fn escape(&mut self, piece: &[u8]) -> String {
-        self.begun.extend_from_slice(piece);
-        let bytes = std::mem::take(&mut self.begun);
+impl StreamEscaper {
+    /// Escapes the next bytes.
+    pub(super) fn escape(&mut self, chunk: &[u8]) -> String {
+        self.incomplete.extend_from_slice(chunk);
+        let bytes = std::mem::take(&mut self.incomplete);
         let mut escaped = String::with_capacity(bytes.len());
         let mut rest = bytes.as_slice();
         loop {
@@ -80,7 +79,7 @@ impl Pieces {
             let (valid, after) = rest.split_at(error.valid_up_to());
             escaped.push_str(&escape(&String::from_utf8_lossy(valid)));
             let Some(invalid) = error.error_len() else {
-                self.begun = after.to_vec();
+                self.incomplete = after.to_vec();
                 return escaped;
             };
             push_bytes(&mut escaped, &after[..invalid]);
@@ -88,17 +87,17 @@ impl Pieces {
         }
     }
 
-    /// What is left when no more pieces come.
+    /// Escapes the rest of an incomplete character at the end of the stream.
     pub(super) fn end(&mut self) -> String {
         let mut escaped = String::new();
-        push_bytes(&mut escaped, &std::mem::take(&mut self.begun));
+        push_bytes(&mut escaped, &std::mem::take(&mut self.incomplete));
         escaped
     }
 }
 
 fn push_bytes(to: &mut String, bytes: &[u8]) {
     for byte in bytes {
-        write!(to, "\\x{byte:02x}").expect("a string takes everything");
+        write!(to, "\\x{byte:02x}").expect("writing to a string cannot fail");
     }
 }
 
@@ -107,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_escaped() {
+    fn control_characters_are_escaped() {
         let check = |text, expected, in_line| {
             assert_eq!(escape(text), expected);
             assert_eq!(escape_line(text), in_line);
@@ -127,9 +126,9 @@ mod tests {
     }
 
     #[test]
-    fn pieces_may_end_inside_a_character() {
+    fn characters_split_between_chunks_are_kept() {
         let escaped = |pieces: &[&[u8]]| {
-            let mut escaper = Pieces::default();
+            let mut escaper = StreamEscaper::default();
             let mut text: String = pieces.iter().map(|piece| escaper.escape(piece)).collect();
             text.push_str(&escaper.end());
             text

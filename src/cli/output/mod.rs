@@ -1,8 +1,7 @@
-//! What commands write to standard output and standard error. Nothing else writes there.
+//! Writes to standard output and standard error. No other module writes there.
 //!
-//! - A reader that went away ends a command quietly; anything else that cannot be written is a failure. Never a panic.
-//! - A terminal is shown escapes instead of the control characters that a server, a job or a file's name may contain;
-//!   anything else gets the bytes as they are.
+//! - When the reader of standard output has closed it, the command ends quietly; every other write error is a failure.
+//! - On a terminal, control characters from servers, jobs and file names are escaped; files and pipes get the bytes unchanged.
 
 mod escape;
 mod stream;

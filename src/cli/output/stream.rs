@@ -1,5 +1,5 @@
-//! The standard streams without the locks and buffers of the standard library: a writer that waits for a reader holds up
-//! nobody else.
+//! The standard streams without the locks and buffers of the standard library, so that a writer that waits for a slow reader
+//! blocks no other writer.
 
 use std::io::{self, Write};
 
@@ -23,7 +23,7 @@ impl Write for Stream {
         };
         loop {
             match rustix::io::write(stream, bytes) {
-                // Another program that has the same pipe may have made it non-blocking, for all of them.
+                // Another process that shares the pipe may have made it non-blocking.
                 Err(Errno::AGAIN) => {
                     let mut ready = [PollFd::new(&stream, PollFlags::OUT)];
                     match poll(&mut ready, None) {
@@ -42,7 +42,7 @@ impl Write for Stream {
     }
 }
 
-/// A console takes no bytes but through the standard library.
+/// A Windows console can only be written through the standard library.
 #[cfg(not(unix))]
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -1,35 +1,34 @@
-//! What commands write to standard output and standard error. Nothing else writes there.
+//! Writes to standard output and standard error. No other module writes there.
 //!
-//! - A reader that went away ends a command quietly; anything else that cannot be written is a failure. Never a panic.
-//! - A terminal is shown escapes instead of the control characters that a server, a job or a file's name may contain;
-//!   anything else gets the bytes as they are.
+//! - When the reader of standard output has closed it, the command ends quietly; every other write error is a failure.
+//! - On a terminal, control characters from servers, jobs and file names are escaped; files and pipes get the bytes unchanged.
 
 use std::fmt::Display;
 use std::io;
 use std::io::{IsTerminal, Write};
 
-use crate::cli::output::escape::{Pieces, escape};
+use crate::cli::output::escape::{StreamEscaper, escape};
 use crate::cli::output::stream::Stream;
 use crate::cli::{EXIT_FAILED, Failure};
 
-/// Standard output, for bytes that come in pieces.
+/// Standard output for a stream of bytes.
 pub(in crate::cli) struct Output {
-    /// Where it is a terminal.
-    pub(in crate::cli::output) escaper: Option<Pieces>,
+    /// Set if standard output is a terminal.
+    pub(in crate::cli::output) escaper: Option<StreamEscaper>,
 }
 
 impl Output {
     pub(in crate::cli) fn new() -> Self {
         let is_terminal = io::stdout().is_terminal();
         Self {
-            escaper: is_terminal.then(Pieces::default),
+            escaper: is_terminal.then(StreamEscaper::default),
         }
     }
 
-    /// Writes some bytes; they are with the system when this returns.
+    /// Writes bytes, without buffering.
     ///
     /// # Errors
-    /// The system takes no more of them.
+    /// Standard output cannot be written.
     pub(in crate::cli) fn write(&mut self, bytes: &[u8]) -> Result<(), NotWritten> {
         let written = match &mut self.escaper {
             Some(escaper) => Stream::Stdout.write_all(escaper.escape(bytes).as_bytes()),
@@ -38,7 +37,7 @@ impl Output {
         written.map_err(NotWritten)
     }
 
-    /// Writes what was left of them.
+    /// Writes the rest of an incomplete character.
     ///
     /// # Errors
     /// As [`Output::write`].
@@ -65,7 +64,7 @@ pub(in crate::cli) fn print(text: &str) -> Result<(), NotWritten> {
     output.end()
 }
 
-/// The same, and ends the line.
+/// Writes a line to standard output.
 ///
 /// # Errors
 /// As [`Output::write`].
@@ -73,13 +72,13 @@ pub(in crate::cli) fn print_line(text: impl Display) -> Result<(), NotWritten> {
     print(&format!("{text}\n"))
 }
 
-/// Writes a line to standard error. Where that is not possible there is nobody to tell.
+/// Writes a line to standard error. Write errors are ignored, since there is no other place to report them.
 pub(in crate::cli) fn complain(text: &str) {
     let text = for_stderr(text) + "\n";
     let _ = Stream::Stderr.write_all(text.as_bytes());
 }
 
-/// Text as it may be shown on standard error.
+/// Escapes text for standard error if that is a terminal.
 pub(in crate::cli) fn for_stderr(text: &str) -> String {
     if io::stderr().is_terminal() {
         escape(text).into_owned()
@@ -88,13 +87,13 @@ pub(in crate::cli) fn for_stderr(text: &str) -> String {
     }
 }
 
-/// Why something could not be written to standard output.
+/// Why standard output could not be written.
 #[derive(Debug)]
 pub(in crate::cli) struct NotWritten(io::Error);
 
 impl NotWritten {
-    /// Ends a command whose work is done, and whose output alone is lost; a reader that went away wanted no more of it.
-    /// `instead` tells what the output would have told, for people.
+    /// The failure of a command that did its work but could not print the result. `instead` says in the error message what
+    /// the output would have said. A closed reader is no failure.
     pub(in crate::cli) fn after(self, instead: impl Display) -> Failure {
         match Failure::from(self) {
             failure if failure.is_quiet() => failure,
@@ -115,7 +114,7 @@ impl From<io::Error> for NotWritten {
 
 impl Display for NotWritten {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "standard output cannot be written: {}", self.0)
+        write!(f, "cannot write to standard output: {}", self.0)
     }
 }
 

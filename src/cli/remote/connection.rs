@@ -1,4 +1,4 @@
-//! Commands that talk to a running server: one file for each family.
+//! The options for connecting to a running server, and the commands that use them.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,32 +12,32 @@ use crate::cli::remote::{control, get, list, submit};
 use crate::cli::serve::SERVER_FILE;
 use crate::cli::{EXIT_FAILED, EXIT_USAGE, Failure};
 
-/// Where a server listens unless it is told otherwise.
+/// URL of a server with default settings.
 pub(in crate::cli::remote) const DEFAULT_URL: &str = "http://127.0.0.1:7070";
-/// Where it keeps its data then.
+/// Data folder of a server with default settings.
 pub(in crate::cli::remote) const DEFAULT_DATA: &str = "cloakroom-data";
 
 #[derive(Subcommand)]
 pub(in crate::cli) enum Command {
-    /// Hand in a job and print its id.
+    /// Submit a job and print its ID.
     Submit(submit::Submit),
     /// Show a job.
     Status(list::Status),
     /// List jobs, newest first.
     Jobs(list::Jobs),
-    /// List what the server can do.
+    /// List the server's operations.
     Operations(list::Operations),
-    /// Wait for a job's end, and show how far it is.
+    /// Wait for a job to finish and show its progress.
     Wait(get::Wait),
-    /// Save the result of a job.
+    /// Download the result of a job.
     Get(get::Get),
-    /// Print what a job wrote.
+    /// Print a job's log.
     Log(get::Log),
-    /// Stop a job, and keep its record.
+    /// Cancel a job but keep its record.
     Cancel(control::Cancel),
-    /// Do once more what an ended job did, and print the new job's id.
+    /// Run a finished job again as a new job and print its ID.
     Retry(control::Again),
-    /// Forget a job and its result.
+    /// Delete a job and its result.
     Delete(control::Delete),
 }
 
@@ -58,24 +58,24 @@ impl Command {
     }
 }
 
-/// Which server, and who asks.
+/// The server to connect to, and how.
 #[derive(Args)]
 pub(in crate::cli) struct Server {
-    /// The server, as `http(s)://HOST[:PORT][/PATH]` or `unix:PATH` [default: the one on --data, else
+    /// Server URL: `http(s)://HOST[:PORT][/PATH]` or `unix:PATH` [default: the server running on --data, else
     /// http://127.0.0.1:7070].
     #[arg(long, value_name = "URL", env = "CLOAKROOM_URL")]
     pub(in crate::cli::remote) url: Option<String>,
-    /// The data folder of a server on this machine [default: cloakroom-data].
+    /// Find the server on this machine by its data folder [default: cloakroom-data].
     #[arg(long, value_name = "DIR", env = "CLOAKROOM_DATA")]
     pub(in crate::cli::remote) data: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::cli::remote) access: Access,
 }
 
-/// How a server is asked, wherever it is.
+/// Credentials and trust for any server.
 #[derive(Args)]
 pub(in crate::cli) struct Access {
-    /// The token to show.
+    /// Token to authenticate with.
     #[arg(
         long,
         value_name = "TOKEN",
@@ -83,28 +83,31 @@ pub(in crate::cli) struct Access {
         hide_env_values = true
     )]
     pub(in crate::cli::remote) token: Option<String>,
-    /// A file of PEM with the authorities to believe about https, instead of those that this machine trusts.
+    /// PEM file of the CA certificates to trust for https, instead of the system's.
     #[arg(long, value_name = "FILE", env = "CLOAKROOM_CA")]
     pub(in crate::cli::remote) ca: Option<PathBuf>,
 }
 
-/// How long a server may be away.
+/// How long to retry requests.
 #[derive(Args)]
 pub(in crate::cli) struct Retry {
-    /// How long to try again when a server that was there cannot be reached, or says that it cannot do it now.
+    /// How long to retry while a server that was reached before is unavailable.
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = humantime::parse_duration)]
     pub(in crate::cli::remote) retry_for: Duration,
 }
 
 impl Retry {
-    /// A client with that much patience.
-    pub(in crate::cli) fn patient(&self, client: Client) -> Client {
+    /// The client with this retry budget.
+    pub(in crate::cli) fn apply(&self, client: Client) -> Client {
         client.with_retry_budget(self.retry_for)
     }
 }
 
 impl Access {
-    /// A client of the server there; `token` is shown where the caller has named none.
+    /// A client of the server at `url`. `token` is used unless the user gave one.
+    ///
+    /// # Errors
+    /// The URL is invalid, or no CA certificates can be loaded.
     pub(in crate::cli) fn client(
         &self,
         url: &str,
@@ -121,18 +124,18 @@ impl Access {
 
 impl Server {
     pub(in crate::cli::remote) fn client(&self) -> Result<Client, Failure> {
-        // An empty variable says nothing.
+        // Empty variables are ignored.
         if let Some(url) = self.url.as_deref().filter(|url| !url.is_empty()) {
             return self.access.client(url, None);
         }
         let data = self.data.as_deref();
         let data = data.filter(|data| !data.as_os_str().is_empty());
-        match told(data.unwrap_or(Path::new(DEFAULT_DATA)))? {
+        match read_server_file(data.unwrap_or(Path::new(DEFAULT_DATA)))? {
             Some((url, token)) => self.access.client(&url, token),
             None if data.is_none() => self.access.client(DEFAULT_URL, None),
             None => {
                 let message = format!(
-                    "no server runs on {}",
+                    "no server is running on the data folder {}",
                     data.unwrap_or(Path::new("")).display()
                 );
                 Err(Failure::new(EXIT_FAILED, message))
@@ -141,8 +144,11 @@ impl Server {
     }
 }
 
-/// What a server on this data says of itself: where it listens, and the token of its run.
-pub(in crate::cli::remote) fn told(
+/// Reads the URL and the token of the run from the file of a server on this data folder; `None` if no server is running.
+///
+/// # Errors
+/// The file cannot be read or is invalid.
+pub(in crate::cli::remote) fn read_server_file(
     data: &Path,
 ) -> Result<Option<(String, Option<String>)>, Failure> {
     let path = data.join(SERVER_FILE);
@@ -154,26 +160,34 @@ pub(in crate::cli::remote) fn told(
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(wrong(&error)),
     };
-    let told: Value = serde_json::from_slice(&text).map_err(|error| wrong(&error))?;
-    let url = told["urls"][0].as_str().ok_or_else(|| wrong(&"no URL"))?;
-    let token = told["token"].as_str().map(str::to_owned);
+    let file: Value = serde_json::from_slice(&text).map_err(|error| wrong(&error))?;
+    let url = file["urls"][0]
+        .as_str()
+        .ok_or_else(|| wrong(&"the file names no URL"))?;
+    let token = file["token"].as_str().map(str::to_owned);
     Ok(Some((url.to_owned(), token)))
 }
 
-/// Prints the ID of a job that the server has stored. Where standard output cannot be written the failure names it.
+/// Prints a job's ID.
+///
+/// # Errors
+/// Standard output cannot be written; the message then has the ID.
 pub(in crate::cli::remote) fn print_id(job: &Value) -> Result<(), Failure> {
     let id = job["id"].as_str().unwrap_or_default();
     print_line(id).map_err(|error| error.after(format_args!("the job's ID is {id}")))
 }
 
-/// The path of a job. What is no plain word is no id, and would be another path.
+/// The path of a job.
+///
+/// # Errors
+/// The ID has characters other than letters and digits, which would lead to another path.
 pub(in crate::cli::remote) fn job_path(id: &str) -> Result<String, Failure> {
     if !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric()) {
         Ok(format!("/v1/jobs/{id}"))
     } else {
         Err(Failure::new(
             EXIT_USAGE,
-            format!("{id:?} is no id of a job"),
+            format!("invalid job ID {id:?}: expected letters and digits"),
         ))
     }
 }

@@ -1,4 +1,4 @@
-//! `cancel`, `retry`, `delete`: what turns a job's life.
+//! `cancel`, `retry`, `delete`: control a job.
 
 use http::Method;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::cli::remote::print_id;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Cancel {
-    /// The job's id.
+    /// The job's ID.
     id: String,
     #[command(flatten)]
     server: Server,
@@ -18,7 +18,7 @@ pub(in crate::cli) struct Cancel {
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Again {
-    /// The job's id.
+    /// The job's ID.
     id: String,
     #[command(flatten)]
     server: Server,
@@ -26,7 +26,7 @@ pub(in crate::cli) struct Again {
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Delete {
-    /// The job's id.
+    /// The job's ID.
     id: String,
     #[command(flatten)]
     server: Server,
@@ -34,27 +34,32 @@ pub(in crate::cli) struct Delete {
 
 impl Cancel {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        ask(&self.server, Method::POST, &self.id, "/cancel").await?;
+        request(&self.server, Method::POST, &self.id, "/cancel").await?;
         Ok(())
     }
 }
 
 impl Again {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let job = ask(&self.server, Method::POST, &self.id, "/retry").await?;
+        let job = request(&self.server, Method::POST, &self.id, "/retry").await?;
         print_id(&job)
     }
 }
 
 impl Delete {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        ask(&self.server, Method::DELETE, &self.id, "").await?;
+        request(&self.server, Method::DELETE, &self.id, "").await?;
         Ok(())
     }
 }
 
-async fn ask(server: &Server, method: Method, id: &str, what: &str) -> Result<Value, Failure> {
-    let path = format!("{}{what}", job_path(id)?);
+async fn request(
+    server: &Server,
+    method: Method,
+    id: &str,
+    action: &str,
+) -> Result<Value, Failure> {
+    let path = format!("{}{action}", job_path(id)?);
     let (job, _) = server.client()?.json(method, &path, &[], None).await?;
     Ok(job)
 }

@@ -1,4 +1,4 @@
-//! `wait`, `get`, `log`: what comes of a job.
+//! `wait`, `get`, `log`: follow a job and fetch its result or its log.
 
 use std::path::PathBuf;
 
@@ -17,9 +17,9 @@ use crate::cli::save::save;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Wait {
-    /// The job's id.
+    /// The job's ID.
     id: String,
-    /// Show no progress.
+    /// Do not show progress.
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
@@ -30,12 +30,12 @@ pub(in crate::cli) struct Wait {
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Get {
-    /// The job's id.
+    /// The job's ID.
     id: String,
-    /// Where to save the result; "-" for stdout [default: the result's own name, here].
+    /// Where to save the result; "-" for stdout [default: the result's own name in the current folder].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Show no progress.
+    /// Do not show progress.
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
@@ -46,9 +46,9 @@ pub(in crate::cli) struct Get {
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Log {
-    /// The job's id.
+    /// The job's ID.
     id: String,
-    /// Go on until the job has ended.
+    /// Keep printing until the job has finished.
     #[arg(short, long)]
     follow: bool,
     #[command(flatten)]
@@ -57,7 +57,7 @@ pub(in crate::cli) struct Log {
 
 impl Wait {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let client = self.retry.patient(self.server.client()?);
+        let client = self.retry.apply(self.server.client()?);
         let path = job_path(&self.id)?;
         let seen = client.json(Method::GET, &path, &[], None).await?;
         let mut show = ProgressReporter::new(self.quiet);
@@ -74,11 +74,14 @@ impl Wait {
 
 impl Get {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let client = self.retry.patient(self.server.client()?);
+        let client = self.retry.apply(self.server.client()?);
         let path = job_path(&self.id)?;
         let (job, _) = client.json(Method::GET, &path, &[], None).await?;
         if job["finishedAt"].is_null() {
-            let message = format!("the job has not ended: `cloakroom wait {}`", self.id);
+            let message = format!(
+                "the job has not finished; run `cloakroom wait {}` first",
+                self.id
+            );
             return Err(Failure::new(EXIT_FAILED, message));
         }
         if job["status"] != "succeeded" {

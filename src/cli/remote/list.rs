@@ -1,4 +1,4 @@
-//! `status`, `jobs`, `operations`: what there is, as a table or as the server's own JSON.
+//! `status`, `jobs`, `operations`: print tables, or the server's JSON.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -11,9 +11,9 @@ use crate::cli::remote::table::{cell, table};
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Status {
-    /// The job's id.
+    /// The job's ID.
     id: String,
-    /// Print the server's own JSON.
+    /// Print the server's JSON instead of a table.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -22,16 +22,16 @@ pub(in crate::cli) struct Status {
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Jobs {
-    /// Only in these states, with commas between them.
+    /// Only jobs in these states, separated by commas.
     #[arg(long, value_name = "STATUS")]
     status: Option<String>,
-    /// Only of this operation.
+    /// Only jobs of this operation.
     #[arg(long, value_name = "NAME")]
     operation: Option<String>,
-    /// How many at most.
+    /// Maximum number of jobs.
     #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=1000))]
     limit: u16,
-    /// Print the server's own JSON.
+    /// Print the server's JSON instead of a table.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -40,7 +40,7 @@ pub(in crate::cli) struct Jobs {
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Operations {
-    /// Print the server's own JSON.
+    /// Print the server's JSON instead of a table.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -58,7 +58,7 @@ impl Jobs {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let mut all = Vec::new();
         let mut next = None;
-        // A page of large jobs ends before the limit.
+        // The server ends a page of large jobs before the limit.
         let rest = loop {
             let mut page = self.page(all.len(), next.as_deref()).await?;
             if let Some(jobs) = page.get_mut("jobs").and_then(Value::as_array_mut) {
@@ -73,7 +73,7 @@ impl Jobs {
         show(&list, self.json, || jobs(members(&list, "jobs")))
     }
 
-    /// The jobs after the first `known`, as many as the server sends at once.
+    /// The next page of jobs after the cursor `after`, with at most the number that `known` leaves of the limit.
     async fn page(&self, known: usize, after: Option<&str>) -> Result<Value, Failure> {
         let mut query = form_urlencoded::Serializer::new(String::new());
         let limit = usize::from(self.limit).saturating_sub(known);
@@ -118,10 +118,10 @@ fn jobs(jobs: &[Value]) -> String {
     )
 }
 
-/// A job in a line; at its end the phase, or what went wrong.
+/// A job as a row; the last cell is its phase or its error.
 fn row(job: &Value) -> [String; 6] {
     let percent = job["percentComplete"].as_f64();
-    let what = match &job["error"] {
+    let detail = match &job["error"] {
         Value::Null => text(job, "phase"),
         error => text(error, "message"),
     };
@@ -131,7 +131,7 @@ fn row(job: &Value) -> [String; 6] {
         text(job, "status"),
         percent.map_or_else(String::new, |percent| format!("{percent:.0} %")),
         text(job, "createdAt"),
-        what,
+        detail,
     ]
 }
 

@@ -1,4 +1,4 @@
-//! Commands that talk to a running server: one file for each family.
+//! Commands that talk to a running server.
 
 mod connection;
 mod control;

@@ -1,4 +1,4 @@
-//! `submit`: hands in a job.
+//! `submit`: submits a job.
 
 use super::super::progress::ProgressReporter;
 use super::super::submission::{Submission, unknown_operation};
@@ -9,18 +9,18 @@ use crate::cli::Failure;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Submit {
-    /// What to do: the name of an operation.
+    /// Name of the operation.
     operation: String,
-    /// The operation's params; paths are the server's. A name that comes twice is a list.
+    /// Params of the operation. Paths are on the server. Repeat a name to give a list.
     #[arg(value_name = "NAME=VALUE")]
     params: Vec<String>,
-    /// A document to send along. Repeatable.
+    /// Document to upload. Repeatable.
     #[arg(short, long, value_name = "NAME=FILE")]
     input: Vec<String>,
-    /// A name for this submission: the same one again makes no second job.
+    /// Idempotency key: submitting again with the same key does not create a second job.
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
-    /// Show no progress.
+    /// Do not show progress.
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
@@ -33,7 +33,7 @@ impl Submit {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let key = self.idempotency_key.as_deref();
         let submission = Submission::new(&self.operation, &self.params, &self.input, key)?;
-        let client = self.retry.patient(self.server.client()?);
+        let client = self.retry.apply(self.server.client()?);
         let mut show = ProgressReporter::new(self.quiet);
         let sent = submission.send(&client, &mut show).await;
         show.end();

@@ -1,8 +1,8 @@
-//! Rows for people: columns as wide as what is in them, the last one as it comes.
+//! Formats tables. Columns are as wide as their longest cell.
 
 use crate::cli::output::escape_line;
 
-/// Rows and their headings, a line each.
+/// Formats headings and rows, one line each.
 pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
     let mut widths = headings.map(|heading| heading.chars().count());
     for row in rows {
@@ -22,8 +22,7 @@ pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
     text
 }
 
-/// Text of the server's as it may stand in a row: ends of lines become spaces, anything else that does not belong there is
-/// escaped.
+/// Makes text from the server fit a cell: line breaks and tabs become spaces, other control characters are escaped.
 pub(super) fn cell(text: &str) -> String {
     let spaced = text.replace(['\n', '\r', '\t'], " ");
     escape_line(&spaced).into_owned()
@@ -34,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_as_wide_as_what_is_in_them() {
+    fn columns_are_as_wide_as_their_longest_cell() {
         let row = |a: &str, b: &str| [a.to_owned(), b.to_owned()];
         let text = table(["A", "LONG"], &[row("zürich", "x"), row("b", "")]);
         assert_eq!(text, "A       LONG\nzürich  x\nb\n");

@@ -1,4 +1,4 @@
-//! `cloakroom run`: one job through HTTP, its result saved; on a server of its own, or on one that runs already.
+//! `cloakroom run`: runs one job over HTTP and saves its result, on a temporary server in this process or on a running one.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,31 +16,30 @@ use crate::cli::signals::Signals;
 use crate::cli::submission::{Submission, unknown_operation};
 use crate::cli::{EXIT_FAILED, Failure};
 
-/// How long a job that was canceled gets to stop.
-pub(in crate::cli::run) const STOP_TIME: Duration = Duration::from_secs(5);
+/// How long to wait for a canceled job to stop.
+pub(in crate::cli::run) const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Run {
-    /// What to do: the name of an operation.
+    /// Name of the operation.
     pub(in crate::cli::run) operation: String,
-    /// The operation's params. A name that comes twice is a list. Paths are this machine's; with --url they are the
-    /// server's.
+    /// Params of the operation. Paths are on this machine, with --url on the server. Repeat a name to give a list.
     #[arg(value_name = "NAME=VALUE")]
     pub(in crate::cli::run) params: Vec<String>,
-    /// A document for the operation; with --url it is sent along. Repeatable.
+    /// Document for the operation; with --url it is uploaded. Repeatable.
     #[arg(short, long, value_name = "NAME=FILE")]
     pub(in crate::cli::run) input: Vec<String>,
-    /// Where to save the result; "-" for stdout [default: the result's own name, here].
+    /// Where to save the result; "-" for stdout [default: the result's own name in the current folder].
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli::run) output: Option<PathBuf>,
-    /// Do it on the server at `http(s)://HOST[:PORT][/PATH]` or `unix:PATH`, instead of one of its own that is started
-    /// for it. Of the environment CLOAKROOM_TOKEN and CLOAKROOM_CA count then; CLOAKROOM_URL never makes this choice.
+    /// Run the job on the server at `http(s)://HOST[:PORT][/PATH]` or `unix:PATH` instead of in this process.
+    /// CLOAKROOM_TOKEN and CLOAKROOM_CA apply then; CLOAKROOM_URL is ignored.
     #[arg(long, value_name = "URL", conflicts_with = "data")]
     pub(in crate::cli::run) url: Option<String>,
-    /// Keep the own server's data there; it is temporary otherwise.
+    /// Data folder of the server in this process [default: a temporary folder].
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli::run) data: Option<PathBuf>,
-    /// Show no progress.
+    /// Do not show progress.
     #[arg(short, long)]
     pub(in crate::cli::run) quiet: bool,
     #[command(flatten, next_help_heading = "With --url")]
@@ -51,22 +50,23 @@ pub(in crate::cli) struct Run {
 
 impl Run {
     pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
-        let signals = Signals::new()
-            .map_err(|e| Failure::new(EXIT_FAILED, format!("cannot handle signals: {e}")))?;
+        let signals = Signals::new().map_err(|e| {
+            Failure::new(EXIT_FAILED, format!("cannot install signal handlers: {e}"))
+        })?;
         let mut show = ProgressReporter::new(self.quiet);
         let done = match &self.url {
             Some(url) => {
-                let client = self.retry.patient(self.access.client(url, None)?);
-                self.there(&client, signals, &mut show).await
+                let client = self.retry.apply(self.access.client(url, None)?);
+                self.run_remotely(&client, signals, &mut show).await
             }
-            None => self.here(signals, &mut show).await,
+            None => self.run_locally(signals, &mut show).await,
         };
         show.end();
         done
     }
 
-    /// On a server of its own, which ends with the job.
-    pub(in crate::cli::run) async fn here(
+    /// Runs the job on a server in this process, which stops when the job is finished.
+    pub(in crate::cli::run) async fn run_locally(
         &self,
         signals: Signals,
         show: &mut ProgressReporter,
@@ -75,7 +75,8 @@ impl Run {
         let client = own.client();
         let done = async {
             let submitted = local_server::submit(self, &client).await?;
-            self.see_through(&client, submitted, signals, show).await
+            self.follow_and_save(&client, submitted, signals, show)
+                .await
         };
         let done = tokio::select! {
             done = done => done,
@@ -85,8 +86,8 @@ impl Run {
         done
     }
 
-    /// On a server that runs already, and keeps the job and its result.
-    pub(in crate::cli::run) async fn there(
+    /// Runs the job on a running server, which keeps the job and its result.
+    pub(in crate::cli::run) async fn run_remotely(
         &self,
         client: &Client,
         mut signals: Signals,
@@ -96,12 +97,12 @@ impl Run {
         let sent = tokio::select! {
             sent = submission.send(client, show) => sent,
             () = signals.next() => {
-                let message = "interrupted before the server said that it has the job";
+                let message = "interrupted before the server confirmed the job";
                 return Err(Failure::new(EXIT_FAILED, message));
             }
         };
         match sent {
-            Ok(submitted) => self.see_through(client, submitted, signals, show).await,
+            Ok(submitted) => self.follow_and_save(client, submitted, signals, show).await,
             Err(error) if error.is_not_found() => {
                 Err(unknown_operation(client, &self.operation).await)
             }
@@ -110,7 +111,7 @@ impl Run {
     }
 
     /// Follows a job to its end and saves its result; a signal cancels it.
-    pub(in crate::cli::run) async fn see_through(
+    pub(in crate::cli::run) async fn follow_and_save(
         &self,
         client: &Client,
         submitted: WithEtag,
@@ -126,8 +127,8 @@ impl Run {
             }
         };
         let job = ended.map_err(|error| {
-            let goes_on = error.may_pass();
-            self.left(error.into(), if goes_on { "wait" } else { "" }, &id)
+            let is_transient = error.may_pass();
+            self.with_hint(error.into(), if is_transient { "wait" } else { "" }, &id)
         })?;
         if job["status"] != "succeeded" {
             return Err(job_failed(&job));
@@ -136,10 +137,10 @@ impl Run {
             saved = save(client, &job, self.output.as_deref(), show) => saved,
             () = signals.next() => Err(interrupted()),
         };
-        saved.map_err(|failure| self.left(failure, "get", &id))
+        saved.map_err(|failure| self.with_hint(failure, "get", &id))
     }
 
-    /// Stops the job, for as long as whoever asked for it likes to wait: another signal is the end.
+    /// Cancels the job and waits until it has stopped, until [`CANCEL_TIMEOUT`] or another signal.
     pub(in crate::cli::run) async fn cancel(
         &self,
         client: &Client,
@@ -154,22 +155,27 @@ impl Run {
             client.json(Method::GET, &wait, &[], None).await
         };
         let stopped = tokio::select! {
-            stopped = tokio::time::timeout(STOP_TIME, stop) => stopped,
-            () = signals.next() => return self.left(interrupted(), "cancel", id),
+            stopped = tokio::time::timeout(CANCEL_TIMEOUT, stop) => stopped,
+            () = signals.next() => return self.with_hint(interrupted(), "cancel", id),
         };
         match stopped {
-            Ok(Err(error)) if error.may_pass() => self.left(interrupted(), "cancel", id),
-            // Whether or not it has stopped by now: the server knows that it is to.
+            Ok(Err(error)) if error.may_pass() => self.with_hint(interrupted(), "cancel", id),
+            // The server has accepted the cancellation, even if the job has not stopped yet.
             _ => Failure::new(EXIT_FAILED, "canceled; nothing was saved"),
         }
     }
 
-    /// A failure that leaves something on a server that goes on, and by which command it is to be had.
-    pub(in crate::cli::run) fn left(&self, failure: Failure, command: &str, id: &str) -> Failure {
+    /// Adds to a failure the command that continues with the job on the remote server.
+    pub(in crate::cli::run) fn with_hint(
+        &self,
+        failure: Failure,
+        command: &str,
+        id: &str,
+    ) -> Failure {
         match &self.url {
             Some(url) if !command.is_empty() && !failure.is_quiet() => {
                 let message = failure.message;
-                let hint = format!("`cloakroom {command} {id} --url {url}` goes on from here");
+                let hint = format!("continue with `cloakroom {command} {id} --url {url}`");
                 Failure::new(failure.code, format!("{message}; {hint}"))
             }
             _ => failure,

@@ -1,4 +1,4 @@
-//! A server of the job's own: on loopback, with the whole file system as its root, gone when the job is done.
+//! The server that `run` starts in this process: on loopback, with the whole file system as its root.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,30 +18,35 @@ use crate::config::{Config, Listen};
 use crate::roots::RootSpec;
 use crate::tokens::Tokens;
 
-/// The server, and its data unless somebody else's.
+/// The server, and its data folder if that is temporary.
 pub(super) struct LocalServer {
     cloakroom: Cloakroom,
-    /// Its own, for this run.
+    /// The token of this run.
     token: Option<String>,
     _temporary: Option<TempDir>,
 }
 
 impl LocalServer {
-    /// Starts it; without a data folder in a temporary one.
+    /// Starts the server, on a temporary data folder unless `data` names one.
+    ///
+    /// # Errors
+    /// The data folder is unusable, or the server cannot listen.
     pub(super) async fn start(data: Option<&Path>) -> Result<Self, Failure> {
         let temporary = if data.is_none() {
             let folder = tempfile::tempdir();
-            Some(
-                folder
-                    .map_err(|e| Failure::new(EXIT_FAILED, format!("no temporary folder: {e}")))?,
-            )
+            Some(folder.map_err(|e| {
+                Failure::new(
+                    EXIT_FAILED,
+                    format!("cannot create a temporary folder: {e}"),
+                )
+            })?)
         } else {
             None
         };
         let beside = temporary.as_ref().map(|folder| folder.path().join("data"));
         let data = data.map(Path::to_owned).or(beside);
         let config = Config {
-            data: data.expect("there is a temporary folder where no other was named"),
+            data: data.expect("a temporary folder was created if none was given"),
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
             // Ordinary paths: the whole file system is the one root.
             roots: vec![RootSpec {
@@ -51,7 +56,7 @@ impl LocalServer {
             }],
             ..Config::default()
         };
-        // Others on this machine can reach it, too, and must not read what its user may read.
+        // Other users of this machine can reach the server, and must not read files through it.
         let tokens = Tokens::open(&config.data).and_then(Tokens::with_run_token);
         let tokens = tokens.map_err(failure)?;
         let token = tokens.run_token().map(str::to_owned);
@@ -65,11 +70,11 @@ impl LocalServer {
 
     pub(super) fn client(&self) -> Client {
         let address = self.cloakroom.addresses().first().and_then(Listen::tcp);
-        let address = address.expect("it was told to listen on one");
+        let address = address.expect("the server listens on a TCP address");
         Client::new(address, self.token.clone())
     }
 
-    /// Ends when it cannot go on.
+    /// Completes when the server cannot continue.
     pub(super) async fn failure(&self) -> Failure {
         Failure::new(EXIT_DATA, self.cloakroom.failure().await)
     }
@@ -79,7 +84,10 @@ impl LocalServer {
     }
 }
 
-/// Hands the job in; paths become absolute, and documents are read where they are.
+/// Submits the job. Paths become absolute, and documents are read in place.
+///
+/// # Errors
+/// The operation is unknown, or the params are invalid.
 pub(super) async fn submit(run: &Run, client: &Client) -> Result<WithEtag, Failure> {
     let path = format!("/v1/operations/{}", run.operation);
     let (operation, _) = match client.json(Method::GET, &path, &[], None).await {
@@ -92,9 +100,9 @@ pub(super) async fn submit(run: &Run, client: &Client) -> Result<WithEtag, Failu
     Ok(client.json(Method::POST, &path, &[], Some(&params)).await?)
 }
 
-/// The root of the file system that we are in.
+/// The root of the current file system.
 fn file_system_root() -> Result<PathBuf, Failure> {
     let here = std::env::current_dir()
-        .map_err(|e| Failure::new(EXIT_USAGE, format!("no current folder: {e}")))?;
+        .map_err(|e| Failure::new(EXIT_USAGE, format!("cannot find the current folder: {e}")))?;
     Ok(here.ancestors().last().unwrap_or(Path::new("/")).to_owned())
 }

@@ -1,4 +1,4 @@
-//! `cloakroom run`: one job through HTTP, its result saved; on a server of its own, or on one that runs already.
+//! `cloakroom run`: runs one job over HTTP and saves its result, on a temporary server in this process or on a running one.
 
 mod command;
 mod local_server;

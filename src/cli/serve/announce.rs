@@ -1,4 +1,4 @@
-//! Where the server listens, for whoever wants to talk to it: the one thing that `serve` writes to stdout, and a file
+//! Announces where the server listens: a line on stdout, the only one that `serve` writes there, and the file `server.json`
 //! in the data folder.
 
 use std::io;
@@ -11,10 +11,10 @@ use crate::cli::output::{NotWritten, print_line};
 use crate::config::Listen;
 use crate::private_file;
 
-/// The file's name in the data folder.
+/// Name of the file in the data folder.
 pub(in crate::cli) const SERVER_FILE: &str = "server.json";
 
-/// What is said.
+/// The content of the announcement.
 #[derive(Serialize)]
 pub(super) struct Announcement {
     event: &'static str,
@@ -25,7 +25,7 @@ pub(super) struct Announcement {
 }
 
 impl Announcement {
-    /// About a server that listens there, and the token of its run.
+    /// The announcement of a server on these addresses, with the token of this run.
     pub(super) fn new(addresses: &[Listen], token: Option<String>) -> Self {
         Self {
             event: "listening",
@@ -36,7 +36,7 @@ impl Announcement {
         }
     }
 
-    /// Says it on stdout. People are not shown a token.
+    /// Prints the announcement on stdout. The text form leaves out the token.
     ///
     /// # Errors
     /// Standard output cannot be written.
@@ -53,20 +53,20 @@ impl Announcement {
     }
 
     fn json(&self) -> String {
-        serde_json::to_string(self).expect("plain structs always serialise")
+        serde_json::to_string(self).expect("a struct of strings and numbers always serializes")
     }
 }
 
-/// The file, which goes with this. The data folder's lock must be held meanwhile.
+/// The file `server.json`, removed on drop. The caller must hold the lock of the data folder.
 pub(super) struct ServerFile(PathBuf);
 
 impl ServerFile {
-    /// Writes it; one that a crash left behind is replaced. A full disk keeps no server from starting.
+    /// Writes the file and replaces one left by a crash. A write error is only logged, so that the server starts on a full disk.
     pub(super) fn write(data: &Path, announcement: &Announcement) -> Self {
         let path = data.join(SERVER_FILE);
         let line = announcement.json() + "\n";
         if let Err(error) = private_file::write_file(&path, line.as_bytes()) {
-            tracing::warn!(path = %path.display(), %error, "clients will not find this server by its data");
+            tracing::warn!(path = %path.display(), %error, "cannot write the server file; clients cannot find this server by --data");
         }
         Self(path)
     }
@@ -78,7 +78,7 @@ impl Drop for ServerFile {
         if let Err(error) = removed
             && error.kind() != io::ErrorKind::NotFound
         {
-            tracing::warn!(path = %self.0.display(), %error, "clients will look for a server that is gone");
+            tracing::warn!(path = %self.0.display(), %error, "cannot remove the server file; clients may look for a server that has stopped");
         }
     }
 }

@@ -17,15 +17,15 @@ use crate::{descriptors, memory};
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Serve {
-    /// Read more settings from a file; none is read without this.
+    /// Read settings from this file. By default no file is read.
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli::serve) config: Option<PathBuf>,
-    /// Say whether the settings are in order, and do nothing else.
+    /// Check the settings and exit.
     #[arg(long)]
     pub(in crate::cli::serve) check_config: bool,
     #[command(flatten)]
     pub(in crate::cli::serve) flags: Flags,
-    /// What the file says besides flags.
+    /// The sections of the configuration file.
     #[arg(skip)]
     pub(in crate::cli) file: File,
 }
@@ -57,41 +57,44 @@ impl Serve {
             return builder.check().map_err(refused);
         }
         let mut signals = Signals::new().map_err(|error| {
-            Failure::new(EXIT_FAILED, format!("cannot handle signals: {error}"))
+            Failure::new(
+                EXIT_FAILED,
+                format!("cannot install signal handlers: {error}"),
+            )
         })?;
         let mut parent = if exit_with_parent {
             Parent::watch().map_err(usage)?
         } else {
-            Parent::immortal()
+            Parent::unwatched()
         };
-        // This process has no children but commands.
+        // All child processes are those of command operations, so reaping orphans is safe.
         command::become_reaper();
         let cloakroom = builder.start().await.map_err(refused)?;
         let announcement = Announcement::new(cloakroom.addresses(), token);
         let file = ServerFile::write(&data, &announcement);
-        // A reader that is stuck holds up nothing else.
+        // On a thread of its own, since a stuck reader would block it.
         drop(tokio::task::spawn_blocking(move || {
             if let Err(error) = announcement.say(announce) {
-                tracing::warn!(%error, "the announcement could not be written to standard output");
+                tracing::warn!(%error, "cannot write the announcement to standard output");
             }
         }));
         memory::trim_heap();
         tokio::select! {
             () = signals.next() => {}
-            () = parent.gone() => tracing::info!("standard input has ended"),
+            () = parent.exited() => tracing::info!("standard input was closed"),
             reason = cloakroom.failure() => {
                 cloakroom.hang_up().await;
                 return Err(Failure::new(EXIT_DATA, reason));
             }
         }
-        tracing::info!("stopping; a second signal stops at once");
-        // While the data is still ours.
+        tracing::info!("stopping; send a second signal to stop immediately");
+        // While this process still holds the lock of the data folder.
         drop(file);
         tokio::select! {
             () = cloakroom.shutdown(drain_timeout) => Ok(()),
             reason = cloakroom.failure() => Err(Failure::new(EXIT_DATA, reason)),
             () = signals.next() => {
-                let message = "stopped at once; what ran runs again at the next start";
+                let message = "stopped immediately; interrupted jobs are recovered at the next start";
                 Err(Failure::new(EXIT_FAILED, message))
             }
         }
@@ -105,7 +108,10 @@ impl Serve {
     }
 }
 
-/// Who may ask. Touches nothing.
+/// Opens the tokens, without writing to the data folder.
+///
+/// # Errors
+/// The token file cannot be read or is invalid.
 pub(in crate::cli::serve) fn tokens(config: &Config, per_run: bool) -> Result<Tokens, Failure> {
     let tokens = Tokens::open(&config.data);
     let tokens = if per_run {

@@ -1,5 +1,5 @@
-//! The flags of `serve`. Each is declared once, here; [`super::layers`] makes it a variable of the environment and a
-//! key of the configuration file as well.
+//! The flags of `serve`. [`super::layers`] makes each of them an environment variable and a key of the configuration file as
+//! well.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,52 +11,52 @@ use crate::roots::RootSpec;
 
 #[derive(Args)]
 pub(super) struct Flags {
-    /// The folder of everything that the server writes.
+    /// The data folder; the server writes nowhere else except below --root.
     #[arg(long, value_name = "DIR", default_value = "cloakroom-data")]
     data: PathBuf,
-    /// Where to listen; port 0 for any, a Unix socket for its owner only. Repeatable.
+    /// Address to listen on. Port 0 picks a free port; a Unix socket is private to its owner. Repeatable.
     #[arg(
         long,
         value_name = "IP:PORT|unix:PATH",
         default_value = "127.0.0.1:7070"
     )]
     listen: Vec<Listen>,
-    /// A folder that jobs may use; ":ro" for reading only. Repeatable.
+    /// Folder that jobs may access; ":ro" makes it read-only. Repeatable.
     #[arg(long, value_name = "[NAME=]PATH[:ro]")]
     root: Vec<RootSpec>,
-    /// Jobs in flight at once [default: four per core].
+    /// Maximum number of jobs that run at the same time [default: four per core].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     workers: Option<u16>,
-    /// How an ended job is forgotten when nobody has touched it for so long.
+    /// Delete finished jobs after they have been idle this long.
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
     idle_timeout: Duration,
-    /// How long running jobs get at a stop.
+    /// How long running jobs may take to finish when the server stops.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     drain_timeout: Duration,
-    /// How to say on stdout where the server listens.
+    /// Format of the line on stdout that says where the server listens.
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub(super) announce: Announce,
-    /// A name that clients call this server by, besides localhost. Repeatable.
+    /// Host name that clients may use for this server, besides localhost. Repeatable.
     #[arg(long, value_name = "NAME", value_parser = host)]
     host: Vec<String>,
-    /// What the server is called from outside, where a proxy stands before it; links begin with it. A path in it is
-    /// one that the proxy takes off.
+    /// Public URL of the server behind a proxy; links start with it. The proxy must remove the URL's path from
+    /// requests.
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
-    /// An origin whose pages may use this server in a browser; "null" where there are tokens. Repeatable.
+    /// Web origin whose pages may use this server; "null" requires tokens. Repeatable.
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<Origin>,
-    /// Make a token for this run, given in the announcement and in the data folder's server.json only.
+    /// Create a token for this run, published only in the JSON announcement and in server.json in the data folder.
     #[arg(long)]
     pub(super) token_per_run: bool,
-    /// Stop when standard input ends, as it does when the program that started this one dies.
+    /// Stop when standard input is closed, as it is when the parent process exits.
     #[arg(long)]
     pub(super) exit_with_parent: bool,
-    /// Other systems' clients to serve: all, none, or some of driveonweb, onedrive, xml-data-compare,
-    /// xml-merge, and custom, which is the routes of the configuration file.
+    /// Dialects for clients of other systems: all, none, or a list of driveonweb, onedrive, xml-data-compare, xml-merge
+    /// and custom (the routes of the configuration file).
     #[arg(long, value_name = "all|none|LIST", default_value = "all")]
     dialects: Dialects,
-    /// Listen beyond loopback although anybody there may then use the server.
+    /// Allow listening on other addresses than loopback without tokens: every client there has full access.
     #[arg(long)]
     insecure_no_token: bool,
 }
@@ -68,7 +68,7 @@ pub(super) enum Announce {
 }
 
 impl Flags {
-    /// Puts the flags into the settings that they are about.
+    /// Copies the flags to the configuration.
     pub(super) fn fill(self, config: &mut Config) {
         config.data = self.data;
         config.listen = self.listen;
@@ -86,7 +86,7 @@ impl Flags {
     }
 }
 
-/// A name as it stands in a Host header, without the port.
+/// Parses a host as in a `Host` header, without the port.
 fn host(text: &str) -> Result<String, String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
     let literal = text
@@ -96,6 +96,6 @@ fn host(text: &str) -> Result<String, String> {
     if literal || !text.is_empty() && text.chars().all(is_plain) {
         Ok(text.to_owned())
     } else {
-        Err("a host is a name or an address, without scheme and port".to_owned())
+        Err("expected a name or an address, without scheme or port".to_owned())
     }
 }

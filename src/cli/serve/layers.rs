@@ -1,8 +1,7 @@
-//! A flag of `serve` may be given on the command line, by the environment or in the configuration file; the first of
-//! these that has it counts.
+//! Layers of settings for `serve`: the command line wins over the environment, which wins over the configuration file.
 //!
-//! The flags are declared to clap alone. What an outer layer says becomes the flag's default, after clap has judged
-//! it by itself, so that what is wrong is told together with where it stands.
+//! Flags are declared to clap only. A value from the environment or the file becomes the default of its flag. It is validated
+//! beforehand, so that the error can name the variable or the line.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -14,13 +13,13 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::file::File;
 
-/// Flags that a configuration file cannot give.
+/// Flags that are no keys of the configuration file.
 const NO_KEYS: [&str; 2] = ["config", "check-config"];
 
-/// What flags are given, each as if it stood on the command line once for every value.
+/// Values by flag name, each as on the command line.
 pub(super) type Values = BTreeMap<String, Vec<String>>;
 
-/// Says in the help that each flag is a variable, too.
+/// Adds the environment variable of each flag to its help.
 pub(in crate::cli) fn with_variables(command: Command) -> Command {
     command.mut_args(|flag| match (variable(&flag), flag.get_help()) {
         (Some(variable), Some(help)) => {
@@ -31,11 +30,11 @@ pub(in crate::cli) fn with_variables(command: Command) -> Command {
     })
 }
 
-/// Makes defaults of what the environment and the configuration file say, and gives the rest of that file. `given` is
-/// what stands on the command line.
+/// Makes the values of the environment and the configuration file the defaults of the flags, and returns the sections of the
+/// file. `given` are the arguments of the command line.
 ///
 /// # Errors
-/// What is wrong, and where.
+/// A variable or the file is invalid; the message says where.
 pub(in crate::cli) fn layered(
     command: Command,
     given: &ArgMatches,
@@ -62,20 +61,20 @@ pub(in crate::cli) fn layered(
     Ok((command, file))
 }
 
-/// The flags that a configuration file may give, by their names.
+/// Names of the flags that are keys of the configuration file.
 pub(super) fn keys(command: &Command) -> impl Iterator<Item = &str> {
     let names = command.get_arguments().filter_map(Arg::get_long);
     names.filter(|name| !NO_KEYS.contains(name))
 }
 
-/// The flag with this name.
+/// Finds a flag by its name.
 pub(super) fn flag<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
     command
         .get_arguments()
         .find(|flag| flag.get_long() == Some(name))
 }
 
-/// Whether a flag is there or not, and has no value.
+/// Whether a flag has no value.
 pub(super) fn is_switch(flag: &Arg) -> bool {
     matches!(flag.get_action(), ArgAction::SetTrue)
 }
@@ -85,20 +84,20 @@ pub(super) fn is_list(flag: &Arg) -> bool {
     matches!(flag.get_action(), ArgAction::Append)
 }
 
-/// Whether a flag has one value that is words in a row.
+/// Whether a flag has a comma-separated list as its value.
 pub(super) fn is_words(flag: &Arg) -> bool {
     matches!(flag.get_value_names(), Some([name, ..]) if name.ends_with("LIST"))
 }
 
-/// Whether a flag takes any text, so that a number is one by mistake.
+/// Whether a flag takes any string, so that a number in the file is a mistake.
 pub(super) fn is_any_text(flag: &Arg) -> bool {
     matches!(flag.get_value_names(), Some([name, ..]) if ["DIR", "NAME"].contains(&name.as_str()))
 }
 
-/// Finds out whether a flag takes these values.
+/// Validates the values of a flag.
 ///
 /// # Errors
-/// What was expected.
+/// A value is invalid; the message says what was expected.
 pub(super) fn check(command: &Command, flag: &Arg, values: &[String]) -> Result<(), String> {
     let name = flag.get_long().unwrap_or_default();
     if is_switch(flag) {
@@ -123,12 +122,12 @@ pub(super) fn check(command: &Command, flag: &Arg, values: &[String]) -> Result<
     };
     let reason = error.source().map(|source| format!("{source}; "));
     Err(format!(
-        "{value:?} does not do: {}expected {expected}",
+        "invalid value {value:?}: {}expected {expected}",
         reason.unwrap_or_default()
     ))
 }
 
-/// What the name of a flag's value means, where that is not plain.
+/// Describes the values that a placeholder of the help stands for.
 fn for_people(name: &str) -> &str {
     match name {
         "TIME" => "a duration like \"90s\" or \"1h 30m\"",
@@ -137,7 +136,10 @@ fn for_people(name: &str) -> &str {
     }
 }
 
-/// What the environment says of flags that do not stand on the command line. An empty variable says nothing.
+/// The values of environment variables for flags that the command line leaves out. Empty variables are ignored.
+///
+/// # Errors
+/// A variable is invalid.
 fn environment(command: &Command, given: &ArgMatches) -> Result<Values, String> {
     let mut values = Values::new();
     for flag in command.get_arguments() {
@@ -172,7 +174,7 @@ fn switch(text: &str) -> Result<String, String> {
     match text.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Ok("true".to_owned()),
         "0" | "false" | "no" | "off" => Ok("false".to_owned()),
-        _ => Err(format!("{text:?} does not do: expected true or false")),
+        _ => Err(format!("invalid value {text:?}: expected true or false")),
     }
 }
 

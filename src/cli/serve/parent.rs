@@ -1,33 +1,33 @@
-//! The program that started this one, as far as standard input tells: when it dies, its end of the pipe is closed.
+//! Detects the exit of the parent process by the end of standard input: its end of the pipe is closed when it exits.
 
 use std::io::{self, Read};
 
 use tokio::sync::oneshot;
 
-/// Whoever holds the other end of standard input.
+/// The process at the other end of standard input.
 pub(super) struct Parent(Option<oneshot::Receiver<()>>);
 
 impl Parent {
-    /// One that is never gone.
-    pub(super) fn immortal() -> Self {
+    /// Does not watch the parent.
+    pub(super) fn unwatched() -> Self {
         Self(None)
     }
 
-    /// Watches standard input, and throws away what comes in there.
+    /// Watches standard input and discards its data.
     ///
     /// # Errors
-    /// It has ended already: nobody can have meant that.
+    /// Standard input is closed already, or cannot be read.
     pub(super) fn watch() -> Result<Self, String> {
-        if has_ended().map_err(|error| format!("standard input cannot be read: {error}"))? {
+        if has_ended().map_err(|error| format!("cannot read standard input: {error}"))? {
             let message = "--exit-with-parent: standard input is closed already; give the server a pipe that stays open";
             return Err(message.to_owned());
         }
         let (gone, parent) = oneshot::channel();
-        // A thread of its own, which nobody waits for: a read cannot be taken back.
+        // On a detached thread: a blocking read cannot be canceled.
         std::thread::Builder::new()
             .name("stdin".to_owned())
             .spawn(move || {
-                // What cannot be read any longer has ended as well.
+                // A read error counts as the end.
                 let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
                 let _ = gone.send(());
             })
@@ -35,17 +35,17 @@ impl Parent {
         Ok(Self(Some(parent)))
     }
 
-    /// Ends when it is gone.
-    pub(super) async fn gone(&mut self) {
+    /// Completes when the parent has exited.
+    pub(super) async fn exited(&mut self) {
         match &mut self.0 {
-            // A thread that is gone without a word has nothing to read either.
+            // If the thread ends without sending, standard input has ended, too.
             Some(parent) => drop(parent.await),
             None => std::future::pending().await,
         }
     }
 }
 
-/// Whether the next read finds the end; does not wait for one.
+/// Whether standard input is at its end. Does not block.
 #[cfg(unix)]
 fn has_ended() -> io::Result<bool> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -58,7 +58,7 @@ fn has_ended() -> io::Result<bool> {
     Ok(stdin.lock().read(&mut [0])? == 0)
 }
 
-/// Where one cannot ask without waiting, an end is seen when it is read.
+/// Without a non-blocking check, the watching thread finds the end.
 #[cfg(not(unix))]
 fn has_ended() -> io::Result<bool> {
     Ok(false)

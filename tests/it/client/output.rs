@@ -85,7 +85,7 @@ fn output_that_cannot_be_written_is_a_failure_in_one_sentence() {
     ] {
         let (code, text) = end(&site, arguments, full());
         assert_eq!(code, Some(1), "{arguments:?}: {text}");
-        let sentence = "cloakroom: standard output cannot be written: No space left on device";
+        let sentence = "cloakroom: cannot write to standard output: No space left on device";
         assert!(text.starts_with(sentence), "{arguments:?}: {text}");
         assert_eq!(text.lines().count(), 1, "{arguments:?}: {text}");
         // A reader that has gone away wanted no more.
@@ -117,7 +117,7 @@ fn token_that_cannot_be_shown_is_not_made() {
     for stdout in [Stdio::from(full()), without_reader().into()] {
         let (code, text) = end(&site, &["token", "add", "ann"], stdout);
         assert_eq!(code, Some(1), "{text}");
-        assert!(text.contains("no token was made"), "{text}");
+        assert!(text.contains("no token was created"), "{text}");
         assert_eq!(said(&site, &["token", "list"]), "");
     }
     said(&site, &["token", "add", "ann"]);

@@ -135,13 +135,13 @@ fn a_job_is_done_on_a_server_that_runs() {
         assert_eq!(output.status.code(), Some(expected), "{text}");
         assert!(text.contains(part), "{text}");
     };
-    check(&["nothing"], 2, "there are: compare, copy, double");
+    check(&["nothing"], 2, "this server has: compare, copy, double");
     check(&["zip", "path=/docs/missing"], 1, "source_not_found");
     check(&["zip", "path=/nowhere"], 2, "path");
     check(&["double", "-i", "doc=/nonexistent"], 2, "/nonexistent");
     check(&["zip", "path=/docs/a", "--data", "x"], 2, "--data");
     server.stop();
-    check(&["zip", "path=/docs/a"], 1, "cannot be reached");
+    check(&["zip", "path=/docs/a"], 1, "cannot reach");
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_network_that_breaks_everywhere_costs_nothing_but_time() {
     assert!(std::fs::read(site.path().join("out")).expect("a file") == document);
     assert_eq!(front.unbroken(), 0, "{:?}", front.seen());
     assert_eq!(jobs(server.client()).len(), 1, "one submission is one job");
-    assert!(stderr.contains("trying again for 1m"), "{stderr}");
+    assert!(stderr.contains("retrying for 1m"), "{stderr}");
     server.stop();
 }
 
@@ -273,7 +273,7 @@ fn what_is_no_cloakroom_is_said_to_be_none() {
     let output = cloakroom(&site, &["jobs", "--url", &moved.url("")]);
     let text = words(&output);
     assert!(
-        text.contains("no cloakroom") && text.contains("https://example.org/"),
+        text.contains("is not a Cloakroom server") && text.contains("https://example.org/"),
         "{text}"
     );
     assert_eq!(code(&site, &["jobs", "--url", &moved.url("")]), Some(1));

@@ -132,7 +132,7 @@ fn only_who_proves_to_be_the_server_is_told_anything() {
     for authority in [theirs, impostor] {
         check(
             tls(&authority, "localhost", VALID),
-            "no authority that is trusted here; --ca",
+            "no authority that is trusted here; use --ca",
         );
     }
     check(
@@ -161,6 +161,6 @@ fn only_who_proves_to_be_the_server_is_told_anything() {
     let plain = format!("https://{}", server.address());
     let mut command = cloakroom(&["jobs", "--url", &plain]);
     command.env("CLOAKROOM_CA", &authorities);
-    check_fails(command, 1, "cannot be spoken to privately");
+    check_fails(command, 1, "securely");
     server.stop();
 }

@@ -111,7 +111,7 @@ fn what_is_wrong_with_a_declaration_is_told_by_line() {
         check_refused(&mut site.command_configured(&text), &["1: ", &expected]);
     }
     let built_in = "[operations.zip]\ncommand = ['a']";
-    check_refused(&mut site.command_configured(built_in), &["1: ", "built in"]);
+    check_refused(&mut site.command_configured(built_in), &["1: ", "built-in"]);
 }
 
 #[test]

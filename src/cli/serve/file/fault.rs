@@ -1,15 +1,15 @@
-//! What is wrong with a configuration file, and where.
+//! Errors in a configuration file, with their position.
 
 use std::ops::Range;
 use std::path::Path;
 
-/// Two words that are more alike than this are taken for each other; 1 is the same word.
-const ALIKE: f64 = 0.8;
+/// Least Jaro-Winkler similarity for a "did you mean" hint; 1 is equality.
+const MIN_SIMILARITY: f64 = 0.8;
 
-/// One thing that is wrong.
+/// An error in a configuration file.
 #[derive(Debug)]
 pub(super) struct Fault {
-    /// Bytes of the file.
+    /// Byte range in the file.
     at: Range<usize>,
     message: String,
 }
@@ -32,14 +32,14 @@ impl Fault {
         Self::new(at, plain(&message))
     }
 
-    /// `FILE:LINE: what is wrong`.
+    /// Formats the error as `FILE:LINE: message`.
     pub(super) fn show(&self, path: &Path, text: &str) -> String {
         let line = line(text, self.at.start);
         format!("{}:{line}: {}", path.display(), self.message)
     }
 }
 
-/// The line that a byte is in, from 1.
+/// The number of the line that holds byte `at`, starting at 1.
 pub(super) fn line(text: &str, at: usize) -> usize {
     let before = text.as_bytes().iter().take(at);
     1 + before.filter(|byte| **byte == b'\n').count()
@@ -51,12 +51,12 @@ impl From<toml::de::Error> for Fault {
     }
 }
 
-/// Serde's words in those of a person who writes such a file, with what was meant perhaps.
+/// Rewrites a message of serde in TOML's terms, and adds a hint for misspelled words.
 fn plain(message: &str) -> String {
     let mut message = message
         .replace("unknown field", "unknown key")
         .replace("missing field", "missing key")
-        .replace("unknown variant", "unknown word")
+        .replace("unknown variant", "unknown value")
         .replace("type: sequence", "type: list")
         .replace("type: map", "type: table")
         .replace("expected a sequence", "expected a list")
@@ -64,7 +64,7 @@ fn plain(message: &str) -> String {
         .replace("expected i64", "expected a whole number")
         .replace('`', "\"")
         .replace('\n', ", ");
-    // What a table becomes is nobody's business but ours.
+    // Leave out the names of Rust types.
     if let Some((before, _)) = message.split_once("expected struct ") {
         message = format!("{before}expected a table");
     }
@@ -74,7 +74,7 @@ fn plain(message: &str) -> String {
         let likeness = |word: &str| unknown.map(|unknown| strsim::jaro_winkler(unknown, word));
         words
             .filter_map(|word| Some((likeness(word)?, word.to_owned())))
-            .filter(|(likeness, _)| *likeness > ALIKE)
+            .filter(|(likeness, _)| *likeness > MIN_SIMILARITY)
             .max_by(|a, b| a.0.total_cmp(&b.0))
     };
     if let Some((_, meant)) = meant {

@@ -1,6 +1,6 @@
-//! The configuration file: every flag by its name, and sections for what has no flag.
+//! The configuration file: a key for every flag, and sections for settings without a flag.
 //!
-//! What is wrong is told by file and line, with what was expected there.
+//! Errors name the file and line, and what was expected there.
 
 mod fault;
 mod read;

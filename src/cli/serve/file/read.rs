@@ -1,6 +1,6 @@
-//! The configuration file: every flag by its name, and sections for what has no flag.
+//! The configuration file: a key for every flag, and sections for settings without a flag.
 //!
-//! What is wrong is told by file and line, with what was expected there.
+//! Errors name the file and line, and what was expected there.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -26,7 +26,7 @@ pub(in crate::cli::serve::file) type Value<'a> = Spanned<DeValue<'a>>;
 pub(in crate::cli::serve::file) const SECTIONS: [&str; 5] =
     ["roots", "limits", "callbacks", "operations", "route"];
 
-/// What a configuration file says besides flags.
+/// The sections of a configuration file.
 #[derive(Default)]
 pub(in crate::cli) struct File {
     pub(in crate::cli::serve::file) limits: Limits,
@@ -37,10 +37,10 @@ pub(in crate::cli) struct File {
     pub(in crate::cli::serve) places: Places,
 }
 
-/// The lines of a table's keys.
+/// Line numbers of a table's keys.
 pub(in crate::cli::serve::file) type Lines = BTreeMap<&'static str, usize>;
 
-/// Where a file says what can only be judged later: the operator's own addresses, and roots.
+/// Lines of settings that can only be validated later: custom routes and roots.
 #[derive(Default)]
 pub(in crate::cli::serve) struct Places {
     pub(in crate::cli::serve::file) path: PathBuf,
@@ -49,13 +49,13 @@ pub(in crate::cli::serve) struct Places {
 }
 
 impl Places {
-    /// `FILE:LINE: what is wrong` with an address.
+    /// Formats an error in a custom route as `FILE:LINE: message`.
     pub(in crate::cli::serve) fn show_route(&self, fault: &RouteFault) -> String {
         let route = self.routes.get(fault.route);
         self.show(route.and_then(|keys| keys.get(fault.key)), fault)
     }
 
-    /// The same of a root, `path`.
+    /// Formats an error in the root at `path` as `FILE:LINE: message`.
     pub(in crate::cli::serve) fn show_root(&self, path: &Path, fault: &StartError) -> String {
         let root = self.roots.iter().find(|(root, _)| root == path);
         self.show(root.map(|(_, line)| line), fault)
@@ -72,7 +72,7 @@ impl Places {
         }
     }
 
-    /// Notes where roots are named, each as `--root` has it.
+    /// Records the line of roots, which are written as for `--root`.
     pub(in crate::cli::serve::file) fn note_roots(&mut self, roots: &[String], line: usize) {
         let roots = roots
             .iter()
@@ -82,23 +82,23 @@ impl Places {
 }
 
 impl File {
-    /// Reads a file: its sections, and what it says of the `flags`.
+    /// Reads a file: its sections, and the values of its keys for `flags`.
     ///
     /// # Errors
-    /// The first thing that is wrong, and where.
+    /// The file cannot be read or is invalid; the message has the line of the first error.
     pub(in crate::cli::serve) fn read(
         path: &Path,
         flags: &clap::Command,
     ) -> Result<(Self, Values), String> {
         let text = std::fs::read_to_string(path)
-            .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+            .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let parsed = parse(&text, flags);
         let (mut file, values) = parsed.map_err(|fault| fault.show(path, &text))?;
         path.clone_into(&mut file.places.path);
         Ok((file, values))
     }
 
-    /// Puts the sections into the settings.
+    /// Copies the sections to the configuration.
     pub(in crate::cli::serve) fn fill(self, config: &mut Config) {
         config.limits = self.limits;
         config.callbacks = self.callbacks;
@@ -155,7 +155,10 @@ pub(in crate::cli::serve::file) fn section<T: DeserializeOwned>(
     Ok(T::deserialize(ValueDeserializer::from(value))?)
 }
 
-/// What a flag's key holds, as the words of a command line.
+/// The value of a flag's key, as strings of a command line.
+///
+/// # Errors
+/// The value has the wrong type.
 pub(in crate::cli::serve::file) fn texts(
     flag: &clap::Arg,
     value: &Value<'_>,
@@ -163,11 +166,11 @@ pub(in crate::cli::serve::file) fn texts(
     let expected = if layers::is_switch(flag) {
         "true or false"
     } else if layers::is_list(flag) || layers::is_words(flag) {
-        "a text or a list of texts"
+        "a string or a list of strings"
     } else if layers::is_any_text(flag) {
-        "a text"
+        "a string"
     } else {
-        "a text or a number"
+        "a string or a number"
     };
     let name = flag.get_long().unwrap_or_default();
     let one = |value: &Value<'_>| match (value.get_ref(), layers::is_switch(flag)) {
@@ -176,13 +179,10 @@ pub(in crate::cli::serve::file) fn texts(
             Ok(number.as_str().to_owned())
         }
         (DeValue::Boolean(on), true) => Ok(on.to_string()),
-        (other, _) => {
-            let found = other.type_str();
-            Err(Fault::new(
-                value.span(),
-                format!("{name}: {found} does not do: expected {expected}"),
-            ))
-        }
+        (other, _) => Err(Fault::new(
+            value.span(),
+            format!("{name}: expected {expected}, found {}", type_name(other)),
+        )),
     };
     match value.get_ref() {
         DeValue::Array(items) if layers::is_list(flag) => items.iter().map(one).collect(),
@@ -194,7 +194,21 @@ pub(in crate::cli::serve::file) fn texts(
     }
 }
 
-/// `NAME = "PATH[:ro]"`, each as `--root` has it.
+/// The TOML type of a value, with its article.
+fn type_name(value: &DeValue<'_>) -> String {
+    let name = value.type_str();
+    let article = if name.starts_with(['a', 'i']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {name}")
+}
+
+/// Reads roots (`NAME = "PATH[:ro]"`), each as a value for `--root`.
+///
+/// # Errors
+/// A root's name or path is invalid.
 pub(in crate::cli::serve::file) fn roots(
     value: Value<'_>,
 ) -> Result<Vec<(String, Range<usize>)>, Fault> {
@@ -209,7 +223,7 @@ pub(in crate::cli::serve::file) fn roots(
             Ok(root) if root.name.as_deref() == Some(name.get_ref()) => Ok((text, at)),
             Ok(_) => Err(Fault::new(
                 at,
-                format!("{:?} is not a root's name", name.get_ref()),
+                format!("invalid root name {:?}", name.get_ref()),
             )),
             Err(reason) => Err(Fault::new(at, reason)),
         }
@@ -217,7 +231,10 @@ pub(in crate::cli::serve::file) fn roots(
     roots.into_iter().map(root).collect()
 }
 
-/// Operations that are built in and those that are commands, as the key `command` tells.
+/// Reads the settings of built-in operations and the declarations of commands, which have a key `command`.
+///
+/// # Errors
+/// A setting is invalid, or a name fits neither.
 pub(in crate::cli::serve::file) fn operations(
     value: Value<'_>,
     file: &mut File,
@@ -229,17 +246,18 @@ pub(in crate::cli::serve::file) fn operations(
         let is_built_in = registry.get(name).is_some();
         match (is_command, is_built_in) {
             (true, true) => {
-                let message = format!("{name:?} is built in and takes no \"command\"");
+                let message =
+                    format!("{name:?} is a built-in operation and cannot have a \"command\"");
                 return Err(Fault::new(key.span(), message));
             }
             (false, false) => {
                 let message =
-                    format!("{name:?} is no operation that is built in, and has no \"command\"");
+                    format!("{name:?} is not a built-in operation and has no \"command\"");
                 return Err(Fault::new(key.span(), message));
             }
             (false, true) => {
-                let tuning = section(value)?;
-                file.operations.insert(name.to_owned(), tuning);
+                let overrides = section(value)?;
+                file.operations.insert(name.to_owned(), overrides);
             }
             (true, false) => {
                 let spec = command(key.span(), name, value)?;
@@ -250,7 +268,10 @@ pub(in crate::cli::serve::file) fn operations(
     Ok(())
 }
 
-/// A command, which is checked here, where it is known what stands where.
+/// Reads and checks the declaration of a command, so that errors can name the line.
+///
+/// # Errors
+/// The name or a key is invalid.
 pub(in crate::cli::serve::file) fn command(
     at: Range<usize>,
     name: &str,
@@ -268,7 +289,7 @@ pub(in crate::cli::serve::file) fn command(
     Ok(spec)
 }
 
-/// Where a key's value is, or one item of it; of the innermost key that is there.
+/// The byte range of a nested key's value, or of one item of it. Falls back to the innermost key that exists.
 pub(in crate::cli::serve::file) fn place(
     value: &Value<'_>,
     key: &[String],
@@ -287,26 +308,32 @@ pub(in crate::cli::serve::file) fn place(
     })
 }
 
-/// The tables of a section that has one for each name.
+/// The tables of a section with one table for each name.
+///
+/// # Errors
+/// The section is not a table.
 pub(in crate::cli::serve::file) fn tables(value: Value<'_>) -> Result<DeTable<'_>, Fault> {
     let at = value.span();
     match value.into_inner() {
         DeValue::Table(tables) => Ok(tables),
         other => {
-            let message = format!("{} does not do: expected a table", other.type_str());
+            let message = format!("expected a table, found {}", type_name(&other));
             Err(Fault::new(at, message))
         }
     }
 }
 
-/// The operator's own addresses, and where in the file each of their keys is.
+/// Reads the custom routes, and the lines of their keys.
+///
+/// # Errors
+/// A route is invalid.
 pub(in crate::cli::serve::file) fn routes(
     value: Value<'_>,
     text: &str,
 ) -> Result<(Vec<Route>, Vec<Lines>), Fault> {
     let at = value.span();
     let DeValue::Array(declared) = value.into_inner() else {
-        let message = "route: expected tables, each begun with [[route]]";
+        let message = "route: expected tables, each starting with [[route]]";
         return Err(Fault::new(at, message.to_owned()));
     };
     let (mut routes, mut places) = (Vec::new(), Vec::new());
