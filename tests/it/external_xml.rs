@@ -41,6 +41,8 @@ fn nothing_outside_of_a_document_is_opened() {
             format!("<!DOCTYPE r PUBLIC '-//x' '{place}'><r/>"),
             format!("<!DOCTYPE r [<!ENTITY % p {external}>%p;]><r/>"),
             format!("<!DOCTYPE r [<!ENTITY e {external}>]><r/>"),
+            format!("<!DOCTYPE r {external}><r>&e;</r>"),
+            format!("<!DOCTYPE r [<!ENTITY % p {external}>%p;]><r>&e;</r>"),
             format!(
                 "<!DOCTYPE r [<!NOTATION n {external}><!ENTITY e {external} NDATA n>]><r a='e'/>"
             ),
@@ -54,10 +56,8 @@ fn nothing_outside_of_a_document_is_opened() {
             check(&text, "succeeded");
         }
         let lacking = [
-            format!("<!DOCTYPE r {external}><r>&e;</r>"),
             format!("<!DOCTYPE r [<!ENTITY e {external}>]><r>&e;</r>"),
             format!("<!DOCTYPE r [<!ENTITY e {external}>]><r a='&e;'/>"),
-            format!("<!DOCTYPE r [<!ENTITY % p {external}>%p;]><r>&e;</r>"),
         ];
         for text in lacking {
             check(&text, "failed");
