@@ -1,14 +1,42 @@
 //! Finds promising pairs of elements through an index of rare features.
 
+use std::rc::Rc;
+
 use hashbrown::HashMap;
 
-use super::similarity::Element;
+use super::matcher::Matcher;
+use super::sketch::Sketch;
 use crate::hashes::mix;
+use crate::tree::Tree;
 
 /// Features that more elements than this have are ignored.
 const MAX_OWNERS: u32 = 12;
 /// Number of candidates for each element.
 const MAX_CANDIDATES: usize = 3;
+
+/// An element to be matched.
+pub(super) struct Element {
+    pub(super) position: u32,
+    pub(super) node: u32,
+    pub(super) identity: Option<u64>,
+    pub(super) size: usize,
+    pub(super) sketch: Rc<Sketch>,
+}
+
+impl Element {
+    pub(super) fn new(matcher: &Matcher<'_>, tree: &Tree, node: u32, position: u32) -> Self {
+        Self {
+            position,
+            node,
+            identity: matcher.identity(tree, node),
+            size: tree.size(node),
+            sketch: matcher
+                .sketches
+                .borrow_mut()
+                .sketch(matcher.hashing, tree, node),
+        }
+    }
+}
 
 /// Calls `found` with pairs that share rare features.
 pub(super) fn for_each_candidate(

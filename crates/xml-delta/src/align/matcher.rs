@@ -91,6 +91,11 @@ impl Matcher<'_> {
         identity.is_some() && identity == self.identity(y.0, y.1) && self.may_pair(x, y)
     }
 
+    /// Whether two versions added the same node: equal except for white space, or with the same identity.
+    pub(crate) fn is_same_addition(&self, x: (&Tree, u32), y: (&Tree, u32)) -> bool {
+        x.0.loose(x.1) == y.0.loose(y.1) || self.have_same_identity(x, y)
+    }
+
     /// Whether two nodes may be matched at all.
     pub(crate) fn may_pair(&self, x: (&Tree, u32), y: (&Tree, u32)) -> bool {
         let (one, other) = (x.0.node(x.1), y.0.node(y.1));

@@ -1,16 +1,14 @@
 //! Matches similar elements: same name and enough content in common, in the same order.
 
 use std::ops::Range;
-use std::rc::Rc;
 
 use hashbrown::HashMap;
 
-use super::candidates::for_each_candidate;
+use super::candidates::{Element, for_each_candidate};
 use super::chain::{self, Candidate};
 use super::lcs::{self, Item};
 use super::matcher::Matcher;
 use super::row::{Row, Unit};
-use super::sketch::Sketch;
 use crate::tree::{Kind, Tree};
 
 /// Up to this many pairs are all scored; above it, an index of shared features selects candidates.
@@ -52,27 +50,6 @@ impl UniqueNames {
 
     fn contains(&self, kind: Kind) -> bool {
         matches!(kind, Kind::Element(_)) && self.0.get(&kind) == Some(&(1, 1))
-    }
-}
-
-/// An element to be matched.
-pub(super) struct Element {
-    position: u32,
-    node: u32,
-    pub(super) identity: Option<u64>,
-    size: usize,
-    pub(super) sketch: Rc<Sketch>,
-}
-
-impl Element {
-    fn new(matcher: &Matcher<'_>, tree: &Tree, node: u32, position: u32) -> Self {
-        Self {
-            position,
-            node,
-            identity: matcher.identity(tree, node),
-            size: tree.size(node),
-            sketch: matcher.sketches.borrow_mut().sketch(matcher, tree, node),
-        }
     }
 }
 

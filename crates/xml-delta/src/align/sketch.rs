@@ -4,8 +4,7 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
-use super::matcher::Matcher;
-use crate::hashes::mix;
+use crate::hashes::{Hashing, mix};
 use crate::tokens;
 use crate::tree::{Kind, Tree};
 
@@ -118,19 +117,19 @@ impl Collector {
     }
 
     /// Adds the features of a node itself.
-    fn visit(&mut self, matcher: &Matcher<'_>, tree: &Tree, node: u32) {
+    fn visit(&mut self, hashing: &Hashing, tree: &Tree, node: u32) {
         match tree.node(node).kind() {
             Kind::Text | Kind::Comment => {
                 let tokens = tokens::tokens(tree.text(node));
                 for word in tokens.filter(|token| tokens::is_word(token)) {
-                    self.push(matcher.hashing.str(word));
+                    self.push(hashing.str(word));
                 }
             }
             Kind::Element(_) => {
                 for attribute in tree.attributes(node) {
                     let name = u64::from(attribute.name.0);
                     let value = tree.str(attribute.value);
-                    self.push(matcher.hashing.pair(name, value));
+                    self.push(hashing.pair(name, value));
                 }
             }
             Kind::Instruction => self.push(tree.exact[node as usize]),
@@ -140,7 +139,7 @@ impl Collector {
 
 impl SketchCache {
     /// Returns the sketch of a subtree.
-    pub(super) fn sketch(&mut self, matcher: &Matcher<'_>, tree: &Tree, node: u32) -> Rc<Sketch> {
+    pub(super) fn sketch(&mut self, hashing: &Hashing, tree: &Tree, node: u32) -> Rc<Sketch> {
         if let Some(sketch) = self.sketches.get(&(tree.index, node)) {
             return sketch.clone();
         }
@@ -151,7 +150,7 @@ impl SketchCache {
         };
         let mut open = Vec::new();
         let mut top = Collector::new(node, last);
-        top.visit(matcher, tree, node);
+        top.visit(hashing, tree, node);
         let mut next = node + 1;
         loop {
             while next >= top.end {
@@ -170,14 +169,14 @@ impl SketchCache {
                 top.push(mix(CHILD, tree.exact[next as usize]));
             }
             if end - next < CACHED_NODES {
-                top.visit(matcher, tree, next);
+                top.visit(hashing, tree, next);
                 next += 1;
             } else if let Some(sketch) = self.sketches.get(&(tree.index, next)) {
                 top.extend(sketch);
                 next = end;
             } else {
                 open.push(std::mem::replace(&mut top, Collector::new(next, end)));
-                top.visit(matcher, tree, next);
+                top.visit(hashing, tree, next);
                 next += 1;
             }
         }

@@ -1,90 +1,13 @@
-//! The contents of several versions of one element as a table: units in one column correspond to each other.
+//! Aligns the contents of several versions of one element and builds their table.
 
 use std::ops::Range;
 
 use hashbrown::HashMap;
 
+use super::nearby::anchor_nearby_additions;
+use super::table::{AlignmentTable, NONE};
 use crate::align::{self, Matcher, Row, Unit};
 use crate::chars;
-
-/// The version has no unit in the column.
-pub(crate) const NONE: u32 = u32::MAX;
-
-/// Columns in output order; each has a unit or [`NONE`] for every row.
-#[derive(Debug, Clone)]
-pub(crate) struct AlignmentTable {
-    rows: usize,
-    cells: Vec<u32>,
-}
-
-impl AlignmentTable {
-    /// The units of the first row, without units of the others.
-    fn of_first(units: Range<u32>, rows: usize) -> Self {
-        let mut cells = Vec::with_capacity(units.len() * rows);
-        for unit in units {
-            cells.push(unit);
-            cells.resize(cells.len() + rows - 1, NONE);
-        }
-        Self { rows, cells }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.cells.len() / self.rows
-    }
-
-    pub(crate) fn get(&self, column: usize) -> &[u32] {
-        &self.cells[column * self.rows..][..self.rows]
-    }
-
-    /// Counts the units of a row before a column.
-    pub(crate) fn count_before(&self, column: usize, row: usize) -> usize {
-        let before = &self.cells[..column * self.rows];
-        let cells = before.iter().skip(row).step_by(self.rows);
-        cells.filter(|&&cell| cell != NONE).count()
-    }
-
-    /// Keeps the first columns.
-    pub(crate) fn truncate(&mut self, columns: usize) {
-        self.cells.truncate(columns * self.rows);
-    }
-
-    /// Of the columns from `first` on, keeps at most the given number of units of each row.
-    pub(crate) fn retain_after(&mut self, first: usize, units: &mut [u32]) {
-        let mut kept = first;
-        for column in first..self.len() {
-            let cells = column * self.rows..(column + 1) * self.rows;
-            let has = |row: &usize| self.cells[cells.start + row] != NONE;
-            if (0..self.rows).filter(has).all(|row| units[row] > 0) {
-                (0..self.rows).filter(has).for_each(|row| units[row] -= 1);
-                self.cells.copy_within(cells, kept * self.rows);
-                kept += 1;
-            } else {
-                // Later units of the same row cannot be kept either.
-                (0..self.rows).filter(has).for_each(|row| units[row] = 0);
-            }
-        }
-        self.truncate(kept);
-    }
-
-    /// Whether the units of a row are in a different order than in the table.
-    pub(crate) fn are_shuffled(&self) -> bool {
-        let in_row = |row: usize| {
-            let cells = self.cells.iter().skip(row).step_by(self.rows);
-            cells.filter(|&&cell| cell != NONE)
-        };
-        (0..self.rows).any(|row| !in_row(row).is_sorted())
-    }
-
-    fn set(&mut self, column: usize, row: usize, unit: u32) {
-        self.cells[column * self.rows + row] = unit;
-    }
-
-    fn push(&mut self, row: usize, unit: u32) {
-        let start = self.cells.len();
-        self.cells.resize(start + self.rows, NONE);
-        self.cells[start + row] = unit;
-    }
-}
 
 /// Builds the table from rows.
 pub(crate) struct Aligner<'l> {
@@ -104,6 +27,7 @@ impl Aligner<'_> {
             for other in (0..row).filter(|&other| other != partner) {
                 self.anchor_additions(rows, &columns, (partner, other, row), &mut anchors);
             }
+            anchor_nearby_additions(rows, &columns, (partner, row), &mut anchors);
             columns = MergedRow {
                 rows,
                 columns: &columns,
@@ -140,7 +64,7 @@ impl Aligner<'_> {
                 let units = there.iter().map(|&c| columns.get(c as usize)[other]);
                 let x = rows[other].subrow(units);
                 let y = rows[row].subrow(from.1..unit);
-                let pairs = addition_pairs(&x, &y, self.matching.align(&x, &y));
+                let pairs = addition_pairs(self.matching, &x, &y, self.matching.align(&x, &y));
                 found.extend(
                     pairs
                         .into_iter()
@@ -296,16 +220,31 @@ fn anchors(columns: &AlignmentTable, partner: usize, pairs: &[(u32, u32)]) -> Ve
     anchors
 }
 
-/// Selects the pairs of two rows of additions that are the same addition: elements, and the text right after them.
-/// Text alone counts only if both rows are equal.
-fn addition_pairs(x: &Row<'_>, y: &Row<'_>, pairs: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
-    if pairs.len() == x.units.len() && pairs.len() == y.units.len() {
+/// Selects the pairs of two rows of additions that are the same addition: elements with equal content or identity, and
+/// the text right after them. Text alone counts only if both rows are equal.
+fn addition_pairs(
+    matcher: &Matcher<'_>,
+    x: &Row<'_>,
+    y: &Row<'_>,
+    pairs: Vec<(u32, u32)>,
+) -> Vec<(u32, u32)> {
+    let units = |i: u32, j: u32| (&x.units[i as usize], &y.units[j as usize]);
+    let is_equal = |&(i, j): &(u32, u32)| units(i, j).0.key == units(i, j).1.key;
+    let is_whole = pairs.len() == x.units.len() && pairs.len() == y.units.len();
+    if is_whole && pairs.iter().all(is_equal) {
         return pairs;
     }
     let mut kept: Vec<(u32, u32)> = Vec::new();
     for (i, j) in pairs {
+        let (one, other) = units(i, j);
         let follows = kept.last().is_some_and(|&(a, b)| a + 1 == i && b + 1 == j);
-        if follows || !x.units[i as usize].is_text() {
+        let is_same = if one.is_text() {
+            follows
+        } else {
+            one.key == other.key
+                || matcher.is_same_addition((x.tree, one.node), (y.tree, other.node))
+        };
+        if is_same {
             kept.push((i, j));
         }
     }

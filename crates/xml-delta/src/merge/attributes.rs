@@ -26,7 +26,7 @@ impl Merger<'_> {
                 self.out.attribute(name, &alternatives[0].1);
                 continue;
             }
-            match self.count_and_decide(all, &masks, is_marked) {
+            match self.count_and_decide(all, &masks, is_marked, false) {
                 Outcome::Take(at) => self.out.attribute(name, &alternatives[at].1),
                 Outcome::Omit => {}
                 Outcome::Conflict { .. } => differing.push((name, alternatives)),

@@ -1,11 +1,12 @@
 //! Aligns the content of an element that differs: at once, or in windows if it is long.
 
-use super::alignment::{Aligner, AlignmentTable, NONE};
+use super::alignment::Aligner;
 use super::common_ends;
 use super::frame::PendingContent;
 use super::marks::Mask;
 use super::merger::Merger;
-use super::plan::{ContentPlan, Group, Order, PlanBuilder};
+use super::plan::{ColumnConflicts, ContentPlan, Group, Order, PlanBuilder};
+use super::table::{AlignmentTable, NONE};
 use super::windows::{Boundary, Window, Windows};
 use crate::align::{self, Content, Matcher, Row};
 use crate::options::{Mode, Whitespace};
@@ -140,6 +141,8 @@ impl Merger<'_> {
             order,
             is_pinned: false,
             keep_apart: rows.len() > 2,
+            has_ancestor: self.settings.mode != Mode::Sequential && groups[0].mask & 1 != 0,
+            conflicts: ColumnConflicts::new(),
             level,
         };
         builder.build()

@@ -8,6 +8,7 @@ use super::marks::{self, Mask, Outcome};
 use super::merger::Merger;
 use super::plan::{Alternative, Group};
 use super::settings::Form;
+use crate::chars::is_blank;
 use crate::error::Error;
 use crate::hashes;
 use crate::options::Whitespace;
@@ -65,6 +66,7 @@ impl Merger<'_> {
 
     /// Writes text that differs, or text that must keep its place and is therefore marked.
     pub(super) fn text_alternatives(&mut self, range: Range<u32>, stays: bool) {
+        let in_conflict = std::mem::take(&mut self.in_conflict);
         let frame = self.frames.last_mut().expect("an element is open");
         let level = &mut frame.plan;
         let texts: Vec<Alternative> =
@@ -72,7 +74,11 @@ impl Merger<'_> {
         let text = std::mem::take(&mut level.text);
         let (all, is_marked) = (frame.mask, frame.is_marked);
         let masks: Vec<Mask> = texts.iter().map(|one| one.mask).collect();
+        let content = frame.pending.content;
         let part = |at: usize| &text[texts[at].text.start as usize..texts[at].text.end as usize];
+        let is_insignificant = !content.is_mixed
+            && !content.is_preserved
+            && (0..texts.len()).all(|at| is_blank(part(at)));
         if masks == [all] && !(stays && is_marked) {
             self.out.content(part(0));
         } else if masks == [all] {
@@ -85,7 +91,14 @@ impl Merger<'_> {
                 write,
             );
         } else {
-            match self.count_and_decide(all, &masks, is_marked) {
+            let texts = (0..masks.len()).map(part);
+            let outcome = if is_insignificant && !in_conflict {
+                self.counts.changes += 1;
+                self.decide_white_space(all, &masks, texts, is_marked)
+            } else {
+                self.count_and_decide(all, &masks, is_marked, in_conflict)
+            };
+            match outcome {
                 Outcome::Take(at) => self.out.content(part(at)),
                 Outcome::Omit => {}
                 Outcome::Conflict { .. } => {
@@ -107,17 +120,40 @@ impl Merger<'_> {
             .text = text;
     }
 
-    /// Counts a difference and decides what to write there.
+    /// Decides about white space between elements: different changes are no conflict, and the longest is taken.
+    fn decide_white_space<'s>(
+        &self,
+        all: Mask,
+        masks: &[Mask],
+        texts: impl Iterator<Item = &'s str>,
+        is_marked: bool,
+    ) -> Outcome {
+        match marks::decide(self.settings.mode, all, masks) {
+            _ if is_marked => Outcome::Conflict { gone: false },
+            Outcome::Conflict { .. } => {
+                let changed = texts.zip(masks).enumerate();
+                let changed = changed.filter(|(_, (_, mask))| *mask & 1 == 0);
+                let longest = changed.max_by_key(|(at, (text, _))| (text.len(), masks.len() - at));
+                longest.map_or(Outcome::Omit, |(at, _)| Outcome::Take(at))
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Counts a difference and decides what to write there. Inside a conflict everything is marked and no other conflict
+    /// is counted.
     pub(super) fn count_and_decide(
         &mut self,
         all: Mask,
         masks: &[Mask],
         is_marked: bool,
+        in_conflict: bool,
     ) -> Outcome {
         let outcome = marks::decide(self.settings.mode, all, masks);
+        let contradicts = matches!(outcome, Outcome::Conflict { .. });
         self.counts.changes += 1;
-        self.counts.conflicts += u64::from(matches!(outcome, Outcome::Conflict { .. }));
-        if is_marked {
+        self.counts.conflicts += u64::from(contradicts && !in_conflict);
+        if is_marked || in_conflict {
             Outcome::Conflict { gone: false }
         } else {
             outcome
@@ -126,6 +162,7 @@ impl Merger<'_> {
 
     /// A comment or a processing instruction.
     pub(super) fn comment_or_instruction(&mut self, groups: &[Group]) {
+        let in_conflict = std::mem::take(&mut self.in_conflict);
         let frame = self.frames.last().expect("an element is open");
         let (all, is_marked) = (frame.mask, frame.is_marked);
         let masks: Vec<Mask> = groups.iter().map(|group| group.mask).collect();
@@ -136,7 +173,7 @@ impl Merger<'_> {
             write(&mut self.out, 0);
             return;
         }
-        match self.count_and_decide(all, &masks, is_marked) {
+        match self.count_and_decide(all, &masks, is_marked, in_conflict) {
             Outcome::Take(at) => write(&mut self.out, at),
             Outcome::Omit => {}
             Outcome::Conflict { .. } => {
@@ -173,8 +210,9 @@ impl Merger<'_> {
 
     /// Writes a child element.
     pub(super) fn element(&mut self, groups: Vec<Group>, positions: Range<u32>) {
+        let in_conflict = std::mem::take(&mut self.in_conflict);
         let frame = self.frames.last().expect("an element is open");
-        let (all, is_marked) = (frame.mask, frame.is_marked);
+        let (all, is_marked) = (frame.mask, frame.is_marked || in_conflict);
         let one = groups[0];
         self.advance_progress(one.tree, one.node);
         let owners = groups.iter().map(|group| group.mask);
@@ -183,7 +221,7 @@ impl Merger<'_> {
         let outcome = marks::decide(self.settings.mode, all, &owners.clone().collect::<Vec<_>>());
         let gone = !is_shared && matches!(outcome, Outcome::Conflict { gone: true });
         self.counts.changes += u64::from(some != all);
-        self.counts.conflicts += u64::from(gone);
+        self.counts.conflicts += u64::from(gone && !in_conflict);
         if is_marked || gone {
             let mut marks = std::mem::take(&mut self.scratch);
             marks.clear();

@@ -37,6 +37,8 @@ pub(super) struct Merger<'t> {
     pub(super) budget: Budget,
     pub(super) moved: HashMap<(usize, u32), Moved>,
     pub(super) unmatched: Vec<Unmatched>,
+    /// The next operation is part of a conflict that is already counted.
+    pub(super) in_conflict: bool,
     pub(super) ticks: u32,
     /// Approximate number of bytes of the longest version that are done.
     pub(super) done: u64,
@@ -77,6 +79,7 @@ pub(crate) fn merge(
         budget: Budget::new(trees),
         moved: HashMap::new(),
         unmatched: Vec::new(),
+        in_conflict: false,
         ticks: 0,
         done: 0,
         scratch: String::new(),
@@ -205,9 +208,17 @@ impl Merger<'_> {
                 is_preserved,
             } => self.text(tree, text, is_preserved),
             Op::CommonNodes { tree, next, end } => self.common_nodes(tree, next..end)?,
-            Op::Alternatives(alternatives) => self.text_alternatives(alternatives, false),
+            Op::Alternatives { range, conflict } => {
+                self.begin_conflicts(conflict);
+                self.text_alternatives(range, false);
+            }
             Op::PinnedText(alternatives) => self.text_alternatives(alternatives, true),
-            Op::Node { groups, positions } => {
+            Op::Node {
+                groups,
+                positions,
+                conflict,
+            } => {
+                self.begin_conflicts(conflict);
                 let frame = self.frames.last().expect("an element is open");
                 let groups = frame.plan.groups[groups.start as usize..groups.end as usize].to_vec();
                 if self.trees[groups[0].tree].node(groups[0].node).is_element() {
@@ -218,6 +229,12 @@ impl Merger<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Counts the conflicts that begin at the next operation.
+    fn begin_conflicts(&mut self, conflict: Option<u32>) {
+        self.in_conflict = conflict.is_some();
+        self.counts.conflicts += u64::from(conflict.unwrap_or(0));
     }
 
     pub(super) fn progress(&self) -> Progress {

@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
-use super::alignment::{AlignmentTable, NONE};
+use hashbrown::HashMap;
+
 use super::marks::Mask;
+use super::table::{AlignmentTable, NONE};
 use crate::align::{Row, Unit};
 use crate::options::Whitespace;
 use crate::tree::{Span, Tree};
@@ -35,13 +37,18 @@ pub(crate) enum Op {
     /// A range of common child nodes.
     CommonNodes { tree: usize, next: u32, end: u32 },
     /// Text that differs: the range of its alternatives.
-    Alternatives(Range<u32>),
+    Alternatives {
+        range: Range<u32>,
+        conflict: Option<u32>,
+    },
     /// Text in an unordered element, marked so that it keeps its place.
     PinnedText(Range<u32>),
     /// A child node: its groups, and its original positions in an unordered element.
     Node {
         groups: Range<u32>,
         positions: Range<u32>,
+        /// The node is part of a conflict; how many conflicts begin here.
+        conflict: Option<u32>,
     },
 }
 
@@ -84,6 +91,9 @@ pub(crate) enum Order {
     Shuffled,
 }
 
+/// The columns of conflicts, with the number of conflicts that begin there.
+pub(crate) type ColumnConflicts = HashMap<usize, u32>;
+
 /// Builds a plan from a table.
 pub(crate) struct PlanBuilder<'b> {
     pub(crate) trees: &'b [Tree],
@@ -97,6 +107,9 @@ pub(crate) struct PlanBuilder<'b> {
     pub(crate) is_pinned: bool,
     /// Adjacent changes by different versions stay separate.
     pub(crate) keep_apart: bool,
+    /// Several versions derive from the first row's, so that they can be in conflict.
+    pub(crate) has_ancestor: bool,
+    pub(crate) conflicts: ColumnConflicts,
     pub(crate) level: ContentPlan,
     /// For each unit of each row, its number among the elements; only in unordered content.
     pub(crate) numbers: Vec<Vec<u32>>,
@@ -105,6 +118,9 @@ pub(crate) struct PlanBuilder<'b> {
 impl PlanBuilder<'_> {
     /// Converts the columns to operations.
     pub(crate) fn build(mut self) -> ContentPlan {
+        if self.has_ancestor && self.order == Order::Significant {
+            self.conflicts = self.conflicts();
+        }
         let mut column = 0;
         while column < self.columns.len() {
             let start = column;
@@ -128,7 +144,7 @@ impl PlanBuilder<'_> {
     }
 
     /// The last row that has a unit in a column, and the unit.
-    fn unit(&self, column: usize) -> (usize, &Unit) {
+    pub(super) fn unit(&self, column: usize) -> (usize, &Unit) {
         let cells = self.columns.get(column);
         let row = cells
             .iter()
@@ -199,6 +215,7 @@ impl PlanBuilder<'_> {
         self.level.ops.push(Op::Node {
             groups: first as u32..self.level.groups.len() as u32,
             positions: place..self.level.positions.len() as u32,
+            conflict: self.conflicts.get(&column).copied(),
         });
     }
 
@@ -296,7 +313,11 @@ impl PlanBuilder<'_> {
         self.level.ops.push(if self.is_pinned {
             Op::PinnedText(range)
         } else {
-            Op::Alternatives(range)
+            let conflicts = columns.filter_map(|column| self.conflicts.get(&column));
+            Op::Alternatives {
+                range,
+                conflict: conflicts.copied().reduce(|sum, one| sum + one),
+            }
         });
     }
 }

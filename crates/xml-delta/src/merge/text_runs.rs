@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::alignment::NONE;
 use super::marks::Mask;
 use super::plan::PlanBuilder;
+use super::table::NONE;
 use crate::chars::is_blank;
 use crate::tokens;
 use crate::tree::Span;

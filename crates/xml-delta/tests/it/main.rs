@@ -1,6 +1,7 @@
 //! Integration tests: every version must be recovered from its delta.
 
 mod canonical;
+mod conflicts;
 mod example;
 mod format;
 mod generate;

@@ -92,6 +92,19 @@ proptest! {
     }
 
     #[test]
+    fn merged_documents_and_deltas_count_the_same_conflicts(
+        base in document(), anna in edits(), ben in edits(), window in windows(),
+    ) {
+        let texts = [written(&base), written(&edited(&base, &anna)), written(&edited(&base, &ben))];
+        let conflicts = |form| {
+            let versions = named(&[("base", &texts[0]), ("anna", &texts[1]), ("ben", &texts[2])]);
+            let options = MergeOptions { form, matching: matching(true, false, window), ..MergeOptions::default() };
+            xml::merge(versions, &options, &()).expect("the merge succeeds").counts.conflicts
+        };
+        prop_assert_eq!(conflicts(MergeForm::Merged), conflicts(MergeForm::Delta));
+    }
+
+    #[test]
     fn one_sided_changes_merge_without_conflict(base in document(), changes in edits(), first: bool) {
         let (base_text, other) = (written(&base), written(&edited(&base, &changes)));
         let (anna, ben) = if first { (&other, &base_text) } else { (&base_text, &other) };
