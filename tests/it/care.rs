@@ -63,15 +63,15 @@ fn a_check_names_the_job_whose_result_is_not_what_it_was() {
     let ways: [(&str, &str); 4] = [
         (
             "update blob_chunk set data = zeroblob(length(data)) where id = (select max(id) from blob_chunk)",
-            "bytes",
+            "content",
         ),
         (
             "delete from blob_chunk where id = (select min(id) from blob_chunk)",
-            "bytes",
+            "content",
         ),
         (
             "update blob set sha256 = zeroblob(32) where id = 1",
-            "bytes",
+            "content",
         ),
         ("delete from blob where id = 1", "result_blob"),
     ];

@@ -72,7 +72,7 @@ fn a_file_that_is_not_ours_is_left_untouched() {
         );
     };
     check(b"", "too short");
-    check(&b"garbage ".repeat(1000), "not SQLite's format");
+    check(&b"garbage ".repeat(1000), "not an SQLite database");
     let database = |application_id: i32, user_version: i32| {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("x.db");

@@ -105,7 +105,7 @@ fn another_databases_wal_is_refused_and_both_are_left_as_they_are() {
         let output = output.expect("it ends");
         let words = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(3), "{arguments:?}: {words}");
-        assert!(words.contains("belongs to another database"), "{words}");
+        assert!(words.contains("belongs to a different database"), "{words}");
     }
     let read = |name| fs::read(data.join(name)).expect("a file");
     assert!(read("cloakroom.db") == own.database);
@@ -123,7 +123,7 @@ fn a_log_that_is_gone_after_a_death_is_missed_and_after_a_stop_it_is_not() {
         command.stderr(fs::File::create(&log).expect("a file"));
         let server = site.serve_with(command);
         let text = fs::read_to_string(&log).expect("a log");
-        (server, text.contains("its log is gone"))
+        (server, text.contains("its write-ahead log is missing"))
     };
     let site = Site::new();
     site.serve().kill();
