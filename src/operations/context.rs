@@ -123,7 +123,7 @@ impl Context {
     ///
     /// # Errors
     /// A [`Failure`] with code `invalid_params` if the params do not deserialize into `P`. This cannot happen if the
-    /// schema in [`OperationSpec`](crate::OperationSpec) was derived from `P`.
+    /// schema in [`OperationSpec`](crate::operations::OperationSpec) was derived from `P`.
     pub fn params<P: DeserializeOwned>(&self) -> Result<P, Failure> {
         serde_json::from_str(&self.params)
             .map_err(|e| Failure::new("invalid_params", format!("The params are invalid: {e}")))

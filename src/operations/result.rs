@@ -50,7 +50,7 @@ struct FileWriter {
 
 impl Context {
     /// Creates a writer for the result. The bytes are streamed into the store, or into the file that the submission
-    /// named with `output=`. They become the job's result when [`Operation::run`](crate::Operation::run) returns
+    /// named with `output=`. They become the job's result when [`Operation::run`](crate::operations::Operation::run) returns
     /// the finished [`OperationOutput`]; a writer that is dropped before that leaves nothing behind.
     pub fn result(&self, media_type: &str, filename: &str) -> ResultWriter {
         let sink = match self.output().map(|path| FileWriter::create(self, path)) {
@@ -77,7 +77,7 @@ impl ResultWriter {
         }
     }
 
-    /// Completes the result and syncs it to the disk. Return the output from [`Operation::run`](crate::Operation::run).
+    /// Completes the result and syncs it to the disk. Return the output from [`Operation::run`](crate::operations::Operation::run).
     ///
     /// # Errors
     /// [`OperationError::Failed`] if the last bytes cannot be written or synced, or if the file named by `output=`

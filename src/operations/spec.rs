@@ -22,7 +22,7 @@ pub struct Input {
 /// The number of attempts that crashes of the server may interrupt, unless the operation or its configuration sets another.
 const DEFAULT_MAX_ATTEMPTS: u32 = 3;
 
-/// The description of an operation, returned by [`Operation::spec`](crate::Operation::spec).
+/// The description of an operation, returned by [`Operation::spec`](crate::operations::Operation::spec).
 #[derive(Debug, Clone)]
 pub struct OperationSpec {
     /// The operation's name in URLs: ASCII letters, digits, `-` and `_`, starting with a letter or digit.
