@@ -286,7 +286,6 @@ fn take(work: Operation, part: &Part<'_>, operation: &OperationSpec) -> Result<T
         deltaxml::Part::Document(_) | deltaxml::Part::Version if part.is_file || is_xml => {
             Ok(Take::Document)
         }
-        deltaxml::Part::Document(_) | deltaxml::Part::Version => Ok(Take::Text),
         deltaxml::Part::Async | deltaxml::Part::Wish(_) | deltaxml::Part::Setting
             if part.is_file =>
         {
@@ -295,7 +294,11 @@ fn take(work: Operation, part: &Part<'_>, operation: &OperationSpec) -> Result<T
                 part.name
             )))
         }
-        deltaxml::Part::Async | deltaxml::Part::Wish(_) | deltaxml::Part::Setting => Ok(Take::Text),
+        deltaxml::Part::Document(_)
+        | deltaxml::Part::Version
+        | deltaxml::Part::Async
+        | deltaxml::Part::Wish(_)
+        | deltaxml::Part::Setting => Ok(Take::Text),
     }
 }
 
