@@ -18,14 +18,14 @@
 //!
 //! The layers of the crate. A module uses its own layer and those below, never one above:
 //!
-//! | floor | modules | what |
+//! | layer | modules | what |
 //! |---|---|---|
 //! | 5 | [`cli`], [`Cloakroom`] | arguments become a [`config::Config`]; the parts are put together |
 //! | 4 | [`http`] | routes, authentication, errors, dialects: the only place that knows status codes |
 //! | 3 | [`engine`] | submit, read, wait, cancel, delete; the live table, the runner, recovery |
 //! | 2 | [`operations`], [`xml`] | what a job can do; comparing and merging documents (the crate `xml-delta`) |
 //! | 1 | [`store`], [`roots`], [`tokens`], [`outbound`] | the database of jobs and results; folders that jobs may access; access tokens; the only HTTP client |
-//! | 0 | [`job`], [`plan`], [`address`], [`config`], [`header_params`], [`metrics`], [`memory`], [`vital`] | pure, except for the last two: states and transitions, recovery, allowed outbound addresses, settings, header parameters, metrics, returning memory to the system, threads whose panic stops the server |
+//! | 0 | [`job`], [`plan`], [`address`], [`config`], [`header_params`], [`metrics`], [`memory`], [`descriptors`], [`failpoints`], [`private_file`], [`vital`] | pure, except for the last five: states and transitions, recovery, allowed outbound addresses, settings, header parameters, metrics, returning memory to the system, the limit of open files, planned faults in tests, files that only their owner can read, threads whose panic stops the server |
 //!
 //! - **Invariant**: a submission is answered after its commit with `synchronous=FULL`; by then the job can be polled.
 //! - **Invariant**: [`job::apply`] alone decides what happens to a job, on the store's one writing thread.

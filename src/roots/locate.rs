@@ -8,11 +8,11 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata};
 use parking_lot::RwLock;
 
+use crate::config::RootSpec;
 use crate::roots::identity::Identity;
 use crate::roots::location::Location;
 use crate::roots::refusal::Refusal;
 use crate::roots::root::{OpenRoot, Root};
-use crate::roots::spec::RootSpec;
 
 /// The longest path on the wire, in bytes.
 const MAX_PATH_BYTES: usize = 4096;

@@ -13,10 +13,9 @@ mod locate;
 mod location;
 mod refusal;
 mod root;
-mod spec;
 
+pub use crate::config::RootSpec;
 pub(crate) use identity::Identity;
 pub use locate::Roots;
 pub use location::Location;
 pub use refusal::Refusal;
-pub use spec::RootSpec;

@@ -1,6 +1,7 @@
 //! Cloakroom's tests: pure ones, ones against a real server, ones that kill it.
 
 mod access;
+mod architecture;
 mod authority;
 mod browser;
 mod callback;
