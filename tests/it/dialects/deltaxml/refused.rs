@@ -411,7 +411,7 @@ fn jobs_belong_to_whoever_submitted_them() {
 #[test]
 fn a_full_queue_is_told_in_the_same_words() {
     let site = Site::new();
-    let server = site.serve_configured("[limits]\nmax-queued-jobs = 1\n");
+    let server = site.serve_configured("[limits]\nqueue = 1\n");
     let client = server.client();
     let held = super::Held::new(b"<r/>");
     let body = json!({ "input-a": held.url("/a.xml"), "input-b": "<r/>", "async": {} }).to_string();
