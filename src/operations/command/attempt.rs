@@ -138,7 +138,7 @@ impl<'a> Attempt<'a> {
         };
         if let Some(lines) = lines {
             lines.push(bytes, |line| {
-                has_changed |= progress_state.find(&line, &plan.progress)
+                has_changed |= progress_state.find(&line, &plan.progress);
             });
         }
         if has_changed {

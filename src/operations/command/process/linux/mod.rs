@@ -48,7 +48,7 @@ pub(crate) fn become_reaper() {
     match set_child_subreaper(Some(rustix::process::getpid())) {
         Ok(()) => IS_REAPER.store(true, Ordering::Relaxed),
         Err(error) => {
-            tracing::warn!(%error, "cannot adopt orphans of commands; another process does")
+            tracing::warn!(%error, "cannot adopt orphans of commands; another process does");
         }
     }
 }
