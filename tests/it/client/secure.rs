@@ -132,7 +132,7 @@ fn only_who_proves_to_be_the_server_is_told_anything() {
     for authority in [theirs, impostor] {
         check(
             tls(&authority, "localhost", VALID),
-            "no authority that is trusted here; use --ca",
+            "not signed by a trusted authority; use --ca",
         );
     }
     check(
