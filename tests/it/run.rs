@@ -87,7 +87,7 @@ fn what_goes_wrong_is_said_in_words_and_in_the_exit_code() {
     check(
         &["unzip"],
         2,
-        "there are: compare, copy, extract, fetch, merge, zip",
+        "this server has: compare, copy, extract, fetch, merge, zip",
     );
     check(&["zip", "path"], 2, "NAME=VALUE");
     check(&["zip"], 2, "required");
