@@ -5,7 +5,7 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use super::names::{NameId, Names, Scope, StringId, XML_URI};
+use super::names::{Name, NameId, Names, Scope, StringId, XML_URI};
 use super::tree::{Kind, Tree};
 use super::vocabulary;
 
@@ -72,15 +72,16 @@ pub(crate) fn unify(trees: &mut [Tree], names: &mut Names) -> Vec<OriginalPrefix
                 });
             }
         }
+        let usages: HashSet<Usage> = renamed.iter().map(|one| one.usage).collect();
         let rename = |names: &mut Names, id: NameId, is_attribute: bool| {
             let name = names.get(id);
             let usage = Usage {
                 uri: name.uri,
                 is_attribute,
             };
-            if renamed.iter().any(|one| one.usage == usage) {
+            if usages.contains(&usage) {
                 let prefix = targets[&usage].unwrap_or(name.prefix);
-                names.intern_name(super::names::Name { prefix, ..name })
+                names.intern_name(Name { prefix, ..name })
             } else {
                 id
             }

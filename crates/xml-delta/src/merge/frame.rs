@@ -61,3 +61,13 @@ impl Opening<'_> {
         }
     }
 }
+
+/// One half of a move.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moved {
+    pub(super) number: u32,
+    pub(super) is_target: bool,
+}
+
+/// A node that some versions lack.
+pub(super) type Unmatched = (Mask, usize, u32);

@@ -5,9 +5,8 @@ use std::cell::RefCell;
 use hashbrown::HashMap;
 
 use super::budget::Budget;
-use super::frame::Frame;
+use super::frame::{Frame, Moved, Unmatched};
 use super::mark_names::MarkNames;
-use super::moves::{Moved, Unmatched};
 use super::plan::{Group, Op};
 use super::settings::{Counts, Form, Settings};
 use crate::align::{IdAttributes, SketchCache};

@@ -2,19 +2,9 @@
 
 use hashbrown::HashMap;
 
-use super::marks::Mask;
+use super::frame::{Moved, Unmatched};
 use super::merger::Merger;
 use super::plan::Group;
-
-/// One half of a move.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Moved {
-    number: u32,
-    is_target: bool,
-}
-
-/// A node that some versions lack.
-pub(super) type Unmatched = (Mask, usize, u32);
 
 impl Merger<'_> {
     /// Appends the attribute that links the halves of a move.
