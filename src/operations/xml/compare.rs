@@ -1,4 +1,4 @@
-//! `compare`: two XML documents become one in which every difference is marked.
+//! The `compare` operation: compares two XML documents and returns one document that marks the differences.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,21 +13,22 @@ use crate::operations::{
 use crate::roots::Roots;
 use crate::xml::{self, Versions};
 
-/// What the documents are called, in phases and in messages.
+/// The names of the documents in phases and error messages.
 const NAMES: [&str; 2] = ["inputA", "inputB"];
 
-/// Two documents, and how to compare them.
+/// Two XML documents, and how to compare them.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(extend("additionalProperties" = false))]
 struct CompareParams {
-    /// The document as it was.
+    /// The old version of the document.
     a: Document,
-    /// The document as it is now.
+    /// The new version of the document.
     b: Document,
-    /// Everything, or of what both have alike only that it is there; or a page for people.
+    /// The form of the result. `full-context`, the default: an XML document with all content and every difference marked.
+    /// `changes-only`: the same without the content of elements that did not change. `html`: a page for people.
     #[serde(default)]
     format: Format,
-    /// Mark what was moved as such.
+    /// Whether to mark moved elements as moved, instead of as deleted and added. Default: false.
     #[serde(default)]
     moves: bool,
     #[serde(flatten)]
@@ -41,7 +42,7 @@ enum Format {
     #[default]
     FullContext,
     ChangesOnly,
-    // A page for people, with every difference. No doc comment: the schema stays one list of words.
+    // An HTML page with every difference. A doc comment here would turn the schema's `enum` into a `oneOf`.
     Html,
 }
 
@@ -53,7 +54,7 @@ impl Operation for Compare {
         OperationSpec {
             inputs: inputs.into(),
             output: MEDIA_TYPE.into(),
-            // Each takes a multiple of its documents' size in memory.
+            // A comparison takes several times the size of its documents in memory.
             concurrency: Some(1),
             ..OperationSpec::new::<CompareParams>("compare", "Compare two XML documents")
         }

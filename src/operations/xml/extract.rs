@@ -1,4 +1,4 @@
-//! `extract`: one version of the documents comes back out of a delta.
+//! The `extract` operation: restores one version of a document from a delta.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,13 +10,14 @@ use crate::operations::{
 };
 use crate::xml;
 
-/// A delta, and what to take out of it.
+/// A delta, and the version to extract from it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ExtractParams {
-    /// What `compare` or `merge` made.
+    /// The delta: a result of `compare` (with `format` `full-context`) or of `merge` (with `format` `delta`).
     delta: Document,
-    /// The version's name: `A` or `B` in what `compare` made.
+    /// The name of the version. A result of `compare` has the versions `A` (the old one) and `B` (the new one); a result of
+    /// `merge` has the names that were given to it.
     #[schemars(length(min = 1, max = 256))]
     version: String,
 }
@@ -28,7 +29,7 @@ impl Operation for Extract {
         OperationSpec {
             inputs: [("delta".to_owned(), xml_documents::input(false))].into(),
             output: MEDIA_TYPE.into(),
-            ..OperationSpec::new::<ExtractParams>("extract", "Take a version out of a delta")
+            ..OperationSpec::new::<ExtractParams>("extract", "Extract a version from a delta")
         }
     }
 

@@ -1,4 +1,4 @@
-//! How versions of a document are matched: the params that `compare` and `merge` share.
+//! The params that `compare` and `merge` share: how versions of a document are matched.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -7,20 +7,21 @@ use crate::operations::InvalidParam;
 use crate::operations::xml::xml_documents::unlimited;
 use crate::xml::{self, MatchOptions, Rules};
 
-/// What counts as the same.
+/// How elements and texts are matched.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(in crate::operations) struct MatchParams {
-    /// What white space means where the documents do not say that it is preserved.
+    /// Which white space is significant. `xml:space="preserve"` in a document overrides this. Default: `exact`.
     #[serde(default)]
     whitespace: Whitespace,
-    /// Texts differ in words; otherwise as a whole.
+    /// Whether to compare texts word by word. If false, a text that changed is marked as a whole. Default: true.
     #[serde(default = "yes")]
     words: bool,
-    /// Elements whose children are in no order: `list`, `catalog/list`, `/catalog/list`.
+    /// Elements whose children have no order, by name or path: `list`, `catalog/list`, `/catalog/list`. A child that only
+    /// changed its position does not count as a difference. Default: none.
     #[serde(default)]
     #[schemars(length(max = 64))]
     orderless: Vec<String>,
-    /// Elements that are the same only if an attribute is: `item@id`.
+    /// Elements that match only if a key attribute has the same value, as path and attribute: `item@id`. Default: none.
     #[serde(default)]
     #[schemars(length(max = 64))]
     key: Vec<String>,
@@ -30,22 +31,22 @@ fn yes() -> bool {
     true
 }
 
-/// What white space means where `xml:space` does not say that it is preserved.
+/// Which white space is significant.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 enum Whitespace {
-    /// Every character counts.
+    /// Every character is significant.
     #[default]
     Exact,
-    /// It separates words; between elements it means nothing.
+    /// White space separates words, and is insignificant between elements.
     Loose,
-    /// As loose, and the result has no more of it than words need.
+    /// Like `loose`, and the result contains only white space that separates words.
     Ignore,
 }
 
 impl MatchParams {
-    /// As the library takes it.
+    /// The params as options of the library.
     pub(in crate::operations) fn options(self) -> MatchOptions {
         MatchOptions {
             whitespace: match self.whitespace {
@@ -61,7 +62,7 @@ impl MatchParams {
         }
     }
 
-    /// What is wrong with paths to elements.
+    /// Finds invalid paths in `orderless` and `key`.
     pub(in crate::operations) fn check(&self) -> Vec<InvalidParam> {
         let wrong = |pointer: &str, orderless: &[String], keys: &[String]| {
             let error = Rules::new(orderless, keys).err()?;

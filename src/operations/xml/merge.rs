@@ -1,4 +1,4 @@
-//! `merge`: several versions of an XML document become one, with marks where they differ or contradict each other.
+//! The `merge` operation: merges versions of an XML document into one document that marks changes and conflicts.
 
 use std::borrow::Cow;
 
@@ -17,20 +17,24 @@ use crate::operations::{
 use crate::roots::Roots;
 use crate::xml::{self, MergeForm, Versions};
 
-/// Versions, and how to merge them.
+/// Versions of an XML document, and how to merge them.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(extend("additionalProperties" = false))]
 struct MergeParams {
-    /// The versions; the others come from the first. Those without a name are called as their files are.
+    /// The versions, the original first. Each object may have a `name`; a version without one is named after its file.
     #[schemars(length(min = 2, max = 64))]
     versions: Vec<Named>,
-    /// How the versions come from each other: all from the first, two from it, or each from the one before.
+    /// How the versions derive from each other. `concurrent`, the default: each from the first. `threeway`: two versions
+    /// from the first. `sequential`: each from the previous one.
     #[serde(default)]
     mode: Mode,
-    /// Every version with marks, or every change with marks only where versions contradict each other; or a page for people.
+    /// The form of the result. `delta`, the default: an XML document with all versions and every difference marked.
+    /// `merged`: one document with the changes of all versions, in which only conflicts are marked. `html`: a page for
+    /// people.
     #[serde(default)]
     format: Format,
-    /// Put every element on a line of its own, where that makes no difference but in white space.
+    /// Whether to put each element on a line of its own, where that changes only insignificant white space. No effect on
+    /// `html`. Default: false.
     #[serde(default)]
     indent: bool,
     #[serde(flatten)]
@@ -54,7 +58,7 @@ enum Format {
     #[default]
     Delta,
     Merged,
-    // A page for people, with every difference. No doc comment: the schema stays one list of words.
+    // An HTML page with every difference. A doc comment here would turn the schema's `enum` into a `oneOf`.
     Html,
 }
 
@@ -69,7 +73,7 @@ impl<'de> Deserialize<'de> for Named {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut value = Value::deserialize(deserializer)?;
         let own = value.as_object_mut().and_then(|members| {
-            // Of an upload, the name is what its file is called.
+            // The name of an upload is its file name.
             let is_upload = members.get("type").is_some_and(|kind| kind == "upload");
             members.remove(if is_upload { "version" } else { "name" })
         });
@@ -89,7 +93,7 @@ impl JsonSchema for Named {
         "Version".into()
     }
 
-    /// As a document, and each object may have a name.
+    /// The schema of a document, with a name in each object.
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut document = Document::json_schema(generator).to_value();
         for kind in document["anyOf"].as_array_mut().into_iter().flatten() {
@@ -102,7 +106,7 @@ impl JsonSchema for Named {
                 json!({ "type": "string", "minLength": 1, "maxLength": 256 });
         }
         json_schema!({
-            "description": "A version of the document: as a document, with its name in marks.",
+            "description": "A version of the document: a path, a URL, or an object that may also have the version's name.",
             "anyOf": document["anyOf"],
         })
     }
@@ -125,7 +129,7 @@ impl Operation for Merge {
         OperationSpec {
             inputs: [("versions".to_owned(), xml_documents::input(true))].into(),
             output: MEDIA_TYPE.into(),
-            // Each takes a multiple of its documents' size in memory.
+            // A merge takes several times the size of its documents in memory.
             concurrency: Some(1),
             ..OperationSpec::new::<MergeParams>("merge", "Merge versions of an XML document")
         }

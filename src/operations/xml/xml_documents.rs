@@ -1,4 +1,4 @@
-//! What the operations on XML documents share: getting them, showing progress, stopping, handing out what came of it.
+//! The code that the XML operations share: loads documents, shows progress, stops, and stores the output.
 
 use std::cell::{Cell, RefCell};
 use std::io::{Read, Write};
@@ -14,12 +14,12 @@ use crate::xml::{self, Delta, Error, ErrorKind, Limits, Progress, ProgressSink, 
 
 pub(in crate::operations) const MEDIA_TYPE: &str = "application/xml";
 
-/// The result is handed over in pieces of this many bytes.
-const PIECE: usize = 256 << 10;
-/// A document is read in pieces of this many bytes.
-const GULP: u64 = 1 << 20;
+/// The output is written in chunks of this many bytes.
+const WRITE_CHUNK_BYTES: usize = 256 << 10;
+/// A document is read in chunks of this many bytes.
+const READ_CHUNK_BYTES: u64 = 1 << 20;
 
-/// A document that must be there.
+/// Describes a required param that holds XML documents.
 pub(in crate::operations) fn input(is_list: bool) -> Input {
     Input {
         required: true,
@@ -30,22 +30,24 @@ pub(in crate::operations) fn input(is_list: bool) -> Input {
     }
 }
 
-/// How far the work is, over all its steps.
+/// The work of one attempt, with its progress over all steps.
 pub(in crate::operations) struct XmlWork<'c> {
     context: &'c Context,
-    /// What the documents are called.
+    /// The names of the documents in error messages.
     names: Vec<String>,
-    /// The longest document that is taken, in bytes.
-    most: u64,
-    /// The core that is being kept busy.
+    /// The maximum length of a document, in bytes.
+    max_bytes: u64,
+    /// The permit for the core that is in use.
     permit: RefCell<Option<Permit<'c>>>,
-    /// How much was done so far: what came of it may be read again.
+    /// The highest progress so far, in thousandths. The library starts over in some steps; shown progress does not go back.
     done: Cell<u64>,
 }
 
-/// Of all the work, reading is this much, in thousandths; handing over what came of it is the last tenth.
-const READING: u64 = 400;
+/// The progress once all documents are read, in thousandths of the work.
+const READ: u64 = 400;
+/// The progress once the documents are compared, in thousandths of the work. The rest is writing the output.
 const COMPARED: u64 = 900;
+/// The progress at the end, in thousandths of the work.
 const ALL: u64 = 1000;
 
 impl<'c> XmlWork<'c> {
@@ -53,17 +55,17 @@ impl<'c> XmlWork<'c> {
         Self {
             context,
             names,
-            most: context.document_bytes(),
+            max_bytes: context.document_bytes(),
             permit: RefCell::default(),
             done: Cell::default(),
         }
     }
 
-    /// On a delta of documents, which is longer than they.
+    /// Like [`XmlWork::new`], for a delta, which may be longer than the documents that it was made from.
     pub(in crate::operations) fn on_delta(context: &'c Context) -> Self {
-        let most = context.document_bytes();
+        let max_bytes = context.document_bytes();
         Self {
-            most: most.saturating_mul(xml::MAX_DELTA_GROWTH as u64),
+            max_bytes: max_bytes.saturating_mul(xml::MAX_DELTA_GROWTH as u64),
             ..Self::new(context, vec!["delta".to_owned()])
         }
     }
@@ -72,12 +74,15 @@ impl<'c> XmlWork<'c> {
         self.names.len() as u64
     }
 
-    /// Steps: every document, what is done with them, and handing over.
+    /// The number of steps: one for each document, one to compare them and one to write the output.
     fn steps(&self) -> u64 {
         self.inputs() + 2
     }
 
-    /// Gets a document.
+    /// Reads a document into memory.
+    ///
+    /// # Errors
+    /// The errors of [`Document::open`], and a failure with code `over_limit` if the document is too long.
     pub(in crate::operations) fn load(
         &self,
         document: &Document,
@@ -88,32 +93,35 @@ impl<'c> XmlWork<'c> {
         self.context
             .set_stage(&self.names[number], number as u64 + 1, self.steps());
         self.context
-            .set_progress(READING * number as u64 / self.inputs(), ALL);
+            .set_progress(READ * number as u64 / self.inputs(), ALL);
         self.context.flush_progress();
-        let most = self.most;
+        let max_bytes = self.max_bytes;
         let mut opened = document.open(self.context)?;
         let mut bytes = Vec::new();
         loop {
             self.context.check()?;
-            if gulp(&mut opened, &mut bytes)? == 0 {
+            if read_chunk(&mut opened, &mut bytes)? == 0 {
                 return Ok(source(bytes, opened.encoding()));
             }
-            if bytes.len() as u64 > most {
+            if bytes.len() as u64 > max_bytes {
                 let message =
-                    format!("The document is longer than the {most} bytes that one may have.");
+                    format!("The document is longer than the limit of {max_bytes} bytes.");
                 return Err(failure(&Error::over_limit(message, number), &self.names));
             }
         }
     }
 
-    /// Says that the documents are now put together.
+    /// Shows that the documents are read and the step after that begins.
     pub(in crate::operations) fn begin(&self, name: &str) {
         self.context
             .set_stage(name, self.inputs() + 1, self.steps());
         self.context.flush_progress();
     }
 
-    /// Computes on one of the machine's cores.
+    /// Runs a computation while holding a permit for a core.
+    ///
+    /// # Errors
+    /// [`OperationError::Failed`] with the error of the computation, [`OperationError::Canceled`] if it was stopped.
     pub(in crate::operations) fn compute<T>(
         &self,
         work: impl FnOnce(&dyn ProgressSink) -> Result<T, Error>,
@@ -124,7 +132,11 @@ impl<'c> XmlWork<'c> {
         done.map_err(|error| failure(&error, &self.names))
     }
 
-    /// Hands over what came of it.
+    /// Writes the output as the job's result.
+    ///
+    /// # Errors
+    /// [`OperationError::Failed`] if the result cannot be written, [`OperationError::Canceled`] if the attempt was asked to
+    /// stop.
     pub(in crate::operations) fn hand_over(
         &self,
         text: &str,
@@ -138,17 +150,20 @@ impl<'c> XmlWork<'c> {
         let mut result = self.context.result(media_type, filename);
         let total = text.len() as u64;
         let mut done = 0;
-        for piece in text.as_bytes().chunks(PIECE) {
+        for chunk in text.as_bytes().chunks(WRITE_CHUNK_BYTES) {
             self.context.check()?;
-            result.write_all(piece)?;
-            done += piece.len() as u64;
+            result.write_all(chunk)?;
+            done += chunk.len() as u64;
             self.context
                 .set_progress(COMPARED + (ALL - COMPARED) * done / total.max(1), ALL);
         }
         result.finish()
     }
 
-    /// As [`XmlWork::hand_over`], with every element of the document on a line of its own.
+    /// Like [`XmlWork::hand_over`], with each element of the document on a line of its own.
+    ///
+    /// # Errors
+    /// The errors of [`XmlWork::compute`] and [`XmlWork::hand_over`].
     pub(in crate::operations) fn hand_over_indented(
         &self,
         delta: Delta,
@@ -159,7 +174,10 @@ impl<'c> XmlWork<'c> {
         self.hand_over(&indented, stage, MEDIA_TYPE, filename)
     }
 
-    /// Hands over a page for people, made of a delta.
+    /// Renders a delta as an HTML page and writes it as the job's result.
+    ///
+    /// # Errors
+    /// The errors of [`XmlWork::compute`] and [`XmlWork::hand_over`].
     pub(in crate::operations) fn hand_over_page(
         &self,
         delta: Delta,
@@ -171,7 +189,7 @@ impl<'c> XmlWork<'c> {
     }
 }
 
-/// Bytes are counted as they come in, and not again.
+/// Limits without a maximum length, because [`XmlWork::load`] has checked the length already.
 pub(in crate::operations) fn unlimited() -> Limits {
     Limits {
         bytes: usize::MAX,
@@ -188,18 +206,18 @@ fn source(bytes: Vec<u8>, encoding: &Encoding) -> Source {
     }
 }
 
-fn gulp(opened: &mut Opened<'_>, bytes: &mut Vec<u8>) -> Result<usize, OperationError> {
-    Ok(opened.by_ref().take(GULP).read_to_end(bytes)?)
+fn read_chunk(opened: &mut Opened<'_>, bytes: &mut Vec<u8>) -> Result<usize, OperationError> {
+    Ok(opened.by_ref().take(READ_CHUNK_BYTES).read_to_end(bytes)?)
 }
 
 impl ProgressSink for XmlWork<'_> {
     fn progress(&self, progress: Progress) -> ControlFlow<()> {
-        // Others may have their turn.
+        // Give other jobs a chance to take the permit.
         self.permit.replace(None);
         let share = |span: u64| span * progress.done.min(progress.total) / progress.total.max(1);
         let done = match progress.step {
-            Step::Reading(number) => (READING * number as u64 + share(READING)) / self.inputs(),
-            Step::Comparing => READING + share(COMPARED - READING),
+            Step::Reading(number) => (READ * number as u64 + share(READ)) / self.inputs(),
+            Step::Comparing => READ + share(COMPARED - READ),
         };
         self.done.set(done.max(self.done.get()));
         self.context.set_progress(self.done.get(), ALL);
@@ -211,7 +229,7 @@ impl ProgressSink for XmlWork<'_> {
     }
 }
 
-/// What is wrong, with the document and the place where that is known.
+/// Converts an error of the library into a failure, with the document and the position if they are known.
 fn failure(error: &Error, names: &[String]) -> OperationError {
     if error.kind == ErrorKind::Stopped {
         return OperationError::Canceled;
@@ -232,7 +250,7 @@ fn failure(error: &Error, names: &[String]) -> OperationError {
     failure.into()
 }
 
-/// What a document is called, without what follows the last dot; none where it has no name.
+/// The file name of a document without its extension. `None` if the document has no file name.
 pub(in crate::operations) fn stem(document: &Document) -> Option<&str> {
     let name = match document {
         Document::Path(path) | Document::Tagged(Tagged::File { path }) => path.as_str(),
