@@ -13,6 +13,7 @@ use crate::http::metrics;
 use crate::http::metrics::requests::RequestMetrics;
 use crate::http::openapi;
 use crate::http::request::params::Bounds;
+use crate::http::response::download::Downloads;
 use crate::http::response::large::LargeBodies;
 use crate::http::server::activity::Activity;
 use crate::http::webhook::Webhooks;
@@ -41,6 +42,7 @@ pub(crate) struct App {
     pub(in crate::http) openapi: Bytes,
     pub(in crate::http) traffic: RequestMetrics,
     pub(in crate::http) large: LargeBodies,
+    pub(in crate::http) downloads: Downloads,
 }
 
 impl App {
@@ -58,6 +60,7 @@ impl App {
             openapi::document::document(engine.registry(), &config.dialects, &routes, base);
         metrics::begin();
         Self {
+            downloads: Downloads::new(Arc::clone(&engine)),
             engine,
             guard: Guard::new(config),
             access: Access::new(tokens, config.outbound().private),

@@ -6,7 +6,7 @@ use crate::http::dialects::{deltaxml, onedrive};
 use crate::http::metrics::requests;
 use crate::http::native::{events, health};
 use crate::http::request::query;
-use crate::http::response::{body::Body, download};
+use crate::http::response::body::Body;
 use crate::http::routing::route;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -233,7 +233,9 @@ impl App {
                 "A page of another origin may not fetch a result that goes once it is fetched.";
             return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", detail));
         }
-        download::result(&self.engine, &view.job, &request.method, &request.headers).await
+        self.downloads
+            .result(&view.job, &request.method, &request.headers)
+            .await
     }
 
     pub(in crate::http) fn operations(&self, base: &str) -> Response<Body> {

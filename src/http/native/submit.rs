@@ -16,7 +16,6 @@ use crate::http::request::params;
 use crate::http::request::params::Decoded;
 use crate::http::request::prefer::{PREFER, PREFERENCE_APPLIED, Preferences};
 use crate::http::response::body::Body;
-use crate::http::response::download;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply as response;
 use crate::http::response::reply::header;
@@ -135,7 +134,7 @@ impl App {
                 if view.job.options.output.is_some() {
                     return self.job(StatusCode::OK, &view, base).await;
                 }
-                let mut response = download::whole(&self.engine, &view.job).await?;
+                let mut response = self.downloads.whole(&view.job).await?;
                 let url = native::download_url(base, &view.job);
                 response
                     .headers_mut()

@@ -3,11 +3,11 @@
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
-use std::sync::LazyLock;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 use crate::engine::{CHUNK_BYTES, ConsumeGuard, Download, EphemeralJob, Hold, ResultReader};
@@ -20,16 +20,45 @@ const PIECE_BYTES: usize = 32 * 1024;
 /// The largest number of chunks that are read from the database at once. Each read takes a connection and a thread.
 const MAX_DATABASE_READS: usize = 4;
 
-static CHUNKS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(MAX_CHUNKS_HELD));
-static DATABASE_READS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(MAX_DATABASE_READS));
+/// The limits that all downloads of one server share.
+#[derive(Debug)]
+pub(crate) struct DownloadBudget {
+    /// A permit for each chunk in memory.
+    chunks: Arc<Semaphore>,
+    /// A permit for each read from the database.
+    database_reads: Semaphore,
+}
 
-type Permit = SemaphorePermit<'static>;
+impl Default for DownloadBudget {
+    fn default() -> Self {
+        Self {
+            chunks: Arc::new(Semaphore::new(MAX_CHUNKS_HELD)),
+            database_reads: Semaphore::new(MAX_DATABASE_READS),
+        }
+    }
+}
+
+impl DownloadBudget {
+    /// A permit to hold a chunk in memory, if one is free.
+    fn try_chunk(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.chunks).try_acquire_owned().ok()
+    }
+
+    /// A permit to read ahead. Half of the chunks stay free for downloads that are waiting for a read.
+    fn try_read_ahead(&self) -> Option<OwnedSemaphorePermit> {
+        if self.chunks.available_permits() <= MAX_CHUNKS_HELD / 2 {
+            return None;
+        }
+        self.try_chunk()
+    }
+}
 
 /// A result, or a range of one, that is being sent. The next chunk is read ahead while the previous one is sent, unless
 /// many other downloads are running.
 #[derive(Debug)]
 pub(crate) struct ResultStream {
     reader: ResultReader,
+    budget: Arc<DownloadBudget>,
     /// The offset of the next byte to read.
     position: u64,
     /// The number of bytes that have not been handed out yet.
@@ -54,7 +83,13 @@ struct Read(JoinHandle<io::Result<Bytes>>);
 
 impl Read {
     /// Reads up to `max_bytes` bytes from `position`: to the end of the chunk, or only a piece of it without a permit.
-    fn start(reader: ResultReader, position: u64, max_bytes: u64, permit: Option<Permit>) -> Self {
+    fn start(
+        reader: ResultReader,
+        position: u64,
+        max_bytes: u64,
+        budget: Arc<DownloadBudget>,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Self {
         let is_blob = matches!(reader, ResultReader::Blob(_));
         let read = move || {
             let chunk_bytes = CHUNK_BYTES as u64;
@@ -77,7 +112,7 @@ impl Read {
             // The semaphore is never closed. Files are read without a limit, so that one on a hanging disk does not
             // delay the others.
             let _permit = if is_blob {
-                DATABASE_READS.acquire().await.ok()
+                budget.database_reads.acquire().await.ok()
             } else {
                 None
             };
@@ -89,7 +124,7 @@ impl Read {
 /// A chunk that counts as held until the connection has sent it.
 struct HeldChunk {
     chunk: Bytes,
-    _permit: Permit,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl AsRef<[u8]> for HeldChunk {
@@ -100,9 +135,15 @@ impl AsRef<[u8]> for HeldChunk {
 
 impl ResultStream {
     /// A stream of the bytes in `range`. Reading starts with the first poll.
-    pub(in crate::http) fn new(download: Download, range: Range<u64>, is_whole: bool) -> Self {
+    pub(in crate::http) fn new(
+        download: Download,
+        range: Range<u64>,
+        is_whole: bool,
+        budget: Arc<DownloadBudget>,
+    ) -> Self {
         Self {
             reader: download.reader,
+            budget,
             position: range.start,
             remaining: range.end - range.start,
             _hold: download.hold,
@@ -175,7 +216,7 @@ impl ResultStream {
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
         let mut next = match self.next.take() {
             Some(next) => next,
-            None => self.read(CHUNKS.try_acquire().ok()),
+            None => self.read(self.budget.try_chunk()),
         };
         let Poll::Ready(read) = Pin::new(&mut next.0).poll(context) else {
             self.next = Some(next);
@@ -184,15 +225,15 @@ impl ResultStream {
         Poll::Ready(read.map_err(io::Error::other).flatten())
     }
 
-    fn read(&self, permit: Option<Permit>) -> Read {
-        Read::start(self.reader.clone(), self.position, self.remaining, permit)
+    fn read(&self, permit: Option<OwnedSemaphorePermit>) -> Read {
+        let (reader, budget) = (self.reader.clone(), Arc::clone(&self.budget));
+        Read::start(reader, self.position, self.remaining, budget, permit)
     }
 
-    /// Starts the next read early. Half of the chunks stay free for downloads that are waiting for a read.
+    /// Starts the next read early, if the budget allows it.
     fn read_ahead(&mut self) {
         if self.remaining > 0
-            && CHUNKS.available_permits() > MAX_CHUNKS_HELD / 2
-            && let Ok(permit) = CHUNKS.try_acquire()
+            && let Some(permit) = self.budget.try_read_ahead()
         {
             self.next = Some(self.read(Some(permit)));
         }

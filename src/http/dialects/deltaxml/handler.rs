@@ -18,7 +18,6 @@ use crate::http::request::body_reader::{check_encoding, unsupported};
 use crate::http::request::form::{Form, Part, Take};
 use crate::http::request::{json_body, media_type, params};
 use crate::http::response::body::Body;
-use crate::http::response::download;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply as response;
 use crate::http::response::reply::header;
@@ -172,7 +171,7 @@ impl App {
             () = self.engine.stopping() => Err(engine::Error::Stopped),
         };
         let answer = match ended.map_err(lost).and_then(|view| succeeded(&view.job)) {
-            Ok(job) => download::whole(&self.engine, &job).await,
+            Ok(job) => self.downloads.whole(&job).await,
             Err(problem) => Err(problem),
         };
         match answer {

@@ -13,7 +13,7 @@ use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply as response;
 use crate::http::response::reply::header;
-use crate::http::response::{content, download, files};
+use crate::http::response::{content, files};
 use crate::http::{App, RequestContext};
 use crate::job::Seq;
 use crate::operations::files::browse::EntryKind;
@@ -146,7 +146,7 @@ impl App {
         let (method, headers) = (&request.method, &request.headers);
         let (mut response, name) = match self.engine.numbered(&context.caller, number).await? {
             NumberedItem::Result(view) => {
-                let response = download::result(&self.engine, &view.job, method, headers).await?;
+                let response = self.downloads.result(&view.job, method, headers).await?;
                 let name = view.job.output().map(|output| output.filename.clone());
                 (response, name.unwrap_or_default())
             }

@@ -16,10 +16,10 @@ use crate::http::request::body_reader::check_encoding;
 use crate::http::request::prefer::Preferences;
 use crate::http::request::{json_body, params, query};
 use crate::http::response::body::Body;
+use crate::http::response::files;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply as response;
 use crate::http::response::reply::header;
-use crate::http::response::{download, files};
 use crate::http::{App, RequestContext};
 use crate::job::Output;
 use crate::operations::files::browse::EntryKind;
@@ -79,7 +79,9 @@ impl App {
             Action::Monitor(token) => self.monitor(&token, call.prefix, context).await,
             Action::MonitorResult(token) => {
                 let view = self.engine.monitored(&token).await?;
-                download::result(&self.engine, &view.job, &request.method, &request.headers).await
+                self.downloads
+                    .result(&view.job, &request.method, &request.headers)
+                    .await
             }
         }
     }
