@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::job::time::WallMs;
 
@@ -46,18 +48,15 @@ impl JobId {
 
     /// The same 128 bits as a UUID, in lower case.
     pub fn to_uuid(self) -> String {
-        uuid(self.0)
+        Uuid::from_u128(self.0).hyphenated().to_string()
     }
 
-    /// Parses the UUID form of an identifier.
+    /// Parses the UUID form of an identifier: 36 characters with hyphens, in either case.
     pub fn from_uuid(text: &str) -> Option<Self> {
-        let dashes_fit = text.len() == 36
-            && [8, 13, 18, 23]
-                .iter()
-                .all(|at| text.as_bytes()[*at] == b'-');
-        let hex: String = text.chars().filter(|c| *c != '-').collect();
-        let is_hex = hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit());
-        (dashes_fit && is_hex).then(|| u128::from_str_radix(&hex, 16).ok().map(Self))?
+        // `uuid` also reads other forms, all of other lengths.
+        let is_hyphenated = text.len() == Hyphenated::LENGTH;
+        let uuid = Uuid::try_parse(text).ok().filter(|_| is_hyphenated)?;
+        Some(Self(uuid.as_u128()))
     }
 
     /// The embedded time, which never decreases from one identifier to the next in the same store.
@@ -76,19 +75,6 @@ impl fmt::Debug for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
-}
-
-/// 128 bits as a UUID, in lower case.
-pub(crate) fn uuid(bits: u128) -> String {
-    let hex = format!("{bits:032x}");
-    let parts = [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ];
-    parts.join("-")
 }
 
 /// The text is not a job id.

@@ -14,7 +14,6 @@ mod time;
 pub use apply::{Change, Event, IllegalEvent, Now, apply};
 #[doc(hidden)]
 pub use id::SEQ_MAX;
-pub(crate) use id::uuid;
 pub use id::{JobId, NotAnId, Seq};
 pub(crate) use model::INLINE_PARAMS_BYTES;
 pub use model::{

@@ -2,6 +2,7 @@
 
 use encoding_rs::Encoding;
 use http::StatusCode;
+use mime::Mime;
 use serde_json::{Value, json};
 
 use crate::http::request::body_reader::unsupported;
@@ -12,8 +13,10 @@ const UTF_16_MARKS: [&[u8]; 2] = [b"\xFF\xFE", b"\xFE\xFF"];
 
 /// Whether a media type without parameters is JSON.
 pub(in crate::http) fn is_json(essence: &str) -> bool {
-    essence == "application/json"
-        || (essence.starts_with("application/") && essence.ends_with("+json"))
+    essence.parse::<Mime>().is_ok_and(|media_type| {
+        media_type.type_() == mime::APPLICATION
+            && (media_type.subtype() == mime::JSON || media_type.suffix() == Some(mime::JSON))
+    })
 }
 
 /// Parses a body. An empty body is an empty object, and a UTF-8 byte order mark is skipped. `charset` is the charset in

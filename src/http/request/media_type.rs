@@ -1,5 +1,7 @@
 //! The media type of a body or of a part of a form, from `Content-Type`. Pure.
 
+use mime::Mime;
+
 use crate::header_params;
 
 /// The longest media type without parameters, and the longest charset, in bytes. RFC 6838 allows 127 on either side of
@@ -32,14 +34,7 @@ impl MediaType {
         if essence.len().max(charset_bytes) > MEDIA_TYPE_BYTES {
             return Err(TooLong);
         }
-        let is_token = |text: &str| {
-            !text.is_empty()
-                && text
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-        };
-        let halves = essence.split_once('/');
-        let is_valid = halves.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype));
+        let is_valid = essence.parse::<Mime>().is_ok();
         Ok(is_valid.then_some(Self { essence, charset }))
     }
 

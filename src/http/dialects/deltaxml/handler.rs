@@ -7,6 +7,7 @@ use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, 
 use http::request::Parts;
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
+use uuid::{Builder, Uuid};
 
 use crate::engine::{self, Submission, Uploads, View, WaitFor};
 use crate::header_params::charset;
@@ -22,9 +23,7 @@ use crate::http::response::problem::Problem;
 use crate::http::response::reply as response;
 use crate::http::response::reply::header;
 use crate::http::{App, RequestContext};
-use crate::job::{
-    Callback, CallbackTrigger, Job, JobIdFormat, JobOptions, Method, Outcome, State, uuid,
-};
+use crate::job::{Callback, CallbackTrigger, Job, JobIdFormat, JobOptions, Method, Outcome, State};
 use crate::operations::OperationSpec;
 use crate::xml::Source;
 
@@ -229,7 +228,7 @@ pub(in crate::http) fn refusal(
     headers: &HeaderMap,
 ) -> Response<Body> {
     let status = problem.status_elsewhere();
-    let id = uuid(random_bits());
+    let id = random_uuid().to_string();
     // Clients can quote the id when they report the error.
     tracing::debug!(error.id = id, %status, code = problem.code(), "a request was refused");
     let error = Error {
@@ -245,13 +244,12 @@ pub(in crate::http) fn refusal(
     response
 }
 
-/// 128 random bits, as a UUID of version 4 has them (RFC 9562).
-fn random_bits() -> u128 {
+/// A random UUID (version 4).
+fn random_uuid() -> Uuid {
     let mut bytes = [0; 16];
     // Without random bits the id is not unique, which does no harm.
     let _ = getrandom::fill(&mut bytes);
-    let (version, variant) = (0xf << 76, 0x3 << 62);
-    u128::from_be_bytes(bytes) & !version & !variant | 0x4 << 76 | 0x2 << 62
+    Builder::from_random_bytes(bytes).into_uuid()
 }
 
 fn job_options(work: Operation, later: &AsyncOptions, context: &RequestContext) -> JobOptions {

@@ -1,6 +1,8 @@
-//! In which of two ways jobs and errors are written.
+//! The media types of requests and responses: XML or JSON.
 
-/// A way to write.
+use mime::Mime;
+
+/// The format of a request or response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Media {
     Xml,
@@ -8,7 +10,7 @@ pub(crate) enum Media {
 }
 
 impl Media {
-    /// What `Content-Type` says of it.
+    /// The value of `Content-Type`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Xml => "application/xml",
@@ -16,20 +18,26 @@ impl Media {
         }
     }
 
-    /// The way that a media type is written in.
+    /// The format of a media type without parameters; `None` if it is neither XML nor JSON.
     pub(crate) fn of(essence: &str) -> Option<Self> {
-        let essence = essence.trim().to_ascii_lowercase();
-        if essence == "application/xml" || essence == "text/xml" || essence.ends_with("+xml") {
+        let media_type: Mime = essence.trim().parse().ok()?;
+        let (kind, subtype) = (media_type.type_(), media_type.subtype());
+        let is_application = kind == mime::APPLICATION;
+        if media_type.suffix() == Some(mime::XML)
+            || (subtype == mime::XML && (is_application || kind == mime::TEXT))
+        {
             Some(Self::Xml)
-        } else if essence == "application/json" || essence.ends_with("+json") {
+        } else if media_type.suffix() == Some(mime::JSON)
+            || (subtype == mime::JSON && is_application)
+        {
             Some(Self::Json)
         } else {
             None
         }
     }
 
-    /// The way that a client prefers that sent `Accept` and a body of the type `posted`. Where it has no preference,
-    /// it is answered as it asked, and in XML if it asked in neither way.
+    /// The format of a response, by the request's `Accept`. If `Accept` prefers neither format, the response has the
+    /// format of the request's body, whose `Content-Type` is `posted`, or else XML.
     pub(crate) fn preferred<'a>(accept: impl Iterator<Item = &'a str>, posted: &str) -> Self {
         let (mut xml, mut json) = (0.0, 0.0);
         for range in accept.flat_map(|value| value.split(',')) {
@@ -59,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_is_answered_as_it_prefers() {
+    fn accept_then_content_type_decide_the_format() {
         let check = |accept: &[&str], posted: &str, expected| {
             let preferred = Media::preferred(accept.iter().copied(), posted);
             assert_eq!(preferred, expected, "{accept:?} {posted}");
