@@ -20,29 +20,29 @@ use crate::http::webhook::Webhooks;
 use crate::tokens::Tokens;
 
 /// The authenticated request, as the handlers see it.
-pub(in crate::http) struct RequestContext {
+pub(crate) struct RequestContext {
     /// The client that sent the request.
-    pub(in crate::http) caller: Caller,
+    pub(crate) caller: Caller,
     /// The base URL of links in the response.
-    pub(in crate::http) base: String,
+    pub(crate) base: String,
     /// Whether the request may have side effects; see [`Admission::may_have_side_effects`](crate::http::auth::guard::Admission::may_have_side_effects).
-    pub(in crate::http) may_have_side_effects: bool,
+    pub(crate) may_have_side_effects: bool,
     /// The connection that the request came through.
-    pub(in crate::http) activity: Arc<Activity>,
+    pub(crate) activity: Arc<Activity>,
 }
 
 /// The state that all requests share.
 pub(crate) struct App {
-    pub(in crate::http) engine: Arc<Engine>,
-    pub(in crate::http) guard: Guard,
-    pub(in crate::http) access: Access,
-    pub(in crate::http) bounds: Bounds,
-    pub(in crate::http) dialects: Dialects,
-    pub(in crate::http) routes: Routes,
-    pub(in crate::http) openapi: Bytes,
-    pub(in crate::http) traffic: RequestMetrics,
-    pub(in crate::http) large: LargeBodies,
-    pub(in crate::http) downloads: Downloads,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) guard: Guard,
+    pub(crate) access: Access,
+    pub(crate) bounds: Bounds,
+    pub(crate) dialects: Dialects,
+    pub(crate) routes: Routes,
+    pub(crate) openapi: Bytes,
+    pub(super) traffic: RequestMetrics,
+    pub(crate) large: LargeBodies,
+    pub(crate) downloads: Downloads,
 }
 
 impl App {

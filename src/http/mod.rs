@@ -19,4 +19,4 @@ pub use crate::http::routing::conflict::RouteFault;
 pub(crate) use crate::http::routing::conflict::check as check_routes;
 pub(crate) use crate::http::server::accept::Server;
 pub(crate) use app::App;
-pub(in crate::http) use app::RequestContext;
+pub(crate) use app::RequestContext;

@@ -31,9 +31,9 @@ const MAX_ERROR_CHARS: usize = 2000;
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// Sends callbacks to their URLs.
-pub(in crate::http) struct Webhooks {
-    pub(in crate::http) outside: WaysOut,
-    pub(in crate::http) secrets: Vec<Secret>,
+pub(crate) struct Webhooks {
+    pub(crate) outside: WaysOut,
+    pub(crate) secrets: Vec<Secret>,
 }
 
 impl CallbackSender for Webhooks {

@@ -22,7 +22,7 @@ use crate::http::server::timeouts::Ending;
 use crate::tokens::{Grant, Hash, Token, Tokens, is_local};
 
 /// Authenticates requests.
-pub(in crate::http) struct Access {
+pub(crate) struct Access {
     tokens: Arc<Tokens>,
     sessions: Sessions,
     /// Whether the run's own token is rejected through a proxy, because its jobs may call private addresses.
@@ -32,7 +32,7 @@ pub(in crate::http) struct Access {
 impl Access {
     /// Requires one of `tokens`, if there are any. `is_private` says that jobs of the run's own token may call private
     /// addresses.
-    pub(in crate::http) fn new(tokens: Arc<Tokens>, is_private: bool) -> Self {
+    pub(crate) fn new(tokens: Arc<Tokens>, is_private: bool) -> Self {
         let mut key = [0; 32];
         getrandom::fill(&mut key).expect("job ids need randomness as well, and have been made");
         Self {
@@ -43,7 +43,7 @@ impl Access {
     }
 
     /// Whether a token is required.
-    pub(in crate::http) fn has_tokens(&self) -> bool {
+    pub(crate) fn has_tokens(&self) -> bool {
         self.tokens.are_required()
     }
 
@@ -52,7 +52,7 @@ impl Access {
     /// # Errors
     /// - 401 if a token is required and the request has no valid one
     /// - 403 if the run's own token comes through a proxy
-    pub(in crate::http) fn admit(
+    pub(crate) fn admit(
         &self,
         request: &Parts,
         admission: &Admission<'_>,
@@ -92,18 +92,18 @@ impl Access {
     }
 
     /// Completes when the grant ends: its token is removed or has expired.
-    pub(in crate::http) async fn ended(&self, grant: &Grant) {
+    pub(crate) async fn ended(&self, grant: &Grant) {
         self.tokens.ended(grant).await;
     }
 
     /// The future of [`Access::ended`], for a response that streams.
-    pub(in crate::http) fn ending(&self, grant: Grant) -> Ending {
+    pub(crate) fn ending(&self, grant: Grant) -> Ending {
         let tokens = Arc::clone(&self.tokens);
         Box::pin(async move { tokens.ended(&grant).await })
     }
 
     /// Reloads the tokens when their file changes, for as long as it is polled.
-    pub(in crate::http) async fn keep_up(&self) {
+    pub(crate) async fn keep_up(&self) {
         self.tokens.keep_reloading().await;
     }
 
@@ -112,7 +112,7 @@ impl Access {
     ///
     /// # Errors
     /// 401 if a token is required and the request has no valid one.
-    pub(in crate::http) fn session(
+    pub(crate) fn session(
         &self,
         request: &Parts,
         guard: &Guard,
@@ -137,7 +137,7 @@ impl Access {
 }
 
 /// The rejection of a request without a valid token.
-pub(in crate::http) fn unauthorized() -> Problem {
+pub(crate) fn unauthorized() -> Problem {
     let detail = "A valid token is required, as `Authorization: Bearer TOKEN`. Create one with `cloakroom token add`.";
     Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
         .with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))

@@ -21,7 +21,7 @@ const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
 const PREFLIGHT_MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
 /// The response to a preflight. [`add`] adds the allowed origin.
-pub(in crate::http) fn preflight(allowed: &'static str) -> Response<Body> {
+pub(crate) fn preflight(allowed: &'static str) -> Response<Body> {
     let mut response = response::options(allowed);
     let headers = response.headers_mut();
     headers.insert(
@@ -34,7 +34,7 @@ pub(in crate::http) fn preflight(allowed: &'static str) -> Response<Body> {
 }
 
 /// Allows a page of `origin` to read a response.
-pub(in crate::http) fn add(response: &mut Response<Body>, origin: Option<&str>) {
+pub(crate) fn add(response: &mut Response<Body>, origin: Option<&str>) {
     let headers = response.headers_mut();
     headers.append(VARY, HeaderValue::from_static("origin"));
     if let Some(origin) = origin.and_then(|origin| HeaderValue::from_str(origin).ok()) {

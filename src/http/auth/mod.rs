@@ -1,6 +1,6 @@
 //! Authentication and admission: tokens, sessions, Host, origins.
 
-pub(in crate::http) mod access;
-pub(in crate::http) mod cors;
-pub(in crate::http) mod guard;
-pub(in crate::http) mod session;
+pub(crate) mod access;
+pub(crate) mod cors;
+pub(crate) mod guard;
+pub(crate) mod session;

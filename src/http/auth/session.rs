@@ -21,7 +21,7 @@ const END_BYTES: usize = 4;
 const HASH_BYTES: usize = size_of::<Hash>();
 
 /// Creates and checks sessions.
-pub(in crate::http) struct Sessions {
+pub(crate) struct Sessions {
     key: Hmac<Sha256>,
     /// The time that expiry times are relative to.
     started: Instant,
@@ -29,7 +29,7 @@ pub(in crate::http) struct Sessions {
 
 impl Sessions {
     /// Sessions that are signed with this key.
-    pub(in crate::http) fn new(key: &[u8]) -> Self {
+    pub(crate) fn new(key: &[u8]) -> Self {
         Self {
             key: Hmac::new_from_slice(key).expect("HMAC takes a key of any length"),
             started: Instant::now(),
@@ -37,7 +37,7 @@ impl Sessions {
     }
 
     /// The `Set-Cookie` value that starts a session for paths below `path`.
-    pub(in crate::http) fn cookie(&self, token: &Hash, path: &str, only_https: bool) -> String {
+    pub(crate) fn cookie(&self, token: &Hash, path: &str, only_https: bool) -> String {
         let value = self.value(token, self.started.elapsed() + LIFETIME);
         let (seconds, secure) = (LIFETIME.as_secs(), if only_https { "; Secure" } else { "" });
         format!(
@@ -46,7 +46,7 @@ impl Sessions {
     }
 
     /// The hash of the token that a request's session stands for.
-    pub(in crate::http) fn token(&self, headers: &HeaderMap) -> Option<Hash> {
+    pub(crate) fn token(&self, headers: &HeaderMap) -> Option<Hash> {
         let lines = headers
             .get_all(COOKIE)
             .iter()

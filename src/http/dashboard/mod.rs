@@ -3,4 +3,4 @@
 
 mod page;
 
-pub(in crate::http) use page::page;
+pub(crate) use page::page;

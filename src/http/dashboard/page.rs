@@ -15,10 +15,10 @@ use sha2::{Digest, Sha256};
 use crate::http::response::body::Body;
 use crate::http::response::reply::header;
 
-pub(in crate::http) const PAGE: &str = include_str!("page.html");
-pub(in crate::http) const STYLE: &str = include_str!("style.css");
+pub(crate) const PAGE: &str = include_str!("page.html");
+pub(crate) const STYLE: &str = include_str!("style.css");
 /// The scripts as one scope, ordered so that constants are defined before they are used.
-pub(in crate::http) const SCRIPT: &str = concat!(
+pub(crate) const SCRIPT: &str = concat!(
     include_str!("api.js"),
     include_str!("show.js"),
     include_str!("jobs.js"),
@@ -28,7 +28,7 @@ pub(in crate::http) const SCRIPT: &str = concat!(
 );
 
 /// The assembled page and its Content-Security-Policy.
-pub(in crate::http) static PAGE_AND_POLICY: LazyLock<(Bytes, HeaderValue)> = LazyLock::new(|| {
+pub(crate) static PAGE_AND_POLICY: LazyLock<(Bytes, HeaderValue)> = LazyLock::new(|| {
     let page = PAGE
         .replacen("/*style*/", STYLE, 1)
         .replacen("/*script*/", SCRIPT, 1);
@@ -43,7 +43,7 @@ pub(in crate::http) static PAGE_AND_POLICY: LazyLock<(Bytes, HeaderValue)> = Laz
 });
 
 /// The response with the page.
-pub(in crate::http) fn page() -> Response<Body> {
+pub(crate) fn page() -> Response<Body> {
     let (page, policy) = &*PAGE_AND_POLICY;
     let mut response = Response::new(Body::Full(page.clone()));
     let headers = response.headers_mut();

@@ -28,12 +28,11 @@ const RETRY: &str = "retry: 2000\n\n";
 const DELETED: &str = "deleted";
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-pub(in crate::http) const X_ACCEL_BUFFERING: HeaderName =
-    HeaderName::from_static("x-accel-buffering");
+pub(crate) const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 impl App {
     /// The events of one job, until it has ended or is gone.
-    pub(in crate::http) fn job_events(
+    pub(crate) fn job_events(
         self: &Arc<Self>,
         request: &Parts,
         view: View,
@@ -63,10 +62,7 @@ impl App {
     }
 
     /// The events of all of the caller's jobs.
-    pub(in crate::http) fn all_events(
-        self: &Arc<Self>,
-        context: &RequestContext,
-    ) -> Response<Body> {
+    pub(crate) fn all_events(self: &Arc<Self>, context: &RequestContext) -> Response<Body> {
         let (sender, body) = mpsc::channel(1);
         let app = Arc::clone(self);
         let (caller, base) = (context.caller.clone(), context.base.clone());
@@ -89,7 +85,7 @@ struct SubscriberGone;
 
 /// How a stream shows a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::http) enum EventFormat {
+pub(crate) enum EventFormat {
     /// As `GET /v1/jobs/{id}` does.
     Native,
     /// As its monitor does, to whoever was given the link.

@@ -12,21 +12,18 @@ use crate::http::response::reply::json;
 use crate::http::routing::route::Route;
 
 /// Whoever can ask is answered.
-pub(in crate::http) fn alive() -> Response<Body> {
+pub(crate) fn alive() -> Response<Body> {
     json(StatusCode::OK, Bytes::from_static(br#"{"status":"ok"}"#))
 }
 
 /// New jobs are taken on.
-pub(in crate::http) fn ready() -> Response<Body> {
+pub(crate) fn ready() -> Response<Body> {
     json(StatusCode::OK, Bytes::from_static(br#"{"status":"ready"}"#))
 }
 
 impl App {
     /// Rejects a request whose connection is one too many.
-    pub(in crate::http) fn too_many_connections(
-        &self,
-        request: Request<Incoming>,
-    ) -> Response<Body> {
+    pub(crate) fn too_many_connections(&self, request: Request<Incoming>) -> Response<Body> {
         let (request, _) = request.into_parts();
         let detail = "The server has as many connections as it may have. Try again, and keep fewer of them open.";
         let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -41,7 +38,7 @@ impl App {
     ///
     /// # Errors
     /// 503 if they are not, or if a root cannot be used, with the reason.
-    pub(in crate::http) async fn ready(&self) -> Result<(), Problem> {
+    pub(crate) async fn ready(&self) -> Result<(), Problem> {
         let not_ready = |detail: &str| {
             let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail);
             Err(problem.retry_after(5))

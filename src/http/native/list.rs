@@ -20,7 +20,7 @@ const PAGE_BYTES: usize = 2 << 20;
 
 impl App {
     /// A page of the list.
-    pub(in crate::http) async fn list(
+    pub(crate) async fn list(
         &self,
         request: &Parts,
         context: &RequestContext,

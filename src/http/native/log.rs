@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(55);
 
 impl App {
     /// The log of a job; with `?follow`, until the job has ended.
-    pub(in crate::http) async fn log(
+    pub(crate) async fn log(
         self: &Arc<Self>,
         request: &Parts,
         caller: &Caller,

@@ -14,7 +14,7 @@ use crate::job::{Job, Params};
 
 impl App {
     /// A job, with its version.
-    pub(in crate::http) async fn job(
+    pub(crate) async fn job(
         &self,
         status: StatusCode,
         view: &View,
@@ -26,11 +26,7 @@ impl App {
     }
 
     /// A job as JSON, from the bytes that were made for its version if those are kept.
-    pub(in crate::http) async fn job_bytes(
-        &self,
-        view: &View,
-        base: &str,
-    ) -> Result<Bytes, Problem> {
+    pub(crate) async fn job_bytes(&self, view: &View, base: &str) -> Result<Bytes, Problem> {
         if let Some(bytes) = Engine::rendered(view, base) {
             return Ok(bytes);
         }
@@ -41,11 +37,7 @@ impl App {
     }
 
     /// A job that was forgotten, as it was; without its params where they are gone.
-    pub(in crate::http) async fn deleted_bytes(
-        &self,
-        job: &Job,
-        base: &str,
-    ) -> Result<Bytes, Problem> {
+    pub(crate) async fn deleted_bytes(&self, job: &Job, base: &str) -> Result<Bytes, Problem> {
         let make = |params: &str| native::deleted_job(job, params, &self.links(job, base));
         match self.rendered(job, make).await {
             Err(problem) if problem.code() != large::SERVER_BUSY => Ok(make("{}").into()),

@@ -30,7 +30,7 @@ const KEY_CHARS: usize = 255;
 
 impl App {
     /// Takes a job on, and answers as the request prefers.
-    pub(in crate::http) async fn submit(
+    pub(crate) async fn submit(
         &self,
         request: &Parts,
         body: Incoming,
@@ -56,7 +56,7 @@ impl App {
     }
 
     /// Takes on the job that a request asks for. A callback tells of it by the name that its client knows.
-    pub(in crate::http) async fn take_on(
+    pub(crate) async fn take_on(
         &self,
         request: &Parts,
         body: Incoming,
@@ -162,11 +162,7 @@ impl App {
     }
 
     /// The ticket.
-    pub(in crate::http) async fn ticket(
-        &self,
-        view: &View,
-        base: &str,
-    ) -> Result<Response<Body>, Problem> {
+    pub(crate) async fn ticket(&self, view: &View, base: &str) -> Result<Response<Body>, Problem> {
         let mut response = self.job(StatusCode::ACCEPTED, view, base).await?;
         let url = header(&self.links(&view.job, base).job(&view.job));
         let headers = response.headers_mut();

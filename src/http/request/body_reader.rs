@@ -15,20 +15,20 @@ use crate::http::response::problem::Problem;
 
 /// The limits on one body.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::http) struct Bounds {
+pub(crate) struct Bounds {
     /// The largest params, in bytes.
-    pub(in crate::http) params: usize,
+    pub(crate) params: usize,
     /// The largest upload, in bytes.
-    pub(in crate::http) upload: u64,
+    pub(crate) upload: u64,
     /// The longest time without a byte.
-    pub(in crate::http) idle_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
 }
 
 /// Rejects bodies that would have to be decompressed.
 ///
 /// # Errors
 /// 415 if there is a `Content-Encoding` other than `identity`.
-pub(in crate::http) fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
     let values = headers.get_all(CONTENT_ENCODING).iter();
     let mut codings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     let is_plain = |coding: &[u8]| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity");
@@ -41,7 +41,7 @@ pub(in crate::http) fn check_encoding(headers: &HeaderMap) -> Result<(), Problem
 }
 
 /// The rejection of a body because of its type or coding.
-pub(in crate::http) fn unsupported(detail: impl Into<String>) -> Problem {
+pub(crate) fn unsupported(detail: impl Into<String>) -> Problem {
     Problem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "unsupported_media_type",
@@ -55,7 +55,7 @@ pub(in crate::http) fn unsupported(detail: impl Into<String>) -> Problem {
 /// - 400 if the body is cut off or malformed
 /// - 408 if it stalls
 /// - 413 if it is longer than params may be
-pub(in crate::http) async fn collect(mut body: Incoming, bounds: Bounds) -> Result<Bytes, Problem> {
+pub(crate) async fn collect(mut body: Incoming, bounds: Bounds) -> Result<Bytes, Problem> {
     if body.size_hint().lower() > bounds.params as u64 {
         return Err(too_large(bounds));
     }
@@ -73,7 +73,7 @@ pub(in crate::http) async fn collect(mut body: Incoming, bounds: Bounds) -> Resu
 ///
 /// # Errors
 /// 400 if the body is cut off or malformed, 408 if it stalls.
-pub(in crate::http) async fn next_data(
+pub(crate) async fn next_data(
     body: &mut Incoming,
     idle_timeout: Duration,
 ) -> Result<Option<Bytes>, Problem> {
@@ -99,7 +99,7 @@ pub(in crate::http) async fn next_data(
 }
 
 /// A document that is being written to the store.
-pub(in crate::http) struct Upload {
+pub(crate) struct Upload {
     blob: crate::engine::BlobWriter,
     max_bytes: u64,
 }
@@ -109,11 +109,7 @@ impl Upload {
     ///
     /// # Errors
     /// 413 if it is too large.
-    pub(in crate::http) fn begin(
-        store: &Store,
-        bounds: Bounds,
-        announced: u64,
-    ) -> Result<Self, Problem> {
+    pub(crate) fn begin(store: &Store, bounds: Bounds, announced: u64) -> Result<Self, Problem> {
         let upload = Self {
             blob: store.write_upload(),
             max_bytes: bounds.upload,
@@ -129,7 +125,7 @@ impl Upload {
     ///
     /// # Errors
     /// 413 if the upload becomes too large; 503 or 507 if the store cannot take the bytes.
-    pub(in crate::http) async fn append(&mut self, data: &[u8]) -> Result<(), Problem> {
+    pub(crate) async fn append(&mut self, data: &[u8]) -> Result<(), Problem> {
         if self.blob.size() + data.len() as u64 > self.max_bytes {
             return Err(upload_too_large(self.max_bytes));
         }
@@ -140,7 +136,7 @@ impl Upload {
     ///
     /// # Errors
     /// 503 or 507 if the store cannot take the last bytes.
-    pub(in crate::http) async fn end(
+    pub(crate) async fn end(
         self,
         name: &str,
         media_type: MediaType,
@@ -164,13 +160,13 @@ impl Upload {
 }
 
 /// The rejection of an upload that is longer than `max_bytes`.
-pub(in crate::http) fn upload_too_large(max_bytes: u64) -> Problem {
+pub(crate) fn upload_too_large(max_bytes: u64) -> Problem {
     let detail = format!("The upload is longer than the limit of {max_bytes} bytes.");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "upload_too_large", detail)
 }
 
 /// The rejection of params that are longer than the limit.
-pub(in crate::http) fn too_large(bounds: Bounds) -> Problem {
+pub(crate) fn too_large(bounds: Bounds) -> Problem {
     let detail = format!(
         "The params are longer than the limit of {} bytes.",
         bounds.params

@@ -17,18 +17,18 @@ use crate::http::request::multipart::{Event, Head, Reader};
 use crate::http::response::problem::Problem;
 
 /// A part, as its head describes it.
-pub(in crate::http) struct Part<'a> {
+pub(crate) struct Part<'a> {
     /// The name of the field.
-    pub(in crate::http) name: &'a str,
+    pub(crate) name: &'a str,
     /// Whether the part is a file.
-    pub(in crate::http) is_file: bool,
+    pub(crate) is_file: bool,
     /// The media type that the client gives.
-    pub(in crate::http) media_type: Option<&'a str>,
+    pub(crate) media_type: Option<&'a str>,
 }
 
 /// The use of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::http) enum Take {
+pub(crate) enum Take {
     /// A document, which goes into the store.
     Document,
     /// A text field.
@@ -38,11 +38,11 @@ pub(in crate::http) enum Take {
 }
 
 /// The settings to read a form with.
-pub(in crate::http) struct Form<'a, F> {
-    pub(in crate::http) store: &'a Store,
-    pub(in crate::http) bounds: Bounds,
+pub(crate) struct Form<'a, F> {
+    pub(crate) store: &'a Store,
+    pub(crate) bounds: Bounds,
     /// Decides the use of a part.
-    pub(in crate::http) take: F,
+    pub(crate) take: F,
 }
 
 impl<F: Fn(&Part<'_>) -> Result<Take, Problem>> Form<'_, F> {
@@ -55,7 +55,7 @@ impl<F: Fn(&Part<'_>) -> Result<Take, Problem>> Form<'_, F> {
     /// - 413 if a part or all text is too long
     /// - 503 or 507 if the store cannot take a document
     /// - The errors of `take`
-    pub(in crate::http) async fn read(
+    pub(crate) async fn read(
         &self,
         content_type: &str,
         body: Incoming,

@@ -12,7 +12,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 const UTF_16_MARKS: [&[u8]; 2] = [b"\xFF\xFE", b"\xFE\xFF"];
 
 /// Whether a media type without parameters is JSON.
-pub(in crate::http) fn is_json(essence: &str) -> bool {
+pub(crate) fn is_json(essence: &str) -> bool {
     essence.parse::<Mime>().is_ok_and(|media_type| {
         media_type.type_() == mime::APPLICATION
             && (media_type.subtype() == mime::JSON || media_type.suffix() == Some(mime::JSON))
@@ -24,7 +24,7 @@ pub(in crate::http) fn is_json(essence: &str) -> bool {
 ///
 /// # Errors
 /// 400 if the body is not JSON, 415 if it is not in UTF-8.
-pub(in crate::http) fn parse(bytes: &[u8], charset: Option<&str>) -> Result<Value, Problem> {
+pub(crate) fn parse(bytes: &[u8], charset: Option<&str>) -> Result<Value, Problem> {
     let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let is_utf_16 = UTF_16_MARKS.iter().any(|mark| text.starts_with(mark));
     if is_utf_16 || charset.is_some_and(|charset| !is_readable(text, charset)) {

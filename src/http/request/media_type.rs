@@ -10,24 +10,24 @@ const MEDIA_TYPE_BYTES: usize = 255;
 
 /// A media type.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::http) struct MediaType {
+pub(crate) struct MediaType {
     /// Type and subtype in lower case.
-    pub(in crate::http) essence: String,
+    pub(crate) essence: String,
     /// The value of the parameter `charset`.
-    pub(in crate::http) charset: Option<String>,
+    pub(crate) charset: Option<String>,
 }
 
 /// The error of a `Content-Type` that is longer than any media type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the Content-Type is longer than {MEDIA_TYPE_BYTES} bytes")]
-pub(in crate::http) struct TooLong;
+pub(crate) struct TooLong;
 
 impl MediaType {
     /// Parses a `Content-Type`; `None` if it is malformed.
     ///
     /// # Errors
     /// [`TooLong`] if the type or the charset is too long.
-    pub(in crate::http) fn parse(content_type: &str) -> Result<Option<Self>, TooLong> {
+    pub(crate) fn parse(content_type: &str) -> Result<Option<Self>, TooLong> {
         let essence = essence(content_type);
         let charset = header_params::charset(content_type);
         let charset_bytes = charset.as_ref().map_or(0, String::len);
@@ -39,7 +39,7 @@ impl MediaType {
     }
 
     /// The type of arbitrary bytes.
-    pub(in crate::http) fn unknown() -> Self {
+    pub(crate) fn unknown() -> Self {
         Self {
             essence: "application/octet-stream".into(),
             charset: None,
@@ -48,7 +48,7 @@ impl MediaType {
 }
 
 /// Type and subtype of a `Content-Type`, in lower case.
-pub(in crate::http) fn essence(content_type: &str) -> String {
+pub(crate) fn essence(content_type: &str) -> String {
     let essence = content_type.split(';').next().unwrap_or_default();
     essence.trim().to_ascii_lowercase()
 }

@@ -22,7 +22,7 @@ type Pairs = Vec<(String, String)>;
 /// # Errors
 /// - 400 if the query has too many parameters
 /// - 422 with all faults if an option is invalid or a parameter is unknown
-pub(in crate::http) fn split(
+pub(crate) fn split(
     request: &Parts,
     operation: &OperationSpec,
     base: &str,

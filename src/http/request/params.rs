@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::engine::{Store, Uploads};
 use crate::header_params::charset;
-pub(in crate::http) use crate::http::request::body_reader::{Bounds, collect};
+pub(crate) use crate::http::request::body_reader::{Bounds, collect};
 use crate::http::request::body_reader::{Upload, check_encoding, next_data, unsupported};
 use crate::http::request::form::{Form, Part, Take};
 use crate::http::request::json_body;
@@ -22,15 +22,15 @@ use crate::operations::{OperationSpec, coerce};
 
 /// A decoded body.
 #[derive(Debug)]
-pub(in crate::http) struct Decoded {
+pub(crate) struct Decoded {
     /// The params; an upload is an object with `type`, `name`, `size`, `mediaType`, `sha256` and `blob`.
-    pub(in crate::http) params: Value,
+    pub(crate) params: Value,
     /// The bytes of the uploads. All but the last bytes of each are already on the disk.
-    pub(in crate::http) uploads: Uploads,
+    pub(crate) uploads: Uploads,
 }
 
 /// Whether a body may be or hold an upload.
-pub(in crate::http) fn may_be_long(headers: &HeaderMap) -> bool {
+pub(crate) fn may_be_long(headers: &HeaderMap) -> bool {
     !matches!(
         essence(headers).as_str(),
         "" | "application/json" | "application/x-www-form-urlencoded"
@@ -42,7 +42,7 @@ fn essence(headers: &HeaderMap) -> String {
 }
 
 /// The value of `Content-Type`; empty if there is none.
-pub(in crate::http) fn content_type(headers: &HeaderMap) -> Cow<'_, str> {
+pub(crate) fn content_type(headers: &HeaderMap) -> Cow<'_, str> {
     let content_type = headers.get(CONTENT_TYPE);
     content_type.map_or(Cow::Borrowed(""), |value| {
         String::from_utf8_lossy(value.as_bytes())
@@ -59,7 +59,7 @@ pub(in crate::http) fn content_type(headers: &HeaderMap) -> Cow<'_, str> {
 /// - 415 if its type or coding is not supported
 /// - 422 if params are given in the query as well as in the body, or a file is not an input of the operation
 /// - 503 or 507 if the store cannot take an upload
-pub(in crate::http) async fn read(
+pub(crate) async fn read(
     headers: &HeaderMap,
     body: Incoming,
     scalars: Vec<(String, String)>,

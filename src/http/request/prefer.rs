@@ -7,22 +7,21 @@ use http::header::{HeaderMap, HeaderName};
 /// The longest wait for a result; longer ones are reduced to it.
 const MAX_WAIT: Duration = Duration::from_secs(55);
 
-pub(in crate::http) const PREFER: HeaderName = HeaderName::from_static("prefer");
-pub(in crate::http) const PREFERENCE_APPLIED: HeaderName =
-    HeaderName::from_static("preference-applied");
+pub(crate) const PREFER: HeaderName = HeaderName::from_static("prefer");
+pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// The preferences that the server honors.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::http) struct Preferences {
+pub(crate) struct Preferences {
     /// `respond-async`: a response without waiting, which is the default.
-    pub(in crate::http) respond_async: bool,
+    pub(crate) respond_async: bool,
     /// `wait=N`: the result, if the job ends within N seconds; at most 55.
-    pub(in crate::http) wait: Option<Duration>,
+    pub(crate) wait: Option<Duration>,
 }
 
 impl Preferences {
     /// Reads the header. Unknown and invalid preferences are ignored, and the first of duplicates counts.
-    pub(in crate::http) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut preferences = Self::default();
         let values = headers
             .get_all(PREFER)
@@ -45,7 +44,7 @@ impl Preferences {
     }
 
     /// The value of `Preference-Applied`, if any preference applies.
-    pub(in crate::http) fn applied(self) -> Option<String> {
+    pub(crate) fn applied(self) -> Option<String> {
         let wait = self.wait.map(|wait| format!("wait={}", wait.as_secs()));
         let respond_async = self.respond_async.then(|| "respond-async".to_owned());
         let applied: Vec<_> = respond_async.into_iter().chain(wait).collect();

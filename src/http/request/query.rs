@@ -13,14 +13,12 @@ use crate::operations::InvalidParam;
 const MAX_WAIT: Duration = Duration::from_secs(55);
 
 /// The names and values of a query, decoded, in order.
-pub(in crate::http) fn pairs(
-    request: &Parts,
-) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+pub(crate) fn pairs(request: &Parts) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     form_urlencoded::parse(request.uri.query().unwrap_or_default().as_bytes())
 }
 
 /// The first value with a name.
-pub(in crate::http) fn value<'a>(request: &'a Parts, name: &str) -> Option<Cow<'a, str>> {
+pub(crate) fn value<'a>(request: &'a Parts, name: &str) -> Option<Cow<'a, str>> {
     pairs(request)
         .find(|(key, _)| key == name)
         .map(|(_, value)| value)
@@ -30,7 +28,7 @@ pub(in crate::http) fn value<'a>(request: &'a Parts, name: &str) -> Option<Cow<'
 ///
 /// # Errors
 /// The error of `humantime` if the text is neither.
-pub(in crate::http) fn duration(text: &str) -> Result<Duration, humantime::DurationError> {
+pub(crate) fn duration(text: &str) -> Result<Duration, humantime::DurationError> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_number {
         // Parsing fails only if the number is too large.
@@ -43,7 +41,7 @@ pub(in crate::http) fn duration(text: &str) -> Result<Duration, humantime::Durat
 ///
 /// # Errors
 /// 422 if `wait` is not a duration.
-pub(in crate::http) fn wait(request: &Parts) -> Result<Option<Duration>, Problem> {
+pub(crate) fn wait(request: &Parts) -> Result<Option<Duration>, Problem> {
     if request.uri.query().is_none() {
         return Ok(None);
     }
@@ -56,7 +54,7 @@ pub(in crate::http) fn wait(request: &Parts) -> Result<Option<Duration>, Problem
 }
 
 /// The rejection of one query parameter.
-pub(in crate::http) fn fault(name: &str, detail: impl Into<String>) -> Problem {
+pub(crate) fn fault(name: &str, detail: impl Into<String>) -> Problem {
     faults(vec![InvalidParam {
         pointer: format!("?{name}"),
         detail: detail.into(),
@@ -64,7 +62,7 @@ pub(in crate::http) fn fault(name: &str, detail: impl Into<String>) -> Problem {
 }
 
 /// The rejection of query parameters.
-pub(in crate::http) fn faults(faults: Vec<InvalidParam>) -> Problem {
+pub(crate) fn faults(faults: Vec<InvalidParam>) -> Problem {
     let detail = "The query is invalid; see \"errors\".";
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_query", detail).with_faults(faults)
 }

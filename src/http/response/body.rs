@@ -27,7 +27,7 @@ pub(crate) enum Body {
 
 impl Body {
     /// See [`ResultStream::take_spent`].
-    pub(in crate::http) fn take_spent(&mut self) -> Option<ConsumeGuard> {
+    pub(crate) fn take_spent(&mut self) -> Option<ConsumeGuard> {
         match self {
             Self::Result(stream) => stream.take_spent(),
             _ => None,
@@ -35,14 +35,14 @@ impl Body {
     }
 
     /// Makes the body end `ephemeral` before it hands out the last byte of a result. Other bodies drop it at once.
-    pub(in crate::http) fn hold_ephemeral(&mut self, ephemeral: EphemeralJob) {
+    pub(crate) fn hold_ephemeral(&mut self, ephemeral: EphemeralJob) {
         if let Self::Result(stream) = self {
             stream.hold_ephemeral(ephemeral);
         }
     }
 
     /// A body without bytes.
-    pub(in crate::http) fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self::Full(Bytes::new())
     }
 }

@@ -18,7 +18,7 @@ use crate::job::Version;
 
 /// Whether the conditions of a GET or HEAD request hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::http) enum Conditions {
+pub(crate) enum Conditions {
     /// The conditions hold or there are none: the request is answered in full.
     Hold,
     /// The client already has the current version: the answer is 304.
@@ -27,13 +27,13 @@ pub(in crate::http) enum Conditions {
 
 /// The part of some content that a request asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::http) struct Selected {
+pub(crate) struct Selected {
     /// The status of the response, 200 or 206.
-    pub(in crate::http) status: StatusCode,
+    pub(crate) status: StatusCode,
     /// The offsets of the bytes.
-    pub(in crate::http) range: Range<u64>,
+    pub(crate) range: Range<u64>,
     /// The value of `Content-Range`, for a 206 response.
-    pub(in crate::http) content_range: Option<HeaderValue>,
+    pub(crate) content_range: Option<HeaderValue>,
 }
 
 /// Evaluates If-Match and If-None-Match against the strong entity tag `tag`, given without quotes. Without a tag only `*`
@@ -41,10 +41,7 @@ pub(in crate::http) struct Selected {
 ///
 /// # Errors
 /// 412 if If-Match does not match.
-pub(in crate::http) fn evaluate(
-    headers: &HeaderMap,
-    tag: Option<&str>,
-) -> Result<Conditions, Problem> {
+pub(crate) fn evaluate(headers: &HeaderMap, tag: Option<&str>) -> Result<Conditions, Problem> {
     let is_named = |tags: &Tags<'_>, weakly: bool| match tags {
         Tags::Any => true,
         Tags::These(tags) => tags.iter().any(|one| {
@@ -68,7 +65,7 @@ pub(in crate::http) fn evaluate(
 ///
 /// # Errors
 /// 416 if the requested range lies outside of the content.
-pub(in crate::http) fn select(
+pub(crate) fn select(
     method: &Method,
     headers: &HeaderMap,
     tag: Option<&str>,
@@ -109,7 +106,7 @@ pub(in crate::http) fn select(
 
 /// The version of a job that the client has, from If-None-Match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::http) enum Seen {
+pub(crate) enum Seen {
     /// Any version (`*`).
     Any,
     /// This version. A tag that this server did not make stands for a version before the first.
@@ -118,7 +115,7 @@ pub(in crate::http) enum Seen {
 
 impl Seen {
     /// Reads If-None-Match; `None` if there is no such header.
-    pub(in crate::http) fn of(headers: &HeaderMap) -> Option<Self> {
+    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         const BEFORE_THE_FIRST: Version = Version(0);
         let tags = match Tags::of(headers, &IF_NONE_MATCH)? {
             Tags::Any => return Some(Self::Any),
@@ -133,7 +130,7 @@ impl Seen {
     }
 
     /// Whether the client has this version.
-    pub(in crate::http) fn has(self, version: Version) -> bool {
+    pub(crate) fn has(self, version: Version) -> bool {
         match self {
             Self::Any => true,
             Self::Version(seen) => seen == version,

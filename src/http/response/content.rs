@@ -33,15 +33,15 @@ const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
 
 /// Bytes that can be downloaded.
 #[derive(Debug)]
-pub(in crate::http) struct Content<'a> {
+pub(crate) struct Content<'a> {
     /// The number of bytes.
-    pub(in crate::http) size: u64,
+    pub(crate) size: u64,
     /// The value of `Content-Type`.
-    pub(in crate::http) media_type: &'a str,
+    pub(crate) media_type: &'a str,
     /// The name to save the bytes under.
-    pub(in crate::http) filename: &'a str,
+    pub(crate) filename: &'a str,
     /// The SHA-256 of the bytes in hexadecimal, if it is known: the strong entity tag and the digest.
-    pub(in crate::http) sha256: Option<&'a str>,
+    pub(crate) sha256: Option<&'a str>,
 }
 
 /// A response with the part of `content` that the request asks for, whose body `open` makes.
@@ -50,7 +50,7 @@ pub(in crate::http) struct Content<'a> {
 /// - 412 if `If-Match` does not match
 /// - 416 if the range lies outside of the content
 /// - The errors of `open`
-pub(in crate::http) fn respond(
+pub(crate) fn respond(
     content: &Content<'_>,
     method: &Method,
     request: &HeaderMap,
@@ -99,7 +99,7 @@ fn add_representation(headers: &mut HeaderMap, content: &Content<'_>) {
 }
 
 /// The `Content-Disposition` of a file to save: its name in ASCII for old clients, and in full (RFC 8187).
-pub(in crate::http) fn attachment(filename: &str) -> HeaderValue {
+pub(crate) fn attachment(filename: &str) -> HeaderValue {
     let is_plain = |c: char| c.is_ascii_graphic() && !"\"\\%".contains(c) || c == ' ';
     let plain: String = filename
         .chars()

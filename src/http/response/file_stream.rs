@@ -27,7 +27,7 @@ impl FileStream {
     ///
     /// # Errors
     /// The error of a failed seek.
-    pub(in crate::http) fn new(mut file: File, range: Range<u64>) -> io::Result<Self> {
+    pub(crate) fn new(mut file: File, range: Range<u64>) -> io::Result<Self> {
         file.seek(SeekFrom::Start(range.start))?;
         Ok(Self {
             file: Some(file),
@@ -37,12 +37,12 @@ impl FileStream {
     }
 
     /// The number of bytes that have not been handed out yet.
-    pub(in crate::http) fn remaining(&self) -> u64 {
+    pub(crate) fn remaining(&self) -> u64 {
         self.remaining
     }
 
     /// The next bytes. An error closes the connection before `Content-Length` bytes are sent, so the client notices.
-    pub(in crate::http) fn poll_bytes(
+    pub(crate) fn poll_bytes(
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Bytes>>> {

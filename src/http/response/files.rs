@@ -16,7 +16,7 @@ use crate::http::response::problem::Problem;
 /// - 404 if the file cannot be read
 /// - 412 if `If-Match` is given with anything but `*`
 /// - 416 if the range lies outside of the file
-pub(in crate::http) fn reply(
+pub(crate) fn reply(
     file: File,
     name: &str,
     size: u64,
@@ -37,7 +37,7 @@ pub(in crate::http) fn reply(
 }
 
 /// The media type that the extension of a file's name stands for.
-pub(in crate::http) fn media_type(name: &str) -> String {
+pub(crate) fn media_type(name: &str) -> String {
     mime_guess::from_path(name)
         .first_or_octet_stream()
         .essence_str()

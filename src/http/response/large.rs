@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use crate::http::response::problem::Problem;
 
 /// The largest small body, in bytes. Small bodies are limited only by the number of connections.
-pub(in crate::http) const SMALL_BYTES: usize = 16 << 10;
+pub(crate) const SMALL_BYTES: usize = 16 << 10;
 /// The limit on large bodies that wait to be sent, all together, in bytes.
 const HELD_BYTES: usize = 32 << 20;
 /// The bytes that one permit stands for.
@@ -26,7 +26,7 @@ const HOLD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The limits of one server.
 #[derive(Debug)]
-pub(in crate::http) struct LargeBodies {
+pub(crate) struct LargeBodies {
     /// Turns to read a body from the disk.
     turns: Semaphore,
     /// Turns to build a list.
@@ -62,13 +62,13 @@ impl AsRef<[u8]> for Held {
 
 impl LargeBodies {
     /// Waits for a turn to read a body from the disk. Keep the permit until [`LargeBodies::hold`] has counted the body.
-    pub(in crate::http) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed.
         self.turns.acquire().await.ok()
     }
 
     /// Waits for a turn to build a list, whose parts may each wait for [`LargeBodies::turn`].
-    pub(in crate::http) async fn list(&self) -> Option<SemaphorePermit<'_>> {
+    pub(crate) async fn list(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed.
         self.lists.acquire().await.ok()
     }
@@ -77,7 +77,7 @@ impl LargeBodies {
     ///
     /// # Errors
     /// 503 `server_busy` while slow clients have too many bytes waiting for them.
-    pub(in crate::http) async fn hold(&self, bytes: Bytes) -> Result<Bytes, Problem> {
+    pub(crate) async fn hold(&self, bytes: Bytes) -> Result<Bytes, Problem> {
         if bytes.len() <= SMALL_BYTES {
             return Ok(bytes);
         }
@@ -96,7 +96,7 @@ impl LargeBodies {
 }
 
 /// The code of the problem that the limits above are reached; a retry can succeed.
-pub(in crate::http) const SERVER_BUSY: &str = "server_busy";
+pub(crate) const SERVER_BUSY: &str = "server_busy";
 
 #[cfg(test)]
 mod tests {

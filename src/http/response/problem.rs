@@ -12,7 +12,7 @@ use crate::operations::InvalidParam;
 use crate::operations::files::browse::BrowseError;
 
 /// Every code that a problem may have, with its status. Clients rely on codes: never rename or remove one.
-pub(in crate::http) const CODES: &[(StatusCode, &str)] = &[
+pub(crate) const CODES: &[(StatusCode, &str)] = &[
     (StatusCode::BAD_REQUEST, "malformed_request"),
     (StatusCode::BAD_REQUEST, "malformed_json"),
     (StatusCode::BAD_REQUEST, "malformed_form"),
@@ -65,7 +65,7 @@ const DETAIL_CHARS: usize = 2000;
 
 /// An error to send to a client.
 #[derive(Debug, Clone)]
-pub(in crate::http) struct Problem(Box<Inner>);
+pub(crate) struct Problem(Box<Inner>);
 
 #[derive(Debug, Clone)]
 struct Inner {
@@ -99,11 +99,7 @@ struct WireFault<'a> {
 
 impl Problem {
     /// A problem with a message for people. `status` and `code` are a pair in [`CODES`].
-    pub(in crate::http) fn new(
-        status: StatusCode,
-        code: &'static str,
-        detail: impl Into<String>,
-    ) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         debug_assert!(CODES.contains(&(status, code)), "{status} {code} is new");
         let mut detail = detail.into();
         shorten(&mut detail, DETAIL_CHARS);
@@ -118,17 +114,17 @@ impl Problem {
     }
 
     /// A 404 response.
-    pub(in crate::http) fn not_found(detail: impl Into<String>) -> Self {
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
     /// A 400 response for a request that is malformed.
-    pub(in crate::http) fn malformed(detail: impl Into<String>) -> Self {
+    pub(crate) fn malformed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "malformed_request", detail)
     }
 
     /// A 405 response; `allowed` is the value of `Allow`.
-    pub(in crate::http) fn method(allowed: &'static str) -> Self {
+    pub(crate) fn method(allowed: &'static str) -> Self {
         let detail = format!("This resource allows {allowed}.");
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
             .with(ALLOW, HeaderValue::from_static(allowed))
@@ -136,18 +132,18 @@ impl Problem {
 
     /// The status in the native API.
     #[cfg(test)]
-    pub(in crate::http) fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         self.0.status
     }
 
     /// The stable code.
-    pub(in crate::http) fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         self.0.code
     }
 
     /// The detail, or all faults in one text, for dialects whose errors have no list. `field_name` translates the name of
     /// a param into the dialect's name.
-    pub(in crate::http) fn sentence(&self, field_name: impl Fn(&str) -> &str) -> String {
+    pub(crate) fn sentence(&self, field_name: impl Fn(&str) -> &str) -> String {
         if self.0.faults.is_empty() {
             return self.0.detail.clone();
         }
@@ -161,7 +157,7 @@ impl Problem {
 
     /// Adds a header.
     #[must_use]
-    pub(in crate::http) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.header = Some((name, value));
         self
     }
@@ -191,12 +187,12 @@ impl Problem {
 
     /// Asks the client to retry after `seconds`.
     #[must_use]
-    pub(in crate::http) fn retry_after(self, seconds: u32) -> Self {
+    pub(crate) fn retry_after(self, seconds: u32) -> Self {
         self.with(RETRY_AFTER, seconds.into())
     }
 
     /// The status in dialects that answer 400 where the native API answers 422.
-    pub(in crate::http) fn status_elsewhere(&self) -> StatusCode {
+    pub(crate) fn status_elsewhere(&self) -> StatusCode {
         match self.0.status {
             StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
             status => status,
@@ -204,11 +200,7 @@ impl Problem {
     }
 
     /// The response in such a dialect, with the body that it defines.
-    pub(in crate::http) fn translated(
-        &self,
-        body: String,
-        media_type: &'static str,
-    ) -> Response<Body> {
+    pub(crate) fn translated(&self, body: String, media_type: &'static str) -> Response<Body> {
         let mut response = self.response("");
         *response.status_mut() = self.status_elsewhere();
         *response.body_mut() = Body::Full(body.into());
@@ -218,7 +210,7 @@ impl Problem {
     }
 
     /// The response in the native API; `instance` is the path of the request.
-    pub(in crate::http) fn response(&self, instance: &str) -> Response<Body> {
+    pub(crate) fn response(&self, instance: &str) -> Response<Body> {
         let wire = Wire {
             r#type: "about:blank",
             title: self.0.status.canonical_reason().unwrap_or("Error"),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// The part of some content that a Range header asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::http) enum RequestedRange {
+pub(crate) enum RequestedRange {
     /// All bytes: the header is absent, malformed, or names several ranges of which at least one is satisfiable.
     Whole,
     /// One range with at least one byte.
@@ -14,7 +14,7 @@ pub(in crate::http) enum RequestedRange {
 }
 
 /// Reads a Range header for content of `size` bytes.
-pub(in crate::http) fn requested_range(header: Option<&str>, size: u64) -> RequestedRange {
+pub(crate) fn requested_range(header: Option<&str>, size: u64) -> RequestedRange {
     let Some((unit, set)) = header.and_then(|header| header.split_once('=')) else {
         return RequestedRange::Whole;
     };

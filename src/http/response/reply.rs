@@ -14,7 +14,7 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// A JSON response.
-pub(in crate::http) fn json(status: StatusCode, bytes: Bytes) -> Response<Body> {
+pub(crate) fn json(status: StatusCode, bytes: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::Full(bytes));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -24,7 +24,7 @@ pub(in crate::http) fn json(status: StatusCode, bytes: Bytes) -> Response<Body> 
 }
 
 /// The response to OPTIONS.
-pub(in crate::http) fn options(allowed: &'static str) -> Response<Body> {
+pub(crate) fn options(allowed: &'static str) -> Response<Body> {
     let mut response = empty(StatusCode::NO_CONTENT);
     response
         .headers_mut()
@@ -33,19 +33,19 @@ pub(in crate::http) fn options(allowed: &'static str) -> Response<Body> {
 }
 
 /// A 204 response.
-pub(in crate::http) fn no_content() -> Response<Body> {
+pub(crate) fn no_content() -> Response<Body> {
     empty(StatusCode::NO_CONTENT)
 }
 
 /// A 304 response for a client that has this version of a job.
-pub(in crate::http) fn not_modified(view: &View) -> Response<Body> {
+pub(crate) fn not_modified(view: &View) -> Response<Body> {
     let mut response = empty(StatusCode::NOT_MODIFIED);
     add_version(&mut response, view);
     response
 }
 
 /// Adds the version of the job as `ETag`, and `Retry-After` while the job has not ended.
-pub(in crate::http) fn add_version(response: &mut Response<Body>, view: &View) {
+pub(crate) fn add_version(response: &mut Response<Body>, view: &View) {
     let headers = response.headers_mut();
     headers.insert(ETAG, header(&format!("W/\"{:x}\"", view.job.version.0)));
     if !view.job.is_terminal() {
@@ -54,23 +54,23 @@ pub(in crate::http) fn add_version(response: &mut Response<Body>, view: &View) {
 }
 
 /// Asks the client to retry after one second.
-pub(in crate::http) fn retry_after(headers: &mut HeaderMap) {
+pub(crate) fn retry_after(headers: &mut HeaderMap) {
     headers.insert(RETRY_AFTER, 1.into());
 }
 
 /// The current time.
-pub(in crate::http) fn now() -> WallMs {
+pub(crate) fn now() -> WallMs {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     WallMs(since.unwrap_or_default().as_millis() as i64)
 }
 
 /// A header value made of visible ASCII.
-pub(in crate::http) fn header(text: &str) -> HeaderValue {
+pub(crate) fn header(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("made of URLs and identifiers, which are visible ASCII")
 }
 
 /// A response without a body.
-pub(in crate::http) fn empty(status: StatusCode) -> Response<Body> {
+pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::Full(Bytes::new()));
     *response.status_mut() = status;
     response.headers_mut().insert(CACHE_CONTROL, NO_STORE);

@@ -135,7 +135,7 @@ impl AsRef<[u8]> for HeldChunk {
 
 impl ResultStream {
     /// A stream of the bytes in `range`. Reading starts with the first poll.
-    pub(in crate::http) fn new(
+    pub(crate) fn new(
         download: Download,
         range: Range<u64>,
         is_whole: bool,
@@ -157,17 +157,17 @@ impl ResultStream {
     }
 
     /// The number of bytes that have not been handed out yet.
-    pub(in crate::http) fn remaining(&self) -> u64 {
+    pub(crate) fn remaining(&self) -> u64 {
         self.remaining
     }
 
     /// Makes the stream end `ephemeral` before it hands out its last byte.
-    pub(in crate::http) fn hold_ephemeral(&mut self, ephemeral: EphemeralJob) {
+    pub(crate) fn hold_ephemeral(&mut self, ephemeral: EphemeralJob) {
         self.ephemeral = Some(ephemeral);
     }
 
     /// The guard that consumes a one-time result, once the whole result has been handed out.
-    pub(in crate::http) fn take_spent(&mut self) -> Option<ConsumeGuard> {
+    pub(crate) fn take_spent(&mut self) -> Option<ConsumeGuard> {
         if self.remaining == 0 && self.is_whole {
             self.consume.take()
         } else {
@@ -176,7 +176,7 @@ impl ResultStream {
     }
 
     /// The next bytes. An error closes the connection before `Content-Length` bytes are sent, so the client notices.
-    pub(in crate::http) fn poll_bytes(
+    pub(crate) fn poll_bytes(
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Bytes>>> {

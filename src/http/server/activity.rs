@@ -16,7 +16,7 @@ use crate::http::response::body::Body;
 
 /// The state of one connection.
 #[derive(Debug)]
-pub(in crate::http) struct Activity {
+pub(crate) struct Activity {
     /// When the connection was accepted.
     accepted: Instant,
     /// Whether a request is being answered.
@@ -73,27 +73,27 @@ impl Default for Activity {
 
 impl Activity {
     /// When the connection was accepted.
-    pub(in crate::http) fn accepted(&self) -> Instant {
+    pub(crate) fn accepted(&self) -> Instant {
         self.accepted
     }
 
     /// The number of requests so far.
-    pub(in crate::http) fn requests(&self) -> u32 {
+    pub(crate) fn requests(&self) -> u32 {
         self.requests.load(Ordering::Relaxed)
     }
 
     /// Notes that the first bytes of the request after `requests` others have arrived.
-    pub(in crate::http) fn note_head(&self, requests: u32) {
+    pub(crate) fn note_head(&self, requests: u32) {
         self.head_after.store(requests + 1, Ordering::Relaxed);
     }
 
     /// When the last request was answered.
-    pub(in crate::http) fn answered(&self) -> Instant {
+    pub(crate) fn answered(&self) -> Instant {
         self.accepted + Duration::from_millis(self.answered_ms.load(Ordering::Relaxed))
     }
 
     /// Notes that a request is being answered, until the guard is dropped.
-    pub(in crate::http) fn begin_request(self: &Arc<Self>, version: Version) -> RequestInProgress {
+    pub(crate) fn begin_request(self: &Arc<Self>, version: Version) -> RequestInProgress {
         self.has_response.store(false, Ordering::Relaxed);
         self.is_finite.store(false, Ordering::Relaxed);
         self.synchronous.store(false, Ordering::Relaxed);
@@ -106,51 +106,51 @@ impl Activity {
     }
 
     /// Notes that the response is known and about to be written.
-    pub(in crate::http) fn note_response(&self, body: &Body) {
+    pub(crate) fn note_response(&self, body: &Body) {
         self.has_response.store(true, Ordering::Relaxed);
         let is_finite = !matches!(body, Body::Events(_));
         self.is_finite.store(is_finite, Ordering::Relaxed);
     }
 
     /// Notes that the current request waits for an ephemeral job, which is canceled if the client disconnects.
-    pub(in crate::http) fn note_ephemeral(&self) {
+    pub(crate) fn note_ephemeral(&self) {
         self.synchronous.store(true, Ordering::Relaxed);
     }
 
     /// Whether a request is being answered.
-    pub(in crate::http) fn is_answering(&self) -> bool {
+    pub(crate) fn is_answering(&self) -> bool {
         self.answering.load(Ordering::Relaxed)
     }
 
     /// Whether the response to the current request is known.
-    pub(in crate::http) fn has_response(&self) -> bool {
+    pub(crate) fn has_response(&self) -> bool {
         self.has_response.load(Ordering::Relaxed)
     }
 
     /// Whether the current request waits for an ephemeral job.
-    pub(in crate::http) fn is_ephemeral(&self) -> bool {
+    pub(crate) fn is_ephemeral(&self) -> bool {
         self.synchronous.load(Ordering::Relaxed)
     }
 
     /// Whether the client may be probed with an interim response.
-    pub(in crate::http) fn can_be_probed(&self) -> bool {
+    pub(crate) fn can_be_probed(&self) -> bool {
         self.accepts_interim.load(Ordering::Relaxed)
     }
 
     /// Notes that the client has closed its side.
-    pub(in crate::http) fn note_half_close(&self) {
+    pub(crate) fn note_half_close(&self) {
         let now_ms = self.accepted.elapsed().as_millis() as u64;
         self.closed_ms.store(now_ms + 1, Ordering::Relaxed);
     }
 
     /// Whether the client has closed its side.
-    pub(in crate::http) fn is_half_closed(&self) -> bool {
+    pub(crate) fn is_half_closed(&self) -> bool {
         self.closed_ms.load(Ordering::Relaxed) > 0
     }
 
     /// Since when the connection can be closed without a loss: it has no request, no part of one, and no response on its
     /// way. A half-closed connection also counts as idle while its response is an endless stream. `None` otherwise.
-    pub(in crate::http) fn idle_since(&self) -> Option<Instant> {
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
         if self.is_answering() {
             let closed_ms = self.closed_ms.load(Ordering::Relaxed);
             let is_awaited = closed_ms == 0 || self.is_finite.load(Ordering::Relaxed);
@@ -163,7 +163,7 @@ impl Activity {
     }
 
     /// Notes that the socket has taken everything that was to be written.
-    pub(in crate::http) fn note_flush(&self) {
+    pub(crate) fn note_flush(&self) {
         if !self.is_answering() {
             let requests = self.requests.load(Ordering::Relaxed);
             self.flushed.store(requests, Ordering::Relaxed);
@@ -171,14 +171,14 @@ impl Activity {
     }
 
     /// A receiver that completes when the connection is asked to close.
-    pub(in crate::http) fn asked_to_leave(&self) -> oneshot::Receiver<()> {
+    pub(crate) fn asked_to_leave(&self) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         *self.leave.lock() = Some(sender);
         receiver
     }
 
     /// Asks the connection to close in favor of another one.
-    pub(in crate::http) fn ask_to_leave(&self) {
+    pub(crate) fn ask_to_leave(&self) {
         self.leaves.store(true, Ordering::Relaxed);
         if let Some(leave) = self.leave.lock().take() {
             // The receiver of a closed connection is gone.
@@ -187,21 +187,21 @@ impl Activity {
     }
 
     /// Whether the connection has been asked to close.
-    pub(in crate::http) fn must_leave(&self) -> bool {
+    pub(crate) fn must_leave(&self) -> bool {
         self.leaves.load(Ordering::Relaxed)
     }
 }
 
 impl Activity {
     /// Keeps the guard of a one-time result whose last bytes are now in the connection's buffer.
-    pub(in crate::http) fn spend(&self, guard: ConsumeGuard) {
+    pub(crate) fn spend(&self, guard: ConsumeGuard) {
         *self.spent.lock() = Some(guard);
         self.has_spent.store(true, Ordering::Relaxed);
     }
 
     /// Writes the connection's buffer, which hyper hands over as a whole, to the socket. If the buffer ends with the last
     /// bytes of a one-time result, no other download of it can start until the outcome of the write is known.
-    pub(in crate::http) fn write(
+    pub(crate) fn write(
         &self,
         bytes: usize,
         write: impl FnOnce() -> Poll<io::Result<usize>>,
@@ -229,11 +229,11 @@ impl Activity {
 
 /// A request that is being answered, until the guard is dropped.
 #[derive(Debug)]
-pub(in crate::http) struct RequestInProgress(Arc<Activity>);
+pub(crate) struct RequestInProgress(Arc<Activity>);
 
 impl RequestInProgress {
     /// See [`Activity::spend`].
-    pub(in crate::http) fn spend(&self, guard: ConsumeGuard) {
+    pub(crate) fn spend(&self, guard: ConsumeGuard) {
         self.0.spend(guard);
     }
 }

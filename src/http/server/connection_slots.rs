@@ -23,7 +23,7 @@ const SLOT_TIMEOUT: Duration = Duration::from_secs(1);
 const RESERVE_SLOTS: (usize, usize) = (4, 64);
 
 /// All slots of a server.
-pub(in crate::http) struct Slots {
+pub(crate) struct Slots {
     free: Arc<Semaphore>,
     /// The size of the reserve, in slots.
     reserve: usize,
@@ -42,7 +42,7 @@ struct Open {
 
 impl Slots {
     /// Slots for `connections` connections, and the reserve.
-    pub(in crate::http) fn new(connections: usize) -> Arc<Self> {
+    pub(crate) fn new(connections: usize) -> Arc<Self> {
         Arc::new(Self {
             free: Arc::new(Semaphore::new(connections)),
             reserve: (connections / 16).clamp(RESERVE_SLOTS.0, RESERVE_SLOTS.1),
@@ -52,7 +52,7 @@ impl Slots {
     }
 
     /// A slot for a new connection. Waits only for connections that have been asked to leave the reserve.
-    pub(in crate::http) async fn enter(self: &Arc<Self>, activity: &Arc<Activity>) -> Slot {
+    pub(crate) async fn enter(self: &Arc<Self>, activity: &Arc<Activity>) -> Slot {
         let permit = Arc::clone(&self.free).try_acquire_owned().ok();
         let is_regular = permit.is_some();
         let number = loop {
@@ -117,7 +117,7 @@ impl Slots {
 }
 
 /// The slot of one connection, freed on drop.
-pub(in crate::http) struct Slot {
+pub(crate) struct Slot {
     slots: Arc<Slots>,
     number: u64,
     activity: Arc<Activity>,
@@ -127,12 +127,12 @@ pub(in crate::http) struct Slot {
 
 impl Slot {
     /// Whether the slot is in the reserve.
-    pub(in crate::http) fn is_in_reserve(&self) -> bool {
+    pub(crate) fn is_in_reserve(&self) -> bool {
         !self.is_regular.load(Ordering::Relaxed)
     }
 
     /// Moves the connection to a regular slot; false if none becomes free in time.
-    pub(in crate::http) async fn admit(&self) -> bool {
+    pub(crate) async fn admit(&self) -> bool {
         if !self.is_in_reserve() {
             return true;
         }
@@ -159,7 +159,7 @@ impl Slot {
 
     /// Whether the connection may be closed at once when it is asked to leave. In the reserve, a request in progress is
     /// first answered with a rejection.
-    pub(in crate::http) fn may_close(&self) -> bool {
+    pub(crate) fn may_close(&self) -> bool {
         if self.is_in_reserve() {
             !self.activity.is_answering()
         } else {

@@ -21,7 +21,7 @@ const FIRST_PROBE_INTERVAL: Duration = Duration::from_millis(100);
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A socket that knows the state of its other end.
-pub(in crate::http) trait Peer {
+pub(crate) trait Peer {
     /// Whether the other end has closed its side and all its bytes have been read. Consumes no bytes.
     ///
     /// # Errors
@@ -37,7 +37,7 @@ pub(in crate::http) trait Peer {
 
 /// Watches the other end of one connection.
 #[derive(Default)]
-pub(in crate::http) struct Watch {
+pub(crate) struct Watch {
     next_probe: Option<Pin<Box<Sleep>>>,
 }
 
@@ -46,7 +46,7 @@ impl Watch {
     ///
     /// # Errors
     /// The error of the connection, or `ConnectionAborted` if the client of a synchronous request is gone.
-    pub(in crate::http) fn poll(
+    pub(crate) fn poll(
         &mut self,
         peer: &impl Peer,
         activity: &Activity,

@@ -23,7 +23,7 @@ use crate::http::server::hangup::Peer;
 use unix::OwnListener;
 
 /// One open listener.
-pub(in crate::http) enum Listener {
+pub(crate) enum Listener {
     /// A TCP socket and its address.
     Tcp(TcpListener, SocketAddr),
     /// A Unix domain socket.
@@ -36,7 +36,7 @@ impl Listener {
     ///
     /// # Errors
     /// The error of the system; `AddrInUse` for a Unix socket that a process listens on.
-    pub(in crate::http) async fn bind(address: &Listen) -> io::Result<Self> {
+    pub(crate) async fn bind(address: &Listen) -> io::Result<Self> {
         match address {
             Listen::Tcp(address) => Self::tcp(TcpListener::bind(address).await?),
             #[cfg(unix)]
@@ -50,7 +50,7 @@ impl Listener {
     ///
     /// # Errors
     /// The error of a socket that cannot be made non-blocking or has no address.
-    pub(in crate::http) fn of(listener: std::net::TcpListener) -> io::Result<Self> {
+    pub(crate) fn of(listener: std::net::TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         Self::tcp(TcpListener::from_std(listener)?)
     }
@@ -61,7 +61,7 @@ impl Listener {
     }
 
     /// The address, with the port that the system chose.
-    pub(in crate::http) fn address(&self) -> Listen {
+    pub(crate) fn address(&self) -> Listen {
         match self {
             Self::Tcp(_, address) => Listen::Tcp(*address),
             #[cfg(unix)]
@@ -73,7 +73,7 @@ impl Listener {
     ///
     /// # Errors
     /// The error of the accept.
-    pub(in crate::http) async fn accept(&self) -> io::Result<(Stream, Option<IpAddr>)> {
+    pub(crate) async fn accept(&self) -> io::Result<(Stream, Option<IpAddr>)> {
         match self {
             Self::Tcp(listener, _) => {
                 let (stream, _) = listener.accept().await?;
@@ -89,7 +89,7 @@ impl Listener {
 }
 
 /// One connection.
-pub(in crate::http) enum Stream {
+pub(crate) enum Stream {
     /// A TCP connection.
     Tcp(TcpStream),
     /// A Unix domain socket connection.
@@ -194,7 +194,7 @@ mod unix {
     const OWNER_ONLY: u32 = 0o600;
 
     /// A listener that removes its socket on drop.
-    pub(in crate::http) struct OwnListener {
+    pub(crate) struct OwnListener {
         listener: UnixListener,
         path: PathBuf,
         /// Device and inode, because another socket may have taken the path since.
@@ -202,7 +202,7 @@ mod unix {
     }
 
     impl OwnListener {
-        pub(in crate::http) async fn bind(path: &Path) -> io::Result<Self> {
+        pub(crate) async fn bind(path: &Path) -> io::Result<Self> {
             remove_stale_socket(path).await?;
             let socket = UnixSocket::new_stream()?;
             // Set before the socket has a path, so that other users can never connect. On systems that do not support
@@ -218,11 +218,11 @@ mod unix {
             })
         }
 
-        pub(in crate::http) fn path(&self) -> &Path {
+        pub(crate) fn path(&self) -> &Path {
             &self.path
         }
 
-        pub(in crate::http) async fn accept(&self) -> io::Result<UnixStream> {
+        pub(crate) async fn accept(&self) -> io::Result<UnixStream> {
             self.listener.accept().await.map(|(stream, _)| stream)
         }
     }

@@ -26,20 +26,20 @@ const REQUEST_TIMEOUT_RESPONSE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconten
 
 /// The timeouts of a connection.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::http) struct Timeouts {
+pub(crate) struct Timeouts {
     /// For the head of a request: from its first byte, or from the accept for the first request.
-    pub(in crate::http) header_read: Duration,
+    pub(crate) header_read: Duration,
     /// For the first byte of the next request after a response.
-    pub(in crate::http) keep_alive: Duration,
+    pub(crate) keep_alive: Duration,
     /// For the client to take some bytes of a response.
-    pub(in crate::http) write_stall: Duration,
+    pub(crate) write_stall: Duration,
 }
 
 /// Completes when a response must be cut off.
-pub(in crate::http) type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A response body that keeps its request in progress until the last byte is handed over.
-pub(in crate::http) struct TimedBody {
+pub(crate) struct TimedBody {
     body: Body,
     in_progress: RequestInProgress,
     /// Completes when the client loses its access.
@@ -47,11 +47,7 @@ pub(in crate::http) struct TimedBody {
 }
 
 impl TimedBody {
-    pub(in crate::http) fn new(
-        body: Body,
-        in_progress: RequestInProgress,
-        ending: Option<Ending>,
-    ) -> Self {
+    pub(crate) fn new(body: Body, in_progress: RequestInProgress, ending: Option<Ending>) -> Self {
         let mut timed = Self {
             body,
             in_progress,
@@ -104,7 +100,7 @@ impl hyper::body::Body for TimedBody {
 }
 
 /// A socket with timeouts.
-pub(in crate::http) struct TimeoutStream<S> {
+pub(crate) struct TimeoutStream<S> {
     socket: S,
     activity: Arc<Activity>,
     timeouts: Timeouts,
@@ -118,7 +114,7 @@ pub(in crate::http) struct TimeoutStream<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TimeoutStream<S> {
-    pub(in crate::http) fn new(socket: S, activity: Arc<Activity>, timeouts: Timeouts) -> Self {
+    pub(crate) fn new(socket: S, activity: Arc<Activity>, timeouts: Timeouts) -> Self {
         Self {
             socket,
             activity,

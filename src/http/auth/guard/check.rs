@@ -13,18 +13,18 @@ use crate::http::response::problem::Problem;
 
 /// The guard's admission of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::http) struct Admission<'a> {
+pub(crate) struct Admission<'a> {
     /// The request's Host.
-    pub(in crate::http) host: &'a str,
+    pub(crate) host: &'a str,
     /// The allowed origin of the page that sent the request, if it is not this server's own page.
-    pub(in crate::http) origin: Option<&'a str>,
+    pub(crate) origin: Option<&'a str>,
     /// Whether the request is a CORS preflight.
-    pub(in crate::http) is_preflight: bool,
+    pub(crate) is_preflight: bool,
     /// Whether the browser says that its user or this server's own page sent the request, so that a session's cookie is
     /// accepted.
-    pub(in crate::http) is_own_page: bool,
+    pub(crate) is_own_page: bool,
     /// Whether the request may have side effects: it is no prefetch, and no page of another site led the user here.
-    pub(in crate::http) may_have_side_effects: bool,
+    pub(crate) may_have_side_effects: bool,
 }
 
 impl Guard {
@@ -36,10 +36,7 @@ impl Guard {
     ///   would have side effects
     /// - 421 if the Host is no name of this server
     /// - 501 if the body has an unsupported transfer coding
-    pub(in crate::http) fn check<'a>(
-        &self,
-        facts: &RequestFacts<'a>,
-    ) -> Result<Admission<'a>, Problem> {
+    pub(crate) fn check<'a>(&self, facts: &RequestFacts<'a>) -> Result<Admission<'a>, Problem> {
         let request = facts.request;
         check_transfer_coding(&request.headers)?;
         let host = host::single(request)?;
@@ -81,7 +78,7 @@ impl Guard {
 
 /// Rejects a body in any transfer coding but `chunked`, the only one that is decoded (RFC 9112, section 6.1). The
 /// connection is closed, because the end of such a body is unknown.
-pub(in crate::http) fn check_transfer_coding(headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn check_transfer_coding(headers: &HeaderMap) -> Result<(), Problem> {
     let mut lines = headers.get_all(TRANSFER_ENCODING).iter();
     let is_known = match (lines.next(), lines.next()) {
         (None, _) => true,
@@ -104,14 +101,14 @@ pub(in crate::http) fn check_transfer_coding(headers: &HeaderMap) -> Result<(), 
 }
 
 /// Whether a request has a header that proxies add.
-pub(in crate::http) fn is_through_proxy(headers: &HeaderMap) -> bool {
+pub(crate) fn is_through_proxy(headers: &HeaderMap) -> bool {
     headers.keys().map(HeaderName::as_str).any(|name| {
         name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip" | "via")
     })
 }
 
 /// The rejection of a request through a proxy without a token of its own. The run's token is for local programs only.
-pub(in crate::http) fn behind_a_proxy() -> Problem {
+pub(crate) fn behind_a_proxy() -> Problem {
     let detail = "Requests through a proxy need a token. Create one with `cloakroom token add`.";
     Problem::new(StatusCode::FORBIDDEN, "token_required_behind_proxy", detail)
 }

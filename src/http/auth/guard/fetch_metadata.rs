@@ -16,7 +16,7 @@ const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
 
 /// The source of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::http) enum Site<'a> {
+pub(crate) enum Site<'a> {
     /// The user of a browser, a page of this server, or a client that is no browser.
     Own,
     /// A page of this allowed origin.
@@ -29,7 +29,7 @@ pub(in crate::http) enum Site<'a> {
 ///
 /// # Errors
 /// 403 if it is a page of another origin.
-pub(in crate::http) fn site<'a>(
+pub(crate) fn site<'a>(
     guard: &Guard,
     facts: &RequestFacts<'a>,
     host: &str,
@@ -54,12 +54,12 @@ pub(in crate::http) fn site<'a>(
 }
 
 /// Whether the browser says that its user or a page of this server sent the request.
-pub(in crate::http) fn is_own_page(headers: &HeaderMap) -> bool {
+pub(crate) fn is_own_page(headers: &HeaderMap) -> bool {
     matches!(only(headers, &SEC_FETCH_SITE), Some("same-origin" | "none"))
 }
 
 /// Whether a request is a browser's prefetch, whose response the user may never see.
-pub(in crate::http) fn is_prefetch(headers: &HeaderMap) -> bool {
+pub(crate) fn is_prefetch(headers: &HeaderMap) -> bool {
     let purposes = headers.get_all(SEC_PURPOSE).iter();
     purposes
         .filter_map(|purpose| purpose.to_str().ok())
@@ -67,7 +67,7 @@ pub(in crate::http) fn is_prefetch(headers: &HeaderMap) -> bool {
 }
 
 /// The rejection of a page of another origin.
-pub(in crate::http) fn refusal() -> Problem {
+pub(crate) fn refusal() -> Problem {
     let detail = "Pages of other origins may not use this server. Start it with --allow-origin to allow one.";
     Problem::new(StatusCode::FORBIDDEN, "cross_site", detail)
 }

@@ -17,7 +17,7 @@ const LOCALHOST: &str = "localhost";
 ///
 /// # Errors
 /// 400 if there is not exactly one Host, or it differs from the target.
-pub(in crate::http) fn single(request: &Parts) -> Result<&str, Problem> {
+pub(crate) fn single(request: &Parts) -> Result<&str, Problem> {
     let mut hosts = request.headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
         if request.version == Version::HTTP_10
@@ -46,7 +46,7 @@ pub(in crate::http) fn single(request: &Parts) -> Result<&str, Problem> {
 ///
 /// # Errors
 /// 400 if the header is malformed.
-pub(in crate::http) fn name(host: &str) -> Result<&str, Problem> {
+pub(crate) fn name(host: &str) -> Result<&str, Problem> {
     let malformed = || Problem::malformed("The Host header is not a host with an optional port.");
     let end = if host.starts_with('[') {
         host.find(']').ok_or_else(malformed)? + 1
@@ -67,7 +67,7 @@ pub(in crate::http) fn name(host: &str) -> Result<&str, Problem> {
 }
 
 /// Whether a name is `localhost`, the local address of the connection, or one of `names`.
-pub(in crate::http) fn is_ours(name: &str, local: Option<IpAddr>, names: &[String]) -> bool {
+pub(crate) fn is_ours(name: &str, local: Option<IpAddr>, names: &[String]) -> bool {
     let literal = name
         .strip_prefix('[')
         .and_then(|name| name.strip_suffix(']'));
@@ -83,7 +83,7 @@ pub(in crate::http) fn is_ours(name: &str, local: Option<IpAddr>, names: &[Strin
 }
 
 /// The rejection of a Host that is no name of this server.
-pub(in crate::http) fn wrong(host: &str) -> Problem {
+pub(crate) fn wrong(host: &str) -> Problem {
     let detail =
         format!("{host:?} is not a name of this server. Start it with --host to serve that name.");
     Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong_host", detail)

@@ -6,9 +6,9 @@
 //! well, because the browser sends a session's cookie along.
 
 mod check;
-pub(in crate::http) mod fetch_metadata;
-pub(in crate::http) mod host;
+pub(crate) mod fetch_metadata;
+pub(crate) mod host;
 mod rules;
 
-pub(in crate::http) use check::{Admission, behind_a_proxy, is_through_proxy};
-pub(in crate::http) use rules::{Guard, RequestFacts};
+pub(crate) use check::{Admission, behind_a_proxy, is_through_proxy};
+pub(crate) use rules::{Guard, RequestFacts};

@@ -10,22 +10,22 @@ use crate::http::dialects::custom::wire::Routes;
 
 /// The rules of one server.
 #[derive(Debug, Clone, Default)]
-pub(in crate::http) struct Guard {
+pub(crate) struct Guard {
     /// Host names besides `localhost` and the connection's own address.
-    pub(in crate::http) names: Vec<String>,
+    pub(crate) names: Vec<String>,
     /// The URL under which clients reach the server, from the configuration.
-    pub(in crate::http) public_url: Option<PublicUrl>,
+    pub(crate) public_url: Option<PublicUrl>,
     /// The origins whose pages may use the server.
-    pub(in crate::http) origins: Vec<Origin>,
+    pub(crate) origins: Vec<Origin>,
     /// The routes that the operator has configured.
-    pub(in crate::http) routes: Routes,
+    pub(crate) routes: Routes,
     /// The check that a test leaves out.
-    pub(in crate::http) disabled: Option<Check>,
+    pub(crate) disabled: Option<Check>,
 }
 
 /// The checks. Tests leave out each in turn to show that it is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::http) enum Check {
+pub(crate) enum Check {
     Host,
     Proxy,
     Site,
@@ -34,18 +34,18 @@ pub(in crate::http) enum Check {
 
 /// The facts about a request that the guard decides from.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::http) struct RequestFacts<'a> {
+pub(crate) struct RequestFacts<'a> {
     /// The head of the request.
-    pub(in crate::http) request: &'a Parts,
+    pub(crate) request: &'a Parts,
     /// The local address of the connection; `None` for a Unix socket.
-    pub(in crate::http) local: Option<IpAddr>,
+    pub(crate) local: Option<IpAddr>,
     /// Whether the server has tokens.
-    pub(in crate::http) has_tokens: bool,
+    pub(crate) has_tokens: bool,
 }
 
 impl Guard {
     /// The rules from a server's configuration.
-    pub(in crate::http) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         let public = config.public_url.iter().map(|url| url.host().to_owned());
         Self {
             names: config.hosts.iter().cloned().chain(public).collect(),
@@ -57,7 +57,7 @@ impl Guard {
     }
 
     /// The URL that links begin with.
-    pub(in crate::http) fn base(&self, host: &str) -> String {
+    pub(crate) fn base(&self, host: &str) -> String {
         match &self.public_url {
             Some(url) => url.to_string(),
             None => format!("http://{host}"),
@@ -65,17 +65,17 @@ impl Guard {
     }
 
     /// The URL under which clients reach the server, if it is configured.
-    pub(in crate::http) fn public_url(&self) -> Option<&PublicUrl> {
+    pub(crate) fn public_url(&self) -> Option<&PublicUrl> {
         self.public_url.as_ref()
     }
 
     /// Whether responses depend on the origin of the page that sent the request.
-    pub(in crate::http) fn allows_origins(&self) -> bool {
+    pub(crate) fn allows_origins(&self) -> bool {
         !self.origins.is_empty()
     }
 
     /// Whether a check is enabled.
-    pub(in crate::http) fn has(&self, check: Check) -> bool {
+    pub(crate) fn has(&self, check: Check) -> bool {
         self.disabled != Some(check)
     }
 }
@@ -89,7 +89,7 @@ impl Check {
     ];
 
     /// The check that a test leaves out by a failpoint.
-    pub(in crate::http) fn planned() -> Option<Self> {
+    pub(crate) fn planned() -> Option<Self> {
         let mut all = Self::ALL.into_iter();
         all.find_map(|(check, failpoint)| failpoints::is_planned(failpoint).then_some(check))
     }

@@ -16,7 +16,7 @@ use crate::job::{JobIdFormat, Seq};
 
 impl App {
     /// Answers a call.
-    pub(in crate::http) async fn custom(
+    pub(crate) async fn custom(
         &self,
         request: &Parts,
         body: Incoming,
@@ -70,7 +70,7 @@ impl App {
     }
 
     /// What a link without a host begins with: the path that a proxy takes off, if there is one.
-    pub(in crate::http) fn own_path(&self) -> &str {
+    pub(crate) fn own_path(&self) -> &str {
         let url = self.guard.public_url();
         url.map_or("", |url| url.path())
     }

@@ -1,5 +1,5 @@
 //! Custom routes: an operation under addresses and names that the operator chose.
 
-pub(in crate::http) mod handler;
-pub(in crate::http) mod openapi;
-pub(in crate::http) mod wire;
+pub(crate) mod handler;
+pub(crate) mod openapi;
+pub(crate) mod wire;

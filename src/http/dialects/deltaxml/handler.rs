@@ -32,7 +32,7 @@ const NO_TIMEOUT: Duration = Duration::MAX;
 
 impl App {
     /// Answers a request of a DeltaXML client.
-    pub(in crate::http) async fn deltaxml(
+    pub(crate) async fn deltaxml(
         &self,
         request: &Parts,
         body: Incoming,
@@ -222,11 +222,7 @@ fn succeeded(job: &Arc<Job>) -> Result<Arc<Job>, Problem> {
 }
 
 /// A problem in the format of a product, where invalid requests are 400 and not 422.
-pub(in crate::http) fn refusal(
-    problem: &Problem,
-    product: Product,
-    headers: &HeaderMap,
-) -> Response<Body> {
+pub(crate) fn refusal(problem: &Problem, product: Product, headers: &HeaderMap) -> Response<Body> {
     let status = problem.status_elsewhere();
     let id = random_uuid().to_string();
     // Clients can quote the id when they report the error.

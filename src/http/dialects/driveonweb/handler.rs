@@ -20,7 +20,7 @@ use crate::operations::files::browse::EntryKind;
 
 impl App {
     /// Answers a call.
-    pub(in crate::http) async fn driveonweb(
+    pub(crate) async fn driveonweb(
         &self,
         request: &Parts,
         call: Endpoint,
@@ -41,7 +41,7 @@ impl App {
     }
 
     /// A file or folder by its number; a result has no path.
-    pub(in crate::http) async fn path(
+    pub(crate) async fn path(
         &self,
         number: i64,
         context: &RequestContext,

@@ -26,7 +26,7 @@ use crate::operations::files::browse::EntryKind;
 
 impl App {
     /// Answers a call; errors have OneDrive's shape.
-    pub(in crate::http) async fn onedrive(
+    pub(crate) async fn onedrive(
         &self,
         request: &Parts,
         body: Incoming,
@@ -87,7 +87,7 @@ impl App {
     }
 
     /// A job to whoever was given its monitor link.
-    pub(in crate::http) async fn monitor(
+    pub(crate) async fn monitor(
         &self,
         token: &str,
         prefix: &str,
@@ -117,7 +117,7 @@ impl App {
     }
 
     /// What the monitor says of a job.
-    pub(in crate::http) async fn monitored(&self, view: &View) -> Result<Bytes, Problem> {
+    pub(crate) async fn monitored(&self, view: &View) -> Result<Bytes, Problem> {
         let item = self.made_item(view).await?;
         let value = onedrive::monitor(&view.job, item).into_value();
         Ok(value.to_string().into())
@@ -255,13 +255,13 @@ impl App {
 }
 
 /// A problem in OneDrive's words. What is well-formed but not valid is a bad request there.
-pub(in crate::http) fn refusal(problem: &Problem) -> Response<Body> {
+pub(crate) fn refusal(problem: &Problem) -> Response<Body> {
     let error = json!({ "error": error(problem) });
     problem.translated(error.to_string(), "application/json")
 }
 
 /// What is wrong, in OneDrive's words.
-pub(in crate::http) fn error(problem: &Problem) -> Value {
+pub(crate) fn error(problem: &Problem) -> Value {
     onedrive::error(problem.code(), &problem.sentence(onedrive::word))
 }
 

@@ -1,5 +1,5 @@
 //! OneDrive: items and long-running actions.
 
-pub(in crate::http) mod handler;
-pub(in crate::http) mod openapi;
-pub(in crate::http) mod wire;
+pub(crate) mod handler;
+pub(crate) mod openapi;
+pub(crate) mod wire;

@@ -13,18 +13,18 @@ use crate::http::request::multipart::Error;
 
 /// The names in `Content-Disposition`.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(in crate::http) struct Names {
+pub(crate) struct Names {
     /// The name of the field.
-    pub(in crate::http) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// The name of the file; empty if it cannot be decoded.
-    pub(in crate::http) file_name: Option<String>,
+    pub(crate) file_name: Option<String>,
 }
 
 /// Parses the value of the header.
 ///
 /// # Errors
 /// [`Error::Header`] if the value is malformed.
-pub(in crate::http) fn parse(value: &[u8]) -> Result<Names, Error> {
+pub(crate) fn parse(value: &[u8]) -> Result<Names, Error> {
     let end = value.iter().position(|byte| *byte == b';');
     let (kind, mut rest) = value.split_at(end.unwrap_or(value.len()));
     if !kind.trim_ascii().eq_ignore_ascii_case(b"form-data") {

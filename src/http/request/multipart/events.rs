@@ -8,7 +8,7 @@ use crate::http::request::multipart::limits::{
 
 /// The reason why a form cannot be read. Messages have no subject and no final period.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(in crate::http) enum Error {
+pub(crate) enum Error {
     /// `Content-Type` has no boundary.
     #[error(
         "its Content-Type has no boundary; HTTP libraries add one when they are given the form and no Content-Type"

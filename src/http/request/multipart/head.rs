@@ -24,7 +24,7 @@ impl Head {
     ///
     /// # Errors
     /// The [`Error`] for headers that are malformed, too many or too long, or that describe unsupported content.
-    pub(in crate::http) fn parse(lines: &[u8]) -> Result<Self, Error> {
+    pub(crate) fn parse(lines: &[u8]) -> Result<Self, Error> {
         let (mut disposition, mut content_type) = (None, None);
         for (number, line) in unfolded(lines)?.into_iter().enumerate() {
             if number >= HEADERS {

@@ -9,9 +9,9 @@
 mod disposition;
 mod events;
 mod head;
-pub(in crate::http) mod limits;
+pub(crate) mod limits;
 mod reader;
 
-pub(in crate::http) use crate::http::request::multipart::head::Head;
-pub(in crate::http) use crate::http::request::multipart::reader::{Event, Reader};
-pub(in crate::http) use events::Error;
+pub(crate) use crate::http::request::multipart::head::Head;
+pub(crate) use crate::http::request::multipart::reader::{Event, Reader};
+pub(crate) use events::Error;

@@ -19,7 +19,7 @@ pub(crate) struct Error<'a> {
 
 impl Error<'_> {
     /// The members of the error.
-    pub(in crate::http) fn node(&self, product: Product) -> Node {
+    pub(crate) fn node(&self, product: Product) -> Node {
         let [message, id, code] = match product {
             Product::Compare => ["errorMessage", "errorId", "errorCode"],
             Product::Merge => ["ErrorMessage", "ErrorId", "ErrorCode"],

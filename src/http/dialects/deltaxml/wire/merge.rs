@@ -8,7 +8,7 @@ use crate::http::dialects::deltaxml::wire::value::{document, member, text};
 use crate::http::dialects::deltaxml::wire::{Operation, Product};
 
 /// What XML Merge can be told in a form besides, which makes no difference here; everything else is a version.
-pub(in crate::http) const OTHER_SETTINGS: [&str; 14] = [
+pub(crate) const OTHER_SETTINGS: [&str; 14] = [
     "CalsTableProcessing",
     "CalsValidationLevel",
     "Catalog",
@@ -29,7 +29,7 @@ pub(in crate::http) const OTHER_SETTINGS: [&str; 14] = [
 ///
 /// # Errors
 /// What is wrong with the versions.
-pub(in crate::http) fn params(work: Operation, request: &Value) -> Result<Value, String> {
+pub(crate) fn params(work: Operation, request: &Value) -> Result<Value, String> {
     let versions = member(request, "Versions").map(all).unwrap_or_default();
     let versions: Result<Vec<_>, _> = versions.into_iter().map(version).collect();
     Ok(json!({ "mode": work.word(), "versions": versions? }))

@@ -1,16 +1,16 @@
 //! The requests and responses of DeltaXML XML Data Compare and XML Merge, whose protocols differ only in names.
 
-pub(in crate::http) mod compare;
+pub(crate) mod compare;
 mod endpoint;
-pub(in crate::http) mod error;
-pub(in crate::http) mod job;
-pub(in crate::http) mod media;
-pub(in crate::http) mod merge;
-pub(in crate::http) mod names;
-pub(in crate::http) mod node;
-pub(in crate::http) mod request;
-pub(in crate::http) mod time;
-pub(in crate::http) mod value;
+pub(crate) mod error;
+pub(crate) mod job;
+pub(crate) mod media;
+pub(crate) mod merge;
+pub(crate) mod names;
+pub(crate) mod node;
+pub(crate) mod request;
+pub(crate) mod time;
+pub(crate) mod value;
 
 pub(crate) use crate::http::dialects::deltaxml::wire::error::{Error, error};
 pub(crate) use crate::http::dialects::deltaxml::wire::job::{JobView, job};

@@ -1,7 +1,7 @@
 //! Compares the names of members and form fields.
 
 /// Whether two names are equal without case and hyphens: `input-a` and `inputA`, `Path` and `path`.
-pub(in crate::http) fn same(one: &str, other: &str) -> bool {
+pub(crate) fn same(one: &str, other: &str) -> bool {
     let letters = |name: &'_ str| {
         let bytes = name.as_bytes().to_vec().into_iter();
         bytes

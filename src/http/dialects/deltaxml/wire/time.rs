@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::job::WallMs;
 
 /// A time in ISO 8601 as Java formats it: UTC with milliseconds and an offset without a colon.
-pub(in crate::http) fn time(ms: WallMs) -> String {
+pub(crate) fn time(ms: WallMs) -> String {
     let time = UNIX_EPOCH
         .checked_add(Duration::from_millis(ms.0.max(0) as u64))
         .unwrap_or(SystemTime::UNIX_EPOCH);

@@ -14,7 +14,7 @@ const DEPTH: usize = 64;
 ///
 /// # Errors
 /// What is wrong with it.
-pub(in crate::http) fn of_xml(body: Source) -> Result<(String, Value), String> {
+pub(crate) fn of_xml(body: Source) -> Result<(String, Value), String> {
     let limits = Limits {
         depth: DEPTH,
         ..Limits::default()
@@ -44,7 +44,7 @@ fn of_element(element: Element) -> Value {
 }
 
 /// Adds a member; those of the same name are a list.
-pub(in crate::http) fn insert(object: &mut Map<String, Value>, name: String, value: Value) {
+pub(crate) fn insert(object: &mut Map<String, Value>, name: String, value: Value) {
     match object.get_mut(&name) {
         Some(Value::Array(list)) => list.push(value),
         Some(first) => *first = Value::Array(vec![first.take(), value]),
@@ -55,7 +55,7 @@ pub(in crate::http) fn insert(object: &mut Map<String, Value>, name: String, val
 }
 
 /// The member of this name; null is none.
-pub(in crate::http) fn member<'v>(object: &'v Value, name: &str) -> Option<&'v Value> {
+pub(crate) fn member<'v>(object: &'v Value, name: &str) -> Option<&'v Value> {
     let mut members = object.as_object()?.iter();
     let (_, value) = members.find(|(key, value)| same(key, name) && !value.is_null())?;
     Some(value)
@@ -65,7 +65,7 @@ pub(in crate::http) fn member<'v>(object: &'v Value, name: &str) -> Option<&'v V
 ///
 /// # Errors
 /// It is something else.
-pub(in crate::http) fn text<'v>(object: &'v Value, name: &str) -> Result<Option<&'v str>, String> {
+pub(crate) fn text<'v>(object: &'v Value, name: &str) -> Result<Option<&'v str>, String> {
     match member(object, name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -77,7 +77,7 @@ pub(in crate::http) fn text<'v>(object: &'v Value, name: &str) -> Result<Option<
 ///
 /// # Errors
 /// It says neither yes nor no.
-pub(in crate::http) fn flag(value: &Value, name: &str) -> Result<bool, String> {
+pub(crate) fn flag(value: &Value, name: &str) -> Result<bool, String> {
     match value {
         Value::Bool(flag) => Ok(*flag),
         Value::String(text) if text.eq_ignore_ascii_case("true") => Ok(true),
@@ -90,7 +90,7 @@ pub(in crate::http) fn flag(value: &Value, name: &str) -> Result<bool, String> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub(in crate::http) fn document(value: &Value, name: &str) -> Result<Value, String> {
+pub(crate) fn document(value: &Value, name: &str) -> Result<Value, String> {
     let wants = |what: &str| format!("{name} has no {what}.");
     match value {
         Value::String(text) if text.is_empty() => return Err(wants("content")),

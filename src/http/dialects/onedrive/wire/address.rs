@@ -8,7 +8,7 @@ const VERSION: &str = "v1.0/";
 /// What newer clients put before the drive of whoever asks.
 const OWN: &str = "me/";
 /// What stands for the folder of all roots.
-pub(in crate::http) const ROOT: &str = "drive/root";
+pub(crate) const ROOT: &str = "drive/root";
 
 /// What a request asks for, and how its addresses begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +100,7 @@ fn read(method: &Method, prefix: &'static str, what: Action) -> Result<Endpoint,
 }
 
 /// The item that an address names, and what is behind it.
-pub(in crate::http) fn address(path: &str) -> Option<(Address, &str)> {
+pub(crate) fn address(path: &str) -> Option<(Address, &str)> {
     if let Some(item) = path.strip_prefix("drive/items/") {
         let (number, action) = item.split_once('/').unwrap_or((item, ""));
         return Some((numbered(number)?, action));
@@ -121,7 +121,7 @@ pub(in crate::http) fn address(path: &str) -> Option<(Address, &str)> {
     }
 }
 
-pub(in crate::http) fn numbered(text: &str) -> Option<Address> {
+pub(crate) fn numbered(text: &str) -> Option<Address> {
     if text == "root" {
         return Some(Address::Root);
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::http::dialects::onedrive::wire::address::ROOT;
 
 /// What a path may hold as it is.
-pub(in crate::http) const NOT_PATH: &AsciiSet = &NON_ALPHANUMERIC
+pub(crate) const NOT_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
     .remove(b'.')
@@ -82,7 +82,7 @@ pub(crate) fn word(param: &str) -> &str {
 }
 
 /// The word for a native code, of problems and of jobs: its own where there is one, else the same in its casing.
-pub(in crate::http) fn error_code(code: &str) -> Cow<'_, str> {
+pub(crate) fn error_code(code: &str) -> Cow<'_, str> {
     let known = match code {
         "not_found" | "source_not_found" | "target_not_found" | "no_result" => "itemNotFound",
         "name_exists" => "nameAlreadyExists",
@@ -105,7 +105,7 @@ pub(in crate::http) fn error_code(code: &str) -> Cow<'_, str> {
     known.into()
 }
 
-pub(in crate::http) fn in_camel_case(code: &str) -> String {
+pub(crate) fn in_camel_case(code: &str) -> String {
     let mut words = code.split('_');
     let mut camel = words.next().unwrap_or_default().to_owned();
     for word in words {
