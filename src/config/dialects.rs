@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dialects_are_all_none_or_some() {
+    fn dialects_are_all_none_or_a_list() {
         let check = |text: &str, expected: &[&str]| {
             let dialects: Dialects = text.parse().expect(text);
             let served = Dialect::ALL.iter().filter(|(_, one)| dialects.has(*one));

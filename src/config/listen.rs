@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listener_is_an_address_or_a_path() {
+    fn listener_is_an_address_or_a_path() {
         let check = |text: &str, beyond: bool| {
             let listen: Listen = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
             assert_eq!(listen.to_string(), text);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_url_has_an_origin_a_host_and_a_path() {
+    fn public_url_has_an_origin_a_host_and_a_path() {
         let check = |text: &str, shown: &str, host: &str| {
             let url: PublicUrl = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
             assert_eq!((url.to_string().as_str(), url.host()), (shown, host));
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_as_browsers_write_it() {
+    fn origin_is_normalized_as_browsers_write_it() {
         let check = |text: &str, shown: &str| {
             let origin: Result<Origin, _> = text.parse();
             assert_eq!(origin.expect(text).as_str(), shown);

@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spec_has_name_path_and_mode() {
+    fn root_spec_has_name_path_and_mode() {
         let check = |text: &str, name: Option<&str>, path: &str, read_only| {
             let expected = RootSpec {
                 name: name.map(Into::into),

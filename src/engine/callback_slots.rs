@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn silent_origin_gets_one_attempt_until_it_is_prompt() {
+    fn unresponsive_origin_gets_one_attempt_until_it_responds() {
         let mut slots = Slots::new(2);
         let a = origin(1);
         assert!(slots.begin(Seq(1), &a) && !slots.begin(Seq(1), &a));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn slow_attempts_give_back_shared_slots_while_there_is_room_aside() {
+    fn slow_attempts_free_shared_slots_while_reserve_slots_remain() {
         let mut slots = Slots::new(1);
         let mut seq = 0;
         let mut fill = |slots: &mut Slots| {
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn slow_origins_remembered_are_bounded() {
+    fn remembered_slow_origins_are_bounded() {
         let mut slots = Slots::new(1);
         for seq in 0..2 * REMEMBERED as i64 {
             assert!(slots.begin(Seq(seq), &origin(seq)));

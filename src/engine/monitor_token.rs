@@ -68,7 +68,7 @@ mod tests {
     use crate::job::WallMs;
 
     #[test]
-    fn a_token_names_one_job_under_one_key() {
+    fn monitor_token_is_valid_for_one_job_and_one_key() {
         let monitor = MonitorKey::new(&[7; 32]);
         let id = JobId::new(WallMs(1_700_000_000_000), Seq(123_456), 42);
         let token = monitor.token(id);

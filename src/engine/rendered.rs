@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn other_base_urls_replace_what_is_kept_and_add_nothing() {
+    fn another_base_url_replaces_the_cached_entry() {
         let cache = RenderedCache::default();
         let job = live(1);
         for host in 0..10_000 {
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_that_are_gone_leave_no_entries() {
+    fn deleted_jobs_leave_no_entries() {
         let cache = RenderedCache::default();
         for seq in 0..100_000 {
             cache.keep(

@@ -257,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_paths_below_a_root_have_a_place() {
+    fn only_paths_below_a_root_are_located() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let real = folder.path().canonicalize().expect("its real path");
         let named = RootSpec {
@@ -297,7 +297,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_root_goes_by_its_path_with_links_and_without_them() {
+    fn root_is_found_by_its_given_and_its_real_path() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let real = folder.path().canonicalize().expect("its real path");
         let link = real.join("link");

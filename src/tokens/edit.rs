@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_token_file_is_missed_until_tokens_are_added_or_turned_off() {
+    fn lost_token_file_is_an_error_until_tokens_are_added_or_turned_off() {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
         let lose = || std::fs::remove_file(data.join(file::FILE)).expect("it was there");

@@ -29,7 +29,7 @@ fn remove(site: &Site, name: &str) -> i32 {
 }
 
 #[test]
-fn whoever_shows_no_token_learns_nothing() {
+fn requests_without_a_valid_token_are_401() {
     let site = Site::new();
     let anna = site.token("anna", &[]);
     let text = anna.strip_prefix("Bearer ").expect("a scheme").to_owned();
@@ -95,7 +95,7 @@ fn whoever_shows_no_token_learns_nothing() {
 }
 
 #[test]
-fn jobs_are_there_for_their_own_token() {
+fn jobs_are_visible_only_to_their_token() {
     let site = Site::new();
     site.write("a", b"a");
     let (anna, ben) = (site.token("anna", &[]), site.token("ben", &[]));
@@ -156,7 +156,7 @@ fn jobs_are_there_for_their_own_token() {
 }
 
 #[test]
-fn events_are_of_own_jobs_only() {
+fn event_stream_contains_only_own_jobs() {
     let site = Site::new();
     site.write("a", b"a");
     let (anna, ben) = (site.token("anna", &[]), site.token("ben", &[]));
@@ -175,7 +175,7 @@ fn events_are_of_own_jobs_only() {
 }
 
 #[test]
-fn a_token_that_goes_takes_its_sessions_along() {
+fn removing_a_token_ends_its_sessions() {
     let site = Site::new();
     site.write("a", b"a");
     let anna = site.token("anna", &[]);
@@ -228,7 +228,7 @@ fn a_token_that_goes_takes_its_sessions_along() {
 }
 
 #[test]
-fn a_server_without_tokens_closes_when_one_is_made() {
+fn adding_the_first_token_requires_tokens_at_once() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve();
@@ -249,7 +249,7 @@ fn a_server_without_tokens_closes_when_one_is_made() {
 }
 
 #[test]
-fn names_are_listed_and_bad_ones_refused() {
+fn token_names_are_listed_and_invalid_names_rejected() {
     let site = Site::new();
     site.token("anna", &[]);
     site.token("root", &["--admin"]);
@@ -266,7 +266,7 @@ fn names_are_listed_and_bad_ones_refused() {
 }
 
 #[test]
-fn a_token_check_that_is_left_out_is_missed() {
+fn disabled_token_check_is_detected() {
     let site = Site::new();
     site.token("anna", &[]);
     let mut command = site.command();

@@ -61,7 +61,7 @@ fn verify(secret: &str, ask: &Ask) -> bool {
 }
 
 #[test]
-fn a_get_names_the_job_and_a_post_shows_it_signed() {
+fn get_callback_names_the_job_and_post_callback_is_signed() {
     let site = Site::new();
     let server = site.serve_configured(&settings("[]"));
     let client = server.client();
@@ -97,7 +97,7 @@ fn a_get_names_the_job_and_a_post_shows_it_signed() {
 }
 
 #[test]
-fn a_failure_and_a_cancel_are_told_too_and_long_messages_are_cut() {
+fn failed_and_canceled_jobs_are_called_back_with_truncated_messages() {
     let site = Site::new();
     let server = site.serve_configured(&settings("[]"));
     let client = server.client();
@@ -118,7 +118,7 @@ fn a_failure_and_a_cancel_are_told_too_and_long_messages_are_cut() {
 }
 
 #[test]
-fn it_is_tried_again_as_the_schedule_and_the_receiver_say() {
+fn callback_is_retried_by_schedule_and_retry_after() {
     let site = Site::new();
     let server = site.serve_configured(&settings(r#"["100ms", "100ms"]"#));
     let client = server.client();
@@ -160,7 +160,7 @@ fn it_is_tried_again_as_the_schedule_and_the_receiver_say() {
 }
 
 #[test]
-fn a_kill_between_attempts_loses_no_callback() {
+fn callback_is_retried_after_a_kill() {
     let site = Site::new();
     let settings = settings(r#"["1s", "1s"]"#);
     let is_up = Arc::new(AtomicBool::new(false));
@@ -195,7 +195,7 @@ fn a_kill_between_attempts_loses_no_callback() {
 }
 
 #[test]
-fn a_job_stays_until_its_callback_is_over() {
+fn job_does_not_expire_before_its_callback_ends() {
     let site = Site::new();
     let settings = format!("idle-timeout = \"1s\"\n{}", settings(r#"["3s"]"#));
     let server = site.serve_configured(&settings);
@@ -216,7 +216,7 @@ fn a_job_stays_until_its_callback_is_over() {
 }
 
 #[test]
-fn a_receiver_that_hangs_or_never_ends_holds_up_nobody_else() {
+fn hanging_receiver_delays_no_other_callback() {
     let site = Site::new();
     let server = site.serve_configured(&settings(r#"["1h"]"#));
     let client = server.client();
@@ -248,7 +248,7 @@ fn a_receiver_that_hangs_or_never_ends_holds_up_nobody_else() {
 }
 
 #[test]
-fn a_receiver_that_resets_or_trickles_fails_the_callback_and_not_the_job() {
+fn receiver_that_resets_or_trickles_fails_only_the_callback() {
     let site = Site::new();
     let server = site.serve_configured(&settings(r#"["10ms"]"#));
     let client = server.client();
@@ -294,7 +294,7 @@ fn a_receiver_that_resets_or_trickles_fails_the_callback_and_not_the_job() {
 }
 
 #[test]
-fn an_address_that_must_not_be_called_is_refused_at_once() {
+fn forbidden_callback_address_is_rejected_at_submission() {
     let site = Site::new();
     site.write("a.txt", b"a");
     let server = site.serve();

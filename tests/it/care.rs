@@ -36,7 +36,7 @@ fn with_results(site: &Site) -> (Server, Vec<String>) {
 }
 
 #[test]
-fn a_check_finds_nothing_wrong_with_what_is_right_also_while_it_is_served() {
+fn check_passes_on_intact_data_even_while_it_is_served() {
     let site = Site::new();
     let (server, _) = with_results(&site);
     for is_served in [true, false] {
@@ -59,7 +59,7 @@ fn a_check_finds_nothing_wrong_with_what_is_right_also_while_it_is_served() {
 }
 
 #[test]
-fn a_check_names_the_job_whose_result_is_not_what_it_was() {
+fn check_names_the_job_with_a_damaged_result() {
     let ways: [(&str, &str); 4] = [
         (
             "update blob_chunk set data = zeroblob(length(data)) where id = (select max(id) from blob_chunk)",
@@ -93,7 +93,7 @@ fn a_check_names_the_job_whose_result_is_not_what_it_was() {
 }
 
 #[test]
-fn a_damaged_file_is_told_and_one_that_is_none_of_ours_is_left_alone() {
+fn check_reports_a_damaged_database_and_leaves_foreign_files_alone() {
     let site = Site::new();
     let (server, _) = with_results(&site);
     server.stop();
@@ -118,7 +118,7 @@ fn a_damaged_file_is_told_and_one_that_is_none_of_ours_is_left_alone() {
 }
 
 #[test]
-fn a_backup_that_is_made_while_jobs_come_and_go_serves_what_there_was() {
+fn backup_made_under_load_is_consistent() {
     let site = Site::new();
     let (server, ids) = with_results(&site);
     let client = server.client();
@@ -164,7 +164,7 @@ fn a_backup_that_is_made_while_jobs_come_and_go_serves_what_there_was() {
 }
 
 #[test]
-fn a_backup_goes_nowhere_where_it_would_do_harm() {
+fn backup_rejects_destinations_it_would_damage() {
     let site = Site::new();
     let (server, _) = with_results(&site);
     let inside = site.data().join("cloakroom.db");

@@ -187,7 +187,7 @@ fn charset_of_a_reply_overrides_the_declaration() {
 }
 
 #[test]
-fn only_its_declaration_tells_the_encoding_of_a_file() {
+fn encoding_of_a_file_comes_from_its_declaration() {
     let site = Site::new();
     site.write("declared.xml", &latin_1(LATIN_1));
     let server = site.serve();

@@ -65,7 +65,7 @@ fn time(job: &Value, key: &str) -> SystemTime {
 }
 
 #[test]
-fn a_job_is_forgotten_when_nobody_has_touched_it_and_a_list_does_not_touch() {
+fn idle_job_expires_and_listing_does_not_keep_it() {
     // Each keeps a job of its own.
     let ways = [
         ("GET", "JOB", 200),
@@ -107,7 +107,7 @@ fn a_job_is_forgotten_when_nobody_has_touched_it_and_a_list_does_not_touch() {
 }
 
 #[test]
-fn a_wall_clock_that_jumps_forgets_nothing_and_ids_stay_in_order() {
+fn wall_clock_jumps_expire_no_job_and_ids_stay_ordered() {
     let library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
     if !Path::new(library).exists() {
         return skipped(&format!("there is no {library}"));
@@ -167,7 +167,7 @@ fn unix_seconds(time: SystemTime) -> i64 {
 }
 
 #[test]
-fn the_time_that_a_server_is_stopped_does_not_count() {
+fn time_while_stopped_does_not_count_as_idle() {
     let site = Site::new();
     site.write("a", b"a");
     let server = serve(&site, "5s");
@@ -185,7 +185,7 @@ fn the_time_that_a_server_is_stopped_does_not_count() {
 }
 
 #[test]
-fn a_slow_download_is_finished_whole_and_then_its_job_expires() {
+fn slow_download_completes_before_its_job_expires() {
     let site = Site::new();
     // More than the buffers of both sockets hold.
     site.write("a", &incompressible(30 << 20));
@@ -235,7 +235,7 @@ fn a_slow_download_is_finished_whole_and_then_its_job_expires() {
 }
 
 #[test]
-fn a_server_that_is_killed_again_and_again_expires_jobs_and_retries_callbacks() {
+fn repeatedly_killed_server_still_expires_jobs_and_retries_callbacks() {
     // Shorter than the minute after which the clock is stored in a long life.
     const LIFE: Duration = Duration::from_millis(2200);
     let site = Site::new();
@@ -274,7 +274,7 @@ fn a_server_that_is_killed_again_and_again_expires_jobs_and_retries_callbacks() 
 }
 
 #[test]
-fn a_use_of_a_job_counts_after_a_crash_too() {
+fn last_use_of_a_job_survives_a_crash() {
     let site = Site::new();
     site.write("a", b"a");
     let server = serve(&site, "8s");
@@ -294,7 +294,7 @@ fn a_use_of_a_job_counts_after_a_crash_too() {
 }
 
 #[test]
-fn an_idle_server_stores_its_clock_seldom_and_not_at_all_with_nothing_to_expire() {
+fn idle_server_rarely_writes_its_clock() {
     let site = Site::new();
     site.write("a", b"a");
     let commits = |server: &Server| {

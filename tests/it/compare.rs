@@ -32,7 +32,7 @@ fn inline(text: &str) -> Value {
 }
 
 #[test]
-fn documents_are_compared_and_come_back() {
+fn both_documents_are_recovered_from_the_comparison() {
     let site = Site::new();
     site.write("old.xml", b"<r><p>The quick fox</p></r>");
     site.write("new.xml", b"<r><p>The slow fox</p><q/></r>");
@@ -63,7 +63,7 @@ fn documents_are_compared_and_come_back() {
 }
 
 #[test]
-fn every_param_of_a_comparison_counts() {
+fn every_compare_param_changes_the_result() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();
@@ -106,7 +106,7 @@ fn every_param_of_a_comparison_counts() {
 }
 
 #[test]
-fn documents_come_as_parts_of_a_form() {
+fn documents_are_read_from_form_parts() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();
@@ -145,7 +145,7 @@ fn documents_come_as_parts_of_a_form() {
 }
 
 #[test]
-fn versions_are_merged_under_their_names() {
+fn merged_versions_keep_their_names() {
     let site = Site::new();
     site.write("base.xml", b"<r><p>one</p></r>");
     let server = site.serve();
@@ -181,7 +181,7 @@ fn versions_are_merged_under_their_names() {
 }
 
 #[test]
-fn params_that_cannot_be_followed_are_refused() {
+fn invalid_compare_and_merge_params_are_422() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();
@@ -223,7 +223,7 @@ fn params_that_cannot_be_followed_are_refused() {
 }
 
 #[test]
-fn a_failure_says_what_and_where() {
+fn failure_has_cause_line_and_column() {
     let site = Site::new();
     site.write("cloakroom.toml", b"[limits]\ndocument-bytes = '1 KiB'\n");
     let mut command = site.command();
@@ -334,7 +334,7 @@ fn running(server: &Server, params: &Value) -> String {
 }
 
 #[test]
-fn a_comparison_shows_progress_runs_alone_and_can_be_canceled() {
+fn comparison_reports_progress_and_can_be_canceled() {
     let site = Site::new();
     let params = write_large(&site);
     let server = site.serve();

@@ -18,7 +18,7 @@ fn get(client: Client, path: &str, headers: &[&str]) -> (u16, Vec<u8>) {
 }
 
 #[test]
-fn conditions_hold_whatever_bytes_and_lines_they_have() {
+fn conditional_headers_may_have_odd_bytes_and_repeated_lines() {
     let site = Site::new();
     site.write("a", b"0123456789");
     let server = site.serve();

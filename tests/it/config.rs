@@ -49,7 +49,7 @@ pub(crate) fn check_refused(command: &mut Command, parts: &[&str]) {
 }
 
 #[test]
-fn what_is_wrong_with_a_file_is_told_by_line() {
+fn errors_in_the_configuration_have_line_numbers() {
     let site = Site::new();
     let cases: &[(&str, &[&str])] = &[
         (
@@ -197,7 +197,7 @@ fn what_is_wrong_with_a_file_is_told_by_line() {
 }
 
 #[test]
-fn a_wrong_variable_or_flag_names_itself() {
+fn invalid_variable_or_flag_is_named_in_the_error() {
     let site = Site::new();
     let mut command = site.configured("");
     command.env("CLOAKROOM_WORKERS", "many");
@@ -247,7 +247,7 @@ fn a_wrong_variable_or_flag_names_itself() {
 }
 
 #[test]
-fn a_file_that_is_in_order_is_only_looked_at() {
+fn check_config_accepts_a_valid_file_and_changes_nothing() {
     let site = Site::new();
     let text = format!(
         "data = 'fresh'\nlisten = ['127.0.0.1:0', '[::1]:0']\nroot = ['{0}:ro']\nworkers = 3\nhost = 'a.test'\n\
@@ -306,7 +306,7 @@ fn flag_beats_environment_beats_file() {
 }
 
 #[test]
-fn operations_show_how_many_attempts_the_death_of_the_server_may_cut_short() {
+fn operations_list_max_interrupted_attempts() {
     let site = Site::new();
     let server = site.serve_configured(
         "[operations.zip]\non-restart = 'fail'\n[operations.compare]\nmax-attempts = 5\n\
@@ -329,7 +329,7 @@ fn operations_show_how_many_attempts_the_death_of_the_server_may_cut_short() {
 }
 
 #[test]
-fn a_built_in_operation_takes_its_habits_from_the_file() {
+fn built_in_operations_are_configured_by_the_file() {
     let site = Site::new();
     let server = site.serve_configured("[operations.zip]\ntimeout = '1ms'\non-restart = 'fail'\n");
     let zip = server.client().get("/v1/operations/zip", 200).json();
@@ -343,7 +343,7 @@ fn a_built_in_operation_takes_its_habits_from_the_file() {
 }
 
 #[test]
-fn a_result_that_is_too_large_fails_its_job() {
+fn result_over_the_size_limit_fails_its_job() {
     let site = Site::new();
     site.write("a.txt", &incompressible(100_000));
     let server = site.serve_configured("[limits]\nresult-bytes = '64 KiB'\n");

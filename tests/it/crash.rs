@@ -63,7 +63,7 @@ impl Told {
 }
 
 #[test]
-fn every_202_survives_kill_9_and_nothing_ended_runs_again() {
+fn accepted_jobs_survive_kill_9_and_finished_jobs_do_not_rerun() {
     let site = Site::new();
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/engine");
     for (name, bytes) in files_below(&sources, "sources") {

@@ -34,7 +34,7 @@ fn peak_kib(server: &Server) -> u64 {
 }
 
 #[test]
-fn all_long_polls_of_one_job_are_answered_at_its_end() {
+fn all_long_polls_are_answered_when_the_job_ends() {
     let polls = measure("CLOAKROOM_TEST_POLLS", 500);
     let site = Site::new();
     let sign = site.path().join("sign");
@@ -78,7 +78,7 @@ fn all_long_polls_of_one_job_are_answered_at_its_end() {
 }
 
 #[test]
-fn a_long_result_is_handed_out_to_many_in_little_memory() {
+fn large_result_is_sent_to_many_clients_in_bounded_memory() {
     let mib = measure("CLOAKROOM_TEST_MIB", 32);
     let readers = measure("CLOAKROOM_TEST_READERS", 100);
     let site = Site::new();

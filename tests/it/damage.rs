@@ -67,7 +67,7 @@ fn results() -> (Vec<u8>, Vec<JobId>, Vec<Vec<u8>>) {
 }
 
 #[test]
-fn no_bit_that_a_disk_flips_gets_into_a_result() {
+fn flipped_bits_never_reach_a_result() {
     let (database, jobs, results) = results();
     let (mut found_out, mut state) = (0, 0x9E37_79B9_7F4A_7C15_u64);
     for _ in 0..FLIPS {
@@ -92,7 +92,7 @@ fn no_bit_that_a_disk_flips_gets_into_a_result() {
 }
 
 #[test]
-fn a_download_of_what_is_damaged_is_cut_short() {
+fn download_of_a_damaged_result_is_aborted() {
     let site = Site::new();
     let server = site.serve();
     site.write("a", &incompressible(600_000));

@@ -13,7 +13,7 @@ fn between<'a>(text: &'a str, begin: &str, end: &str) -> &'a str {
 }
 
 #[test]
-fn the_page_is_for_everybody_and_runs_nothing_but_its_own() {
+fn page_needs_no_token_and_its_policy_blocks_foreign_scripts() {
     let site = Site::new();
     site.token("anna", &[]);
     let server = site.serve();

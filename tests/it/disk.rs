@@ -69,7 +69,7 @@ fn succeeded(client: Client, id: &str) -> Value {
 }
 
 #[test]
-fn a_full_disk_stops_submissions_and_nothing_else() {
+fn full_disk_rejects_only_submissions() {
     let site = Site::new();
     let Some(_disk) = small_disk(&site) else {
         return;
@@ -129,7 +129,7 @@ fn a_full_disk_stops_submissions_and_nothing_else() {
 }
 
 #[test]
-fn a_result_that_does_not_fit_fails_its_job_and_no_other() {
+fn result_without_room_fails_only_its_job() {
     let site = Site::new();
     let Some(_disk) = small_disk(&site) else {
         return;
@@ -158,7 +158,7 @@ fn a_result_that_does_not_fit_fails_its_job_and_no_other() {
 }
 
 #[test]
-fn a_database_that_is_as_large_as_it_may_be_takes_no_more_until_something_goes() {
+fn database_at_its_quota_accepts_jobs_again_after_a_delete() {
     let site = Site::new();
     site.write("huge", &incompressible(8 << 20));
     site.write("big", &incompressible(1 << 20));
@@ -186,7 +186,7 @@ fn a_database_that_is_as_large_as_it_may_be_takes_no_more_until_something_goes()
 }
 
 #[test]
-fn a_job_that_ends_on_a_full_disk_tells_the_truth_about_its_file() {
+fn job_ending_on_a_full_disk_reports_its_file_correctly() {
     let site = Site::new();
     let Some(_disk) = small_disk(&site) else {
         return;

@@ -72,7 +72,7 @@ async fn read(cloakroom: &Cloakroom, id: JobId) -> Vec<u8> {
 }
 
 #[test]
-fn a_job_is_submitted_awaited_and_read_without_http() {
+fn job_is_submitted_awaited_and_read_without_http() {
     let site = Site::new();
     block_on(async {
         let (builder, open) = gated(&site.data());
@@ -114,7 +114,7 @@ fn a_job_is_submitted_awaited_and_read_without_http() {
 }
 
 #[test]
-fn a_result_becomes_a_file_is_told_of_and_read_once() {
+fn result_is_written_called_back_and_consumed_once() {
     let site = Site::new();
     let receiver = Origin::saying(reply("204 No Content", "", b""));
     block_on(async {
@@ -176,7 +176,7 @@ fn a_result_becomes_a_file_is_told_of_and_read_once() {
 }
 
 #[test]
-fn a_shutdown_gives_running_work_back_and_answers_whoever_waits() {
+fn shutdown_requeues_running_jobs_and_answers_waiters() {
     let site = Site::new();
     block_on(async {
         let (builder, _open) = gated(&site.data());
@@ -220,7 +220,7 @@ fn a_shutdown_gives_running_work_back_and_answers_whoever_waits() {
 }
 
 #[test]
-fn an_open_listener_is_served_and_tokens_are_asked_for() {
+fn passed_listener_is_served_and_requires_tokens() {
     let site = Site::new();
     site.write("a", b"a");
     let token = site.token("anna", &[]);
@@ -274,7 +274,7 @@ fn an_open_listener_is_served_and_tokens_are_asked_for() {
 }
 
 #[test]
-fn server_that_has_failed_is_not_ready() {
+fn failed_server_is_not_ready() {
     let site = Site::new();
     block_on(async {
         let builder = Cloakroom::builder().data(site.data());
@@ -296,7 +296,7 @@ fn server_that_has_failed_is_not_ready() {
 }
 
 #[test]
-fn what_must_not_or_cannot_start_says_why() {
+fn start_errors_state_their_cause() {
     let site = Site::new();
     let beyond = || TcpListener::bind("0.0.0.0:0").expect("a port");
     block_on(async {

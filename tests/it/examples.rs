@@ -45,7 +45,7 @@ fn file(name: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn the_one_without_http_finds_the_primes_whatever_was_there_before() {
+fn primes_example_runs_on_fresh_and_existing_data() {
     let site = Site::new();
     for _ in 0..2 {
         let mut command = Command::new(example("embedded"));
@@ -60,7 +60,7 @@ fn the_one_without_http_finds_the_primes_whatever_was_there_before() {
 }
 
 #[test]
-fn the_receiver_believes_what_is_signed_and_does_it_once() {
+fn receiver_example_verifies_signatures_and_deduplicates() {
     let site = Site::new();
     site.write("a", b"a");
     let mut command = Command::new(example("callback_receiver"));
@@ -115,7 +115,7 @@ fn the_receiver_believes_what_is_signed_and_does_it_once() {
 }
 
 #[test]
-fn the_desktop_program_shows_progress_saves_the_archive_and_leaves_nothing_behind() {
+fn desktop_example_shows_progress_and_saves_the_archive() {
     let site = Site::new();
     site.write("a", b"a");
     site.write_zeros("long", 1 << 30);
@@ -165,7 +165,7 @@ fn the_desktop_program_shows_progress_saves_the_archive_and_leaves_nothing_behin
 }
 
 #[test]
-fn the_settings_serve_and_publish_what_they_declare() {
+fn example_configuration_serves_its_operations() {
     let site = Site::new();
     let mut command = site.command();
     command.arg("--config").arg(file("cloakroom.toml"));
@@ -198,7 +198,7 @@ fn the_settings_serve_and_publish_what_they_declare() {
 }
 
 #[test]
-fn systemd_takes_the_unit() {
+fn systemd_unit_is_valid() {
     let folder = tempfile::tempdir().expect("a folder");
     let unit = folder.path().join("cloakroom.service");
     let text = std::fs::read_to_string(file("cloakroom.service")).expect("the unit");

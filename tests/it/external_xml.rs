@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::harness::Site;
 
 #[test]
-fn nothing_outside_of_a_document_is_opened() {
+fn external_entities_are_never_opened() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();

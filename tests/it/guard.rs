@@ -13,7 +13,7 @@ fn raw(client: &Client, request: &str) -> u16 {
 }
 
 #[test]
-fn a_strangers_page_creates_no_job() {
+fn cross_origin_page_creates_no_job() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve();
@@ -60,7 +60,7 @@ fn a_strangers_page_creates_no_job() {
 }
 
 #[test]
-fn a_request_names_one_host() {
+fn request_needs_exactly_one_known_host() {
     let site = Site::new();
     let mut command = site.command();
     command.args(["--host", "cloak.example"]);
@@ -110,7 +110,7 @@ fn a_request_names_one_host() {
 }
 
 #[test]
-fn beyond_loopback_a_server_needs_tokens() {
+fn listening_beyond_loopback_needs_tokens() {
     let site = Site::new();
     let mut command = site.command();
     command.args(["--listen", "0.0.0.0:0"]);
@@ -122,7 +122,7 @@ fn beyond_loopback_a_server_needs_tokens() {
 }
 
 #[test]
-fn only_a_page_that_is_allowed_is_told_so() {
+fn cors_headers_are_sent_to_allowed_origins_only() {
     let site = Site::new();
     site.write("a", b"a");
     let anna = site.token("anna", &[]);
@@ -208,7 +208,7 @@ fn only_a_page_that_is_allowed_is_told_so() {
 }
 
 #[test]
-fn what_is_fetched_in_advance_starts_nothing() {
+fn prefetch_starts_no_job() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve();
@@ -227,7 +227,7 @@ fn what_is_fetched_in_advance_starts_nothing() {
 }
 
 #[test]
-fn a_public_url_needs_tokens_and_begins_the_links() {
+fn public_url_requires_tokens_and_prefixes_links() {
     let site = Site::new();
     site.write("a", b"a");
     let public = ["--public-url", "https://cloak.example/jobs"];

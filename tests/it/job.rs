@@ -63,7 +63,7 @@ fn after(events: &[Event]) -> Job {
 }
 
 #[test]
-fn every_state_takes_the_events_that_belong_to_it() {
+fn each_state_accepts_its_events_only() {
     enum Then {
         Is(Status),
         Gone,
@@ -163,7 +163,7 @@ fn every_state_takes_the_events_that_belong_to_it() {
 }
 
 #[test]
-fn an_orderly_stop_gives_the_strike_back_and_a_crash_does_not() {
+fn only_crashes_count_as_interrupted_attempts() {
     let released = after(&[Event::Claim, Event::Drained, Event::Claim, Event::Drained]);
     assert_eq!((released.attempt, released.interrupted_attempts), (2, 0));
     let crashed = after(&[Event::Claim, Event::Requeue, Event::Claim, Event::Requeue]);
@@ -171,7 +171,7 @@ fn an_orderly_stop_gives_the_strike_back_and_a_crash_does_not() {
 }
 
 #[test]
-fn an_end_says_when_it_is_forgotten() {
+fn ended_state_has_its_expiry() {
     let State::Ended {
         started,
         finished,
@@ -237,7 +237,7 @@ proptest! {
     }
 
     #[test]
-    fn an_id_leads_to_its_row(time in 0_i64..1 << 48, seq in 0..=SEQ_MAX, random: u64) {
+    fn job_id_contains_its_row_number(time in 0_i64..1 << 48, seq in 0..=SEQ_MAX, random: u64) {
         let id = JobId::new(WallMs(time), Seq(seq), random);
         prop_assert_eq!((id.time(), id.seq()), (WallMs(time), Seq(seq)));
         prop_assert_eq!(id.to_string().parse(), Ok(id));

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::harness::Site;
 
 #[test]
-fn a_job_can_be_polled_before_its_202_is_read() {
+fn job_can_be_polled_before_its_202_is_read() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve();
@@ -23,7 +23,7 @@ fn a_job_can_be_polled_before_its_202_is_read() {
 }
 
 #[test]
-fn a_waiting_poll_is_answered_at_the_end_and_not_before() {
+fn long_poll_is_answered_when_the_job_ends() {
     let site = Site::new();
     site.write_zeros("a", 1 << 28);
     let server = site.serve();
@@ -54,7 +54,7 @@ fn a_waiting_poll_is_answered_at_the_end_and_not_before() {
 }
 
 #[test]
-fn each_change_wakes_who_has_not_seen_it() {
+fn long_poll_with_etag_is_answered_at_each_change() {
     let site = Site::new();
     site.write_zeros("a", 1 << 29);
     let server = site.serve();
@@ -100,7 +100,7 @@ fn each_change_wakes_who_has_not_seen_it() {
 }
 
 #[test]
-fn what_is_wrong_is_said() {
+fn bad_requests_have_a_stable_code() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();
@@ -154,7 +154,7 @@ fn what_is_wrong_is_said() {
 }
 
 #[test]
-fn ids_that_were_never_given_out_find_nothing() {
+fn unknown_job_ids_are_404() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve();
@@ -170,7 +170,7 @@ fn ids_that_were_never_given_out_find_nothing() {
 }
 
 #[test]
-fn long_params_are_kept_and_shown() {
+fn long_params_are_stored_and_returned() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();
@@ -187,7 +187,7 @@ fn long_params_are_kept_and_shown() {
 }
 
 #[test]
-fn a_stop_in_order_puts_running_jobs_back() {
+fn graceful_stop_requeues_running_jobs() {
     let site = Site::new();
     site.write_zeros("a", 1 << 30);
     let mut command = site.command();
@@ -203,7 +203,7 @@ fn a_stop_in_order_puts_running_jobs_back() {
 }
 
 #[test]
-fn a_monitor_link_shows_one_job_and_its_result() {
+fn monitor_link_shows_one_job_and_its_result() {
     let site = Site::new();
     site.write_zeros("a", 1 << 28);
     let server = site.serve();

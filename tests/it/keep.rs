@@ -58,7 +58,7 @@ fn begin(server: &Server, id: &str) -> TcpStream {
 }
 
 #[test]
-fn a_result_goes_after_its_first_whole_download_and_after_nothing_else() {
+fn one_time_result_is_deleted_after_a_complete_download_only() {
     let site = Site::new();
     site.write("large", &incompressible(LARGE));
     let server = site.serve();
@@ -131,7 +131,7 @@ fn a_result_goes_after_its_first_whole_download_and_after_nothing_else() {
 }
 
 #[test]
-fn an_empty_result_and_one_that_was_waited_for_go_too() {
+fn empty_and_waited_for_one_time_results_are_deleted() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve_configured(
@@ -170,7 +170,7 @@ fn an_empty_result_and_one_that_was_waited_for_go_too() {
 }
 
 #[test]
-fn of_many_who_come_at_once_nobody_gets_half_and_nobody_gets_it_later() {
+fn concurrent_downloads_of_a_one_time_result_are_complete_or_410() {
     let site = Site::new();
     site.write("a", &incompressible(300_000));
     let server = site.serve();

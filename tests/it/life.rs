@@ -41,7 +41,7 @@ fn status(client: &Client, id: &str) -> Value {
 }
 
 #[test]
-fn a_cancel_is_heard_in_every_state() {
+fn cancel_works_in_every_state() {
     let site = slow_site();
     let server = one_worker(&site);
     let client = server.client();
@@ -88,7 +88,7 @@ fn a_cancel_is_heard_in_every_state() {
 }
 
 #[test]
-fn a_deleted_job_is_gone_at_once_in_every_state() {
+fn deleted_job_is_404_at_once_in_every_state() {
     let site = slow_site();
     let server = one_worker(&site);
     let client = server.client();
@@ -129,7 +129,7 @@ fn a_deleted_job_is_gone_at_once_in_every_state() {
 }
 
 #[test]
-fn what_was_canceled_or_deleted_does_not_run_again_after_a_crash() {
+fn canceled_and_deleted_jobs_do_not_rerun_after_a_crash() {
     let site = slow_site();
     let server = one_worker(&site);
     let client = server.client();
@@ -153,7 +153,7 @@ fn what_was_canceled_or_deleted_does_not_run_again_after_a_crash() {
 }
 
 #[test]
-fn a_race_of_finish_cancel_and_delete_has_one_outcome() {
+fn racing_finish_cancel_and_delete_have_one_outcome() {
     let site = Site::new();
     site.write("a", &incompressible(100_000));
     let server = site.serve();
@@ -219,7 +219,7 @@ fn a_race_of_finish_cancel_and_delete_has_one_outcome() {
 }
 
 #[test]
-fn a_job_that_kills_the_server_is_tried_three_times() {
+fn job_that_kills_the_server_is_tried_three_times() {
     let site = Site::new();
     site.write("a", b"a");
     let mut id = None;
@@ -264,7 +264,7 @@ fn a_job_that_kills_the_server_is_tried_three_times() {
 }
 
 #[test]
-fn a_202_holds_wherever_the_server_aborts() {
+fn accepted_job_survives_an_abort_at_any_failpoint() {
     for point in ["before-commit", "after-commit"] {
         for pass in 2..8 {
             let site = Site::new();
@@ -299,7 +299,7 @@ fn a_202_holds_wherever_the_server_aborts() {
 }
 
 #[test]
-fn a_second_signal_stops_at_once() {
+fn second_signal_stops_the_server_at_once() {
     let site = slow_site();
     let mut command = site.command();
     command.args(["--drain-timeout", "50s"]);
@@ -321,7 +321,7 @@ fn a_second_signal_stops_at_once() {
 }
 
 #[test]
-fn a_stop_answers_whoever_waits() {
+fn server_stop_answers_long_polls() {
     let site = slow_site();
     let mut server = one_worker(&site);
     let client = server.client();
@@ -346,7 +346,7 @@ fn a_stop_answers_whoever_waits() {
 }
 
 #[test]
-fn what_has_expired_gives_its_room_back() {
+fn expired_jobs_free_disk_space() {
     let site = Site::new();
     site.write("a", &incompressible(8 << 20));
     let mut command = site.command();

@@ -28,7 +28,7 @@ fn serve_on(site: &Site, data: &Path) -> Command {
 
 #[cfg(unix)]
 #[test]
-fn a_second_server_on_the_same_data_is_refused_whatever_path_leads_there() {
+fn second_server_on_the_same_data_is_rejected_by_any_path() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve();
@@ -52,7 +52,7 @@ fn a_second_server_on_the_same_data_is_refused_whatever_path_leads_there() {
 }
 
 #[test]
-fn a_file_that_is_not_ours_is_left_untouched() {
+fn foreign_database_file_is_left_untouched() {
     let check = |bytes: &[u8], expected: &str| {
         let site = Site::new();
         fs::create_dir(site.data()).expect("a folder");
@@ -95,7 +95,7 @@ fn a_file_that_is_not_ours_is_left_untouched() {
 }
 
 #[test]
-fn a_data_folder_that_cannot_be_used_is_said_in_one_line() {
+fn unusable_data_folder_is_reported_in_one_line() {
     let site = Site::new();
     fs::write(site.data(), "a file").expect("a file");
     let message = refused(serve_on(&site, &site.data()), 3);
@@ -128,7 +128,7 @@ fn hold(site: &Site) -> rusqlite::Connection {
 }
 
 #[test]
-fn who_waits_for_a_lock_that_is_let_go_is_served() {
+fn request_waits_for_a_briefly_locked_database() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve();
@@ -146,7 +146,7 @@ fn who_waits_for_a_lock_that_is_let_go_is_served() {
 }
 
 #[test]
-fn while_another_process_holds_the_database_clients_are_refused_and_jobs_go_on() {
+fn database_locked_by_another_process_rejects_clients_and_jobs_continue() {
     let site = Site::new();
     site.write("a", b"a");
     let sign = site.path().join("sign");

@@ -106,7 +106,7 @@ fn log(client: Client, id: &str) -> String {
 }
 
 #[test]
-fn a_log_is_followed_from_its_first_byte_to_its_end_and_stays() {
+fn log_is_streamed_from_first_to_last_byte_and_kept() {
     let stage = Stage::new();
     let server = stage.serve();
     let client = server.client();
@@ -164,7 +164,7 @@ fn a_log_is_followed_from_its_first_byte_to_its_end_and_stays() {
 }
 
 #[test]
-fn a_cancel_or_a_death_in_the_middle_leaves_what_was_written_or_begins_anew() {
+fn log_is_kept_after_a_cancel_and_restarted_after_a_crash() {
     let stage = Stage::new();
     let server = stage.serve();
     let client = server.client();
@@ -192,7 +192,7 @@ fn a_cancel_or_a_death_in_the_middle_leaves_what_was_written_or_begins_anew() {
 }
 
 #[test]
-fn who_reads_slowly_holds_up_nobody_and_gets_the_end() {
+fn slow_log_reader_delays_no_job_and_gets_the_end() {
     let site = Site::new();
     // Far more than sockets hold.
     let server = site.serve_configured(

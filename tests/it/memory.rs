@@ -76,7 +76,7 @@ fn list(client: Client, limit: usize) -> (Vec<String>, usize) {
 }
 
 #[test]
-fn jobs_with_large_params_are_not_kept_in_memory() {
+fn large_params_are_not_kept_in_memory() {
     let site = Site::new();
     let server = serve(&site);
     let client = server.client();
@@ -105,7 +105,7 @@ fn jobs_with_large_params_are_not_kept_in_memory() {
 }
 
 #[test]
-fn clients_that_do_not_read_large_jobs_do_not_fill_the_memory() {
+fn clients_that_do_not_read_do_not_fill_the_memory() {
     const CLIENTS: usize = 100;
     let site = Site::new();
     let server = serve(&site);
@@ -150,7 +150,7 @@ fn clients_that_do_not_read_large_jobs_do_not_fill_the_memory() {
 }
 
 #[test]
-fn a_problem_lists_a_hundred_faults_at_most() {
+fn problem_lists_at_most_100_errors() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();

@@ -35,7 +35,7 @@ fn becomes(client: &Client, name: &str, expected: f64) {
 }
 
 #[test]
-fn jobs_are_counted_by_operation_and_by_how_they_end() {
+fn jobs_are_counted_by_operation_and_outcome() {
     let site = Site::new();
     site.write("a", b"a");
     site.write_zeros("long", 4 << 30);
@@ -95,7 +95,7 @@ fn jobs_are_counted_by_operation_and_by_how_they_end() {
 }
 
 #[test]
-fn requests_are_counted_by_route_and_not_by_address() {
+fn requests_are_counted_by_route_template() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve();
@@ -140,7 +140,7 @@ fn requests_are_counted_by_route_and_not_by_address() {
 }
 
 #[test]
-fn what_is_open_is_counted_as_long_as_it_is() {
+fn open_connections_and_downloads_are_gauges() {
     let site = Site::new();
     // More than sockets hold.
     site.write("large", &incompressible(24 << 20));
@@ -175,7 +175,7 @@ fn what_is_open_is_counted_as_long_as_it_is() {
 }
 
 #[test]
-fn callbacks_are_pending_until_they_are_given_up_and_jobs_expire() {
+fn pending_callbacks_and_expired_jobs_are_counted() {
     let site = Site::new();
     site.write("a", b"a");
     std::fs::write(
@@ -206,7 +206,7 @@ fn callbacks_are_pending_until_they_are_given_up_and_jobs_expire() {
 }
 
 #[test]
-fn the_text_is_what_prometheus_expects() {
+fn metrics_are_valid_prometheus_text() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();
@@ -264,7 +264,7 @@ fn the_text_is_what_prometheus_expects() {
 }
 
 #[test]
-fn where_there_are_tokens_metrics_are_an_admins() {
+fn metrics_need_an_admin_token_when_tokens_exist() {
     let site = Site::new();
     let (anna, boss) = (site.token("anna", &[]), site.token("boss", &["--admin"]));
     let server = site.serve();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::Site;
 
 #[test]
-fn a_monitor_link_is_enough() {
+fn monitor_link_needs_no_token() {
     let site = Site::new();
     site.write_zeros("zeros", 64 << 20);
     let anna = site.token("anna", &[]);

@@ -13,7 +13,7 @@ fn description(client: &Client) -> Value {
 }
 
 #[test]
-fn every_route_that_answers_is_described() {
+fn every_served_route_is_described() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve_example_with_docs();
@@ -114,7 +114,7 @@ fn every_route_that_answers_is_described() {
 }
 
 #[test]
-fn every_reference_leads_somewhere() {
+fn every_reference_resolves() {
     fn walk(value: &Value, visit: &mut dyn FnMut(&str)) {
         match value {
             Value::Object(members) => members.iter().for_each(|(name, value)| match value {
@@ -154,7 +154,7 @@ fn every_reference_leads_somewhere() {
 }
 
 #[test]
-fn params_are_described_as_the_operations_are() {
+fn described_params_match_the_operations() {
     let site = Site::new();
     let server = site.serve_example();
     let client = server.client();
@@ -209,7 +209,7 @@ fn params_are_described_as_the_operations_are() {
 }
 
 #[test]
-fn its_head_is_that_of_get() {
+fn head_of_the_description_matches_get() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();

@@ -56,7 +56,7 @@ fn all_at_work(server: &Server) {
 }
 
 #[test]
-fn health_is_answered_when_all_connections_are_at_work() {
+fn health_is_answered_when_all_connections_are_busy() {
     let site = Site::new();
     let (server, id) = crowded(&site, 6);
     let upload = "POST /v1/operations/zip HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n\
@@ -100,7 +100,7 @@ fn health_is_answered_when_all_connections_are_at_work() {
 }
 
 #[test]
-fn longest_idle_connection_gives_way() {
+fn longest_idle_connection_is_closed_at_the_limit() {
     let site = Site::new();
     let (server, id) = crowded(&site, 4);
     let poll = connect(&server, &get(&format!("/v1/jobs/{id}?wait=50s")));
@@ -128,7 +128,7 @@ fn longest_idle_connection_gives_way() {
 }
 
 #[test]
-fn half_closed_long_poll_is_answered_and_gives_way() {
+fn half_closed_long_poll_is_answered_and_closable() {
     let site = Site::new();
     let (server, id) = crowded(&site, 4);
     let poll = |wait: &str| {

@@ -42,7 +42,7 @@ fn code(recovery: Recovery) -> String {
 }
 
 #[test]
-fn an_orphan_runs_again_or_is_interrupted_as_its_operation_declares() {
+fn orphan_is_requeued_or_interrupted_per_restart_policy() {
     let requeue = Some(Policy {
         restart: Restart::Requeue,
         max_attempts: 3,
@@ -61,7 +61,7 @@ fn an_orphan_runs_again_or_is_interrupted_as_its_operation_declares() {
 }
 
 #[test]
-fn a_canceled_orphan_is_not_requeued() {
+fn canceled_orphan_is_not_requeued() {
     let canceled = Job {
         cancel_requested: true,
         ..orphan(1)
@@ -89,7 +89,7 @@ fn a_canceled_orphan_is_not_requeued() {
 }
 
 #[test]
-fn a_queued_job_waits_unless_nobody_wants_it_or_its_operation_is_gone() {
+fn queued_job_stays_queued_unless_unwanted_or_its_operation_is_gone() {
     let requeue = Some(Policy {
         restart: Restart::Requeue,
         max_attempts: 3,

@@ -152,7 +152,7 @@ fn without_port(mut job: Value) -> Value {
 }
 
 #[test]
-fn nothing_acknowledged_is_lost_with_the_power() {
+fn acknowledged_jobs_survive_power_loss() {
     let Some(rig) = Rig::new("") else { return };
     let mut server = rig.serve();
     for cut in 0..5 {
@@ -167,7 +167,7 @@ fn nothing_acknowledged_is_lost_with_the_power() {
 
 #[test]
 #[cfg_attr(not(debug_assertions), ignore = "release builds plan no failures")]
-fn commits_that_are_not_synced_are_found_out_by_a_power_cut() {
+fn power_loss_test_detects_unsynced_commits() {
     let Some(rig) = Rig::new("synchronous-normal") else {
         return;
     };
@@ -182,7 +182,7 @@ fn commits_that_are_not_synced_are_found_out_by_a_power_cut() {
 }
 
 #[test]
-fn log_on_the_disk_that_fails_keeps_no_server_alive() {
+fn server_stops_when_the_disk_with_its_log_fails() {
     let Some(rig) = Rig::new("") else { return };
     let mut command = rig.site.command();
     command.env("CLOAKROOM_LOG", "trace");

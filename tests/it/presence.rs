@@ -82,7 +82,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 #[test]
-fn a_database_that_is_removed_stops_the_server_and_is_not_made_anew() {
+fn removed_database_stops_the_server_and_is_not_recreated() {
     check(
         |data| {
             let database = data.join("cloakroom.db");
@@ -106,7 +106,7 @@ fn a_database_that_is_removed_stops_the_server_and_is_not_made_anew() {
 }
 
 #[test]
-fn a_database_that_is_replaced_stops_the_server() {
+fn replaced_database_stops_the_server() {
     check(
         |data| {
             let database = data.join("cloakroom.db");
@@ -120,7 +120,7 @@ fn a_database_that_is_replaced_stops_the_server() {
 }
 
 #[test]
-fn what_was_acknowledged_survives_the_removal_of_the_wal() {
+fn acknowledged_jobs_survive_removal_of_the_wal() {
     check(
         |data| fs::remove_file(data.join("cloakroom.db-wal")).expect("it is there"),
         "cloakroom.db-wal was removed while it was open",
@@ -129,7 +129,7 @@ fn what_was_acknowledged_survives_the_removal_of_the_wal() {
 }
 
 #[test]
-fn the_shared_memory_is_made_anew_by_another_start() {
+fn removed_shm_file_is_recreated_at_the_next_start() {
     let mut watched = serve("");
     let shared_memory = watched.site.data().join("cloakroom.db-shm");
     fs::remove_file(shared_memory).expect("it is there");
@@ -146,7 +146,7 @@ fn the_shared_memory_is_made_anew_by_another_start() {
 }
 
 #[test]
-fn a_data_folder_that_is_moved_away_stops_the_server() {
+fn moved_data_folder_stops_the_server() {
     check(
         |data| fs::rename(data, beside(data, ".away")).expect("it is there"),
         "was removed while it was open",
@@ -155,7 +155,7 @@ fn a_data_folder_that_is_moved_away_stops_the_server() {
 }
 
 #[test]
-fn a_server_that_does_not_look_acknowledges_what_is_lost() {
+fn disabled_file_watch_loses_acknowledged_jobs() {
     let watched = serve("files-unwatched");
     fs::remove_file(watched.site.data().join("cloakroom.db")).expect("it is there");
     let (status, reply) = submit(watched.server.client()).expect("a reply");

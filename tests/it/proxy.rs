@@ -79,7 +79,7 @@ const BODY: &str = r#"{"path":"/docs/a"}"#;
 const JSON: &str = "content-type: application/json\r\n";
 
 #[test]
-fn without_tokens_nobody_comes_in_through_a_proxy() {
+fn proxied_requests_are_rejected_without_tokens() {
     let site = Site::new();
     site.write("a", b"a");
     // The proxy's name is known, or it would be refused for that.
@@ -111,7 +111,7 @@ fn without_tokens_nobody_comes_in_through_a_proxy() {
 }
 
 #[test]
-fn with_a_token_links_lead_back_through_the_proxy() {
+fn proxied_requests_with_a_token_get_public_links() {
     let site = Site::new();
     site.write("a", b"a");
     let anna = format!("authorization: {}\r\n", site.token("anna", &[]));

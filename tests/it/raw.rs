@@ -18,7 +18,7 @@ fn post(headers: &str, body: &str) -> String {
 }
 
 #[test]
-fn no_odd_framing_smuggles_a_request() {
+fn ambiguous_framing_smuggles_no_request() {
     let site = Site::new();
     let server = site.serve();
     let chunked = "Transfer-Encoding: chunked\r\n";
@@ -230,7 +230,7 @@ fn exchange(server: &Server, pieces: &[&[u8]]) -> String {
 }
 
 #[test]
-fn a_body_may_come_in_chunks_of_one_byte() {
+fn body_in_chunks_of_one_byte_is_accepted() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve();
@@ -247,7 +247,7 @@ fn a_body_may_come_in_chunks_of_one_byte() {
 }
 
 #[test]
-fn what_is_too_long_is_refused_before_it_is_sent() {
+fn too_long_body_with_expect_continue_is_413_before_it_is_sent() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve();
@@ -267,7 +267,7 @@ fn what_is_too_long_is_refused_before_it_is_sent() {
 }
 
 #[test]
-fn a_body_that_ends_before_its_length_makes_no_job() {
+fn truncated_body_creates_no_job() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve();

@@ -135,7 +135,7 @@ fn jobs_of_local_programs_keep_their_policy_when_tokens_are_added() {
 }
 
 #[test]
-fn named_hosts_are_called_for_token_holders_too() {
+fn allowed_hosts_are_called_for_token_holders_too() {
     let origin = Origin::saying(reply("200 OK", "", b"public"));
     let site = Site::new();
     let anna = site.token("anna", &[]);
@@ -153,7 +153,7 @@ fn named_hosts_are_called_for_token_holders_too() {
 }
 
 #[test]
-fn token_of_the_run_is_for_local_programs() {
+fn token_of_the_run_is_local() {
     let origin = Origin::saying(reply("200 OK", "", b"local"));
     let site = Site::new();
     let mut command = site.command();
@@ -179,7 +179,7 @@ fn token_of_the_run_is_for_local_programs() {
 }
 
 #[test]
-fn requests_through_a_proxy_need_a_token_at_every_address() {
+fn proxied_requests_need_a_token_on_every_route() {
     let site = Site::new();
     let server = configured(
         &site,

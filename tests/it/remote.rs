@@ -41,7 +41,7 @@ fn http(url: &str) -> Value {
 }
 
 #[test]
-fn a_document_is_fetched_by_the_job() {
+fn document_is_fetched_by_the_job() {
     let bytes = incompressible(3_000_000);
     let origin = Origin::new({
         let bytes = bytes.clone();
@@ -81,7 +81,7 @@ fn a_document_is_fetched_by_the_job() {
 }
 
 #[test]
-fn authorization_is_said_to_whom_it_is_for_and_shown_to_nobody() {
+fn authorization_is_sent_to_its_origin_only_and_never_shown() {
     let origin = Origin::saying(reply("200 OK", "", b"hello"));
     let site = Site::new();
     let server = site.serve_example();
@@ -118,7 +118,7 @@ fn authorization_is_said_to_whom_it_is_for_and_shown_to_nobody() {
 }
 
 #[test]
-fn a_url_that_will_never_be_called_is_refused_at_once() {
+fn forbidden_document_url_is_422() {
     let site = Site::new();
     let server = site.serve_example();
     let client = server.client();
@@ -165,7 +165,7 @@ fn a_url_that_will_never_be_called_is_refused_at_once() {
 }
 
 #[test]
-fn a_document_that_does_not_come_fails_its_job_and_says_why() {
+fn unavailable_document_fails_its_job_with_the_reason() {
     let origin = Origin::new(|ask, stream| match ask.path.as_str() {
         "/gone" => write(stream, &reply("404 Not Found", "", b"nothing here")),
         "/encoded" => write(
@@ -216,7 +216,7 @@ fn a_document_that_does_not_come_fails_its_job_and_says_why() {
 }
 
 #[test]
-fn a_document_goes_on_where_its_connection_broke() {
+fn broken_document_download_is_resumed() {
     let bytes = incompressible(400_000);
     let origin = Origin::new({
         let bytes = bytes.clone();
@@ -237,7 +237,7 @@ fn a_document_goes_on_where_its_connection_broke() {
 }
 
 #[test]
-fn a_job_that_waits_for_another_server_can_be_canceled() {
+fn job_waiting_for_a_document_can_be_canceled() {
     let origin = Origin::new(|ask, stream| {
         if ask.path == "/body" {
             write(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello");

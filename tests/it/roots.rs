@@ -64,7 +64,7 @@ fn switch(link: &Path, target: &str) {
 }
 
 #[test]
-fn a_switched_link_is_followed_by_the_next_job() {
+fn next_job_follows_a_changed_root_link() {
     let site = Site::new();
     folder(&site, "release-1");
     folder(&site, "release-2");
@@ -107,7 +107,7 @@ fn a_switched_link_is_followed_by_the_next_job() {
 }
 
 #[test]
-fn a_root_that_is_missing_fails_jobs_and_readiness_by_name() {
+fn missing_root_is_named_by_jobs_and_readiness() {
     let site = Site::new();
     let path = folder(&site, "stick");
     let server = serve(&site, "r", &path);
@@ -141,7 +141,7 @@ fn a_root_that_is_missing_fails_jobs_and_readiness_by_name() {
 }
 
 #[test]
-fn a_result_goes_into_the_folder_that_the_path_leads_to_now() {
+fn result_is_written_to_the_current_target_of_the_root_path() {
     let site = Site::new();
     let path = folder(&site, "out");
     let server = serve(&site, "r", &path);
@@ -165,7 +165,7 @@ fn a_result_goes_into_the_folder_that_the_path_leads_to_now() {
 }
 
 #[test]
-fn a_folder_that_is_swapped_while_a_job_runs_fails_it() {
+fn root_folder_swapped_during_a_job_fails_it() {
     let site = Site::new();
     let path = folder(&site, "out");
     let (begun, go_on) = (site.path().join("begun"), site.path().join("go-on"));
@@ -209,7 +209,7 @@ fn a_folder_that_is_swapped_while_a_job_runs_fails_it() {
 }
 
 #[test]
-fn a_medium_can_be_changed_while_no_job_uses_it() {
+fn medium_can_be_changed_while_no_job_uses_it() {
     let site = Site::new();
     let path = site.path().join("stick");
     let Some(mount) = Mount::new(&["-t", "tmpfs", "-o", "size=4m", "stick"], &path) else {
@@ -228,7 +228,7 @@ fn a_medium_can_be_changed_while_no_job_uses_it() {
 }
 
 #[test]
-fn a_root_that_leads_to_the_servers_own_data_is_refused() {
+fn root_that_contains_the_data_folder_by_link_is_rejected() {
     let site = Site::new();
     folder(&site, "files");
     let link = site.path().join("current");
@@ -265,7 +265,7 @@ fn a_root_that_leads_to_the_servers_own_data_is_refused() {
 }
 
 #[test]
-fn the_link_that_a_root_leads_through_is_not_replaced() {
+fn root_link_is_not_replaced_by_a_result() {
     let site = Site::new();
     folder(&site, "release-1");
     let link = site.path().join("current");

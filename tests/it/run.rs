@@ -41,7 +41,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_folder_is_zipped_with_nothing_else_set_up() {
+fn run_zips_a_folder_without_configuration() {
     let site = Site::new();
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for (name, bytes) in files_below(&sources, "sources") {
@@ -77,7 +77,7 @@ fn a_folder_is_zipped_with_nothing_else_set_up() {
 }
 
 #[test]
-fn what_goes_wrong_is_said_in_words_and_in_the_exit_code() {
+fn failures_have_a_message_and_exit_code() {
     let site = Site::new();
     let check = |arguments: &[&str], code, words: &str| {
         let said = text(&output(&site, arguments, code).stderr);
@@ -99,7 +99,7 @@ fn what_goes_wrong_is_said_in_words_and_in_the_exit_code() {
 }
 
 #[test]
-fn an_interrupt_cancels_and_leaves_nothing() {
+fn interrupt_cancels_and_leaves_nothing() {
     let site = Site::new();
     site.write_zeros("long", 1 << 36);
     let mut command = run(&site, &["zip", "path=docs/long", "-o", "out.zip"]);
@@ -126,7 +126,7 @@ fn an_interrupt_cancels_and_leaves_nothing() {
 }
 
 #[test]
-fn a_terminal_sees_phase_bytes_rate_and_time_left() {
+fn terminal_shows_phase_bytes_rate_and_time_left() {
     let site = Site::new();
     site.write("noise.bin", &incompressible(24 << 20));
     let program = env!("CARGO_BIN_EXE_cloakroom");

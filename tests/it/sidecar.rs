@@ -11,7 +11,7 @@ use crate::harness::{Client, Site, skipped, through, wait_for};
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
 
 #[test]
-fn a_token_of_one_run_is_told_twice_and_stored_nowhere() {
+fn run_token_is_reported_and_not_stored() {
     let site = Site::new();
     site.write("a", b"a");
     let mut first = None;
@@ -64,7 +64,7 @@ fn a_token_of_one_run_is_told_twice_and_stored_nowhere() {
 }
 
 #[test]
-fn a_crash_leaves_a_file_that_the_next_server_replaces() {
+fn stale_address_file_is_replaced_by_the_next_server() {
     let site = Site::new();
     let server = site.serve();
     let file = site.data().join("server.json");
@@ -82,7 +82,7 @@ fn a_crash_leaves_a_file_that_the_next_server_replaces() {
 }
 
 #[test]
-fn a_server_ends_with_its_parent() {
+fn server_exits_with_its_parent() {
     let site = Site::new();
     site.write_zeros("zeros", 4 << 30);
     let mut command = site.command();
@@ -101,7 +101,7 @@ fn a_server_ends_with_its_parent() {
 }
 
 #[test]
-fn an_input_that_is_closed_from_the_start_is_a_mistake() {
+fn exit_with_parent_rejects_closed_stdin() {
     let site = Site::new();
     let refused = |mut command: Command| {
         let output = command.output().expect("it ends");
@@ -123,7 +123,7 @@ fn an_input_that_is_closed_from_the_start_is_a_mistake() {
 }
 
 #[test]
-fn a_unix_socket_is_its_owners() {
+fn unix_socket_is_private_to_its_owner() {
     let site = Site::new();
     let socket = site.path().join("socket");
     let mut command = site.command();
@@ -169,7 +169,7 @@ fn a_unix_socket_is_its_owners() {
 }
 
 #[test]
-fn only_a_dead_servers_socket_is_replaced() {
+fn only_the_socket_of_a_dead_server_is_replaced() {
     let (site, other) = (Site::new(), Site::new());
     let socket = site.path().join("socket");
     let listen = |site: &Site| {

@@ -96,7 +96,7 @@ async fn connect(address: SocketAddr, first: &str) -> TcpStream {
 }
 
 #[test]
-fn a_head_that_does_not_come_is_cut() {
+fn request_head_has_a_timeout() {
     serve(|address, _| async move {
         let (said, took) = rest(&mut connect(address, "").await).await;
         assert!(
@@ -122,7 +122,7 @@ fn a_head_that_does_not_come_is_cut() {
 }
 
 #[test]
-fn a_connection_without_a_request_is_closed_after_a_while() {
+fn idle_connection_is_closed() {
     serve(|address, _| async move {
         let request = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
         let mut stream = connect(address, request).await;
@@ -139,7 +139,7 @@ fn a_connection_without_a_request_is_closed_after_a_while() {
 }
 
 #[test]
-fn a_body_that_stops_is_cut_and_a_long_poll_is_not() {
+fn stalled_body_times_out_and_a_long_poll_does_not() {
     serve(|address, id| async move {
         let job = format!(
             "GET /v1/jobs/{id}?wait=50s HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
@@ -163,7 +163,7 @@ fn a_body_that_stops_is_cut_and_a_long_poll_is_not() {
 }
 
 #[test]
-fn a_reader_that_stops_is_cut_and_one_that_is_slow_is_not() {
+fn stalled_reader_times_out_and_a_slow_one_does_not() {
     serve(|address, id| async move {
         let wait = format!(
             "GET /v1/downloads/{id}?wait=50s HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
@@ -189,7 +189,7 @@ fn a_reader_that_stops_is_cut_and_one_that_is_slow_is_not() {
 }
 
 #[test]
-fn no_more_connections_are_served_than_may() {
+fn connections_are_limited() {
     serve(|address, _| async move {
         let wait = "POST /v1/operations/large HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\
                     content-type: application/json\r\n\r\n";

@@ -60,7 +60,7 @@ fn ask(connection: &mut BufReader<TcpStream>, head: &str, body: &str) -> Value {
 }
 
 #[test]
-fn a_crowd_takes_no_descriptors_from_jobs_and_nothing_spins() {
+fn many_connections_leave_descriptors_for_jobs() {
     let site = Site::new();
     site.write("a", b"a");
     let limited = behind(&site, "sh", &["-c", "ulimit -n 64; exec \"$0\" \"$@\""]);
@@ -97,7 +97,7 @@ fn a_crowd_takes_no_descriptors_from_jobs_and_nothing_spins() {
 }
 
 #[test]
-fn a_server_takes_more_descriptors_and_lends_none() {
+fn server_raises_its_descriptor_limit_but_not_that_of_commands() {
     let site = Site::new();
     let config = site.path().join("cloakroom.toml");
     let limits = "[operations.limit]\ncommand = ['sh', '-c', 'ulimit -Sn']\n";
@@ -137,7 +137,7 @@ fn submit_until_refused(client: Client) -> Vec<String> {
 }
 
 #[test]
-fn after_a_sync_that_failed_nothing_is_acknowledged_and_nothing_is_lost() {
+fn failed_sync_stops_acknowledgements_and_loses_nothing() {
     if Command::new("strace").arg("-V").output().is_err() {
         return skipped("there is no strace");
     }
@@ -166,7 +166,7 @@ fn after_a_sync_that_failed_nothing_is_acknowledged_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_disk_without_room_for_a_moment_refuses_and_recovers() {
+fn temporarily_full_disk_rejects_and_recovers() {
     if Command::new("strace").arg("-V").output().is_err() {
         return skipped("there is no strace");
     }
@@ -207,7 +207,7 @@ fn a_disk_without_room_for_a_moment_refuses_and_recovers() {
 }
 
 #[test]
-fn data_that_cannot_be_written_is_refused_in_one_line() {
+fn read_only_data_folder_is_reported_in_one_line() {
     let site = Site::new();
     let Some(_mount) = Mount::new(&["-t", "tmpfs", "-o", "ro", "tmpfs"], &site.data()) else {
         return;
@@ -221,7 +221,7 @@ fn data_that_cannot_be_written_is_refused_in_one_line() {
 }
 
 #[test]
-fn what_was_acknowledged_outlives_every_signal() {
+fn acknowledged_jobs_survive_every_signal() {
     for (signal, code) in [
         (Signal::INT, Some(0)),
         (Signal::TERM, Some(0)),

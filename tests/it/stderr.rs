@@ -72,7 +72,7 @@ fn check(site: &Site, server: Server, what: &str) {
 }
 
 #[test]
-fn server_goes_on_without_a_log() {
+fn server_continues_when_its_log_cannot_be_written() {
     let site = Site::new();
     let (reader, writer) = io::pipe().expect("a pipe");
     drop(reader);
@@ -91,7 +91,7 @@ fn server_goes_on_without_a_log() {
 }
 
 #[test]
-fn reader_of_the_log_may_go_while_jobs_run() {
+fn log_reader_may_exit_while_jobs_run() {
     let site = Site::new();
     let (reader, writer) = io::pipe().expect("a pipe");
     let server = serve(&site, writer);
@@ -100,7 +100,7 @@ fn reader_of_the_log_may_go_while_jobs_run() {
 }
 
 #[test]
-fn streams_that_are_closed_from_the_start_become_no_other_file() {
+fn closed_standard_streams_are_not_reused_for_other_files() {
     let site = Site::new();
     let serve = site.command();
     let mut closed = Command::new("sh");
@@ -119,7 +119,7 @@ fn streams_that_are_closed_from_the_start_become_no_other_file() {
 }
 
 #[test]
-fn stdout_that_cannot_be_written_keeps_no_server_from_starting() {
+fn server_starts_with_unwritable_stdout() {
     let site = Site::new();
     let full = File::options().write(true).open("/dev/full");
     let (_stuck, stuck) = full_pipe();
@@ -179,7 +179,7 @@ fn lost_log_lines_are_counted() {
 }
 
 #[test]
-fn log_goes_on_when_the_disk_has_room_again() {
+fn log_resumes_when_the_disk_has_room_again() {
     let site = Site::new();
     let folder = site.path().join("log");
     let arguments = ["-t", "tmpfs", "-o", "size=64k", "tmpfs"];
@@ -206,7 +206,7 @@ fn log_goes_on_when_the_disk_has_room_again() {
 }
 
 #[test]
-fn log_lines_escape_what_a_client_says() {
+fn log_lines_escape_client_input() {
     let site = Site::new();
     let log = site.path().join("log");
     let server = serve(&site, File::create(&log).expect("a file"));

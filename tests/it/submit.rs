@@ -35,7 +35,7 @@ fn form(fields: &[(&str, &str)]) -> Vec<u8> {
 }
 
 #[test]
-fn params_come_in_any_of_their_forms() {
+fn params_are_accepted_as_json_form_and_query() {
     let site = Site::new();
     site.write("a b", b"a");
     let server = site.serve();
@@ -68,7 +68,7 @@ fn params_come_in_any_of_their_forms() {
 }
 
 #[test]
-fn every_fault_is_named_in_one_reply() {
+fn all_errors_are_listed_in_one_reply() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();
@@ -111,7 +111,7 @@ fn every_fault_is_named_in_one_reply() {
 }
 
 #[test]
-fn what_is_not_understood_is_refused_with_its_own_status() {
+fn unsupported_requests_have_specific_statuses() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();
@@ -188,7 +188,7 @@ fn what_is_not_understood_is_refused_with_its_own_status() {
 }
 
 #[test]
-fn a_client_that_prefers_to_wait_gets_the_result() {
+fn prefer_wait_returns_the_result() {
     let site = Site::new();
     site.write("a", b"a");
     site.write_zeros("long", 1 << 33);
@@ -255,7 +255,7 @@ fn a_client_that_prefers_to_wait_gets_the_result() {
 }
 
 #[test]
-fn one_key_makes_one_job_however_often_and_wherever_it_crashes() {
+fn idempotency_key_creates_one_job_across_retries_and_crashes() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve();
@@ -358,7 +358,7 @@ fn one_key_makes_one_job_however_often_and_wherever_it_crashes() {
 }
 
 #[test]
-fn nothing_that_a_body_can_hold_makes_a_500() {
+fn no_request_body_causes_a_500() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();
@@ -477,7 +477,7 @@ fn nothing_that_a_body_can_hold_makes_a_500() {
 }
 
 #[test]
-fn a_document_may_be_the_result_of_another_job() {
+fn document_may_be_the_result_of_another_job() {
     let site = Site::new();
     site.write("a.txt", b"a");
     let server = site.serve_example_with_docs();
@@ -509,7 +509,7 @@ fn a_document_may_be_the_result_of_another_job() {
 }
 
 #[test]
-fn a_result_that_a_job_waits_to_read_does_not_expire() {
+fn result_needed_by_a_queued_job_does_not_expire() {
     let site = Site::new();
     site.write("a.txt", b"a");
     let settings = "idle-timeout = \"1s\"\n[operations.take]\n\

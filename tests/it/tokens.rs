@@ -40,7 +40,7 @@ fn closes(client: &Client) {
 }
 
 #[test]
-fn damaged_or_missing_token_file_starts_no_server() {
+fn damaged_or_missing_token_file_prevents_the_start() {
     let site = Site::new();
     site.token("anna", &[]);
     site.token("ben", &["--admin"]);
@@ -112,7 +112,7 @@ fn database_remembers_that_requests_need_a_token() {
 }
 
 #[test]
-fn last_token_removed_leaves_a_server_that_rejects_everybody() {
+fn removing_the_last_token_rejects_all_requests() {
     let site = Site::new();
     let anna = site.token("anna", &[]);
     edit(&site, &["remove", "anna"]);
@@ -134,7 +134,7 @@ fn last_token_removed_leaves_a_server_that_rejects_everybody() {
 }
 
 #[test]
-fn token_file_lost_while_serving_closes_nothing_and_opens_nothing() {
+fn losing_the_token_file_while_serving_changes_nothing() {
     let site = Site::new();
     let anna = site.token("anna", &[]);
     let log = site.path().join("log");
@@ -164,7 +164,7 @@ fn token_file_lost_while_serving_closes_nothing_and_opens_nothing() {
 }
 
 #[test]
-fn turning_tokens_off_does_not_open_a_server_that_others_can_reach() {
+fn turning_tokens_off_does_not_open_an_exposed_server() {
     let site = Site::new();
     let anna = site.token("anna", &[]);
     let log = site.path().join("log");
@@ -205,7 +205,7 @@ fn open(server: &Server, path: &str, token: &str, waits_for_head: bool) -> BufRe
 }
 
 #[test]
-fn token_replaced_under_its_name_ends_what_the_old_one_opened() {
+fn replacing_a_token_ends_sessions_and_streams_of_the_old_one() {
     let site = Site::new();
     fs::write(
         site.docs().join("large"),
@@ -400,7 +400,7 @@ fn foreign_jobs_are_404_like_unknown_ones_in_every_dialect() {
 }
 
 #[test]
-fn token_and_marker_are_in_the_database_once_changed() {
+fn token_changes_are_stored_in_file_and_database() {
     let site = Site::new();
     let remembered = || -> i64 {
         let database = Connection::open(site.data().join("cloakroom.db")).expect("it opens");

@@ -42,7 +42,7 @@ fn said(client: &Client, id: &Value) -> String {
 }
 
 #[test]
-fn a_document_comes_whole_in_every_form_it_may_have() {
+fn document_is_complete_in_every_kind_of_submission() {
     let site = Site::new();
     let server = site.serve_example();
     let client = server.client();
@@ -90,7 +90,7 @@ fn a_document_comes_whole_in_every_form_it_may_have() {
 }
 
 #[test]
-fn an_upload_survives_kill_9_right_after_its_202() {
+fn upload_survives_kill_9_right_after_its_202() {
     let site = Site::new();
     let bytes = incompressible(5_000_000);
     let server = site.serve_example();
@@ -105,7 +105,7 @@ fn an_upload_survives_kill_9_right_after_its_202() {
 }
 
 #[test]
-fn what_is_not_stored_whole_is_freed() {
+fn incomplete_uploads_are_freed() {
     let site = Site::new();
     let server = site.serve_example();
     let client = server.client();
@@ -149,7 +149,7 @@ fn what_is_not_stored_whole_is_freed() {
 }
 
 #[test]
-fn an_upload_cannot_be_made_up() {
+fn upload_reference_cannot_be_forged() {
     let site = Site::new();
     let server = site.serve_example();
     let client = server.client();

@@ -72,7 +72,7 @@ impl Drop for Killed {
 }
 
 #[test]
-fn panic_in_a_vital_part_ends_the_server() {
+fn panic_in_an_essential_task_stops_the_server() {
     let receiver = Origin::saying(reply("204 No Content", "", b""));
     for (planned, part) in [
         ("store-writer:1", "store-writer"),
@@ -115,7 +115,7 @@ fn panic_in_a_vital_part_ends_the_server() {
 }
 
 #[test]
-fn panic_in_a_delivery_is_one_failed_attempt() {
+fn panic_in_a_callback_is_one_failed_attempt() {
     let site = Site::new();
     let config = site.path().join("cloakroom.toml");
     std::fs::write(&config, "[callbacks]\nschedule = ['1s']\n").expect("a file");

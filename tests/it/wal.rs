@@ -68,7 +68,7 @@ fn kept(data: &Path, jobs: &[JobId]) -> usize {
 }
 
 #[test]
-fn of_a_wal_that_was_cut_all_is_kept_up_to_the_cut() {
+fn truncated_wal_keeps_all_commits_before_the_cut() {
     let dead = dead(10);
     let length = dead.wal.len();
     let mut cuts = vec![0, 1, 31, 32, 33, 4096, length - 4097, length - 1, length];
@@ -88,7 +88,7 @@ fn of_a_wal_that_was_cut_all_is_kept_up_to_the_cut() {
 }
 
 #[test]
-fn another_databases_wal_is_refused_and_both_are_left_as_they_are() {
+fn wal_of_another_database_is_rejected_and_untouched() {
     let (own, other) = (dead(1), dead(2));
     let site = Site::new();
     lay_out(&site, &own.database, &other.wal);
@@ -116,7 +116,7 @@ fn another_databases_wal_is_refused_and_both_are_left_as_they_are() {
 }
 
 #[test]
-fn a_log_that_is_gone_after_a_death_is_missed_and_after_a_stop_it_is_not() {
+fn missing_wal_is_an_error_after_a_crash_only() {
     let start = |site: &Site| {
         let log = site.path().join("log");
         let mut command = site.command();
@@ -149,7 +149,7 @@ fn wal_bytes(site: &Site) -> u64 {
 }
 
 #[test]
-fn wal_stays_short_under_constant_readers_and_writers_and_is_cut_when_idle() {
+fn wal_stays_short_under_load_and_is_truncated_when_idle() {
     let site = Site::new();
     let server = memory::serve(&site);
     let client = server.client();
@@ -185,7 +185,7 @@ fn wal_stays_short_under_constant_readers_and_writers_and_is_cut_when_idle() {
 }
 
 #[test]
-fn wal_that_another_process_reads_is_reported_once_and_cut_when_that_is_over() {
+fn wal_held_by_another_process_is_reported_once_and_truncated_later() {
     let site = Site::new();
     let log = site.path().join("log");
     let mut command = memory::command(&site);

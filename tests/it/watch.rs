@@ -13,7 +13,7 @@ fn seqs(list: &Value) -> Vec<i64> {
 }
 
 #[test]
-fn a_list_is_turned_over_page_by_page() {
+fn job_list_is_paged() {
     let site = Site::new();
     site.write("a", b"a");
     site.write_zeros("long", 1 << 33);
@@ -78,7 +78,7 @@ fn a_list_is_turned_over_page_by_page() {
 }
 
 #[test]
-fn a_jobs_events_begin_with_the_present_and_end_with_its_end() {
+fn job_events_begin_with_the_current_state_and_end_with_the_job() {
     let site = Site::new();
     site.write_zeros("long", 1 << 29);
     let server = site.serve();
@@ -112,7 +112,7 @@ fn a_jobs_events_begin_with_the_present_and_end_with_its_end() {
 }
 
 #[test]
-fn a_deletion_ends_a_jobs_events_and_all_of_them_are_in_the_stream_of_all() {
+fn deleting_a_job_ends_its_events_and_shows_in_the_global_stream() {
     let site = Site::new();
     site.write("a", b"a");
     site.write_zeros("long", 1 << 33);
@@ -169,7 +169,7 @@ fn a_deletion_ends_a_jobs_events_and_all_of_them_are_in_the_stream_of_all() {
 }
 
 #[test]
-fn a_job_is_done_once_more_with_what_it_was_given() {
+fn retry_creates_a_job_with_the_same_params() {
     let site = Site::new();
     let server = site.serve_example();
     let client = server.client();
@@ -212,7 +212,7 @@ fn a_job_is_done_once_more_with_what_it_was_given() {
 }
 
 #[test]
-fn a_job_that_has_not_ended_is_not_done_once_more() {
+fn retry_of_an_unfinished_job_is_409() {
     let site = Site::new();
     site.write_zeros("long", 1 << 33);
     let mut command = site.command();
@@ -243,7 +243,7 @@ fn result(site: &Site, client: &Client) -> (String, Vec<u8>) {
 }
 
 #[test]
-fn a_result_comes_whole_or_by_range() {
+fn result_is_served_whole_or_by_range() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();
@@ -307,7 +307,7 @@ fn a_result_comes_whole_or_by_range() {
 }
 
 #[test]
-fn curl_resumes_where_it_was_cut() {
+fn curl_resumes_an_interrupted_download() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();

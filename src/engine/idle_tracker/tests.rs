@@ -152,7 +152,7 @@ impl World {
 
 proptest! {
     #[test]
-    fn crashes_delay_expiry_by_what_the_clock_lost_and_move_no_untouched_job(
+    fn crash_delays_expiry_at_most_by_the_lost_clock_time(
         lives in vec(life(), 1..12),
     ) {
         let row = || Row { due: TIMEOUT_MS, ..Row::default() };

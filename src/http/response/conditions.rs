@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn latest_version_in_if_none_match_is_the_one_seen() {
+    fn latest_version_in_if_none_match_counts() {
         let seen = |lines: &[&[u8]]| {
             let lines: Vec<_> = lines.iter().map(|line| (IF_NONE_MATCH, *line)).collect();
             Seen::of(&headers(&lines))

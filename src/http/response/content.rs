@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn filename_is_given_in_ascii_and_in_full() {
+    fn filename_is_sent_in_ascii_and_in_full() {
         let check = |name: &str, expected: &str| assert_eq!(attachment(name), expected, "{name}");
         check(
             "a b.zip",

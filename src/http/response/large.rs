@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn large_bodies_are_refused_while_too_many_bytes_wait_to_be_sent() {
+    async fn large_bodies_are_rejected_while_too_many_bytes_are_unsent() {
         let large = LargeBodies {
             hold_timeout: Duration::from_millis(5),
             ..LargeBodies::default()

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_published_must_not_be_anything_else() {
+    fn custom_paths_must_not_overlap_other_routes() {
         let fine = |routes: &[[&str; 4]], dialects| {
             assert_eq!(check_all(routes, dialects), Ok(()), "{routes:?} {dialects}");
         };

@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn groups_latch_and_times_are_numbers() {
+    fn groups_keep_their_last_value_and_times_become_seconds() {
         let expressions = [
             r"Duration: (?<total>[\d:.]+)",
             r"time=(?<current>[\d:.]+)",
@@ -190,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn an_expression_without_a_group_that_is_known_is_refused() {
+    fn expression_without_a_known_group_is_rejected() {
         for bad in ["(", r"\d+", r"(?<speed>\d+)", r"(\d+)"] {
             assert!(expression(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn lines_are_bounded_and_end_with_either_sign() {
+    fn lines_are_bounded_and_end_with_cr_or_lf() {
         let mut lines = Lines::default();
         let mut seen = Vec::new();
         let mut push = |bytes: &[u8]| lines.push(bytes, |line| seen.push(line.into_owned()));
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_in_the_place_of_another_is_seen_before_its_end() {
+    fn unfinished_line_after_cr_is_shown() {
         let mut lines = Lines::default();
         lines.push(b"1", |_| {});
         assert_eq!(lines.shown(), None);

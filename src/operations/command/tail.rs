@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tail_keeps_the_last_whole_lines() {
+    fn tail_keeps_the_last_complete_lines() {
         let mut tail = Tail::new(10);
         tail.push(b"one\n");
         tail.push(b"two\nthree\n");

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_placeholder_never_splits_an_argument_and_a_list_repeats_it() {
+    fn placeholder_never_splits_an_argument_and_a_list_repeats_it() {
         let check = |text: &str, expected: &[&str]| {
             let template = Template::parse(text, &spec()).expect("a template");
             assert_eq!(template.render(&Given), expected, "{text}");
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_nothings_is_refused() {
+    fn unknown_placeholder_is_rejected() {
         for text in [
             "{height}",
             "x{input.two}",

@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_grows_is_copied_up_to_the_length_that_was_seen() {
+    fn growing_file_is_copied_up_to_its_initial_length() {
         for (length, sparse) in [
             (0, false),
             (1000, false),
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_shrinks_is_not_padded() {
+    fn shrinking_file_is_not_padded() {
         for (length, sparse) in [(1000, false), (1_000_000, false), (1_000_000, true)] {
             let shrink = |from: &File| from.set_len(length / 3).expect("it is cut");
             let (bytes, change) = copied_while(shrink, length, sparse);
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_stays_is_copied_whole_and_nothing_is_said() {
+    fn unchanged_file_is_copied_without_a_log_line() {
         for (length, sparse) in [(0, false), (1000, false), (1_000_000, true)] {
             let (bytes, change) = copied_while(|_| (), length, sparse);
             assert_eq!((bytes.len() as u64, change), (length, None));

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_changes_with_names_places_lengths_and_times() {
+    fn listing_changes_with_names_positions_lengths_and_times() {
         let folder = tempfile::tempdir().expect("a folder");
         let listing_of = |name: &str| {
             let dir = Dir::open_ambient_dir(folder.path(), ambient_authority()).expect("a folder");

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_stands_before_a_files_extension() {
+    fn number_is_inserted_before_the_file_extension() {
         let check = |name: &str, folder, expected: [&str; 2]| {
             let names: Vec<_> = numbered(name, folder, 255).take(2).collect();
             assert_eq!(names, expected, "{name}");
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_numbered_name_is_cut_at_a_character_to_stay_within_the_limit() {
+    fn numbered_name_is_truncated_at_a_character_boundary() {
         let check = |name: &str, folder, most_bytes, expected: &str| {
             let numbered = numbered(name, folder, most_bytes).next();
             assert_eq!(numbered.as_deref(), Some(expected), "{name}");

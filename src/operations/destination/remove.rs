@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tree_goes_whole_and_what_links_lead_to_stays() {
+    fn tree_is_removed_and_link_targets_kept() {
         let folder = tempfile::tempdir().expect("a folder");
         let tree = folder.path().join("tree");
         for below in ["a/b/c", "a/d", "e"] {

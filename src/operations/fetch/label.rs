@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_what_the_server_says_or_the_end_of_the_path() {
+    fn name_comes_from_the_header_or_the_url_path() {
         let check = |disposition: &str, path: &str, expected: &str| {
             let found = label(disposition.as_bytes(), b"", path).filename;
             assert_eq!(found, expected, "{disposition} {path}");
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_media_type_is_one_or_is_unknown() {
+    fn invalid_media_type_is_treated_as_unknown() {
         let check = |said: &[u8], expected: &str| {
             assert_eq!(label(b"", said, "/").media_type, expected);
         };

@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fixed_file_ends_where_it_ended_when_it_was_opened() {
+    fn fixed_file_keeps_its_length_at_opening() {
         let check = |length_now: u64, expected: u64, line: &str| {
             let mut file = tempfile::tempfile().expect("a temporary file");
             file.set_len(length_now).expect("its length");
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_described_in_words() {
+    fn file_changes_are_described() {
         let check = |grew, shrank, expected: Option<&str>| {
             let changes = Changes { grew, shrank };
             assert_eq!(changes.describe().as_deref(), expected);

@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_is_judged_by_names_alone() {
+    fn link_target_is_checked_lexically() {
         let check = |target: &str, depth, expected| {
             assert_eq!(stays_inside(Path::new(target), depth), expected, "{target}");
         };

@@ -367,7 +367,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_skipped_is_said_in_words() {
+    fn skipped_entries_are_described() {
         let mut skipped = Skipped::default();
         assert_eq!(skipped.describe(), None);
         skipped.links = 2;

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_what_the_schema_wants() {
+    fn form_values_are_converted_to_schema_types() {
         let schema = json!({ "properties": {
             "width": { "type": "integer" },
             "name": { "type": "string" },
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_text_is_not_given_where_the_schema_takes_none() {
+    fn empty_text_counts_as_absent_unless_the_schema_allows_it() {
         let schema = json!({
             "$defs": { "side": { "enum": ["left", "right"] } },
             "properties": {

@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_none_of_several_is_told_by_the_one_that_was_meant() {
+    fn mismatch_of_several_schemas_reports_the_closest_one() {
         let file = json!({
             "properties": { "type": { "const": "file" }, "path": { "type": "string" } },
             "required": ["type", "path"], "type": "object", "additionalProperties": false,

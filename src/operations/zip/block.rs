@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_read_than_is_left() {
+    fn block_reads_stop_at_the_remaining_length() {
         let mut unit = Block::default();
         let mut dictionary = Vec::new();
         let head = EntryHeader {

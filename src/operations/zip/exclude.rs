@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_without_a_slash_is_a_name_and_one_with_a_slash_a_path() {
+    fn pattern_with_a_slash_matches_paths_and_without_one_names() {
         let check = |pattern: &str, path: &str, expected| {
             let exclude = Exclude::new(&[pattern.to_owned()]).expect("a pattern");
             let matches = exclude.matches(Path::new(path));
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_is_none_is_named_by_its_number() {
+    fn invalid_pattern_is_named_by_its_index() {
         let patterns = ["ok".to_owned(), "[".to_owned()];
         let number = Exclude::new(&patterns).err().map(|(number, _)| number);
         assert_eq!(number, Some(1));

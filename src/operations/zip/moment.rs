@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dos_times_outside_of_1980_to_2107_are_the_first_and_the_last() {
+    fn dos_times_are_clamped_to_1980_to_2107() {
         let check = |seconds: i64, expected: (u16, u16, u16, u16, u16, u16)| {
             let (date, time) = Moment(seconds).in_dos();
             let found = (
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_exact_time_stands_in_the_field_that_can_hold_it() {
+    fn exact_time_uses_the_smallest_sufficient_field() {
         let fields = |seconds: i64| {
             let mut fields = Vec::new();
             Moment(seconds).put_fields(&mut fields);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_rounded_down() {
+    fn times_are_rounded_down() {
         let half = Duration::from_millis(1500);
         assert_eq!(Moment::of(UNIX_EPOCH + half), Moment(1));
         assert_eq!(Moment::of(UNIX_EPOCH - half), Moment(-2));

@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_is_taken_gets_a_number() {
+    fn duplicate_name_gets_a_number() {
         let mut names = Names::default();
         let mut check = |name: &str, folder, expected: &str| {
             assert_eq!(names.distinct(name, folder), expected);
@@ -167,14 +167,14 @@ mod tests {
     }
 
     #[test]
-    fn a_default_name_has_at_most_255_bytes_and_whole_characters() {
+    fn default_name_is_truncated_to_255_bytes_at_a_character() {
         assert_eq!(default_name("a"), "a.zip");
         assert_eq!(default_name(&"a".repeat(255)), "a".repeat(251) + ".zip");
         assert_eq!(default_name(&"ä".repeat(127)), "ä".repeat(125) + ".zip");
     }
 
     #[test]
-    fn the_suffix_is_added_where_it_is_missing() {
+    fn missing_zip_suffix_is_added() {
         for (name, expected) in [
             ("a", "a.zip"),
             ("a.zip", "a.zip"),

@@ -45,7 +45,7 @@ fn text(page: &mut Page, selector: &str) -> String {
 }
 
 #[test]
-fn a_job_is_submitted_followed_canceled_and_deleted_without_loading_anything_anew() {
+fn job_is_submitted_followed_canceled_and_deleted_without_reloading() {
     let site = Site::new();
     site.write("a", b"a");
     site.write_zeros("long", 64 << 30);
@@ -96,7 +96,7 @@ fn a_job_is_submitted_followed_canceled_and_deleted_without_loading_anything_ane
 }
 
 #[test]
-fn strangers_text_stays_text_and_keys_do_what_a_mouse_does() {
+fn markup_in_job_text_is_escaped_and_the_keyboard_suffices() {
     let site = Site::new();
     let hostile = "<img src=x onerror=window.hacked=1><b>bold</b>&amp;";
     std::fs::write(
@@ -171,7 +171,7 @@ params.loud = { type = "boolean" }
 }
 
 #[test]
-fn whoever_signs_in_sees_his_own_jobs_with_and_without_a_cookie() {
+fn signed_in_user_sees_own_jobs_with_and_without_cookies() {
     let site = Site::new();
     site.write("a", b"a");
     let (anna, boss) = (site.token("anna", &[]), site.token("boss", &["--admin"]));
@@ -237,7 +237,7 @@ fn whoever_signs_in_sees_his_own_jobs_with_and_without_a_cookie() {
 }
 
 #[test]
-fn a_long_list_comes_in_pieces_is_filtered_and_outlives_the_server() {
+fn long_list_is_paged_filtered_and_survives_a_restart() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve();
@@ -286,7 +286,7 @@ fn a_long_list_comes_in_pieces_is_filtered_and_outlives_the_server() {
 }
 
 #[test]
-fn it_works_below_a_path_behind_a_proxy() {
+fn dashboard_works_below_a_path_behind_a_proxy() {
     let site = Site::new();
     site.write("a", b"a");
     let token = site.token("anna", &[]);

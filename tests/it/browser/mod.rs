@@ -33,7 +33,7 @@ fn zipped(client: &Client) -> Vec<String> {
 }
 
 #[test]
-fn a_strangers_page_and_a_name_that_was_rebound_do_nothing() {
+fn cross_origin_pages_and_dns_rebinding_are_rejected() {
     let sites = [Site::new(), Site::new(), Site::new()];
     let [strict, no_site_check, no_host_check] = [
         server(&sites[0], None),

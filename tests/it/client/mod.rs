@@ -34,7 +34,7 @@ fn words(output: &Output) -> String {
 }
 
 #[test]
-fn a_job_is_led_through_its_life_by_commands() {
+fn job_is_submitted_listed_fetched_and_deleted_by_commands() {
     let site = Site::new();
     site.write("a", b"a");
     let socket = format!("unix:{}", site.path().join("socket").display());
@@ -113,7 +113,7 @@ fn a_job_is_led_through_its_life_by_commands() {
 }
 
 #[test]
-fn a_file_is_sent_along() {
+fn local_file_is_uploaded() {
     let site = Site::new();
     let server = site.serve_example();
     let document = site.path().join("a \"document\"");

@@ -61,7 +61,7 @@ fn shown(site: &Site, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn output_that_cannot_be_written_is_a_failure_in_one_sentence() {
+fn unwritable_stdout_fails_with_one_sentence() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve();
@@ -112,7 +112,7 @@ fn count(site: &Site) -> usize {
 }
 
 #[test]
-fn token_that_cannot_be_shown_is_not_made() {
+fn token_is_not_created_when_it_cannot_be_printed() {
     let site = Site::new();
     for stdout in [Stdio::from(full()), without_reader().into()] {
         let (code, text) = end(&site, &["token", "add", "ann"], stdout);
@@ -125,7 +125,7 @@ fn token_that_cannot_be_shown_is_not_made() {
 }
 
 #[test]
-fn stderr_that_cannot_be_written_is_no_panic() {
+fn unwritable_stderr_does_not_panic() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve();
@@ -153,7 +153,7 @@ fn stderr_that_cannot_be_written_is_no_panic() {
 }
 
 #[test]
-fn terminal_is_shown_escapes_and_a_pipe_gets_the_bytes() {
+fn control_characters_are_escaped_on_a_terminal_and_raw_in_a_pipe() {
     let site = Site::new();
     let evil = "\u{1b}]0;owned\u{7}";
     let server = site.serve_configured(
@@ -191,7 +191,7 @@ fn terminal_is_shown_escapes_and_a_pipe_gets_the_bytes() {
 }
 
 #[test]
-fn suggested_names_of_results_stay_in_the_folder() {
+fn suggested_result_names_stay_in_the_folder() {
     let origin = Origin::new(|ask, stream| {
         let body = match ask.path.as_str() {
             "/v1/downloads/X" => b"result".to_vec(),

@@ -66,7 +66,7 @@ fn behind_front(site: &Site) -> (Server, Front, String) {
 }
 
 #[test]
-fn a_job_is_done_on_a_server_that_runs() {
+fn run_url_uses_the_running_server() {
     let site = Site::new();
     let socket = format!("unix:{}", site.path().join("socket").display());
     let config = "[operations.double]\ncommand = ['sh', '-c', 'cat \"$1\" \"$1\"', 'sh', '{input.doc}']\n\
@@ -145,7 +145,7 @@ fn a_job_is_done_on_a_server_that_runs() {
 }
 
 #[test]
-fn an_interrupt_cancels_the_job_on_the_server() {
+fn interrupt_cancels_the_job_on_the_server() {
     let site = Site::new();
     let server = serve(&site);
     let url = format!("http://{}", server.address());
@@ -163,7 +163,7 @@ fn an_interrupt_cancels_the_job_on_the_server() {
 }
 
 #[test]
-fn a_network_that_breaks_everywhere_costs_nothing_but_time() {
+fn client_retries_after_a_network_error_at_any_byte() {
     let site = Site::new();
     let (server, front, url) = behind_front(&site);
     let document = incompressible(600_000);
@@ -194,7 +194,7 @@ fn a_network_that_breaks_everywhere_costs_nothing_but_time() {
 }
 
 #[test]
-fn a_server_that_is_started_again_is_waited_for() {
+fn client_waits_while_the_server_restarts() {
     let site = Site::new();
     let (server, front, url) = behind_front(&site);
     std::fs::write(site.path().join("doc"), b"x").expect("a file");
@@ -228,7 +228,7 @@ fn a_server_that_is_started_again_is_waited_for() {
 }
 
 #[test]
-fn a_server_that_stays_away_is_given_up_and_the_job_can_be_followed_later() {
+fn client_gives_up_on_an_absent_server_and_can_follow_the_job_later() {
     let site = Site::new();
     let (server, front, url) = behind_front(&site);
     std::fs::write(site.path().join("doc"), b"x").expect("a file");
@@ -258,7 +258,7 @@ fn a_server_that_stays_away_is_given_up_and_the_job_can_be_followed_later() {
 }
 
 #[test]
-fn what_is_no_cloakroom_is_said_to_be_none() {
+fn other_http_servers_are_reported_as_not_cloakroom() {
     let site = Site::new();
     let front = Front::new(None, "/elsewhere");
     let port = front.port();

@@ -48,7 +48,7 @@ fn file(site: &Site, name: &str, text: &str) -> PathBuf {
 }
 
 #[test]
-fn every_command_speaks_https_to_a_server_below_a_path() {
+fn every_command_works_over_https_below_a_path() {
     let site = Site::new();
     let ours = Authority::new("ours");
     let tls = ours.server(&["localhost", "127.0.0.1"], VALID);
@@ -110,7 +110,7 @@ fn every_command_speaks_https_to_a_server_below_a_path() {
 }
 
 #[test]
-fn only_who_proves_to_be_the_server_is_told_anything() {
+fn untrusted_certificates_are_rejected_before_any_request() {
     let site = Site::new();
     let server = site.serve();
     let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));

@@ -23,12 +23,12 @@ fn wait_until_there(path: &Path) {
 }
 
 #[test]
-fn whatever_a_command_starts_is_gone_when_its_attempt_is_over() {
+fn descendants_are_killed_when_the_attempt_ends() {
     check_that_all_is_gone(1, Some);
 }
 
 #[test]
-fn without_control_groups_whatever_a_command_starts_is_gone_too() {
+fn descendants_are_killed_without_control_groups() {
     check_that_all_is_gone(2, |command| cgroups::hide_groups(&command));
 }
 
@@ -105,7 +105,7 @@ fn check_that_all_is_gone(round: u32, run: impl Fn(Command) -> Option<Command>) 
 }
 
 #[test]
-fn a_command_is_asked_first_and_has_its_time() {
+fn canceled_command_gets_sigterm_and_a_grace_period() {
     let site = Site::new();
     let (sign, last) = (site.path().join("sign"), site.path().join("last"));
     let script = format!(
@@ -126,7 +126,7 @@ fn a_command_is_asked_first_and_has_its_time() {
 }
 
 #[test]
-fn the_helpers_of_a_command_have_their_time_too() {
+fn descendants_get_the_grace_period_too() {
     let site = Site::new();
     let (sign, last) = (site.path().join("sign"), site.path().join("last"));
     let script = format!(
@@ -143,7 +143,7 @@ fn the_helpers_of_a_command_have_their_time_too() {
 }
 
 #[test]
-fn a_command_that_takes_too_long_is_ended() {
+fn command_is_killed_at_its_deadline() {
     let site = Site::new();
     let server = serve_script(
         &site,
@@ -156,7 +156,7 @@ fn a_command_that_takes_too_long_is_ended() {
 }
 
 #[test]
-fn a_command_that_reads_finds_nothing_and_one_that_floods_is_bounded() {
+fn stdin_is_empty_and_output_is_bounded() {
     let site = Site::new();
     let server = serve_script(
         &site,
@@ -182,7 +182,7 @@ fn a_command_that_reads_finds_nothing_and_one_that_floods_is_bounded() {
 }
 
 #[test]
-fn no_descriptor_of_the_server_reaches_a_command() {
+fn command_inherits_no_descriptor_of_the_server() {
     let site = Site::new();
     // One that the server has from whoever started it.
     let inherited = std::fs::File::open("/dev/null").expect("a file");
@@ -201,7 +201,7 @@ fn no_descriptor_of_the_server_reaches_a_command() {
 }
 
 #[test]
-fn a_stop_of_the_server_ends_commands_and_their_jobs_run_again() {
+fn server_stop_ends_commands_and_requeues_their_jobs() {
     let site = Site::new();
     let (sign, marker) = (site.path().join("sign"), marker(90));
     let script = format!(
@@ -230,7 +230,7 @@ fn a_stop_of_the_server_ends_commands_and_their_jobs_run_again() {
 }
 
 #[test]
-fn one_at_a_time_where_that_was_said() {
+fn operation_with_concurrency_1_runs_one_command_at_a_time() {
     let site = Site::new();
     let script = format!(
         "mkdir {0} || exit 7; sleep 0.02; rmdir {0}; echo ok >\"$1\"",
@@ -248,7 +248,7 @@ fn one_at_a_time_where_that_was_said() {
 }
 
 #[test]
-fn many_commands_at_once_leave_nothing() {
+fn concurrent_commands_leave_no_files_or_processes() {
     let site = Site::new();
     let marker = marker(91);
     let script = format!("(setsid sleep {marker} &); sleep 0.05; echo ok >\"$1\"");

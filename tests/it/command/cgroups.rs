@@ -116,7 +116,7 @@ fn end(server: &Server, id: &str, is_canceled: bool, marker: &str) -> Value {
 }
 
 #[test]
-fn descendants_with_a_clear_environment_end_with_their_attempt() {
+fn descendants_that_clear_their_environment_end_with_the_attempt() {
     let site = Site::new();
     let Some(groups) = Groups::find(&site) else {
         return;
@@ -171,7 +171,7 @@ fn descendants_with_a_clear_environment_end_with_their_attempt() {
 }
 
 #[test]
-fn descendants_with_a_clear_environment_end_at_the_next_start() {
+fn descendants_that_clear_their_environment_end_at_the_next_start() {
     let site = Site::new();
     let Some(groups) = Groups::find(&site) else {
         return;
@@ -200,7 +200,7 @@ fn descendants_with_a_clear_environment_end_at_the_next_start() {
 }
 
 #[test]
-fn a_second_signal_kills_descendants_with_a_clear_environment() {
+fn second_signal_kills_descendants_that_clear_their_environment() {
     let site = Site::new();
     if Groups::find(&site).is_none() {
         return;
@@ -224,7 +224,7 @@ fn a_second_signal_kills_descendants_with_a_clear_environment() {
 }
 
 #[test]
-fn without_control_groups_descendants_are_known_by_their_environment() {
+fn descendants_are_recognized_by_environment_without_control_groups() {
     let site = Site::new();
     let (own, other) = (marker(30), marker(31));
     let script =
@@ -243,7 +243,7 @@ fn without_control_groups_descendants_are_known_by_their_environment() {
 }
 
 #[test]
-fn a_command_runs_where_its_control_group_cannot_be_entered() {
+fn command_runs_when_its_control_group_cannot_be_entered() {
     let site = Site::new();
     let Some(groups) = Groups::find(&site) else {
         return;

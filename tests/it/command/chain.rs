@@ -19,7 +19,7 @@ fn result_of(job: &Value) -> Value {
 }
 
 #[test]
-fn what_was_fetched_goes_through_commands_into_a_file_and_into_an_archive() {
+fn fetched_result_is_converted_written_and_zipped() {
     let site = Site::new();
     let bytes = incompressible(700_000);
     let headers = "content-disposition: attachment; filename=\"a b.dat\"\r\n";

@@ -6,7 +6,7 @@ use crate::config::check_refused;
 use crate::harness::Site;
 
 #[test]
-fn what_is_wrong_with_a_declaration_is_told_by_line() {
+fn errors_in_declarations_have_line_numbers() {
     let site = Site::new();
     let cases: &[(&str, &[&str])] = &[
         ("command = []", &["2: command: expected a program"]),
@@ -115,7 +115,7 @@ fn what_is_wrong_with_a_declaration_is_told_by_line() {
 }
 
 #[test]
-fn an_operation_may_be_called_in_any_letters_and_be_killed_at_once() {
+fn operation_name_may_have_capitals_and_grace_may_be_zero() {
     let site = Site::new();
     let server = site.serve_configured(
         "[operations.to_PDF]\ncommand = ['echo', 'made']\ngrace = '0s'\n\

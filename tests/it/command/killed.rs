@@ -69,28 +69,28 @@ fn killed_on(
 }
 
 #[test]
-fn nothing_that_a_command_has_started_outlives_the_next_start() {
+fn descendants_are_killed_at_the_next_start() {
     let job = killed(1, "");
     assert_eq!(job["status"], "succeeded", "it ran again: {job}");
     assert_eq!(job["attempt"], 2);
 }
 
 #[test]
-fn without_control_groups_what_has_kept_its_environment_is_gone_at_the_next_start() {
+fn descendants_are_killed_at_the_next_start_without_control_groups() {
     let site = Site::new();
     let job = killed_on(&site, 3, "", |command| cgroups::hide_groups(&command));
     assert!(job.is_none_or(|job| job["attempt"] == 2));
 }
 
 #[test]
-fn a_command_with_effects_is_not_run_again() {
+fn job_with_on_restart_fail_is_not_run_again() {
     let job = killed(2, "on-restart = 'fail'");
     assert_eq!(job["error"]["code"], "interrupted", "{job}");
     assert_eq!(job["attempt"], 1);
 }
 
 #[test]
-fn a_command_that_takes_the_server_down_does_so_only_so_often() {
+fn command_that_kills_the_server_has_limited_attempts() {
     let site = Site::new();
     let count = site.path().join("count");
     let script = format!("echo x >>{}; kill -9 $PPID; sleep 3299", count.display());
@@ -118,7 +118,7 @@ fn a_command_that_takes_the_server_down_does_so_only_so_often() {
 }
 
 #[test]
-fn a_job_of_a_command_that_is_gone_fails() {
+fn job_of_a_removed_operation_fails() {
     let site = Site::new();
     let server = serve_script(&site, "sleep 3298", "");
     let id = submit(server.client(), &json!({}));

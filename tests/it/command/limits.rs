@@ -42,7 +42,7 @@ impl Drop for Group {
 }
 
 #[test]
-fn a_command_that_cannot_be_started_fails_its_job_and_no_other() {
+fn unstartable_command_fails_only_its_job() {
     let site = Site::new();
     let marker = format!("33{}", std::process::id());
     let server = serve_script(&site, &format!("sleep 0; echo ok >\"$1\" # {marker}"), "");
@@ -71,7 +71,7 @@ fn a_command_that_cannot_be_started_fails_its_job_and_no_other() {
 }
 
 #[test]
-fn a_command_that_fills_the_disk_fails_its_job_and_no_other() {
+fn command_that_fills_the_disk_fails_only_its_job() {
     let site = Site::new();
     let Some(_disk) = Mount::new(&["-t", "tmpfs", "-o", "size=64m", "tmpfs"], &site.data()) else {
         return;

@@ -100,7 +100,7 @@ fn work_folders(site: &Site) -> usize {
 }
 
 #[test]
-fn a_document_and_params_become_a_file() {
+fn command_writes_a_file_from_document_and_params() {
     let site = Site::new();
     let server = site.serve_configured(
         "[operations.c]\ntitle = 'Count'\ndescription = 'Counts lines'\n\
@@ -173,7 +173,7 @@ fn a_document_and_params_become_a_file() {
 }
 
 #[test]
-fn stdout_is_the_result_where_there_is_no_other() {
+fn stdout_is_the_default_result() {
     let site = Site::new();
     let server = site.serve_configured(
         "[limits]\nresult-bytes = 3_000_000\n\
@@ -193,7 +193,7 @@ fn stdout_is_the_result_where_there_is_no_other() {
 }
 
 #[test]
-fn a_folder_of_results_is_one_file_or_an_archive() {
+fn output_folder_is_one_file_or_an_archive() {
     let site = Site::new();
     let server = site.serve_configured(
         "[operations.c]\ncommand = ['sh', '-c', 'cd \"$1\"; eval \"$2\"', 'sh', '{output.dir}', '{script}']\n\
@@ -227,7 +227,7 @@ fn a_folder_of_results_is_one_file_or_an_archive() {
 }
 
 #[test]
-fn a_result_that_is_a_link_is_none() {
+fn symlink_is_rejected_as_result() {
     let site = Site::new();
     for script in [
         "ln -s /etc/passwd \"$1\"",
@@ -243,7 +243,7 @@ fn a_result_that_is_a_link_is_none() {
 }
 
 #[test]
-fn both_streams_are_the_log_but_for_a_result() {
+fn stdout_and_stderr_are_logged_except_the_result() {
     let site = Site::new();
     let script = "echo out; exec 2>&1; echo err; echo x >\"$1\"";
     let server = serve_script(&site, script, "");
@@ -269,7 +269,7 @@ fn both_streams_are_the_log_but_for_a_result() {
 }
 
 #[test]
-fn a_command_sees_path_and_what_was_named() {
+fn command_environment_has_path_and_named_variables_only() {
     let site = Site::new();
     let path = site.path().join("cloakroom.toml");
     let text = "[operations.c]\ncommand = ['sh', '-c', 'env; pwd; [ \"$HOME\" = \"$1\" ] && ls -A', 'sh', '{work}']\nenv = ['NAMED', 'UNSET']\n";
@@ -305,7 +305,7 @@ fn a_command_sees_path_and_what_was_named() {
 }
 
 #[test]
-fn a_value_becomes_no_option_unless_its_schema_says_so() {
+fn values_with_leading_dash_need_permission_by_schema() {
     let site = Site::new();
     let server = site.serve_configured(
         "[operations.c]\ncommand = ['echo', '{free}', '--x={free}', '{word}', '{number}']\n\
@@ -327,7 +327,7 @@ fn a_value_becomes_no_option_unless_its_schema_says_so() {
 }
 
 #[test]
-fn what_a_schema_allows_is_found_wherever_it_says_so() {
+fn schema_permits_leading_dash_in_any_subschema() {
     let site = Site::new();
     let server = site.serve_configured(
         "[operations.c]\ncommand = ['echo', '{before}{behind}', '{flags}', '{either}', '{own}', '{level}']\n\
@@ -357,7 +357,7 @@ fn what_a_schema_allows_is_found_wherever_it_says_so() {
 }
 
 #[test]
-fn a_command_that_fails_says_how_and_what_it_said_last() {
+fn failure_has_exit_status_and_last_lines_of_stderr() {
     let site = Site::new();
     let server = serve_script(&site, "echo first >&2; echo last words >&2; exit 3", "");
     let client = server.client();

@@ -31,7 +31,7 @@ fn shown(client: Client, id: &str, what: impl Fn(&Value) -> bool) -> Value {
 }
 
 #[test]
-fn expressions_find_progress_on_both_streams_and_groups_latch() {
+fn progress_is_parsed_from_both_streams() {
     let site = Site::new();
     let script = script(
         &site,
@@ -63,7 +63,7 @@ fn expressions_find_progress_on_both_streams_and_groups_latch() {
 }
 
 #[test]
-fn a_result_of_lines_tells_of_its_progress() {
+fn progress_is_parsed_from_a_line_based_result() {
     let site = Site::new();
     let script = script(&site, &["echo 'row 30 of 100'"]).replace(" >\"$1\"", "");
     let server = site.serve_configured(&format!(
@@ -79,7 +79,7 @@ fn a_result_of_lines_tells_of_its_progress() {
 }
 
 #[test]
-fn lines_of_json_on_descriptor_3_are_progress() {
+fn json_lines_on_descriptor_3_are_progress() {
     let site = Site::new();
     let script = script(
         &site,
@@ -110,7 +110,7 @@ fn lines_of_json_on_descriptor_3_are_progress() {
 }
 
 #[test]
-fn progress_is_found_in_a_result_and_in_lines_that_have_not_ended() {
+fn progress_is_parsed_from_unterminated_lines_and_results() {
     let site = Site::new();
     // Each is read in another way, and none of the last three has an end of its line.
     let script = script(

@@ -34,7 +34,7 @@ fn upload(client: Client, path: &str, content_type: &str, bytes: &[u8]) -> Value
 }
 
 #[test]
-fn the_example_is_in_order() {
+fn example_configuration_is_valid() {
     let site = Site::new();
     let mut command = site.command();
     command.arg("--config").arg(example()).arg("--check-config");
@@ -47,7 +47,7 @@ fn the_example_is_in_order() {
 }
 
 #[test]
-fn a_video_is_converted_with_a_percent_that_rises() {
+fn video_conversion_reports_rising_percent() {
     if !has("ffmpeg") {
         return;
     }
@@ -106,7 +106,7 @@ fn a_video_is_converted_with_a_percent_that_rises() {
 }
 
 #[test]
-fn a_document_becomes_another() {
+fn document_is_converted() {
     if !has("pandoc") {
         return;
     }

@@ -22,7 +22,7 @@ fn params(from: &str, to: &str, conflict: &str) -> Value {
 }
 
 #[test]
-fn a_name_that_is_taken_fails_the_copy() {
+fn existing_target_fails_the_copy() {
     let site = site();
     let server = site.serve();
     let client = server.client();
@@ -45,7 +45,7 @@ fn a_name_that_is_taken_fails_the_copy() {
 }
 
 #[test]
-fn the_lowest_free_number_is_taken() {
+fn rename_uses_the_lowest_free_number() {
     let site = site();
     site.write("taken (2).txt", b"old");
     let server = site.serve();
@@ -70,7 +70,7 @@ fn the_lowest_free_number_is_taken() {
 }
 
 #[test]
-fn the_new_takes_the_place_of_the_old_whatever_they_are() {
+fn replace_works_between_files_folders_and_links() {
     let site = site();
     site.write("taken.d/more/a", b"old");
     #[cfg(unix)]
@@ -110,7 +110,7 @@ fn the_new_takes_the_place_of_the_old_whatever_they_are() {
 }
 
 #[test]
-fn a_folder_that_holds_a_root_or_the_data_is_never_replaced() {
+fn folder_containing_a_root_or_the_data_is_never_replaced() {
     let site = site();
     let mut command = site.command();
     // `all` holds `docs` and the data folder.

@@ -50,7 +50,7 @@ fn finish(site: &Site, id: &str) -> Value {
 }
 
 #[test]
-fn a_copy_that_is_killed_goes_on_without_copying_again_what_is_whole() {
+fn killed_copy_resumes_without_recopying_complete_files() {
     let files =
         std::env::var("CLOAKROOM_TEST_FILES").map_or(3000, |n| n.parse().expect("a number"));
     let site = Site::new();
@@ -81,7 +81,7 @@ fn a_copy_that_is_killed_goes_on_without_copying_again_what_is_whole() {
 }
 
 #[test]
-fn half_a_file_is_copied_again_and_so_is_one_that_has_changed() {
+fn partial_and_changed_files_are_copied_again() {
     let site = Site::new();
     plant(&site, 60);
     let id = die(&site, "copied-file:50", "fail");
@@ -100,7 +100,7 @@ fn half_a_file_is_copied_again_and_so_is_one_that_has_changed() {
 }
 
 #[test]
-fn after_a_power_cut_nothing_is_taken_for_whole_that_only_looks_so() {
+fn unsynced_files_are_copied_again_after_a_power_cut() {
     let site = Site::new();
     plant(&site, 60);
     let id = die(&site, "copied-file:50", "fail");
@@ -134,7 +134,7 @@ fn after_a_power_cut_nothing_is_taken_for_whole_that_only_looks_so() {
 }
 
 #[test]
-fn a_copy_that_has_its_name_already_is_not_made_twice() {
+fn published_copy_is_not_repeated_after_a_crash() {
     for conflict in ["fail", "replace", "rename"] {
         let site = Site::new();
         plant(&site, 20);
@@ -160,7 +160,7 @@ fn a_copy_that_has_its_name_already_is_not_made_twice() {
 }
 
 #[test]
-fn what_is_left_of_a_copy_that_ends_without_another_attempt_is_removed() {
+fn remains_of_an_ended_copy_are_removed() {
     for (column, status) in [
         ("cancel_requested", "canceled"),
         ("interrupted_attempts", "failed"),
@@ -189,7 +189,7 @@ fn what_is_left_of_a_copy_that_ends_without_another_attempt_is_removed() {
 }
 
 #[test]
-fn an_orderly_stop_keeps_what_is_copied_for_the_next_attempt() {
+fn graceful_stop_keeps_copied_files_for_the_next_attempt() {
     let site = Site::new();
     plant(&site, 300);
     let gate = Gate::new(&site);

@@ -20,7 +20,7 @@ fn serve(site: &Site, options: &str) -> Option<(Mount, PathBuf, Server)> {
 }
 
 #[test]
-fn a_target_without_room_fails_the_copy_and_is_as_it_was() {
+fn full_target_disk_fails_the_copy_and_stays_unchanged() {
     let site = Site::new();
     for number in 0..16 {
         site.write(&format!("a/{number}"), &incompressible(1 << 20));
@@ -46,7 +46,7 @@ fn a_target_without_room_fails_the_copy_and_is_as_it_was() {
 }
 
 #[test]
-fn a_target_without_inodes_fails_the_copy_and_is_as_it_was() {
+fn target_without_inodes_fails_the_copy_and_stays_unchanged() {
     let site = Site::new();
     for number in 0..50 {
         site.write(&format!("a/{number}"), b"x");
@@ -64,7 +64,7 @@ fn a_target_without_inodes_fails_the_copy_and_is_as_it_was() {
 }
 
 #[test]
-fn a_target_that_becomes_read_only_fails_the_copy_which_says_what_is_left() {
+fn target_that_becomes_read_only_fails_the_copy_and_remains_are_reported() {
     let site = Site::new();
     let image = site.path().join("image");
     fs::File::create(&image)

@@ -70,7 +70,7 @@ fn assert_same(one: &Path, other: &Path) {
 }
 
 #[test]
-fn a_folder_is_copied_whole_and_the_report_says_what_and_where() {
+fn folder_is_copied_and_reported() {
     let site = Site::new();
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for (name, bytes) in files_below(&sources, "sources") {
@@ -101,7 +101,7 @@ fn a_folder_is_copied_whole_and_the_report_says_what_and_where() {
 }
 
 #[test]
-fn a_file_is_copied_with_what_it_is() {
+fn file_is_copied_with_its_metadata() {
     let site = Site::new();
     let bytes = crate::harness::incompressible(3_000_001);
     site.write("a/long", &bytes);
@@ -130,7 +130,7 @@ fn a_file_is_copied_with_what_it_is() {
 }
 
 #[test]
-fn what_cannot_be_right_is_refused_at_once() {
+fn invalid_copy_params_are_422() {
     let site = Site::new();
     site.write("a/b/c", b"c");
     let closed = site.path().join("closed");
@@ -189,7 +189,7 @@ fn what_cannot_be_right_is_refused_at_once() {
 }
 
 #[test]
-fn a_cancel_leaves_nothing_and_says_what_had_been_done() {
+fn canceled_copy_leaves_nothing_and_reports_its_progress() {
     let site = Site::new();
     fs::create_dir(site.docs().join("a")).expect("a folder");
     for number in 0..200 {

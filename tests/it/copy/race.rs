@@ -28,7 +28,7 @@ fn assert_inside(folder: &Path) {
 }
 
 #[test]
-fn no_byte_gets_in_or_out_while_folders_become_links_and_back() {
+fn copy_stays_inside_its_roots_while_folders_are_swapped_for_links() {
     let site = Site::new();
     let outside = with_a_way_out(&site);
     symlink("../outside", site.docs().join("to-link")).expect("a link");

@@ -12,7 +12,7 @@ use crate::harness::Site;
 use crate::trees::{furnish, with_a_private_file};
 
 #[test]
-fn links_that_stay_inside_are_kept_and_all_else_is_counted() {
+fn inner_links_are_kept_and_skipped_entries_counted() {
     let site = Site::new();
     site.write("deep/folder/a", b"a");
     site.write("deep/folder/sub/b", b"b");
@@ -52,7 +52,7 @@ fn links_that_stay_inside_are_kept_and_all_else_is_counted() {
 }
 
 #[test]
-fn modes_and_times_are_kept_but_nobodys_rights_are_lent() {
+fn modes_and_times_are_kept_without_setuid() {
     let site = Site::new();
     site.write("folder/tool", b"tool");
     site.write("folder/closed/a", b"a");
@@ -86,7 +86,7 @@ fn modes_and_times_are_kept_but_nobodys_rights_are_lent() {
 }
 
 #[test]
-fn holes_stay_holes() {
+fn sparse_files_stay_sparse() {
     const LENGTH: u64 = 1 << 32;
     let site = Site::new();
     let make = |name: &str, pieces: &[u64], length: u64| {
@@ -133,7 +133,7 @@ fn holes_stay_holes() {
 }
 
 #[test]
-fn the_servers_own_files_and_what_other_jobs_make_are_left_out() {
+fn server_files_and_staged_files_are_not_copied() {
     let site = Site::new();
     site.write("folder/a", b"a");
     site.write(
@@ -168,7 +168,7 @@ fn the_servers_own_files_and_what_other_jobs_make_are_left_out() {
 }
 
 #[test]
-fn what_may_not_be_read_fails_the_copy_and_is_named() {
+fn unreadable_file_fails_the_copy_and_is_named() {
     let site = Site::new();
     let Some(command) = with_a_private_file(&site) else {
         return;

@@ -35,7 +35,7 @@ fn polled(client: Client, url: &str) -> Value {
 }
 
 #[test]
-fn a_folder_is_zipped_polled_for_and_downloaded() {
+fn folder_is_zipped_polled_and_downloaded() {
     let site = Site::new();
     // Long enough to be found running twice.
     let bytes = incompressible(1 << 20);
@@ -133,7 +133,7 @@ fn a_folder_is_zipped_polled_for_and_downloaded() {
 }
 
 #[test]
-fn a_folder_is_copied_into_another() {
+fn folder_is_copied_into_another() {
     let site = Site::new();
     site.write("from/a", b"a");
     site.write("to/b", b"b");
@@ -170,7 +170,7 @@ fn a_folder_is_copied_into_another() {
 }
 
 #[test]
-fn what_begins_work_is_not_begun_in_passing() {
+fn prefetches_and_cross_site_requests_start_no_job() {
     let site = Site::new();
     site.write("a/b", b"b");
     let server = site.serve();
@@ -199,7 +199,7 @@ fn what_begins_work_is_not_begun_in_passing() {
 }
 
 #[test]
-fn replies_are_held_longer_each_time_but_not_past_the_end() {
+fn polls_are_held_longer_each_time_until_the_job_ends() {
     let site = Site::new();
     site.write("a/b", b"b");
     site.write_zeros("a/long", 1 << 40);
@@ -238,7 +238,7 @@ fn replies_are_held_longer_each_time_but_not_past_the_end() {
 }
 
 #[test]
-fn what_a_proxy_takes_off_stands_before_every_address() {
+fn urls_begin_with_the_proxy_prefix() {
     let site = Site::new();
     site.write("dow/a.txt", b"a");
     let token = site.token("anna", &[]);

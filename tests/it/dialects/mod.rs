@@ -24,7 +24,7 @@ fn ask(client: Client, method: &str, path: &str, headers: &[(&str, &str)], body:
 }
 
 #[test]
-fn only_the_dialects_that_are_asked_for_are_there() {
+fn only_enabled_dialects_have_routes() {
     let check = |asked: &str, [driveonweb, onedrive, compare, merge]: [bool; 4]| {
         let site = Site::new();
         let mut command = site.command();
@@ -69,7 +69,7 @@ fn only_the_dialects_that_are_asked_for_are_there() {
 }
 
 #[test]
-fn every_address_takes_the_methods_that_are_described() {
+fn described_methods_are_allowed_and_others_405() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();
@@ -113,7 +113,7 @@ fn every_address_takes_the_methods_that_are_described() {
 }
 
 #[test]
-fn numbers_of_files_and_folders_outlive_restarts_but_not_names() {
+fn item_numbers_survive_restarts_but_not_renames() {
     let site = Site::new();
     site.write("folder/a", b"a");
     site.write("b", b"bb");

@@ -55,7 +55,7 @@ fn ended(client: Client, monitor: &str, operation: &str) -> Reply {
 }
 
 #[test]
-fn a_folder_is_copied_watched_and_found() {
+fn folder_is_copied_monitored_and_found() {
     let site = Site::new();
     for number in 0..500 {
         site.write(&format!("LargeFolder1/{number}"), b"x");
@@ -124,7 +124,7 @@ fn a_folder_is_copied_watched_and_found() {
 }
 
 #[test]
-fn items_are_found_by_path_and_number_under_both_prefixes() {
+fn items_are_found_by_path_and_id_under_both_prefixes() {
     let site = Site::new();
     site.write("a b/12:30.txt", b"hello");
     let server = site.serve();
@@ -192,7 +192,7 @@ fn items_are_found_by_path_and_number_under_both_prefixes() {
 }
 
 #[test]
-fn a_name_that_is_taken_shows_on_the_monitor() {
+fn existing_target_fails_on_the_monitor() {
     let site = Site::new();
     site.write("a.txt", b"new");
     site.write("b.txt", b"old");
@@ -277,7 +277,7 @@ fn a_name_that_is_taken_shows_on_the_monitor() {
 }
 
 #[test]
-fn every_job_has_a_monitor_which_needs_no_token() {
+fn monitor_of_every_job_needs_no_token() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve();
@@ -310,7 +310,7 @@ fn every_job_has_a_monitor_which_needs_no_token() {
 }
 
 #[test]
-fn a_file_is_uploaded_from_a_url_when_nobody_waits_for_it() {
+fn upload_from_a_url_requires_respond_async() {
     let site = Site::new();
     site.write("x.jpg", b"old");
     let origin = Origin::saying(reply(

@@ -11,7 +11,7 @@ use crate::harness::{Site, incompressible, wait_for};
 use crate::origin::{Ask, Origin, reply, serve, write};
 
 #[test]
-fn a_fetch_cut_three_times_is_byte_identical() {
+fn fetch_cut_three_times_is_byte_identical() {
     let bytes = incompressible(5_000_000);
     let origin = Origin::new({
         let bytes = bytes.clone();
@@ -102,7 +102,7 @@ fn without_range(ask: &Ask, reply: Vec<u8>) -> Vec<u8> {
 }
 
 #[test]
-fn what_comes_after_a_break_is_the_rest_or_all_of_it_anew() {
+fn broken_fetch_resumes_or_starts_over() {
     let mixed = [[b'a'; 500], [b'b'; 500]].concat();
     let cases: &[(&'static str, Then, &[u8], usize)] = &[
         // The rest, as it should be; the b's show whence it came.
@@ -184,7 +184,7 @@ fn what_comes_after_a_break_is_the_rest_or_all_of_it_anew() {
 }
 
 #[test]
-fn what_is_gone_after_a_break_or_never_stays_the_same_is_given_up() {
+fn fetch_fails_when_the_content_is_gone_or_keeps_changing() {
     let cases: &[(&'static str, Then, &str)] = &[
         ("\"1\"", |_| reply("404 Not Found", "", b""), "404"),
         (
@@ -229,7 +229,7 @@ fn what_is_gone_after_a_break_or_never_stays_the_same_is_given_up() {
 }
 
 #[test]
-fn a_connection_that_is_reset_is_made_again() {
+fn fetch_reconnects_after_a_reset() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let uri = format!("http://{}/a", listener.local_addr().expect("an address"));
     let (reset, is_time) = channel();
@@ -270,7 +270,7 @@ fn a_connection_that_is_reset_is_made_again() {
 }
 
 #[test]
-fn nobody_waits_for_a_server_that_never_answers() {
+fn fetch_from_a_silent_server_times_out() {
     let site = Site::new();
     let server = site.serve();
     // A port that nobody listens on.
@@ -290,7 +290,7 @@ fn nobody_waits_for_a_server_that_never_answers() {
 }
 
 #[test]
-fn a_fetch_can_be_canceled_at_any_time_and_leaves_nothing() {
+fn canceled_fetch_leaves_nothing() {
     let origin = Origin::new(|ask, stream| match ask.path.as_str() {
         "/broken" if ask.before == 0 => serve(ask, stream, &[b'a'; 1000], "\"1\"", 500),
         // It stays broken.

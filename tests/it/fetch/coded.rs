@@ -17,7 +17,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn gzip_and_deflate_are_decoded_and_others_refused() {
+fn gzip_and_deflate_are_decoded_and_other_codings_rejected() {
     let bytes = [b"hello ".repeat(10_000), incompressible(100_000)].concat();
     let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
     zlib.write_all(&bytes).expect("memory");
@@ -98,7 +98,7 @@ fn limits_count_decoded_bytes() {
 }
 
 #[test]
-fn coded_reply_goes_on_where_it_broke() {
+fn broken_gzip_reply_is_resumed() {
     let bytes = incompressible(1_000_000);
     let coded = gzip(&bytes);
     let origin = Origin::new({
@@ -128,7 +128,7 @@ fn coded_reply_goes_on_where_it_broke() {
 }
 
 #[test]
-fn coded_document_is_decoded_too() {
+fn gzip_document_is_decoded() {
     let coded = gzip("<r>é</r>".as_bytes());
     let headers = "content-encoding: gzip\r\ncontent-type: text/xml; charset=utf-8\r\n";
     let origin = Origin::saying(reply("200 OK", headers, &coded));
@@ -143,7 +143,7 @@ fn coded_document_is_decoded_too() {
 }
 
 #[test]
-fn redirect_keeps_bytes_and_sends_no_password() {
+fn redirect_keeps_the_body_and_drops_credentials() {
     let origin = Origin::new(|ask, stream| {
         let location: &[u8] = match ask.path.as_str() {
             "/utf-8" => "/é?é".as_bytes(),
@@ -181,7 +181,7 @@ fn redirect_keeps_bytes_and_sends_no_password() {
 }
 
 #[test]
-fn name_is_found_in_odd_content_dispositions() {
+fn file_name_is_found_in_unusual_content_dispositions() {
     let long = [
         b"attachment; filename=",
         "ü".repeat(200).as_bytes(),

@@ -10,7 +10,7 @@ use crate::harness::{Mount, Site, incompressible, wait_for};
 use crate::origin::{Origin, reply, serve, write};
 
 #[test]
-fn a_file_gets_its_name_when_it_is_whole() {
+fn fetched_file_appears_only_when_complete() {
     let bytes = incompressible(1_000_000);
     let origin = Origin::new({
         let bytes = bytes.clone();
@@ -45,7 +45,7 @@ fn a_file_gets_its_name_when_it_is_whole() {
 }
 
 #[test]
-fn a_name_that_is_taken_is_dealt_with_as_was_said() {
+fn existing_file_is_handled_per_conflict_param() {
     let origin = Origin::saying(reply("200 OK", "", b"new"));
     let site = Site::new();
     site.write("a.txt", b"old");
@@ -79,7 +79,7 @@ fn a_name_that_is_taken_is_dealt_with_as_was_said() {
 }
 
 #[test]
-fn a_full_disk_fails_the_fetch_and_leaves_nothing() {
+fn full_disk_fails_the_fetch_and_leaves_nothing() {
     let site = Site::new();
     let options = ["-t", "tmpfs", "-o", "size=4m", "tmpfs"];
     let Some(_disk) = Mount::new(&options, &site.docs()) else {
@@ -104,7 +104,7 @@ fn a_full_disk_fails_the_fetch_and_leaves_nothing() {
 }
 
 #[test]
-fn a_fetch_survives_the_death_of_the_server() {
+fn fetch_survives_a_server_crash() {
     let bytes = incompressible(2_000_000);
     let origin = Origin::new({
         let bytes = bytes.clone();

@@ -57,7 +57,7 @@ fn names(folder: &Path) -> BTreeSet<String> {
 }
 
 #[test]
-fn what_is_at_a_url_is_the_result_with_its_name_and_type() {
+fn fetched_result_has_name_and_media_type() {
     let bytes = incompressible(3_000_000);
     let origin = Origin::new({
         let bytes = bytes.clone();
@@ -139,7 +139,7 @@ fn what_is_at_a_url_is_the_result_with_its_name_and_type() {
 }
 
 #[test]
-fn what_is_not_what_was_asked_for_is_not_kept() {
+fn fetch_fails_on_error_status_size_or_digest() {
     let origin = Origin::new(|ask, stream| match ask.path.as_str() {
         "/endless" => {
             write(
@@ -221,7 +221,7 @@ fn what_is_not_what_was_asked_for_is_not_kept() {
 }
 
 #[test]
-fn a_fetch_that_cannot_go_well_is_refused_at_once() {
+fn invalid_fetch_params_are_422() {
     let site = Site::new();
     let mut command = site.command();
     std::fs::create_dir(site.path().join("fixed")).expect("a folder");

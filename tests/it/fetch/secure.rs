@@ -53,7 +53,7 @@ fn serve(site: &Site, roots: &str) -> Server {
 }
 
 #[test]
-fn only_who_proves_to_be_the_host_is_believed() {
+fn untrusted_certificates_fail_the_fetch() {
     let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
     let site = Site::new();
     let server = serve(&site, &ours.pem());
@@ -81,7 +81,7 @@ fn only_who_proves_to_be_the_host_is_believed() {
 }
 
 #[test]
-fn a_machine_that_trusts_nobody_says_so() {
+fn missing_ca_certificates_are_reported() {
     let port = hello(&Authority::new("nobody's"), &["localhost"], VALID);
     let site = Site::new();
     let server = serve(&site, "");

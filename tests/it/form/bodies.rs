@@ -15,7 +15,7 @@ fn refused(client: Client, path: &str, headers: &[(&str, &str)], body: &[u8], wo
 }
 
 #[test]
-fn json_without_its_type_is_told_of_the_type() {
+fn json_without_a_media_type_gets_a_hint() {
     let site = Site::new();
     let server = serve(&site);
     let client = server.client();
@@ -47,7 +47,7 @@ fn json_without_its_type_is_told_of_the_type() {
 }
 
 #[test]
-fn json_is_taken_with_what_clients_put_around_it() {
+fn json_with_bom_and_white_space_is_accepted() {
     let site = Site::new();
     site.write("a", b"a");
     let server = serve(&site);
@@ -91,7 +91,7 @@ fn json_is_taken_with_what_clients_put_around_it() {
 }
 
 #[test]
-fn identity_is_no_encoding() {
+fn content_encoding_identity_is_accepted() {
     let site = Site::new();
     site.write("a", b"<a/>");
     let server = serve(&site);
@@ -119,7 +119,7 @@ fn identity_is_no_encoding() {
 }
 
 #[test]
-fn boundaries_may_have_any_letters() {
+fn multipart_boundary_may_have_any_legal_character() {
     let site = Site::new();
     site.write("a", b"a");
     let server = serve(&site);

@@ -4,7 +4,7 @@ use super::{URL_ENCODED, field, form, result, serve, submit};
 use crate::harness::Site;
 
 #[test]
-fn empty_field_is_not_given_unless_it_may_be_empty() {
+fn empty_form_field_counts_as_absent_unless_empty_is_valid() {
     let site = Site::new();
     let server = serve(&site);
     let client = server.client();
@@ -32,7 +32,7 @@ fn empty_field_is_not_given_unless_it_may_be_empty() {
 }
 
 #[test]
-fn empty_field_that_is_required_is_said_to_be() {
+fn empty_required_field_is_reported() {
     let site = Site::new();
     let server = serve(&site);
     let client = server.client();

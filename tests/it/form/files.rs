@@ -67,7 +67,7 @@ fn file_part_is_a_file_however_it_is_named() {
 }
 
 #[test]
-fn untouched_file_input_is_not_given() {
+fn untouched_file_input_counts_as_absent() {
     let site = Site::new();
     let server = serve(&site);
     let client = server.client();

@@ -36,7 +36,7 @@ fn endless(server: &Server, path: &str, start: &str, unit: &str) -> (String, usi
 }
 
 #[test]
-fn form_without_an_end_is_refused_early() {
+fn endless_form_is_rejected_early() {
     let site = Site::new();
     let server = serve(&site);
     let part = "--b\r\nContent-Disposition: form-data; name=\"source\"; filename=\"";
@@ -108,7 +108,7 @@ fn parts_of_a_form_have_limits() {
 }
 
 #[test]
-fn names_count_as_text_of_the_form() {
+fn part_names_count_towards_the_form_limit() {
     let site = Site::new();
     let server = site.serve_configured("[limits]\nparams-bytes = \"4 KiB\"\n");
     let name = field(&"x".repeat(250));
@@ -119,7 +119,7 @@ fn names_count_as_text_of_the_form() {
 }
 
 #[test]
-fn fields_of_other_forms_have_limits() {
+fn urlencoded_fields_have_limits() {
     let site = Site::new();
     let server = serve(&site);
     let client = server.client();
@@ -146,7 +146,7 @@ fn fields_of_other_forms_have_limits() {
 }
 
 #[test]
-fn thousands_of_errors_are_not_all_listed() {
+fn listed_errors_are_bounded() {
     let site = Site::new();
     let server = serve(&site);
     let client = server.client();

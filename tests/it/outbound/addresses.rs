@@ -214,7 +214,7 @@ fn net(server: Option<SocketAddr>) -> std::sync::Arc<Net> {
 }
 
 #[tokio::test]
-async fn no_disguised_address_is_dialled() {
+async fn no_disguised_private_address_is_dialled() {
     for url in DISGUISED {
         let net = net(None);
         let refusal = net.client(&public_only()).judge(url);
@@ -238,7 +238,7 @@ async fn no_disguised_address_is_dialled() {
 }
 
 #[tokio::test]
-async fn what_is_no_web_address_is_refused_by_its_form_alone() {
+async fn malformed_urls_are_rejected_without_resolving() {
     for url in MALFORMED {
         for policy in [public_only(), private_too()] {
             let net = net(None);
@@ -253,7 +253,7 @@ async fn what_is_no_web_address_is_refused_by_its_form_alone() {
 }
 
 #[tokio::test]
-async fn public_addresses_are_dialled_by_address() {
+async fn public_names_are_dialled_by_resolved_address() {
     let origin = Origin::saying(reply("200 OK", "", b"hello"));
     let check = async |url: &str, expected: &[&str], host: &str| {
         let net = net(Some(origin.address()));
@@ -339,7 +339,7 @@ async fn public_addresses_are_dialled_by_address() {
 }
 
 #[tokio::test]
-async fn a_name_is_resolved_once_and_what_it_resolved_to_is_dialled() {
+async fn name_is_resolved_once_and_the_checked_address_dialled() {
     let net = net(None);
     let client = net.client(&public_only());
     // Nobody answers there, which is no reason to look again.
@@ -362,7 +362,7 @@ async fn a_name_is_resolved_once_and_what_it_resolved_to_is_dialled() {
 }
 
 #[tokio::test]
-async fn every_address_is_tried_in_turn() {
+async fn all_resolved_addresses_are_tried_in_turn() {
     let net = net(None);
     let error = get(&net.client(&public_only()), "http://both.test/")
         .await
@@ -372,7 +372,7 @@ async fn every_address_is_tried_in_turn() {
 }
 
 #[tokio::test]
-async fn private_targets_are_reached_where_only_this_machine_can_ask() {
+async fn private_addresses_are_allowed_for_local_clients() {
     let reached = async |policy: &Policy, url: &str| {
         let net = net(None);
         let error = get(&net.client(policy), url)
@@ -422,7 +422,7 @@ async fn private_targets_are_reached_where_only_this_machine_can_ask() {
 }
 
 #[tokio::test]
-async fn what_the_operator_names_is_reached_and_nothing_beside_it() {
+async fn allow_list_permits_named_hosts_only() {
     let reached = async |names: &[&str], url: &str| {
         let net = net(None);
         let error = get(&net.client(&allowing(names)), url)
@@ -463,7 +463,7 @@ async fn what_the_operator_names_is_reached_and_nothing_beside_it() {
 }
 
 #[test]
-fn an_allowance_is_a_host_or_a_network() {
+fn allow_list_entry_is_a_host_or_a_network() {
     for text in [
         "backup.local",
         "10.1.2.3",
@@ -493,7 +493,7 @@ fn an_allowance_is_a_host_or_a_network() {
 }
 
 #[test]
-fn private_targets_are_for_servers_that_only_this_machine_reaches() {
+fn private_addresses_are_allowed_on_loopback_servers_only() {
     let check = |listen: &[&str], has_public_url, expected| {
         let addresses: Vec<_> = listen.iter().map(|a| a.parse().expect(a)).collect();
         assert_eq!(

@@ -34,7 +34,7 @@ fn hang() {
 }
 
 #[tokio::test]
-async fn a_request_says_what_it_wants_and_who_we_are() {
+async fn request_has_accept_host_and_user_agent() {
     let origin = Origin::saying(reply("200 OK", "x-more: yes\r\n", b"hello"));
     let client = client();
     let mut headers = HeaderMap::new();
@@ -71,7 +71,7 @@ async fn a_request_says_what_it_wants_and_who_we_are() {
 }
 
 #[tokio::test]
-async fn every_wait_ends() {
+async fn every_wait_has_a_timeout() {
     let silent = Origin::new(|_, _| hang());
     let dripping_head = Origin::new(|_, stream| {
         write(stream, b"HTTP/1.1 200 OK\r\nx: ");
@@ -131,7 +131,7 @@ async fn every_wait_ends() {
 }
 
 #[tokio::test]
-async fn what_is_cut_short_or_no_http_is_an_error() {
+async fn truncated_and_malformed_replies_are_errors() {
     for said in [
         &b""[..],
         b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello",
@@ -160,7 +160,7 @@ async fn what_is_cut_short_or_no_http_is_an_error() {
 }
 
 #[tokio::test]
-async fn of_an_endless_reply_only_so_much_is_read() {
+async fn endless_reply_is_read_up_to_a_limit() {
     let endless = Origin::new(|_, stream| {
         write(
             stream,
@@ -191,7 +191,7 @@ async fn follow(client: &Client, url: &str) -> Result<(String, Vec<u8>), Error> 
 }
 
 #[tokio::test]
-async fn a_redirect_is_a_reply_until_somebody_follows_it() {
+async fn redirects_are_not_followed_by_default() {
     let origin = Origin::new(|ask, stream| {
         let said = match ask.path.as_str() {
             "/a/b" => redirect("../c#d"),
@@ -214,7 +214,7 @@ async fn a_redirect_is_a_reply_until_somebody_follows_it() {
 }
 
 #[tokio::test]
-async fn each_hop_is_judged_and_credentials_stay_where_they_were_meant_for() {
+async fn each_redirect_is_checked_and_credentials_stay_with_their_origin() {
     let other = Origin::new(|ask, stream| {
         let back = ask
             .path
@@ -262,7 +262,7 @@ async fn each_hop_is_judged_and_credentials_stay_where_they_were_meant_for() {
 }
 
 #[tokio::test]
-async fn redirects_lead_nowhere_that_the_first_url_could_not() {
+async fn redirects_obey_the_policy_of_the_first_url() {
     for location in [
         "http://169.254.169.254/latest/meta-data/",
         "//169.254.169.254/",
@@ -298,7 +298,7 @@ async fn redirects_lead_nowhere_that_the_first_url_could_not() {
 }
 
 #[tokio::test]
-async fn redirects_end() {
+async fn redirects_are_limited() {
     let circle = Origin::new(|ask, stream| write(stream, &redirect(&format!("/{}", ask.before))));
     assert_eq!(
         follow(&client(), &circle.url("/")).await,

@@ -79,7 +79,7 @@ fn die_everywhere(out: &Path, habits: &[(&str, &str)]) {
 }
 
 #[test]
-fn a_death_anywhere_leaves_no_file_or_all_of_it_and_the_job_tells_which() {
+fn crash_at_any_failpoint_leaves_no_file_or_a_complete_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let habits = [
         ("requeue", "new"),
@@ -91,7 +91,7 @@ fn a_death_anywhere_leaves_no_file_or_all_of_it_and_the_job_tells_which() {
 }
 
 #[test]
-fn so_it_is_on_a_file_system_in_memory() {
+fn crash_leaves_no_partial_file_on_tmpfs() {
     let folder = tempfile::tempdir().expect("a folder");
     if let Some(_mount) = Mount::new(&["-t", "tmpfs", "tmpfs"], folder.path()) {
         die_everywhere(folder.path(), &HABITS);
@@ -109,7 +109,7 @@ fn mounted(folder: &Path, make: &str, arguments: &[&str]) -> Option<(Mount, Path
 }
 
 #[test]
-fn so_it_is_on_ext4() {
+fn crash_leaves_no_partial_file_on_ext4() {
     let folder = tempfile::tempdir().expect("a folder");
     if let Some((_mount, out)) = mounted(folder.path(), "mkfs.ext4", &["-q"]) {
         die_everywhere(&out, &HABITS);
@@ -117,7 +117,7 @@ fn so_it_is_on_ext4() {
 }
 
 #[test]
-fn so_it_is_on_fat() {
+fn crash_leaves_no_partial_file_on_fat() {
     let folder = tempfile::tempdir().expect("a folder");
     let Some((mount, out)) = mounted(folder.path(), "mkfs.vfat", &[]) else {
         return;
@@ -136,7 +136,7 @@ fn so_it_is_on_fat() {
 }
 
 #[test]
-fn a_result_in_its_place_is_known_by_its_bytes_where_its_number_is_another() {
+fn published_result_with_another_inode_is_recognized_by_its_bytes() {
     for is_the_same in [true, false] {
         let site = Site::new();
         let (out, runs) = (site.path().join("out"), site.path().join("runs"));

@@ -53,7 +53,7 @@ fn assert_gone(client: Client, job: &Value) {
 }
 
 #[test]
-fn the_result_is_the_file_and_the_download_serves_it() {
+fn output_file_is_the_result_and_is_downloadable() {
     let site = Site::new();
     site.write("a", &incompressible(700_000));
     site.write("out/old.zip", b"old");
@@ -113,7 +113,7 @@ fn the_result_is_the_file_and_the_download_serves_it() {
 }
 
 #[test]
-fn what_can_never_be_written_is_refused_and_what_turns_out_so_fails() {
+fn unwritable_output_is_422_or_fails_the_job() {
     let site = Site::new();
     site.write("a", b"a");
     site.write("folder/b", b"b");
@@ -182,7 +182,7 @@ fn open(path: &Path) -> File {
 }
 
 #[test]
-fn a_file_that_is_no_longer_what_was_put_there_is_no_result() {
+fn changed_output_file_is_not_served() {
     let site = Site::new();
     site.write("a", &incompressible(1000));
     let server = site.serve();
@@ -238,7 +238,7 @@ fn serve_out(site: &Site, out: &Path, configuration: &str, fault: Option<&str>) 
 }
 
 #[test]
-fn a_target_without_room_fails_the_job_and_is_as_it_was() {
+fn full_target_disk_fails_the_job_and_stays_unchanged() {
     let site = Site::new();
     site.write("a", &incompressible(4 << 20));
     let out = site.path().join("out");
@@ -258,7 +258,7 @@ fn a_target_without_room_fails_the_job_and_is_as_it_was() {
 }
 
 #[test]
-fn a_cancel_at_any_moment_leaves_no_file_or_comes_too_late() {
+fn cancel_leaves_no_output_file_or_is_rejected() {
     let site = Site::new();
     site.write("a", b"a");
     fs::create_dir(site.docs().join("out")).expect("a folder");

@@ -7,7 +7,7 @@ use crate::copy::names;
 use crate::harness::{Gate, Site, wait_for};
 
 #[test]
-fn after_a_crash_a_job_whose_work_is_in_its_place_has_succeeded_whatever_restart_says() {
+fn job_published_before_a_crash_succeeds_under_any_restart_policy() {
     let origin = origin();
     let fail = "[operations.copy]\non-restart = 'fail'\n[operations.fetch]\non-restart = 'fail'\n";
     for case in cases(&origin) {
@@ -37,7 +37,7 @@ fn after_a_crash_a_job_whose_work_is_in_its_place_has_succeeded_whatever_restart
 }
 
 #[test]
-fn after_a_crash_a_job_that_was_canceled_in_time_has_left_nothing() {
+fn job_canceled_before_a_crash_leaves_nothing() {
     let origin = origin();
     for case in cases(&origin) {
         for (method, path) in [("POST", "/cancel"), ("DELETE", "")] {
@@ -72,7 +72,7 @@ fn after_a_crash_a_job_that_was_canceled_in_time_has_left_nothing() {
 }
 
 #[test]
-fn a_crash_after_a_delete_that_came_too_late_leaves_all_of_it() {
+fn crash_after_a_late_delete_leaves_complete_output() {
     let origin = origin();
     for case in cases(&origin) {
         for point in ["intended", "renamed"] {
@@ -102,7 +102,7 @@ fn a_crash_after_a_delete_that_came_too_late_leaves_all_of_it() {
 }
 
 #[test]
-fn a_stop_of_the_server_waits_for_the_renaming_or_leaves_it_to_the_next_start() {
+fn server_stop_completes_the_rename_or_leaves_it_to_the_next_start() {
     let origin = origin();
     for case in cases(&origin) {
         for goes_on in [true, false] {
@@ -133,7 +133,7 @@ fn a_stop_of_the_server_waits_for_the_renaming_or_leaves_it_to_the_next_start() 
 }
 
 #[test]
-fn a_job_that_waits_for_another_attempt_ends_once_what_it_left_is_removed() {
+fn canceled_requeued_job_ends_after_its_remains_are_removed() {
     let sleep = "[operations.sleep]\ncommand = ['sleep', '60']\n";
     for (method, path) in [("POST", "/cancel"), ("DELETE", "")] {
         let site = Site::new();

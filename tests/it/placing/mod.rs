@@ -194,7 +194,7 @@ fn is_gone(client: Client, id: &str) -> bool {
 }
 
 #[test]
-fn a_cancel_leaves_nothing_or_is_refused_once_the_intent_is_stored() {
+fn cancel_leaves_nothing_or_is_409_once_finalizing() {
     let origin = origin();
     for case in cases(&origin) {
         for point in POINTS {
@@ -233,7 +233,7 @@ fn a_cancel_leaves_nothing_or_is_refused_once_the_intent_is_stored() {
 }
 
 #[test]
-fn a_delete_leaves_nothing_or_all_once_the_intent_is_stored() {
+fn delete_leaves_nothing_or_complete_output_once_finalizing() {
     let origin = origin();
     for case in cases(&origin) {
         for point in POINTS {
@@ -264,7 +264,7 @@ fn a_delete_leaves_nothing_or_all_once_the_intent_is_stored() {
 }
 
 #[test]
-fn a_deadline_that_passes_after_the_intent_does_not_fail_the_job() {
+fn deadline_passing_while_finalizing_does_not_fail_the_job() {
     let origin = origin();
     let configuration = ["copy", "fetch", "zip"]
         .map(|operation| format!("[operations.{operation}]\ntimeout = '1s'\n"))
@@ -301,7 +301,7 @@ fn a_deadline_that_passes_after_the_intent_does_not_fail_the_job() {
 }
 
 #[test]
-fn a_full_database_disk_does_not_fail_what_is_in_its_place() {
+fn full_database_disk_does_not_fail_a_published_result() {
     let origin = origin();
     for case in cases(&origin) {
         if case.is_output {

@@ -7,7 +7,7 @@ use crate::copy::names;
 use crate::harness::Site;
 
 #[test]
-fn a_name_of_255_bytes_can_be_made_replaced_and_numbered() {
+fn names_of_255_bytes_can_be_created_replaced_and_numbered() {
     let origin = origin();
     let (plain, umlauts) = ("x".repeat(251), "ä".repeat(125));
     for name in [
@@ -66,7 +66,7 @@ fn urlencoded(name: &str) -> String {
 }
 
 #[test]
-fn a_name_that_is_too_long_fails_the_job_before_the_work() {
+fn too_long_name_fails_the_job_before_it_runs() {
     let origin = origin();
     let site = Site::new();
     site.write("tree/one", b"1");

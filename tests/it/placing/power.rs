@@ -40,7 +40,7 @@ fn wait_for_rows(site: &Site) {
 }
 
 #[test]
-fn what_a_canceled_or_deleted_job_had_made_does_not_come_back() {
+fn output_of_canceled_or_deleted_jobs_stays_removed_after_power_loss() {
     let origin = origin();
     for case in cases(&origin) {
         for (method, path) in [("POST", "/cancel"), ("DELETE", "")] {
@@ -71,7 +71,7 @@ fn what_a_canceled_or_deleted_job_had_made_does_not_come_back() {
 }
 
 #[test]
-fn what_a_job_has_replaced_does_not_come_back() {
+fn replaced_file_stays_replaced_after_power_loss() {
     let origin = origin();
     let cases = cases(&origin);
     let case = cases.iter().find(|case| case.replaces).expect("one");

@@ -63,12 +63,12 @@ fn from_another_device(make: &str, arguments: &[&str], bytes: u64) {
 }
 
 #[test]
-fn a_job_knows_its_work_on_ext4_mounted_from_another_device() {
+fn published_output_is_recognized_on_ext4_from_another_device() {
     from_another_device("mkfs.ext4", &["-q"], 16 << 20);
 }
 
 #[test]
-fn a_job_knows_its_work_on_btrfs_mounted_again() {
+fn published_output_is_recognized_on_remounted_btrfs() {
     let origin = origin();
     for case in cases(&origin) {
         let site = Site::new();
@@ -83,7 +83,7 @@ fn a_job_knows_its_work_on_btrfs_mounted_again() {
 }
 
 #[test]
-fn a_job_knows_its_work_on_an_overlay_mounted_again() {
+fn published_output_is_recognized_on_a_remounted_overlay() {
     let origin = origin();
     for case in cases(&origin) {
         for fault in ["", ",no-creation-times"] {
@@ -101,7 +101,7 @@ fn a_job_knows_its_work_on_an_overlay_mounted_again() {
 }
 
 #[test]
-fn what_somebody_else_put_there_is_not_taken_for_the_jobs_work() {
+fn file_of_another_program_is_not_taken_for_the_output() {
     let origin = origin();
     let case = &cases(&origin)[0];
     for fault in ["", ",no-creation-times"] {

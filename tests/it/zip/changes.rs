@@ -15,7 +15,7 @@ use crate::harness::{Site, incompressible, wait_for};
 const BLOCK: usize = 256 * 1024;
 
 #[test]
-fn long_files_come_back_as_they_were() {
+fn long_files_are_archived_unchanged() {
     let site = Site::new();
     let text: Vec<u8> = (0_u64..)
         .flat_map(|i| format!("{i} {}\n", i * i % 1009).into_bytes())
@@ -53,7 +53,7 @@ fn long_files_come_back_as_they_were() {
 }
 
 #[test]
-fn files_that_change_while_they_are_read_make_a_valid_archive() {
+fn files_changing_while_read_give_a_valid_archive() {
     let site = Site::new();
     for number in 0..40 {
         site.write(&format!("folder/{number:02}"), &vec![7; 400_000]);
@@ -96,7 +96,7 @@ fn files_that_change_while_they_are_read_make_a_valid_archive() {
 }
 
 #[test]
-fn a_file_that_grows_is_zipped_as_it_was_found() {
+fn growing_file_is_zipped_at_its_initial_length() {
     const PIECE: usize = 1 << 20;
     /// When the writer gives up, in pieces: seconds after a reader is through that does not follow it.
     const MOST: u64 = 400;
@@ -142,7 +142,7 @@ fn a_file_that_grows_is_zipped_as_it_was_found() {
 }
 
 #[test]
-fn a_cancel_is_heard_inside_a_huge_file() {
+fn cancel_takes_effect_inside_a_huge_file() {
     let site = Site::new();
     site.write_zeros("huge", 1 << 40);
     let server = site.serve();

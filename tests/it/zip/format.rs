@@ -62,7 +62,7 @@ fn furnished() -> Site {
 }
 
 #[test]
-fn an_archive_of_short_files_can_be_read_as_a_stream() {
+fn archive_of_short_files_can_be_read_as_a_stream() {
     let site = furnished();
     let server = site.serve();
     for level in [6, 0] {
@@ -91,7 +91,7 @@ fn an_archive_of_short_files_can_be_read_as_a_stream() {
 }
 
 #[test]
-fn a_stored_entry_never_has_a_data_descriptor() {
+fn stored_entry_has_no_data_descriptor() {
     let site = furnished();
     site.write("folder/long", &incompressible(700_000));
     let server = site.serve();
@@ -169,7 +169,7 @@ fn java_reads_an_archive_as_a_stream() {
 }
 
 #[test]
-fn the_modification_time_stands_in_the_local_header() {
+fn local_header_has_the_modification_time() {
     let site = Site::new();
     let (first, last) = (0x0021_0000, 0xff9f_bf7d);
     // The time, and date and time as MS-DOS has them.

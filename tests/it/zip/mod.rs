@@ -73,7 +73,7 @@ fn names_in(archive: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn a_folder_comes_back_as_it_was() {
+fn unpacked_folder_equals_the_source() {
     let site = Site::new();
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for (name, bytes) in files_below(&sources, "sources") {
@@ -112,7 +112,7 @@ fn a_folder_comes_back_as_it_was() {
 }
 
 #[test]
-fn a_single_file_is_zipped_under_its_name() {
+fn single_file_is_zipped_under_its_name() {
     let site = Site::new();
     site.write("a.txt", b"hello");
     let server = site.serve();
@@ -133,7 +133,7 @@ fn a_single_file_is_zipped_under_its_name() {
 }
 
 #[test]
-fn a_source_that_is_not_there_fails_the_job() {
+fn missing_source_fails_the_job() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();
@@ -151,7 +151,7 @@ fn a_source_that_is_not_there_fails_the_job() {
 
 #[cfg(unix)]
 #[test]
-fn nothing_outside_a_root_gets_into_an_archive() {
+fn paths_outside_the_roots_are_not_archived() {
     let site = Site::new();
     std::fs::write(site.path().join("secret"), "secret").expect("a file");
     site.write("folder/a", b"a");
@@ -207,7 +207,7 @@ fn nothing_outside_a_root_gets_into_an_archive() {
 }
 
 #[test]
-fn the_data_folder_is_left_out_of_a_root_that_contains_it() {
+fn data_folder_inside_a_root_is_not_archived() {
     let site = Site::new();
     site.write("a", b"a");
     let mut command = site.command();

@@ -9,7 +9,7 @@ use super::{files_below, files_in, names_in, zip_ended, zipped};
 use crate::harness::{Site, incompressible};
 
 #[test]
-fn a_list_becomes_one_archive_with_distinct_names_at_the_top() {
+fn several_paths_are_archived_under_distinct_names() {
     let site = Site::new();
     for (path, bytes) in [
         ("a/x.txt", "1"),
@@ -39,7 +39,7 @@ fn a_list_becomes_one_archive_with_distinct_names_at_the_top() {
 }
 
 #[test]
-fn the_archive_is_named_as_asked() {
+fn archive_has_the_requested_name() {
     let site = Site::new();
     site.write("folder/a", b"a");
     let server = site.serve();
@@ -63,7 +63,7 @@ fn the_archive_is_named_as_asked() {
 }
 
 #[test]
-fn every_fault_is_named_by_its_place() {
+fn every_error_has_a_pointer() {
     let site = Site::new();
     let server = site.serve();
     let check = |params: Value, expected: &[&str]| {
@@ -97,7 +97,7 @@ fn every_fault_is_named_by_its_place() {
 }
 
 #[test]
-fn paths_are_marked_as_such_in_the_schema() {
+fn schema_marks_path_params() {
     let site = Site::new();
     let server = site.serve();
     let zip = server.client().get("/v1/operations/zip", 200).json();
@@ -109,7 +109,7 @@ fn paths_are_marked_as_such_in_the_schema() {
 }
 
 #[test]
-fn a_level_of_nought_stores_and_nine_packs_tightest() {
+fn level_0_stores_and_level_9_compresses_most() {
     let site = Site::new();
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let text = files_below(&sources, "src").into_values().flatten();
@@ -136,7 +136,7 @@ fn a_level_of_nought_stores_and_nine_packs_tightest() {
 }
 
 #[test]
-fn what_is_excluded_is_left_out_with_all_that_is_in_it() {
+fn excluded_folder_is_left_out_with_its_contents() {
     let site = Site::new();
     for path in [
         "a.o",

@@ -10,7 +10,7 @@ use crate::harness::Site;
 use crate::trees::{WAYS, ended_if_inside, swapping, with_a_way_out};
 
 #[test]
-fn no_byte_from_outside_gets_in_while_folders_become_links_and_back() {
+fn zip_stays_inside_its_root_while_folders_are_swapped_for_links() {
     let site = Site::new();
     with_a_way_out(&site);
     let server = site.serve();

@@ -13,7 +13,7 @@ use crate::harness::Site;
 use crate::trees::{furnish, with_a_private_file};
 
 #[test]
-fn links_that_stay_inside_are_kept_and_all_else_is_counted() {
+fn inner_links_are_kept_and_skipped_entries_counted() {
     let site = Site::new();
     site.write("folder/a", b"a");
     site.write("folder/sub/b", b"b");
@@ -68,7 +68,7 @@ fn links_that_stay_inside_are_kept_and_all_else_is_counted() {
 }
 
 #[test]
-fn a_path_may_lead_through_links_that_stay_inside() {
+fn path_may_lead_through_links_inside_the_root() {
     let site = Site::new();
     site.write("real/sub/a", b"a");
     symlink("real", site.docs().join("alias")).expect("a link");
@@ -84,7 +84,7 @@ fn a_path_may_lead_through_links_that_stay_inside() {
 }
 
 #[test]
-fn modes_and_odd_names_are_kept() {
+fn modes_and_unusual_names_are_kept() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
     let site = Site::new();
@@ -128,7 +128,7 @@ fn modes_and_odd_names_are_kept() {
 }
 
 #[test]
-fn the_servers_own_files_are_never_opened_whatever_leads_to_them() {
+fn server_files_are_never_archived_by_any_path() {
     let site = Site::new();
     site.write("folder/a", b"a");
     let mut command = site.command();
@@ -198,7 +198,7 @@ fn the_servers_own_files_are_never_opened_whatever_leads_to_them() {
 }
 
 #[test]
-fn a_file_that_may_not_be_read_fails_the_job_and_is_named() {
+fn unreadable_file_fails_the_job_and_is_named() {
     let site = Site::new();
     let Some(command) = with_a_private_file(&site) else {
         return;
@@ -212,7 +212,7 @@ fn a_file_that_may_not_be_read_fails_the_job_and_is_named() {
 }
 
 #[test]
-fn folders_that_are_nested_too_deep_fail_the_job() {
+fn too_deeply_nested_folders_fail_the_job() {
     let site = Site::new();
     site.write("folder/a", b"a");
     let mut dir = rustix::fs::open(

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_may_stand_inside_a_segment() {
+    fn job_number_may_stand_inside_a_segment() {
         let check = |text: &str, path: &str, expected: Option<i64>| {
             assert_eq!(template(text).job(path), expected.map(Seq), "{text} {path}");
         };
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_meet_where_a_path_could_be_either() {
+    fn templates_overlap_when_one_path_matches_both() {
         let check = |one: &str, other: &str, expected: bool| {
             let (a, b) = (template(one), template(other));
             assert_eq!(
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn every_address_takes_its_methods() {
+    fn each_path_allows_its_methods() {
         let route = Route {
             operation: "zip".to_owned(),
             submit: "/start".to_owned(),

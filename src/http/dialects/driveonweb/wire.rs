@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_means_one_thing() {
+    fn each_path_maps_to_one_endpoint() {
         let check = |path: &str, expected| {
             let segments: Vec<_> = path.split('/').collect();
             assert_eq!(call(&Method::GET, &segments), expected, "{path}");

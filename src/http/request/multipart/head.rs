@@ -128,7 +128,7 @@ mod tests {
     const FIELD: &str = "Content-Disposition: form-data; name=a";
 
     #[test]
-    fn names_are_read_as_clients_write_them() {
+    fn part_names_are_parsed_in_every_common_notation() {
         let check = |disposition: &[u8], name: &str, file_name: Option<&str>| {
             let line = [b"Content-Disposition: form-data; ", disposition].concat();
             let found = Head::parse(&line).map(|head| (head.name, head.file_name));
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn media_types_of_parts_are_read() {
+    fn part_media_types_are_parsed() {
         let check = |content_type: &str, expected: Option<(&str, Option<&str>)>| {
             let head = Head::parse(format!("{FIELD}\r\nContent-Type:{content_type}").as_bytes());
             let found = head.expect("a head").media_type;

@@ -118,7 +118,7 @@ fn after_padding(line: &[u8]) -> &[u8] {
 
 proptest! {
     #[test]
-    fn contents_arrive_as_they_were_sent(
+    fn part_contents_are_unchanged(
         contents in prop::collection::vec(prop::collection::vec(prop::sample::select(&b"\r\n-B \tx"[..]), 0..24), 0..6),
         size in 1..40_usize,
     ) {
@@ -137,7 +137,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_or_refused_alike_in_any_chunks(
+    fn any_bytes_parse_alike_in_any_chunks(
         bytes in prop::collection::vec(prop::sample::select(&b"\r\n--BB:; ab=\"\\"[..]), 0..200),
         size in 1..20_usize,
     ) {
@@ -147,7 +147,7 @@ proptest! {
     }
 
     #[test]
-    fn any_disposition_is_read_or_refused(value in prop::collection::vec(any::<u8>(), 0..80)) {
+    fn any_content_disposition_parses_or_is_rejected(value in prop::collection::vec(any::<u8>(), 0..80)) {
         let line = [b"Content-Disposition: form-data; name=a; filename", value.as_slice()].concat();
         let _ = Head::parse(&line);
         let _ = Head::parse(&value);
@@ -155,7 +155,7 @@ proptest! {
 }
 
 #[test]
-fn unambiguous_oddities_are_accepted() {
+fn unusual_but_unambiguous_forms_are_accepted() {
     let expected = vec![("a".to_owned(), None, b"x".to_vec())];
     let check = |form: &str| {
         let found = read_whole(form.as_bytes()).map(plain);
@@ -180,7 +180,7 @@ fn unambiguous_oddities_are_accepted() {
 }
 
 #[test]
-fn boundaries_are_read_as_clients_write_them() {
+fn boundary_is_parsed_in_every_common_notation() {
     let check = |content_type: &str, boundary: &str| {
         let form = format!("--{boundary}\r\n{FIELD}\r\n\r\nx\r\n--{boundary}--");
         let found = read(content_type, [form.as_bytes()]).map(|parts| parts.len());
@@ -207,7 +207,7 @@ fn boundaries_are_read_as_clients_write_them() {
 }
 
 #[test]
-fn malformed_forms_are_refused_with_a_reason() {
+fn malformed_forms_are_rejected_with_a_reason() {
     let check = |form: &str, expected: Error| {
         assert_eq!(
             read_whole(form.as_bytes()),

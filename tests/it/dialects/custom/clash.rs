@@ -7,7 +7,7 @@ use crate::config::check_refused;
 use crate::harness::Site;
 
 #[test]
-fn what_is_not_asked_for_is_not_there() {
+fn disabled_custom_dialect_has_no_routes() {
     let site = Site::new();
     // Not even what is wrong with it matters.
     let settings = format!("dialects = 'driveonweb'\n{ARCHIVE}{ARCHIVE}");
@@ -20,7 +20,7 @@ fn what_is_not_asked_for_is_not_there() {
 }
 
 #[test]
-fn a_clash_is_told_with_its_line_before_anything_starts() {
+fn conflicting_paths_are_rejected_with_their_line() {
     let site = Site::new();
     let route = |operation: &str, submit: &str, status: &str, result: &str| {
         format!(

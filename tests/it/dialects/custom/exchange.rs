@@ -36,7 +36,7 @@ fn whole(reply: &Reply) -> (u16, HashMap<&str, &str>, &str) {
 }
 
 #[test]
-fn a_report_is_started_looked_at_twice_and_downloaded() {
+fn report_is_submitted_polled_and_downloaded() {
     let site = Site::new();
     let gate = site.path().join("gate");
     make_fifo(&gate);
@@ -95,7 +95,7 @@ fn a_report_is_started_looked_at_twice_and_downloaded() {
 }
 
 #[test]
-fn a_video_is_converted_under_addresses_with_the_number_inside() {
+fn video_job_number_may_stand_inside_a_segment() {
     let site = Site::new();
     let server = site.serve_configured(
         r#"

@@ -4,7 +4,7 @@ use super::ARCHIVE;
 use crate::harness::{Site, wait_for};
 
 #[test]
-fn strangers_are_kept_out_as_everywhere() {
+fn custom_paths_check_tokens_and_origin() {
     let site = Site::new();
     site.write("a", b"a");
     let (anna, ben) = (site.token("anna", &[]), site.token("ben", &[]));
@@ -54,7 +54,7 @@ fn strangers_are_kept_out_as_everywhere() {
 }
 
 #[test]
-fn behind_a_proxy_links_begin_with_its_path() {
+fn links_begin_with_the_public_path() {
     let site = Site::new();
     site.write("a", b"a");
     let token = site.token("anna", &[]);

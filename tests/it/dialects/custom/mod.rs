@@ -35,7 +35,7 @@ fn state(client: Client, path: &str, word: &str) -> Value {
 }
 
 #[test]
-fn every_state_is_told_in_the_operators_words() {
+fn states_have_the_configured_names() {
     let site = Site::new();
     site.write("a", b"a");
     site.write_zeros("long", 1 << 33);
@@ -76,7 +76,7 @@ fn every_state_is_told_in_the_operators_words() {
 }
 
 #[test]
-fn jobs_of_the_operation_are_there_and_no_others() {
+fn only_jobs_of_the_operation_are_found() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve_configured(ARCHIVE);
@@ -112,7 +112,7 @@ fn jobs_of_the_operation_are_there_and_no_others() {
 }
 
 #[test]
-fn a_submission_has_its_options_there_too() {
+fn submission_accepts_job_options() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve_configured(ARCHIVE);
@@ -147,7 +147,7 @@ fn a_submission_has_its_options_there_too() {
 }
 
 #[test]
-fn every_address_takes_its_methods_and_is_described() {
+fn custom_paths_allow_their_methods_and_are_described() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve_configured(ARCHIVE);

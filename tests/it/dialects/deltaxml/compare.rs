@@ -37,7 +37,7 @@ pub(super) fn begin(client: Client, body: &str) -> (String, String) {
 }
 
 #[test]
-fn two_documents_are_compared_polled_for_and_downloaded_in_xml() {
+fn comparison_is_submitted_polled_and_downloaded_in_xml() {
     let site = Site::new();
     site.write("b.xml", NEW);
     let server = site.serve();
@@ -146,7 +146,7 @@ fn two_documents_are_compared_polled_for_and_downloaded_in_xml() {
 }
 
 #[test]
-fn a_running_job_is_deleted_in_both_ways() {
+fn deleted_running_comparison_is_shown_as_xml_and_json() {
     let site = Site::new();
     site.write("a.xml", OLD);
     let server = site.serve();
@@ -198,7 +198,7 @@ fn a_running_job_is_deleted_in_both_ways() {
 }
 
 #[test]
-fn an_ended_job_is_deleted_as_it_was() {
+fn deleted_finished_job_is_returned_as_it_was() {
     let site = Site::new();
     site.write("a.xml", OLD);
     site.write("b.xml", NEW);

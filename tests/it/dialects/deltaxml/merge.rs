@@ -29,7 +29,7 @@ fn nanoseconds(text: &str) -> u64 {
 }
 
 #[test]
-fn a_merge_is_begun_polled_for_and_downloaded_in_xml() {
+fn merge_is_submitted_polled_and_downloaded_in_xml() {
     let site = Site::new();
     site.write("base.xml", BASE);
     site.write("anna.xml", ANNA);
@@ -142,7 +142,7 @@ fn a_merge_is_begun_polled_for_and_downloaded_in_xml() {
 }
 
 #[test]
-fn a_running_merge_is_deleted_in_both_ways() {
+fn deleted_running_merge_is_shown_as_xml_and_json() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();
@@ -201,7 +201,7 @@ fn a_running_merge_is_deleted_in_both_ways() {
 }
 
 #[test]
-fn versions_come_in_a_form_under_the_names_of_its_parts() {
+fn form_parts_name_the_versions() {
     let site = Site::new();
     site.write("base.xml", BASE);
     let server = site.serve();
@@ -258,7 +258,7 @@ fn versions_come_in_a_form_under_the_names_of_its_parts() {
 }
 
 #[test]
-fn each_way_to_merge_is_told_and_taken() {
+fn every_listed_merge_type_is_accepted() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();

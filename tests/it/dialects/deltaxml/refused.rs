@@ -54,7 +54,7 @@ fn refused(
 }
 
 #[test]
-fn what_cannot_be_understood_is_a_bad_request() {
+fn malformed_requests_are_400() {
     let site = Site::new();
     site.write("a.xml", b"<r/>");
     let server = site.serve();
@@ -204,7 +204,7 @@ fn settings_and_job_options_sent_as_files_are_400() {
 }
 
 #[test]
-fn malformed_forms_and_bodies_have_the_shape_of_the_product() {
+fn malformed_bodies_get_errors_in_the_products_format() {
     let site = Site::new();
     site.write("a.xml", b"<r/>");
     site.write("secret.xml", b"<secret/>");
@@ -280,7 +280,7 @@ fn malformed_forms_and_bodies_have_the_shape_of_the_product() {
 }
 
 #[test]
-fn every_refusal_has_its_status_and_the_shape_of_the_product() {
+fn every_error_has_its_status_and_the_products_format() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();
@@ -352,7 +352,7 @@ fn every_refusal_has_its_status_and_the_shape_of_the_product() {
 }
 
 #[test]
-fn a_link_on_any_page_may_lead_to_a_result_that_stays() {
+fn cross_site_links_open_kept_results_only() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();
@@ -378,7 +378,7 @@ fn a_link_on_any_page_may_lead_to_a_result_that_stays() {
 }
 
 #[test]
-fn jobs_belong_to_whoever_submitted_them() {
+fn foreign_jobs_are_404() {
     let site = Site::new();
     let (anna, ben) = (site.token("anna", &[]), site.token("ben", &[]));
     let server = site.serve();
@@ -409,7 +409,7 @@ fn jobs_belong_to_whoever_submitted_them() {
 }
 
 #[test]
-fn a_full_queue_is_told_in_the_same_words() {
+fn full_queue_gets_an_error_in_the_products_format() {
     let site = Site::new();
     let server = site.serve_configured("[limits]\nqueue = 1\n");
     let client = server.client();

@@ -7,7 +7,7 @@ use super::{COMPARE, Held, ask, ended, get, job_when, text};
 use crate::harness::{Client, Site};
 
 #[test]
-fn a_job_is_the_same_in_the_native_words() {
+fn job_matches_its_native_representation() {
     let site = Site::new();
     site.write("a.xml", OLD);
     let server = site.serve();
@@ -61,7 +61,7 @@ fn a_job_is_the_same_in_the_native_words() {
 }
 
 #[test]
-fn all_states_and_phases_are_passed_through() {
+fn all_states_and_phases_are_reported() {
     let site = Site::new();
     // Long enough for each phase to be seen: rows to be compared, and much to be stored.
     let document = |word: &str| {

@@ -32,7 +32,7 @@ fn ask_for(server: &Server, a: &str, b: &str) -> TcpStream {
 }
 
 #[test]
-fn the_result_is_the_answer_and_the_job_is_gone_with_it() {
+fn synchronous_result_is_returned_and_its_job_deleted() {
     let site = Site::new();
     let mut long = String::new();
     for byte in incompressible(40 << 10) {
@@ -82,7 +82,7 @@ fn the_result_is_the_answer_and_the_job_is_gone_with_it() {
 }
 
 #[test]
-fn a_failure_is_a_bad_request_and_leaves_nothing() {
+fn failed_synchronous_request_is_400_and_its_job_deleted() {
     let site = Site::new();
     site.write("a.xml", b"<r>");
     site.write("b.xml", b"<s/>");
@@ -108,7 +108,7 @@ fn wait(server: &Server, held: &Held) -> TcpStream {
 }
 
 #[test]
-fn who_hangs_up_stops_the_job() {
+fn disconnecting_cancels_the_job() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();
@@ -129,7 +129,7 @@ fn who_hangs_up_stops_the_job() {
 }
 
 #[test]
-fn half_closed_client_gets_the_result_and_one_that_is_gone_stops_the_job() {
+fn half_closed_client_gets_the_result_and_a_disconnect_cancels() {
     let site = Site::new();
     site.write("b.xml", b"<r/>");
     let server = site.serve();
@@ -164,7 +164,7 @@ fn half_closed_client_gets_the_result_and_one_that_is_gone_stops_the_job() {
 }
 
 #[test]
-fn who_waits_is_told_that_somebody_else_has_canceled() {
+fn synchronous_request_reports_a_cancel_by_another_client() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();
@@ -183,7 +183,7 @@ fn who_waits_is_told_that_somebody_else_has_canceled() {
 }
 
 #[test]
-fn a_job_that_somebody_waited_for_goes_with_the_server() {
+fn synchronous_job_is_gone_after_a_restart() {
     let site = Site::new();
     let held = Held::new(b"<r/>");
     let server = site.serve();

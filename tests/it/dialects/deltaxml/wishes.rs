@@ -7,7 +7,7 @@ use super::{COMPARE, ask, ended, form, get, job_when, path_of, text};
 use crate::harness::Site;
 
 #[test]
-fn documents_come_in_a_form_as_files_or_as_paths() {
+fn form_documents_are_files_or_paths() {
     let site = Site::new();
     site.write("a.xml", OLD);
     let server = site.serve();
@@ -62,7 +62,7 @@ fn documents_come_in_a_form_as_files_or_as_paths() {
 }
 
 #[test]
-fn a_result_is_dropped_kept_or_written_to_a_file() {
+fn result_is_deleted_kept_or_written_to_a_file() {
     let site = Site::new();
     site.write("a.xml", OLD);
     site.write("b.xml", NEW);
@@ -116,7 +116,7 @@ fn a_result_is_dropped_kept_or_written_to_a_file() {
 }
 
 #[test]
-fn a_callback_is_made_on_success_only_and_names_the_job() {
+fn callback_is_made_on_success_only_and_names_the_job() {
     let site = Site::new();
     site.write("a.xml", OLD);
     site.write("b.xml", b"<r>");

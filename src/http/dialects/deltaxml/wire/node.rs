@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reply_is_written_in_both_ways() {
+    fn reply_is_written_as_xml_and_json() {
         let list = |items| {
             Member::List(List {
                 element: "links",

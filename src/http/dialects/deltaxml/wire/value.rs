@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn xml_says_what_json_says() {
+    fn xml_and_json_bodies_are_equivalent() {
         let (name, value) = of_xml(
             b"<p:compare xmlns:p='urn:p'><input-a xmlns:x='urn:x' x:type='file'><path>/docs/a b.xml</path></input-a>\
               <async/><v>1</v><v>2</v><w n='3'>4</w></p:compare>"
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_is_what_its_type_says() {
+    fn document_kind_is_determined_by_its_type() {
         let check = |value: Value, expected: Option<Value>| {
             assert_eq!(document(&value, "x").ok(), expected, "{value}");
         };

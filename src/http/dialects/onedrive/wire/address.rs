@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_means_one_thing() {
+    fn each_path_maps_to_one_endpoint() {
         let path = |path: &str| Address::Path(path.into());
         let check = |method: Method, address: &str, expected: Option<Action>| {
             let found = call(&method, address).map(|call| call.map(|call| call.what));

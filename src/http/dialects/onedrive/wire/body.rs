@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_copy_is_asked_is_read() {
+    fn copy_request_body_is_parsed() {
         let check = |body: Value, expected: Result<(Option<Address>, Option<&str>), ()>| {
             let read = copy(&body)
                 .map(|copy| (copy.parent, copy.name))

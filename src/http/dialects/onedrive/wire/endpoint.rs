@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_have_its_casing() {
+    fn error_codes_are_camel_case() {
         assert_eq!(error_code("name_exists"), "nameAlreadyExists");
         assert_eq!(error_code("digest_mismatch"), "digestMismatch");
         assert_eq!(error_code("canceled"), "canceled");

@@ -74,7 +74,7 @@ fn success(place: ResultLocation) -> Outcome {
 }
 
 #[test]
-fn every_state_has_its_word() {
+fn every_state_has_its_job_status() {
     let now = JobView::Now(STARTED);
     let check = |of: &Job, moment, expected: &str| {
         let xml = job(Product::Compare, of, BASE, moment).written(Media::Xml, "job");
@@ -107,7 +107,7 @@ fn every_state_has_its_word() {
 }
 
 #[test]
-fn a_merge_that_is_deleted_is_as_its_description_shows() {
+fn deleted_merge_matches_the_documented_example() {
     let of = running(progress(false));
     let deleted = JobView::Deleted(WallMs(STARTED.0 + 3_740));
     let shown = job(Product::Merge, &of, BASE, deleted);
@@ -134,7 +134,7 @@ fn a_merge_that_is_deleted_is_as_its_description_shows() {
 }
 
 #[test]
-fn a_failure_is_an_error_of_the_product() {
+fn failure_has_the_products_error_format() {
     let of = over(Outcome::Failed(Failure::new(
         "not_well_formed",
         "It's not.",
@@ -161,7 +161,7 @@ fn a_failure_is_an_error_of_the_product() {
 }
 
 #[test]
-fn addresses_begin_as_the_server_is_known() {
+fn urls_begin_with_the_base_url() {
     let base = "https://example.org/cloak";
     let shown = |of: &Job| {
         let shown = job(Product::Compare, of, base, JobView::Now(STARTED));
