@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::harness::{GENEROUS, Site, wait_for};
+use crate::harness::{Site, TEST_TIMEOUT, wait_for};
 
 /// A start that must fail with this exit code; gives what it says.
 fn refused(mut command: Command, code: i32) -> String {
@@ -120,7 +120,7 @@ fn unusable_data_folder_is_reported_in_one_line() {
 fn hold(site: &Site) -> rusqlite::Connection {
     let connection = rusqlite::Connection::open(site.data().join("cloakroom.db"));
     let connection = connection.expect("a database");
-    connection.busy_timeout(GENEROUS).expect("a time-out");
+    connection.busy_timeout(TEST_TIMEOUT).expect("a time-out");
     connection
         .execute_batch("begin immediate")
         .expect("the lock");

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, GENEROUS, Server, Site, wait_for};
+use crate::harness::{Client, Server, Site, TEST_TIMEOUT, wait_for};
 
 /// As much of a log as is kept.
 const KEPT: usize = 256 * 1024;
@@ -21,7 +21,9 @@ struct Following {
 impl Following {
     fn open(server: &Server, id: &str) -> Self {
         let mut stream = TcpStream::connect(server.address()).expect("a connection");
-        stream.set_read_timeout(Some(GENEROUS)).expect("a socket");
+        stream
+            .set_read_timeout(Some(TEST_TIMEOUT))
+            .expect("a socket");
         let request = format!(
             "GET /v1/jobs/{id}/log?follow HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
         );

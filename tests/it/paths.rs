@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Site};
-use crate::trees::with_a_private_file;
+use crate::hostile_trees::with_a_private_file;
 
 fn ended(client: Client, operation: &str, params: &Value) -> Value {
     let reply = client.post(&format!("/v1/operations/{operation}"), params, 202);

@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::GENEROUS;
+use crate::harness::TEST_TIMEOUT;
 
 const LIMITS: Limits = Limits {
     params_bytes: 1 << 20,
@@ -68,7 +68,7 @@ fn serve<F: Future<Output = ()>>(test: impl FnOnce(SocketAddr, String) -> F) {
         let job = cloakroom.submit("large", json!({})).await;
         let job = job.expect("it is taken").to_string();
         let address = cloakroom.addresses()[0].tcp().expect("it is one");
-        tokio::time::timeout(GENEROUS, test(address, job))
+        tokio::time::timeout(TEST_TIMEOUT, test(address, job))
             .await
             .expect("the test ends");
         cloakroom.shutdown(Duration::ZERO).await;
@@ -108,7 +108,7 @@ fn request_head_has_a_timeout() {
         // One that comes a byte at a time is not waited for longer.
         let mut stream = connect(address, "GET /healthz HT").await;
         let begin = Instant::now();
-        while stream.write_all(b"T").await.is_ok() && begin.elapsed() < GENEROUS {
+        while stream.write_all(b"T").await.is_ok() && begin.elapsed() < TEST_TIMEOUT {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         assert!(

@@ -9,7 +9,7 @@ use std::thread;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use serde_json::{Value, json};
 
-use crate::harness::{GENEROUS, Server, Site, skipped, wait_for};
+use crate::harness::{Server, Site, TEST_TIMEOUT, skipped, wait_for};
 use crate::origin::{Origin, reply};
 
 /// A pipe that is full, so that the next byte waits for its reader.
@@ -164,7 +164,7 @@ fn lost_log_lines_are_counted() {
     });
     let mut written = 0;
     let lost = loop {
-        let line = lines.recv_timeout(GENEROUS).expect("a line");
+        let line = lines.recv_timeout(TEST_TIMEOUT).expect("a line");
         if line.contains("attempt ended") {
             written += 1;
         } else if let Some((_, number)) = line.rsplit_once("lines=")

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::harness::{Client, GENEROUS, Server, Site, wait_for};
+use crate::harness::{Client, Server, Site, TEST_TIMEOUT, wait_for};
 
 fn token(site: &Site, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
@@ -190,7 +190,9 @@ fn turning_tokens_off_does_not_open_an_exposed_server() {
 /// Sends a GET with a token and reads the head of the reply if there is one at once.
 fn open(server: &Server, path: &str, token: &str, waits_for_head: bool) -> BufReader<TcpStream> {
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
-    stream.set_read_timeout(Some(GENEROUS)).expect("a socket");
+    stream
+        .set_read_timeout(Some(TEST_TIMEOUT))
+        .expect("a socket");
     let request = format!(
         "GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: {token}\r\nconnection: close\r\n\r\n"
     );

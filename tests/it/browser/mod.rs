@@ -2,14 +2,14 @@
 
 mod chromium;
 mod dashboard;
+mod hostile_site;
 mod page;
-mod stranger;
 
 use serde_json::json;
 
 use crate::harness::{Client, Server, Site, wait_for};
 use chromium::Chromium;
-use stranger::Stranger;
+use hostile_site::HostileSite;
 
 /// A server whose `fault` is planned, and files to zip.
 fn server(site: &Site, fault: Option<&str>) -> Server {
@@ -40,7 +40,7 @@ fn cross_origin_pages_and_dns_rebinding_are_rejected() {
         server(&sites[1], Some("site-check-off")),
         server(&sites[2], Some("host-check-off")),
     ];
-    let stranger = Stranger::start();
+    let stranger = HostileSite::start();
     let url = |server: &Server| format!("http://{}", server.address());
     let rebound = |server: &Server, name: &str| {
         format!("http://evil.test:{}/attack?{name}", server.address().port())

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use serde_json::{Value, json};
 
 use super::chromium::Chromium;
-use crate::harness::{GENEROUS, wait_for};
+use crate::harness::{TEST_TIMEOUT, wait_for};
 
 /// One page; its browser ends when it is dropped.
 pub(super) struct Page {
@@ -124,7 +124,7 @@ impl Page {
         let id = self.calls;
         self.send(id, method, params);
         loop {
-            let message = self.messages.recv_timeout(GENEROUS);
+            let message = self.messages.recv_timeout(TEST_TIMEOUT);
             let message = message.unwrap_or_else(|e| panic!("{method}: {e}"));
             if message["id"] == id {
                 assert!(message["error"].is_null(), "{method}: {message}");

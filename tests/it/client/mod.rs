@@ -2,7 +2,7 @@
 
 mod output;
 mod run;
-mod secure;
+mod tls;
 
 use std::process::{Command, Output};
 

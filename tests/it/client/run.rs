@@ -5,9 +5,9 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{cloakroom, code, said, words};
-use crate::front::{Break, Front};
 use crate::harness::{Client, Server, Site, incompressible, wait_for};
 use crate::origin::{Origin, reply};
+use crate::tls_proxy::{Break, TlsProxy};
 
 /// `gate` gives its document back once the file named `open` is there.
 fn serve(site: &Site) -> Server {
@@ -57,10 +57,10 @@ fn running(client: Client) -> serde_json::Value {
 }
 
 /// A server behind one that breaks connections, and the address of that.
-fn behind_front(site: &Site) -> (Server, Front, String) {
+fn behind_front(site: &Site) -> (Server, TlsProxy, String) {
     let server = serve(site);
-    let front = Front::new(None, "");
-    front.lead_to(server.address());
+    let front = TlsProxy::new(None, "");
+    front.forward_to(server.address());
     let url = format!("http://127.0.0.1:{}", front.port());
     (server, front, url)
 }
@@ -168,7 +168,7 @@ fn client_retries_after_a_network_error_at_any_byte() {
     let (server, front, url) = behind_front(&site);
     let document = incompressible(600_000);
     std::fs::write(site.path().join("doc"), &document).expect("a file");
-    front.break_at(&[
+    front.break_connections(&[
         // The job is made, and nobody hears of it.
         ("POST", Break::Reply(0)),
         ("POST", Break::Request),
@@ -181,13 +181,13 @@ fn client_retries_after_a_network_error_at_any_byte() {
     let run = ["run", "gate", "--url", &url, "-i", "doc=doc", "-o", "out"];
     let child = start(&site, &run);
     wait_for("the polls to break", || {
-        (front.unbroken() <= 3).then_some(())
+        (front.remaining_breaks() <= 3).then_some(())
     });
     open(&site);
     let (status, _, stderr) = end(child);
     assert_eq!(status, Some(0), "{stderr}");
     assert!(std::fs::read(site.path().join("out")).expect("a file") == document);
-    assert_eq!(front.unbroken(), 0, "{:?}", front.seen());
+    assert_eq!(front.remaining_breaks(), 0, "{:?}", front.seen());
     assert_eq!(jobs(server.client()).len(), 1, "one submission is one job");
     assert!(stderr.contains("retrying for 1m"), "{stderr}");
     server.stop();
@@ -204,7 +204,7 @@ fn client_waits_while_the_server_restarts() {
     let child = start(&site, &run);
     running(server.client());
     server.kill();
-    let polls = |front: &Front| {
+    let polls = |front: &TlsProxy| {
         front
             .seen()
             .iter()
@@ -217,7 +217,7 @@ fn client_waits_while_the_server_restarts() {
     });
     open(&site);
     let server = serve(&site);
-    front.lead_to(server.address());
+    front.forward_to(server.address());
     let (status, _, stderr) = end(child);
     assert_eq!((status, stderr.as_str()), (Some(0), ""));
     assert_eq!(
@@ -232,7 +232,7 @@ fn client_gives_up_on_an_absent_server_and_can_follow_the_job_later() {
     let site = Site::new();
     let (server, front, url) = behind_front(&site);
     std::fs::write(site.path().join("doc"), b"x").expect("a file");
-    front.break_at(&[("GET /v1/jobs/", Break::Request)]);
+    front.break_connections(&[("GET /v1/jobs/", Break::Request)]);
     let run = [
         "run",
         "gate",
@@ -260,7 +260,7 @@ fn client_gives_up_on_an_absent_server_and_can_follow_the_job_later() {
 #[test]
 fn other_http_servers_are_reported_as_not_cloakroom() {
     let site = Site::new();
-    let front = Front::new(None, "/elsewhere");
+    let front = TlsProxy::new(None, "/elsewhere");
     let port = front.port();
     let moved = Origin::saying(reply(
         "301 Moved Permanently",

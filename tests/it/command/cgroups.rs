@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::killed::sleepers;
+use super::server_crash::sleepers;
 use super::{declaration, submit};
 use crate::harness::{Mount, Server, Site, run, skipped, wait_for};
 

@@ -1,13 +1,13 @@
 //! Programs as operations: what goes in, what comes out, and that nothing is left.
 
-mod bad;
 mod cgroups;
 mod chain;
-mod declared;
-mod killed;
+mod declarations;
+mod example;
 mod limits;
 mod progress;
-mod tools;
+mod server_crash;
+mod termination;
 
 use serde_json::{Value, json};
 

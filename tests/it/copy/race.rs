@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::names;
 use crate::harness::Site;
-use crate::trees::{WAYS, ended_if_inside, swapping, with_a_way_out};
+use crate::hostile_trees::{WAYS, ended_if_inside, swapping, with_a_way_out};
 use crate::zip::files_below;
 
 /// Every regular file below a folder; links are not followed.

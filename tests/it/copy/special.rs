@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{assert_same, copied, names, refused};
 use crate::harness::Site;
-use crate::trees::{furnish, with_a_private_file};
+use crate::hostile_trees::{furnish, with_a_private_file};
 
 #[test]
 fn inner_links_are_kept_and_skipped_entries_counted() {

@@ -1,9 +1,9 @@
 //! The operation `fetch`.
 
-mod breaks;
-mod coded;
+mod content_coding;
 mod files;
-mod secure;
+mod reconnect;
+mod tls;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -4,13 +4,15 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
 use super::{MULTIPART, URL_ENCODED, field, form, serve, submit};
-use crate::harness::{GENEROUS, Server, Site};
+use crate::harness::{Server, Site, TEST_TIMEOUT};
 
 /// Sends a form of which the end never comes, and gives the answer with the number of bytes sent before it.
 fn endless(server: &Server, path: &str, start: &str, unit: &str) -> (String, usize) {
     const MOST: usize = 8 << 20;
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
-    stream.set_read_timeout(Some(GENEROUS)).expect("a socket");
+    stream
+        .set_read_timeout(Some(TEST_TIMEOUT))
+        .expect("a socket");
     let (name, value) = MULTIPART;
     let head = format!(
         "POST {path} HTTP/1.1\r\nhost: localhost\r\n{name}: {value}\r\ncontent-length: {}\r\n\r\n",

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Events, GENEROUS, wait_for};
+use super::{Events, TEST_TIMEOUT, wait_for};
 
 /// Asks one server.
 #[derive(Clone, Copy)]
@@ -59,7 +59,9 @@ impl Client {
     /// Opens an event stream.
     pub(crate) fn events(&self, path: &str, headers: &str) -> Events {
         let mut stream = TcpStream::connect(self.address).expect("a connection");
-        stream.set_read_timeout(Some(GENEROUS)).expect("a socket");
+        stream
+            .set_read_timeout(Some(TEST_TIMEOUT))
+            .expect("a socket");
         let request = format!(
             "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{headers}\r\n",
             self.address
@@ -159,7 +161,7 @@ impl Client {
     pub(crate) fn raw(&self, request: &[u8], head_only: bool) -> std::io::Result<Reply> {
         let cut = || std::io::Error::other("the reply was cut short");
         let mut stream = TcpStream::connect(self.address)?;
-        stream.set_read_timeout(Some(GENEROUS))?;
+        stream.set_read_timeout(Some(TEST_TIMEOUT))?;
         stream.write_all(request)?;
         let mut reader = BufReader::new(stream);
         let mut line = String::new();
@@ -201,7 +203,7 @@ impl Client {
 /// One request through a Unix socket; gives the reply as it is, until the other side hangs up.
 pub(crate) fn through(path: &Path, request: &str) -> std::io::Result<String> {
     let mut stream = UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(GENEROUS))?;
+    stream.set_read_timeout(Some(TEST_TIMEOUT))?;
     stream.write_all(request.as_bytes())?;
     let mut reply = Vec::new();
     stream.read_to_end(&mut reply)?;

@@ -3,10 +3,10 @@
 mod client;
 mod events;
 mod gate;
+mod invariants;
 mod mount;
 mod server;
 mod site;
-mod tables;
 
 use std::io::Write;
 use std::process::Command;
@@ -20,11 +20,11 @@ pub(crate) use server::Server;
 pub(crate) use site::{Site, example};
 
 /// Longer than anything that works ever takes.
-pub(crate) const GENEROUS: Duration = Duration::from_mins(1);
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Asks again and again until there is an answer.
 pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let until = Instant::now() + GENEROUS;
+    let until = Instant::now() + TEST_TIMEOUT;
     loop {
         if let Some(found) = look() {
             return found;

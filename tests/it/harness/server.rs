@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
 use serde_json::Value;
 
-use super::tables::check_tables;
+use super::invariants::check_tables;
 use super::{Client, wait_for};
 
 /// A running server; killed when it is dropped.

@@ -6,7 +6,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::Server;
-use super::tables::check_tables;
+use super::invariants::check_tables;
 
 /// A folder with a data folder and a root named `docs` in it, and the servers that work there one after the other.
 pub(crate) struct Site {

@@ -8,7 +8,7 @@ use http::header::{AUTHORIZATION, HeaderValue};
 use http::{HeaderMap, Method};
 
 use super::{Net, get, private_too};
-use crate::harness::GENEROUS;
+use crate::harness::TEST_TIMEOUT;
 use crate::origin::{Origin, reply, write};
 
 /// Long enough for what answers at once, and over soon for what never does.
@@ -46,7 +46,7 @@ async fn request_has_accept_host_and_user_agent() {
         ..Request::get(client.judge(&origin.url("/a b?c=d|e#f")).expect("a URL"))
     };
     let reply = client
-        .send(request, Timeouts::within(GENEROUS))
+        .send(request, Timeouts::within(TEST_TIMEOUT))
         .await
         .expect("a reply");
     assert_eq!(
@@ -142,7 +142,7 @@ async fn truncated_and_malformed_replies_are_errors() {
         b"\x15\x03\x01\0\x02\x02\x46",
     ] {
         let origin = Origin::saying(said);
-        let error = within(Timeouts::within(GENEROUS), &origin.url("/"))
+        let error = within(Timeouts::within(TEST_TIMEOUT), &origin.url("/"))
             .await
             .expect_err("it is cut");
         assert!(matches!(error, Error::Broken(_)), "{error}");
@@ -153,7 +153,7 @@ async fn truncated_and_malformed_replies_are_errors() {
             write(stream, b"x: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n");
         }
     });
-    let error = within(Timeouts::within(GENEROUS), &heads.url("/"))
+    let error = within(Timeouts::within(TEST_TIMEOUT), &heads.url("/"))
         .await
         .expect_err("it is too long");
     assert!(matches!(error, Error::Broken(_)), "{error}");
@@ -186,7 +186,9 @@ async fn follow(client: &Client, url: &str) -> Result<(String, Vec<u8>), Error> 
     request
         .headers
         .insert(AUTHORIZATION, HeaderValue::from_static("Bearer secret"));
-    let (target, reply) = client.follow(request, Timeouts::within(GENEROUS)).await?;
+    let (target, reply) = client
+        .follow(request, Timeouts::within(TEST_TIMEOUT))
+        .await?;
     Ok((target.url().to_string(), reply.first_bytes(1000).await?))
 }
 

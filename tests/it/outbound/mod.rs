@@ -12,7 +12,7 @@ use cloakroom::address::Policy;
 use cloakroom::outbound::{Client, Dial, Error, Pending, Reply, Request, Resolve, Timeouts};
 use tokio::net::TcpStream;
 
-use crate::harness::GENEROUS;
+use crate::harness::TEST_TIMEOUT;
 
 /// A network that never leaves this process: names resolve to what the test says, each time to the next answer, and
 /// whoever is dialled, it is the same server that picks up, if any.
@@ -105,6 +105,6 @@ fn allowing(names: &[&str]) -> Policy {
 async fn get(client: &Client, url: &str) -> Result<Reply, Error> {
     let target = client.judge(url)?;
     client
-        .send(Request::get(target), Timeouts::within(GENEROUS))
+        .send(Request::get(target), Timeouts::within(TEST_TIMEOUT))
         .await
 }

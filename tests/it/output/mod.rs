@@ -1,6 +1,6 @@
 //! Results that become files below a root: whole, in their place at once, and the job tells the truth about them.
 
-mod death;
+mod crash;
 
 use std::fs::{self, File};
 use std::io::{Read, Write};

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::files_in;
 use crate::harness::Site;
-use crate::trees::{WAYS, ended_if_inside, swapping, with_a_way_out};
+use crate::hostile_trees::{WAYS, ended_if_inside, swapping, with_a_way_out};
 
 #[test]
 fn zip_stays_inside_its_root_while_folders_are_swapped_for_links() {

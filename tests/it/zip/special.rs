@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{files_in, names_in, zip_ended, zipped};
 use crate::harness::Site;
-use crate::trees::{furnish, with_a_private_file};
+use crate::hostile_trees::{furnish, with_a_private_file};
 
 #[test]
 fn inner_links_are_kept_and_skipped_entries_counted() {

@@ -6,7 +6,7 @@ use std::fs::OpenOptions;
 use serde_json::json;
 
 use crate::harness::{Reply, Site, wait_for};
-use crate::trees::make_fifo;
+use crate::hostile_trees::make_fifo;
 
 /// The route that the exchange below is with.
 const REPORT: &str = r#"

@@ -1,8 +1,8 @@
 //! Addresses and words of an operator's own.
 
-mod clash;
+mod access;
+mod conflicts;
 mod exchange;
-mod guard;
 
 use serde_json::{Value, json};
 

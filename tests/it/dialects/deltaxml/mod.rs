@@ -1,11 +1,11 @@
 //! DeltaXML's XML Data Compare and XML Merge.
 
 mod compare;
+mod errors;
 mod merge;
-mod refused;
+mod options;
 mod states;
-mod waited;
-mod wishes;
+mod synchronous;
 
 use std::sync::{Arc, Condvar, Mutex};
 

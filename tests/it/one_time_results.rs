@@ -7,7 +7,7 @@ use std::thread;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, GENEROUS, Server, Site, incompressible, wait_for};
+use crate::harness::{Client, Server, Site, TEST_TIMEOUT, incompressible, wait_for};
 
 /// Far more than sockets hold.
 const LARGE: usize = 24 << 20;
@@ -45,7 +45,9 @@ fn forgotten(client: Client, id: &str) -> Value {
 /// Begins a download and reads no further than its first bytes.
 fn begin(server: &Server, id: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
-    stream.set_read_timeout(Some(GENEROUS)).expect("a socket");
+    stream
+        .set_read_timeout(Some(TEST_TIMEOUT))
+        .expect("a socket");
     let request = format!(
         "GET {} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
         download(id)

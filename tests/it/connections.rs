@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 
 use serde_json::json;
 
-use crate::harness::{GENEROUS, Server, Site, wait_for};
+use crate::harness::{Server, Site, TEST_TIMEOUT, wait_for};
 
 const SLOW: &str = "[operations.slow]\ncommand = ['sleep', '300']\n";
 
@@ -24,7 +24,9 @@ fn crowded(site: &Site, connections: usize) -> (Server, String) {
 
 fn connect(server: &Server, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
-    stream.set_read_timeout(Some(GENEROUS)).expect("a socket");
+    stream
+        .set_read_timeout(Some(TEST_TIMEOUT))
+        .expect("a socket");
     stream.write_all(request.as_bytes()).expect("it is sent");
     stream
 }
@@ -170,7 +172,9 @@ fn half_closed_long_poll_is_answered_through_a_unix_socket() {
     site.write("a", b"a");
     let id = server.client().zip("/docs/a");
     let mut stream = UnixStream::connect(&path).expect("a connection");
-    stream.set_read_timeout(Some(GENEROUS)).expect("a socket");
+    stream
+        .set_read_timeout(Some(TEST_TIMEOUT))
+        .expect("a socket");
     let request = get(&format!("/v1/jobs/{id}?wait=20s"));
     stream.write_all(request.as_bytes()).expect("it is sent");
     stream.shutdown(Shutdown::Write).expect("it is open");

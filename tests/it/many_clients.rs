@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::harness::{GENEROUS, Server, Site};
+use crate::harness::{Server, Site, TEST_TIMEOUT};
 
 /// A measure that can be made larger by hand.
 fn measure(name: &str, usual: u64) -> u64 {
@@ -18,7 +18,9 @@ fn measure(name: &str, usual: u64) -> u64 {
 /// Sends a request and gives the connection.
 fn ask(server: &Server, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
-    stream.set_read_timeout(Some(GENEROUS)).expect("a socket");
+    stream
+        .set_read_timeout(Some(TEST_TIMEOUT))
+        .expect("a socket");
     let request = format!("{request} HTTP/1.1\r\nhost: localhost\r\n");
     stream.write_all(request.as_bytes()).expect("it is sent");
     stream

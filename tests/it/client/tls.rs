@@ -6,9 +6,9 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 use super::words;
-use crate::authority::{Authority, VALID};
-use crate::front::Front;
+use crate::certificates::{CertificateAuthority, VALID};
 use crate::harness::{Site, incompressible};
+use crate::tls_proxy::TlsProxy;
 
 /// A machine that trusts nobody but whoever it is told to.
 fn cloakroom(arguments: &[&str]) -> Command {
@@ -50,16 +50,16 @@ fn file(site: &Site, name: &str, text: &str) -> PathBuf {
 #[test]
 fn every_command_works_over_https_below_a_path() {
     let site = Site::new();
-    let ours = Authority::new("ours");
+    let ours = CertificateAuthority::new("ours");
     let tls = ours.server(&["localhost", "127.0.0.1"], VALID);
-    let front = Front::new(Some(tls), "/cloak/room");
+    let front = TlsProxy::new(Some(tls), "/cloak/room");
     let token = site.token("anna", &[]);
     let token = token.trim_start_matches("Bearer ");
     let url = format!("https://localhost:{}/cloak/room/", front.port());
     let mut command = site.command();
     command.args(["--public-url", &url]);
     let server = site.serve_with(command);
-    front.lead_to(server.address());
+    front.forward_to(server.address());
     site.write("a", &incompressible(100_000));
     let authorities = file(&site, "ours.pem", &ours.pem());
     let command = |arguments: &[&str]| {
@@ -113,12 +113,15 @@ fn every_command_works_over_https_below_a_path() {
 fn untrusted_certificates_are_rejected_before_any_request() {
     let site = Site::new();
     let server = site.serve();
-    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
-    let impostor = Authority::new("ours");
+    let (ours, theirs) = (
+        CertificateAuthority::new("ours"),
+        CertificateAuthority::new("theirs"),
+    );
+    let impostor = CertificateAuthority::new("ours");
     let authorities = file(&site, "ours.pem", &ours.pem());
     let check = |tls, part: &str| {
-        let front = Front::new(tls, "");
-        front.lead_to(server.address());
+        let front = TlsProxy::new(tls, "");
+        front.forward_to(server.address());
         let url = format!("https://localhost:{}", front.port());
         for arguments in [&["jobs"][..], &["run", "zip", "path=/docs"]] {
             let mut command = cloakroom(arguments);
@@ -128,7 +131,9 @@ fn untrusted_certificates_are_rejected_before_any_request() {
         }
         assert!(front.seen().is_empty(), "nothing was said to it");
     };
-    let tls = |authority: &Authority, name, lifetime| Some(authority.server(&[name], lifetime));
+    let tls = |authority: &CertificateAuthority, name, lifetime| {
+        Some(authority.server(&[name], lifetime))
+    };
     for authority in [theirs, impostor] {
         check(
             tls(&authority, "localhost", VALID),

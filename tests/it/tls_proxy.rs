@@ -20,7 +20,7 @@ pub(crate) enum Break {
 
 /// What becomes of requests.
 #[derive(Default)]
-struct Fate {
+struct ProxyState {
     /// Where they are passed on to.
     server: Option<SocketAddr>,
     /// What their paths begin with, which is taken off.
@@ -32,13 +32,13 @@ struct Fate {
 }
 
 /// One of them, on a port of its own, for as long as this lives.
-pub(crate) struct Front {
+pub(crate) struct TlsProxy {
     address: SocketAddr,
-    fate: Arc<Mutex<Fate>>,
+    state: Arc<Mutex<ProxyState>>,
     _runtime: tokio::runtime::Runtime,
 }
 
-impl Front {
+impl TlsProxy {
     /// One that passes nothing on before it is told where to.
     pub(crate) fn new(tls: Option<Arc<ServerConfig>>, prefix: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -49,21 +49,21 @@ impl Front {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"));
         let listener = listener.expect("a port");
         let address = listener.local_addr().expect("its address");
-        let fate = Arc::new(Mutex::new(Fate {
+        let state = Arc::new(Mutex::new(ProxyState {
             prefix: prefix.to_owned(),
-            ..Fate::default()
+            ..ProxyState::default()
         }));
-        let shared = Arc::clone(&fate);
+        let shared = Arc::clone(&state);
         runtime.spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.expect("a connection");
-                let (fate, tls) = (Arc::clone(&shared), tls.clone().map(TlsAcceptor::from));
+                let (state, tls) = (Arc::clone(&shared), tls.clone().map(TlsAcceptor::from));
                 tokio::spawn(async move {
                     match tls {
-                        None => pass(stream, &fate).await,
+                        None => pass(stream, &state).await,
                         // Whoever does not believe us hangs up.
                         Some(tls) => match tls.accept(stream).await {
-                            Ok(stream) => pass(stream, &fate).await,
+                            Ok(stream) => pass(stream, &state).await,
                             Err(_) => None,
                         },
                     }
@@ -72,7 +72,7 @@ impl Front {
         });
         Self {
             address,
-            fate,
+            state,
             _runtime: runtime,
         }
     }
@@ -82,28 +82,31 @@ impl Front {
     }
 
     /// Passes requests on to this server from now on.
-    pub(crate) fn lead_to(&self, server: SocketAddr) {
-        self.fate.lock().expect("no panic").server = Some(server);
+    pub(crate) fn forward_to(&self, server: SocketAddr) {
+        self.state.lock().expect("no panic").server = Some(server);
     }
 
     /// Breaks the connections of these requests, each once, in this order.
-    pub(crate) fn break_at(&self, breaks: &[(&'static str, Break)]) {
-        self.fate.lock().expect("no panic").breaks.extend(breaks);
+    pub(crate) fn break_connections(&self, breaks: &[(&'static str, Break)]) {
+        self.state.lock().expect("no panic").breaks.extend(breaks);
     }
 
     /// The first lines of what was asked.
     pub(crate) fn seen(&self) -> Vec<String> {
-        self.fate.lock().expect("no panic").seen.clone()
+        self.state.lock().expect("no panic").seen.clone()
     }
 
     /// How many of the breaks are still to come.
-    pub(crate) fn unbroken(&self) -> usize {
-        self.fate.lock().expect("no panic").breaks.len()
+    pub(crate) fn remaining_breaks(&self) -> usize {
+        self.state.lock().expect("no panic").breaks.len()
     }
 }
 
 /// Passes one connection's request on; every one says `connection: close`.
-async fn pass(mut stream: impl AsyncRead + AsyncWrite + Unpin, fate: &Mutex<Fate>) -> Option<()> {
+async fn pass(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    state: &Mutex<ProxyState>,
+) -> Option<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
@@ -111,21 +114,21 @@ async fn pass(mut stream: impl AsyncRead + AsyncWrite + Unpin, fate: &Mutex<Fate
     let head = String::from_utf8(head).expect("text");
     let (line, rest) = head.split_once("\r\n").expect("a line");
     let (server, line, cut) = {
-        let mut fate = fate.lock().expect("no panic");
-        fate.seen.push(line.to_owned());
-        let plain = line.replacen(&format!(" {}/", fate.prefix), " /", 1);
-        let is_hit = fate
+        let mut state = state.lock().expect("no panic");
+        state.seen.push(line.to_owned());
+        let plain = line.replacen(&format!(" {}/", state.prefix), " /", 1);
+        let is_hit = state
             .breaks
             .front()
             .is_some_and(|(begin, _)| line.starts_with(begin));
         let cut = if is_hit {
-            fate.breaks.pop_front()
+            state.breaks.pop_front()
         } else {
             None
         };
-        let is_ours = fate.prefix.is_empty() || plain != line;
+        let is_ours = state.prefix.is_empty() || plain != line;
         (
-            fate.server.filter(|_| is_ours),
+            state.server.filter(|_| is_ours),
             plain,
             cut.map(|(_, cut)| cut),
         )

@@ -5,16 +5,16 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-const STRANGER: &str = include_str!("stranger.html");
+const HOSTILE_PAGE: &str = include_str!("hostile_site.html");
 const REBOUND: &str = include_str!("rebound.html");
 
 /// A running one; it serves as long as the tests run.
-pub(super) struct Stranger {
+pub(super) struct HostileSite {
     address: SocketAddr,
     reports: Arc<Mutex<Vec<String>>>,
 }
 
-impl Stranger {
+impl HostileSite {
     pub(super) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address");
@@ -60,7 +60,7 @@ fn answer(stream: TcpStream, heard: &Mutex<Vec<String>>) -> io::Result<()> {
     }
     let rebound = request.host.strip_prefix("evil.test:");
     match rebound {
-        None => page(&mut stream, STRANGER),
+        None => page(&mut stream, HOSTILE_PAGE),
         Some(_) if request.target.starts_with("/attack") => page(&mut stream, REBOUND),
         Some(port) => {
             let mut server = TcpStream::connect(format!("127.0.0.1:{port}"))?;

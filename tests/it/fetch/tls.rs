@@ -7,12 +7,12 @@ use serde_json::json;
 use tokio_rustls::rustls::{ServerConnection, StreamOwned};
 
 use super::{failure, fetched};
-use crate::authority::{Authority, VALID};
+use crate::certificates::{CertificateAuthority, VALID};
 use crate::harness::{Server, Site};
 use crate::origin::Origin;
 
 /// A server with a certificate for these names, which says hello by https to whoever believes it. Gives its port.
-fn hello(authority: &Authority, names: &[&str], lifetime: (i32, i32)) -> u16 {
+fn hello(authority: &CertificateAuthority, names: &[&str], lifetime: (i32, i32)) -> u16 {
     let config = authority.server(names, lifetime);
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("its address").port();
@@ -54,7 +54,10 @@ fn serve(site: &Site, roots: &str) -> Server {
 
 #[test]
 fn untrusted_certificates_fail_the_fetch() {
-    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+    let (ours, theirs) = (
+        CertificateAuthority::new("ours"),
+        CertificateAuthority::new("theirs"),
+    );
     let site = Site::new();
     let server = serve(&site, &ours.pem());
     let client = server.client();
@@ -82,7 +85,11 @@ fn untrusted_certificates_fail_the_fetch() {
 
 #[test]
 fn missing_ca_certificates_are_reported() {
-    let port = hello(&Authority::new("nobody's"), &["localhost"], VALID);
+    let port = hello(
+        &CertificateAuthority::new("nobody's"),
+        &["localhost"],
+        VALID,
+    );
     let site = Site::new();
     let server = serve(&site, "");
     let (code, message) = failure(

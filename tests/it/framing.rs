@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::harness::{GENEROUS, Server, Site};
+use crate::harness::{Server, Site, TEST_TIMEOUT};
 
 /// What is sent behind each request; answered once at most, and never as a part of it.
 const MARKER: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -218,7 +218,9 @@ fn ambiguous_framing_smuggles_no_request() {
 /// Sends the pieces, and gives what comes back until the other side hangs up.
 fn exchange(server: &Server, pieces: &[&[u8]]) -> String {
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
-    stream.set_read_timeout(Some(GENEROUS)).expect("a socket");
+    stream
+        .set_read_timeout(Some(TEST_TIMEOUT))
+        .expect("a socket");
     for piece in pieces {
         // A server that has seen enough may close before all of it is sent.
         let _ = stream.write_all(piece);
@@ -274,7 +276,9 @@ fn truncated_body_creates_no_job() {
     // Whole, as far as JSON goes.
     let cut = post("Content-Length: 1000\r\n", r#"{"path":"/docs/a"}"#);
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
-    stream.set_read_timeout(Some(GENEROUS)).expect("a socket");
+    stream
+        .set_read_timeout(Some(TEST_TIMEOUT))
+        .expect("a socket");
     stream.write_all(cut.as_bytes()).expect("it is sent");
     stream.shutdown(Shutdown::Write).expect("it is open");
     let mut said = String::new();

@@ -11,9 +11,9 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 pub(crate) const VALID: (i32, i32) = (2020, 2999);
 
 /// Whoever signs certificates.
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct CertificateAuthority(CertifiedIssuer<'static, KeyPair>);
 
-impl Authority {
+impl CertificateAuthority {
     /// One that calls itself that.
     pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, GENEROUS, Mount, Server, Site, skipped, wait_for};
+use crate::harness::{Client, Mount, Server, Site, TEST_TIMEOUT, skipped, wait_for};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
@@ -66,7 +66,9 @@ fn many_connections_leave_descriptors_for_jobs() {
     let limited = behind(&site, "sh", &["-c", "ulimit -n 64; exec \"$0\" \"$@\""]);
     let server = site.serve_with(limited);
     let early = TcpStream::connect(server.address()).expect("a connection");
-    early.set_read_timeout(Some(GENEROUS)).expect("a socket");
+    early
+        .set_read_timeout(Some(TEST_TIMEOUT))
+        .expect("a socket");
     let mut early = BufReader::new(early);
     ask(&mut early, "GET /healthz", "");
     let crowd: Vec<_> = (0..100)
