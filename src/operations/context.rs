@@ -37,7 +37,7 @@ struct Meter {
 
 /// The owner of a stored intent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::operations) enum Slot {
+pub(super) enum Slot {
     /// The operation.
     Work,
     /// The code that renames a result file to its target.
@@ -130,7 +130,7 @@ impl Context {
     }
 
     /// The number of attempts at the job, including this one.
-    pub(in crate::operations) fn attempt(&self) -> u32 {
+    pub(super) fn attempt(&self) -> u32 {
         self.attempt
     }
 
@@ -165,7 +165,7 @@ impl Context {
     /// # Errors
     /// [`OperationError::Canceled`] if the attempt was already asked to stop, [`OperationError::Failed`] if the intent
     /// cannot be stored.
-    pub(in crate::operations) fn intend_to_place(
+    pub(super) fn intend_to_place(
         &self,
         slot: Slot,
         intent: &impl Serialize,
@@ -201,7 +201,7 @@ impl Context {
     }
 
     /// The last intent recorded in this slot. See [`Context::intent`].
-    pub(in crate::operations) fn intent_in<T: DeserializeOwned>(
+    pub(super) fn intent_in<T: DeserializeOwned>(
         &self,
         slot: Slot,
     ) -> Result<Option<T>, OperationError> {
@@ -228,7 +228,7 @@ impl Context {
     }
 
     /// The store of uploads and results.
-    pub(in crate::operations) fn store(&self) -> &Store {
+    pub(super) fn store(&self) -> &Store {
         &self.shared.store
     }
 
@@ -243,12 +243,12 @@ impl Context {
     }
 
     /// Access to other servers.
-    pub(in crate::operations) fn outside(&self) -> &OutboundAccess {
+    pub(super) fn outside(&self) -> &OutboundAccess {
         &self.shared.outside
     }
 
     /// Spawns the threads that an attempt needs in order to finish.
-    pub(in crate::operations) fn vital(&self) -> &Vital {
+    pub(super) fn vital(&self) -> &Vital {
         &self.shared.vital
     }
 
@@ -300,7 +300,7 @@ impl Context {
     ///
     /// # Errors
     /// A failure with code `storage_full` if less space is left than the server keeps free.
-    pub(in crate::operations) fn check_room(&self) -> Result<(), OperationError> {
+    pub(super) fn check_room(&self) -> Result<(), OperationError> {
         if self.store().has_room() {
             return Ok(());
         }
@@ -309,17 +309,17 @@ impl Context {
     }
 
     /// Whether a result of this many bytes exceeds the limit.
-    pub(in crate::operations) fn is_too_large(&self, bytes: u64) -> bool {
+    pub(super) fn is_too_large(&self, bytes: u64) -> bool {
         bytes > self.shared.result_bytes
     }
 
     /// The failure of a result that exceeds the limit.
-    pub(in crate::operations) fn too_large(&self) -> Failure {
+    pub(super) fn too_large(&self) -> Failure {
         Failure::new("result_too_large", too_large(self.shared.result_bytes))
     }
 
     /// The maximum length of a result, in bytes.
-    pub(in crate::operations) fn max_result_bytes(&self) -> u64 {
+    pub(super) fn max_result_bytes(&self) -> u64 {
         self.shared.result_bytes
     }
 
@@ -394,6 +394,6 @@ impl Context {
 }
 
 /// The message for a result that is longer than `max_bytes`.
-pub(in crate::operations) fn too_large(max_bytes: u64) -> String {
+pub(super) fn too_large(max_bytes: u64) -> String {
     format!("The result is longer than the limit of {max_bytes} bytes.")
 }

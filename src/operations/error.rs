@@ -32,7 +32,7 @@ impl From<Failure> for OperationError {
 /// Carries an [`OperationError`] through code that can only return I/O errors.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", match .0 { OperationError::Canceled => "canceled", OperationError::Failed(failure) => &failure.message })]
-pub(in crate::operations) struct OperationErrorInIo(OperationError);
+pub(super) struct OperationErrorInIo(OperationError);
 
 impl From<OperationError> for io::Error {
     fn from(error: OperationError) -> Self {

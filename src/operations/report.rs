@@ -16,7 +16,7 @@ const FULL_DISK_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// # Errors
 /// [`OperationError::Failed`] if the report cannot be stored for another reason, or cannot be written to the file that
 /// the submission named.
-pub(in crate::operations) fn report(
+pub(super) fn report(
     context: &Context,
     filename: &str,
     text: &str,

@@ -35,7 +35,7 @@ impl StopSignal {
     }
 
     /// Makes later calls of [`raise`](Self::raise) ineffective. False if the signal was raised already.
-    pub(in crate::operations) fn seal(&self) -> bool {
+    pub(super) fn seal(&self) -> bool {
         matches!(self.set(SEALED), Ok(()) | Err(SEALED))
     }
 
@@ -58,7 +58,7 @@ impl StopSignal {
     }
 
     /// Waits until the signal is raised.
-    pub(in crate::operations) async fn raised(&self) {
+    pub(super) async fn raised(&self) {
         let raised = self.raised.notified();
         tokio::pin!(raised);
         // Register before checking the reason, so that no notification is missed.

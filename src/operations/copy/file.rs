@@ -17,10 +17,10 @@ const STEP: usize = 4 << 20;
 const BUFFER: usize = 128 * 1024;
 
 /// What is told of every piece that was copied; an error ends the copying.
-pub(in crate::operations) type OnBytes<'a> = &'a mut dyn FnMut(u64) -> io::Result<()>;
+type OnBytes<'a> = &'a mut dyn FnMut(u64) -> io::Result<()>;
 
 /// Copies files, one after the other.
-pub(in crate::operations) struct FileCopier {
+pub(super) struct FileCopier {
     buffer: Vec<u8>,
     /// Until a file system has said that it does not.
     clones: bool,
@@ -28,7 +28,7 @@ pub(in crate::operations) struct FileCopier {
 }
 
 impl FileCopier {
-    pub(in crate::operations) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             buffer: vec![0; BUFFER],
             clones: true,
@@ -37,7 +37,7 @@ impl FileCopier {
     }
 
     /// Copies what can be read from `from` into a new file, as [`FileCopier::fill`] does.
-    pub(in crate::operations) fn copy(
+    pub(super) fn copy(
         &mut self,
         from: &mut File,
         metadata: &Metadata,
@@ -61,7 +61,7 @@ impl FileCopier {
 
     /// Copies as many bytes as `from` had when its metadata was read, or those that it still has, into an empty file.
     /// Gives how many that were; `from` stands behind them.
-    pub(in crate::operations) fn fill(
+    pub(super) fn fill(
         &mut self,
         from: &mut File,
         metadata: &Metadata,
@@ -240,10 +240,7 @@ fn is_sparse(metadata: &Metadata) -> bool {
 /// Gives a file or folder the mode and the times of another; the times last. Bits that lend somebody's rights are left
 /// out, since the copy is the server's own.
 #[cfg(unix)]
-pub(in crate::operations) fn finish(
-    made: impl std::os::fd::AsFd,
-    metadata: &Metadata,
-) -> io::Result<()> {
+pub(super) fn finish(made: impl std::os::fd::AsFd, metadata: &Metadata) -> io::Result<()> {
     use cap_std::fs::MetadataExt;
     let bits = rustix::fs::Mode::from_raw_mode(metadata.mode() & 0o777);
     rustix::fs::fchmod(&made, bits)?;
@@ -252,7 +249,7 @@ pub(in crate::operations) fn finish(
 
 /// When something was last read and changed.
 #[cfg(unix)]
-pub(in crate::operations) fn times(metadata: &Metadata) -> rustix::fs::Timestamps {
+pub(super) fn times(metadata: &Metadata) -> rustix::fs::Timestamps {
     use cap_std::fs::MetadataExt;
     use rustix::fs::{Timespec, Timestamps};
     Timestamps {
@@ -269,13 +266,13 @@ pub(in crate::operations) fn times(metadata: &Metadata) -> rustix::fs::Timestamp
 
 /// Elsewhere they are left as they come.
 #[cfg(not(unix))]
-pub(in crate::operations) fn finish<T>(_: T, _: &Metadata) -> io::Result<()> {
+pub(super) fn finish<T>(_: T, _: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
 /// Whether a file has the length and the time of its source.
 #[cfg(unix)]
-pub(in crate::operations) fn looks_whole(made: &Metadata, source: &Metadata) -> bool {
+pub(super) fn looks_whole(made: &Metadata, source: &Metadata) -> bool {
     use cap_std::fs::MetadataExt;
     let stamp = |m: &Metadata| (m.len(), m.mtime(), m.mtime_nsec());
     made.is_file() && stamp(made) == stamp(source)
@@ -283,16 +280,12 @@ pub(in crate::operations) fn looks_whole(made: &Metadata, source: &Metadata) -> 
 
 /// Without times that can be set, none is known to.
 #[cfg(not(unix))]
-pub(in crate::operations) fn looks_whole(_: &Metadata, _: &Metadata) -> bool {
+pub(super) fn looks_whole(_: &Metadata, _: &Metadata) -> bool {
     false
 }
 
 /// Whether two files have the same bytes.
-pub(in crate::operations) fn is_same(
-    one: &mut File,
-    other: &mut File,
-    on_bytes: OnBytes<'_>,
-) -> io::Result<bool> {
+pub(super) fn is_same(one: &mut File, other: &mut File, on_bytes: OnBytes<'_>) -> io::Result<bool> {
     let (mut some, mut more) = (Vec::new(), Vec::new());
     loop {
         some.clear();

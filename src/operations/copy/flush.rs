@@ -17,10 +17,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// As [`wait`].
-pub(in crate::operations) fn flush_file(
-    context: &Context,
-    file: File,
-) -> Result<io::Result<()>, OperationError> {
+pub(super) fn flush_file(context: &Context, file: File) -> Result<io::Result<()>, OperationError> {
     wait(context, move || file.sync_all())
 }
 
@@ -28,10 +25,7 @@ pub(in crate::operations) fn flush_file(
 ///
 /// # Errors
 /// As [`wait`]. The disk may also speak of files that others wrote (Linux since 5.8).
-pub(in crate::operations) fn flush_tree(
-    context: &Context,
-    dir: &Dir,
-) -> Result<io::Result<()>, OperationError> {
+pub(super) fn flush_tree(context: &Context, dir: &Dir) -> Result<io::Result<()>, OperationError> {
     match dir.try_clone() {
         Ok(dir) => wait(context, move || sync(&dir)),
         Err(error) => Ok(Err(error)),

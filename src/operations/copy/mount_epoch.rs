@@ -8,7 +8,7 @@ use cap_std::fs::Dir;
 
 /// The name of the present time for a folder's file system; none where the system does not tell.
 #[cfg(target_os = "linux")]
-pub(in crate::operations) fn epoch(dir: &Dir) -> Option<String> {
+pub(super) fn epoch(dir: &Dir) -> Option<String> {
     use rustix::fs::{AtFlags, StatxFlags, statx};
     /// `STATX_MNT_ID_UNIQUE`, since Linux 6.8: a number that no later mount gets.
     const UNIQUE_MOUNT: StatxFlags = StatxFlags::from_bits_retain(0x4000);
@@ -20,6 +20,6 @@ pub(in crate::operations) fn epoch(dir: &Dir) -> Option<String> {
 
 /// Elsewhere the system does not tell.
 #[cfg(not(target_os = "linux"))]
-pub(in crate::operations) fn epoch(_: &Dir) -> Option<String> {
+pub(super) fn epoch(_: &Dir) -> Option<String> {
     None
 }

@@ -36,14 +36,14 @@ use crate::roots::{Identity, Roots};
 
 /// More than other operations get: each attempt goes on where the last one was, so a copy that takes days survives more
 /// than three power cuts.
-pub(in crate::operations) const MAX_ATTEMPTS: u32 = 10;
+const MAX_ATTEMPTS: u32 = 10;
 
 pub(in crate::operations) struct Copy;
 
 /// Said before anything is made, so that a later attempt knows what to think of it.
 #[derive(Serialize, Deserialize)]
-pub(in crate::operations) struct Begun {
-    pub(in crate::operations) epoch: Option<String>,
+struct Begun {
+    epoch: Option<String>,
 }
 
 impl Operation for Copy {
@@ -84,7 +84,7 @@ impl Operation for Copy {
 }
 
 /// The report of a copy that is in its place.
-pub(in crate::operations) fn tell(
+fn tell(
     context: &Context,
     path: String,
     tally: &CopyStats,
@@ -94,7 +94,7 @@ pub(in crate::operations) fn tell(
     report(context, "copy.json", &tally.report(&path), path)
 }
 
-pub(in crate::operations) fn copy(
+pub(super) fn copy(
     context: &Context,
     params: &CopyParams,
     target: &Destination,
@@ -119,7 +119,7 @@ pub(in crate::operations) fn copy(
 }
 
 /// Removes what was made, and says so.
-pub(in crate::operations) fn give_up(
+fn give_up(
     context: &Context,
     draft: &mut StagedFile<'_>,
     done: &CopyStats,
@@ -146,7 +146,7 @@ pub(in crate::operations) fn give_up(
 }
 
 /// Finds out how much there is to copy, and what would stand in the way at the end.
-pub(in crate::operations) fn prepare(
+fn prepare(
     context: &Context,
     params: &CopyParams,
     target: &Destination,
@@ -181,7 +181,7 @@ pub(in crate::operations) fn prepare(
 }
 
 /// Makes the copy under its temporary name and gets it onto the disk; `done` is how far it came.
-pub(in crate::operations) fn make(
+fn make(
     context: &Context,
     params: &CopyParams,
     target: &Destination,
@@ -204,7 +204,7 @@ pub(in crate::operations) fn make(
 }
 
 /// The folder that the copy is made in, and what an earlier attempt may have left there.
-pub(in crate::operations) fn begin(
+fn begin(
     context: &Context,
     target: &Destination,
     draft: &StagedFile<'_>,
@@ -235,7 +235,7 @@ pub(in crate::operations) fn begin(
 }
 
 /// A single file begins anew with every attempt.
-pub(in crate::operations) fn make_file(
+fn make_file(
     context: &Context,
     source: &Source,
     target: &Destination,

@@ -13,19 +13,19 @@ use crate::roots::Roots;
 /// What to copy where.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::operations) struct CopyParams {
+pub(super) struct CopyParams {
     /// The file or folder to copy, below a root.
-    pub(in crate::operations) from: WirePath,
+    pub(super) from: WirePath,
     /// The copy itself, not the folder around it, which must be there.
-    pub(in crate::operations) to: WirePath,
+    pub(super) to: WirePath,
     /// What to do if there is something already: `fail`, `replace` it, or `rename` the copy to the first free of
     /// `name (1).ext`, `name (2).ext` and so on.
     #[serde(default)]
-    pub(in crate::operations) conflict: Conflict,
+    pub(super) conflict: Conflict,
 }
 
 /// Finds what is wrong with params that fit the schema.
-pub(in crate::operations) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<InvalidParam>> {
+pub(super) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<InvalidParam>> {
     let fault = |pointer: &str, detail: String| InvalidParam {
         pointer: pointer.to_owned(),
         detail,

@@ -21,21 +21,21 @@ impl PlacedContent for CopyStats {
 /// Counts of what is in the copy.
 #[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
 #[serde(default)]
-pub(in crate::operations) struct CopyStats {
-    pub(in crate::operations) files: u64,
-    pub(in crate::operations) folders: u64,
-    pub(in crate::operations) links: u64,
-    pub(in crate::operations) bytes: u64,
+pub(super) struct CopyStats {
+    pub(super) files: u64,
+    pub(super) folders: u64,
+    pub(super) links: u64,
+    pub(super) bytes: u64,
     /// Files that an earlier attempt had copied.
-    pub(in crate::operations) resumed: u64,
-    pub(in crate::operations) skipped: Skipped,
+    pub(super) resumed: u64,
+    pub(super) skipped: Skipped,
     /// Files that became longer or shorter while they were copied.
-    pub(in crate::operations) changed: Changes,
+    pub(super) changed: Changes,
 }
 
 impl CopyStats {
     /// One more, with the length that it has.
-    pub(in crate::operations) fn count(&mut self, found: &Found) {
+    pub(super) fn count(&mut self, found: &Found) {
         match found.kind {
             Kind::Folder => self.folders += 1,
             Kind::Link(_) => self.links += 1,
@@ -46,7 +46,7 @@ impl CopyStats {
         }
     }
 
-    pub(in crate::operations) fn entries(&self) -> u64 {
+    pub(super) fn entries(&self) -> u64 {
         self.files + self.folders + self.links
     }
 
@@ -55,12 +55,12 @@ impl CopyStats {
     }
 
     /// Shows how far the copy is.
-    pub(in crate::operations) fn show(&self, context: &Context, total: &Self) {
+    pub(super) fn show(&self, context: &Context, total: &Self) {
         context.set_progress(self.weight(), total.weight());
     }
 
     /// `3 files and 1 folder, 200 bytes`.
-    pub(in crate::operations) fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let plural = |count: u64, one: &str| match count {
             1 => format!("1 {one}"),
             _ => format!("{count} {one}s"),
@@ -76,7 +76,7 @@ impl CopyStats {
     }
 
     /// The result of the job.
-    pub(in crate::operations) fn report(&self, path: &str) -> String {
+    pub(super) fn report(&self, path: &str) -> String {
         let Self {
             files,
             folders,

@@ -21,7 +21,7 @@ use crate::operations::files::walk::{Found, Kind, Walker};
 ///
 /// # Errors
 /// What the walk says, or why something cannot be written.
-pub(in crate::operations) fn copy(
+pub(super) fn copy(
     shared: &Shared<'_>,
     walker: &mut Walker<'_>,
     top: &Dir,

@@ -28,7 +28,7 @@ const WAITING: usize = 4;
 
 /// What of an earlier attempt's work may be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::operations) enum Earlier {
+pub(super) enum Earlier {
     /// Nothing.
     Nothing,
     /// It is as it was left: what looks whole is.
@@ -38,19 +38,19 @@ pub(in crate::operations) enum Earlier {
 }
 
 /// What everybody knows who works on a copy.
-pub(in crate::operations) struct Shared<'a> {
-    pub(in crate::operations) context: &'a Context,
+pub(super) struct Shared<'a> {
+    pub(super) context: &'a Context,
     /// Where the copy will be, for messages.
-    pub(in crate::operations) path: &'a str,
-    pub(in crate::operations) earlier: Earlier,
-    pub(in crate::operations) total: CopyStats,
-    pub(in crate::operations) done: Mutex<CopyStats>,
+    pub(super) path: &'a str,
+    pub(super) earlier: Earlier,
+    pub(super) total: CopyStats,
+    pub(super) done: Mutex<CopyStats>,
     has_failed: AtomicBool,
     failure: Mutex<Option<OperationError>>,
 }
 
 impl<'a> Shared<'a> {
-    pub(in crate::operations) fn new(
+    pub(super) fn new(
         context: &'a Context,
         path: &'a str,
         earlier: Earlier,
@@ -68,19 +68,19 @@ impl<'a> Shared<'a> {
     }
 
     /// Counts, and shows how far the copy is.
-    pub(in crate::operations) fn count(&self, count: impl FnOnce(&mut CopyStats)) {
+    pub(super) fn count(&self, count: impl FnOnce(&mut CopyStats)) {
         let mut done = self.done.lock();
         count(&mut done);
         done.show(self.context, &self.total);
     }
 
     /// Whether somebody has failed, so that nothing more is worth doing.
-    pub(in crate::operations) fn has_failed(&self) -> bool {
+    pub(super) fn has_failed(&self) -> bool {
         self.has_failed.load(Ordering::Relaxed)
     }
 
     /// Writing failed at a path below the copy's top. The first failure counts.
-    pub(in crate::operations) fn fail(&self, path: &Path, error: &io::Error) {
+    pub(super) fn fail(&self, path: &Path, error: &io::Error) {
         let stop = self.context.check().err().unwrap_or_else(|| {
             let path = Path::new(self.path).join(path);
             writing_failed(&path.to_string_lossy(), error).into()
@@ -90,26 +90,26 @@ impl<'a> Shared<'a> {
     }
 
     /// How it ended, once nobody works on it any more.
-    pub(in crate::operations) fn result(&self) -> Result<(), OperationError> {
+    pub(super) fn result(&self) -> Result<(), OperationError> {
         self.failure.lock().take().map_or(Ok(()), Err)
     }
 }
 
 /// Turns the wish to stop into an error that ends a file's copying.
-pub(in crate::operations) fn stopped(context: &Context) -> io::Result<()> {
+pub(super) fn stopped(context: &Context) -> io::Result<()> {
     context
         .check()
         .map_err(|_| io::Error::other("it was stopped"))
 }
 
 /// A folder of the copy. It gets its mode and times when all that is in it is there: when the last who holds it lets go.
-pub(in crate::operations) struct Folder<'a> {
-    pub(in crate::operations) shared: &'a Shared<'a>,
-    pub(in crate::operations) dir: Dir,
-    pub(in crate::operations) path: PathBuf,
-    pub(in crate::operations) metadata: Metadata,
+pub(super) struct Folder<'a> {
+    pub(super) shared: &'a Shared<'a>,
+    pub(super) dir: Dir,
+    pub(super) path: PathBuf,
+    pub(super) metadata: Metadata,
     /// Held for its sake: what is made in a folder changes its time.
-    pub(in crate::operations) _parent: Option<Arc<Self>>,
+    pub(super) _parent: Option<Arc<Self>>,
 }
 
 impl Drop for Folder<'_> {
@@ -123,15 +123,15 @@ impl Drop for Folder<'_> {
 }
 
 /// A file to copy.
-pub(in crate::operations) struct Task<'a> {
-    pub(in crate::operations) folder: Arc<Folder<'a>>,
-    pub(in crate::operations) name: OsString,
-    pub(in crate::operations) from: File,
-    pub(in crate::operations) metadata: Metadata,
+pub(super) struct Task<'a> {
+    pub(super) folder: Arc<Folder<'a>>,
+    pub(super) name: OsString,
+    pub(super) from: File,
+    pub(super) metadata: Metadata,
 }
 
 /// Starts helpers. They work until the sender is dropped, or until one of them fails; then they only take.
-pub(in crate::operations) fn start<'scope, 'a: 'scope>(
+pub(super) fn start<'scope, 'a: 'scope>(
     scope: &'scope Scope<'scope, '_>,
     shared: &'a Shared<'a>,
 ) -> SyncSender<Task<'a>> {

@@ -24,7 +24,7 @@ const TIME_STEP_SECONDS: u64 = 2;
 
 /// What tells a file or folder from all others, whatever its path.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(in crate::operations) struct Fingerprint {
+pub(super) struct Fingerprint {
     /// When it was created, in nanoseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     created_ns: Option<u64>,
@@ -41,11 +41,7 @@ impl Fingerprint {
     ///
     /// # Errors
     /// I/O errors from a tree that must be listed.
-    pub(in crate::operations) fn of(
-        dir: &Dir,
-        name: &OsStr,
-        content: Option<(u64, &str)>,
-    ) -> io::Result<Self> {
+    pub(super) fn of(dir: &Dir, name: &OsStr, content: Option<(u64, &str)>) -> io::Result<Self> {
         let created_ns = created_ns(&dir.symlink_metadata(name)?);
         let listing = match (created_ns, content) {
             (None, None) => Some(listing(dir, name)?),
@@ -63,7 +59,7 @@ impl Fingerprint {
     ///
     /// # Errors
     /// I/O errors from the file or the tree.
-    pub(in crate::operations) fn is_of(&self, dir: &Dir, name: &OsStr) -> io::Result<bool> {
+    pub(super) fn is_of(&self, dir: &Dir, name: &OsStr) -> io::Result<bool> {
         let there = match dir.symlink_metadata(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             there => there?,

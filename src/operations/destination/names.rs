@@ -47,12 +47,12 @@ fn cut(text: &str, most_bytes: usize) -> &str {
 }
 
 /// The temporary name of what a job creates, used until it is complete.
-pub(in crate::operations) fn new_name(job: JobId, slot: Slot) -> OsString {
+pub(super) fn new_name(job: JobId, slot: Slot) -> OsString {
     format!("{TEMPORARY}{job}{}{NEW}", mark(slot)).into()
 }
 
 /// The temporary name of what a job replaces, on file systems that cannot exchange two names.
-pub(in crate::operations) fn old_name(job: JobId, slot: Slot) -> OsString {
+pub(super) fn old_name(job: JobId, slot: Slot) -> OsString {
     format!("{TEMPORARY}{job}{}{OLD}", mark(slot)).into()
 }
 

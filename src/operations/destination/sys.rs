@@ -44,7 +44,7 @@ pub(crate) fn sync_folder(dir: &Dir) -> io::Result<()> {
 
 /// How long a name in a folder may be, in bytes. Never more than 255: where a file system counts otherwise (FAT and NTFS
 /// count UTF-16 units) so many bytes always fit.
-pub(in crate::operations) fn name_bytes(dir: &Dir) -> usize {
+pub(super) fn name_bytes(dir: &Dir) -> usize {
     const MOST: usize = 255;
     #[cfg(unix)]
     {
@@ -61,7 +61,7 @@ pub(in crate::operations) fn name_bytes(dir: &Dir) -> usize {
 }
 
 /// Renames, but never over something that is there.
-pub(in crate::operations) fn rename_to_free(dir: &Dir, from: &OsStr, to: &OsStr) -> io::Result<()> {
+pub(super) fn rename_to_free(dir: &Dir, from: &OsStr, to: &OsStr) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_vendor = "apple"))]
     {
         let flags = rustix::fs::RenameFlags::NOREPLACE;
@@ -78,7 +78,7 @@ pub(in crate::operations) fn rename_to_free(dir: &Dir, from: &OsStr, to: &OsStr)
 }
 
 /// Lets two entries change names at once; false where that is not offered.
-pub(in crate::operations) fn exchange(dir: &Dir, one: &OsStr, other: &OsStr) -> io::Result<bool> {
+pub(super) fn exchange(dir: &Dir, one: &OsStr, other: &OsStr) -> io::Result<bool> {
     #[cfg(any(target_os = "linux", target_vendor = "apple"))]
     {
         let flags = rustix::fs::RenameFlags::EXCHANGE;

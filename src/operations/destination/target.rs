@@ -40,11 +40,11 @@ impl Conflict {
 /// A name in an existing folder.
 #[derive(Debug)]
 pub(in crate::operations) struct Destination {
-    pub(in crate::operations) dir: Dir,
+    pub(super) dir: Dir,
     /// The folder's path as clients see it.
-    pub(in crate::operations) folder: String,
-    pub(in crate::operations) name: String,
-    pub(in crate::operations) above: Vec<Identity>,
+    folder: String,
+    pub(super) name: String,
+    above: Vec<Identity>,
 }
 
 impl Destination {
@@ -107,7 +107,7 @@ impl Destination {
     ///
     /// # Errors
     /// A failure with code `target_not_found` if the path leads elsewhere now.
-    pub(in crate::operations) fn check_way(&self, roots: &Roots) -> Result<(), OperationError> {
+    pub(super) fn check_way(&self, roots: &Roots) -> Result<(), OperationError> {
         let now = Self::open(&roots.unpinned(), &self.path())?;
         if now.above.last() == self.above.last() {
             return Ok(());
@@ -142,7 +142,7 @@ impl Destination {
     }
 
     /// The path, as clients see it, of another name in the same folder.
-    pub(in crate::operations) fn path_of(&self, name: &str) -> String {
+    pub(super) fn path_of(&self, name: &str) -> String {
         format!("{}/{name}", self.folder.trim_end_matches('/'))
     }
 

@@ -9,7 +9,7 @@ use crate::operations::{Context, OperationError};
 ///
 /// # Errors
 /// [`OperationError::Canceled`] if the attempt was asked to stop. The inner result holds the write's own error.
-pub(in crate::operations) fn wait_for_disk(
+pub(super) fn wait_for_disk(
     context: &Context,
     work: impl FnOnce() -> io::Result<()> + Send + 'static,
 ) -> Result<io::Result<()>, OperationError> {

@@ -18,13 +18,13 @@ const TYPE_BYTES: usize = 255;
 
 /// A media type, and a name to save it under.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::operations) struct Label {
-    pub(in crate::operations) media_type: String,
-    pub(in crate::operations) filename: String,
+pub(super) struct Label {
+    pub(super) media_type: String,
+    pub(super) filename: String,
 }
 
 impl Label {
-    pub(in crate::operations) fn of(remote: &Remote<'_>) -> Self {
+    pub(super) fn of(remote: &Remote<'_>) -> Self {
         Self::from_parts(remote.headers(), remote.target().url().path())
     }
 

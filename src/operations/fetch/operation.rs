@@ -21,10 +21,10 @@ pub(in crate::operations) struct Fetch;
 
 /// The length, digest and media type of the downloaded document.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in crate::operations) struct Fetched {
-    pub(in crate::operations) bytes: u64,
-    pub(in crate::operations) sha256: String,
-    pub(in crate::operations) media_type: String,
+struct Fetched {
+    bytes: u64,
+    sha256: String,
+    media_type: String,
 }
 
 impl PlacedContent for Fetched {
@@ -69,7 +69,7 @@ impl Operation for Fetch {
     }
 }
 
-pub(in crate::operations) fn fetch_result(
+fn fetch_result(
     context: &Context,
     params: &FetchParams,
 ) -> Result<OperationOutput, OperationError> {
@@ -80,7 +80,7 @@ pub(in crate::operations) fn fetch_result(
     sink.finish()
 }
 
-pub(in crate::operations) fn fetch_file(
+fn fetch_file(
     context: &Context,
     params: &FetchParams,
     to: &str,
@@ -95,7 +95,7 @@ pub(in crate::operations) fn fetch_file(
 }
 
 /// Stores the report about a file that was created.
-pub(in crate::operations) fn report_fetched(
+fn report_fetched(
     context: &Context,
     path: String,
     fetched: Fetched,
@@ -111,7 +111,7 @@ pub(in crate::operations) fn report_fetched(
 }
 
 /// Downloads the document to a temporary file and renames it to the target.
-pub(in crate::operations) fn make_file(
+fn make_file(
     context: &Context,
     params: &FetchParams,
     target: &Destination,
@@ -132,10 +132,7 @@ pub(in crate::operations) fn make_file(
     Ok((path, fetched))
 }
 
-pub(in crate::operations) fn open<'a>(
-    context: &'a Context,
-    params: &FetchParams,
-) -> Result<Remote<'a>, OperationError> {
+fn open<'a>(context: &'a Context, params: &FetchParams) -> Result<Remote<'a>, OperationError> {
     context.set_phase("Connecting");
     let remote = Remote::open(context, &params.uri, None)?;
     context.set_phase("Fetching");
@@ -144,7 +141,7 @@ pub(in crate::operations) fn open<'a>(
 }
 
 /// Copies the document to the sink, and checks its size and digest.
-pub(in crate::operations) fn pump(
+fn pump(
     context: &Context,
     params: &FetchParams,
     remote: &mut Remote<'_>,
@@ -178,7 +175,7 @@ pub(in crate::operations) fn pump(
     })
 }
 
-pub(in crate::operations) fn check_size(params: &FetchParams, bytes: u64) -> Result<(), Failure> {
+fn check_size(params: &FetchParams, bytes: u64) -> Result<(), Failure> {
     match params.max_bytes {
         Some(most) if bytes > most => {
             let message = format!("It is longer than the {most} bytes that max-bytes allows.");

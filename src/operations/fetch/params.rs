@@ -14,21 +14,21 @@ use crate::roots::Roots;
 /// The document to fetch, and where to put it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(in crate::operations) struct FetchParams {
+pub(super) struct FetchParams {
     /// The `http://` or `https://` URL. Redirects are followed.
     #[schemars(length(max = 8192), extend("format" = "uri"))]
-    pub(in crate::operations) uri: String,
+    pub(super) uri: String,
     /// The file to create, below a root. Without it, the document becomes the job's result.
-    pub(in crate::operations) to: Option<WirePath>,
+    pub(super) to: Option<WirePath>,
     /// What to do if `to` exists already: `fail`, `replace` it, or `rename` the file to the first free of
     /// `name (1).ext`, `name (2).ext` and so on.
     #[serde(default)]
-    pub(in crate::operations) conflict: Conflict,
+    pub(super) conflict: Conflict,
     /// The expected SHA-256 of the document, in hexadecimal.
     #[schemars(regex(pattern = "^[0-9A-Fa-f]{64}$"))]
     sha256: Option<String>,
     /// The maximum length of the document, in bytes.
-    pub(in crate::operations) max_bytes: Option<u64>,
+    pub(super) max_bytes: Option<u64>,
 }
 
 impl FetchParams {
@@ -36,7 +36,7 @@ impl FetchParams {
     ///
     /// # Errors
     /// A failure with code `digest_mismatch` if they differ.
-    pub(in crate::operations) fn check_digest(&self, found: &str) -> Result<(), Failure> {
+    pub(super) fn check_digest(&self, found: &str) -> Result<(), Failure> {
         match &self.sha256 {
             Some(expected) if !expected.eq_ignore_ascii_case(found) => {
                 let message = format!(
@@ -51,7 +51,7 @@ impl FetchParams {
 }
 
 /// Checks params that match the schema.
-pub(in crate::operations) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<InvalidParam>> {
+pub(super) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<InvalidParam>> {
     let to = params["to"].as_str();
     let fault = to.and_then(|to| destination::check(roots, "#/to", to));
     fault.map_or(Ok(()), |fault| Err(vec![fault]))

@@ -11,7 +11,7 @@ use crate::operations::fetch::label::Label;
 use crate::operations::{Context, OperationError, OperationOutput, ResultWriter};
 
 /// Takes bytes in order, and can start over.
-pub(in crate::operations) trait Sink {
+pub(super) trait Sink {
     /// Writes the next bytes.
     ///
     /// # Errors
@@ -29,18 +29,18 @@ pub(in crate::operations) trait Sink {
 }
 
 /// Writes to the job's result.
-pub(in crate::operations) struct ResultSink<'a> {
+pub(super) struct ResultSink<'a> {
     context: &'a Context,
     writer: ResultWriter,
 }
 
 impl<'a> ResultSink<'a> {
-    pub(in crate::operations) fn new(context: &'a Context, label: &Label) -> Self {
+    pub(super) fn new(context: &'a Context, label: &Label) -> Self {
         let writer = context.result(&label.media_type, &label.filename);
         Self { context, writer }
     }
 
-    pub(in crate::operations) fn finish(self) -> Result<OperationOutput, OperationError> {
+    pub(super) fn finish(self) -> Result<OperationOutput, OperationError> {
         self.writer.finish()
     }
 }
@@ -62,14 +62,14 @@ impl Sink for ResultSink<'_> {
 }
 
 /// Writes to a temporary file.
-pub(in crate::operations) struct FileSink<'a> {
+pub(super) struct FileSink<'a> {
     file: File,
     target: &'a Destination,
     digest: Sha256,
 }
 
 impl<'a> FileSink<'a> {
-    pub(in crate::operations) fn new(file: File, target: &'a Destination) -> Self {
+    pub(super) fn new(file: File, target: &'a Destination) -> Self {
         Self {
             file,
             target,
@@ -77,10 +77,7 @@ impl<'a> FileSink<'a> {
         }
     }
 
-    pub(in crate::operations) fn flush_to_disk(
-        self,
-        context: &Context,
-    ) -> Result<(), OperationError> {
+    pub(super) fn flush_to_disk(self, context: &Context) -> Result<(), OperationError> {
         let Self { file, target, .. } = self;
         let flushed = wait_for_disk(context, move || file.sync_all())?;
         flushed.map_err(|e| target.failed(&e).into())

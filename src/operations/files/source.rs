@@ -15,7 +15,7 @@ use crate::operations::OperationError;
 use crate::roots::{Identity, Location, Roots};
 
 /// The maximum depth of nested folders. Deeper trees are loops or mistakes, and every level costs a descriptor.
-pub(in crate::operations) const MAX_FOLDER_DEPTH: usize = 256;
+pub(super) const MAX_FOLDER_DEPTH: usize = 256;
 /// The maximum number of links that a path may lead through, the same as in Linux (`path_resolution(7)`).
 const MAX_LINKS: usize = 40;
 
@@ -28,7 +28,7 @@ pub(in crate::operations) struct Source {
     /// Every folder from the root down to `dir`.
     pub(in crate::operations) above: Vec<Identity>,
     /// The number of folders between the root and `dir`.
-    pub(in crate::operations) depth: usize,
+    pub(super) depth: usize,
     /// The source folder, or the folder that contains the source file.
     pub(in crate::operations) dir: Dir,
     /// The name of the file in `dir`, or `None` if the source is a folder.

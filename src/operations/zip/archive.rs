@@ -18,10 +18,7 @@ const LINK_MODE: u32 = 0o120_777;
 ///
 /// # Errors
 /// The crew's, and what the disk says.
-pub(in crate::operations) fn write(
-    writer: impl Write,
-    crew: &mut Workers<'_, '_>,
-) -> Result<(), OperationError> {
+pub(super) fn write(writer: impl Write, crew: &mut Workers<'_, '_>) -> Result<(), OperationError> {
     let mut archive = Archive::new(writer);
     let mut parts = Parts {
         crew,

@@ -14,21 +14,21 @@ use flate2::{Compress, FlushCompress, Status};
 use crate::operations::zip::format::Method;
 
 /// Data in a unit. Larger ones compress no better; smaller ones pay for the empty block at their end.
-pub(in crate::operations) const BLOCK_BYTES: usize = 256 * 1024;
+const BLOCK_BYTES: usize = 256 * 1024;
 /// As far as deflate looks back.
 const DICTIONARY_BYTES: usize = 32 * 1024;
 /// Entries in a unit, so that many empty ones do not take much memory.
 const PARTS: usize = 256;
 
 /// An entry's name and what its header says.
-pub(in crate::operations) struct EntryHeader {
+pub(super) struct EntryHeader {
     /// Below the archive's top; a folder's without the `/` at its end.
-    pub(in crate::operations) name: String,
-    pub(in crate::operations) metadata: Metadata,
+    pub(super) name: String,
+    pub(super) metadata: Metadata,
 }
 
 /// A step in the making of an archive.
-pub(in crate::operations) enum BlockEntry {
+pub(super) enum BlockEntry {
     Folder(EntryHeader),
     /// With what the link says.
     Link(EntryHeader, Vec<u8>),
@@ -36,30 +36,30 @@ pub(in crate::operations) enum BlockEntry {
 }
 
 /// The data of one file in a unit.
-pub(in crate::operations) struct Piece {
+pub(super) struct Piece {
     /// None if the file began in an earlier unit.
-    pub(in crate::operations) head: Option<EntryHeader>,
+    pub(super) head: Option<EntryHeader>,
     /// Nothing of the file follows.
-    pub(in crate::operations) last: bool,
-    pub(in crate::operations) crc: u32,
+    pub(super) last: bool,
+    pub(super) crc: u32,
     /// How the bytes are written. A file of several pieces is deflated, even at level 0: the end of what is stored can be
     /// found only by a length that stands before it, and nobody knows what a file will still have when it is read.
-    pub(in crate::operations) method: Method,
+    pub(super) method: Method,
     data: Range<usize>,
     packed: Range<usize>,
 }
 
 impl Piece {
     /// How many bytes of the file these are.
-    pub(in crate::operations) fn size(&self) -> u64 {
+    pub(super) fn size(&self) -> u64 {
         self.data.len() as u64
     }
 }
 
 /// A block of work. Used again and again, so that its buffers are allocated once.
 #[derive(Default)]
-pub(in crate::operations) struct Block {
-    pub(in crate::operations) parts: VecDeque<BlockEntry>,
+pub(super) struct Block {
+    pub(super) parts: VecDeque<BlockEntry>,
     /// Where the dictionary ends and new data begins.
     fresh: usize,
     data: Vec<u8>,
@@ -68,7 +68,7 @@ pub(in crate::operations) struct Block {
 
 impl Block {
     /// Empties it, for use again.
-    pub(in crate::operations) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.parts.clear();
         self.data.clear();
         self.packed.clear();
@@ -76,27 +76,27 @@ impl Block {
     }
 
     /// Begins with the end of what was read of a file before.
-    pub(in crate::operations) fn set_dictionary(&mut self, dictionary: &[u8]) {
+    pub(super) fn set_dictionary(&mut self, dictionary: &[u8]) {
         self.data.extend_from_slice(dictionary);
         self.fresh = dictionary.len();
     }
 
     /// How many bytes still fit.
-    pub(in crate::operations) fn room(&self) -> usize {
+    pub(super) fn room(&self) -> usize {
         (self.fresh + BLOCK_BYTES).saturating_sub(self.data.len())
     }
 
-    pub(in crate::operations) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.parts.is_empty()
     }
 
-    pub(in crate::operations) fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.room() == 0 || self.parts.len() >= PARTS
     }
 
     /// Reads up to `left` bytes of a file, until its end or until the unit is full; gives how many bytes that were and
     /// whether they were the last, and keeps the end of them in `dictionary` if not.
-    pub(in crate::operations) fn read(
+    pub(super) fn read(
         &mut self,
         head: Option<EntryHeader>,
         file: &mut impl Read,
@@ -128,7 +128,7 @@ impl Block {
     }
 
     /// Compresses every piece. `level` is the compressor's; at level 0 it only cuts into blocks what is in several pieces.
-    pub(in crate::operations) fn pack(&mut self, compress: &mut Compress, level: u8) {
+    pub(super) fn pack(&mut self, compress: &mut Compress, level: u8) {
         // So much that deflate is done in one go, and recycled with the unit.
         let bound = self.data.len() + self.data.len() / 8 + 1024;
         self.packed.reserve_exact(bound);
@@ -158,7 +158,7 @@ impl Block {
     }
 
     /// A piece's bytes as they are written.
-    pub(in crate::operations) fn bytes(&self, piece: &Piece) -> &[u8] {
+    pub(super) fn bytes(&self, piece: &Piece) -> &[u8] {
         match piece.method {
             Method::Stored => &self.data[piece.data.clone()],
             Method::Deflated => &self.packed[piece.packed.clone()],

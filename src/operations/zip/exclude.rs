@@ -5,7 +5,7 @@ use std::path::Path;
 use globset::{Glob, GlobBuilder, GlobSet};
 
 /// Globs, compiled.
-pub(in crate::operations) struct Exclude {
+pub(super) struct Exclude {
     /// Matched against the name alone, at any depth.
     names: GlobSet,
     /// Matched against the path below the source.
@@ -15,7 +15,7 @@ pub(in crate::operations) struct Exclude {
 impl Exclude {
     /// # Errors
     /// The number of the first pattern that is none, and why.
-    pub(in crate::operations) fn new(patterns: &[String]) -> Result<Self, (usize, globset::Error)> {
+    pub(super) fn new(patterns: &[String]) -> Result<Self, (usize, globset::Error)> {
         let mut names = GlobSet::builder();
         let mut paths = GlobSet::builder();
         for (number, pattern) in patterns.iter().enumerate() {
@@ -35,7 +35,7 @@ impl Exclude {
     }
 
     /// Whether this is left out, with all that is below it.
-    pub(in crate::operations) fn matches(&self, path: &Path) -> bool {
+    pub(super) fn matches(&self, path: &Path) -> bool {
         self.names.is_match(path.file_name().unwrap_or_default()) || self.paths.is_match(path)
     }
 }

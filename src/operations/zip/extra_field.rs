@@ -1,7 +1,7 @@
 //! Extra fields of ZIP headers.
 
 /// Appends an extra field: its id, its length and its data.
-pub(in crate::operations) fn put_field(fields: &mut Vec<u8>, id: u16, data: &[u8]) {
+pub(super) fn put_field(fields: &mut Vec<u8>, id: u16, data: &[u8]) {
     put16(fields, id);
     put16(
         fields,
@@ -10,6 +10,6 @@ pub(in crate::operations) fn put_field(fields: &mut Vec<u8>, id: u16, data: &[u8
     fields.extend_from_slice(data);
 }
 
-pub(in crate::operations) fn put16(bytes: &mut Vec<u8>, number: u16) {
+pub(super) fn put16(bytes: &mut Vec<u8>, number: u16) {
     bytes.extend_from_slice(&number.to_le_bytes());
 }

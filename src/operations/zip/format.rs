@@ -33,7 +33,7 @@ const IN_ZIP64: u32 = u32::MAX;
 
 /// How an entry's bytes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::operations) enum Method {
+pub(super) enum Method {
     Stored,
     Deflated,
 }
@@ -49,26 +49,26 @@ impl Method {
 
 /// What an entry is called, and what is said of it.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::operations) struct Entry<'a> {
+pub(super) struct Entry<'a> {
     /// In UTF-8, of at most 65535 bytes; a folder's ends with `/`.
-    pub(in crate::operations) name: &'a str,
+    pub(super) name: &'a str,
     /// As `st_mode` has it, with the type.
-    pub(in crate::operations) mode: u32,
-    pub(in crate::operations) modified: Moment,
+    pub(super) mode: u32,
+    pub(super) modified: Moment,
 }
 
 /// An entry's length and checksum.
 #[derive(Debug, Clone, Copy, Default)]
-pub(in crate::operations) struct Sizes {
-    pub(in crate::operations) crc: u32,
+struct Sizes {
+    pub(super) crc: u32,
     /// In the archive.
-    pub(in crate::operations) packed: u64,
+    pub(super) packed: u64,
     /// Of the file.
-    pub(in crate::operations) size: u64,
+    size: u64,
 }
 
 /// An archive that is being written.
-pub(in crate::operations) struct Archive<W> {
+pub(super) struct Archive<W> {
     writer: W,
     offset: u64,
     /// The headers for the end.
@@ -77,7 +77,7 @@ pub(in crate::operations) struct Archive<W> {
 }
 
 /// An entry whose bytes are still coming.
-pub(in crate::operations) struct Streamed<'a> {
+pub(super) struct Streamed<'a> {
     entry: Entry<'a>,
     is_zip64: bool,
     header_at: u64,
@@ -85,7 +85,7 @@ pub(in crate::operations) struct Streamed<'a> {
 }
 
 impl<W: Write> Archive<W> {
-    pub(in crate::operations) fn new(writer: W) -> Self {
+    pub(super) fn new(writer: W) -> Self {
         Self {
             writer,
             offset: 0,
@@ -95,7 +95,7 @@ impl<W: Write> Archive<W> {
     }
 
     /// Adds an entry of less than 4 GiB whose bytes are at hand. `crc` and `size` are those of the file.
-    pub(in crate::operations) fn add(
+    pub(super) fn add(
         &mut self,
         entry: Entry<'_>,
         method: Method,
@@ -122,7 +122,7 @@ impl<W: Write> Archive<W> {
     }
 
     /// Begins an entry of about `expected` bytes, to be deflated and to be given to [`Archive::append`].
-    pub(in crate::operations) fn begin<'a>(
+    pub(super) fn begin<'a>(
         &mut self,
         entry: Entry<'a>,
         expected: u64,
@@ -141,17 +141,12 @@ impl<W: Write> Archive<W> {
     }
 
     /// Writes more of an entry's deflated bytes; only between its begin and its end.
-    pub(in crate::operations) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.write(bytes)
     }
 
     /// Ends an entry with the checksum and the length of what was deflated.
-    pub(in crate::operations) fn end(
-        &mut self,
-        streamed: &Streamed<'_>,
-        crc: u32,
-        size: u64,
-    ) -> io::Result<()> {
+    pub(super) fn end(&mut self, streamed: &Streamed<'_>, crc: u32, size: u64) -> io::Result<()> {
         let packed = self.offset - streamed.data_at;
         let sizes = Sizes { crc, packed, size };
         let mut descriptor = Vec::with_capacity(24);
@@ -174,7 +169,7 @@ impl<W: Write> Archive<W> {
     }
 
     /// Writes what comes behind the last entry.
-    pub(in crate::operations) fn finish(mut self) -> io::Result<()> {
+    pub(super) fn finish(mut self) -> io::Result<()> {
         let at = self.offset;
         let directory = std::mem::take(&mut self.directory);
         self.write(&directory)?;

@@ -27,11 +27,11 @@ const DOS_LAST: (u16, u16) = (0xff9f, 0xbf7d);
 
 /// Seconds since 1970, before it negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::operations) struct Moment(i64);
+pub(super) struct Moment(i64);
 
 impl Moment {
     /// Rounded down.
-    pub(in crate::operations) fn of(time: SystemTime) -> Self {
+    pub(super) fn of(time: SystemTime) -> Self {
         let seconds = match time.duration_since(UNIX_EPOCH) {
             Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
             Err(error) => {
@@ -44,7 +44,7 @@ impl Moment {
     }
 
     /// Adds the field that has it exactly, if one can.
-    pub(in crate::operations) fn put_fields(self, fields: &mut Vec<u8>) {
+    pub(super) fn put_fields(self, fields: &mut Vec<u8>) {
         if let Ok(seconds) = i32::try_from(self.0) {
             let mut data = vec![HAS_MODIFIED];
             data.extend_from_slice(&seconds.to_le_bytes());
@@ -67,7 +67,7 @@ impl Moment {
     }
 
     /// The date and the time of MS-DOS, in UTC; the first or the last that there is where it lies outside.
-    pub(in crate::operations) fn in_dos(self) -> (u16, u16) {
+    pub(super) fn in_dos(self) -> (u16, u16) {
         let days = self.0.div_euclid(DAY_SECONDS);
         let Ok(mut days) = u64::try_from(days - DOS_EPOCH_DAYS) else {
             return DOS_FIRST;

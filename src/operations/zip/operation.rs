@@ -90,7 +90,7 @@ pub(in crate::operations) fn folder(
     result.finish()
 }
 
-pub(in crate::operations) fn write<'a>(
+pub(super) fn write<'a>(
     context: &'a Context,
     result: &mut ResultWriter,
     feed: Reader<'a>,
@@ -105,7 +105,7 @@ pub(in crate::operations) fn write<'a>(
 }
 
 /// Names every source and finds out how much there is below all of them.
-pub(in crate::operations) fn count(
+fn count(
     context: &Context,
     params: &ZipParams,
     prune: &dyn Fn(&Path) -> bool,

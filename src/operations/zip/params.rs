@@ -16,13 +16,13 @@ use crate::roots::Roots;
 /// What file systems allow a name, in bytes.
 const NAME_BYTES: usize = 255;
 /// How hard it is compressed where nothing else was said: zlib's own default.
-pub(in crate::operations) const LEVEL: u8 = 6;
+pub(super) const LEVEL: u8 = 6;
 const SUFFIX: &str = ".zip";
 
 /// What to put into the archive.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::operations) struct ZipParams {
+pub(super) struct ZipParams {
     /// A file or a folder below a root, or a list of them.
     path: Paths,
     /// The archive's name; `.zip` is added where it is missing. Without one it is the source's, or `archive.zip`.
@@ -31,12 +31,12 @@ pub(in crate::operations) struct ZipParams {
     /// From 0, which only stores, to 9, which takes longest.
     #[serde(default = "default_level")]
     #[schemars(range(min = 0, max = 9))]
-    pub(in crate::operations) level: u8,
+    pub(super) level: u8,
     /// Globs of what to leave out, folders with all that is in them. One without `/` is matched against names at any
     /// depth, one with `/` against paths below the source.
     #[serde(default)]
     #[schemars(length(max = 256), extend("items" = { "type": "string", "format": "glob", "minLength": 1, "maxLength": 1024 }))]
-    pub(in crate::operations) exclude: Vec<String>,
+    pub(super) exclude: Vec<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -53,7 +53,7 @@ fn default_level() -> u8 {
 
 impl ZipParams {
     /// Every source.
-    pub(in crate::operations) fn paths(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
         let paths = match &self.path {
             Paths::One(path) => std::slice::from_ref(path),
             Paths::Many(paths) => paths,
@@ -62,7 +62,7 @@ impl ZipParams {
     }
 
     /// The archive's name.
-    pub(in crate::operations) fn filename(&self, tops: &[Top]) -> String {
+    pub(super) fn filename(&self, tops: &[Top]) -> String {
         match (&self.name, &self.path, tops) {
             (Some(name), ..) => with_suffix(name),
             (None, Paths::One(_), [top]) => default_name(&top.name),
@@ -86,7 +86,7 @@ fn with_suffix(name: &str) -> String {
 }
 
 /// Finds what is wrong with params that fit the schema.
-pub(in crate::operations) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<InvalidParam>> {
+pub(super) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<InvalidParam>> {
     let fault = |pointer: &str, detail: String| InvalidParam {
         pointer: pointer.to_owned(),
         detail,
@@ -131,11 +131,11 @@ fn wrong_name(name: &str) -> Option<String> {
 
 /// The names that are taken at the top of an archive.
 #[derive(Default)]
-pub(in crate::operations) struct Names(HashSet<String>);
+pub(super) struct Names(HashSet<String>);
 
 impl Names {
     /// The name, with a number where it is taken.
-    pub(in crate::operations) fn distinct(&mut self, name: &str, folder: bool) -> String {
+    pub(super) fn distinct(&mut self, name: &str, folder: bool) -> String {
         let free = std::iter::once(name.to_owned())
             .chain(numbered(name, folder, NAME_BYTES))
             .find(|name| !self.0.contains(name))

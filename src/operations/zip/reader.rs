@@ -17,9 +17,9 @@ const NAME_BYTES: usize = u16::MAX as usize - 1;
 
 /// How much there is.
 #[derive(Debug, Default, Clone, Copy)]
-pub(in crate::operations) struct Tally {
-    pub(in crate::operations) entries: u64,
-    pub(in crate::operations) bytes: u64,
+pub(super) struct Tally {
+    pub(super) entries: u64,
+    pub(super) bytes: u64,
 }
 
 /// A file that is being read.
@@ -39,7 +39,7 @@ struct Reading {
 }
 
 /// The reader.
-pub(in crate::operations) struct Reader<'a> {
+pub(super) struct Reader<'a> {
     context: &'a Context,
     roots: &'a Roots,
     prune: &'a dyn Fn(&Path) -> bool,
@@ -55,7 +55,7 @@ pub(in crate::operations) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Will read `total` below `tops`, but for what changes meanwhile. Without a total no progress is shown. What is
     /// in a top without a name is at the top itself.
-    pub(in crate::operations) fn new(
+    pub(super) fn new(
         context: &'a Context,
         roots: &'a Roots,
         prune: &'a dyn Fn(&Path) -> bool,
@@ -77,12 +77,12 @@ impl<'a> Reader<'a> {
     }
 
     /// What was left out.
-    pub(in crate::operations) fn skipped(&self) -> Skipped {
+    pub(super) fn skipped(&self) -> Skipped {
         self.skipped
     }
 
     /// The files that changed their length while they were read.
-    pub(in crate::operations) fn changes(&self) -> Changes {
+    pub(super) fn changes(&self) -> Changes {
         self.changes
     }
 
@@ -90,7 +90,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// A cancel, or what is wrong with a source.
-    pub(in crate::operations) fn fill(&mut self, unit: &mut Block) -> Result<(), OperationError> {
+    pub(super) fn fill(&mut self, unit: &mut Block) -> Result<(), OperationError> {
         if let Some(reading) = &self.reading {
             unit.set_dictionary(&reading.dictionary);
         }

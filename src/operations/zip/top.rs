@@ -1,7 +1,7 @@
 //! The paths that a client asked to zip.
 
 /// A source and its name in the archive.
-pub(in crate::operations) struct Top {
-    pub(in crate::operations) path: String,
-    pub(in crate::operations) name: String,
+pub(super) struct Top {
+    pub(super) path: String,
+    pub(super) name: String,
 }

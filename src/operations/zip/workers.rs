@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// What the attempt's thread and its helpers share.
 #[derive(Default)]
-pub(in crate::operations) struct Shared {
+pub(super) struct Shared {
     state: Mutex<State>,
     has_work: Condvar,
     has_done: Condvar,
@@ -40,7 +40,7 @@ struct State {
 }
 
 /// A feed and its helpers.
-pub(in crate::operations) struct Workers<'scope, 'env> {
+pub(super) struct Workers<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     shared: &'env Shared,
     context: &'env Context,
@@ -54,7 +54,7 @@ pub(in crate::operations) struct Workers<'scope, 'env> {
 }
 
 impl<'scope, 'env> Workers<'scope, 'env> {
-    pub(in crate::operations) fn new(
+    pub(super) fn new(
         scope: &'scope Scope<'scope, 'env>,
         shared: &'env Shared,
         context: &'env Context,
@@ -76,12 +76,12 @@ impl<'scope, 'env> Workers<'scope, 'env> {
     }
 
     /// What was left out.
-    pub(in crate::operations) fn skipped(&self) -> Skipped {
+    pub(super) fn skipped(&self) -> Skipped {
         self.feed.skipped()
     }
 
     /// The files that changed their length while they were read.
-    pub(in crate::operations) fn changes(&self) -> Changes {
+    pub(super) fn changes(&self) -> Changes {
         self.feed.changes()
     }
 
@@ -89,7 +89,7 @@ impl<'scope, 'env> Workers<'scope, 'env> {
     ///
     /// # Errors
     /// A cancel, or what is wrong with a source.
-    pub(in crate::operations) fn next(&mut self) -> Result<Option<Block>, OperationError> {
+    pub(super) fn next(&mut self) -> Result<Option<Block>, OperationError> {
         // Enough that a helper finds the next unit ready, while the one before is being written.
         let window = 2 * self.context.cores().count() as u64 + 1;
         while !self.exhausted && self.read - self.handed_out < window {
@@ -117,7 +117,7 @@ impl<'scope, 'env> Workers<'scope, 'env> {
     }
 
     /// Takes a unit back that was written.
-    pub(in crate::operations) fn recycle(&mut self, mut unit: Block) {
+    pub(super) fn recycle(&mut self, mut unit: Block) {
         unit.clear();
         self.spare.push(unit);
     }

@@ -15,7 +15,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, TRANSFER_ENCODING
 const STEP_BYTES: usize = 4096;
 
 /// Decodes what was coded.
-pub(in crate::operations) struct Decoder {
+pub(super) struct Decoder {
     kind: Kind,
     /// Coded bytes that are still to be decoded.
     coded: Bytes,
@@ -35,7 +35,7 @@ impl Decoder {
     ///
     /// # Errors
     /// What the coding is called, where it cannot be decoded.
-    pub(in crate::operations) fn of(headers: &HeaderMap) -> Result<Option<Self>, String> {
+    pub(super) fn of(headers: &HeaderMap) -> Result<Option<Self>, String> {
         // A connection takes off the last `chunked` and nothing else.
         let transfer = codings(headers, &TRANSFER_ENCODING);
         if let Some(coding) = transfer.iter().find(|coding| *coding != "chunked") {
@@ -60,7 +60,7 @@ impl Decoder {
     }
 
     /// Takes coded bytes; those before them must have been decoded.
-    pub(in crate::operations) fn push(&mut self, coded: Bytes) {
+    pub(super) fn push(&mut self, coded: Bytes) {
         debug_assert!(
             self.coded.is_empty(),
             "each piece is decoded before the next"
@@ -79,7 +79,7 @@ impl Decoder {
     ///
     /// # Errors
     /// What came is not in the coding.
-    pub(in crate::operations) fn next(&mut self) -> io::Result<Option<Bytes>> {
+    pub(super) fn next(&mut self) -> io::Result<Option<Bytes>> {
         while !self.coded.is_empty() {
             let step = self.coded.split_to(self.coded.len().min(STEP_BYTES));
             let decoded = match &mut self.kind {
@@ -100,7 +100,7 @@ impl Decoder {
     ///
     /// # Errors
     /// The end is missing or does not fit what came before it.
-    pub(in crate::operations) fn finish(&mut self) -> io::Result<Option<Bytes>> {
+    pub(super) fn finish(&mut self) -> io::Result<Option<Bytes>> {
         let decoded = match &mut self.kind {
             Kind::Gzip(to) => to.try_finish().map(|()| to.get_mut()),
             Kind::Zlib(to) => to.try_finish().map(|()| to.get_mut()),

@@ -21,12 +21,11 @@ use crate::outbound::{Error, Reply, Request, Target, Timeouts};
 
 /// Before each try after a break, in milliseconds; then it is given up. Together half a minute, which most machines
 /// between here and there need to be themselves again.
-pub(in crate::operations) const PAUSES_MS: [u64; 7] =
-    [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000];
+const PAUSES_MS: [u64; 7] = [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000];
 /// What has to come in between for a break to be the first in a row again, in bytes.
-pub(in crate::operations) const HEADWAY: u64 = 1 << 20;
+const HEADWAY: u64 = 1 << 20;
 /// How often reading starts again from the beginning.
-pub(in crate::operations) const RESTARTS: u32 = 3;
+const RESTARTS: u32 = 3;
 
 /// What comes next.
 pub(in crate::operations) enum Piece {
@@ -39,7 +38,7 @@ pub(in crate::operations) enum Piece {
 }
 
 /// Where a reply after a break begins.
-pub(in crate::operations) enum Joined {
+enum Joined {
     /// Where the last one ended.
     Rest,
     /// At the beginning, of something that need not be the same.
@@ -50,26 +49,26 @@ pub(in crate::operations) enum Joined {
 
 /// Something at a URL, being read.
 pub(in crate::operations) struct Remote<'a> {
-    pub(in crate::operations) context: &'a Context,
-    pub(in crate::operations) request: Request,
+    pub(super) context: &'a Context,
+    request: Request,
     /// Who replied in the end.
-    pub(in crate::operations) target: Target,
-    pub(in crate::operations) reply: Reply,
+    target: Target,
+    pub(super) reply: Reply,
     /// Of the reply that began it; one that goes on says less.
-    pub(in crate::operations) headers: HeaderMap,
+    headers: HeaderMap,
     /// What decodes the bytes that come, where they are coded. All that follows counts coded ones.
-    pub(in crate::operations) decoder: Option<Decoder>,
+    decoder: Option<Decoder>,
     /// Bytes that came.
-    pub(in crate::operations) received: u64,
+    received: u64,
     /// Bytes to pass over, which were given out before.
-    pub(in crate::operations) skip: u64,
-    pub(in crate::operations) total: Option<u64>,
-    pub(in crate::operations) tag: Option<HeaderValue>,
+    skip: u64,
+    total: Option<u64>,
+    tag: Option<HeaderValue>,
     /// After the latest break.
-    pub(in crate::operations) tries: usize,
+    tries: usize,
     /// Where the latest break was.
-    pub(in crate::operations) broke_at: u64,
-    pub(in crate::operations) restarts: u32,
+    broke_at: u64,
+    restarts: u32,
 }
 
 impl<'a> Remote<'a> {
@@ -158,7 +157,7 @@ impl<'a> Remote<'a> {
     }
 
     /// The next piece as it comes.
-    pub(in crate::operations) fn next_coded(&mut self) -> Result<Piece, OperationError> {
+    fn next_coded(&mut self) -> Result<Piece, OperationError> {
         loop {
             match self.context.block_on(self.reply.chunk())? {
                 Ok(Some(mut bytes)) => {
@@ -192,10 +191,7 @@ impl<'a> Remote<'a> {
     }
 
     /// Goes on after a break; gives a piece only if that means to start again.
-    pub(in crate::operations) fn resume(
-        &mut self,
-        mut error: Error,
-    ) -> Result<Option<Piece>, OperationError> {
+    fn resume(&mut self, mut error: Error) -> Result<Option<Piece>, OperationError> {
         if self.received - self.broke_at >= HEADWAY {
             self.tries = 0;
         }
@@ -225,9 +221,7 @@ impl<'a> Remote<'a> {
         }
     }
 
-    pub(in crate::operations) fn ask_for_rest(
-        &self,
-    ) -> Result<Result<(Target, Reply), Error>, OperationError> {
+    fn ask_for_rest(&self) -> Result<Result<(Target, Reply), Error>, OperationError> {
         let mut request = self.request.clone();
         if let Some(tag) = self.tag.as_ref().filter(|_| self.received > 0) {
             let range = format!("bytes={}-", self.received);
@@ -249,7 +243,7 @@ impl<'a> Remote<'a> {
     }
 
     /// Finds out where in the whole the new reply begins.
-    pub(in crate::operations) fn join(&mut self) -> Result<Joined, OperationError> {
+    fn join(&mut self) -> Result<Joined, OperationError> {
         match self.reply.status {
             StatusCode::PARTIAL_CONTENT if self.continues() => {
                 self.skip = 0;
@@ -267,7 +261,7 @@ impl<'a> Remote<'a> {
     }
 
     /// Whether a partial reply goes on where the last one ended.
-    pub(in crate::operations) fn continues(&self) -> bool {
+    fn continues(&self) -> bool {
         let Some((first, whole)) = content_range(&self.reply.headers) else {
             return false;
         };
@@ -280,7 +274,7 @@ impl<'a> Remote<'a> {
     }
 
     /// Begins again with the reply at hand.
-    pub(in crate::operations) fn restart(&mut self) -> Result<(), OperationError> {
+    fn restart(&mut self) -> Result<(), OperationError> {
         self.restarts += 1;
         if self.restarts > RESTARTS {
             return Err(self.cannot_go_on());
@@ -293,7 +287,7 @@ impl<'a> Remote<'a> {
         Ok(())
     }
 
-    pub(in crate::operations) fn cannot_go_on(&self) -> OperationError {
+    pub(super) fn cannot_go_on(&self) -> OperationError {
         let message = format!(
             "{} broke off, and has changed meanwhile or cannot go on where it broke off.",
             self.target
@@ -302,7 +296,7 @@ impl<'a> Remote<'a> {
     }
 }
 
-pub(in crate::operations) fn failed(error: &Error) -> Failure {
+fn failed(error: &Error) -> Failure {
     let mut text = format!("It cannot be fetched: {error}");
     if !text.ends_with('.') {
         text.push('.');
@@ -310,15 +304,12 @@ pub(in crate::operations) fn failed(error: &Error) -> Failure {
     Failure::new("fetch_failed", text)
 }
 
-pub(in crate::operations) fn refused(target: &Target, status: StatusCode) -> Failure {
+fn refused(target: &Target, status: StatusCode) -> Failure {
     Failure::new("fetch_failed", format!("{target} answered {status}."))
 }
 
 /// What decodes a reply.
-pub(in crate::operations) fn decoder(
-    target: &Target,
-    headers: &HeaderMap,
-) -> Result<Option<Decoder>, Failure> {
+fn decoder(target: &Target, headers: &HeaderMap) -> Result<Option<Decoder>, Failure> {
     Decoder::of(headers).map_err(|coding| {
         let message = format!(
             "{target} sends it with {coding}, though it was asked for no coding; only gzip and deflate as Content-Encoding \
@@ -328,27 +319,27 @@ pub(in crate::operations) fn decoder(
     })
 }
 
-pub(in crate::operations) fn damaged(target: &Target, error: &io::Error) -> Failure {
+fn damaged(target: &Target, error: &io::Error) -> Failure {
     let message = format!("{target} sent compressed data that is damaged or ends early: {error}.");
     Failure::new("fetch_failed", message)
 }
 
-pub(in crate::operations) fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
-pub(in crate::operations) fn length(headers: &HeaderMap) -> Option<u64> {
+fn length(headers: &HeaderMap) -> Option<u64> {
     text(headers, CONTENT_LENGTH)?.parse().ok()
 }
 
 /// A tag that no two different things have.
-pub(in crate::operations) fn strong_tag(headers: &HeaderMap) -> Option<HeaderValue> {
+fn strong_tag(headers: &HeaderMap) -> Option<HeaderValue> {
     let tag = headers.get(ETAG)?;
     tag.as_bytes().starts_with(b"\"").then(|| tag.clone())
 }
 
 /// The first byte of a partial reply, and the length of the whole where it is known.
-pub(in crate::operations) fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
     let (range, whole) = text(headers, CONTENT_RANGE)?
         .strip_prefix("bytes ")?
         .split_once('/')?;
