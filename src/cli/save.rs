@@ -185,7 +185,9 @@ fn give_usual_mode(file: &File) -> std::io::Result<()> {
         use std::os::unix::fs::PermissionsExt;
         let mask = rustix::process::umask(rustix::fs::Mode::empty());
         rustix::process::umask(mask);
-        file.set_permissions(std::fs::Permissions::from_mode(0o666 & !mask.bits()))?;
+        file.set_permissions(std::fs::Permissions::from_mode(
+            0o666 & !u32::from(mask.bits()),
+        ))?;
     }
     #[cfg(not(unix))]
     let _ = file;

@@ -207,7 +207,7 @@ mod unix {
             let socket = UnixSocket::new_stream()?;
             // Set before the socket has a path, so that other users can never connect. On systems that do not support
             // this, the mode of the folder protects the socket until the next line.
-            let _ = rustix::fs::fchmod(&socket, Mode::from_raw_mode(OWNER_ONLY));
+            let _ = rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR);
             socket.bind(path)?;
             fs::set_permissions(path, fs::Permissions::from_mode(OWNER_ONLY))?;
             let metadata = fs::symlink_metadata(path)?;

@@ -242,7 +242,8 @@ fn is_sparse(metadata: &Metadata) -> bool {
 #[cfg(unix)]
 pub(super) fn finish(made: impl std::os::fd::AsFd, metadata: &Metadata) -> io::Result<()> {
     use cap_std::fs::MetadataExt;
-    let bits = rustix::fs::Mode::from_raw_mode(metadata.mode() & 0o777);
+    // Modes have 16 bits on some systems and 32 on others; these nine fit either.
+    let bits = rustix::fs::Mode::from_raw_mode((metadata.mode() & 0o777) as rustix::fs::RawMode);
     rustix::fs::fchmod(&made, bits)?;
     Ok(rustix::fs::futimens(&made, &times(metadata))?)
 }
