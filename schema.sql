@@ -6,7 +6,7 @@
 
 -- Single values: the idle clock, the ranges that numbers are assigned from, the key of monitor links, the boot count,
 -- whether requests need a token. The clock is stored together with the job uses up to that time. After a crash the clock
--- continues from the stored value and no job's due time moves: later time and later uses are lost.
+-- continues from the stored value; the time and the uses since then are lost, and no job's due time changes.
 create table meta (
     key   text primary key,
     value any  not null
@@ -39,23 +39,23 @@ create table job (
     callback_due         integer,            -- idle clock; when the next delivery attempt is due
     callback_origin      text,               -- scheme, host and port of the callback's receiver
     progress             text,               -- JSON: the current or final progress; may lag behind
-    intent               text,               -- JSON: what an attempt is about to do outside of this file, written before it does
+    intent               text,               -- JSON: what an attempt is about to change outside of this file; written before the change
     outcome              text,               -- JSON: the result or the failure
 
     constraint params_are_in_one_place check ((params is null) <> (params_blob is null)),
-    constraint ended_has_an_end check (
+    constraint ended_jobs_have_an_outcome check (
         (state in ('succeeded', 'failed', 'canceled'))
         = (finished_ms is not null and due is not null and outcome is not null)),
-    constraint queued_has_not_started check (state <> 'queued' or started_ms is null),
-    constraint running_has_started check (state <> 'running' or (started_ms is not null and attempt > 0)),
+    constraint queued_jobs_have_not_started check (state <> 'queued' or started_ms is null),
+    constraint running_jobs_have_started check (state <> 'running' or (started_ms is not null and attempt > 0)),
     constraint only_success_has_a_result check (result_blob is null or state = 'succeeded'),
-    constraint only_an_end_is_told check (
+    constraint only_ended_jobs_have_a_callback check (
         (callback_due is null or callback is not null) and (callback is null or finished_ms is not null)),
-    constraint due_callback_has_an_origin check ((callback_due is null) = (callback_origin is null)),
+    constraint due_callbacks_have_an_origin check ((callback_due is null) = (callback_origin is null)),
     constraint delete_requested_is_canceled check (delete_requested <= cancel_requested)
 ) strict;
 
--- Fills the live table at startup.
+-- Loads unfinished jobs at startup.
 create index job_active on job (seq) where finished_ms is null;
 -- Finds expired jobs for the sweeper.
 create index job_due on job (due) where due is not null and callback_due is null;
@@ -73,25 +73,26 @@ create table idempotency (
     token text    not null,              -- '' where there are no tokens
     key   text    not null,
     seq   integer not null,
-    fingerprint blob    not null constraint fingerprint_is_a_digest check (length(fingerprint) = 32),
+    fingerprint blob not null constraint fingerprint_is_a_digest check (length(fingerprint) = 32),
     primary key (token, key)
 ) strict, without rowid;
 
 create index idempotency_seq on idempotency (seq);
 
--- Bytes: params, uploads, results. owner is the job's seq; NULL while the blob is written, and after its job is deleted.
+-- Bytes of params, uploads, results and logs. owner is the job's seq; NULL while the blob is written, and after its job is
+-- deleted.
 create table blob (
     id     integer primary key,
     owner  integer,
     size   integer constraint size_is_a_length check (size >= 0),
     sha256 blob    constraint sha256_is_a_digest check (length(sha256) = 32),
-    constraint whole_when_owned check (owner is null or size is not null)
+    constraint owned_blobs_are_complete check (owner is null or size is not null)
 ) strict;
 
 create index blob_loose on blob (id) where owner is null;
 
--- A blob's bytes in order: id = blob << 20 | number, 256 KiB each except the last. crc detects changes made by the disk:
--- it is the CRC-32 of the id, as eight little-endian bytes, followed by the data.
+-- A blob's bytes in order: id = blob << 20 | number, 256 KiB each except the last. crc detects corruption by the disk: it
+-- is the CRC-32 of the id, as eight little-endian bytes, followed by the data.
 create table blob_chunk (
     id   integer primary key,
     crc  integer not null constraint crc_has_32_bits check (crc between 0 and 4294967295),

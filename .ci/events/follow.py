@@ -1,6 +1,6 @@
-"""Follows a job of a real server with somebody else's client of server-sent events, and comes back to it.
+"""Follows a job of a real server with a public client library for server-sent events, and resumes the stream.
 
-follow.py SERVER DOCUMENTS: the command line's first words are those of the server, the folder is its root `docs`.
+follow.py SERVER DOCUMENTS: the path of the server's program, and the folder for its root `docs`.
 """
 
 import json
@@ -13,7 +13,7 @@ import sseclient
 
 
 def events(url, last=None):
-    """The status of the reply, and what the client makes of its body."""
+    """The status of the reply, and the events that the client finds in its body."""
     headers = {"accept": "text/event-stream"}
     if last:
         headers["last-event-id"] = last
@@ -46,12 +46,12 @@ def follow(url):
     seen = [(event.event, event.id, json.loads(event.data)) for event in stream]
     assert len(seen) > 1, seen
     assert all(name == "job" and body["id"] == job["id"] for name, _, body in seen), seen
-    assert len({version for _, version, _ in seen}) == len(seen), "each version once"
+    assert len({version for _, version, _ in seen}) == len(seen), "a version was sent twice"
     percents = [body["percentComplete"] or 0 for *_, body in seen]
     assert percents == sorted(percents) and percents[-1] == 100, percents
     assert seen[-1][2]["status"] == "succeeded", seen[-1]
 
-    # Whoever comes back after the end is told not to, and whoever missed it sees it.
+    # A client that has seen the last event gets 204; one that missed it gets it.
     status, stream = events(job["links"]["events"], last=seen[-1][1])
     assert status == 204 and not list(stream), status
     status, stream = events(job["links"]["events"], last=seen[0][1])

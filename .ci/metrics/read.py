@@ -1,6 +1,6 @@
-"""Reads the metrics of a real server with Prometheus's own parser of OpenMetrics, which refuses what is not to the letter.
+"""Reads the metrics of a real server with Prometheus's own strict OpenMetrics parser.
 
-read.py SERVER DOCUMENTS: the command line's first words are those of the server, the folder is its root `docs`.
+read.py SERVER DOCUMENTS: the path of the server's program, and the folder for its root `docs`.
 """
 
 import json
@@ -13,7 +13,7 @@ import urllib.request
 from prometheus_client import parser
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-# A name says its unit, and is never of a part or a multiple of one.
+# Units are base units, without prefixes, and stand in the metric's name.
 UNITS = {"seconds", "bytes"}
 
 
@@ -53,8 +53,8 @@ def read(url):
     reply = ask(f"{url}/metrics", accept="application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5")
     assert reply.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0"), reply.headers
     families = list(text_string_to_metric_families(reply.read().decode()))
-    assert len({family.name for family in families}) == len(families), "each name once"
-    # The older format has no word for information.
+    assert len({family.name for family in families}) == len(families), "a name is used twice"
+    # The older format has no info type.
     assert older == {f.name + "_info" if f.type == "info" else f.name for f in families}, older
     for family in families:
         assert family.documentation.endswith("."), family.name

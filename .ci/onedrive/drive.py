@@ -1,6 +1,6 @@
-"""Copies on a real server with somebody else's client of OneDrive, and looks at what came of it.
+"""Copies on a real server with a public OneDrive client library, and checks the copies.
 
-drive.py SERVER DOCUMENTS: the server's program; the folder is its root `docs`.
+drive.py SERVER DOCUMENTS: the path of the server's program, and the folder for its root `docs`.
 """
 
 import json
@@ -31,15 +31,15 @@ def main(server, documents):
 
 
 def drive(url):
-    """The drive as the client sees it, once somebody has signed in."""
+    """The drive as a signed-in client sees it."""
 
-    class Here(MSGraphProtocol):
+    class LocalProtocol(MSGraphProtocol):
         _protocol_url = f"{url}/"
 
     connection = Connection(("client", "secret"))
     connection.session = connection.get_session(load_token=False)
-    connection.session.headers["Authorization"] = "Bearer what the client has from elsewhere"
-    return Drive(con=connection, protocol=Here())
+    connection.session.headers["Authorization"] = "Bearer unused"
+    return Drive(con=connection, protocol=LocalProtocol())
 
 
 def copy(drive, documents, contents):
@@ -67,8 +67,8 @@ def copy(drive, documents, contents):
 
 
 def finished(operation):
-    """The item that a copy has made."""
-    assert operation, "the copy was refused"
+    """Waits for a copy and returns the new item."""
+    assert operation, "the copy was rejected"
     for status, percent in operation.check_status(delay=0.1):
         assert status in ("notStarted", "inProgress", "completed"), status
         assert 0 <= percent <= 100, percent
