@@ -7,7 +7,7 @@ use crate::config::Listen;
 use crate::engine::{self, SubmitError};
 use crate::http::RouteFault;
 use crate::operations::{InvalidParam, RegisterError};
-use crate::store::{self, OpenError};
+use crate::store::OpenError;
 
 /// Why a server did not start. Nothing runs then.
 #[derive(Debug, thiserror::Error)]
@@ -98,14 +98,14 @@ fn join_params(params: &[InvalidParam]) -> String {
     all.join(" ")
 }
 
-impl From<store::Error> for Error {
-    fn from(error: store::Error) -> Self {
+impl From<engine::Error> for Error {
+    fn from(error: engine::Error) -> Self {
         match error {
-            store::Error::QueueFull(waiting) => Self::QueueFull(waiting),
-            store::Error::NotFound => Self::NotFound,
-            store::Error::Illegal(_) => Self::AlreadyEnded,
-            store::Error::StorageFull => Self::StorageFull,
-            store::Error::Stopped => Self::Stopped,
+            engine::Error::QueueFull(waiting) => Self::QueueFull(waiting),
+            engine::Error::NotFound => Self::NotFound,
+            engine::Error::Illegal(_) => Self::AlreadyEnded,
+            engine::Error::StorageFull => Self::StorageFull,
+            engine::Error::Stopped => Self::Stopped,
             other => Self::Store(other.to_string()),
         }
     }
@@ -119,7 +119,7 @@ impl From<SubmitError> for Error {
             SubmitError::NoResult(reason) | SubmitError::NoResultYet(reason) => {
                 Self::NoResult(reason)
             }
-            SubmitError::Store(error) => error.into(),
+            SubmitError::Engine(error) => error.into(),
         }
     }
 }

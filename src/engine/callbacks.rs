@@ -75,35 +75,39 @@ pub(crate) trait CallbackSender: Send + Sync + 'static {
 /// The queue of pending callbacks.
 pub(super) struct Outbox {
     store: Arc<Store>,
-    live: Arc<JobCache>,
-    monitor: Arc<MonitorKey>,
+    job_cache: Arc<JobCache>,
+    monitor_key: Arc<MonitorKey>,
     settings: Callbacks,
     sender: OnceLock<Arc<dyn CallbackSender>>,
     slots: Mutex<Slots>,
     /// Notified when a job with a callback has ended, and when an attempt has ended or become slow.
-    wake_up: Arc<Notify>,
-    tally: Arc<JobMetrics>,
+    wake_up: Notify,
+    metrics: Arc<JobMetrics>,
 }
 
 impl Outbox {
     pub(super) fn new(
         store: Arc<Store>,
-        live: Arc<JobCache>,
-        monitor: Arc<MonitorKey>,
+        job_cache: Arc<JobCache>,
+        monitor_key: Arc<MonitorKey>,
         settings: Callbacks,
-        wake_up: Arc<Notify>,
-        tally: Arc<JobMetrics>,
+        metrics: Arc<JobMetrics>,
     ) -> Self {
         Self {
             store,
-            live,
-            monitor,
+            job_cache,
+            monitor_key,
             slots: Mutex::new(Slots::new(settings.per_host)),
             settings,
             sender: OnceLock::new(),
-            wake_up,
-            tally,
+            wake_up: Notify::new(),
+            metrics,
         }
+    }
+
+    /// Looks for pending callbacks again.
+    pub(super) fn wake_up(&self) {
+        self.wake_up.notify_one();
     }
 
     /// Sets the sender. No callbacks are sent before.
@@ -265,7 +269,7 @@ impl Outbox {
         seq: Seq,
         sender: &dyn CallbackSender,
     ) -> Result<Option<DeliveryOutcome>, Error> {
-        let job = match self.live.get(seq) {
+        let job = match self.job_cache.get(seq) {
             Some((_, job)) => Some(job),
             None => self.store.job(seq).await?,
         };
@@ -275,7 +279,7 @@ impl Outbox {
         };
         let params = self.params(&job).await?;
         let request = CallbackRequest {
-            monitor: self.monitor.token(job.id),
+            monitor: self.monitor_key.token(job.id),
             params,
             callback,
             job: Arc::clone(&job),
@@ -308,7 +312,7 @@ impl Outbox {
         };
         tracing::info!(job.id = %job.id, attempt = attempts + 1, outcome = ?event, "callback");
         failpoints::panic_point("callback-record");
-        let metrics = &self.tally.callbacks;
+        let metrics = &self.metrics.callbacks;
         match &event {
             Event::CallbackDelivered => metrics.delivered.count(),
             Event::CallbackFailed {
@@ -325,8 +329,7 @@ impl Outbox {
 
     async fn params(&self, job: &Job) -> Result<Arc<str>, Error> {
         let (store, params) = (Arc::clone(&self.store), job.params.clone());
-        let read = tokio::task::spawn_blocking(move || store.params(&params)).await;
-        read.map_err(|e| Error::Database(e.to_string()))?
+        tokio::task::spawn_blocking(move || store.params(&params)).await?
     }
 }
 

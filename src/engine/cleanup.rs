@@ -51,7 +51,7 @@ impl Runner {
 
     /// Requeues a job whose attempt did not stop, unless the next start has to clean up after it first.
     pub(super) async fn requeue_drained(&self, seq: Seq, attempt: u32) {
-        let job = self.live.get(seq).map(|(_, job)| job);
+        let job = self.job_cache.get(seq).map(|(_, job)| job);
         // A job that is being deleted is not in memory.
         let may_requeue = job
             .is_some_and(|job| !(job.finalizing || job.cancel_requested || job.options.ephemeral));
@@ -68,7 +68,7 @@ impl Runner {
             attempt,
             "the attempt did not stop; requeueing the job"
         );
-        if let Err(error) = self.store().record(seq, Event::Drained).await {
+        if let Err(error) = self.store.record(seq, Event::Drained).await {
             tracing::error!(job.seq = seq.0, %error, "cannot requeue the job");
         }
     }
@@ -134,7 +134,7 @@ impl Runner {
 
     /// The event that ends a job whose output is finalized, or `None` if it is not. Blocks on the disk.
     fn find_output(&self, job: &Job) -> Option<(Event, Option<WholeBlob>)> {
-        let params = self.store().params(&job.params).ok()?;
+        let params = self.store.params(&job.params).ok()?;
         let context = self.context(job, params, Arc::default());
         if let Some(path) = context.output() {
             // An error means that the folder is missing, and the file with it.
@@ -161,7 +161,7 @@ impl Runner {
 
     /// Removes files that attempts at a job left under temporary names. Blocks on the disk.
     fn remove_leftovers(&self, job: &Job) {
-        let params = self.store().params(&job.params);
+        let params = self.store.params(&job.params);
         let params = params.unwrap_or_else(|_| "{}".into());
         let context = self.context(job, params, Arc::default());
         if let Some(path) = context.output() {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::engine::error::Error;
 use crate::engine::handle::Engine;
 use crate::engine::idle_tracker::Hold;
 use crate::engine::results::{ConsumeGuard, ResultReader};
 use crate::job::{Job, ResultLocation};
 use crate::metrics::GaugeGuard;
 use crate::operations::open_output;
-use crate::store;
 
 /// A download of a result. The job is kept until this is dropped.
 #[derive(Debug)]
@@ -27,12 +27,12 @@ impl Engine {
     /// Opens a job's result. Returns `None` if the job has no result or the result is gone.
     ///
     /// # Errors
-    /// [`store::Error::NotFound`] if the job has expired; other errors if the database cannot be read.
-    pub(crate) async fn download(&self, job: &Job) -> Result<Option<Download>, store::Error> {
+    /// [`Error::NotFound`] if the job has expired; other errors if the database cannot be read.
+    pub(crate) async fn download(&self, job: &Job) -> Result<Option<Download>, Error> {
         let Some(output) = job.output() else {
             return Ok(None);
         };
-        let hold = self.idle_tracker.hold(job).ok_or(store::Error::NotFound)?;
+        let hold = self.idle_tracker.hold(job).ok_or(Error::NotFound)?;
         let (reader, guard) = match &output.location {
             ResultLocation::Blob(blob) if job.options.keep => {
                 (ResultReader::Blob(self.store.read_blob(*blob)), None)
@@ -51,8 +51,7 @@ impl Engine {
                 let (roots, path) = (Arc::clone(&self.roots), path.clone());
                 let (size, modified_ns) = (output.size, *modified_ns);
                 let open = move || open_output(&roots, &path, size, modified_ns);
-                let opened = tokio::task::spawn_blocking(open).await;
-                match opened.map_err(|e| store::Error::Database(e.to_string()))? {
+                match Self::blocking(open).await? {
                     Some(file) => (ResultReader::File(Arc::new(file)), None),
                     None => return Ok(None),
                 }

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 
-use crate::engine::{Caller, Engine, View};
+use crate::engine::{Caller, Engine, Error, View};
 use crate::job::{Job, Seq};
 use crate::operations::files::browse;
 use crate::operations::files::browse::{BrowseError, Entry};
@@ -41,9 +41,15 @@ pub(crate) enum ItemError {
     /// The file or folder cannot be read.
     #[error(transparent)]
     Browse(#[from] BrowseError),
-    /// The store returned an error.
+    /// The request failed for another reason.
     #[error(transparent)]
-    Store(#[from] store::Error),
+    Engine(#[from] Error),
+}
+
+impl From<store::Error> for ItemError {
+    fn from(error: store::Error) -> Self {
+        Self::Engine(error.into())
+    }
 }
 
 impl Engine {
@@ -77,7 +83,7 @@ impl Engine {
     /// The roots, as folders. Roots that cannot be read are left out.
     ///
     /// # Errors
-    /// [`ItemError::Store`] if the database cannot be read or written.
+    /// [`ItemError::Engine`] if the database cannot be read or written.
     pub(crate) async fn root_items(&self) -> Result<Vec<DriveItem>, ItemError> {
         let mut items = Vec::new();
         for path in self.roots.paths() {
@@ -94,9 +100,9 @@ impl Engine {
     /// The file or folder at a public path.
     ///
     /// # Errors
-    /// [`ItemError::Browse`] if it cannot be read, [`ItemError::Store`] if the database cannot.
+    /// [`ItemError::Browse`] if it cannot be read, [`ItemError::Engine`] if the database cannot.
     pub(crate) async fn item(&self, path: &str) -> Result<DriveItem, ItemError> {
-        let entry = self.blocking(path, browse::look).await?;
+        let entry = self.browse(path, browse::look).await?;
         let (root, below) = self.split(path)?;
         let numbers = self.store.item_numbers(&root, vec![below.clone()]).await?;
         let number = numbers.first().ok_or(BrowseError::NotFound)?;
@@ -110,11 +116,11 @@ impl Engine {
     /// The entries of a folder, by name.
     ///
     /// # Errors
-    /// [`ItemError::Browse`] if the folder cannot be read or has too many entries, [`ItemError::Store`] if the database
+    /// [`ItemError::Browse`] if the folder cannot be read or has too many entries, [`ItemError::Engine`] if the database
     /// cannot be read or written.
     pub(crate) async fn items_in(&self, path: &str) -> Result<Vec<DriveItem>, ItemError> {
         let list = |roots: &Roots, path: &str| browse::list(roots, path, MAX_LIST_ENTRIES);
-        let entries = self.blocking(path, list).await?;
+        let entries = self.browse(path, list).await?;
         let (root, below) = self.split(path)?;
         let below = |name: &str| match below.as_str() {
             "" => name.to_owned(),
@@ -138,7 +144,7 @@ impl Engine {
     /// [`ItemError::Browse`] if the folder cannot be read.
     pub(crate) async fn child_count(&self, folder: &DriveItem) -> Result<usize, ItemError> {
         let count = |roots: &Roots, path: &str| browse::list(roots, path, MAX_LIST_ENTRIES);
-        match self.blocking(&folder.path, count).await {
+        match self.browse(&folder.path, count).await {
             Err(ItemError::Browse(BrowseError::TooMany(most))) => Ok(most),
             counted => Ok(counted?.len()),
         }
@@ -148,7 +154,7 @@ impl Engine {
     ///
     /// # Errors
     /// An error if the database cannot be read or written.
-    pub(crate) async fn number_of(&self, path: &str) -> Result<Option<i64>, store::Error> {
+    pub(crate) async fn number_of(&self, path: &str) -> Result<Option<i64>, Error> {
         let Ok((root, below)) = self.split(path) else {
             return Ok(None);
         };
@@ -160,7 +166,7 @@ impl Engine {
     ///
     /// # Errors
     /// An error if the database cannot be read or written.
-    pub(crate) async fn number_of_parent(&self, path: &str) -> Result<Option<i64>, store::Error> {
+    pub(crate) async fn number_of_parent(&self, path: &str) -> Result<Option<i64>, Error> {
         match self.split(path) {
             Ok((_, below)) if !below.is_empty() => {
                 let folder = path.trim_end_matches('/').rsplit_once('/');
@@ -175,7 +181,7 @@ impl Engine {
     /// # Errors
     /// [`ItemError::Browse`] if it is not a file or cannot be opened.
     pub(crate) async fn open_item(&self, path: &str) -> Result<(Entry, File), ItemError> {
-        self.blocking(path, browse::open_file).await
+        self.browse(path, browse::open_file).await
     }
 
     fn split(&self, path: &str) -> Result<(String, String), BrowseError> {
@@ -183,15 +189,14 @@ impl Engine {
         Ok(place.split())
     }
 
-    async fn blocking<T: Send + 'static>(
+    async fn browse<T: Send + 'static>(
         &self,
         path: &str,
         look: impl FnOnce(&Roots, &str) -> Result<T, BrowseError> + Send + 'static,
     ) -> Result<T, ItemError> {
         // Pinned roots keep the whole lookup within the same folders.
         let (roots, path) = (self.roots.pinned(), path.to_owned());
-        let looked = tokio::task::spawn_blocking(move || look(&roots, &path)).await;
-        Ok(looked.map_err(|e| store::Error::Database(e.to_string()))??)
+        Ok(Engine::blocking(move || look(&roots, &path)).await??)
     }
 }
 

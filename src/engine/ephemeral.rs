@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::{Engine, Submission, SubmitError, View};
 use crate::job::{Event, Seq};
-use crate::store::{self, Store};
+use crate::store::{Error, Store};
 
 /// The guard of an ephemeral job. Dropping it deletes the job, and stops its attempt.
 #[derive(Debug)]
@@ -30,12 +30,12 @@ impl EphemeralJob {
             let deleted = loop {
                 match store.record(seq, Event::Delete).await {
                     // `Busy` comes after a wait of some seconds, so this loop does not spin.
-                    Err(store::Error::Busy) => {}
+                    Err(Error::Busy) => {}
                     deleted => break deleted,
                 }
             };
             match deleted {
-                Ok(_) | Err(store::Error::NotFound) => {}
+                Ok(_) | Err(Error::NotFound) => {}
                 Err(error) => {
                     tracing::warn!(job.seq = seq.0, %error, "cannot delete the job of a synchronous request");
                 }
@@ -72,7 +72,7 @@ impl Engine {
             };
             Ok((view, ephemeral))
         });
-        let lost = |error| SubmitError::Store(store::Error::Database(format!("{error}")));
-        task.await.map_err(lost)?
+        task.await
+            .map_err(|error| SubmitError::Engine(error.into()))?
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::engine::callbacks::{CallbackSender, Outbox};
+use crate::engine::error::Error;
 use crate::engine::idle_tracker::{Hold, IdleTracker};
 use crate::engine::input_holds::InputHolds;
 use crate::engine::job_cache::JobCache;
@@ -19,10 +20,11 @@ use crate::engine::probe::Probe;
 use crate::engine::results::OneTimeResults;
 use crate::engine::runner::Runner;
 use crate::engine::sweeper::Sweeper;
+use crate::engine::upload::UploadWriter;
 use crate::job::{Job, Status};
 use crate::operations::{Registry, WaysOut};
 use crate::roots::Roots;
-use crate::store::Store;
+use crate::store::{CommitMetrics, Store, StoreStats, Uploads};
 use crate::vital::Vital;
 
 /// A running engine.
@@ -50,9 +52,32 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// The store that holds the jobs.
-    pub(crate) fn store(&self) -> &Store {
-        &self.store
+    /// A collection of the documents that are uploaded for a submission.
+    pub(crate) fn uploads(&self) -> Uploads {
+        self.store.uploads()
+    }
+
+    /// A writer for a document that a client uploads.
+    pub(crate) fn write_upload(&self) -> UploadWriter {
+        UploadWriter::new(self.store.write_upload())
+    }
+
+    /// Whether there is room for more data. Measures the free disk space.
+    pub(crate) fn has_room(&self) -> bool {
+        self.store.has_room()
+    }
+
+    /// Statistics of the database. Does not wait for its writer.
+    ///
+    /// # Errors
+    /// An error if the database cannot be read.
+    pub(crate) async fn store_stats(&self) -> Result<StoreStats, Error> {
+        Ok(self.store.stats().await?)
+    }
+
+    /// The metrics of commits.
+    pub(crate) fn commit_metrics(&self) -> Arc<CommitMetrics> {
+        self.store.commits()
     }
 
     /// The registered operations.
@@ -144,10 +169,25 @@ impl Engine {
         if let Err(error) = store_idle_times.await {
             tracing::warn!(%error, "cannot store the idle clock: jobs may be kept longer than their idle timeout");
         }
+        self.close_store().await;
+    }
+
+    /// Closes the store. From then on another server may use the data.
+    pub(in crate::engine) async fn close_store(&self) {
         let store = Arc::clone(&self.store);
         // Closing waits for the writer's last commits, which block.
-        if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
+        if let Err(error) = Self::blocking(move || store.close()).await {
             tracing::error!(%error, "cannot close the store");
         }
+    }
+
+    /// Runs work that blocks on a thread for it.
+    ///
+    /// # Errors
+    /// [`Error::Panicked`] if the work panics, [`Error::Stopped`] if the runtime is shut down meanwhile.
+    pub(in crate::engine) async fn blocking<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        Ok(tokio::task::spawn_blocking(work).await?)
     }
 }

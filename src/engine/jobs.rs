@@ -6,12 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::engine::caller::Caller;
+use crate::engine::error::Error;
 use crate::engine::handle::Engine;
 use crate::engine::job_feed::Subscriber;
 use crate::engine::monitor_token::MonitorKey;
 use crate::engine::types::{Page, View, WaitFor};
 use crate::job::{Event, Job, JobId, Params, Seq};
-use crate::store::{self, Filter};
+use crate::store::Filter;
 
 impl Engine {
     /// The monitor token of a job: an unguessable name that grants read access without authentication.
@@ -22,9 +23,9 @@ impl Engine {
     /// The job that a monitor token names.
     ///
     /// # Errors
-    /// Like [`Engine::get`]; [`store::Error::NotFound`] also for a token that this server did not make.
-    pub(crate) async fn monitored(&self, token: &str) -> Result<View, store::Error> {
-        let seq = MonitorKey::seq(token).ok_or(store::Error::NotFound)?;
+    /// Like [`Engine::get`]; [`Error::NotFound`] also for a token that this server did not make.
+    pub(crate) async fn monitored(&self, token: &str) -> Result<View, Error> {
+        let seq = MonitorKey::seq(token).ok_or(Error::NotFound)?;
         let view = self.find(seq).await?;
         if self.monitor_key.is_for(token, view.job.id) {
             self.touched(view)
@@ -36,9 +37,9 @@ impl Engine {
     /// The job with this identifier. Counts as a use of the job.
     ///
     /// # Errors
-    /// [`store::Error::NotFound`] if there is no such job, if it has expired or if the caller may not see it; other errors
+    /// [`Error::NotFound`] if there is no such job, if it has expired or if the caller may not see it; other errors
     /// if the database cannot be read.
-    pub(crate) async fn get(&self, caller: &Caller, id: JobId) -> Result<View, store::Error> {
+    pub(crate) async fn get(&self, caller: &Caller, id: JobId) -> Result<View, Error> {
         let view = self.find(id.seq()).await?;
         if view.job.id == id && caller.sees(&view.job) {
             self.touched(view)
@@ -51,7 +52,7 @@ impl Engine {
     ///
     /// # Errors
     /// Like [`Engine::get`].
-    pub(crate) async fn at(&self, caller: &Caller, seq: Seq) -> Result<View, store::Error> {
+    pub(crate) async fn at(&self, caller: &Caller, seq: Seq) -> Result<View, Error> {
         let view = self.find(seq).await?;
         if caller.sees(&view.job) {
             self.touched(view)
@@ -62,23 +63,23 @@ impl Engine {
 
     /// The error for a job that the caller may not see. A job in memory is looked up on the disk first, as a missing one
     /// would be, so that the response time does not reveal that the job exists.
-    pub(in crate::engine) async fn hidden(&self, view: &View) -> store::Error {
+    pub(in crate::engine) async fn hidden(&self, view: &View) -> Error {
         if view.live.is_some() {
             // Only the time of the lookup matters.
             let _ = self.store.job(view.job.seq).await;
         }
-        store::Error::NotFound
+        Error::NotFound
     }
 
     /// The job with this sequence number, from memory or from the disk, without a check of the caller.
-    pub(in crate::engine) async fn find(&self, seq: Seq) -> Result<View, store::Error> {
+    pub(in crate::engine) async fn find(&self, seq: Seq) -> Result<View, Error> {
         Ok(match self.job_cache.get(seq) {
             Some((live, job)) => View {
                 job,
                 live: Some(live),
             },
             None => View {
-                job: self.store.job(seq).await?.ok_or(store::Error::NotFound)?,
+                job: self.store.job(seq).await?.ok_or(Error::NotFound)?,
                 live: None,
             },
         })
@@ -87,26 +88,26 @@ impl Engine {
     /// Counts a use of the job and returns it.
     ///
     /// # Errors
-    /// [`store::Error::NotFound`] if the job has expired.
-    pub(in crate::engine) fn touched(&self, view: View) -> Result<View, store::Error> {
+    /// [`Error::NotFound`] if the job has expired.
+    pub(in crate::engine) fn touched(&self, view: View) -> Result<View, Error> {
         if self.idle_tracker.touch(&view.job) {
             Ok(view)
         } else {
-            Err(store::Error::NotFound)
+            Err(Error::NotFound)
         }
     }
 
     /// Like [`Engine::get`], but waits up to `timeout` for the change that `until` describes.
     ///
     /// # Errors
-    /// Like [`Engine::get`]; [`store::Error::NotFound`] also if the job is deleted during the wait.
+    /// Like [`Engine::get`]; [`Error::NotFound`] also if the job is deleted during the wait.
     pub(crate) async fn wait(
         &self,
         caller: &Caller,
         id: JobId,
         until: WaitFor,
         timeout: Duration,
-    ) -> Result<View, store::Error> {
+    ) -> Result<View, Error> {
         let view = self.get(caller, id).await?;
         let Some(live) = view.live else {
             return Ok(view);
@@ -131,9 +132,9 @@ impl Engine {
     /// Requests that a job be canceled. It is canceled once its attempt has stopped and the attempt's files are removed.
     ///
     /// # Errors
-    /// [`store::Error::Illegal`] if the job has succeeded or failed, or is finalizing its result; otherwise like
+    /// [`Error::Illegal`] if the job has succeeded or failed, or is finalizing its result; otherwise like
     /// [`Engine::get`].
-    pub(crate) async fn cancel(&self, caller: &Caller, id: JobId) -> Result<View, store::Error> {
+    pub(crate) async fn cancel(&self, caller: &Caller, id: JobId) -> Result<View, Error> {
         self.get(caller, id).await?;
         let job = self.store.record(id.seq(), Event::Cancel).await?;
         Ok(self
@@ -149,11 +150,7 @@ impl Engine {
     ///
     /// # Errors
     /// Like [`Engine::get`]; other errors if the database cannot be written.
-    pub(crate) async fn delete(
-        &self,
-        caller: &Caller,
-        id: JobId,
-    ) -> Result<Arc<Job>, store::Error> {
+    pub(crate) async fn delete(&self, caller: &Caller, id: JobId) -> Result<Arc<Job>, Error> {
         let view = self.get(caller, id).await?;
         self.store.record(id.seq(), Event::Delete).await?;
         Ok(view.job)
@@ -169,7 +166,7 @@ impl Engine {
         caller: &Caller,
         filter: Filter,
         limit: usize,
-    ) -> Result<Page, store::Error> {
+    ) -> Result<Page, Error> {
         let Some(owner) = caller.owner() else {
             return Ok(Page::default());
         };
@@ -240,12 +237,11 @@ impl Engine {
     ///
     /// # Errors
     /// An error if the database cannot be read.
-    pub(crate) async fn params(&self, job: &Job) -> Result<Arc<str>, store::Error> {
+    pub(crate) async fn params(&self, job: &Job) -> Result<Arc<str>, Error> {
         if let Params::Inline(params) = &job.params {
             return Ok(Arc::clone(params));
         }
         let (store, params) = (Arc::clone(&self.store), job.params.clone());
-        let read = tokio::task::spawn_blocking(move || store.params(&params)).await;
-        read.map_err(|e| store::Error::Database(e.to_string()))?
+        Ok(Self::blocking(move || store.params(&params)).await??)
     }
 }

@@ -11,6 +11,7 @@ mod deadline;
 mod download;
 mod drive_items;
 mod ephemeral;
+mod error;
 mod handle;
 mod idle_tracker;
 mod input_holds;
@@ -20,6 +21,7 @@ mod jobs;
 mod logs;
 mod metrics;
 mod monitor_token;
+mod observer;
 mod pending_keys;
 mod probe;
 mod progress_throttle;
@@ -34,6 +36,7 @@ mod sweeper;
 #[cfg(test)]
 mod test_job;
 mod types;
+mod upload;
 mod workers;
 
 pub(crate) use crate::engine::callbacks::{
@@ -43,15 +46,16 @@ pub(crate) use crate::engine::caller::Caller;
 pub(crate) use crate::engine::download::Download;
 pub(crate) use crate::engine::drive_items::{DriveItem, ItemError, NumberedItem};
 pub(crate) use crate::engine::ephemeral::EphemeralJob;
+pub(crate) use crate::engine::error::Error;
 pub(crate) use crate::engine::idle_tracker::Hold;
 pub(crate) use crate::engine::job_feed::{Forgotten, JobEvent};
 pub(crate) use crate::engine::metrics::{ActiveJobs, JobMetrics};
 pub(crate) use crate::engine::results::{ConsumeGuard, ResultReader};
 pub use crate::engine::types::WaitFor;
 pub(crate) use crate::engine::types::{StartError, Submission, SubmitError, View};
+pub(crate) use crate::engine::upload::UploadWriter;
 pub(crate) use handle::Engine;
 // Re-exported for HTTP, which does not import the store itself.
 pub(crate) use crate::store::{
-    BlobWriter, CHUNK_BYTES, CommitMetrics, Error, Filter, IdempotencyKey, Store, StoreStats,
-    Uploads,
+    CHUNK_BYTES, CommitMetrics, Filter, IdempotencyKey, StoreStats, Uploads,
 };

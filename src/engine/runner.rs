@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -42,19 +42,18 @@ struct Running {
 }
 
 pub(super) struct Runner {
+    pub(super) store: Arc<Store>,
     pub(super) registry: Arc<Registry>,
     roots: Arc<Roots>,
-    outside: WaysOut,
-    pub(super) live: Arc<JobCache>,
-    feed: Arc<JobFeed>,
+    outbound_access: WaysOut,
+    pub(super) job_cache: Arc<JobCache>,
+    job_feed: Arc<JobFeed>,
     cores: Arc<Cores>,
     limits: Limits,
-    tally: Arc<JobMetrics>,
+    metrics: Arc<JobMetrics>,
     vital: Vital,
     /// The runtime for the timers of deadlines.
     runtime: Handle,
-    /// Set once the store is open. No job is dispatched before.
-    store: OnceLock<Arc<Store>>,
     workers: Workers<Arc<Job>>,
     running: Mutex<HashMap<Seq, Running>>,
     /// The log of every attempt until its end is recorded.
@@ -63,49 +62,44 @@ pub(super) struct Runner {
     pub(super) concluding: Mutex<HashSet<Seq>>,
     /// The number of attempts and cleanups under way.
     pub(super) under_way: watch::Sender<usize>,
-    pace: Arc<ProgressThrottle>,
+    progress_throttle: Arc<ProgressThrottle>,
 }
 
 /// The parts that the runner shares with the rest of the engine.
 pub(super) struct RunnerParts {
+    pub(super) store: Arc<Store>,
     pub(super) registry: Arc<Registry>,
     pub(super) roots: Arc<Roots>,
-    pub(super) outside: WaysOut,
-    pub(super) live: Arc<JobCache>,
-    pub(super) feed: Arc<JobFeed>,
+    pub(super) outbound_access: WaysOut,
+    pub(super) job_cache: Arc<JobCache>,
+    pub(super) job_feed: Arc<JobFeed>,
     pub(super) limits: Limits,
-    pub(super) tally: Arc<JobMetrics>,
+    pub(super) metrics: Arc<JobMetrics>,
     pub(super) vital: Vital,
 }
 
 impl Runner {
-    /// Creates a runner without a store. Must be called within a tokio runtime.
+    /// Creates a runner. Must be called within a tokio runtime.
     pub(super) fn new(parts: RunnerParts) -> Arc<Self> {
         Arc::new(Self {
+            store: parts.store,
             registry: parts.registry,
             roots: parts.roots,
-            outside: parts.outside,
-            live: parts.live,
-            feed: parts.feed,
+            outbound_access: parts.outbound_access,
+            job_cache: parts.job_cache,
+            job_feed: parts.job_feed,
             cores: Arc::default(),
             limits: parts.limits,
-            tally: parts.tally,
+            metrics: parts.metrics,
             vital: parts.vital,
             runtime: Handle::current(),
-            store: OnceLock::new(),
             workers: Workers::default(),
             running: Mutex::default(),
             logs: Mutex::default(),
             concluding: Mutex::default(),
             under_way: watch::Sender::new(0),
-            pace: Arc::default(),
+            progress_throttle: Arc::default(),
         })
-    }
-
-    /// Sets the store in which the ends of attempts are recorded.
-    pub(super) fn set_store(&self, store: Arc<Store>) {
-        // A runner has one store; a second call would set the same one.
-        let _ = self.store.set(store);
     }
 
     /// Registers the attempt at a job that was claimed.
@@ -184,7 +178,7 @@ impl Runner {
     /// Publishes the progress of attempts. Runs until the future is dropped.
     pub(super) async fn publish_progress(&self) {
         loop {
-            self.pace.progress().await;
+            self.progress_throttle.progress().await;
             failpoints::panic_point("progress");
             for (seq, running) in self.running.lock().iter() {
                 let Some(progress) = running
@@ -195,22 +189,16 @@ impl Runner {
                     continue;
                 };
                 if self
-                    .live
+                    .job_cache
                     .progress(*seq, running.attempt, &progress)
                     .is_some()
                 {
-                    self.feed.changed(*seq, running.token.as_deref());
-                    self.store().leave_progress(*seq, running.attempt, progress);
+                    self.job_feed.changed(*seq, running.token.as_deref());
+                    self.store.leave_progress(*seq, running.attempt, progress);
                 }
             }
-            self.pace.pause().await;
+            self.progress_throttle.pause().await;
         }
-    }
-
-    pub(super) fn store(&self) -> &Arc<Store> {
-        self.store
-            .get()
-            .expect("the store is set before it gets slots, and no job runs without a slot")
     }
 
     fn run(&self, job: &Job) {
@@ -220,7 +208,7 @@ impl Runner {
         // No progress is published from here on, so this version is the last that clients saw.
         let running = self.running.lock().remove(&job.seq);
         let shown = self
-            .live
+            .job_cache
             .get(job.seq)
             .map_or(job.version, |(_, shown)| shown.version);
         let progress = running
@@ -256,7 +244,7 @@ impl Runner {
         match recorded {
             Ok(ended) => {
                 if ended.is_terminal() {
-                    self.tally.worked(&job.operation, duration);
+                    self.metrics.worked(&job.operation, duration);
                 }
                 tracing::info!(job.id = %job.id, operation = %job.operation, attempt = job.attempt, duration_ms,
                     status = ended.status().as_str(), "attempt ended");
@@ -284,7 +272,7 @@ impl Runner {
     ) -> Result<Arc<Job>, store::Error> {
         loop {
             let recorded = self
-                .store()
+                .store
                 .record_attempt(seq, event.clone(), attempt.clone());
             if !matches!(recorded, Err(store::Error::StorageFull)) {
                 return recorded;
@@ -307,7 +295,7 @@ impl Runner {
         if log.is_empty() {
             return None;
         }
-        let mut blob = self.store().write_blob();
+        let mut blob = self.store.write_blob();
         let written = blob.write_all(&log).and_then(|()| Ok(blob.finish()?));
         written
             .inspect_err(|error| tracing::warn!(%error, "cannot store the log of an attempt"))
@@ -325,16 +313,16 @@ impl Runner {
             params,
             ContextResources {
                 roots: Arc::new(self.roots.pinned()),
-                store: Arc::clone(self.store()),
+                store: Arc::clone(&self.store),
                 cores: Arc::clone(&self.cores),
-                outside: Arc::clone(self.outside.of(job.token.as_deref())),
+                outside: Arc::clone(self.outbound_access.of(job.token.as_deref())),
                 vital: self.vital.clone(),
                 result_bytes: self.limits.result_bytes,
                 document_bytes: self.limits.max_document_bytes,
             },
             signal,
             self.log(job.seq).unwrap_or_default(),
-            self.pace.sink(),
+            self.progress_throttle.sink(),
         )
     }
 
@@ -342,7 +330,7 @@ impl Runner {
         let Some((_, registered)) = self.registry.get(&job.operation) else {
             return (Event::Fail(plan::unknown_operation(&job.operation)), None);
         };
-        let params = match self.store().params(&job.params) {
+        let params = match self.store.params(&job.params) {
             Ok(params) => params,
             Err(error) => {
                 return (

@@ -7,13 +7,13 @@ use serde_json::Value;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::engine::pending_keys::PendingKey;
-use crate::engine::{Caller, Engine, Hold, Submission, SubmitError, View};
+use crate::engine::{Caller, Engine, Error, Hold, Submission, SubmitError, View};
 use crate::job::{Event, JobId, Seq};
 use crate::operations::{
     InvalidParam, OperationSpec, check_options, make_whole_numbers_integers, source_jobs,
 };
 use crate::roots::Roots;
-use crate::store::{self, NewJob, Uploads};
+use crate::store::{NewJob, Uploads};
 
 impl Engine {
     /// Reserves an idempotency key for a request while its body is received. Returns `None` if another request has
@@ -27,7 +27,7 @@ impl Engine {
     /// # Errors
     /// [`SubmitError::UnknownOperation`], [`SubmitError::Invalid`] for invalid params or options,
     /// [`SubmitError::NoResult`] and [`SubmitError::NoResultYet`] for inputs from jobs without a result, and
-    /// [`SubmitError::Store`], for example if the queue or the disk is full.
+    /// [`SubmitError::Engine`], for example if the queue or the disk is full.
     pub(crate) async fn submit(&self, mut submission: Submission) -> Result<View, SubmitError> {
         make_whole_numbers_integers(&mut submission.params);
         let Some((operation, registered)) = self.registry.get(&submission.operation) else {
@@ -95,12 +95,12 @@ impl Engine {
     /// Submits a new job with the operation, params, options and uploads of an ended one.
     ///
     /// # Errors
-    /// [`store::Error::NotEnded`] if the job has not ended, [`store::Error::NotFound`] if there is no such job,
+    /// [`Error::NotEnded`] if the job has not ended, [`Error::NotFound`] if there is no such job,
     /// [`SubmitError::UnknownOperation`] if its operation is no longer registered; otherwise like [`Engine::submit`].
     pub(crate) async fn retry(&self, caller: &Caller, id: JobId) -> Result<View, SubmitError> {
         let view = self.get(caller, id).await?;
         if !view.job.is_terminal() {
-            return Err(store::Error::NotEnded.into());
+            return Err(Error::NotEnded.into());
         }
         if self.registry.get(&view.job.operation).is_none() {
             return Err(SubmitError::UnknownOperation(
@@ -134,7 +134,7 @@ impl Engine {
             };
             let source: JobId = id.parse().map_err(|_| unknown())?;
             let view = match self.get(caller, source).await {
-                Err(store::Error::NotFound) => return Err(unknown()),
+                Err(Error::NotFound) => return Err(unknown()),
                 found => found?,
             };
             let job = &view.job;

@@ -1,4 +1,4 @@
-//! Deletes ended jobs whose idle timeout has passed, in small batches, and stores the idle clock on the schedule of
+//! Deletes ended jobs whose idle_tracker timeout has passed, in small batches, and stores the idle_tracker clock on the schedule of
 //! [`ClockSchedule`] while any job or callback depends on it.
 
 use std::sync::Arc;
@@ -26,11 +26,11 @@ const ERROR_PAUSE: Duration = Duration::from_secs(5);
 
 pub(super) struct Sweeper {
     pub(super) store: Arc<Store>,
-    pub(super) idle: Arc<IdleTracker>,
-    pub(super) live: Arc<JobCache>,
+    pub(super) idle_tracker: Arc<IdleTracker>,
+    pub(super) job_cache: Arc<JobCache>,
     /// Notified when a job has ended: it may be the next to expire.
-    pub(super) ended: Arc<Notify>,
-    pub(super) tally: Arc<JobMetrics>,
+    pub(super) job_ended: Arc<Notify>,
+    pub(super) metrics: Arc<JobMetrics>,
 }
 
 impl Sweeper {
@@ -40,25 +40,25 @@ impl Sweeper {
         // Whether jobs have ended since the heap was trimmed.
         let mut may_trim = false;
         loop {
-            let ended = self.ended.notified();
+            let job_ended = self.job_ended.notified();
             failpoints::panic_point("sweeper");
             match self.run_once(&mut schedule).await {
                 Ok(Some(pause)) => {
                     tokio::select! {
                         () = tokio::time::sleep(pause) => {
-                            if may_trim && self.live.active().is_empty() {
+                            if may_trim && self.job_cache.active().is_empty() {
                                 may_trim = false;
                                 // Nothing waits for the trim to finish.
                                 drop(tokio::task::spawn_blocking(memory::trim_heap));
                             }
                         }
-                        () = ended => may_trim = true,
-                        () = self.idle.touched_again() => {}
+                        () = job_ended => may_trim = true,
+                        () = self.idle_tracker.touched_again() => {}
                     }
                 }
                 // Nothing can expire before another job ends.
                 Ok(None) => {
-                    ended.await;
+                    job_ended.await;
                     may_trim = true;
                 }
                 Err(error) => {
@@ -73,7 +73,7 @@ impl Sweeper {
     /// if nothing depends on the clock.
     async fn run_once(&self, schedule: &mut ClockSchedule) -> Result<Option<Duration>, Error> {
         self.judge().await?;
-        if self.idle.is_crowded() {
+        if self.idle_tracker.is_crowded() {
             self.write_touches().await?;
         }
         if !self.needs_clock().await? {
@@ -81,7 +81,7 @@ impl Sweeper {
         }
         let clock = self.store.clock();
         let next = |schedule: &mut ClockSchedule| {
-            schedule.next(clock.now(), clock.stored(), self.idle.has_waiting())
+            schedule.next(clock.now(), clock.stored(), self.idle_tracker.has_waiting())
         };
         if next(schedule) <= clock.now() {
             let before = clock.stored();
@@ -104,7 +104,7 @@ impl Sweeper {
             let more = due.len() == BATCH;
             let mut sweep = Sweep::default();
             for job in due {
-                match self.idle.judge(job.seq, &job.operation, job.since) {
+                match self.idle_tracker.judge(job.seq, &job.operation, job.since) {
                     Verdict::Expire => sweep.expired.push(job.seq),
                     Verdict::Rearm(due) => sweep.rearmed.push((job.seq, due)),
                 }
@@ -120,7 +120,7 @@ impl Sweeper {
 
     /// Stores the uses of jobs in batches, then the clock.
     async fn store_clock(&self) -> Result<(), Error> {
-        for batch in self.idle.worth_storing(MAX_USES).due.chunks(BATCH) {
+        for batch in self.idle_tracker.worth_storing(MAX_USES).due.chunks(BATCH) {
             self.commit_gently(Sweep {
                 rearmed: batch.to_vec(),
                 ..Sweep::default()
@@ -150,7 +150,7 @@ impl Sweeper {
     /// # Errors
     /// An error if the database cannot be written.
     pub(super) async fn write_touches(&self) -> Result<(), Error> {
-        for batch in self.idle.touched().chunks(BATCH) {
+        for batch in self.idle_tracker.touched().chunks(BATCH) {
             self.commit(Sweep {
                 rearmed: batch.to_vec(),
                 ..Sweep::default()
@@ -171,10 +171,10 @@ impl Sweeper {
     async fn commit(&self, sweep: Sweep) -> Result<(), Error> {
         let (rearmed, expired) = (sweep.rearmed.clone(), sweep.expired.len());
         self.store.sweep(sweep).await?;
-        self.tally.expired.add(expired as u64);
+        self.metrics.expired.add(expired as u64);
         for (seq, due) in rearmed {
-            self.live.rearm(seq, due);
-            self.idle.written(seq, due);
+            self.job_cache.rearm(seq, due);
+            self.idle_tracker.written(seq, due);
         }
         Ok(())
     }

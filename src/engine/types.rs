@@ -7,13 +7,14 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::engine::cached_job::CachedJob;
+use crate::engine::error::Error;
 use crate::job::{Job, JobOptions, Seq, Version};
 use crate::operations::InvalidParam;
 use crate::store::{self, IdempotencyKey, OpenError, Uploads};
 
 /// Why the engine did not start.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub(crate) enum StartError {
     /// The data folder is in use by another process, or unusable.
     #[error(transparent)]
     Data(#[from] OpenError),
@@ -32,7 +33,7 @@ pub enum StartError {
 
 /// Why a submission was rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SubmitError {
+pub(crate) enum SubmitError {
     /// The operation is not registered.
     #[error("there is no operation named {0:?}")]
     UnknownOperation(String),
@@ -45,9 +46,15 @@ pub enum SubmitError {
     /// An input is the result of a job that has not ended.
     #[error("{0}")]
     NoResultYet(String),
-    /// The store returned an error.
+    /// The submission failed for another reason.
     #[error(transparent)]
-    Store(#[from] store::Error),
+    Engine(#[from] Error),
+}
+
+impl From<store::Error> for SubmitError {
+    fn from(error: store::Error) -> Self {
+        Self::Engine(error.into())
+    }
 }
 
 /// A request to run an operation.

@@ -215,7 +215,8 @@ struct Waiting {
     closed: bool,
 }
 
-#[derive(Debug, Default)]
+/// The queues of one writer.
+#[derive(Debug)]
 pub(super) struct CommandQueue {
     waiting: Mutex<Waiting>,
     ready: Condvar,
@@ -223,6 +224,15 @@ pub(super) struct CommandQueue {
 }
 
 impl CommandQueue {
+    /// An empty queue; `next_blob` is the first id to assign to a blob.
+    pub(super) fn starting_at(next_blob: i64) -> Self {
+        Self {
+            waiting: Mutex::default(),
+            ready: Condvar::new(),
+            next_blob: AtomicI64::new(next_blob),
+        }
+    }
+
     /// Adds a command. After [`CommandQueue::close`] the command and its reply channel are dropped.
     pub(super) fn push(&self, command: Command) {
         let mut waiting = self.waiting.lock();
@@ -324,11 +334,6 @@ impl CommandQueue {
     /// Assigns an id to a new blob. The writer reserves the id on disk with its first use.
     pub(super) fn new_blob(&self) -> BlobId {
         BlobId(self.next_blob.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// Sets the first id to assign.
-    pub(super) fn set_next_blob(&self, next: i64) {
-        self.next_blob.store(next, Ordering::Relaxed);
     }
 }
 

@@ -4,22 +4,21 @@ use std::io;
 use std::path::PathBuf;
 
 use rusqlite::{ErrorCode, ffi};
+use tokio::task::JoinError;
 
 use super::file_format::{DATABASE_FILE, USER_VERSION};
 use crate::job::IllegalEvent;
+use crate::vital::panic_message;
 
 /// Why the store refused or failed a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The queue is full; holds its limit.
     #[error("the queue is full: {0} jobs are waiting already")]
     QueueFull(usize),
     /// A different submission used the same idempotency key.
     #[error("another submission has used this idempotency key")]
     KeyTaken,
-    /// The job has not ended.
-    #[error("the job has not ended")]
-    NotEnded,
     /// There is no such job.
     #[error("there is no such job")]
     NotFound,
@@ -50,6 +49,9 @@ pub enum Error {
     /// The state of the database file is unknown.
     #[error("{0}")]
     Fatal(String),
+    /// A task of the store panicked.
+    #[error("a task of the store panicked: {0}")]
+    Panicked(String),
 }
 
 impl Error {
@@ -67,6 +69,16 @@ impl Error {
 
     pub(super) fn is_fatal(&self) -> bool {
         matches!(self, Self::Fatal(_))
+    }
+}
+
+impl From<JoinError> for Error {
+    fn from(error: JoinError) -> Self {
+        match error.try_into_panic() {
+            Ok(panic) => Self::Panicked(panic_message(&*panic).to_owned()),
+            // The runtime is shutting down.
+            Err(_) => Self::Stopped,
+        }
     }
 }
 

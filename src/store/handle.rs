@@ -1,6 +1,5 @@
 //! The handle on the open store.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -12,17 +11,13 @@ use crate::store::blobs::{BlobReader, BlobWriter};
 use crate::store::clock::IdleClock;
 use crate::store::command_queue::{Command, CommandQueue, NewParams, Origin};
 use crate::store::disk::Disk;
-use crate::store::error::{Error, OpenError};
+use crate::store::error::Error;
 use crate::store::file_watch::FileWatch;
-use crate::store::readers::{Gate, Readers};
+use crate::store::readers::Readers;
 use crate::store::stats::CommitMetrics;
-use crate::store::types::{Attempt, CommitObserver, Found, NewJob, StoreOptions, Sweep};
+use crate::store::types::{Attempt, NewJob, Sweep};
 use crate::store::uploads::Uploads;
-use crate::store::{jobs, lock, reader, schema, writer};
-use crate::vital::Vital;
-
-/// Number of connections in the pool for lists and chunks.
-pub(in crate::store) const READERS: u32 = 4;
+use crate::store::{lock, reader};
 
 /// A handle on the open database.
 #[derive(Debug)]
@@ -40,67 +35,6 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the store below `data`, creating it if necessary, and starts its threads. Needs a tokio runtime.
-    ///
-    /// # Errors
-    /// [`OpenError`] if the data is in use by another server, is not Cloakroom's, is newer than this release, or cannot be read.
-    pub(crate) fn open(
-        data: &Path,
-        options: StoreOptions,
-        observer: Arc<dyn CommitObserver>,
-        vital: &Vital,
-    ) -> Result<(Arc<Self>, Found), OpenError> {
-        let opened = schema::open(data, &options.tokens)?;
-        let clock = Arc::new(IdleClock::new(opened.idle));
-        let disk = Disk::new(data, options.free_disk_bytes, options.database_bytes);
-        let disk = disk.map_err(|source| OpenError::Io {
-            path: data.to_owned(),
-            source,
-        })?;
-        let disk = Arc::new(disk);
-        let queue = Arc::new(CommandQueue::default());
-        let gate = Gate::default();
-        let readers = Readers::new(schema::pool(&opened.path, READERS)?, gate.clone());
-        let connection = schema::reading_connection(&opened.path)?;
-        let point_reads = reader::Reader::start(connection, gate.clone(), vital)?;
-        let jobs = jobs::Jobs::load(&opened.connection, opened.boot, options, Arc::clone(&clock))?;
-        let active = jobs.active();
-        let file_watch = Arc::new(FileWatch::remember(data, &opened.locks)?);
-        let commits = Arc::<CommitMetrics>::default();
-        let shared = writer::Shared {
-            queue: Arc::clone(&queue),
-            disk: Arc::clone(&disk),
-            file_watch: Arc::clone(&file_watch),
-            commits: Arc::clone(&commits),
-            vital: vital.clone(),
-            gate,
-        };
-        let writer = writer::Writer::new(opened.connection, jobs, observer, shared)
-            .map_err(|e| OpenError::Start(e.to_string()))?;
-        let checkpointer = schema::plain_connection(&opened.path)?;
-        let threads = writer.start(checkpointer)?;
-        let store = Self {
-            queue,
-            point_reads,
-            readers,
-            clock,
-            disk,
-            commits,
-            file_watch,
-            threads: Mutex::new(threads),
-            locks: Mutex::new(Some(opened.locks)),
-        };
-        Ok((
-            Arc::new(store),
-            Found {
-                active,
-                boot: opened.boot,
-                in_order: opened.in_order,
-                monitor_key: opened.monitor_key,
-            },
-        ))
-    }
-
     /// The idle clock.
     pub(crate) fn clock(&self) -> &Arc<IdleClock> {
         &self.clock

@@ -24,6 +24,7 @@ mod lock;
 mod lockers;
 mod maintenance;
 mod meta;
+mod open;
 mod pages;
 mod queries;
 mod reader;
@@ -48,6 +49,7 @@ pub(crate) use file_format::CHUNK_BYTES;
 pub(crate) use handle::Store;
 pub(crate) use lock::own_files;
 pub(crate) use maintenance::{backup, check};
+pub(crate) use open::Opened;
 pub(crate) use schema::create_private_dir;
 pub(crate) use stats::{CommitMetrics, StoreStats};
 pub(crate) use types::{

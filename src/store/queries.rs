@@ -107,9 +107,7 @@ impl Store {
     ) -> Result<T, Error> {
         let readers = self.readers.clone();
         let read = move || readers.read(query);
-        tokio::task::spawn_blocking(read)
-            .await
-            .map_err(|e| Error::Database(e.to_string()))?
+        tokio::task::spawn_blocking(read).await?
     }
 }
 

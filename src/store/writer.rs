@@ -74,7 +74,13 @@ pub(super) struct Shared {
 }
 
 /// Closes the queue when dropped, and drops the queued commands unanswered.
-struct Closing(Arc<CommandQueue>);
+pub(super) struct Closing(Arc<CommandQueue>);
+
+impl Closing {
+    pub(super) fn new(queue: Arc<CommandQueue>) -> Self {
+        Self(queue)
+    }
+}
 
 impl Drop for Closing {
     fn drop(&mut self) {
@@ -117,10 +123,14 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Starts the writer's and the checkpointer's threads.
-    pub(super) fn start(self, checkpointer: Connection) -> Result<Vec<JoinHandle<()>>, OpenError> {
+    /// Starts the writer's and the checkpointer's threads. `closing` is dropped when the writer's thread ends, so that no
+    /// command waits forever for an answer.
+    pub(super) fn start(
+        self,
+        checkpointer: Connection,
+        closing: Closing,
+    ) -> Result<Vec<JoinHandle<()>>, OpenError> {
         let unable = |e: std::io::Error| OpenError::Start(e.to_string());
-        self.queue.set_next_blob(self.jobs.blob_owners.first());
         let (wal, checkpoints) = Wal::start(
             Arc::clone(&self.disk),
             self.gate.clone(),
@@ -128,10 +138,9 @@ impl Writer {
             &self.vital,
         )
         .map_err(unable)?;
-        let (vital, queue) = (self.vital.clone(), Arc::clone(&self.queue));
+        let vital = self.vital.clone();
         let work = move || {
-            // However the thread ends, no command waits forever for an answer.
-            let _closing = Closing(queue);
+            let _closing = closing;
             self.run(wal);
         };
         let writer = vital

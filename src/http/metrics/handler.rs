@@ -42,14 +42,14 @@ impl App {
             return Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail));
         }
         // Without statistics in time the other metrics are still sent.
-        let figures = self.engine.store().stats();
+        let figures = self.engine.store_stats();
         let figures = tokio::time::timeout(STATS_TIMEOUT, figures);
         let (figures, ready) = tokio::join!(figures, self.ready());
         let page = Page {
             ready: ready.is_ok(),
             tally: Arc::clone(self.engine.metrics()),
             active: self.engine.active_by_operation(),
-            commits: self.engine.store().commits(),
+            commits: self.engine.commit_metrics(),
             figures: figures.ok().and_then(Result::ok),
             answers: self.traffic.answers(),
             accepted: self.traffic.accepted.get(),

@@ -49,7 +49,7 @@ impl App {
         if self.engine.vital().has_failed() {
             return not_ready("The server has failed and has to be started again.");
         }
-        if !self.engine.store().has_room() {
+        if !self.engine.has_room() {
             return not_ready("There is no room on the server's disk.");
         }
         if let Some(trouble) = self.engine.root_trouble().await {

@@ -84,13 +84,12 @@ impl App {
             }
             _ => None,
         };
-        let store = self.engine.store();
         let read = params::read(
             &request.headers,
             body,
             scalars,
             &operation.description,
-            store,
+            &self.engine,
             self.bounds,
         );
         let Decoded { params, uploads } = read.await?;

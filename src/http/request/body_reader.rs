@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use serde_json::{Value, json};
 
-use crate::engine::{Store, Uploads};
+use crate::engine::{Engine, UploadWriter, Uploads};
 use crate::http::request::media_type::MediaType;
 use crate::http::response::problem::Problem;
 
@@ -100,7 +100,7 @@ pub(crate) async fn next_data(
 
 /// A document that is being written to the store.
 pub(crate) struct Upload {
-    blob: crate::engine::BlobWriter,
+    writer: UploadWriter,
     max_bytes: u64,
 }
 
@@ -109,9 +109,9 @@ impl Upload {
     ///
     /// # Errors
     /// 413 if it is too large.
-    pub(crate) fn begin(store: &Store, bounds: Bounds, announced: u64) -> Result<Self, Problem> {
+    pub(crate) fn begin(engine: &Engine, bounds: Bounds, announced: u64) -> Result<Self, Problem> {
         let upload = Self {
-            blob: store.write_upload(),
+            writer: engine.write_upload(),
             max_bytes: bounds.upload,
         };
         if announced > upload.max_bytes {
@@ -126,10 +126,10 @@ impl Upload {
     /// # Errors
     /// 413 if the upload becomes too large; 503 or 507 if the store cannot take the bytes.
     pub(crate) async fn append(&mut self, data: &[u8]) -> Result<(), Problem> {
-        if self.blob.size() + data.len() as u64 > self.max_bytes {
+        if self.writer.size() + data.len() as u64 > self.max_bytes {
             return Err(upload_too_large(self.max_bytes));
         }
-        Ok(self.blob.append(data).await?)
+        Ok(self.writer.append(data).await?)
     }
 
     /// Finishes the upload: adds its bytes to `uploads` and returns the document's object for the params.
@@ -142,7 +142,7 @@ impl Upload {
         media_type: MediaType,
         uploads: &mut Uploads,
     ) -> Result<Value, Problem> {
-        let blob = self.blob.finish_async().await?;
+        let blob = self.writer.finish().await?;
         let mut document = json!({
             "type": "upload",
             "name": name,

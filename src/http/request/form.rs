@@ -10,7 +10,7 @@ use http::StatusCode;
 use hyper::body::Incoming;
 use serde_json::Value;
 
-use crate::engine::{Store, Uploads};
+use crate::engine::{Engine, Uploads};
 use crate::http::request::body_reader::{Bounds, Upload, next_data, too_large, upload_too_large};
 use crate::http::request::media_type::MediaType;
 use crate::http::request::multipart::{Event, Head, Reader};
@@ -39,7 +39,7 @@ pub(crate) enum Take {
 
 /// The settings to read a form with.
 pub(crate) struct Form<'a, F> {
-    pub(crate) store: &'a Store,
+    pub(crate) engine: &'a Engine,
     pub(crate) bounds: Bounds,
     /// Decides the use of a part.
     pub(crate) take: F,
@@ -103,7 +103,7 @@ impl<F: Fn(&Part<'_>) -> Result<Take, Problem>> Form<'_, F> {
     ) -> Result<Value, Problem> {
         let name = head.file_name.as_deref().filter(|name| !name.is_empty());
         let media_type = head.media_type.clone();
-        let mut upload = Upload::begin(self.store, self.bounds, 0)?;
+        let mut upload = Upload::begin(self.engine, self.bounds, 0)?;
         while let Some(data) = parts.data().await? {
             upload.append(&data).await?;
         }

@@ -7,7 +7,7 @@ use http::header::{CONTENT_TYPE, HeaderMap};
 use hyper::body::{Body, Incoming};
 use serde_json::Value;
 
-use crate::engine::{Store, Uploads};
+use crate::engine::{Engine, Uploads};
 use crate::header_params::charset;
 pub(crate) use crate::http::request::body_reader::{Bounds, collect};
 use crate::http::request::body_reader::{Upload, check_encoding, next_data, unsupported};
@@ -64,7 +64,7 @@ pub(crate) async fn read(
     body: Incoming,
     scalars: Vec<(String, String)>,
     operation: &OperationSpec,
-    store: &Store,
+    engine: &Engine,
     bounds: Bounds,
 ) -> Result<Decoded, Problem> {
     check_encoding(headers)?;
@@ -83,13 +83,13 @@ pub(crate) async fn read(
             "Params must be in the body or in the query, not in both.",
         ));
     }
-    let mut uploads = store.uploads();
+    let mut uploads = engine.uploads();
     let params = if is_json {
         let bytes = collect(body, bounds).await?;
         json_body::parse(&bytes, charset(&content_type).as_deref())?
     } else if essence == "multipart/form-data" {
         let form = Form {
-            store,
+            engine,
             bounds,
             take: |part: &Part<'_>| take(part, operation),
         };
@@ -104,7 +104,7 @@ pub(crate) async fn read(
     } else if body.is_end_stream() && !is_empty_document(&essence, &scalars, operation) {
         coerce(texts(&scalars), &operation.params)
     } else {
-        let document = document(&content_type, body, &mut uploads, operation, store, bounds);
+        let document = document(&content_type, body, &mut uploads, operation, engine, bounds);
         let (name, document) = document.await?;
         coerce(texts(&scalars).chain([(name, document)]), &operation.params)
     };
@@ -169,7 +169,7 @@ async fn document<'d>(
     mut body: Incoming,
     uploads: &mut Uploads,
     operation: &'d OperationSpec,
-    store: &Store,
+    engine: &Engine,
     bounds: Bounds,
 ) -> Result<(&'d str, Value), Problem> {
     let Some(name) = only_input(operation) else {
@@ -194,7 +194,7 @@ async fn document<'d>(
         let shown: String = content_type.chars().take(100).collect();
         unsupported(format!("The Content-Type {shown:?} is not a media type."))
     })?;
-    let mut upload = Upload::begin(store, bounds, body.size_hint().lower())?;
+    let mut upload = Upload::begin(engine, bounds, body.size_hint().lower())?;
     while let Some(data) = next_data(&mut body, bounds.idle_timeout).await? {
         upload.append(&data).await?;
     }

@@ -303,8 +303,15 @@ impl From<engine::Error> for Problem {
                 };
                 Self::new(StatusCode::CONFLICT, "already_ended", detail)
             }
+            Error::Panicked(_) => {
+                tracing::error!(%error, "a request failed because of a panic");
+                unavailable(
+                    "store_failed",
+                    "The server failed while it handled the request. The request may or may not have been stored.",
+                )
+            }
             Error::Damaged => unavailable("store_failed", "The stored data is damaged."),
-            Error::Superseded | Error::Stopped | Error::Database(_) | Error::Fatal(_) => {
+            Error::Stopped | Error::Database(_) => {
                 tracing::error!(%error, "a request failed because of the store");
                 unavailable(
                     "store_failed",
@@ -324,7 +331,7 @@ impl From<ItemError> for Problem {
                 "over_limit",
                 error.to_string(),
             ),
-            ItemError::Store(error) => error.into(),
+            ItemError::Engine(error) => error.into(),
         }
     }
 }
@@ -346,7 +353,7 @@ impl From<SubmitError> for Problem {
             SubmitError::NoResultYet(detail) => {
                 Self::new(StatusCode::CONFLICT, "source_not_ready", detail).retry_after(1)
             }
-            SubmitError::Store(error) => error.into(),
+            SubmitError::Engine(error) => error.into(),
         }
     }
 }

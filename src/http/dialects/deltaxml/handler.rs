@@ -79,7 +79,7 @@ impl App {
         let Some((_, operation)) = self.engine.registry().get(work.operation()) else {
             return Err(Problem::not_found("This server does no such work."));
         };
-        let mut uploads = self.engine.store().uploads();
+        let mut uploads = self.engine.uploads();
         let description = &operation.description;
         let request_body =
             self.read_request(&request.headers, body, work, description, &mut uploads);
@@ -127,7 +127,7 @@ impl App {
         let essence = media_type::essence(&content_type);
         let parsed = if essence == "multipart/form-data" {
             let form = Form {
-                store: self.engine.store(),
+                engine: &self.engine,
                 bounds: self.bounds,
                 take: |part: &Part<'_>| take(work, part, operation),
             };
