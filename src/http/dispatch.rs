@@ -283,7 +283,7 @@ impl App {
             deltaxml::handler::refusal(&problem, product, &request.headers)
         } else if !self.dialects.has(Dialect::Onedrive) {
             problem.response(path)
-        } else if onedrive::wire::is_ours(path) {
+        } else if onedrive::wire::is_onedrive_path(path) {
             onedrive::handler::refusal(&problem)
         } else if path.starts_with("/monitor/") {
             let error = onedrive::handler::error(&problem);

@@ -1,5 +1,5 @@
-//! Server-sent events: one job, or all of them. The present state first, then each change; the latest wins for a slow
-//! reader.
+//! Server-sent events about one job or all jobs: first the current state, then each change. A slow client skips the
+//! states between two that it has read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,25 +19,27 @@ use crate::http::response::reply as response;
 use crate::http::{App, RequestContext};
 use crate::job::Job;
 
-/// Sent when nothing else is, so that neither side takes the other for dead.
-const HEARTBEAT: Duration = Duration::from_secs(15);
-/// What the client waits before it asks again, in milliseconds.
-const RETRY: &str = "retry: 2000\n\n";
+/// How often a silent stream sends a comment, so that neither side takes the connection for dead.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
+/// Makes the client wait 2000 milliseconds before it reconnects.
+const RETRY_FIELD: &str = "retry: 2000\n\n";
+/// A comment, which clients ignore.
+const HEARTBEAT: &str = ":\n\n";
 
-/// What there is to say of a job that was forgotten.
+/// The status of a deleted job.
 const DELETED: &str = "deleted";
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 pub(crate) const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 impl App {
-    /// The events of one job, until it has ended or is gone.
+    /// Streams the events of one job until it ends or is deleted. A client that has the final state gets 204.
     pub(crate) fn job_events(
         self: &Arc<Self>,
         request: &Parts,
         view: View,
         base: &str,
-        form: EventFormat,
+        format: EventFormat,
     ) -> Response<Body> {
         let seen = request
             .headers
@@ -49,193 +51,199 @@ impl App {
         let (sender, body) = mpsc::channel(1);
         let (app, base) = (Arc::clone(self), base.to_owned());
         tokio::spawn(async move {
-            let stream = Stream {
+            let stream = EventStream {
                 app: &app,
                 base: &base,
-                form,
+                format,
                 sender,
             };
-            // Whoever hung up needs no reason.
-            let _ = stream.one_job(view).await;
+            // The stream ends without an error message when the client disconnects.
+            let _ = stream.stream_job(view).await;
         });
-        stream(body)
+        event_stream(body)
     }
 
-    /// The events of all of the caller's jobs.
+    /// Streams the events of all jobs of the caller.
     pub(crate) fn all_events(self: &Arc<Self>, context: &RequestContext) -> Response<Body> {
         let (sender, body) = mpsc::channel(1);
         let app = Arc::clone(self);
         let (caller, base) = (context.caller.clone(), context.base.clone());
         tokio::spawn(async move {
-            let stream = Stream {
+            let stream = EventStream {
                 app: &app,
                 base: &base,
-                form: EventFormat::Native,
+                format: EventFormat::Native,
                 sender,
             };
-            // Whoever hung up needs no reason.
-            let _ = stream.all_jobs(&caller).await;
+            // The stream ends without an error message when the client disconnects.
+            let _ = stream.stream_all_jobs(&caller).await;
         });
-        stream(body)
+        event_stream(body)
     }
 }
 
-/// The reader has gone.
-struct SubscriberGone;
+/// The stream ends: the client has disconnected or the server is stopping.
+struct StreamClosed;
 
-/// How a stream shows a job.
+/// The format of the jobs in a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EventFormat {
-    /// As `GET /v1/jobs/{id}` does.
+    /// The format of `GET /v1/jobs/{id}`.
     Native,
-    /// As its monitor does, to whoever was given the link.
+    /// The format of the job's monitor link, which shows less.
     Monitor,
 }
 
-struct Stream<'a> {
+/// A stream of events to one client.
+struct EventStream<'a> {
     app: &'a App,
     base: &'a str,
-    form: EventFormat,
+    format: EventFormat,
     sender: mpsc::Sender<Bytes>,
 }
 
-impl Stream<'_> {
-    async fn one_job(&self, view: View) -> Result<(), SubscriberGone> {
-        self.send(RETRY.into()).await?;
+impl EventStream<'_> {
+    async fn stream_job(&self, view: View) -> Result<(), StreamClosed> {
+        self.send(RETRY_FIELD.into()).await?;
         let Some(live) = view.live.clone() else {
-            return self.show(&view, true).await;
+            return self.send_job(&view, true).await;
         };
         let mut changes = live.watch();
         let mut last = view;
         let _hold = loop {
             let now = changes.borrow_and_update().clone();
             let Some(job) = now else {
-                return self.deleted(&last.job).await;
+                return self.send_deleted(&last.job).await;
             };
             last = View {
                 job,
                 live: Some(Arc::clone(&live)),
             };
-            self.show(&last, true).await?;
+            self.send_job(&last, true).await?;
             if last.job.is_terminal() {
                 break self.app.engine.hold(&last.job);
             }
-            while !self.news(changes.changed()).await? {}
+            while !self.wait_for_change(changes.changed()).await? {}
         };
         Ok(())
     }
 
-    async fn all_jobs(&self, caller: &Caller) -> Result<(), SubscriberGone> {
-        self.send(RETRY.into()).await?;
-        // Registered before the present state is looked at, so that no change is between the two.
-        let follower = self.app.engine.subscribe(caller);
+    async fn stream_all_jobs(&self, caller: &Caller) -> Result<(), StreamClosed> {
+        self.send(RETRY_FIELD.into()).await?;
+        // Subscribed before the current state is read, so that no change between the two is missed.
+        let subscriber = self.app.engine.subscribe(caller);
         for view in self.app.engine.active(caller) {
-            self.show(&view, false).await?;
+            self.send_job(&view, false).await?;
         }
         loop {
-            let next = follower.next();
+            let next = subscriber.next();
             tokio::pin!(next);
-            let news = loop {
+            let event = loop {
                 tokio::select! {
-                    news = &mut next => break news,
-                    () = tokio::time::sleep(HEARTBEAT) => self.send(":\n\n".into()).await?,
-                    () = self.sender.closed() => return Err(SubscriberGone),
+                    event = &mut next => break event,
+                    () = tokio::time::sleep(HEARTBEAT_INTERVAL) => self.send(HEARTBEAT.into()).await?,
+                    () = self.sender.closed() => return Err(StreamClosed),
                     () = self.app.engine.stopping() => return Ok(()),
                 }
             };
-            let Some(news) = news else { return Ok(()) };
-            match news {
+            let Some(event) = event else { return Ok(()) };
+            match event {
                 JobEvent::Changed(seq) => {
-                    // Else the next event is that it is gone.
+                    // A job that is gone has a later event that says so.
                     if let Some(view) = self.app.engine.peek(caller, seq).await {
-                        self.show(&view, false).await?;
+                        self.send_job(&view, false).await?;
                     }
                 }
                 JobEvent::Forgotten(Forgotten { seq, id, last }) => {
                     if let Some(job) = last {
-                        self.deleted(&job).await?;
+                        self.send_deleted(&job).await?;
                     } else {
                         let json = json!({ "id": id.to_string(), "seq": seq.0, "status": DELETED });
-                        self.event("event: deleted\n", json.to_string()).await?;
+                        self.send_event("event: deleted\n", json.to_string())
+                            .await?;
                     }
                 }
             }
         }
     }
 
-    /// Waits for a change; false if it was time for a heartbeat instead.
-    async fn news<T>(&self, change: impl Future<Output = T>) -> Result<bool, SubscriberGone> {
+    /// Waits for a change; false if it sent a heartbeat instead.
+    async fn wait_for_change<T>(
+        &self,
+        change: impl Future<Output = T>,
+    ) -> Result<bool, StreamClosed> {
         tokio::select! {
             _ = change => Ok(true),
-            () = tokio::time::sleep(HEARTBEAT) => self.send(":\n\n".into()).await.map(|()| false),
-            () = self.sender.closed() => Err(SubscriberGone),
-            () = self.app.engine.stopping() => Err(SubscriberGone),
+            () = tokio::time::sleep(HEARTBEAT_INTERVAL) => self.send(HEARTBEAT.into()).await.map(|()| false),
+            () = self.sender.closed() => Err(StreamClosed),
+            () = self.app.engine.stopping() => Err(StreamClosed),
         }
     }
 
-    async fn send(&self, bytes: Bytes) -> Result<(), SubscriberGone> {
-        self.sender.send(bytes).await.map_err(|_| SubscriberGone)
+    async fn send(&self, bytes: Bytes) -> Result<(), StreamClosed> {
+        self.sender.send(bytes).await.map_err(|_| StreamClosed)
     }
 
-    /// Sends an event: in one piece, unless that would copy much.
-    async fn event(&self, head: &str, json: impl Into<Bytes>) -> Result<(), SubscriberGone> {
+    /// Sends an event. A large one is sent in pieces, so that its JSON is not copied.
+    async fn send_event(&self, head: &str, json: impl Into<Bytes>) -> Result<(), StreamClosed> {
         let json = json.into();
-        let (begin, end) = (format!("{head}data: "), "\n\n");
+        let (start, end) = (format!("{head}data: "), "\n\n");
         if json.len() <= SMALL_BYTES {
-            let event = [begin.as_bytes(), &json, end.as_bytes()].concat();
+            let event = [start.as_bytes(), &json, end.as_bytes()].concat();
             return self.send(event.into()).await;
         }
-        self.send(begin.into()).await?;
+        self.send(start.into()).await?;
         self.send(json).await?;
         self.send(end.into()).await
     }
 
-    /// Sends a job as it is.
-    async fn show(&self, view: &View, with_id: bool) -> Result<(), SubscriberGone> {
+    /// Sends the current state of a job.
+    async fn send_job(&self, view: &View, with_id: bool) -> Result<(), StreamClosed> {
         let head = if with_id {
             format!("event: job\nid: {}\n", version(&view.job))
         } else {
             "event: job\n".to_owned()
         };
         let json = || async {
-            match self.form {
+            match self.format {
                 EventFormat::Native => self.app.job_bytes(view, self.base).await,
-                EventFormat::Monitor => self.app.monitored(view).await,
+                EventFormat::Monitor => self.app.monitor_bytes(view).await,
             }
         };
-        match self.patiently(json).await? {
-            Some(json) => self.event(&head, json).await,
-            // The next change may be readable again.
-            None => self.send(":\n\n".into()).await,
+        match self.retry_while_busy(json).await? {
+            Some(json) => self.send_event(&head, json).await,
+            // The state cannot be read. The next change may be readable.
+            None => self.send(HEARTBEAT.into()).await,
         }
     }
 
-    async fn deleted(&self, last: &Job) -> Result<(), SubscriberGone> {
-        let json = match self.form {
+    /// Sends that a job was deleted; `last` is its last state.
+    async fn send_deleted(&self, last: &Job) -> Result<(), StreamClosed> {
+        let json = match self.format {
             EventFormat::Monitor => Some(json!({ "status": DELETED }).to_string().into()),
             EventFormat::Native => {
                 let json = || self.app.deleted_bytes(last, self.base);
-                self.patiently(json).await?
+                self.retry_while_busy(json).await?
             }
         };
         match json {
-            Some(json) => self.event("event: deleted\n", json).await,
+            Some(json) => self.send_event("event: deleted\n", json).await,
             None => Ok(()),
         }
     }
 
-    /// What `make` makes, however long others take to read theirs; none if it cannot be made.
-    async fn patiently<F>(&self, make: impl Fn() -> F) -> Result<Option<Bytes>, SubscriberGone>
+    /// Calls `make` until the limits on large bodies allow its result; `None` if it fails for another reason.
+    async fn retry_while_busy<F>(&self, make: impl Fn() -> F) -> Result<Option<Bytes>, StreamClosed>
     where
         F: Future<Output = Result<Bytes, Problem>>,
     {
         loop {
             match make().await {
                 Ok(bytes) => return Ok(Some(bytes)),
-                // It has waited a while for its turn.
+                // `make` has already waited, so there is no pause here.
                 Err(problem) if problem.code() == SERVER_BUSY => {
                     if self.sender.is_closed() || self.app.engine.is_stopping() {
-                        return Err(SubscriberGone);
+                        return Err(StreamClosed);
                     }
                 }
                 Err(_) => return Ok(None),
@@ -244,11 +252,13 @@ impl Stream<'_> {
     }
 }
 
+/// The version of a job, as the id of its event.
 fn version(job: &Job) -> String {
     format!("{:x}", job.version.0)
 }
 
-fn stream(body: mpsc::Receiver<Bytes>) -> Response<Body> {
+/// The response whose body is a stream of events.
+fn event_stream(body: mpsc::Receiver<Bytes>) -> Response<Body> {
     let mut response = Response::new(Body::Events(body));
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();

@@ -1,4 +1,4 @@
-//! Whether the server lives, and whether it takes on new jobs and connections.
+//! Health checks: whether the server runs, and whether it accepts jobs and connections.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -11,49 +11,51 @@ use crate::http::response::problem::Problem;
 use crate::http::response::reply::json;
 use crate::http::routing::route::Route;
 
-/// Whoever can ask is answered.
+/// The response of the liveness check: a server that can answer is alive.
 pub(crate) fn alive() -> Response<Body> {
     json(StatusCode::OK, Bytes::from_static(br#"{"status":"ok"}"#))
 }
 
-/// New jobs are taken on.
+/// The response of the readiness check of a server that accepts jobs.
 pub(crate) fn ready() -> Response<Body> {
     json(StatusCode::OK, Bytes::from_static(br#"{"status":"ready"}"#))
 }
 
 impl App {
-    /// Rejects a request whose connection is one too many.
+    /// Rejects a request on a connection beyond the limit.
     pub(crate) fn too_many_connections(&self, request: Request<Incoming>) -> Response<Body> {
         let (request, _) = request.into_parts();
-        let detail = "The server has as many connections as it may have. Try again, and keep fewer of them open.";
+        let detail = "The server has reached its limit on connections. Close idle connections, then try again.";
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let problem = Problem::new(status, "too_many_connections", detail).retry_after(1);
-        let found = self.route(&request);
-        let numbers = self.traffic.of(found.as_ref().ok().map(Route::template));
-        request_metrics::count(numbers, &request.method, status);
+        let route = self.route(&request);
+        let metrics = self.traffic.of(route.as_ref().ok().map(Route::template));
+        request_metrics::count(metrics, &request.method, status);
         self.refusal(problem, &request)
     }
 
-    /// Finds out whether new jobs are taken on.
+    /// Checks whether the server accepts jobs.
     ///
     /// # Errors
-    /// 503 if they are not, or if a root cannot be used, with the reason.
+    /// 503 with the reason if the server is stopping or has failed, its disk is full, or a root cannot be used.
     pub(crate) async fn ready(&self) -> Result<(), Problem> {
         let not_ready = |detail: &str| {
             let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail);
             Err(problem.retry_after(5))
         };
         if self.engine.is_stopping() {
-            return not_ready("The server stops.");
+            return not_ready("The server is shutting down.");
         }
         if self.engine.vital().has_failed() {
-            return not_ready("The server has failed and has to be started again.");
+            return not_ready(
+                "The server has failed and must be restarted. Its log has the reason.",
+            );
         }
         if !self.engine.has_room() {
-            return not_ready("There is no room on the server's disk.");
+            return not_ready("The server's disk is full.");
         }
-        if let Some(trouble) = self.engine.root_trouble().await {
-            return not_ready(&trouble);
+        if let Some(reason) = self.engine.root_trouble().await {
+            return not_ready(&reason);
         }
         Ok(())
     }

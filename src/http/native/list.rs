@@ -1,4 +1,4 @@
-//! `GET /v1/jobs`: own jobs, newest first.
+//! `GET /v1/jobs`: the jobs of the caller, newest first.
 
 use http::header::LINK;
 use http::request::Parts;
@@ -13,9 +13,11 @@ use crate::http::{App, RequestContext};
 use crate::job::{Seq, Status};
 use crate::operations::InvalidParam;
 
-const LIMIT: usize = 100;
-const LIMIT_AT_MOST: usize = 1000;
-/// A page ends with the job that makes it this long, in bytes.
+/// The number of jobs on a page if the request has no `limit`.
+const DEFAULT_LIMIT: usize = 100;
+/// The largest `limit`.
+const MAX_LIMIT: usize = 1000;
+/// A page ends after the job that makes it this long, in bytes.
 const PAGE_BYTES: usize = 2 << 20;
 
 impl App {
@@ -47,7 +49,7 @@ impl App {
             Some(next) => text.extend_from_slice(format!("\"{next}\"}}").as_bytes()),
             None => text.extend_from_slice(b"null}"),
         }
-        // What was reserved for more jobs would be held along with it.
+        // Spare capacity would be held in memory until the response is sent.
         text.shrink_to_fit();
         let mut response = json(StatusCode::OK, self.large.hold(text.into()).await?);
         if let Some(next) = next {
@@ -61,15 +63,19 @@ impl App {
     }
 }
 
-/// The same query, but after another job.
+/// The query of the next page.
 fn with_after(request: &Parts, after: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(query::pairs(request).filter(|(name, _)| name != "after"));
     query.append_pair("after", after).finish()
 }
 
+/// The filter and the page size that a query asks for.
+///
+/// # Errors
+/// 422 with all faults if a parameter is invalid.
 fn filter(request: &Parts) -> Result<(Filter, usize), Problem> {
-    let (mut filter, mut limit, mut faults) = (Filter::default(), LIMIT, Vec::new());
+    let (mut filter, mut limit, mut faults) = (Filter::default(), DEFAULT_LIMIT, Vec::new());
     for (name, value) in query::pairs(request) {
         let mut fault = |detail: String| {
             faults.push(InvalidParam {
@@ -79,26 +85,30 @@ fn filter(request: &Parts) -> Result<(Filter, usize), Problem> {
         };
         match name.as_ref() {
             "status" => {
-                for word in value.split(',') {
+                for name in value.split(',') {
                     match Status::ALL
                         .into_iter()
-                        .find(|status| status.as_str() == word)
+                        .find(|status| status.as_str() == name)
                     {
                         Some(status) => filter.statuses.push(status),
-                        None => fault(format!("{word:?} is not a status.")),
+                        None => fault(unknown_status(name)),
                     }
                 }
             }
             "operation" => filter.operation = Some(value.into_owned()),
             "limit" => match value.parse() {
-                Ok(number @ 1..=LIMIT_AT_MOST) => limit = number,
-                _ => fault(format!("It is a number from 1 to {LIMIT_AT_MOST}.")),
+                Ok(number @ 1..=MAX_LIMIT) => limit = number,
+                _ => fault(format!(
+                    "Expected a number from 1 to {MAX_LIMIT}, found {value:?}."
+                )),
             },
             "after" => match value.parse() {
                 Ok(seq) => filter.before = Some(Seq(seq)),
-                Err(_) => fault("It is what `next` was.".into()),
+                Err(_) => fault(format!(
+                    "Expected the value of \"next\" from the previous page, found {value:?}."
+                )),
             },
-            // Unknown names are for others.
+            // Unknown parameters are ignored, like `wait` or a cache buster.
             _ => {}
         }
     }
@@ -107,4 +117,9 @@ fn filter(request: &Parts) -> Result<(Filter, usize), Problem> {
     } else {
         Err(query::faults(faults))
     }
+}
+
+fn unknown_status(name: &str) -> String {
+    let known = Status::ALL.map(Status::as_str).join(", ");
+    format!("{name:?} is not a status. Expected one of {known}.")
 }

@@ -1,4 +1,4 @@
-//! What the work wrote, for people: as far as it is kept, or on and on as it is written.
+//! The log of a job: the part that is kept, or a stream of it while the job runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,20 +18,20 @@ use crate::http::response::problem::Problem;
 use crate::http::response::reply as response;
 use crate::job::State;
 
-/// Between two looks at a job that waits, if it does not change.
-const PATIENCE: Duration = Duration::from_secs(55);
+/// How long to wait for a change of a queued job before its state is read again.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(55);
 
 impl App {
-    /// The log of a job; with `?follow`, until the job has ended.
+    /// The log of a job; with `?follow`, as a stream until the job ends.
     pub(crate) async fn log(
         self: &Arc<Self>,
         request: &Parts,
         caller: &Caller,
         view: View,
     ) -> Result<Response<Body>, Problem> {
-        let follows =
+        let is_followed =
             query::pairs(request).any(|(name, value)| name == "follow" && value != "false");
-        if !follows || view.job.is_terminal() || request.method == Method::HEAD {
+        if !is_followed || view.job.is_terminal() || request.method == Method::HEAD {
             let mut response = text(Body::Full(self.whole_log(&view).await?));
             if !view.job.is_terminal() {
                 response::retry_after(response.headers_mut());
@@ -42,7 +42,7 @@ impl App {
         let (app, caller) = (Arc::clone(self), caller.clone());
         tokio::spawn(async move {
             tokio::select! {
-                // However it ends, there is nobody left to tell.
+                // An error ends the stream, whose status is already sent.
                 _ = app.follow_log(&caller, view, &sender) => {}
                 () = sender.closed() => {}
                 () = app.engine.stopping() => {}
@@ -51,12 +51,13 @@ impl App {
         Ok(text(Body::Events(body)))
     }
 
-    /// All of a log that is kept, within the limits on large bodies.
+    /// The part of a log that is kept, within the limits on large bodies.
     async fn whole_log(&self, view: &View) -> Result<Bytes, Problem> {
         let _turn = self.large.turn().await;
         self.large.hold(self.engine.log(&view.job).await?).await
     }
 
+    /// Sends the log as it is written, until the job ends or the client disconnects.
     async fn follow_log(
         &self,
         caller: &Caller,
@@ -69,7 +70,7 @@ impl App {
                 State::Ended { .. } => {
                     let log = self.whole_log(&view).await?;
                     if !has_followed && !log.is_empty() {
-                        // Whoever hung up needs no log.
+                        // The client may have disconnected.
                         let _ = sender.send(log).await;
                     }
                     return Ok(());
@@ -77,8 +78,8 @@ impl App {
                 State::Running { .. } => {
                     if let Some(mut reader) = self.engine.follow_log(view.job.seq) {
                         has_followed = true;
-                        while let Some(piece) = reader.next().await {
-                            if sender.send(piece).await.is_err() {
+                        while let Some(chunk) = reader.next().await {
+                            if sender.send(chunk).await.is_err() {
                                 return Ok(());
                             }
                         }
@@ -86,15 +87,16 @@ impl App {
                 }
                 State::Queued => {}
             }
-            let news = WaitFor::ChangeFrom(view.job.version);
+            let change = WaitFor::ChangeFrom(view.job.version);
             view = self
                 .engine
-                .wait(caller, view.job.id, news, PATIENCE)
+                .wait(caller, view.job.id, change, CHANGE_TIMEOUT)
                 .await?;
         }
     }
 }
 
+/// A plain text response.
 fn text(body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();

@@ -1,4 +1,5 @@
-//! Jobs as JSON: made once for each version and base URL while that is kept, and within the limits on large bodies.
+//! Renders jobs as JSON, once for each version and base URL while the bytes are cached, and within the limits on large
+//! bodies.
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -13,7 +14,7 @@ use crate::http::response::reply::{add_version, json};
 use crate::job::{Job, Params};
 
 impl App {
-    /// A job, with its version.
+    /// The response with a job and its version.
     pub(crate) async fn job(
         &self,
         status: StatusCode,
@@ -25,38 +26,38 @@ impl App {
         Ok(response)
     }
 
-    /// A job as JSON, from the bytes that were made for its version if those are kept.
+    /// A job as JSON, from the cache if it holds this version.
     pub(crate) async fn job_bytes(&self, view: &View, base: &str) -> Result<Bytes, Problem> {
         if let Some(bytes) = Engine::rendered(view, base) {
             return Ok(bytes);
         }
-        let make = |params: &str| native::job(&view.job, params, &self.links(&view.job, base));
-        let bytes = self.rendered(&view.job, make).await?;
+        let render = |params: &str| native::job(&view.job, params, &self.links(&view.job, base));
+        let bytes = self.render(&view.job, render).await?;
         self.engine.keep_rendered(view, base, &bytes);
         Ok(bytes)
     }
 
-    /// A job that was forgotten, as it was; without its params where they are gone.
+    /// A deleted job as JSON, with its last state. The params are empty if they are already deleted.
     pub(crate) async fn deleted_bytes(&self, job: &Job, base: &str) -> Result<Bytes, Problem> {
-        let make = |params: &str| native::deleted_job(job, params, &self.links(job, base));
-        match self.rendered(job, make).await {
-            Err(problem) if problem.code() != large::SERVER_BUSY => Ok(make("{}").into()),
+        let render = |params: &str| native::deleted_job(job, params, &self.links(job, base));
+        match self.render(job, render).await {
+            Err(problem) if problem.code() != large::SERVER_BUSY => Ok(render("{}").into()),
             bytes => bytes,
         }
     }
 
-    /// What `make` makes of a job's params, within the limits on large bodies.
-    async fn rendered(
+    /// Calls `render` with the params of a job, within the limits on large bodies.
+    async fn render(
         &self,
         job: &Job,
-        make: impl FnOnce(&str) -> Vec<u8>,
+        render: impl FnOnce(&str) -> Vec<u8>,
     ) -> Result<Bytes, Problem> {
         if let Params::Inline(params) = &job.params {
-            return self.large.hold(make(params).into()).await;
+            return self.large.hold(render(params).into()).await;
         }
         let _turn = self.large.turn().await;
         let params = self.engine.params(job).await?;
-        let bytes = make(&params);
+        let bytes = render(&params);
         drop(params);
         self.large.hold(bytes.into()).await
     }

@@ -1,4 +1,4 @@
-//! Submissions on the native API: options and preferences of a request, and the ticket or the result.
+//! Submissions to the native API, answered with a ticket (202) or, if the client waits, with the result.
 
 use std::time::Duration;
 
@@ -25,11 +25,11 @@ use crate::operations::make_whole_numbers_integers;
 
 const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// The longest key, in characters.
-const KEY_CHARS: usize = 255;
+/// The longest idempotency key, in characters.
+const MAX_KEY_CHARS: usize = 255;
 
 impl App {
-    /// Takes a job on, and answers as the request prefers.
+    /// Submits a job and answers with its result if the request prefers to wait, else with a ticket.
     pub(crate) async fn submit(
         &self,
         request: &Parts,
@@ -38,8 +38,8 @@ impl App {
         context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let preferences = Preferences::of(&request.headers);
-        let taken = self.take_on(request, body, name, job::JobIdFormat::Id, context);
-        let view = taken.await?;
+        let submitted = self.submit_request(request, body, name, job::JobIdFormat::Id, context);
+        let view = submitted.await?;
         let link = self.link(&view, &context.base);
         let answer = match preferences.wait {
             Some(timeout) => self.result_or_ticket(view, timeout, context).await,
@@ -55,13 +55,19 @@ impl App {
         Ok(response)
     }
 
-    /// Takes on the job that a request asks for. A callback tells of it by the name that its client knows.
-    pub(crate) async fn take_on(
+    /// Submits the job that a request describes. A callback identifies the job in `id_format`.
+    ///
+    /// # Errors
+    /// - 400, 408, 413, 415 or 422 if the request cannot be read or is invalid
+    /// - 404 if there is no such operation
+    /// - 409 if a request with the same idempotency key is still being received, or an input job has no result
+    /// - 503 or 507 if the queue is full or the store cannot take the job
+    pub(crate) async fn submit_request(
         &self,
         request: &Parts,
         body: Incoming,
         name: &str,
-        known_by: job::JobIdFormat,
+        id_format: job::JobIdFormat,
         context: &RequestContext,
     ) -> Result<View, Problem> {
         let Some((_, operation)) = self.engine.registry().get(name) else {
@@ -74,13 +80,13 @@ impl App {
         let (mut job_options, scalars) =
             options::split(request, &operation.description, &context.base)?;
         if let Some(callback) = &mut job_options.callback {
-            callback.id_format = known_by;
+            callback.id_format = id_format;
         }
-        // Short bodies are told apart by the store; an upload may take hours.
-        let storing = match &key {
+        // The store detects a repeated key when the body is complete, but an upload may take hours.
+        let key_guard = match &key {
             Some(key) if params::may_be_long(&request.headers) => {
-                let begun = self.engine.begin_key(token.as_deref(), key);
-                Some(begun.ok_or_else(being_stored)?)
+                let guard = self.engine.begin_key(token.as_deref(), key);
+                Some(guard.ok_or_else(key_in_use)?)
             }
             _ => None,
         };
@@ -93,7 +99,7 @@ impl App {
             self.bounds,
         );
         let Decoded { params, uploads } = read.await?;
-        drop(storing);
+        drop(key_guard);
         let key = key.map(|key| IdempotencyKey {
             token: token.clone(),
             name: key,
@@ -110,7 +116,10 @@ impl App {
         Ok(self.engine.submit(submission).await?)
     }
 
-    /// The result if it comes in time; nothing is lost or restarted if not.
+    /// The result if the job ends within `wait`, else a ticket. The job goes on either way.
+    ///
+    /// # Errors
+    /// 422 if the job failed, 409 if it was canceled.
     async fn result_or_ticket(
         &self,
         view: View,
@@ -160,7 +169,7 @@ impl App {
         }
     }
 
-    /// The ticket.
+    /// The ticket: 202 with the job and the links to it.
     pub(crate) async fn ticket(&self, view: &View, base: &str) -> Result<Response<Body>, Problem> {
         let mut response = self.job(StatusCode::ACCEPTED, view, base).await?;
         let url = header(&self.links(&view.job, base).job(&view.job));
@@ -173,7 +182,7 @@ impl App {
         Ok(response)
     }
 
-    /// Where the job is found, whatever the answer itself is.
+    /// The `Link` header that leads from any response to the job.
     fn link(&self, view: &View, base: &str) -> HeaderValue {
         let links = self.links(&view.job, base);
         let (job, monitor) = (links.job(&view.job), links.monitor());
@@ -183,7 +192,10 @@ impl App {
     }
 }
 
-/// The key, quoted or bare, if there is one.
+/// The value of `Idempotency-Key`, quoted or bare.
+///
+/// # Errors
+/// 400 if there are several keys, or the key is empty, too long, or contains a quote, a tab or bytes beyond ASCII.
 fn idempotency_key(request: &Parts) -> Result<Option<String>, Problem> {
     let mut values = request.headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else {
@@ -197,9 +209,11 @@ fn idempotency_key(request: &Parts) -> Result<Option<String>, Problem> {
     if values.next().is_some()
         || key.is_empty()
         || key.contains(['"', '\t'])
-        || key.chars().count() > KEY_CHARS
+        || key.chars().count() > MAX_KEY_CHARS
     {
-        let detail = format!("An Idempotency-Key is one string of 1 to {KEY_CHARS} characters.");
+        let detail = format!(
+            "Idempotency-Key must be given once, with 1 to {MAX_KEY_CHARS} characters of ASCII and no quotes inside."
+        );
         return Err(Problem::new(
             StatusCode::BAD_REQUEST,
             "invalid_idempotency_key",
@@ -209,20 +223,22 @@ fn idempotency_key(request: &Parts) -> Result<Option<String>, Problem> {
     Ok(Some(key.to_owned()))
 }
 
-fn being_stored() -> Problem {
-    let detail = "A request with this Idempotency-Key is being stored. Ask again when it is.";
+fn key_in_use() -> Problem {
+    let detail =
+        "Another request with this Idempotency-Key is still being received. Try again later.";
     Problem::new(StatusCode::CONFLICT, "idempotency_key_in_use", detail).retry_after(1)
 }
 
-/// A digest of what is submitted. Uploads are in the params by their own digests, and by blobs that differ each time.
+/// The fingerprint of a submission, which is the same if the client repeats it. Uploads count by their digests, not by
+/// their blob numbers, which differ each time.
 fn fingerprint(operation: &str, params: &Value, job_options: &JobOptions) -> [u8; 32] {
     let mut job_options = json!(job_options);
-    // The same server may be asked by another of its names.
+    // A client may repeat a request under another name of the same server.
     if let Some(callback) = job_options["callback"].as_object_mut() {
         callback.remove("base");
     }
     let mut all = json!([operation, native::without_blobs(params), job_options]);
-    // The same value may be written in several ways.
+    // 1 and 1.0 are the same value, and so are objects whose members have another order.
     make_whole_numbers_integers(&mut all);
     all.sort_all_objects();
     Sha256::digest(all.to_string()).into()

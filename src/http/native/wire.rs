@@ -1,4 +1,4 @@
-//! The native API's words: jobs and operations as JSON.
+//! Jobs and operations in the JSON of the native API. Pure.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -59,7 +59,7 @@ struct CallbackJson<'a> {
 #[derive(Serialize)]
 struct LinksJson {
     #[serde(rename = "self")]
-    own: String,
+    job: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     cancel: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,38 +71,38 @@ struct LinksJson {
     result: Option<String>,
 }
 
-/// What links are made of.
+/// The parts that a job's links are made of.
 pub(crate) struct Links<'a> {
-    /// What they begin with.
+    /// The URL that links begin with.
     pub(crate) base: &'a str,
     /// The job's monitor token.
     pub(crate) token: String,
 }
 
 impl Links<'_> {
-    /// Where a job is found.
+    /// The URL of a job.
     pub(crate) fn job(&self, job: &Job) -> String {
         format!("{}/v1/jobs/{}", self.base, job.id)
     }
 
-    /// Where it is found by whoever has this link.
+    /// The job's monitor URL, which needs no other authorization.
     pub(crate) fn monitor(&self) -> String {
         format!("{}/monitor/{}", self.base, self.token)
     }
 }
 
-/// Where a job's result is found.
+/// The URL of a job's result.
 pub(crate) fn download_url(base: &str, job: &Job) -> String {
     format!("{base}/v1/downloads/{}", job.id)
 }
 
-/// A job; `params` is its params as JSON text, `links` what its links are made of.
+/// A job as JSON. `params` are its params as JSON text.
 pub(crate) fn job(job: &Job, params: &str, links: &Links<'_>) -> Vec<u8> {
     let json = JobJson::of(job, params, links);
     serde_json::to_vec(&json).expect("plain structs always serialise")
 }
 
-/// A job that was forgotten just now, as it was.
+/// A deleted job as JSON, with its last state.
 pub(crate) fn deleted_job(job: &Job, params: &str, links: &Links<'_>) -> Vec<u8> {
     let mut json = JobJson {
         status: "deleted",
@@ -156,13 +156,13 @@ impl<'a> JobJson<'a> {
             stage: job.progress.stage.as_ref(),
             bytes: job.progress.bytes,
             attempt: job.attempt,
-            params: shown_params(job, params),
-            created_at: time(job.created),
-            started_at: started.map(time),
-            finished_at: ended.map(|(finished, _, _)| time(finished)),
-            expires_at: ended.map(|(_, expires, _)| time(expires)),
+            params: public_params(job, params),
+            created_at: rfc3339(job.created),
+            started_at: started.map(rfc3339),
+            finished_at: ended.map(|(finished, _, _)| rfc3339(finished)),
+            expires_at: ended.map(|(_, expires, _)| rfc3339(expires)),
             links: LinksJson {
-                own: links.job(job),
+                job: links.job(job),
                 cancel: job
                     .can_be_canceled()
                     .then(|| format!("{}/cancel", links.job(job))),
@@ -181,18 +181,18 @@ impl<'a> JobJson<'a> {
     }
 }
 
-/// Params as they were sent, which most are shown as without being parsed; without what nobody else is to see.
-fn shown_params<'a>(job: &Job, params: &'a str) -> Cow<'a, RawValue> {
-    const OURS: &str = "params were serialised by us";
+/// Params as they were sent, without blob numbers and `Authorization` headers. Most have neither and need no parsing.
+fn public_params<'a>(job: &Job, params: &'a str) -> Cow<'a, RawValue> {
+    const VALID: &str = "stored params are JSON that this server wrote";
     if job.uploads.is_empty() && !params.contains("\"authorization\"") {
-        return Cow::Borrowed(serde_json::from_str(params).expect(OURS));
+        return Cow::Borrowed(serde_json::from_str(params).expect(VALID));
     }
-    let params: Value = serde_json::from_str(params).expect(OURS);
-    let shown = without(&params, &[("upload", "blob"), ("http", "authorization")]);
-    Cow::Owned(RawValue::from_string(shown.to_string()).expect(OURS))
+    let params: Value = serde_json::from_str(params).expect(VALID);
+    let public = without_members(&params, &[("upload", "blob"), ("http", "authorization")]);
+    Cow::Owned(RawValue::from_string(public.to_string()).expect(VALID))
 }
 
-/// How far the telling of a job's end has come; before there is an end, that it is to come.
+/// The state of a job's callback, which is pending until the job ends.
 fn callback(job: &Job) -> Option<CallbackJson<'_>> {
     let callback = job.options.callback.as_ref()?;
     let delivery = job.callback.as_ref();
@@ -204,7 +204,7 @@ fn callback(job: &Job) -> Option<CallbackJson<'_>> {
     })
 }
 
-/// Why a job failed.
+/// The error of a failed job.
 pub(crate) fn error(failure: &Failure) -> Value {
     let mut error = json!({ "code": failure.code, "message": failure.message });
     if let Some(inner) = &failure.inner {
@@ -213,28 +213,31 @@ pub(crate) fn error(failure: &Failure) -> Value {
     error
 }
 
-/// Params by which a request is known again: uploads without where their bytes are.
+/// Params without the blob numbers of uploads, which differ between identical requests.
 pub(crate) fn without_blobs(params: &Value) -> Value {
-    without(params, &[("upload", "blob")])
+    without_members(params, &[("upload", "blob")])
 }
 
-/// Params with a member less in every document of a type.
-fn without(params: &Value, hidden: &[(&str, &str)]) -> Value {
+/// Params without some members, each given with the `type` of the objects that it is removed from.
+fn without_members(params: &Value, hidden: &[(&str, &str)]) -> Value {
     match params {
         Value::Object(members) => {
             let is_hidden = |name: &str| {
                 let kind = members.get("type").and_then(Value::as_str);
                 let mut hidden = hidden.iter();
-                hidden.any(|(of, member)| kind == Some(of) && name == *member)
+                hidden.any(|(of_kind, member)| kind == Some(of_kind) && name == *member)
             };
             let shown = members.iter().filter(|(name, _)| !is_hidden(name));
             Value::Object(
                 shown
-                    .map(|(name, value)| (name.clone(), without(value, hidden)))
+                    .map(|(name, value)| (name.clone(), without_members(value, hidden)))
                     .collect(),
             )
         }
-        Value::Array(items) => items.iter().map(|item| without(item, hidden)).collect(),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| without_members(item, hidden))
+            .collect(),
         other => other.clone(),
     }
 }
@@ -252,33 +255,33 @@ struct OperationJson<'a> {
     links: Value,
 }
 
-fn inputs(description: &OperationSpec) -> Value {
-    let inputs = description.inputs.iter().map(|(name, input)| {
+fn inputs(spec: &OperationSpec) -> Value {
+    let inputs = spec.inputs.iter().map(|(name, input)| {
         (name.clone(), json!({ "required": input.required, "list": input.list, "mediaTypes": input.media_types }))
     });
     Value::Object(inputs.collect())
 }
 
-/// An operation.
-pub(crate) fn operation(description: &OperationSpec, base: &str) -> Value {
+/// An operation as JSON.
+pub(crate) fn operation(spec: &OperationSpec, base: &str) -> Value {
     let json = OperationJson {
-        name: &description.name,
-        title: &description.title,
-        params: &description.params,
-        inputs: inputs(description),
-        output: json!({ "mediaType": description.output }),
-        restart: match description.restart {
+        name: &spec.name,
+        title: &spec.title,
+        params: &spec.params,
+        inputs: inputs(spec),
+        output: json!({ "mediaType": spec.output }),
+        restart: match spec.restart {
             Restart::Requeue => "requeue",
             Restart::Fail => "fail",
         },
-        max_attempts: description.attempts(),
-        links: json!({ "self": format!("{base}/v1/operations/{}", description.name) }),
+        max_attempts: spec.attempts(),
+        links: json!({ "self": format!("{base}/v1/operations/{}", spec.name) }),
     };
     serde_json::to_value(&json).expect("plain structs always serialise")
 }
 
-/// RFC 3339, UTC, milliseconds.
-fn time(ms: WallMs) -> String {
+/// A time in RFC 3339: UTC with milliseconds.
+fn rfc3339(ms: WallMs) -> String {
     let time = UNIX_EPOCH
         .checked_add(Duration::from_millis(ms.0.max(0) as u64))
         .unwrap_or(SystemTime::UNIX_EPOCH);

@@ -86,7 +86,7 @@ mod tests {
         let method = match route {
             Route::Submit(_) | Route::Retry(_) | Route::Cancel(_) | Route::Session => "post",
             Route::Delete(_) => "delete",
-            Route::Onedrive(call) => match call.what {
+            Route::Onedrive(call) => match call.action {
                 onedrive::Action::Upload(_) | onedrive::Action::Copy(_) => "post",
                 _ => "get",
             },
@@ -95,7 +95,7 @@ mod tests {
                 deltaxml::Action::Delete(_) => "delete",
                 _ => "get",
             },
-            Route::Custom(call) => match call.what {
+            Route::Custom(call) => match call.action {
                 custom::Action::Submit => "post",
                 _ => "get",
             },

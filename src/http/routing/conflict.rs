@@ -3,7 +3,7 @@
 use http::Method;
 
 use crate::config::{Config, Dialect, Dialects};
-use crate::http::dialects::custom::wire::{Published, Routes, Template};
+use crate::http::dialects::custom::wire::{CustomRoute, Routes, Template};
 use crate::http::routing::route;
 use crate::http::routing::route::RouteError;
 use crate::operations::Registry;
@@ -29,7 +29,7 @@ pub struct RouteFault {
 /// The first thing that is wrong.
 pub(crate) fn check(config: &Config, registry: &Registry) -> Result<(), RouteFault> {
     let routes = Routes::new(config.served_routes());
-    let mut before: Vec<(usize, &Published, &str, &Template)> = Vec::new();
+    let mut before: Vec<(usize, &CustomRoute, &str, &Template)> = Vec::new();
     for (number, route) in routes.iter().enumerate() {
         let fault = |key: &'static str, message: String| RouteFault {
             route: number,
@@ -40,17 +40,17 @@ pub(crate) fn check(config: &Config, registry: &Registry) -> Result<(), RouteFau
             let message = format!("there is no operation {:?}", route.operation);
             return Err(fault("operation", message));
         }
-        if let Some(name) = route.words.repeated() {
+        if let Some(name) = route.field_names.repeated() {
             let message = format!("{name:?} would be two members of the same object");
             return Err(fault("words", message));
         }
-        for (key, address) in route.addresses() {
+        for (key, address) in route.templates() {
             let own = format!("{key} = {:?}", address.text());
             if let Some(whose) = owner(address, &config.dialects) {
                 let message = format!("{own} clashes with an address of {whose}");
                 return Err(fault(key, message));
             }
-            let other = before.iter().find(|(.., other)| address.meets(other));
+            let other = before.iter().find(|(.., other)| address.overlaps(other));
             if let Some((at, of, other_key, other)) = other {
                 let whose = if *at == number {
                     "the same route".to_owned()
@@ -71,7 +71,7 @@ pub(crate) fn check(config: &Config, registry: &Registry) -> Result<(), RouteFau
 
 /// Whose an address is already.
 fn owner(address: &Template, served: &Dialects) -> Option<String> {
-    let mut paths = NUMBERS.map(|number| address.with(number)).into_iter();
+    let mut paths = NUMBERS.map(|number| address.fill(number)).into_iter();
     paths.find_map(|path| {
         // Nobody may ask there without a token, nor be led there, unless the address is ours.
         let is_ours = route::is_open(&path) || route::is_page(&path);

@@ -107,7 +107,7 @@ pub(in crate::http) fn custom(
     routes: &custom::Routes,
 ) -> Result<Route, RouteError> {
     let endpoint = match error {
-        RouteError::NotFound => routes.call(method, path),
+        RouteError::NotFound => routes.endpoint_at(method, path),
         RouteError::NoJob | RouteError::Method(_) | RouteError::Options(_) => None,
     };
     let endpoint = endpoint.ok_or(error)?;
@@ -134,12 +134,12 @@ fn dialect(method: &Method, path: &str, dialects: &Dialects) -> Result<Route, Ro
         path.strip_prefix("rest/"),
     ) {
         let segments: Vec<_> = rest.splitn(4, '/').collect();
-        if let Some(endpoint) = driveonweb::call(method, &segments) {
+        if let Some(endpoint) = driveonweb::endpoint_at(method, &segments) {
             return endpoint.map(Route::Driveonweb).map_err(wrong_method);
         }
     }
     if dialects.has(Dialect::Onedrive)
-        && let Some(endpoint) = onedrive::call(method, path)
+        && let Some(endpoint) = onedrive::endpoint_at(method, path)
     {
         return endpoint.map(Route::Onedrive).map_err(wrong_method);
     }

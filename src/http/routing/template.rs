@@ -30,12 +30,12 @@ impl Route {
             Self::Cancel(_) => "/v1/jobs/{id}/cancel",
             Self::Download(_) => "/v1/downloads/{id}",
             Self::Driveonweb(endpoint) => of_driveonweb(*endpoint),
-            Self::Onedrive(endpoint) => of_onedrive(&endpoint.what),
+            Self::Onedrive(endpoint) => of_onedrive(&endpoint.action),
             Self::Deltaxml(endpoint) => of_deltaxml(*endpoint),
-            Self::Custom(endpoint) => match endpoint.what {
-                custom::Action::Submit => endpoint.of.submit.text(),
-                custom::Action::Status(_) => endpoint.of.status.text(),
-                custom::Action::Result(_) => endpoint.of.result.text(),
+            Self::Custom(endpoint) => match endpoint.action {
+                custom::Action::Submit => endpoint.route.submit.text(),
+                custom::Action::Status(_) => endpoint.route.status.text(),
+                custom::Action::Result(_) => endpoint.route.result.text(),
             },
             Self::Monitor(_) => "/monitor/{token}",
             Self::MonitorEvents(_) => "/monitor/{token}/events",
@@ -50,8 +50,8 @@ fn of_driveonweb(endpoint: driveonweb::Endpoint) -> &'static str {
     match endpoint {
         Endpoint::Roots => "/rest/folders",
         Endpoint::Folder(_) => "/rest/folders/{folder}",
-        Endpoint::Begin(Kind::Zip, _) => "/rest/folders/{folder}/zip",
-        Endpoint::Begin(Kind::Copy, _) => "/rest/folders/{folder}/copy",
+        Endpoint::Start(Kind::Zip, _) => "/rest/folders/{folder}/zip",
+        Endpoint::Start(Kind::Copy, _) => "/rest/folders/{folder}/copy",
         Endpoint::Job(Kind::Zip, _) => "/rest/jobs/zip/{job}",
         Endpoint::Job(Kind::Copy, _) => "/rest/jobs/copy/{job}",
         Endpoint::Download(_) => "/rest/files/{file}/download",

@@ -1,4 +1,4 @@
-//! Addresses and words of the operator's own, answered from the engine.
+//! The handlers of the routes that the operator has configured.
 
 use http::header::LOCATION;
 use http::request::Parts;
@@ -6,7 +6,7 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::engine::View;
-use crate::http::dialects::custom::wire::{Action, Endpoint, Published};
+use crate::http::dialects::custom::wire::{Action, CustomRoute, Endpoint};
 use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply as response;
@@ -15,21 +15,23 @@ use crate::http::{App, RequestContext};
 use crate::job::{JobIdFormat, Seq};
 
 impl App {
-    /// Answers a call.
+    /// Answers a request to a configured route.
     pub(crate) async fn custom(
         &self,
         request: &Parts,
         body: Incoming,
-        call: Endpoint,
+        endpoint: Endpoint,
         context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
-        let of = &call.of;
-        match call.what {
+        let route = &endpoint.route;
+        match endpoint.action {
             Action::Submit => {
-                let operation = &of.operation;
-                let taken = self.take_on(request, body, operation, JobIdFormat::Seq, context);
-                let view = taken.await?;
-                let location = format!("{}{}", self.own_path(), of.status.of(view.job.seq));
+                let operation = &route.operation;
+                let submitted =
+                    self.submit_request(request, body, operation, JobIdFormat::Seq, context);
+                let view = submitted.await?;
+                let status_path = route.status.path_of(view.job.seq);
+                let location = format!("{}{status_path}", self.base_path());
                 let mut response = response::empty(StatusCode::ACCEPTED);
                 let headers = response.headers_mut();
                 headers.insert(LOCATION, header(&location));
@@ -39,8 +41,8 @@ impl App {
                 Ok(response)
             }
             Action::Status(seq) => {
-                let view = self.published(of, seq, context).await?;
-                let body = of.job(&view.job, self.own_path()).to_string();
+                let view = self.job_of_route(route, seq, context).await?;
+                let body = route.job(&view.job, self.base_path()).to_string();
                 let mut response = response::json(StatusCode::OK, body.into());
                 if !view.job.is_terminal() {
                     response::retry_after(response.headers_mut());
@@ -48,29 +50,35 @@ impl App {
                 Ok(response)
             }
             Action::Result(seq) => {
-                let view = self.published(of, seq, context).await?;
+                let view = self.job_of_route(route, seq, context).await?;
                 self.download(request, &view, context).await
             }
         }
     }
 
-    /// A job of the operation that is published there; others are not there.
-    async fn published(
+    /// The job with this number.
+    ///
+    /// # Errors
+    /// 404 if there is no such job, or if it is a job of another operation.
+    async fn job_of_route(
         &self,
-        of: &Published,
+        route: &CustomRoute,
         seq: Seq,
         context: &RequestContext,
     ) -> Result<View, Problem> {
         let view = self.engine.at(&context.caller, seq).await?;
-        if *view.job.operation == *of.operation {
+        if *view.job.operation == *route.operation {
             Ok(view)
         } else {
-            Err(Problem::not_found("That is a job of another operation."))
+            Err(Problem::not_found(format!(
+                "Job {} is not a {:?} job.",
+                seq.0, route.operation
+            )))
         }
     }
 
-    /// What a link without a host begins with: the path that a proxy takes off, if there is one.
-    pub(crate) fn own_path(&self) -> &str {
+    /// The path of the public URL, with which links without a host begin. It is empty if no public URL is configured.
+    pub(crate) fn base_path(&self) -> &str {
         let url = self.guard.public_url();
         url.map_or("", |url| url.path())
     }

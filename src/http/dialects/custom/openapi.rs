@@ -3,7 +3,7 @@
 use crate::http::openapi::json::json;
 use serde_json::{Map, Value};
 
-use crate::http::dialects::custom::wire::{Published, Routes};
+use crate::http::dialects::custom::wire::{CustomRoute, Routes};
 use crate::http::openapi::builder::{json_reply, parameter, replies, reply};
 use crate::http::openapi::{results, submit};
 use crate::operations::Registry;
@@ -82,8 +82,8 @@ fn ticket() -> Value {
     ticket
 }
 
-fn status(route: &Published) -> Value {
-    let words = &route.words;
+fn status(route: &CustomRoute) -> Value {
+    let words = &route.field_names;
     let states = [
         &words.queued,
         &words.running,

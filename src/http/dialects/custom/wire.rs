@@ -1,6 +1,6 @@
-//! Addresses and words of the operator's own: which address means what, and a job in those words.
+//! Routes that the operator has configured: their paths, and jobs with the configured field names. Pure.
 //!
-//! An address has at most one `{id}` in it, which stands for a job's number and may be a part of a segment.
+//! A path template has at most one `{id}`, which stands for a job's number and may be a part of a segment.
 
 use std::sync::Arc;
 
@@ -10,12 +10,14 @@ use serde_json::{Map, Value};
 use crate::config::{FieldNames, Route};
 use crate::job::{Job, Outcome, Seq, State, Status};
 
-/// What stands for a job's number.
-const PLACE: &str = "{id}";
-const LOOKS: &str = "GET, HEAD, OPTIONS";
-const SUBMITS: &str = "POST, OPTIONS";
+/// The placeholder for a job's number.
+const PLACEHOLDER: &str = "{id}";
+/// The methods of the paths of a job's status and result.
+const READ_METHODS: &str = "GET, HEAD, OPTIONS";
+/// The methods of the path that jobs are submitted to.
+const SUBMIT_METHODS: &str = "POST, OPTIONS";
 
-/// An address, without a slash at its end.
+/// A path with a placeholder for a job's number, or without one. It does not end with a slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Template(String);
 
@@ -25,43 +27,43 @@ impl Template {
         Self(stripped.unwrap_or(text).to_owned())
     }
 
-    /// As the operator wrote it.
+    /// The text from the configuration.
     pub(crate) fn text(&self) -> &str {
         &self.0
     }
 
-    /// The address of one job.
-    pub(crate) fn of(&self, seq: Seq) -> String {
-        self.with(&seq.0.to_string())
+    /// The path for a job.
+    pub(crate) fn path_of(&self, seq: Seq) -> String {
+        self.fill(&seq.0.to_string())
     }
 
-    /// The address with something in the place of the number.
-    pub(crate) fn with(&self, number: &str) -> String {
-        self.0.replace(PLACE, number)
+    /// The path with `number` in place of the placeholder.
+    pub(crate) fn fill(&self, number: &str) -> String {
+        self.0.replace(PLACEHOLDER, number)
     }
 
-    /// Whether an address is this one.
-    fn is(&self, path: &str) -> bool {
+    /// Whether a path is this one, which has no placeholder.
+    fn is_path(&self, path: &str) -> bool {
         self.0 == path
     }
 
-    /// The job whose address it is.
-    fn job(&self, path: &str) -> Option<Seq> {
-        let (before, behind) = self.0.split_once(PLACE)?;
+    /// The number of the job that a path belongs to.
+    fn job_at(&self, path: &str) -> Option<Seq> {
+        let (before, behind) = self.0.split_once(PLACEHOLDER)?;
         let number = path.strip_prefix(before)?.strip_suffix(behind)?;
-        // As we write it, and not otherwise: a job has one address.
-        let is_ours = number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0');
-        is_ours.then(|| number.parse().ok().map(Seq)).flatten()
+        // Leading zeros and signs are rejected, so that a job has exactly one path.
+        let is_canonical = number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0');
+        is_canonical.then(|| number.parse().ok().map(Seq)).flatten()
     }
 
-    /// Whether there is an address that is both.
-    pub(crate) fn meets(&self, other: &Self) -> bool {
-        meet(&self.pieces(), &other.pieces())
+    /// Whether some path matches both templates.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        overlap(&self.pieces(), &other.pieces())
     }
 
     fn pieces(&self) -> Vec<Piece> {
         let bytes = |text: &str| text.bytes().map(Piece::Byte).collect::<Vec<_>>();
-        match self.0.split_once(PLACE) {
+        match self.0.split_once(PLACEHOLDER) {
             Some((before, behind)) => {
                 let number = vec![Piece::Digit, Piece::Digits];
                 [bytes(before), number, bytes(behind)].concat()
@@ -71,7 +73,7 @@ impl Template {
     }
 }
 
-/// A piece of an address: a byte, one digit, or any number of them.
+/// A piece of a template: a byte, one digit, or any number of digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Piece {
     Byte(u8),
@@ -85,52 +87,53 @@ impl Piece {
     }
 }
 
-/// Whether some text is as both say. Each has [`Piece::Digits`] once at most, so this takes few steps.
-fn meet(one: &[Piece], other: &[Piece]) -> bool {
+/// Whether some text matches both templates. Each has [`Piece::Digits`] at most once, so this takes few steps.
+fn overlap(one: &[Piece], other: &[Piece]) -> bool {
     match (one, other) {
         ([], []) => true,
         ([Piece::Digits, rest @ ..], _) => {
-            meet(rest, other)
-                || matches!(other, [piece, behind @ ..] if piece.may_be_digit() && meet(one, behind))
+            overlap(rest, other)
+                || matches!(other, [piece, behind @ ..] if piece.may_be_digit() && overlap(one, behind))
         }
-        (_, [Piece::Digits, ..]) => meet(other, one),
+        (_, [Piece::Digits, ..]) => overlap(other, one),
         ([a, one @ ..], [b, other @ ..]) => {
             let alike = a == b
                 || matches!((a, b), (Piece::Digit, p) | (p, Piece::Digit) if p.may_be_digit());
-            alike && meet(one, other)
+            alike && overlap(one, other)
         }
         _ => false,
     }
 }
 
-/// One operation under its own addresses.
+/// A configured route: the paths and field names of one operation.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Published {
+pub(crate) struct CustomRoute {
     /// The operation's name.
     pub(crate) operation: String,
-    /// Where its jobs are posted to.
+    /// The path that jobs are submitted to.
     pub(crate) submit: Template,
-    /// Where a job's state is.
+    /// The path of a job's status.
     pub(crate) status: Template,
-    /// Where its result is.
+    /// The path of a job's result.
     pub(crate) result: Template,
-    /// What things are called.
-    pub(crate) words: FieldNames,
+    /// The names of the fields and states of a job.
+    pub(crate) field_names: FieldNames,
 }
 
-impl Published {
+impl CustomRoute {
+    /// The route from its configuration.
     pub(crate) fn new(route: &Route) -> Self {
         Self {
             operation: route.operation.clone(),
             submit: Template::new(&route.submit),
             status: Template::new(&route.status),
             result: Template::new(&route.result),
-            words: route.field_names.clone(),
+            field_names: route.field_names.clone(),
         }
     }
 
-    /// Its addresses, by the keys that they have in a configuration.
-    pub(crate) fn addresses(&self) -> [(&'static str, &Template); 3] {
+    /// The templates, with their keys in the configuration.
+    pub(crate) fn templates(&self) -> [(&'static str, &Template); 3] {
         [
             ("submit", &self.submit),
             ("status", &self.status),
@@ -138,33 +141,33 @@ impl Published {
         ]
     }
 
-    /// A job in its words; links begin with `base`.
+    /// A job with the configured names. Links begin with `base`.
     pub(crate) fn job(&self, job: &Job, base: &str) -> Value {
-        let words = &self.words;
-        let word = match job.status() {
-            Status::Queued => &words.queued,
-            Status::Running => &words.running,
-            Status::Succeeded => &words.succeeded,
-            Status::Failed => &words.failed,
-            Status::Canceled => &words.canceled,
+        let names = &self.field_names;
+        let status = match job.status() {
+            Status::Queued => &names.queued,
+            Status::Running => &names.running,
+            Status::Succeeded => &names.succeeded,
+            Status::Failed => &names.failed,
+            Status::Canceled => &names.canceled,
         };
         let mut shown = Map::new();
-        shown.insert(words.status.clone(), word.as_str().into());
-        if let Some(name) = &words.percent {
+        shown.insert(names.status.clone(), status.as_str().into());
+        if let Some(name) = &names.percent {
             shown.insert(name.clone(), job.progress.percent.into());
         }
         if job.output().is_some() {
-            let link = format!("{base}{}", self.result.of(job.seq));
-            shown.insert(words.result.clone(), link.into());
+            let link = format!("{base}{}", self.result.path_of(job.seq));
+            shown.insert(names.result.clone(), link.into());
         }
-        if let (Some(name), Some(message)) = (&words.error, failure(job)) {
+        if let (Some(name), Some(message)) = (&names.error, failure_message(job)) {
             shown.insert(name.clone(), message.into());
         }
         Value::Object(shown)
     }
 }
 
-fn failure(job: &Job) -> Option<&str> {
+fn failure_message(job: &Job) -> Option<&str> {
     match &job.state {
         State::Ended {
             outcome: Outcome::Failed(failure),
@@ -174,81 +177,80 @@ fn failure(job: &Job) -> Option<&str> {
     }
 }
 
-/// What a request asks for.
+/// The route and the action of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Endpoint {
-    /// Under whose addresses.
-    pub(crate) of: Arc<Published>,
-    /// For what.
-    pub(crate) what: Action,
+    pub(crate) route: Arc<CustomRoute>,
+    pub(crate) action: Action,
 }
 
-/// What can be asked for.
+/// The action of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// A new job.
+    /// Submits a job.
     Submit,
-    /// How a job is doing.
+    /// Shows a job.
     Status(Seq),
-    /// A job's result.
+    /// Downloads a job's result.
     Result(Seq),
 }
 
-/// Everything that an operator has published. No address in it means two things.
+/// All configured routes. No path matches two of them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Routes(Vec<Arc<Published>>);
+pub(crate) struct Routes(Vec<Arc<CustomRoute>>);
 
 impl Routes {
+    /// The routes from the configuration.
     pub(crate) fn new(routes: &[Route]) -> Self {
-        let all = routes.iter().map(|route| Arc::new(Published::new(route)));
+        let all = routes.iter().map(|route| Arc::new(CustomRoute::new(route)));
         Self(all.collect())
     }
 
-    /// Each of them, in the order of the configuration.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Published>> {
+    /// The routes, in the order of the configuration.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<CustomRoute>> {
         self.0.iter()
     }
 
-    /// The call at an address; none where nothing is.
+    /// The endpoint of a method and path; `None` if the path belongs to no route.
     ///
     /// # Errors
-    /// The methods that the address takes, if this is none of them.
-    pub(crate) fn call(
+    /// The methods that the path supports, if `method` is not one of them.
+    pub(crate) fn endpoint_at(
         &self,
         method: &Method,
         path: &str,
     ) -> Option<Result<Endpoint, &'static str>> {
-        let (of, what) = self.find(path)?;
-        let allowed = match what {
-            Action::Submit => SUBMITS,
-            Action::Status(_) | Action::Result(_) => LOOKS,
+        let (route, action) = self.find(path)?;
+        let allowed = match action {
+            Action::Submit => SUBMIT_METHODS,
+            Action::Status(_) | Action::Result(_) => READ_METHODS,
         };
-        let of = Arc::clone(of);
-        Some(match (what, method) {
+        let route = Arc::clone(route);
+        Some(match (action, method) {
             (Action::Submit, &Method::POST)
             | (Action::Status(_) | Action::Result(_), &Method::GET | &Method::HEAD) => {
-                Ok(Endpoint { of, what })
+                Ok(Endpoint { route, action })
             }
             _ => Err(allowed),
         })
     }
 
-    /// Whether it is the address of a result.
+    /// Whether a path is the path of a result.
     pub(crate) fn is_result(&self, path: &str) -> bool {
         matches!(self.find(path), Some((_, Action::Result(_))))
     }
 
-    fn find(&self, path: &str) -> Option<(&Arc<Published>, Action)> {
+    fn find(&self, path: &str) -> Option<(&Arc<CustomRoute>, Action)> {
         let path = path.strip_suffix('/').unwrap_or(path);
-        self.0.iter().find_map(|of| {
-            let what = if of.submit.is(path) {
+        self.0.iter().find_map(|route| {
+            let action = if route.submit.is_path(path) {
                 Action::Submit
-            } else if let Some(seq) = of.status.job(path) {
+            } else if let Some(seq) = route.status.job_at(path) {
                 Action::Status(seq)
             } else {
-                Action::Result(of.result.job(path)?)
+                Action::Result(route.result.job_at(path)?)
             };
-            Some((of, what))
+            Some((route, action))
         })
     }
 }
@@ -264,7 +266,11 @@ mod tests {
     #[test]
     fn job_number_may_stand_inside_a_segment() {
         let check = |text: &str, path: &str, expected: Option<i64>| {
-            assert_eq!(template(text).job(path), expected.map(Seq), "{text} {path}");
+            assert_eq!(
+                template(text).job_at(path),
+                expected.map(Seq),
+                "{text} {path}"
+            );
         };
         check(
             "/reports/report-{id}.pdf",
@@ -288,7 +294,7 @@ mod tests {
         ] {
             check("/{id}", path, None);
         }
-        assert_eq!(template("/x-{id}.y/").of(Seq(12)), "/x-12.y");
+        assert_eq!(template("/x-{id}.y/").path_of(Seq(12)), "/x-12.y");
     }
 
     #[test]
@@ -296,7 +302,7 @@ mod tests {
         let check = |one: &str, other: &str, expected: bool| {
             let (a, b) = (template(one), template(other));
             assert_eq!(
-                (a.meets(&b), b.meets(&a)),
+                (a.overlaps(&b), b.overlaps(&a)),
                 (expected, expected),
                 "{one} {other}"
             );
@@ -331,16 +337,16 @@ mod tests {
         let routes = Routes::new(&[route]);
         let check = |method: Method, path: &str, expected: Option<Result<Action, &str>>| {
             let found = routes
-                .call(&method, path)
-                .map(|call| call.map(|call| call.what));
+                .endpoint_at(&method, path)
+                .map(|found| found.map(|endpoint| endpoint.action));
             assert_eq!(found, expected, "{method} {path}");
         };
         check(Method::POST, "/start/", Some(Ok(Action::Submit)));
-        check(Method::GET, "/start", Some(Err(SUBMITS)));
+        check(Method::GET, "/start", Some(Err(SUBMIT_METHODS)));
         check(Method::HEAD, "/state/5", Some(Ok(Action::Status(Seq(5)))));
-        check(Method::POST, "/state/5", Some(Err(LOOKS)));
+        check(Method::POST, "/state/5", Some(Err(READ_METHODS)));
         check(Method::GET, "/5.zip", Some(Ok(Action::Result(Seq(5)))));
-        check(Method::DELETE, "/5.zip", Some(Err(LOOKS)));
+        check(Method::DELETE, "/5.zip", Some(Err(READ_METHODS)));
         check(Method::GET, "/state/x", None);
         check(Method::GET, "/state", None);
         assert!(routes.is_result("/5.zip") && !routes.is_result("/state/5"));

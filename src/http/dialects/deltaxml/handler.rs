@@ -47,7 +47,7 @@ impl App {
         match endpoint.action {
             Action::Submit(work) => self.deltaxml_work(request, body, work, context).await,
             Action::Types => {
-                let types = deltaxml::types(self.own_path()).written(media, "MergeTypes");
+                let types = deltaxml::types(self.base_path()).written(media, "MergeTypes");
                 Ok(rendered(StatusCode::OK, media, types))
             }
             Action::Job(id) => {

@@ -1,4 +1,4 @@
-//! driveonweb's polling jobs, answered from the engine.
+//! The handlers of the driveonweb dialect: folders, files and polling jobs.
 
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, LOCATION};
 use http::request::Parts;
@@ -19,42 +19,51 @@ use crate::job::Seq;
 use crate::operations::files::browse::EntryKind;
 
 impl App {
-    /// Answers a call.
+    /// Answers a request of a driveonweb client.
     pub(crate) async fn driveonweb(
         &self,
         request: &Parts,
-        call: Endpoint,
+        endpoint: Endpoint,
         context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
-        match call {
-            Endpoint::Roots => Ok(listed(&self.engine.root_items().await?)),
+        match endpoint {
+            Endpoint::Roots => Ok(list_response(&self.engine.root_items().await?)),
             Endpoint::Folder(number) => {
-                let path = self.path(number, context).await?;
-                Ok(listed(&self.engine.items_in(&path).await?))
+                let path = self.item_path(number, context).await?;
+                Ok(list_response(&self.engine.items_in(&path).await?))
             }
-            Endpoint::Begin(kind, number) => {
-                self.begin_polled(request, kind, number, context).await
+            Endpoint::Start(kind, number) => {
+                self.start_polling_job(request, kind, number, context).await
             }
-            Endpoint::Job(kind, seq) => self.polled(request, kind, seq, context).await,
+            Endpoint::Job(kind, seq) => self.poll_job(request, kind, seq, context).await,
             Endpoint::Download(number) => self.driveonweb_file(request, number, context).await,
         }
     }
 
-    /// A file or folder by its number; a result has no path.
-    pub(crate) async fn path(
+    /// The path of the file or folder with this number.
+    ///
+    /// # Errors
+    /// 404 if there is none, or if the number is that of a result.
+    pub(crate) async fn item_path(
         &self,
         number: i64,
         context: &RequestContext,
     ) -> Result<String, Problem> {
         match self.engine.numbered(&context.caller, number).await? {
             NumberedItem::Path(path) => Ok(path),
-            NumberedItem::Result(_) => Err(Problem::not_found(
-                "A result is neither a file nor a folder.",
-            )),
+            NumberedItem::Result(_) => Err(Problem::not_found(format!(
+                "{number} is the number of a result, not of a file or folder."
+            ))),
         }
     }
 
-    async fn begin_polled(
+    /// Submits a job that works on a folder, and redirects to its polling URL.
+    ///
+    /// # Errors
+    /// - 403 if another site's page led the user here
+    /// - 404 if there is no such folder
+    /// - 422 if the target of a copy is missing or not a number
+    async fn start_polling_job(
         &self,
         request: &Parts,
         kind: Kind,
@@ -62,30 +71,37 @@ impl App {
         context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         if !context.may_have_side_effects {
-            let detail = "This address begins work, which neither another site's link nor a prefetch may do.";
+            let detail = "This URL starts a job. Links on other sites and prefetches may not do that: open it from this server's own pages or a client.";
             return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", detail));
         }
-        let folder = self.engine.item(&self.path(number, context).await?).await?;
+        let folder = self
+            .engine
+            .item(&self.item_path(number, context).await?)
+            .await?;
         if folder.entry.kind != EntryKind::Folder {
-            return Err(Problem::not_found("That is a file, not a folder."));
+            return Err(Problem::not_found(format!(
+                "{number} is the number of a file, not of a folder."
+            )));
         }
         let params = match kind {
             Kind::Zip => json!({ "path": folder.path }),
             Kind::Copy => {
-                let target = query::value(request, "target").and_then(|text| text.parse().ok());
-                let target: i64 =
-                    target.ok_or_else(|| query::fault("target", "It is a folder's id."))?;
-                let target = self.path(target, context).await?;
+                let target = query::value(request, "target").unwrap_or_default();
+                let target: i64 = target.parse().map_err(|_| {
+                    let detail = format!("Expected the id of a folder, found {target:?}.");
+                    query::fault("target", detail)
+                })?;
+                let target = self.item_path(target, context).await?;
                 let to = format!("{}/{}", target.trim_end_matches('/'), folder.entry.name);
-                // Nobody is asked, so nothing that is there already is lost.
+                // The protocol cannot ask the user, so an existing folder is never replaced.
                 json!({ "from": folder.path, "to": to, "conflict": "rename" })
             }
         };
         let view = self
-            .submit_with_defaults(kind.word(), params, context)
+            .submit_with_defaults(kind.as_str(), params, context)
             .await?;
-        let location = kind.polling_url(self.own_path(), view.job.seq);
-        let body = driveonweb::begun(&location).to_string();
+        let location = kind.polling_url(self.base_path(), view.job.seq);
+        let body = driveonweb::started(&location).to_string();
         let mut response = response::json(StatusCode::SEE_OTHER, body.into());
         let headers = response.headers_mut();
         headers.insert(LOCATION, header(&location));
@@ -95,8 +111,8 @@ impl App {
         Ok(response)
     }
 
-    /// A job, held back for longer the more often it was polled, unless it ends.
-    async fn polled(
+    /// Shows a job. The more often a job was polled, the longer its response is held, until the job ends.
+    async fn poll_job(
         &self,
         request: &Parts,
         kind: Kind,
@@ -105,15 +121,23 @@ impl App {
     ) -> Result<Response<Body>, Problem> {
         let now = response::now();
         let mut view = self.engine.at(&context.caller, seq).await?;
-        if *view.job.operation != *kind.word() {
-            return Err(Problem::not_found("That is a job of another kind."));
+        if *view.job.operation != *kind.as_str() {
+            return Err(Problem::not_found(format!(
+                "Job {} is not a {} job.",
+                seq.0,
+                kind.as_str()
+            )));
         }
         let mut polls = 0;
         if let Some(live) = view.live.as_ref().filter(|_| !view.job.is_terminal()) {
-            let counts = request.method != Method::HEAD;
-            polls = if counts { live.poll() } else { live.polls() };
-            let hold = driveonweb::held(polls);
-            if counts && !hold.is_zero() {
+            let is_counted = request.method != Method::HEAD;
+            polls = if is_counted {
+                live.poll()
+            } else {
+                live.polls()
+            };
+            let hold = driveonweb::hold_time(polls);
+            if is_counted && !hold.is_zero() {
                 let id = view.job.id;
                 view = self
                     .engine
@@ -129,7 +153,7 @@ impl App {
                 None => None,
             },
         };
-        let body = driveonweb::job(kind, &view.job, polls, now, result, self.own_path());
+        let body = driveonweb::job(kind, &view.job, polls, now, result, self.base_path());
         let mut response = response::json(StatusCode::OK, body.to_string().into());
         if !view.job.is_terminal() {
             response::retry_after(response.headers_mut());
@@ -137,6 +161,7 @@ impl App {
         Ok(response)
     }
 
+    /// Downloads a file or a result.
     async fn driveonweb_file(
         &self,
         request: &Parts,
@@ -169,7 +194,7 @@ impl App {
     }
 }
 
-/// As the native one, but without spaces, and with the whole name only where it is not plain.
+/// `Content-Disposition` in driveonweb's format: without spaces, and with `filename*` only if the name is not plain ASCII.
 fn attachment(name: &str) -> HeaderValue {
     let native = content::attachment(name);
     let native = native.to_str().unwrap_or("attachment");
@@ -183,7 +208,7 @@ fn attachment(name: &str) -> HeaderValue {
     header(&format!("{plain};{}", rest.join(";")))
 }
 
-fn listed(items: &[DriveItem]) -> Response<Body> {
+fn list_response(items: &[DriveItem]) -> Response<Body> {
     let entry =
         |item: &DriveItem| driveonweb::entry(item.number, &item.entry.name, item.entry.kind.size());
     let list: Value = items.iter().map(entry).collect();

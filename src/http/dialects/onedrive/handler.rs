@@ -1,4 +1,4 @@
-//! OneDrive's items, actions and monitor URLs, answered from the engine.
+//! The handlers of the OneDrive dialect: items, actions and monitor URLs.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION};
@@ -25,39 +25,39 @@ use crate::job::Output;
 use crate::operations::files::browse::EntryKind;
 
 impl App {
-    /// Answers a call; errors have OneDrive's shape.
+    /// Answers a request of a OneDrive client.
     pub(crate) async fn onedrive(
         &self,
         request: &Parts,
         body: Incoming,
-        call: Endpoint,
+        endpoint: Endpoint,
         context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
-        match call.what {
+        match endpoint.action {
             Action::Item(Address::Root) => {
                 let roots = self.engine.root_items().await?.len();
-                Ok(shown(&onedrive::root(roots)))
+                Ok(ok_json(&onedrive::root(roots)))
             }
             Action::Item(address) => {
-                let item = self.addressed(address, context).await?;
-                Ok(shown(&self.item(&item).await?))
+                let item = self.item_at(address, context).await?;
+                Ok(ok_json(&self.item_json(&item).await?))
             }
             Action::Children(address) => {
                 let items = match address {
                     Address::Root => self.engine.root_items().await?,
                     address => {
-                        let path = self.addressed_path(address, context).await?;
+                        let path = self.path_at(address, context).await?;
                         self.engine.items_in(&path).await?
                     }
                 };
                 let mut children = Vec::with_capacity(items.len());
                 for item in &items {
-                    children.push(self.item(item).await?);
+                    children.push(self.item_json(item).await?);
                 }
-                Ok(shown(&json!({ "value": children })))
+                Ok(ok_json(&json!({ "value": children })))
             }
             Action::Content(address) => {
-                let path = self.addressed_path(address, context).await?;
+                let path = self.path_at(address, context).await?;
                 let (entry, file) = self.engine.open_item(&path).await?;
                 let size = entry.kind.size().unwrap_or_default();
                 files::reply(file, &entry.name, size, &request.method, &request.headers)
@@ -65,18 +65,18 @@ impl App {
             Action::Copy(address) => {
                 let body = self.json_body(request, body).await?;
                 let params = self.copy_params(request, address, &body, context).await?;
-                self.accepted("copy", params, context).await
+                self.submit_action("copy", params, context).await
             }
             Action::Upload(address) => {
                 if !Preferences::of(&request.headers).respond_async {
-                    let detail = "Something is fetched by `Prefer: respond-async` only.";
+                    let detail = "An upload from a URL needs the header `Prefer: respond-async`.";
                     return Err(Problem::malformed(detail));
                 }
                 let body = self.json_body(request, body).await?;
                 let params = self.upload_params(request, address, &body, context).await?;
-                self.accepted("fetch", params, context).await
+                self.submit_action("fetch", params, context).await
             }
-            Action::Monitor(token) => self.monitor(&token, call.prefix, context).await,
+            Action::Monitor(token) => self.monitor(&token, endpoint.prefix, context).await,
             Action::MonitorResult(token) => {
                 let view = self.engine.monitored(&token).await?;
                 self.downloads
@@ -86,7 +86,7 @@ impl App {
         }
     }
 
-    /// A job to whoever was given its monitor link.
+    /// Shows a job by its monitor token. `prefix` is the version prefix of the request's path.
     pub(crate) async fn monitor(
         &self,
         token: &str,
@@ -94,7 +94,7 @@ impl App {
         context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let view = self.engine.monitored(token).await?;
-        let item = self.made_item(&view).await?;
+        let item = self.result_item(&view).await?;
         let reply = |status, value: Value| response::json(status, value.to_string().into());
         Ok(match onedrive::monitor(&view.job, item) {
             Monitor::Pending(value) => {
@@ -116,48 +116,49 @@ impl App {
         })
     }
 
-    /// What the monitor says of a job.
-    pub(crate) async fn monitored(&self, view: &View) -> Result<Bytes, Problem> {
-        let item = self.made_item(view).await?;
+    /// A job as JSON in the format of its monitor URL.
+    pub(crate) async fn monitor_bytes(&self, view: &View) -> Result<Bytes, Problem> {
+        let item = self.result_item(view).await?;
         let value = onedrive::monitor(&view.job, item).into_value();
         Ok(value.to_string().into())
     }
 
-    /// The number of what a job put below a root, for those who can look at it there.
-    async fn made_item(&self, view: &View) -> Result<Option<i64>, Problem> {
-        let made = view.job.output().and_then(Output::item_path);
-        match made.filter(|_| self.dialects.has(Dialect::Onedrive)) {
+    /// The number of the item that a job made below a root, if the OneDrive dialect, which shows items, is on.
+    async fn result_item(&self, view: &View) -> Result<Option<i64>, Problem> {
+        let path = view.job.output().and_then(Output::item_path);
+        match path.filter(|_| self.dialects.has(Dialect::Onedrive)) {
             Some(path) => Ok(self.engine.number_of(path).await?),
             None => Ok(None),
         }
     }
 
-    async fn addressed_path(
-        &self,
-        address: Address,
-        context: &RequestContext,
-    ) -> Result<String, Problem> {
+    /// The path that an address stands for.
+    ///
+    /// # Errors
+    /// 403 for the folder of all roots, which has no path; 404 if there is no item with that number.
+    async fn path_at(&self, address: Address, context: &RequestContext) -> Result<String, Problem> {
         match address {
             Address::Path(path) => Ok(path),
-            Address::Number(number) => self.path(number, context).await,
+            Address::Number(number) => self.item_path(number, context).await,
             Address::Root => {
-                let detail = "The folder of all roots is none that can be copied, written or read.";
+                let detail = "The folder of all roots cannot be copied, written or downloaded. Name a folder or file inside of it.";
                 Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail))
             }
         }
     }
 
-    async fn addressed(
+    /// The item at an address.
+    async fn item_at(
         &self,
         address: Address,
         context: &RequestContext,
     ) -> Result<DriveItem, Problem> {
-        let path = self.addressed_path(address, context).await?;
+        let path = self.path_at(address, context).await?;
         Ok(self.engine.item(&path).await?)
     }
 
-    /// An item as it is shown.
-    async fn item(&self, item: &DriveItem) -> Result<Value, Problem> {
+    /// An item as JSON.
+    async fn item_json(&self, item: &DriveItem) -> Result<Value, Problem> {
         let facet = match item.entry.kind {
             EntryKind::File(size) => Facet::File {
                 size,
@@ -176,6 +177,7 @@ impl App {
         }))
     }
 
+    /// The params of a copy.
     async fn copy_params(
         &self,
         request: &Parts,
@@ -186,9 +188,9 @@ impl App {
         let copy = onedrive::copy(body).map_err(Problem::malformed)?;
         let conflict =
             onedrive::conflict(query::pairs(request), body).map_err(Problem::malformed)?;
-        let source = self.addressed(source, context).await?;
+        let source = self.item_at(source, context).await?;
         let folder = match copy.parent {
-            Some(address) => self.addressed_path(address, context).await?,
+            Some(address) => self.path_at(address, context).await?,
             None => source
                 .path
                 .rsplit_once('/')
@@ -201,6 +203,7 @@ impl App {
         Ok(json!({ "from": source.path, "to": to, "conflict": conflict }))
     }
 
+    /// The params of an upload from a URL.
     async fn upload_params(
         &self,
         request: &Parts,
@@ -211,14 +214,18 @@ impl App {
         let upload = onedrive::upload(body).map_err(Problem::malformed)?;
         let conflict =
             onedrive::conflict(query::pairs(request), body).map_err(Problem::malformed)?;
-        let folder = self.addressed(folder, context).await?;
+        let folder = self.item_at(folder, context).await?;
         if folder.entry.kind != EntryKind::Folder {
-            return Err(Problem::not_found("That is a file, not a folder."));
+            return Err(Problem::not_found(format!(
+                "{:?} is a file, not a folder.",
+                folder.path
+            )));
         }
         let to = format!("{}/{}", folder.path.trim_end_matches('/'), upload.name);
         Ok(json!({ "uri": upload.source, "to": to, "conflict": conflict }))
     }
 
+    /// The body of a request, which must be a JSON object.
     async fn json_body(&self, request: &Parts, body: Incoming) -> Result<Value, Problem> {
         check_encoding(&request.headers)?;
         let bytes = params::collect(body, self.bounds).await?;
@@ -227,12 +234,12 @@ impl App {
         if body.is_object() {
             Ok(body)
         } else {
-            Err(Problem::malformed("The body is not an object."))
+            Err(Problem::malformed("The body must be a JSON object."))
         }
     }
 
-    /// Begins a job and says where it can be watched.
-    async fn accepted(
+    /// Submits a job. The response has no body, but `Location` with the monitor URL.
+    async fn submit_action(
         &self,
         operation: &str,
         params: Value,
@@ -254,17 +261,17 @@ impl App {
     }
 }
 
-/// A problem in OneDrive's words. What is well-formed but not valid is a bad request there.
+/// A problem in OneDrive's format, where invalid requests are 400 and not 422.
 pub(crate) fn refusal(problem: &Problem) -> Response<Body> {
     let error = json!({ "error": error(problem) });
     problem.translated(error.to_string(), "application/json")
 }
 
-/// What is wrong, in OneDrive's words.
+/// The error object of a problem.
 pub(crate) fn error(problem: &Problem) -> Value {
-    onedrive::error(problem.code(), &problem.sentence(onedrive::word))
+    onedrive::error(problem.code(), &problem.sentence(onedrive::field_name))
 }
 
-fn shown(value: &Value) -> Response<Body> {
+fn ok_json(value: &Value) -> Response<Body> {
     response::json(StatusCode::OK, value.to_string().into())
 }

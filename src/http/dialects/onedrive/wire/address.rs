@@ -1,87 +1,89 @@
-//! OneDrive's addresses.
+//! The paths of OneDrive's API: which item and which action they stand for.
 
 use http::Method;
 use percent_encoding::percent_decode_str;
 
-/// What the newer addresses begin with.
-const VERSION: &str = "v1.0/";
-/// What newer clients put before the drive of whoever asks.
-const OWN: &str = "me/";
-/// What stands for the folder of all roots.
-pub(crate) const ROOT: &str = "drive/root";
+/// The prefix of paths in version 1.0 of the API.
+const VERSION_PREFIX: &str = "v1.0/";
+/// The prefix for the drive of the authenticated user, which is the only drive here.
+const ME_PREFIX: &str = "me/";
+/// The path of the folder of all roots.
+pub(crate) const ROOT_PATH: &str = "drive/root";
 
-/// What a request asks for, and how its addresses begin.
+/// The action of a request, and the prefix of its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Endpoint {
-    /// `/v1.0`, or nothing.
+    /// `/v1.0` or empty.
     pub(crate) prefix: &'static str,
-    pub(crate) what: Action,
+    pub(crate) action: Action,
 }
 
+/// The action of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// An item.
+    /// Shows an item.
     Item(Address),
-    /// Its bytes.
+    /// Downloads a file.
     Content(Address),
-    /// What is in it.
+    /// Lists a folder.
     Children(Address),
-    /// It is to be copied.
+    /// Copies an item.
     Copy(Address),
-    /// Something is to be fetched into it.
+    /// Fetches a URL into a folder.
     Upload(Address),
-    /// How a job is doing, by its token.
+    /// Shows a job by its monitor token.
     Monitor(String),
-    /// What a job made.
+    /// Downloads a job's result by its monitor token.
     MonitorResult(String),
 }
 
-/// How an item is named.
+/// The address of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Address {
     /// The folder of all roots.
     Root,
-    /// By its path, as it is in params.
+    /// A path, in the same form as in params.
     Path(String),
-    /// By its number.
+    /// The number of an item, which is its `id`.
     Number(i64),
 }
 
-/// Whether an address is one of ours, so that errors there have our shape.
-pub(crate) fn is_ours(path: &str) -> bool {
+/// Whether a path belongs to the dialect, so that its errors have OneDrive's format.
+pub(crate) fn is_onedrive_path(path: &str) -> bool {
     let path = path.strip_prefix('/').unwrap_or(path);
-    let rest = path.strip_prefix(OWN).unwrap_or(path);
+    let rest = path.strip_prefix(ME_PREFIX).unwrap_or(path);
     let rest = rest.strip_prefix("drive");
-    path.starts_with(VERSION) || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.starts_with(VERSION_PREFIX)
+        || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The call at an address, without the `/` that it begins with; none where nothing is.
+/// The endpoint of a method and a path, given without its first slash; `None` if the path does not exist.
 ///
 /// # Errors
-/// The methods that the address takes, if this is none of them.
-pub(crate) fn call(method: &Method, path: &str) -> Option<Result<Endpoint, &'static str>> {
-    let (prefix, path) = match path.strip_prefix(VERSION) {
+/// The methods that the path supports, if `method` is not one of them.
+pub(crate) fn endpoint_at(method: &Method, path: &str) -> Option<Result<Endpoint, &'static str>> {
+    let (prefix, path) = match path.strip_prefix(VERSION_PREFIX) {
         Some(path) => ("/v1.0", path),
         None => ("", path),
     };
     if let (Some(token), false) = (path.strip_prefix("monitor/"), prefix.is_empty()) {
-        let what = match token.split_once('/') {
+        let action = match token.split_once('/') {
             None => Action::Monitor(token.to_owned()),
             Some((token, "result")) => Action::MonitorResult(token.to_owned()),
             Some(_) => return None,
         };
-        return Some(read(method, prefix, what));
+        return Some(read(method, prefix, action));
     }
-    let (address, action) = address(path.strip_prefix(OWN).unwrap_or(path))?;
-    let write = |what: Action| match *method {
-        Method::POST => Ok(Endpoint { prefix, what }),
+    let (address, segment) = split_address(path.strip_prefix(ME_PREFIX).unwrap_or(path))?;
+    let write = |action: Action| match *method {
+        Method::POST => Ok(Endpoint { prefix, action }),
         _ => Err("POST, OPTIONS"),
     };
-    Some(match action {
+    Some(match segment {
         "" => read(method, prefix, Action::Item(address)),
         "content" => read(method, prefix, Action::Content(address)),
         "copy" | "action.copy" => write(Action::Copy(address)),
-        // Nothing is put beside the roots.
+        // Files cannot be put next to the roots.
         "children" if address == Address::Root => read(method, prefix, Action::Children(address)),
         "children" => match *method {
             Method::POST => write(Action::Upload(address)),
@@ -92,27 +94,27 @@ pub(crate) fn call(method: &Method, path: &str) -> Option<Result<Endpoint, &'sta
     })
 }
 
-fn read(method: &Method, prefix: &'static str, what: Action) -> Result<Endpoint, &'static str> {
+fn read(method: &Method, prefix: &'static str, action: Action) -> Result<Endpoint, &'static str> {
     match *method {
-        Method::GET | Method::HEAD => Ok(Endpoint { prefix, what }),
+        Method::GET | Method::HEAD => Ok(Endpoint { prefix, action }),
         _ => Err("GET, HEAD, OPTIONS"),
     }
 }
 
-/// The item that an address names, and what is behind it.
-pub(crate) fn address(path: &str) -> Option<(Address, &str)> {
+/// Splits a path into the address of an item and the segment after it, which is empty or an action.
+pub(crate) fn split_address(path: &str) -> Option<(Address, &str)> {
     if let Some(item) = path.strip_prefix("drive/items/") {
         let (number, action) = item.split_once('/').unwrap_or((item, ""));
-        return Some((numbered(number)?, action));
+        return Some((address_of_id(number)?, action));
     }
-    let rest = path.strip_prefix(ROOT)?;
+    let rest = path.strip_prefix(ROOT_PATH)?;
     if let Some(rest) = rest.strip_prefix(":/") {
-        // A colon that belongs to a name is percent-encoded where it would end the path.
+        // The colon ends the path. Colons in names are percent-encoded.
         let (path, action) = match rest.rsplit_once(":/") {
             Some((path, action)) if !action.contains('/') => (path, action),
             _ => (rest.strip_suffix(':').unwrap_or(rest), ""),
         };
-        return Some((Address::Path(decoded(path)), action));
+        return Some((Address::Path(decode(path)), action));
     }
     match rest.strip_prefix('/') {
         Some(action) => Some((Address::Root, action)),
@@ -121,7 +123,8 @@ pub(crate) fn address(path: &str) -> Option<(Address, &str)> {
     }
 }
 
-pub(crate) fn numbered(text: &str) -> Option<Address> {
+/// The address that an `id` stands for: `root` or a number.
+pub(crate) fn address_of_id(text: &str) -> Option<Address> {
     if text == "root" {
         return Some(Address::Root);
     }
@@ -131,7 +134,7 @@ pub(crate) fn numbered(text: &str) -> Option<Address> {
         .flatten()
 }
 
-fn decoded(path: &str) -> String {
+fn decode(path: &str) -> String {
     let path = path.trim_matches('/');
     format!("/{}", percent_decode_str(path).decode_utf8_lossy())
 }
@@ -144,7 +147,8 @@ mod tests {
     fn each_path_maps_to_one_endpoint() {
         let path = |path: &str| Address::Path(path.into());
         let check = |method: Method, address: &str, expected: Option<Action>| {
-            let found = call(&method, address).map(|call| call.map(|call| call.what));
+            let found =
+                endpoint_at(&method, address).map(|found| found.map(|endpoint| endpoint.action));
             assert_eq!(found, expected.map(Ok), "{method} {address}");
         };
         let get = |address: &str, expected| check(Method::GET, address, expected);
@@ -196,7 +200,7 @@ mod tests {
         );
         post("drive/root:/docs:/children", Action::Upload(path("/docs")));
         assert_eq!(
-            call(&Method::GET, "drive/items/7/copy"),
+            endpoint_at(&Method::GET, "drive/items/7/copy"),
             Some(Err("POST, OPTIONS"))
         );
     }

@@ -1,16 +1,18 @@
-//! What OneDrive's clients send along.
+//! The request bodies of OneDrive's actions.
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::http::dialects::onedrive::wire::address::{Address, address, numbered};
+use crate::http::dialects::onedrive::wire::address::{Address, address_of_id, split_address};
 
-const CONFLICT: &str = "@microsoft.graph.conflictBehavior";
 /// The longest name of an item, in characters.
-const NAME_CHARS: usize = 255;
-const CONFLICT_BEFORE: &str = "@name.conflictBehavior";
+const MAX_NAME_CHARS: usize = 255;
+/// The query parameter or member that decides what happens if the name is taken.
+const CONFLICT: &str = "@microsoft.graph.conflictBehavior";
+/// The name of the same in older clients.
+const OLD_CONFLICT: &str = "@name.conflictBehavior";
 
-/// What an item is to be copied to; what is not said is as it is with the source.
+/// The target of a copy. A missing part is that of the source.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Copy {
     pub(crate) parent: Option<Address>,
@@ -27,13 +29,13 @@ struct Reference {
 /// Reads the body of a copy.
 ///
 /// # Errors
-/// What is wrong with it.
+/// A sentence about the invalid member.
 pub(crate) fn copy(body: &Value) -> Result<Copy, String> {
     let reference = match &body["parentReference"] {
         Value::Null => None,
         reference => {
             let reference = Reference::deserialize(reference);
-            Some(reference.map_err(|e| format!("parentReference is not valid: {e}."))?)
+            Some(reference.map_err(|e| format!("parentReference is invalid: {e}."))?)
         }
     };
     let parent = match reference {
@@ -43,17 +45,20 @@ pub(crate) fn copy(body: &Value) -> Result<Copy, String> {
             id: None,
         }) => None,
         Some(Reference { id: Some(id), .. }) => {
-            let number = numbered(&id);
-            Some(number.ok_or_else(|| format!("{id:?} is not an item's id."))?)
+            let address = address_of_id(&id);
+            Some(address.ok_or_else(|| {
+                format!("parentReference.id is {id:?}, which is not the id of an item.")
+            })?)
         }
         Some(Reference {
             path: Some(path), ..
         }) => {
-            let wrong = || format!("parentReference.path is {path:?}, not /drive/root:/PATH.");
-            let path = path.strip_prefix('/').ok_or_else(wrong)?;
-            let (address, action) = address(path).ok_or_else(wrong)?;
+            let invalid =
+                || format!("parentReference.path is {path:?}; expected /drive/root:/PATH.");
+            let path = path.strip_prefix('/').ok_or_else(invalid)?;
+            let (address, action) = split_address(path).ok_or_else(invalid)?;
             if !action.is_empty() {
-                return Err(wrong());
+                return Err(invalid());
             }
             Some(address)
         }
@@ -64,7 +69,7 @@ pub(crate) fn copy(body: &Value) -> Result<Copy, String> {
     })
 }
 
-/// What is to be fetched, and what it will be called.
+/// The URL to fetch, and the name of the new file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Upload {
     pub(crate) source: String,
@@ -74,15 +79,15 @@ pub(crate) struct Upload {
 /// Reads the body of an upload from a URL.
 ///
 /// # Errors
-/// What is wrong with it.
+/// A sentence about the invalid member.
 pub(crate) fn upload(body: &Value) -> Result<Upload, String> {
     let source = ["@microsoft.graph.sourceUrl", "@content.sourceUrl"]
         .iter()
         .find_map(|member| body[*member].as_str())
-        .ok_or("There is no @microsoft.graph.sourceUrl to fetch.")?;
+        .ok_or("@microsoft.graph.sourceUrl is missing: it is the URL to fetch.")?;
     Ok(Upload {
         source: source.to_owned(),
-        name: name(body)?.ok_or("There is no name for what is fetched.")?,
+        name: name(body)?.ok_or("name is missing: it is the name of the new file.")?,
     })
 }
 
@@ -90,34 +95,36 @@ fn name(body: &Value) -> Result<Option<String>, String> {
     match &body["name"] {
         Value::Null => Ok(None),
         Value::String(name) if is_name(name) => Ok(Some(name.clone())),
-        Value::String(name) if name.chars().count() > NAME_CHARS => {
-            Err(format!("The name is longer than {NAME_CHARS} characters."))
+        Value::String(name) if name.chars().count() > MAX_NAME_CHARS => {
+            Err(format!("name is longer than {MAX_NAME_CHARS} characters."))
         }
-        Value::String(name) => Err(format!("{name:?} is not a name.")),
-        _ => Err("The name is not a string.".into()),
+        Value::String(name) => Err(format!(
+            "name is {name:?}; expected the name of a file, without slashes."
+        )),
+        _ => Err("name must be a string.".into()),
     }
 }
 
 fn is_name(name: &str) -> bool {
     !name.is_empty()
-        && name.chars().count() <= NAME_CHARS
+        && name.chars().count() <= MAX_NAME_CHARS
         && !name.contains(['/', '\0'])
         && name != "."
         && name != ".."
 }
 
-/// What to do about a name that is taken, from the query or from the body; `fail` if nothing is said.
+/// What to do if the name is taken, from the query or the body. The default is `fail`.
 ///
 /// # Errors
-/// What is wrong with it.
+/// A sentence about the invalid member.
 pub(crate) fn conflict<'q>(
     mut query: impl Iterator<Item = (std::borrow::Cow<'q, str>, std::borrow::Cow<'q, str>)>,
     body: &Value,
 ) -> Result<&'static str, String> {
-    let asked = query.find(|(name, _)| name == CONFLICT || name == CONFLICT_BEFORE);
+    let asked = query.find(|(name, _)| name == CONFLICT || name == OLD_CONFLICT);
     let asked = match &asked {
         Some((_, value)) => Some(&**value),
-        None => body[CONFLICT].as_str().or(body[CONFLICT_BEFORE].as_str()),
+        None => body[CONFLICT].as_str().or(body[OLD_CONFLICT].as_str()),
     };
     match asked {
         None => Ok("fail"),
@@ -161,7 +168,7 @@ mod tests {
         check(json!({ "parentReference": { "path": "/docs" } }), Err(()));
         check(json!({ "name": "a/b" }), Err(()));
         check(json!({ "name": 1 }), Err(()));
-        let longest = "x".repeat(NAME_CHARS);
+        let longest = "x".repeat(MAX_NAME_CHARS);
         check(json!({ "name": longest }), Ok((None, Some(&longest))));
         check(json!({ "name": format!("{longest}x") }), Err(()));
     }

@@ -1,13 +1,13 @@
-//! OneDrive's items and long-running actions.
+//! Items and errors in OneDrive's format.
 
 use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use crate::http::dialects::onedrive::wire::address::ROOT;
+use crate::http::dialects::onedrive::wire::address::ROOT_PATH;
 
-/// What a path may hold as it is.
+/// The bytes that are percent-encoded in a path.
 pub(crate) const NOT_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
@@ -19,20 +19,20 @@ pub(crate) const NOT_PATH: &AsciiSet = &NON_ALPHANUMERIC
 pub(crate) struct Item<'a> {
     pub(crate) number: i64,
     pub(crate) name: &'a str,
-    /// Its path, as it is in params.
+    /// The path, in the same form as in params.
     pub(crate) path: &'a str,
     pub(crate) facet: Facet,
-    /// The number of the folder that it is in; none if that is the folder of all roots.
+    /// The number of the parent folder; `None` if that is the folder of all roots.
     pub(crate) parent: Option<i64>,
 }
 
-/// What an item is.
+/// The kind of an item.
 pub(crate) enum Facet {
     Folder { children: usize },
     File { size: u64, media_type: String },
 }
 
-/// An item as it is shown.
+/// An item as JSON.
 pub(crate) fn item(item: &Item<'_>) -> Value {
     let parent = item
         .parent
@@ -41,7 +41,7 @@ pub(crate) fn item(item: &Item<'_>) -> Value {
         (Some(_), Some((folder, _))) => folder,
         _ => "",
     };
-    let path = format!("/{ROOT}:{}", utf8_percent_encode(path, NOT_PATH));
+    let path = format!("/{ROOT_PATH}:{}", utf8_percent_encode(path, NOT_PATH));
     let id = item.number.to_string();
     let mut shown = json!({ "id": id, "resourceId": id, "name": item.name });
     match &item.facet {
@@ -58,7 +58,7 @@ pub(crate) fn item(item: &Item<'_>) -> Value {
     shown
 }
 
-/// The folder of all roots.
+/// The folder of all roots as JSON.
 pub(crate) fn root(children: usize) -> Value {
     json!({
         "id": "root", "resourceId": "root", "name": "root", "size": 0, "folder": { "childCount": children },
@@ -66,13 +66,13 @@ pub(crate) fn root(children: usize) -> Value {
     })
 }
 
-/// What is wrong; `code` is one of the native API's.
+/// An error as JSON. `code` is a code of the native API.
 pub(crate) fn error(code: &str, message: &str) -> Value {
     json!({ "code": error_code(code), "message": message })
 }
 
-/// What a param is called there.
-pub(crate) fn word(param: &str) -> &str {
+/// OneDrive's name for a param.
+pub(crate) fn field_name(param: &str) -> &str {
     match param {
         "uri" => "@microsoft.graph.sourceUrl",
         "to" => "parentReference",
@@ -81,7 +81,7 @@ pub(crate) fn word(param: &str) -> &str {
     }
 }
 
-/// The word for a native code, of problems and of jobs: its own where there is one, else the same in its casing.
+/// OneDrive's code for a code of the native API: its own if it has one, else the same in camel case.
 pub(crate) fn error_code(code: &str) -> Cow<'_, str> {
     let known = match code {
         "not_found" | "source_not_found" | "target_not_found" | "no_result" => "itemNotFound",
@@ -100,12 +100,12 @@ pub(crate) fn error_code(code: &str) -> Cow<'_, str> {
         | "too_many_connections" => "serviceNotAvailable",
         "malformed_request" | "malformed_json" | "invalid_params" | "invalid_query"
         | "method_not_allowed" => "invalidRequest",
-        other => return in_camel_case(other).into(),
+        other => return to_camel_case(other).into(),
     };
     known.into()
 }
 
-pub(crate) fn in_camel_case(code: &str) -> String {
+fn to_camel_case(code: &str) -> String {
     let mut words = code.split('_');
     let mut camel = words.next().unwrap_or_default().to_owned();
     for word in words {

@@ -1,4 +1,4 @@
-//! OneDrive's items and long-running actions.
+//! The requests and responses of OneDrive's API: items and long-running actions. Pure.
 
 pub(crate) mod address;
 pub(crate) mod body;
@@ -6,9 +6,9 @@ mod endpoint;
 pub(crate) mod monitor;
 
 pub(crate) use crate::http::dialects::onedrive::wire::address::{
-    Action, Address, Endpoint, call, is_ours,
+    Action, Address, Endpoint, endpoint_at, is_onedrive_path,
 };
 pub(crate) use crate::http::dialects::onedrive::wire::body::{conflict, copy, upload};
 pub(crate) use crate::http::dialects::onedrive::wire::monitor::{Monitor, monitor};
 pub(crate) use endpoint::error_code;
-pub(crate) use endpoint::{Facet, Item, error, item, root, word};
+pub(crate) use endpoint::{Facet, Item, error, field_name, item, root};

@@ -5,19 +5,19 @@ use serde_json::{Value, json};
 use crate::http::dialects::onedrive::wire::error_code;
 use crate::job::{Job, Outcome, State};
 
-/// What a monitor URL answers about a job.
+/// The response of a monitor URL.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Monitor {
-    /// It has not ended.
+    /// The job has not ended.
     Pending(Value),
-    /// It has a result.
+    /// The job has succeeded.
     Completed(Value),
-    /// It has none.
+    /// The job has failed or was canceled.
     Failed(Value),
 }
 
-/// The word for an operation.
-fn action(operation: &str) -> &str {
+/// OneDrive's name for an operation.
+fn operation_name(operation: &str) -> &str {
     match operation {
         "copy" => "ItemCopy",
         "fetch" => "DownloadUrl",
@@ -25,10 +25,10 @@ fn action(operation: &str) -> &str {
     }
 }
 
-/// A job as its monitor URL shows it; `item` is the number of the item that it made, if it made one.
+/// The status of a job. `item` is the number of the item that it made, if it made one.
 pub(crate) fn monitor(job: &Job, item: Option<i64>) -> Monitor {
     let percent = job.progress.percent.unwrap_or(0.0);
-    let operation = action(&job.operation);
+    let operation = operation_name(&job.operation);
     let running = |status: &str| json!({ "operation": operation, "percentageComplete": percent, "status": status });
     let failed = |code: &str, message: &str| {
         json!({
@@ -62,7 +62,7 @@ pub(crate) fn monitor(job: &Job, item: Option<i64>) -> Monitor {
 }
 
 impl Monitor {
-    /// What is said.
+    /// The body.
     pub(crate) fn into_value(self) -> Value {
         match self {
             Self::Pending(value) | Self::Completed(value) | Self::Failed(value) => value,
