@@ -26,26 +26,26 @@ pub(crate) struct Part<'a> {
     pub(crate) media_type: Option<&'a str>,
 }
 
-/// The use of a part.
+/// How a part is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Take {
-    /// A document, which goes into the store.
+pub(crate) enum PartUse {
+    /// Stored as a document.
     Document,
-    /// A text field.
+    /// Read as text.
     Text,
-    /// Nothing: the part is skipped.
-    Nothing,
+    /// Skipped.
+    Skip,
 }
 
 /// The settings to read a form with.
 pub(crate) struct Form<'a, F> {
     pub(crate) engine: &'a Engine,
     pub(crate) bounds: Bounds,
-    /// Decides the use of a part.
-    pub(crate) take: F,
+    /// Decides how a part is used.
+    pub(crate) part_use: F,
 }
 
-impl<F: Fn(&Part<'_>) -> Result<Take, Problem>> Form<'_, F> {
+impl<F: Fn(&Part<'_>) -> Result<PartUse, Problem>> Form<'_, F> {
     /// Reads a form with this `Content-Type` into names and values, in order. A document becomes an object; see
     /// [`Upload::end`]. A file input without a file is left out.
     ///
@@ -54,7 +54,7 @@ impl<F: Fn(&Part<'_>) -> Result<Take, Problem>> Form<'_, F> {
     /// - 408 if it stalls
     /// - 413 if a part or all text is too long
     /// - 503 or 507 if the store cannot take a document
-    /// - The errors of `take`
+    /// - The errors of `part_use`
     pub(crate) async fn read(
         &self,
         content_type: &str,
@@ -82,10 +82,10 @@ impl<F: Fn(&Part<'_>) -> Result<Take, Problem>> Form<'_, F> {
                 is_file: head.file_name.is_some(),
                 media_type: head.media_type.as_ref().map(|kind| kind.essence.as_str()),
             };
-            let value = match (self.take)(&part)? {
-                Take::Document => self.document(&head, &mut parts, uploads).await?,
-                Take::Text => self.text(&head, &mut parts, &mut text_bytes).await?.into(),
-                Take::Nothing => {
+            let value = match (self.part_use)(&part)? {
+                PartUse::Document => self.document(&head, &mut parts, uploads).await?,
+                PartUse::Text => self.text(&head, &mut parts, &mut text_bytes).await?.into(),
+                PartUse::Skip => {
                     self.skip(&mut parts).await?;
                     continue;
                 }

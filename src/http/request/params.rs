@@ -11,7 +11,7 @@ use crate::engine::{Engine, Uploads};
 use crate::header_params::charset;
 pub(crate) use crate::http::request::body_reader::{Bounds, collect};
 use crate::http::request::body_reader::{Upload, check_encoding, next_data, unsupported};
-use crate::http::request::form::{Form, Part, Take};
+use crate::http::request::form::{Form, Part, PartUse};
 use crate::http::request::json_body;
 use crate::http::request::media_type;
 use crate::http::request::media_type::MediaType;
@@ -91,7 +91,7 @@ pub(crate) async fn read(
         let form = Form {
             engine,
             bounds,
-            take: |part: &Part<'_>| take(part, operation),
+            part_use: |part: &Part<'_>| part_use(part, operation),
         };
         let pairs = form.read(&content_type, body, &mut uploads).await?;
         let pairs = pairs
@@ -201,8 +201,8 @@ async fn document<'d>(
     Ok((name, upload.end(name, media_type, uploads).await?))
 }
 
-/// The use of a part of a form: files are documents, and other fields are text.
-fn take(part: &Part<'_>, operation: &OperationSpec) -> Result<Take, Problem> {
+/// How a part of a form is used: files are documents, and other fields are text.
+fn part_use(part: &Part<'_>, operation: &OperationSpec) -> Result<PartUse, Problem> {
     let is_input = operation.inputs.contains_key(part.name);
     if part.is_file && !is_input {
         let name = part.name.replace('~', "~0").replace('/', "~1");
@@ -213,9 +213,9 @@ fn take(part: &Part<'_>, operation: &OperationSpec) -> Result<Take, Problem> {
         return Err(crate::engine::SubmitError::Invalid(vec![fault]).into());
     }
     Ok(if part.is_file {
-        Take::Document
+        PartUse::Document
     } else {
-        Take::Text
+        PartUse::Text
     })
 }
 

@@ -16,7 +16,7 @@ use crate::http::dialects::deltaxml::wire::{
     Action, AsyncOptions, DeltaRequest, Endpoint, Error, JobView, Media, Operation, Product,
 };
 use crate::http::request::body_reader::{check_encoding, unsupported};
-use crate::http::request::form::{Form, Part, Take};
+use crate::http::request::form::{Form, Part, PartUse};
 use crate::http::request::{json_body, media_type, params};
 use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
@@ -42,12 +42,15 @@ impl App {
         let media = preferred(&request.headers);
         let shown = |job: &Job, view| {
             let job = deltaxml::job(endpoint.product, job, &context.base, view);
-            rendered(StatusCode::OK, media, job.written(media, "job"))
+            rendered(StatusCode::OK, media, job.render(media, "job"))
         };
         match endpoint.action {
-            Action::Submit(work) => self.deltaxml_work(request, body, work, context).await,
+            Action::Submit(operation) => {
+                self.deltaxml_submit(request, body, operation, context)
+                    .await
+            }
             Action::Types => {
-                let types = deltaxml::types(self.base_path()).written(media, "MergeTypes");
+                let types = deltaxml::types(self.base_path()).render(media, "MergeTypes");
                 Ok(rendered(StatusCode::OK, media, types))
             }
             Action::Job(id) => {
@@ -69,39 +72,45 @@ impl App {
         }
     }
 
-    async fn deltaxml_work(
+    /// Submits a job, and waits for its result unless the request is asynchronous.
+    async fn deltaxml_submit(
         &self,
         request: &Parts,
         body: Incoming,
-        work: Operation,
+        operation: Operation,
         context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
-        let Some((_, operation)) = self.engine.registry().get(work.operation()) else {
-            return Err(Problem::not_found("This server does no such work."));
+        let Some((_, registered)) = self.engine.registry().get(operation.name()) else {
+            return Err(Problem::not_found(format!(
+                "This server has no {:?} operation.",
+                operation.name()
+            )));
         };
         let mut uploads = self.engine.uploads();
-        let description = &operation.description;
-        let request_body =
-            self.read_request(&request.headers, body, work, description, &mut uploads);
-        let DeltaRequest { params, later } = request_body.await?;
+        let spec = &registered.description;
+        let request_body = self.read_request(&request.headers, body, operation, spec, &mut uploads);
+        let DeltaRequest {
+            params,
+            async_options,
+        } = request_body.await?;
         let submission = Submission {
             token: context.caller.name().cloned(),
-            operation: work.operation().to_owned(),
+            operation: operation.name().to_owned(),
             params,
             uploads: Some(uploads),
-            options: later
+            options: async_options
                 .as_ref()
-                .map(|later| job_options(work, later, context))
+                .map(|options| job_options(operation, options, context))
                 .unwrap_or_default(),
             key: None,
         };
-        if later.is_none() {
+        if async_options.is_none() {
             return self.synchronous(submission, context).await;
         }
         let View { job, .. } = self.engine.submit(submission).await?;
-        let (media, product) = (preferred(&request.headers), Product::from(work));
+        let (media, product) = (preferred(&request.headers), Product::from(operation));
         let shown = deltaxml::job(product, &job, &context.base, JobView::Accepted);
-        let mut response = rendered(StatusCode::ACCEPTED, media, shown.written(media, "job"));
+        let mut response = rendered(StatusCode::ACCEPTED, media, shown.render(media, "job"));
         let location = format!("{}{}", context.base, product.job_path(job.id));
         let headers = response.headers_mut();
         headers.insert(LOCATION, header(&location));
@@ -118,8 +127,8 @@ impl App {
         &self,
         headers: &HeaderMap,
         body: Incoming,
-        work: Operation,
-        operation: &OperationSpec,
+        operation: Operation,
+        spec: &OperationSpec,
         uploads: &mut Uploads,
     ) -> Result<DeltaRequest, Problem> {
         check_encoding(headers)?;
@@ -129,34 +138,34 @@ impl App {
             let form = Form {
                 engine: &self.engine,
                 bounds: self.bounds,
-                take: |part: &Part<'_>| take(work, part, operation),
+                part_use: |part: &Part<'_>| part_use(operation, part, spec),
             };
             let pairs = form.read(&content_type, body, uploads).await?;
-            deltaxml::of_form(work, pairs, operation)
+            deltaxml::of_form(operation, pairs, spec)
         } else {
             let charset = charset(&content_type);
             match Media::of(&essence) {
                 Some(Media::Xml) => {
                     let body = params::collect(body, self.bounds).await?;
                     let body = Source::new(body.into(), charset);
-                    deltaxml::of_xml(work, body, operation)
+                    deltaxml::of_xml(operation, body, spec)
                 }
                 Some(Media::Json) => {
                     let body = params::collect(body, self.bounds).await?;
                     let request = json_body::parse(&body, charset.as_deref())?;
-                    deltaxml::of_json(work, &request, operation)
+                    deltaxml::of_json(operation, &request, spec)
                 }
                 None => {
-                    return Err(unsupported(
-                        "The request must be application/xml, application/json or multipart/form-data.",
-                    ));
+                    return Err(unsupported(format!(
+                        "The Content-Type is {essence:?}. Send application/xml, application/json or multipart/form-data."
+                    )));
                 }
             }
         };
         parsed.map_err(Problem::malformed)
     }
 
-    /// Waits for the result and sends it. The job is deleted once the response is sent or the client disconnects.
+    /// Submits a job, waits for its result and sends it. The job is deleted once the response is sent or the client disconnects.
     async fn synchronous(
         &self,
         submission: Submission,
@@ -169,7 +178,10 @@ impl App {
             ended = self.engine.wait(&context.caller, id, WaitFor::Terminal, NO_TIMEOUT) => ended,
             () = self.engine.stopping() => Err(engine::Error::Stopped),
         };
-        let answer = match ended.map_err(lost).and_then(|view| succeeded(&view.job)) {
+        let answer = match ended
+            .map_err(vanished)
+            .and_then(|view| succeeded(&view.job))
+        {
             Ok(job) => self.downloads.whole(&job).await,
             Err(problem) => Err(problem),
         };
@@ -179,9 +191,9 @@ impl App {
                 Ok(response)
             }
             Err(problem) => {
-                if let Some(forgetting) = ephemeral.end() {
+                if let Some(deletion) = ephemeral.end() {
                     // The client gets the original error even if the deletion fails.
-                    let _ = forgetting.await;
+                    let _ = deletion.await;
                 }
                 Err(problem)
             }
@@ -190,7 +202,7 @@ impl App {
 }
 
 /// The problem for a client whose job vanished while it waited.
-fn lost(error: engine::Error) -> Problem {
+fn vanished(error: engine::Error) -> Problem {
     match error {
         engine::Error::NotFound => canceled(),
         engine::Error::Stopped => {
@@ -226,9 +238,9 @@ pub(crate) fn refusal(problem: &Problem, product: Product, headers: &HeaderMap) 
     let status = problem.status_elsewhere();
     let id = random_uuid().to_string();
     // Clients can quote the id when they report the error.
-    tracing::debug!(error.id = id, %status, code = problem.code(), "a request was refused");
+    tracing::debug!(error.id = id, %status, code = problem.code(), "a request was rejected");
     let error = Error {
-        message: &problem.sentence(|param| product.word(param)),
+        message: &problem.sentence(|param| product.field_name(param)),
         id,
         status: status.as_u16(),
         at: response::now(),
@@ -248,11 +260,15 @@ fn random_uuid() -> Uuid {
     Builder::from_random_bytes(bytes).into_uuid()
 }
 
-fn job_options(work: Operation, later: &AsyncOptions, context: &RequestContext) -> JobOptions {
-    let callback = later.callback.clone().map(|url| Callback {
+fn job_options(
+    operation: Operation,
+    options: &AsyncOptions,
+    context: &RequestContext,
+) -> JobOptions {
+    let callback = options.callback.clone().map(|url| Callback {
         url,
         method: Method::Get,
-        trigger: match Product::from(work) {
+        trigger: match Product::from(operation) {
             Product::Compare => CallbackTrigger::Succeeded,
             Product::Merge => CallbackTrigger::Terminal,
         },
@@ -260,8 +276,8 @@ fn job_options(work: Operation, later: &AsyncOptions, context: &RequestContext) 
         base: context.base.clone(),
     });
     JobOptions {
-        keep: later.keep,
-        output: later.output.clone(),
+        keep: options.keep,
+        output: options.output.clone(),
         callback,
         ..JobOptions::default()
     }
@@ -272,14 +288,18 @@ fn job_options(work: Operation, later: &AsyncOptions, context: &RequestContext) 
 ///
 /// # Errors
 /// 400 for a setting or job option that is sent as a file: the content of a file never becomes a parameter.
-fn take(work: Operation, part: &Part<'_>, operation: &OperationSpec) -> Result<Take, Problem> {
+fn part_use(
+    operation: Operation,
+    part: &Part<'_>,
+    spec: &OperationSpec,
+) -> Result<PartUse, Problem> {
     let is_xml = part.media_type.and_then(Media::of) == Some(Media::Xml);
-    match deltaxml::part(work, part.name, operation) {
-        deltaxml::Part::Nothing => Ok(Take::Nothing),
+    match deltaxml::part(operation, part.name, spec) {
+        deltaxml::Part::Unknown => Ok(PartUse::Skip),
         deltaxml::Part::Document(_) | deltaxml::Part::Version if part.is_file || is_xml => {
-            Ok(Take::Document)
+            Ok(PartUse::Document)
         }
-        deltaxml::Part::Async | deltaxml::Part::Wish(_) | deltaxml::Part::Setting
+        deltaxml::Part::Async | deltaxml::Part::JobOption(_) | deltaxml::Part::Setting
             if part.is_file =>
         {
             Err(Problem::malformed(format!(
@@ -290,11 +310,12 @@ fn take(work: Operation, part: &Part<'_>, operation: &OperationSpec) -> Result<T
         deltaxml::Part::Document(_)
         | deltaxml::Part::Version
         | deltaxml::Part::Async
-        | deltaxml::Part::Wish(_)
-        | deltaxml::Part::Setting => Ok(Take::Text),
+        | deltaxml::Part::JobOption(_)
+        | deltaxml::Part::Setting => Ok(PartUse::Text),
     }
 }
 
+/// The format of the response to a request.
 fn preferred(headers: &HeaderMap) -> Media {
     let accept = headers.get_all(ACCEPT).iter();
     Media::preferred(
@@ -303,6 +324,7 @@ fn preferred(headers: &HeaderMap) -> Media {
     )
 }
 
+/// A response with a body in a format.
 fn rendered(status: StatusCode, media: Media, text: String) -> Response<Body> {
     let mut response = Response::new(Body::Full(text.into()));
     *response.status_mut() = status;

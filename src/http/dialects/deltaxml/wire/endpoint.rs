@@ -35,11 +35,11 @@ impl Product {
     }
 
     /// The product's name for a param or a job option.
-    pub(crate) fn word(self, param: &str) -> &str {
+    pub(crate) fn field_name(self, param: &str) -> &str {
         match (self, param) {
             (Self::Compare, _) => {
                 let mut inputs = compare::INPUTS.into_iter();
-                let input = inputs.find(|(_, own)| *own == param);
+                let input = inputs.find(|(_, input_param)| *input_param == param);
                 input.map_or(param, |(input, _)| input)
             }
             (Self::Merge, "versions") => "Versions",
@@ -77,8 +77,8 @@ impl Operation {
     /// The merge types.
     pub(crate) const MERGES: [Self; 3] = [Self::ThreeWay, Self::Concurrent, Self::Sequential];
 
-    /// The name of the operation that does the work.
-    pub(crate) fn operation(self) -> &'static str {
+    /// The name of the operation in the native API.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Compare => "compare",
             Self::Concurrent | Self::ThreeWay | Self::Sequential => "merge",
@@ -86,7 +86,7 @@ impl Operation {
     }
 
     /// The last segment of its path, which is also the `mode` of a merge.
-    pub(crate) fn word(self) -> &'static str {
+    pub(crate) fn mode(self) -> &'static str {
         match self {
             Self::Compare => "compare",
             Self::Concurrent => "concurrent",
@@ -143,7 +143,7 @@ pub(crate) enum RouteError {
     Method(&'static str),
 }
 
-/// The endpoint of a method and path; none if the path belongs to neither product.
+/// The endpoint of a method and path; `None` if the path belongs to neither product.
 pub(crate) fn endpoint_at(method: &Method, path: &str) -> Option<Result<Endpoint, RouteError>> {
     let product = Product::of(path)?;
     let rest = path.strip_prefix(product.prefix())?;
@@ -168,16 +168,16 @@ fn action(method: &Method, product: Product, segments: &[&str]) -> Result<Action
         (Product::Compare, ["compare"]) => submit(method, Operation::Compare),
         (Product::Merge, ["types", kind]) => {
             let mut merges = Operation::MERGES.into_iter();
-            let found = merges.find(|work| work.word() == *kind);
+            let found = merges.find(|merge| merge.mode() == *kind);
             submit(method, found.ok_or(RouteError::NotFound)?)
         }
         _ => Err(RouteError::NotFound),
     }
 }
 
-fn submit(method: &Method, work: Operation) -> Result<Action, RouteError> {
+fn submit(method: &Method, operation: Operation) -> Result<Action, RouteError> {
     match *method {
-        Method::POST => Ok(Action::Submit(work)),
+        Method::POST => Ok(Action::Submit(operation)),
         _ => Err(RouteError::Method("POST, OPTIONS")),
     }
 }
@@ -196,7 +196,7 @@ mod tests {
             assert_eq!(found, expected, "{method} {path}");
         };
         let ok = |action| Some(Ok(action));
-        let lost = Some(Err(RouteError::NotFound));
+        let not_found = Some(Err(RouteError::NotFound));
         let compare = "/api/xml-data-compare/v1";
         let merge = "/api/xmlmerge/v1";
         let at = |prefix: &str, rest: &str| format!("{prefix}{rest}");
@@ -214,21 +214,21 @@ mod tests {
             let download = at(prefix, &format!("/downloads/{ID}"));
             check(Method::HEAD, &download, ok(Action::Download(id)));
             for rest in ["", "/", "/jobs", "/jobs/x", "/jobs//", "/types/x", "/x"] {
-                check(Method::GET, &at(prefix, rest), lost);
+                check(Method::GET, &at(prefix, rest), not_found);
             }
             check(Method::GET, &at(prefix, "x"), None);
         }
-        let begin = |work| ok(Action::Submit(work));
+        let submit = |operation| ok(Action::Submit(operation));
         check(
             Method::POST,
             &at(compare, "/compare"),
-            begin(Operation::Compare),
+            submit(Operation::Compare),
         );
-        check(Method::POST, &at(merge, "/compare"), lost);
+        check(Method::POST, &at(merge, "/compare"), not_found);
         check(Method::GET, &at(merge, "/types"), ok(Action::Types));
-        check(Method::GET, &at(compare, "/types"), lost);
+        check(Method::GET, &at(compare, "/types"), not_found);
         let concurrent = at(merge, "/types/concurrent");
-        check(Method::POST, &concurrent, begin(Operation::Concurrent));
+        check(Method::POST, &concurrent, submit(Operation::Concurrent));
         check(
             Method::GET,
             &concurrent,

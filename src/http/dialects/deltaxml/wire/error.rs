@@ -39,5 +39,5 @@ pub(crate) fn error(product: Product, error: &Error<'_>, media: Media) -> String
         Product::Compare => "error",
         Product::Merge => "Error",
     };
-    error.node(product).written(media, root)
+    error.node(product).render(media, root)
 }

@@ -1,4 +1,4 @@
-//! A job as both products show it.
+//! Jobs in the format of each product.
 
 use crate::http::dialects::deltaxml::wire::Product;
 use crate::http::dialects::deltaxml::wire::error::Error;
@@ -6,41 +6,42 @@ use crate::http::dialects::deltaxml::wire::node::{List, Member, Node};
 use crate::http::dialects::deltaxml::wire::time::time;
 use crate::job::{Failure, Job, Outcome, Output, Progress, ResultLocation, State, WallMs};
 
-/// When a job is shown.
+/// The state in which a job is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum JobView {
-    /// To whoever submitted it: as it was taken on, whatever has become of it since.
+    /// As accepted, in the response to its submission, even if it has started or ended since.
     Accepted,
-    /// At this time, to whoever looks.
+    /// As it is at this time.
     Now(WallMs),
-    /// At this time, to whoever has deleted it: as it was.
+    /// As deleted at this time, in the response to the deletion.
     Deleted(WallMs),
 }
 
-/// A job; `base` is what its addresses begin with.
-pub(crate) fn job(product: Product, job: &Job, base: &str, moment: JobView) -> Node {
-    let shown = Shown {
+/// A job. Its links begin with `base`.
+pub(crate) fn job(product: Product, job: &Job, base: &str, view: JobView) -> Node {
+    let node = JobNode {
         product,
         job,
         base,
-        moment,
+        view,
     };
-    Node::Object(shown.members())
+    Node::Object(node.members())
 }
 
-struct Shown<'a> {
+/// A job and how to show it.
+struct JobNode<'a> {
     product: Product,
     job: &'a Job,
     base: &'a str,
-    moment: JobView,
+    view: JobView,
 }
 
-impl Shown<'_> {
+impl JobNode<'_> {
     fn members(&self) -> Vec<Member> {
         let id = Member::text("jobId", self.job.id.to_uuid());
         let status = Member::text("jobStatus", self.status());
         let mut members = vec![id];
-        if self.moment == JobView::Accepted {
+        if self.view == JobView::Accepted {
             members.push(status);
         } else {
             members.extend(self.times());
@@ -65,7 +66,7 @@ impl Shown<'_> {
     }
 
     fn status(&self) -> &'static str {
-        match (self.moment, &self.job.state) {
+        match (self.view, &self.job.state) {
             (JobView::Deleted(_), _) => "DELETED",
             (JobView::Accepted, _) | (_, State::Queued) => "QUEUED",
             (_, State::Running { .. }) => {
@@ -85,6 +86,7 @@ impl Shown<'_> {
         }
     }
 
+    /// When the job started and ended, and for XML Merge how long it took.
     fn times(&self) -> Vec<Member> {
         let (started, finished) = match &self.job.state {
             State::Queued => (None, None),
@@ -97,22 +99,22 @@ impl Shown<'_> {
         members.extend(started.map(|at| Member::text("startTime", time(at))));
         members.extend(finished.map(|at| Member::text("finishedTime", time(at))));
         if let (Product::Merge, Some(started)) = (self.product, started) {
-            let until = match self.moment {
+            let until = match self.view {
                 JobView::Now(now) | JobView::Deleted(now) => finished.unwrap_or(now),
                 JobView::Accepted => started,
             };
             let ms = until.0.saturating_sub(started.0).max(0) as u64;
             let node = Node::Number(ms.saturating_mul(1_000_000));
-            // The product's own description has it so.
-            members.push(match self.moment {
-                JobView::Deleted(_) => Member::OnlyXml("processingTime", node),
+            // XML Merge's own documentation shows a deleted job without it in JSON.
+            members.push(match self.view {
+                JobView::Deleted(_) => Member::XmlOnly("processingTime", node),
                 _ => Member::Child("processingTime", node),
             });
         }
         members
     }
 
-    /// What is being done, or what came of it.
+    /// The progress of a running job, or the outcome of one that has ended.
     fn details(&self) -> Vec<Member> {
         let mut members = Vec::new();
         match &self.job.state {
@@ -129,7 +131,7 @@ impl Shown<'_> {
                 outcome, finished, ..
             } => match outcome {
                 Outcome::Failed(failure) => members.push(self.error(failure, *finished)),
-                Outcome::Succeeded(_) if matches!(self.moment, JobView::Now(_)) => {
+                Outcome::Succeeded(_) if matches!(self.view, JobView::Now(_)) => {
                     members.extend(self.job.output().map(|output| self.output(output)));
                 }
                 Outcome::Succeeded(_) | Outcome::Canceled => {}
@@ -142,7 +144,7 @@ impl Shown<'_> {
         let error = Error {
             message: &failure.message,
             id: self.job.id.to_uuid(),
-            // What a client that had waited for it would have been answered.
+            // The status that a synchronous request would have got.
             status: 400,
             at,
         };
@@ -165,10 +167,10 @@ impl Shown<'_> {
         Member::Child("output", Node::Object(members))
     }
 
-    /// How many stages there are, and which is at hand; all of them when the job has succeeded.
+    /// The number of stages and the current one, which is the last if the job has succeeded.
     fn stages(&self) -> (u64, u64) {
         match &self.job.progress.stage {
-            Some(stage) if self.moment != JobView::Accepted => {
+            Some(stage) if self.view != JobView::Accepted => {
                 let is_done = self.job.status() == crate::job::Status::Succeeded;
                 (
                     stage.total,
@@ -180,7 +182,7 @@ impl Shown<'_> {
     }
 
     fn links(&self) -> Vec<Node> {
-        // They lead to the same host, which may know us by a longer path.
+        // Links have no host, but the path of the public URL.
         let path = self.base.split_once("://").and_then(|(_, rest)| {
             let at = rest.find('/')?;
             Some(&rest[at..])
@@ -190,7 +192,7 @@ impl Shown<'_> {
         let link = |rel: &str, href: &str| {
             Node::Object(vec![Member::text("rel", rel), Member::text("href", href)])
         };
-        match (self.moment, &self.job.state) {
+        match (self.view, &self.job.state) {
             (JobView::Accepted, _) => vec![Node::Object(vec![Member::Attribute("href", job)])],
             (JobView::Now(_), State::Queued | State::Running { .. }) => {
                 vec![link("delete", &job), link("cancel", &job)]

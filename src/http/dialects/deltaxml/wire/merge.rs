@@ -1,14 +1,14 @@
-//! What XML Merge's requests say, and which there are.
+//! The requests of XML Merge, and its merge types.
 
 use serde_json::{Value, json};
 
-use crate::http::dialects::deltaxml::wire::names::same;
+use crate::http::dialects::deltaxml::wire::names::same_name;
 use crate::http::dialects::deltaxml::wire::node::{List, Member, Node};
 use crate::http::dialects::deltaxml::wire::value::{document, member, text};
 use crate::http::dialects::deltaxml::wire::{Operation, Product};
 
-/// What XML Merge can be told in a form besides, which makes no difference here; everything else is a version.
-pub(crate) const OTHER_SETTINGS: [&str; 14] = [
+/// The settings of XML Merge that a form may contain and this server ignores. Any other unknown field is a version.
+pub(crate) const IGNORED_SETTINGS: [&str; 14] = [
     "CalsTableProcessing",
     "CalsValidationLevel",
     "Catalog",
@@ -28,19 +28,23 @@ pub(crate) const OTHER_SETTINGS: [&str; 14] = [
 /// The params of a merge.
 ///
 /// # Errors
-/// What is wrong with the versions.
-pub(crate) fn params(work: Operation, request: &Value) -> Result<Value, String> {
-    let versions = member(request, "Versions").map(all).unwrap_or_default();
+/// A sentence about the invalid version.
+pub(crate) fn params(operation: Operation, request: &Value) -> Result<Value, String> {
+    let versions = member(request, "Versions")
+        .map(version_list)
+        .unwrap_or_default();
     let versions: Result<Vec<_>, _> = versions.into_iter().map(version).collect();
-    Ok(json!({ "mode": work.word(), "versions": versions? }))
+    Ok(json!({ "mode": operation.mode(), "versions": versions? }))
 }
 
-/// Versions as a list, or as what is around `Version`s.
-fn all(versions: &Value) -> Vec<&Value> {
+/// The versions: a list, or the `Version` members of an object.
+fn version_list(versions: &Value) -> Vec<&Value> {
     match versions {
         Value::Array(versions) => versions.iter().collect(),
         Value::Object(members) => {
-            let versions = members.iter().filter(|(name, _)| same(name, "Version"));
+            let versions = members
+                .iter()
+                .filter(|(name, _)| same_name(name, "Version"));
             versions
                 .flat_map(|(_, value)| match value {
                     Value::Array(versions) => versions.iter().collect(),
@@ -52,12 +56,15 @@ fn all(versions: &Value) -> Vec<&Value> {
     }
 }
 
-/// A version: a document with a name, which stands beside what it says of itself or around it.
+/// A version: a name and a document, which is `Input` or the version itself.
+///
+/// # Errors
+/// A sentence about what is missing.
 fn version(version: &Value) -> Result<Value, String> {
-    let name = text(version, "name")?.ok_or("A version has no name.")?;
+    let name = text(version, "name")?.ok_or("A version has no name: every version needs one.")?;
     let content = member(version, "Input").unwrap_or(version);
     let mut named = document(content, &format!("The version {name:?}"))?;
-    // What is sent along has the name of its file as well.
+    // The `name` of an upload is that of its file.
     let key = if named["type"] == "upload" {
         "version"
     } else {
@@ -67,10 +74,14 @@ fn version(version: &Value) -> Result<Value, String> {
     Ok(named)
 }
 
-/// Every way to merge; `path` is what addresses on this host begin with.
+/// The merge types. Links begin with `path`.
 pub(crate) fn types(path: &str) -> Node {
-    let one = |work: Operation| {
-        let href = format!("{path}{}/types/{}", Product::Merge.prefix(), work.word());
+    let one = |operation: Operation| {
+        let href = format!(
+            "{path}{}/types/{}",
+            Product::Merge.prefix(),
+            operation.mode()
+        );
         let link = Node::Object(vec![
             Member::text("rel", "self"),
             Member::text("href", href),
@@ -81,7 +92,7 @@ pub(crate) fn types(path: &str) -> Node {
             key: "Links",
             items: vec![link],
         });
-        Member::Child(work.root(), Node::Object(vec![links]))
+        Member::Child(operation.root(), Node::Object(vec![links]))
     };
     let all = Operation::MERGES.map(one).into();
     Node::Object(vec![Member::Child("Types", Node::Object(all))])

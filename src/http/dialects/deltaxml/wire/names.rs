@@ -1,7 +1,7 @@
 //! Compares the names of members and form fields.
 
 /// Whether two names are equal without case and hyphens: `input-a` and `inputA`, `Path` and `path`.
-pub(crate) fn same(one: &str, other: &str) -> bool {
+pub(crate) fn same_name(one: &str, other: &str) -> bool {
     let letters = |name: &'_ str| {
         let bytes = name.as_bytes().to_vec().into_iter();
         bytes
@@ -17,7 +17,7 @@ mod tests {
 
     #[test]
     fn names_are_compared_without_case_and_hyphens() {
-        assert!(same("input-a", "inputA") && same("Path", "path") && same("", ""));
-        assert!(!same("input-a", "input-b") && !same("path", "paths"));
+        assert!(same_name("input-a", "inputA") && same_name("Path", "path") && same_name("", ""));
+        assert!(!same_name("input-a", "input-b") && !same_name("path", "paths"));
     }
 }

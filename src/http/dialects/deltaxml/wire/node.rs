@@ -1,14 +1,14 @@
-//! A reply that can be written in both ways: the order of its members is kept, and lists have their names in each.
+//! A tree that is rendered as XML or JSON. Members keep their order, and lists have a name for each format.
 
 use quick_xml::escape::{escape, partial_escape};
 use serde_json::{Map, Value};
 
 use crate::http::dialects::deltaxml::wire::Media;
 
-/// Spaces before what is inside of something.
-const INDENT: usize = 4;
+/// The indentation of a nested element, in spaces.
+const INDENT_SPACES: usize = 4;
 
-/// A part of a reply.
+/// A node of the tree.
 #[derive(Debug, Clone)]
 pub(crate) enum Node {
     Text(String),
@@ -16,25 +16,26 @@ pub(crate) enum Node {
     Object(Vec<Member>),
 }
 
-/// What is in an object.
+/// A member of an object.
 #[derive(Debug, Clone)]
 pub(crate) enum Member {
-    /// An attribute, which JSON does not tell from the others.
+    /// An attribute in XML and an ordinary member in JSON.
     Attribute(&'static str, String),
+    /// An element in XML and a member in JSON.
     Child(&'static str, Node),
-    /// What JSON does not say.
-    OnlyXml(&'static str, Node),
+    /// An element in XML, left out in JSON.
+    XmlOnly(&'static str, Node),
     List(List),
 }
 
-/// Several of the same kind.
+/// A list of nodes.
 #[derive(Debug, Clone)]
 pub(crate) struct List {
-    /// What is around them in XML.
+    /// The name in XML of the element around the items.
     pub(crate) element: &'static str,
-    /// What each is called in XML.
+    /// The name in XML of each item.
     pub(crate) item: &'static str,
-    /// What all of them are called in JSON.
+    /// The name in JSON of the list.
     pub(crate) key: &'static str,
     pub(crate) items: Vec<Node>,
 }
@@ -52,8 +53,8 @@ impl Member {
 }
 
 impl Node {
-    /// The reply as it is sent; `root` is its name in XML.
-    pub(crate) fn written(&self, media: Media, root: &str) -> String {
+    /// Renders the tree. `root` is the name of the root element in XML.
+    pub(crate) fn render(&self, media: Media, root: &str) -> String {
         match media {
             Media::Json => self.json().to_string(),
             Media::Xml => {
@@ -73,7 +74,7 @@ impl Node {
         let mut object = Map::new();
         for member in members {
             let (name, value) = match member {
-                Member::OnlyXml(..) => continue,
+                Member::XmlOnly(..) => continue,
                 Member::Attribute(name, text) => (*name, text.clone().into()),
                 Member::Child(name, node) => (*name, node.json()),
                 Member::List(list) => (list.key, list.items.iter().map(Self::json).collect()),
@@ -85,7 +86,7 @@ impl Node {
 
     fn xml(&self, out: &mut String, name: &str, indent: usize) {
         let text = match self {
-            Self::Text(text) => partial_escape(allowed(text)).into_owned(),
+            Self::Text(text) => partial_escape(replace_illegal_chars(text)).into_owned(),
             Self::Number(number) => number.to_string(),
             Self::Object(members) => return object(out, name, members, indent),
         };
@@ -98,7 +99,10 @@ fn object(out: &mut String, name: &str, members: &[Member], indent: usize) {
     let mut is_empty = true;
     for member in members {
         if let Member::Attribute(name, value) = member {
-            out.push_str(&format!(" {name}=\"{}\"", escape(allowed(value))));
+            out.push_str(&format!(
+                " {name}=\"{}\"",
+                escape(replace_illegal_chars(value))
+            ));
         } else {
             is_empty = false;
         }
@@ -107,18 +111,18 @@ fn object(out: &mut String, name: &str, members: &[Member], indent: usize) {
         return out.push_str("/>\n");
     }
     out.push_str(">\n");
-    let inner = indent + INDENT;
+    let inner = indent + INDENT_SPACES;
     for member in members {
         match member {
             Member::Attribute(..) => {}
-            Member::Child(name, node) | Member::OnlyXml(name, node) => node.xml(out, name, inner),
+            Member::Child(name, node) | Member::XmlOnly(name, node) => node.xml(out, name, inner),
             Member::List(list) if list.items.is_empty() => {
                 out.push_str(&format!("{:inner$}<{}/>\n", "", list.element));
             }
             Member::List(list) => {
                 out.push_str(&format!("{:inner$}<{}>\n", "", list.element));
                 for item in &list.items {
-                    item.xml(out, list.item, inner + INDENT);
+                    item.xml(out, list.item, inner + INDENT_SPACES);
                 }
                 out.push_str(&format!("{:inner$}</{}>\n", "", list.element));
             }
@@ -127,8 +131,8 @@ fn object(out: &mut String, name: &str, members: &[Member], indent: usize) {
     out.push_str(&format!("{:indent$}</{name}>\n", ""));
 }
 
-/// Text without what XML 1.0 cannot say (production 2).
-fn allowed(text: &str) -> String {
+/// Replaces characters that XML 1.0 does not allow (production 2).
+fn replace_illegal_chars(text: &str) -> String {
     let is_char = |c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
     let allow = |c| if is_char(c) { c } else { '\u{fffd}' };
     text.chars().map(allow).collect()
@@ -148,10 +152,10 @@ mod tests {
                 items,
             })
         };
-        let reply = Node::Object(vec![
+        let tree = Node::Object(vec![
             Member::text("a", "it's <1> & \0"),
             Member::number("b", 2),
-            Member::OnlyXml("c", Node::Number(3)),
+            Member::XmlOnly("c", Node::Number(3)),
             Member::Child(
                 "d",
                 Node::Object(vec![Member::Attribute("e", "\"<".into())]),
@@ -159,7 +163,7 @@ mod tests {
             list(vec![Node::Object(vec![Member::text("f", "g")])]),
         ]);
         assert_eq!(
-            reply.written(Media::Json, "r"),
+            tree.render(Media::Json, "r"),
             r#"{"a":"it's <1> & \u0000","b":2,"d":{"e":"\"<"},"link":[{"f":"g"}]}"#
         );
         let expected = "\
@@ -175,9 +179,9 @@ mod tests {
     </links>
 </r>
 ";
-        assert_eq!(reply.written(Media::Xml, "r"), expected);
+        assert_eq!(tree.render(Media::Xml, "r"), expected);
         let empty = Node::Object(vec![list(Vec::new())]);
-        assert_eq!(empty.written(Media::Json, "r"), r#"{"link":[]}"#);
-        assert_eq!(empty.written(Media::Xml, "r"), "<r>\n    <links/>\n</r>\n");
+        assert_eq!(empty.render(Media::Json, "r"), r#"{"link":[]}"#);
+        assert_eq!(empty.render(Media::Xml, "r"), "<r>\n    <links/>\n</r>\n");
     }
 }

@@ -1,183 +1,196 @@
-//! Requests for work, in each of the ways that they are written: they become a value, which becomes an order.
+//! Requests in XML, JSON or as a form. XML and forms are converted to the form of JSON requests first.
 
 use serde_json::{Map, Value, json};
 
 use crate::http::dialects::deltaxml::wire::value;
-use crate::http::dialects::deltaxml::wire::value::{flag, insert, member, text};
-use crate::http::dialects::deltaxml::wire::{Operation, Product, compare, merge, names::same};
+use crate::http::dialects::deltaxml::wire::value::{boolean, insert, member, text};
+use crate::http::dialects::deltaxml::wire::{Operation, Product, compare, merge, names::same_name};
 use crate::operations::{OperationSpec, coerce};
 use crate::xml::Source;
 
-/// What is asked for.
+/// A request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct DeltaRequest {
     /// The operation's params.
     pub(crate) params: Value,
-    /// What is wished of a job that its client does not wait for; none for one that it waits for.
-    pub(crate) later: Option<AsyncOptions>,
+    /// The options of an asynchronous request; `None` if the client waits for the result.
+    pub(crate) async_options: Option<AsyncOptions>,
 }
 
-/// What is wished of a job that its client does not wait for.
+/// The options of an asynchronous request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct AsyncOptions {
-    /// The address that is told of its end.
+    /// The URL that is called when the job ends.
     pub(crate) callback: Option<String>,
-    /// The result stays after it was downloaded whole.
+    /// Whether the result is kept after it has been downloaded.
     pub(crate) keep: bool,
-    /// The file that the result becomes.
+    /// The path of the file that the result is written to.
     pub(crate) output: Option<String>,
 }
 
-/// What a part of a form is good for.
+/// The meaning of a part of a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// A document of this name.
+    /// The document with this name.
     Document(&'static str),
-    /// A version, whose name is the part's.
+    /// A version with the name of the part.
     Version,
-    /// Whether the client does not wait.
+    /// Whether the request is asynchronous.
     Async,
-    /// A wish of this name of one who does not wait.
-    Wish(&'static str),
-    /// How to do the work.
+    /// The option with this name of an asynchronous request.
+    JobOption(&'static str),
+    /// A setting of the operation.
     Setting,
-    /// Nothing that we know of.
-    Nothing,
+    /// An unknown part, which is ignored.
+    Unknown,
 }
 
-/// Finds out what a part of a form is good for.
-pub(crate) fn part(work: Operation, name: &str, operation: &OperationSpec) -> Part {
-    if work == Operation::Compare {
-        let input = compare::INPUTS.iter().find(|(input, _)| same(input, name));
+/// Finds the meaning of a part of a form.
+pub(crate) fn part(operation: Operation, name: &str, spec: &OperationSpec) -> Part {
+    if operation == Operation::Compare {
+        let input = compare::INPUTS
+            .iter()
+            .find(|(input, _)| same_name(input, name));
         let job_options = ["callback", "keepResult", "output"];
-        let wish = job_options.into_iter().find(|wish| same(wish, name));
-        return match (input, wish) {
+        let option = job_options
+            .into_iter()
+            .find(|option| same_name(option, name));
+        return match (input, option) {
             (Some((input, _)), _) => Part::Document(input),
-            (None, Some(wish)) => Part::Wish(wish),
-            _ if same(name, "async") => Part::Async,
-            _ if setting(name, operation).is_some() => Part::Setting,
-            _ => Part::Nothing,
+            (None, Some(option)) => Part::JobOption(option),
+            _ if same_name(name, "async") => Part::Async,
+            _ if setting(name, spec).is_some() => Part::Setting,
+            _ => Part::Unknown,
         };
     }
     let is_capital = name.starts_with(|c: char| c.is_ascii_uppercase());
     match name {
         "Async" => Part::Async,
-        "AsyncCallback" => Part::Wish("Callback"),
-        "AsyncOutput" => Part::Wish("Output"),
-        _ if merge::OTHER_SETTINGS.contains(&name) => Part::Nothing,
-        // In small letters it is a version that is called so.
-        _ if is_capital && setting(name, operation).is_some() => Part::Setting,
+        "AsyncCallback" => Part::JobOption("Callback"),
+        "AsyncOutput" => Part::JobOption("Output"),
+        _ if merge::IGNORED_SETTINGS.contains(&name) => Part::Unknown,
+        // In lower case it is the name of a version.
+        _ if is_capital && setting(name, spec).is_some() => Part::Setting,
         _ => Part::Version,
     }
 }
 
-/// The param that a setting is, if it is one.
-fn setting<'d>(name: &str, operation: &'d OperationSpec) -> Option<&'d str> {
-    let name = if same(name, "WordByWord") {
+/// The param that a setting stands for, if it is one.
+fn setting<'d>(name: &str, spec: &'d OperationSpec) -> Option<&'d str> {
+    let name = if same_name(name, "WordByWord") {
         "words"
     } else {
         name
     };
-    let mut params = operation.params["properties"].as_object()?.keys();
-    let is_setting = |param: &str| !operation.inputs.contains_key(param) && param != "mode";
-    let param = params.find(|param| same(param, name))?;
+    let mut params = spec.params["properties"].as_object()?.keys();
+    let is_setting = |param: &str| !spec.inputs.contains_key(param) && param != "mode";
+    let param = params.find(|param| same_name(param, name))?;
     is_setting(param).then_some(param)
 }
 
 /// Reads a request in XML.
 ///
 /// # Errors
-/// What is wrong with it.
+/// A sentence about what is invalid.
 pub(crate) fn of_xml(
-    work: Operation,
+    operation: Operation,
     body: Source,
-    operation: &OperationSpec,
+    spec: &OperationSpec,
 ) -> Result<DeltaRequest, String> {
     let (name, request) = value::of_xml(body)?;
-    let root = work.root();
+    let root = operation.root();
     if name != root && root.strip_suffix("Merge") != Some(&name) {
-        return Err(format!("The root element is {name:?}, not {root:?}."));
+        return Err(format!("The root element is {name:?}; expected {root:?}."));
     }
-    of_json(work, &request, operation)
+    of_json(operation, &request, spec)
 }
 
-/// Reads a form, of which [`Part::Nothing`] was left out.
+/// Reads a form.
 ///
 /// # Errors
-/// What is wrong with it.
+/// A sentence about what is invalid.
 pub(crate) fn of_form(
-    work: Operation,
+    operation: Operation,
     pairs: Vec<(String, Value)>,
-    operation: &OperationSpec,
+    spec: &OperationSpec,
 ) -> Result<DeltaRequest, String> {
     let (mut request, mut settings, mut job_options) = (Map::new(), Map::new(), Map::new());
-    let (mut versions, mut is_later) = (Vec::new(), false);
+    let (mut versions, mut is_async) = (Vec::new(), false);
     for (name, value) in pairs {
         let value = match value {
             Value::String(text) => text.trim().into(),
             other => other,
         };
-        match part(work, &name, operation) {
+        match part(operation, &name, spec) {
             Part::Document(name) => insert(&mut request, name.to_owned(), value),
             Part::Version => versions.push(json!({ "name": name, "Input": value })),
-            Part::Async => is_later = flag(&value, &name)?,
-            Part::Wish(name) => insert(&mut job_options, name.to_owned(), value),
+            Part::Async => is_async = boolean(&value, &name)?,
+            Part::JobOption(name) => insert(&mut job_options, name.to_owned(), value),
             Part::Setting => insert(&mut settings, name, value),
-            Part::Nothing => {}
+            Part::Unknown => {}
         }
     }
     request.insert("Versions".into(), versions.into());
     request.insert("Configuration".into(), settings.into());
-    if is_later {
+    if is_async {
         request.insert("Async".into(), job_options.into());
     }
-    of_json(work, &Value::Object(request), operation)
+    of_json(operation, &Value::Object(request), spec)
 }
 
-/// Reads a request in JSON, or what one in XML or a form says in the same words.
+/// Reads a request in JSON, or one in XML or a form after its conversion.
 ///
 /// # Errors
-/// What is wrong with it.
+/// A sentence about what is invalid.
 pub(crate) fn of_json(
-    work: Operation,
+    operation: Operation,
     request: &Value,
-    operation: &OperationSpec,
+    spec: &OperationSpec,
 ) -> Result<DeltaRequest, String> {
     if !request.is_object() {
-        return Err("The request says nothing of what is to be done.".into());
+        return Err("The request is empty: expected an object or element with documents or versions inside.".into());
     }
-    let mut params = match work {
+    let mut params = match operation {
         Operation::Compare => compare::params(request)?,
         Operation::Concurrent | Operation::ThreeWay | Operation::Sequential => {
-            merge::params(work, request)?
+            merge::params(operation, request)?
         }
     };
     if let Some(Value::Object(members)) = member(request, "configuration") {
         let settings = members
             .iter()
-            .filter_map(|(name, value)| Some((setting(name, operation)?, value.clone())));
-        let settings = coerce(settings, &operation.params);
+            .filter_map(|(name, value)| Some((setting(name, spec)?, value.clone())));
+        let settings = coerce(settings, &spec.params);
         for (name, value) in settings.as_object().into_iter().flatten() {
             params[name] = value.clone();
         }
     }
-    let later = match member(request, "async") {
+    let async_options = match member(request, "async") {
         None => None,
-        Some(Value::String(text)) if text.is_empty() => Some(later(&json!({}))?),
-        Some(job_options @ Value::Object(_)) => Some(later(job_options)?),
+        Some(Value::String(text)) if text.is_empty() => Some(read_async_options(&json!({}))?),
+        Some(job_options @ Value::Object(_)) => Some(read_async_options(job_options)?),
         Some(value) => {
-            let is_later = flag(value, "async")?;
-            is_later.then(|| later(&json!({}))).transpose()?
+            let is_async = boolean(value, "async")?;
+            is_async
+                .then(|| read_async_options(&json!({})))
+                .transpose()?
         }
     };
-    Ok(DeltaRequest { params, later })
+    Ok(DeltaRequest {
+        params,
+        async_options,
+    })
 }
 
-fn later(job_options: &Value) -> Result<AsyncOptions, String> {
+/// Reads the options of an asynchronous request.
+///
+/// # Errors
+/// A sentence about what is invalid.
+fn read_async_options(job_options: &Value) -> Result<AsyncOptions, String> {
     let callback = text(job_options, "callback")?;
-    // No address has any, and some are printed with it.
+    // Documentation wraps long URLs, and clients copy them with the line break.
     let callback = callback.map(|url| url.split_ascii_whitespace().collect::<String>());
-    let keep = member(job_options, "keepResult").map(|keep| flag(keep, "keepResult"));
+    let keep = member(job_options, "keepResult").map(|keep| boolean(keep, "keepResult"));
     let output = member(job_options, "output").map(output).transpose()?;
     Ok(AsyncOptions {
         callback: callback.filter(|url| !url.is_empty()),
@@ -186,6 +199,10 @@ fn later(job_options: &Value) -> Result<AsyncOptions, String> {
     })
 }
 
+/// The path of the output file: text, or an object with `type` and `path`.
+///
+/// # Errors
+/// A sentence about what is invalid.
 fn output(output: &Value) -> Result<String, String> {
     let (kind, path) = match output {
         Value::String(path) => (None, Some(path.as_str())),
@@ -193,16 +210,18 @@ fn output(output: &Value) -> Result<String, String> {
         _ => (None, None),
     };
     if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("file")) {
-        return Err("The output can only be a file.".into());
+        return Err("The type of output must be \"file\".".into());
     }
     let path = path.filter(|path| !path.is_empty());
-    Ok(path.ok_or("The output has no path.")?.to_owned())
+    Ok(path
+        .ok_or("output has no path: expected the path of a file below a root.")?
+        .to_owned())
 }
 
-/// Which product does this work.
+/// The product that has this operation.
 impl From<Operation> for Product {
-    fn from(work: Operation) -> Self {
-        match work {
+    fn from(operation: Operation) -> Self {
+        match operation {
             Operation::Compare => Self::Compare,
             Operation::Concurrent | Operation::ThreeWay | Operation::Sequential => Self::Merge,
         }

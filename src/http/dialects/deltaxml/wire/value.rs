@@ -1,30 +1,30 @@
-//! What a request says, whichever way it is written: values inside of each other, as JSON has them.
+//! Requests as JSON values, and how XML is converted to them.
 
 use serde_json::{Map, Value, json};
 
-use crate::http::dialects::deltaxml::wire::names::same;
+use crate::http::dialects::deltaxml::wire::names::same_name;
 use crate::job::JobId;
 use crate::operations::is_url;
 use crate::xml::{self, Element, Limits, Source};
 
-/// Elements of a request inside of each other, at most.
-const DEPTH: usize = 64;
+/// The deepest nesting of elements in a request.
+const MAX_DEPTH: usize = 64;
 
-/// Reads a request in XML: its name and what it says. Attributes are members as elements are.
+/// Converts a request in XML: the name of its root element, and its content. Attributes and elements become members.
 ///
 /// # Errors
-/// What is wrong with it.
+/// A sentence about malformed or too deeply nested XML.
 pub(crate) fn of_xml(body: Source) -> Result<(String, Value), String> {
     let limits = Limits {
-        depth: DEPTH,
+        depth: MAX_DEPTH,
         ..Limits::default()
     };
     let root = xml::parse_elements(body, &limits);
-    let root = root.map_err(|error| format!("The body is not XML as it is wanted: {error}"))?;
+    let root = root.map_err(|error| format!("The body is not XML that can be read: {error}"))?;
     Ok((root.name.clone(), of_element(root)))
 }
 
-/// As deep as [`DEPTH`] allows.
+/// Converts an element. The recursion is limited by [`MAX_DEPTH`].
 fn of_element(element: Element) -> Value {
     if element.attributes.is_empty() && element.children.is_empty() {
         return Value::String(element.text);
@@ -43,7 +43,7 @@ fn of_element(element: Element) -> Value {
     Value::Object(object)
 }
 
-/// Adds a member; those of the same name are a list.
+/// Adds a member. Members with the same name become a list.
 pub(crate) fn insert(object: &mut Map<String, Value>, name: String, value: Value) {
     match object.get_mut(&name) {
         Some(Value::Array(list)) => list.push(value),
@@ -54,59 +54,63 @@ pub(crate) fn insert(object: &mut Map<String, Value>, name: String, value: Value
     }
 }
 
-/// The member of this name; null is none.
+/// The member with this name, unless it is null.
 pub(crate) fn member<'v>(object: &'v Value, name: &str) -> Option<&'v Value> {
     let mut members = object.as_object()?.iter();
-    let (_, value) = members.find(|(key, value)| same(key, name) && !value.is_null())?;
+    let (_, value) = members.find(|(key, value)| same_name(key, name) && !value.is_null())?;
     Some(value)
 }
 
-/// The text that a member is; none if it is not there.
+/// The text of a member; `None` if there is no such member.
 ///
 /// # Errors
-/// It is something else.
+/// A sentence if the member is not text.
 pub(crate) fn text<'v>(object: &'v Value, name: &str) -> Result<Option<&'v str>, String> {
     match member(object, name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(format!("{name} is not text.")),
+        Some(_) => Err(format!("{name} must be text.")),
     }
 }
 
-/// Whether a value says yes; `name` is what it is called.
+/// A value that is true or false. `name` is its name in the error message.
 ///
 /// # Errors
-/// It says neither yes nor no.
-pub(crate) fn flag(value: &Value, name: &str) -> Result<bool, String> {
+/// A sentence if it is neither.
+pub(crate) fn boolean(value: &Value, name: &str) -> Result<bool, String> {
     match value {
         Value::Bool(flag) => Ok(*flag),
         Value::String(text) if text.eq_ignore_ascii_case("true") => Ok(true),
         Value::String(text) if text.eq_ignore_ascii_case("false") => Ok(false),
-        _ => Err(format!("{name} is neither true nor false.")),
+        _ => Err(format!("{name} must be true or false.")),
     }
 }
 
-/// A document as the operations' params have it; `name` is what the request calls it.
+/// A document in the form of the operations' params. `name` is its name in error messages.
 ///
 /// # Errors
-/// What is wrong with it.
+/// A sentence about what is missing or invalid.
 pub(crate) fn document(value: &Value, name: &str) -> Result<Value, String> {
-    let wants = |what: &str| format!("{name} has no {what}.");
+    let missing = |member: &str| format!("{name} has no {member}.");
     match value {
-        Value::String(text) if text.is_empty() => return Err(wants("content")),
+        Value::String(text) if text.is_empty() => return Err(missing("content")),
         Value::String(text) if text.starts_with('<') => {
             return Ok(json!({ "type": "inline", "value": text }));
         }
         Value::String(url) if is_url(url) => return Ok(json!({ "type": "http", "uri": url })),
         Value::String(path) => return Ok(json!({ "type": "file", "path": path })),
         Value::Object(_) => {}
-        _ => return Err(format!("{name} is not a document.")),
+        _ => {
+            return Err(format!(
+                "{name} must be a document: text with a path, a URL or XML, or an object with a type."
+            ));
+        }
     }
     let kind = match text(value, "type")? {
         Some(kind) => kind.to_ascii_lowercase(),
-        None => guessed(value).ok_or_else(|| wants("type"))?.to_owned(),
+        None => infer_type(value).ok_or_else(|| missing("type"))?.to_owned(),
     };
-    // Each is called so by one product or another.
+    // The products have different names for the same member.
     let first = |names: &[&str]| {
         let mut texts = names.iter().map(|name| text(value, name));
         let found = texts.find(|text| !matches!(text, Ok(None)));
@@ -115,10 +119,10 @@ pub(crate) fn document(value: &Value, name: &str) -> Result<Value, String> {
     match kind.as_str() {
         "file" => {
             let path = first(&["path"])?.filter(|path| !path.is_empty());
-            Ok(json!({ "type": "file", "path": path.ok_or_else(|| wants("path"))? }))
+            Ok(json!({ "type": "file", "path": path.ok_or_else(|| missing("path"))? }))
         }
         "http" | "https" | "url" | "uri" => {
-            let uri = first(&["uri", "url"])?.ok_or_else(|| wants("uri"))?;
+            let uri = first(&["uri", "url"])?.ok_or_else(|| missing("uri"))?;
             let mut document = json!({ "type": "http", "uri": uri });
             if let Some(header) = first(&["authorizationHeader", "authorization"])? {
                 document["authorization"] = header.into();
@@ -126,24 +130,24 @@ pub(crate) fn document(value: &Value, name: &str) -> Result<Value, String> {
             Ok(document)
         }
         "inline" | "raw" | "string" | "xml" => {
-            let text = first(&["value", "content"])?.ok_or_else(|| wants("value"))?;
+            let text = first(&["value", "content"])?.ok_or_else(|| missing("value"))?;
             Ok(json!({ "type": "inline", "value": text }))
         }
         "job" => {
-            let id = first(&["id", "jobId"])?.ok_or_else(|| wants("id"))?;
+            let id = first(&["id", "jobId"])?.ok_or_else(|| missing("id"))?;
             let id = JobId::from_uuid(id).map_or_else(|| id.to_owned(), |id| id.to_string());
             Ok(json!({ "type": "job", "id": id }))
         }
-        // That it came with the request is found out where it is submitted.
+        // The engine checks that the upload belongs to this request.
         "upload" => Ok(value.clone()),
         other => Err(format!(
-            "{name} is of the type {other:?}, which is not known: file, http and inline are."
+            "{name} has the type {other:?}; expected file, http, inline or job."
         )),
     }
 }
 
-/// The type of a document that does not say it.
-fn guessed(value: &Value) -> Option<&'static str> {
+/// The type of a document without a `type`, from its members.
+fn infer_type(value: &Value) -> Option<&'static str> {
     let types = [
         ("path", "file"),
         ("uri", "http"),

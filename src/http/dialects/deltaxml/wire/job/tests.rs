@@ -1,4 +1,4 @@
-//! Every state of a job, in the words of both products.
+//! Tests of every state of a job in the formats of both products.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ fn running(progress: Progress) -> Job {
     a_job(State::Running { started: STARTED }, progress)
 }
 
-fn over(outcome: Outcome) -> Job {
+fn ended(outcome: Outcome) -> Job {
     let state = State::Ended {
         started: Some(STARTED),
         finished: WallMs(STARTED.0 + 1),
@@ -49,7 +49,7 @@ fn over(outcome: Outcome) -> Job {
     a_job(state, progress(false))
 }
 
-fn progress(saving: bool) -> Progress {
+fn progress(finalizing: bool) -> Progress {
     Progress {
         phase: Some("Processing Version 'version-one'".into()),
         stage: Some(Stage {
@@ -57,14 +57,14 @@ fn progress(saving: bool) -> Progress {
             current: 2,
             total: 5,
         }),
-        finalizing: saving,
+        finalizing,
         ..Progress::default()
     }
 }
 
-fn success(place: ResultLocation) -> Outcome {
+fn success(location: ResultLocation) -> Outcome {
     Outcome::Succeeded(Output {
-        location: place,
+        location,
         size: 7,
         sha256: String::new(),
         media_type: String::new(),
@@ -76,8 +76,8 @@ fn success(place: ResultLocation) -> Outcome {
 #[test]
 fn every_state_has_its_job_status() {
     let now = JobView::Now(STARTED);
-    let check = |of: &Job, moment, expected: &str| {
-        let xml = job(Product::Compare, of, BASE, moment).written(Media::Xml, "job");
+    let check = |job_in_state: &Job, view, expected: &str| {
+        let xml = job(Product::Compare, job_in_state, BASE, view).render(Media::Xml, "job");
         let word = format!("<jobStatus>{expected}</jobStatus>");
         assert!(xml.contains(&word), "{expected}: {xml}");
     };
@@ -86,21 +86,21 @@ fn every_state_has_its_job_status() {
     check(&running(Progress::default()), now, "STARTED");
     check(&running(progress(false)), now, "PROCESSING");
     check(&running(progress(true)), now, "SAVING");
-    let placing = Job {
+    let finalizing = Job {
         finalizing: true,
         ..running(progress(false))
     };
-    check(&placing, now, "SAVING");
+    check(&finalizing, now, "SAVING");
     check(
-        &over(success(ResultLocation::Blob(BlobId(1)))),
+        &ended(success(ResultLocation::Blob(BlobId(1)))),
         now,
         "SUCCESS",
     );
-    check(&over(success(ResultLocation::Consumed)), now, "SUCCESS");
+    check(&ended(success(ResultLocation::Consumed)), now, "SUCCESS");
     let failure = Failure::new("not_well_formed", "It is not.");
-    check(&over(Outcome::Failed(failure)), now, "FAILED");
-    check(&over(Outcome::Canceled), now, "CANCELLED");
-    for of in [&queued, &placing, &over(Outcome::Canceled)] {
+    check(&ended(Outcome::Failed(failure)), now, "FAILED");
+    check(&ended(Outcome::Canceled), now, "CANCELLED");
+    for of in [&queued, &finalizing, &ended(Outcome::Canceled)] {
         check(of, JobView::Deleted(STARTED), "DELETED");
         check(of, JobView::Accepted, "QUEUED");
     }
@@ -124,24 +124,24 @@ fn deleted_merge_matches_the_documented_example() {
 </job>
 "
     );
-    assert_eq!(shown.written(Media::Xml, "job"), expected);
+    assert_eq!(shown.render(Media::Xml, "job"), expected);
     let expected = format!(
         "{{\"jobId\":\"{ID}\",\"startTime\":\"2018-09-18T08:57:49.668+0000\",\"jobStatus\":\"DELETED\",\
          \"phaseDescription\":\"Processing Version 'version-one'\",\"stageDescription\":\"Filter result/2-key\",\
          \"links\":[]}}"
     );
-    assert_eq!(shown.written(Media::Json, "job"), expected);
+    assert_eq!(shown.render(Media::Json, "job"), expected);
 }
 
 #[test]
 fn failure_has_the_products_error_format() {
-    let of = over(Outcome::Failed(Failure::new(
+    let of = ended(Outcome::Failed(Failure::new(
         "not_well_formed",
         "It's not.",
     )));
     let json = |product| {
         let shown = job(product, &of, BASE, JobView::Now(STARTED));
-        shown.written(Media::Json, "job")
+        shown.render(Media::Json, "job")
     };
     let error = |name: &str| {
         format!(
@@ -165,13 +165,13 @@ fn urls_begin_with_the_base_url() {
     let base = "https://example.org/cloak";
     let shown = |of: &Job| {
         let shown = job(Product::Compare, of, base, JobView::Now(STARTED));
-        shown.written(Media::Json, "job")
+        shown.render(Media::Json, "job")
     };
-    let place = ResultLocation::File {
+    let location = ResultLocation::File {
         path: "/docs/x.xml".into(),
         modified_ns: 0,
     };
-    let success = shown(&over(success(place)));
+    let success = shown(&ended(success(location)));
     let output = format!(
         "\"output\":{{\"type\":\"file\",\"size\":7,\"uri\":\"{base}/api/xml-data-compare/v1/downloads/{ID}\",\
          \"path\":\"/docs/x.xml\"}},\"totalNumberOfStages\":5,\"currentStage\":5,"
