@@ -1,4 +1,4 @@
-//! Tokens: who may ask, whose a job is, and what becomes of it when a token goes.
+//! Tokens: who may access which jobs, and what happens when a token is removed.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ fn get(client: &Client, token: &str, path: &str, status: u16) -> Reply {
     client.ask("GET", path, &[("authorization", token)], b"", status)
 }
 
-/// The numbers of the jobs in a list.
+/// The sequence numbers of the listed jobs.
 fn listed(client: &Client, token: &str, query: &str) -> Vec<i64> {
     let list = get(client, token, &format!("/v1/jobs{query}"), 200).json();
     let jobs = list["jobs"].as_array().expect("jobs").iter();
@@ -73,7 +73,7 @@ fn requests_without_a_valid_token_are_401() {
     ] {
         client.get(path, 401);
     }
-    // Neither in the query nor in a cookie of one's own making.
+    // A token in the query or in a forged cookie does not count.
     client.get(&format!("/v1/jobs?token={text}&access_token={text}"), 401);
     let cookie = format!("cloakroom_session={text}");
     let own = ("sec-fetch-site", "same-origin");
@@ -128,7 +128,7 @@ fn jobs_are_visible_only_to_their_token() {
     assert_eq!(listed(&client, &ben, "?operation=zip&limit=1"), [2]);
     assert_eq!(listed(&client, &root, ""), [2, 1]);
 
-    // The same key is another key with another token.
+    // The same idempotency key with another token is another key.
     let submit = |token: &str, status| {
         let headers = [
             ("authorization", token),
@@ -164,7 +164,7 @@ fn event_stream_contains_only_own_jobs() {
     let client = server.client();
     let mut events = client.events("/v1/events", &format!("authorization: {anna}\r\n"));
     assert!(events.head.starts_with("HTTP/1.1 200"), "{}", events.head);
-    // Ben's job comes and goes before Anna's begins.
+    // Ben's job starts and ends before Anna's starts.
     let foreign = client.zip_as(&ben, "/docs/a");
     let path = format!("/v1/jobs/{}", foreign["id"].as_str().expect("an id"));
     client.ask("DELETE", &path, &[("authorization", &ben)], b"", 200);
@@ -196,13 +196,13 @@ fn removing_a_token_ends_its_sessions() {
     with(&[("sec-fetch-site", "none")], 200);
     with(&[], 401);
     with(&[("sec-fetch-site", "cross-site")], 403);
-    // A session does not prolong itself.
+    // Using a session does not extend it.
     let own = ("sec-fetch-site", "same-origin");
     client.ask("POST", "/session", &[("cookie", &pair), own], b"", 401);
 
     let mut events = client.events("/v1/events", &format!("authorization: {anna}\r\n"));
 
-    // A token that is new is good at once, one that was removed is not for long.
+    // A new token is valid at once; a removed one becomes invalid soon.
     let ben = site.token("ben", &[]);
     get(&client, &ben, "/v1/jobs", 200);
     assert_eq!(remove(&site, "anna"), 0);
@@ -212,12 +212,12 @@ fn removing_a_token_ends_its_sessions() {
         (reply.expect("a reply").status == 401).then_some(())
     });
     with(&[own], 401);
-    // Whoever was listening hears no more, not even of a job that is of the same name.
+    // Open event streams end, even for a new job with the same token name.
     let again = site.token("anna", &["--admin"]);
     client.zip_as(&again, "/docs/a");
     assert!(events.next().is_none());
     assert_eq!(remove(&site, "anna"), 0);
-    // When the last one goes, the server does not open.
+    // Removing the last token does not open the server.
     assert_eq!(remove(&site, "ben"), 0);
     wait_for("the end of the last token", || {
         let reply = client.try_ask("GET", "/v1/jobs", &[("authorization", &ben)], b"");
@@ -235,7 +235,7 @@ fn adding_the_first_token_requires_tokens_at_once() {
     let client = server.client();
     let id = client.zip("/docs/a");
     client.ask("POST", "/session", &[], b"", 204);
-    // Where there are none, whatever is shown does not matter.
+    // Without tokens, credentials are ignored.
     get(&client, "Bearer whatever", &format!("/v1/jobs/{id}"), 200);
     let anna = site.token("anna", &[]);
     let root = site.token("root", &["--admin"]);

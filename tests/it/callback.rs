@@ -1,4 +1,4 @@
-//! Whoever asked for it is told of a job's end.
+//! Callbacks when jobs end.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -22,7 +22,7 @@ fn settings(schedule: &str) -> String {
     format!("[callbacks]\nsecrets = {SECRETS:?}\nschedule = {schedule}\n")
 }
 
-/// Submits a job that zips one small file; gives its id.
+/// Submits a job that zips one small file; returns its id.
 fn zip(client: &Client, site: &Site, options: &str) -> String {
     site.write("a.txt", b"a");
     let path = format!("/v1/operations/zip?{options}");
@@ -30,7 +30,7 @@ fn zip(client: &Client, site: &Site, options: &str) -> String {
     job.json()["id"].as_str().expect("an id").to_owned()
 }
 
-/// The job once its telling is over.
+/// Waits until the job's callback is over; returns the job.
 fn told(client: &Client, id: &str) -> Value {
     wait_for("the callback", || {
         let job = client.get(&format!("/v1/jobs/{id}"), 200).json();
@@ -42,7 +42,7 @@ fn told(client: &Client, id: &str) -> Value {
     })
 }
 
-/// A receiver that answers each request in turn, and the last for ever.
+/// A receiver that gives these replies in turn, and the last one forever.
 fn receiver(answers: &'static [&'static str]) -> Origin {
     Origin::new(move |ask, stream| {
         let answer = answers[ask.before.min(answers.len() - 1)];
@@ -135,7 +135,7 @@ fn callback_is_retried_by_schedule_and_retry_after() {
         ),
         (&["500 Broken"], "failed", 3, "500"),
         (&["410 Gone"], "failed", 1, "410"),
-        // Not followed: nobody asks for the other address.
+        // Redirects are not followed, so the other address is never requested.
         (&["302 Found|location: /elsewhere\r\n"], "failed", 3, "302"),
     ];
     for (answers, state, attempts, error) in cases {
@@ -202,7 +202,7 @@ fn job_does_not_expire_before_its_callback_ends() {
     let client = server.client();
     let receiver = receiver(&["503 Unavailable", "200 OK"]);
     let id = zip(&client, &site, &format!("callback={}", receiver.url("/")));
-    // Nobody looks at it meanwhile, for three times its idle time.
+    // No client reads the job for three times its idle timeout.
     wait_for("the second attempt", || {
         (receiver.asked().len() == 2).then_some(())
     });
@@ -220,7 +220,7 @@ fn hanging_receiver_delays_no_other_callback() {
     let site = Site::new();
     let server = site.serve_configured(&settings(r#"["1h"]"#));
     let client = server.client();
-    // Connections are made and nobody answers.
+    // The receiver accepts connections and never answers.
     let silent = TcpListener::bind("127.0.0.2:0").expect("a port");
     let silent = silent.local_addr().expect("its address");
     for _ in 0..4 {
@@ -256,7 +256,7 @@ fn receiver_that_resets_or_trickles_fails_only_the_callback() {
     let resetting = format!("http://{}/", listener.local_addr().expect("its address"));
     thread::spawn(move || {
         for stream in listener.incoming() {
-            // What has come in and was not read makes a reset of the close.
+            // Unread input turns the close into a reset.
             let _ = stream.and_then(|stream| stream.peek(&mut [0]));
         }
     });

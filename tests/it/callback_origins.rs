@@ -8,10 +8,10 @@ use serde_json::json;
 use crate::harness::{Client, Site, wait_for};
 use crate::origin::{Origin, reply};
 
-/// Sooner than the first callback to a receiver that hangs times out, which is after 15 s.
+/// Less than the 15 s after which the first callback to a hanging receiver times out.
 const BEFORE_ANY_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// A receiver that accepts connections, as its backlog does, and never answers.
+/// A receiver whose backlog accepts connections, and that never answers.
 struct Hanging(TcpListener);
 
 impl Hanging {
@@ -32,7 +32,7 @@ fn zip(client: Client, callback: &str) -> String {
     job["id"].as_str().expect("an id").to_owned()
 }
 
-/// A job with a healthy receiver; its callback must be delivered before any other times out.
+/// Submits a job with a healthy receiver; its callback must be delivered before any other times out.
 fn check_healthy(client: Client) {
     let healthy = Origin::saying(reply("204 No Content", "", b""));
     let begun = Instant::now();

@@ -1,4 +1,4 @@
-//! An authority of the tests' own, and servers that show its certificates.
+//! A certificate authority for tests, and TLS configurations of servers with its certificates.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// The years in which a certificate holds that is neither old nor from the future.
+/// The years of a certificate that is valid now.
 pub(crate) const VALID: (i32, i32) = (2020, 2999);
 
-/// Whoever signs certificates.
+/// A certificate authority.
 pub(crate) struct CertificateAuthority(CertifiedIssuer<'static, KeyPair>);
 
 impl CertificateAuthority {
-    /// One that calls itself that.
+    /// Creates an authority with this common name.
     pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -23,13 +23,13 @@ impl CertificateAuthority {
         Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
     }
 
-    /// Its own certificate.
+    /// The authority's own certificate.
     pub(crate) fn pem(&self) -> String {
         self.0.pem()
     }
 
-    /// What a server needs that shows a certificate for these names, which holds from the beginning of one year to
-    /// that of another.
+    /// The TLS configuration of a server with a certificate for these names, valid from the start of the first year to
+    /// the start of the second.
     pub(crate) fn server(&self, names: &[&str], lifetime: (i32, i32)) -> Arc<ServerConfig> {
         let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("names");

@@ -1,4 +1,4 @@
-//! XML in other encodings than UTF-8: what arrives outside of a document overrides what its declaration says.
+//! XML in encodings other than UTF-8: a charset given outside of a document overrides its declaration.
 
 use std::io::Read;
 
@@ -20,7 +20,7 @@ fn inline(text: &str) -> Value {
     json!({ "type": "inline", "value": text })
 }
 
-/// The job that came of a submission, as it ended.
+/// Submits a comparison; returns the finished job.
 fn ended(client: Client, content_type: &str, body: &[u8]) -> Value {
     let headers = [("content-type", content_type)];
     let job = client.ask("POST", COMPARE, &headers, body, 202).json();
@@ -31,7 +31,7 @@ fn compared(client: Client, params: &Value) -> Value {
     ended(client, "application/json", params.to_string().as_bytes())
 }
 
-/// The letter must be in what a job made of it.
+/// The special letter must be in the job's result.
 fn check_kept(client: Client, job: &Value, label: &str) {
     assert_eq!(job["status"], "succeeded", "{label}: {job}");
     let id = job["id"].as_str().expect("an id");
@@ -135,7 +135,7 @@ fn charset_of_a_raw_body_survives_a_restart() {
     let text = text.replace("encoding=\"UTF-8\"", "encoding=\"utf-16\"");
     server.stop();
 
-    // The only worker waits for this one, so that the next job is still queued when the server dies.
+    // This job occupies the only worker, so the next job is still queued when the server is killed.
     let hanging = Origin::new(|_, stream| drop(stream.read(&mut [0])));
     let mut command = site.command();
     command.args(["--workers", "1"]);
@@ -176,7 +176,7 @@ fn charset_of_a_reply_overrides_the_declaration() {
         let http = json!({ "type": "http", "uri": uri });
         let job = compared(client, &json!({ "a": http, "b": inline(OTHER) }));
         check_kept(client, &job, path);
-        // The same by way of another job, whose result has the media type of the reply.
+        // The same for the result of another job, which has the media type of the reply.
         let fetch = client.post("/v1/operations/fetch", &json!({ "uri": uri }), 202);
         let id = fetch.json()["id"].as_str().expect("an id").to_owned();
         client.ended(&id);

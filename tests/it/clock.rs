@@ -1,4 +1,4 @@
-//! When an ended job is forgotten, and that no clock but the server's own up-time decides it.
+//! When finished jobs expire, and that only the server's own up-time counts.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -15,9 +15,10 @@ use sha2::{Digest, Sha256};
 use crate::harness::{Client, Server, Site, incompressible, skipped, wait_for};
 use crate::origin::{Origin, reply, write};
 
-/// Short enough to wait for, long enough for a slow machine to come round to every job in time.
+/// Short enough to wait for, long enough for a slow machine to poll every job in time.
 const IDLE: Duration = Duration::from_secs(2);
-/// After so long untouched a job must be gone: the time-out and a second, and half a one for a slow machine.
+/// A job that was unused for this long must be gone: the idle timeout, one second, and half a second for a slow
+/// machine.
 const GONE: Duration = Duration::from_millis(3500);
 
 fn serve(site: &Site, idle_timeout: &str) -> Server {
@@ -26,14 +27,14 @@ fn serve(site: &Site, idle_timeout: &str) -> Server {
     site.serve_with(command)
 }
 
-/// Where a job can be asked for.
+/// The URLs of a job.
 struct Addresses {
     id: String,
     monitor: String,
 }
 
 impl Addresses {
-    /// Of a new job that has ended.
+    /// Creates a job and waits for its end.
     fn of_ended(server: &Server, path: &str) -> Self {
         let client = server.client();
         let job = client.ended(&client.zip(path));
@@ -66,7 +67,7 @@ fn time(job: &Value, key: &str) -> SystemTime {
 
 #[test]
 fn idle_job_expires_and_listing_does_not_keep_it() {
-    // Each keeps a job of its own.
+    // Each of these uses keeps its own job.
     let ways = [
         ("GET", "JOB", 200),
         ("HEAD", "JOB", 200),
@@ -85,20 +86,20 @@ fn idle_job_expires_and_listing_does_not_keep_it() {
     let expires = time(&job, "expiresAt");
     assert_eq!(expires, time(&job, "finishedAt") + IDLE, "{job}");
 
-    // Time itself is what is tested: three times the time-out, a touch every quarter of it.
+    // Real time is under test: three times the idle timeout, with a use every quarter of it.
     for _ in 0..12 {
         thread::sleep(IDLE / 4);
         for ((method, pattern, status), addresses) in ways.iter().zip(&touched) {
             client.ask(method, &addresses.path(pattern), &[], b"", *status);
         }
-        // A list touches nothing.
+        // Listing is no use.
         client
             .try_ask("GET", "/v1/jobs", &[], b"")
             .expect("a reply");
     }
     left.assert_gone(client);
 
-    // Any look would keep them.
+    // Reading the jobs would keep them.
     thread::sleep(GONE);
     for addresses in &touched {
         addresses.assert_gone(client);
@@ -116,7 +117,7 @@ fn wall_clock_jumps_expire_no_job_and_ids_stay_ordered() {
     site.write("a", b"a");
     let offset_file = site.path().join("offset");
     let jump = |seconds: i64| {
-        // By rename: the server reads it whenever it asks for the time.
+        // By rename, because the server reads the file whenever it asks for the time.
         let draft = site.path().join("draft");
         std::fs::write(&draft, format!("{seconds:+}\n")).expect("a file");
         std::fs::rename(&draft, &offset_file).expect("it is in its place");
@@ -132,7 +133,7 @@ fn wall_clock_jumps_expire_no_job_and_ids_stay_ordered() {
     let to_1970 = 300 - unix_seconds(SystemTime::now());
     for seconds in [2 * 86_400, -7200, to_1970, 0] {
         jump(seconds);
-        // Time itself is what is tested: the server's clock ticks a few times, and looking would keep the jobs.
+        // Real time is under test: the server's clock ticks a few times, and reading would keep the jobs.
         thread::sleep(Duration::from_millis(1500));
         for job in &jobs {
             for (pattern, status) in [("JOB", 200), ("DOWNLOAD", 200), ("MONITOR", 303)] {
@@ -155,7 +156,7 @@ fn preload(command: &mut Command, library: &str, offset_file: &Path) {
         .env("LD_PRELOAD", library)
         .env("FAKETIME_TIMESTAMP_FILE", offset_file)
         .env("FAKETIME_NO_CACHE", "1")
-        // Timers go by the monotonic clock, which does not jump on a real machine either.
+        // Timers use the monotonic clock, which does not jump on a real machine either.
         .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
         .env("DONT_FAKE_MONOTONIC", "1");
 }
@@ -174,10 +175,10 @@ fn time_while_stopped_does_not_count_as_idle() {
     let client = server.client();
     let job = Addresses::of_ended(&server, "/docs/a");
     server.signal(Signal::STOP);
-    // Time itself is what is tested: more than twice the time-out.
+    // Real time is under test: more than twice the idle timeout.
     thread::sleep(Duration::from_secs(12));
     server.signal(Signal::CONT);
-    // Whatever the server takes to be due comes first.
+    // The server first handles whatever it takes to be due.
     thread::sleep(Duration::from_millis(500));
     client.get(&job.path("JOB"), 200);
     client.get(&job.path("DOWNLOAD"), 200);
@@ -187,7 +188,7 @@ fn time_while_stopped_does_not_count_as_idle() {
 #[test]
 fn slow_download_completes_before_its_job_expires() {
     let site = Site::new();
-    // More than the buffers of both sockets hold.
+    // More than the socket buffers hold.
     site.write("a", &incompressible(30 << 20));
     let server = serve(&site, "2s");
     let client = server.client();
@@ -204,7 +205,7 @@ fn slow_download_completes_before_its_job_expires() {
     .expect("it is sent");
     let begin = Instant::now();
     let mut reply = Vec::new();
-    // Time itself is what is tested: as slow as three time-outs.
+    // Real time is under test: the download takes three idle timeouts.
     while (&mut stream)
         .take(1 << 20)
         .read_to_end(&mut reply)
@@ -227,7 +228,7 @@ fn slow_download_completes_before_its_job_expires() {
         output["sha256"]
     );
 
-    // Any look would keep it.
+    // Reading the job would keep it.
     thread::sleep(GONE);
     client.get(&format!("/v1/jobs/{id}"), 404);
     client.get(&format!("/v1/downloads/{id}"), 404);
@@ -236,7 +237,7 @@ fn slow_download_completes_before_its_job_expires() {
 
 #[test]
 fn repeatedly_killed_server_still_expires_jobs_and_retries_callbacks() {
-    // Shorter than the minute after which the clock is stored in a long life.
+    // Shorter than the minute after which a running server stores its clock.
     const LIFE: Duration = Duration::from_millis(2200);
     let site = Site::new();
     site.write("a", b"a");
@@ -258,7 +259,7 @@ fn repeatedly_killed_server_still_expires_jobs_and_retries_callbacks() {
 
     for lives in 1.. {
         let server = start();
-        // Time itself is what is tested. A list touches nothing.
+        // Real time is under test. Listing is no use.
         thread::sleep(LIFE);
         let list = server.client().get("/v1/jobs", 200).json();
         let mut jobs = list["jobs"].as_array().expect("jobs").iter();
@@ -281,7 +282,7 @@ fn last_use_of_a_job_survives_a_crash() {
     let client = server.client();
     let used = Addresses::of_ended(&server, "/docs/a");
     let unused = Addresses::of_ended(&server, "/docs/a");
-    // Time itself is what is tested: more than half of the time-out, and then the second in which the use is stored.
+    // Real time is under test: more than half of the idle timeout, plus the second within which the use is stored.
     thread::sleep(Duration::from_secs(5));
     client.get(&used.path("JOB"), 200);
     thread::sleep(Duration::from_secs(2));
@@ -315,7 +316,7 @@ fn idle_server_rarely_writes_its_clock() {
         server.client().get(&job.path("JOB"), 200);
         thread::sleep(Duration::from_millis(50));
     }
-    // After 1, 2, 4 and 8 seconds, for the clock or for the use, which may be apart.
+    // After 1, 2, 4 and 8 seconds, for the clock or for the use, which may be stored separately.
     let stored = commits(&server) - before;
     assert!((2.0..=8.0).contains(&stored), "{stored}");
     server.stop();

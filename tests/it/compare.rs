@@ -1,10 +1,10 @@
-//! `compare`, `merge` and `extract` through HTTP.
+//! `compare`, `merge` and `extract` over HTTP.
 
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, Site, wait_for};
 
-/// Runs a job that must succeed; gives it as it ended, and its result.
+/// Runs a job that must succeed; returns the job and its result.
 fn succeeded(client: &Client, operation: &str, params: &Value) -> (Value, String) {
     let accepted = client
         .post(&format!("/v1/operations/{operation}"), params, 202)
@@ -17,7 +17,7 @@ fn succeeded(client: &Client, operation: &str, params: &Value) -> (Value, String
     (job, String::from_utf8(download.body).expect("UTF-8"))
 }
 
-/// Runs a job that must fail; gives its error.
+/// Runs a job that must fail; returns its error.
 fn failed(client: &Client, operation: &str, params: &Value) -> Value {
     let accepted = client
         .post(&format!("/v1/operations/{operation}"), params, 202)
@@ -258,7 +258,7 @@ fn failure_has_cause_line_and_column() {
         (&error["code"], &error["innererror"]["input"]),
         (&json!("over_limit"), &json!("inputA"))
     );
-    // A delta may be longer than a document, for it is two of them and marks.
+    // A delta may be longer than the limit for a document: it contains both versions and marks.
     let most = format!("<r>{}</r>", "x".repeat(1010));
     let (_, delta) = succeeded(
         &client,
@@ -301,7 +301,7 @@ fn failure_has_cause_line_and_column() {
     assert_eq!(waited.json()["code"], "job_failed");
 }
 
-/// Two documents that take a while, below the root.
+/// Writes two documents below the root whose comparison takes a while.
 fn write_large(site: &Site) -> Value {
     let document = |factor: usize| -> String {
         let row = |n: usize| {
@@ -345,7 +345,7 @@ fn comparison_reports_progress_and_can_be_canceled() {
         percent.as_f64().is_some_and(|percent| percent >= 39.0),
         "{percent}"
     );
-    // One at a time: the next one waits.
+    // With a concurrency of one, the next job waits.
     let next = client
         .post(
             "/v1/operations/compare",

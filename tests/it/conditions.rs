@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::harness::{Client, Site};
 
-/// A GET with header lines in Latin-1, as other clients may send them; gives the status and the body.
+/// A GET with header lines in Latin-1, as some clients send them; returns the status and the body.
 fn get(client: Client, path: &str, headers: &[&str]) -> (u16, Vec<u8>) {
     let mut request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
     for line in headers {
@@ -95,7 +95,7 @@ fn if_none_match_any_on_a_job_is_304_without_waiting() {
     let server = site.serve();
     let client = server.client();
     let id = client.zip("/docs/a");
-    // The job runs on: only what is answered at once comes before the client's patience ends.
+    // The job keeps running, so only an immediate answer arrives before the client times out.
     for path in [format!("/v1/jobs/{id}"), format!("/v1/jobs/{id}?wait=55s")] {
         let begun = std::time::Instant::now();
         assert_eq!(get(client, &path, &["if-none-match: *"]).0, 304, "{path}");

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use crate::harness::{Server, Site, incompressible};
 
 impl Site {
-    /// Writes a configuration file and gives the command line of a server that reads it, and says nothing else.
+    /// Writes a configuration file; returns the command line of a server with that file and no other options.
     pub(crate) fn configured(&self, text: &str) -> Command {
         let path = self.path().join("cloakroom.toml");
         std::fs::write(&path, text).expect("a file");
@@ -15,12 +15,12 @@ impl Site {
         command
     }
 
-    /// A server with a few usual flags and this file.
+    /// A server with the usual test flags and this file.
     pub(crate) fn serve_configured(&self, text: &str) -> Server {
         self.serve_with(self.command_configured(text))
     }
 
-    /// The command line of that server.
+    /// The command line of [`Site::serve_configured`].
     pub(crate) fn command_configured(&self, text: &str) -> Command {
         let path = self.path().join("cloakroom.toml");
         std::fs::write(&path, text).expect("a file");
@@ -281,7 +281,7 @@ fn flag_beats_environment_beats_file() {
         let server = site.try_serve_with(std::mem::replace(command, Command::new("true")));
         server.expect("the server starts").address().port()
     };
-    // Three ports that nobody has, as far as can be known.
+    // Three ports that are probably free.
     let taken: Vec<_> = (0..3)
         .map(|_| std::net::TcpListener::bind("127.0.0.1:0").expect("a port"))
         .collect();
@@ -334,7 +334,7 @@ fn built_in_operations_are_configured_by_the_file() {
     let server = site.serve_configured("[operations.zip]\ntimeout = '1ms'\non-restart = 'fail'\n");
     let zip = server.client().get("/v1/operations/zip", 200).json();
     assert_eq!(zip["restart"], "fail");
-    // Longer than a millisecond, however fast the machine.
+    // Longer than a millisecond on any machine.
     site.write_zeros("zeros", 1 << 30);
     let job = server.client().ended(&server.client().zip("/docs/zeros"));
     assert_eq!(job["status"], "failed");

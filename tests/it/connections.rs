@@ -1,5 +1,5 @@
-//! More connections than may be served: health is answered all the same, and what is idle gives way. And what becomes of
-//! clients that close their side while they wait.
+//! More connections than the limit: health is still answered, and idle connections are closed. Clients that close their
+//! sending side while they wait.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -11,7 +11,7 @@ use crate::harness::{Server, Site, TEST_TIMEOUT, wait_for};
 
 const SLOW: &str = "[operations.slow]\ncommand = ['sleep', '300']\n";
 
-/// A server with few places, and the id of a job that does not end.
+/// A server with this limit of connections, and the id of a job that does not end.
 fn crowded(site: &Site, connections: usize) -> (Server, String) {
     let server = site.serve_configured(&format!("{SLOW}[limits]\nconnections = {connections}\n"));
     let job = server
@@ -35,7 +35,7 @@ fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n")
 }
 
-/// The head of a reply, and what came with it.
+/// Reads the head of a reply and what came with it.
 fn some(stream: &mut TcpStream) -> String {
     let mut buffer = [0; 4096];
     let read = stream.read(&mut buffer).expect("a reply");
@@ -44,12 +44,12 @@ fn some(stream: &mut TcpStream) -> String {
 
 fn rest(mut stream: impl Read) -> String {
     let mut bytes = Vec::new();
-    // A cut is an end, too.
+    // A reset counts as an end.
     let _ = stream.read_to_end(&mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Waits until every place is taken by a request that is being answered.
+/// Waits until every connection has a request in progress.
 fn all_at_work(server: &Server) {
     wait_for("503 for one more", || {
         let reply = server.client().try_ask("GET", "/v1/operations", &[], b"");
@@ -82,7 +82,7 @@ fn health_is_answered_when_all_connections_are_busy() {
     assert_eq!(reply.header("connection"), "close");
     client.get("/healthz", 200);
     client.get("/readyz", 200);
-    // Not even by those who connect and say nothing, many more than there are places.
+    // Many more silent connections than the limit change nothing.
     let silent: Vec<_> = (0..300).map(|_| connect(&server, "")).collect();
     for _ in 0..20 {
         let reply = rest(connect(&server, &get("/healthz")));
@@ -92,7 +92,7 @@ fn health_is_answered_when_all_connections_are_busy() {
     let reply = rest(connect(&server, "OPTIONS / HTTP/1.0\r\n\r\n"));
     assert!(reply.starts_with("HTTP/1.0 204 "), "{reply:?}");
     drop(silent);
-    // Whoever was at work still is.
+    // Busy connections are still served.
     drop(busy);
     wait_for("a place", || {
         let reply = client.try_ask("GET", "/v1/operations", &[], b"").ok()?;
@@ -147,7 +147,7 @@ fn half_closed_long_poll_is_answered_and_closable() {
     let stream = connect(&server, old);
     stream.shutdown(Shutdown::Write).expect("it is open");
     assert!(rest(stream).contains(" 200 "));
-    // Clients that may be gone keep nobody waiting.
+    // Clients that may be gone make no others wait.
     let polls: Vec<_> = (0..8).map(|_| poll("50s")).collect();
     wait_for("a place", || {
         let reply = server

@@ -1,4 +1,4 @@
-//! What a 202 is worth when the server is killed.
+//! Durability of accepted jobs when the server is killed.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::zip::{files_below, files_in};
 const ROUNDS: u64 = 20;
 const CLIENTS: usize = 8;
 
-/// What clients were told: the jobs with a 202, and those that were seen to have ended, as they were then.
+/// What clients have seen: the jobs with a 202, and the finished jobs as they were shown.
 #[derive(Default)]
 struct Told {
     accepted: Mutex<Vec<String>>,
@@ -48,12 +48,12 @@ impl Told {
         }
     }
 
-    /// Notes a job's end; one that was seen before must be the same still.
+    /// Records a finished job; it must equal any earlier record.
     fn saw(&self, id: &str, mut job: Value) {
         if job["finishedAt"] == Value::Null {
             return;
         }
-        // The port differs from one server to the next.
+        // The port differs between servers.
         job["links"].take();
         job["output"]["uri"].take();
         let mut ended = self.ended.lock().expect("no panic");
@@ -78,7 +78,7 @@ fn accepted_jobs_survive_kill_9_and_finished_jobs_do_not_rerun() {
             for _ in 0..CLIENTS {
                 scope.spawn(|| told.pester(client));
             }
-            // Spread over half a second, the first ones in the middle of the first submissions.
+            // Spread over half a second; the first kills hit the first submissions.
             thread::sleep(Duration::from_millis(5 + round * 7919 % 500));
             server.kill();
         });

@@ -1,4 +1,4 @@
-//! A disk that gives back something else than it was given.
+//! A disk that returns corrupted data.
 
 use std::fs;
 use std::path::Path;
@@ -11,17 +11,17 @@ use tokio::io::AsyncReadExt;
 
 use crate::harness::{Site, incompressible};
 
-/// Databases with one bit that is another than it was.
+/// The number of databases with one flipped bit.
 const FLIPS: usize = 40;
 
-/// What came of reading a result.
+/// The outcome of reading a result.
 #[derive(Debug, PartialEq, Eq)]
 enum Read {
     Whole(Vec<u8>),
     Nothing,
 }
 
-/// Reads the results of these jobs; nothing where the data is not taken at all.
+/// Reads the results of these jobs; empty if the database is rejected.
 fn read(data: &Path, jobs: &[JobId]) -> Vec<Read> {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let read = runtime.block_on(async {
@@ -48,7 +48,7 @@ fn read(data: &Path, jobs: &[JobId]) -> Vec<Read> {
     read
 }
 
-/// A database with results of several chunks and of one, and these.
+/// A database with results of one and of several chunks, its jobs, and their results.
 fn results() -> (Vec<u8>, Vec<JobId>, Vec<Vec<u8>>) {
     let site = Site::new();
     let server = site.serve();
@@ -100,7 +100,7 @@ fn download_of_a_damaged_result_is_aborted() {
     server.client().ended(&id);
     server.stop();
     let connection = Connection::open(site.data().join("cloakroom.db")).expect("a database");
-    // Two chunks of the same length that have changed places.
+    // Two chunks of the same length are swapped.
     connection
         .execute_batch(
             "create temp table kept as select id, crc, data from blob_chunk;

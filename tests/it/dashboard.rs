@@ -1,4 +1,4 @@
-//! The dashboard's page, as it is sent; what it does is seen in a browser.
+//! The dashboard's page as it is served; tests in a browser check its behaviour.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::harness::Site;
 
-/// What is between two marks, the first of each.
+/// The text between two markers, at their first occurrence.
 fn between<'a>(text: &'a str, begin: &str, end: &str) -> &'a str {
     let (_, rest) = text.split_once(begin).expect("the begin");
     rest.split_once(end).expect("the end").0
@@ -46,7 +46,7 @@ fn page_needs_no_token_and_its_policy_blocks_foreign_scripts() {
             "require-trusted-types-for 'script'".to_owned(),
         ]
     );
-    // Nothing is loaded, and nothing made of text but text.
+    // The page loads nothing else, and inserts text as text only.
     for word in [
         "src=",
         "@import",

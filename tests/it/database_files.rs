@@ -1,4 +1,4 @@
-//! Files of the database that go away while it is served.
+//! Database files that disappear while they are in use.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, Site};
 
-/// A server on a site, whose log goes into a file.
+/// A server on a site that logs to a file.
 struct Watched {
     site: Site,
     server: Server,
     log: PathBuf,
-    /// A job that was acknowledged and has ended.
+    /// A finished, acknowledged job.
     job: String,
 }
 
@@ -35,7 +35,7 @@ fn serve(planned: &str) -> Watched {
     }
 }
 
-/// What a submission is answered with; nothing once nobody answers.
+/// Submits a job; `None` if the server does not answer.
 fn submit(client: Client) -> Option<(u16, Value)> {
     let body = json!({ "path": "/docs/a" }).to_string();
     let headers = [("content-type", "application/json")];
@@ -43,8 +43,8 @@ fn submit(client: Client) -> Option<(u16, Value)> {
     reply.ok().map(|reply| (reply.status, reply.json()))
 }
 
-/// A server must end by itself, whether or not somebody asks, and say why; nothing must be acknowledged after `harm`.
-/// Once `mend` has undone it the next one has what this one acknowledged before.
+/// The server must stop by itself and report the reason, with and without requests; it must acknowledge nothing after
+/// `harm`. Once `mend` has undone the harm, the next server must have all acknowledged jobs.
 fn check(harm: impl Fn(&Path), word: &str, mend: impl Fn(&Path)) {
     for somebody_asks in [true, false] {
         let mut watched = serve("");
@@ -133,7 +133,7 @@ fn removed_shm_file_is_recreated_at_the_next_start() {
     let mut watched = serve("");
     let shared_memory = watched.site.data().join("cloakroom.db-shm");
     fs::remove_file(shared_memory).expect("it is there");
-    // Until it looks, what it takes on is safe.
+    // Until the server checks the file, its jobs are still safe.
     let late = submit(watched.server.client());
     assert_eq!(watched.server.wait().code(), Some(3));
     let server = watched.site.serve();

@@ -1,4 +1,4 @@
-//! What a full disk stops, and what it does not.
+//! What a full disk stops, and what keeps working.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -10,12 +10,12 @@ use sha2::{Digest, Sha256};
 
 use crate::harness::{Client, Mount, Reply, Site, incompressible, wait_for};
 
-/// Puts the data folder on a disk of 24 MiB; none where this machine does not allow that.
+/// Puts the data folder on a disk of 24 MiB; `None` if this machine does not allow that.
 fn small_disk(site: &Site) -> Option<Mount> {
     Mount::new(&["-t", "tmpfs", "-o", "size=24m", "tmpfs"], &site.data())
 }
 
-/// Makes a file of all the room that there is.
+/// Creates a file that fills the disk.
 fn fill(path: &Path) {
     let mut file = File::create(path).expect("a file");
     let error = loop {
@@ -34,7 +34,7 @@ fn submit(client: Client, path: &str) -> Reply {
         .expect("a reply, whatever it says")
 }
 
-/// Submits until there is room again: nothing else may say no.
+/// Submits until there is room again; no other error may occur.
 fn accepted_in_the_end(client: Client, path: &str) -> String {
     wait_for("room", || {
         let reply = submit(client, path);
@@ -82,7 +82,7 @@ fn full_disk_rejects_only_submissions() {
     let filler = site.data().join("filler");
     fill(&filler);
 
-    // What was accepted before the server noticed may or may not find room for its result.
+    // Results of jobs accepted before the server noticed may or may not fit.
     let refused = wait_for("a refusal", || {
         let reply = submit(client, "/docs/big");
         if reply.status == 202 {
@@ -120,7 +120,7 @@ fn full_disk_rejects_only_submissions() {
     let stored: u32 = database
         .query_row("select count(*) from job", [], |row| row.get(0))
         .expect("a number");
-    // One is deleted and one came last.
+    // One job is deleted, and one was submitted last.
     assert_eq!(
         stored as usize,
         ids.len(),
@@ -148,7 +148,7 @@ fn result_without_room_fails_only_its_job() {
         "{job}"
     );
 
-    // The part that was written is given back by itself.
+    // The chunks that were written are freed automatically.
     let after = accepted_in_the_end(client, "/docs/small");
     for id in [before, after] {
         succeeded(client, &id);
@@ -214,7 +214,7 @@ fn job_ending_on_a_full_disk_reports_its_file_correctly() {
     wait_for("the commands", || lines(&begun));
     let fillers = ["filler", "filler-too"].map(|name| site.data().join(name));
     fill(&fillers[0]);
-    // It may have been given up already.
+    // It may have been freed already.
     let _ = std::fs::remove_file(site.data().join("ballast"));
     fill(&fillers[1]);
     std::fs::write(&sign, b"").expect("a sign");

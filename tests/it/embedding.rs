@@ -1,4 +1,4 @@
-//! A cloakroom inside another program: this one, and the examples.
+//! Servers embedded in another program: this test, and the examples.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -25,7 +25,7 @@ struct Params {
     bytes: usize,
 }
 
-/// Gives that many bytes, once somebody has let it go on.
+/// An operation that returns this number of bytes once the test allows it.
 struct Gate(Mutex<Receiver<()>>);
 
 impl Operation for Gate {
@@ -49,7 +49,7 @@ impl Operation for Gate {
     }
 }
 
-/// One with a gate, without HTTP, and what opens the gate.
+/// A builder without HTTP for a gated operation, and the sender that opens the gate.
 fn gated(data: &Path) -> (Builder, Sender<()>) {
     let (open, gate) = channel();
     let builder = Cloakroom::builder().data(data).without_built_in();
@@ -89,7 +89,7 @@ fn job_is_submitted_awaited_and_read_without_http() {
             .expect("its end");
         assert_eq!(job.status(), Status::Succeeded);
         assert_eq!(cloakroom.job(id).await.expect("it is there"), job);
-        // Twice: it is kept. An empty one ends as well.
+        // Read twice, because the result is kept. An empty result ends as well.
         for _ in 0..2 {
             assert!(read(&cloakroom, id).await == vec![b'x'; 700_000]);
         }
@@ -191,7 +191,7 @@ fn shutdown_requeues_running_jobs_and_answers_waiters() {
         let late = cloakroom.submit("gate", json!({ "bytes": 1 })).await;
         assert_eq!(late, Err(Error::Stopped));
 
-        // The same data again, in the same process: the attempt that was given back is not counted as a crash.
+        // The same data again in the same process: the requeued attempt does not count as interrupted.
         let (builder, open) = gated(&site.data());
         let cloakroom = builder.start().await.expect("it starts again");
         open.send(()).expect("somebody waits");
@@ -244,7 +244,7 @@ fn passed_listener_is_served_and_requires_tokens() {
             client.get("/v1/jobs", 401);
             let path = format!("/v1/jobs/{own}");
             client.ask("GET", &path, &[("authorization", &token)], b"", 404);
-            // It is read once, here.
+            // Here the result is consumed by reading it.
             let headers = [
                 ("authorization", &*token),
                 ("content-type", "application/json"),
@@ -321,7 +321,7 @@ fn start_errors_state_their_cause() {
         let error = start(Cloakroom::builder().listen(address)).await;
         assert!(matches!(error, StartError::Listen { .. }), "{error}");
 
-        // Nothing of that has kept the data; somebody who has it does.
+        // None of these attempts has locked the data; another server has.
         let insecure = Config {
             data: site.data(),
             listen: Vec::new(),

@@ -1,4 +1,4 @@
-//! The examples, each run as its reader would. Those with a server of their own operations stand where they serve.
+//! The examples, run as their docs say. Examples with custom operations are tested next to what they show.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::harness::{Client, Site, example, run, skipped, wait_for};
 
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
 
-/// A program whose lines are read; killed when it is dropped.
+/// A program whose output is read; killed on drop.
 struct Program {
     child: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
@@ -96,7 +96,7 @@ fn receiver_example_verifies_signatures_and_deduplicates() {
         reply.expect("a reply").status
     };
     let event = r#"{"type":"job.failed"}"#;
-    // The server's own once more, then others.
+    // First with the server's own data, then with other data.
     assert_eq!(send(id, 0, SECRET, event), 204);
     assert_eq!(send("forged", 0, &SECRET.replace('3', "4"), event), 401);
     assert_eq!(send("old", 600, SECRET, event), 401);
@@ -202,7 +202,7 @@ fn systemd_unit_is_valid() {
     let folder = tempfile::tempdir().expect("a folder");
     let unit = folder.path().join("cloakroom.service");
     let text = std::fs::read_to_string(file("cloakroom.service")).expect("the unit");
-    // It wants the programs that it names to be there.
+    // systemd checks that the named programs exist.
     let text = text.replace("/usr/local/bin/cloakroom", env!("CARGO_BIN_EXE_cloakroom"));
     std::fs::write(&unit, text).expect("a file");
     if let Err(error) = Command::new("systemd-analyze").arg("--version").output() {

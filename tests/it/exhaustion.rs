@@ -1,4 +1,4 @@
-//! A server without descriptors, without a disk that syncs, without a disk to write to.
+//! Servers without free descriptors, without working syncs, or without disk space.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ use crate::harness::{Client, Mount, Server, Site, TEST_TIMEOUT, skipped, wait_fo
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
-/// A server's command line behind another's, with its environment.
+/// The server's command line run through another program, with its environment.
 fn behind(site: &Site, program: &str, arguments: &[&str]) -> Command {
     let server = site.command();
     let mut command = Command::new(program);
@@ -26,7 +26,7 @@ fn behind(site: &Site, program: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Ticks of a processor, a hundred a second, that a process has used.
+/// The processor time that a process has used, in ticks of 10 ms.
 fn ticks(server: &Server) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid()));
     let stat = stat.expect("it runs");
@@ -36,7 +36,7 @@ fn ticks(server: &Server) -> u64 {
     number(fields[11]) + number(fields[12])
 }
 
-/// One request on a connection that stays open; gives the JSON of the answer.
+/// Sends one request on a connection that stays open; returns the JSON reply.
 fn ask(connection: &mut BufReader<TcpStream>, head: &str, body: &str) -> Value {
     let length = body.len();
     let request = format!(
@@ -75,11 +75,11 @@ fn many_connections_leave_descriptors_for_jobs() {
         .map(|_| TcpStream::connect(server.address()).expect("the system's own queue is long"))
         .collect();
     let used = ticks(&server);
-    // Time itself is what is tested.
+    // Real time is under test.
     std::thread::sleep(Duration::from_secs(1));
     let used = ticks(&server) - used;
     assert!(used < 50, "{used} of 100 ticks");
-    // Whoever is in already is served as ever.
+    // Connected clients are still served.
     let job = ask(
         &mut early,
         "POST /v1/operations/zip",
@@ -121,7 +121,7 @@ fn server_raises_its_descriptor_limit_but_not_that_of_commands() {
     server.stop();
 }
 
-/// Submits until that does not go well any more; gives the jobs with a 202.
+/// Submits until a request fails; returns the jobs with a 202.
 fn submit_until_refused(client: Client) -> Vec<String> {
     let mut accepted = Vec::new();
     let body = json!({ "path": "/docs/a" }).to_string();
@@ -143,7 +143,7 @@ fn failed_sync_stops_acknowledgements_and_loses_nothing() {
     if Command::new("strace").arg("-V").output().is_err() {
         return skipped("there is no strace");
     }
-    // Counted by thread: a start that makes no database needs few.
+    // strace counts per thread; a start with an existing database needs few syncs.
     for nth in [4, 7] {
         let site = Site::new();
         site.write("a", b"a");
@@ -151,7 +151,7 @@ fn failed_sync_stops_acknowledgements_and_loses_nothing() {
         let inject = format!("inject=fdatasync:error=EIO:when={nth}");
         let log = site.path().join("strace");
         let log = log.to_str().expect("text");
-        // With -D the server is the child, as it is without strace.
+        // With -D the server stays the child of the test, as without strace.
         let trace = "trace=fdatasync";
         let strace = ["-D", "-f", "-o", log, "-e", trace, "-e", &inject];
         let mut command = behind(&site, "strace", &strace);
@@ -186,7 +186,7 @@ fn temporarily_full_disk_rejects_and_recovers() {
     let body = json!({ "path": "/docs/a" }).to_string();
     let mut accepted = Vec::new();
     let mut before: Option<usize> = None;
-    // What refuses looks once a second whether there is room again.
+    // While submissions are rejected, the server checks the free space every second.
     wait_for("room after a refusal", || {
         let reply = client.try_ask("POST", "/v1/operations/zip", &JSON, body.as_bytes());
         let reply = reply.expect("it goes on");
@@ -227,7 +227,7 @@ fn acknowledged_jobs_survive_every_signal() {
     for (signal, code) in [
         (Signal::INT, Some(0)),
         (Signal::TERM, Some(0)),
-        // A terminal that is closed: at once.
+        // SIGHUP stops the server at once.
         (Signal::HUP, None),
     ] {
         let site = Site::new();

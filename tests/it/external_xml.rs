@@ -1,4 +1,4 @@
-//! What documents refer to outside of themselves is never looked at.
+//! External entities in documents are never loaded.
 
 use std::net::TcpListener;
 
@@ -11,7 +11,7 @@ fn external_entities_are_never_opened() {
     let site = Site::new();
     let server = site.serve();
     let client = server.client();
-    // Who connects is noticed, and who opens the pipe waits for ever: nobody writes to it.
+    // Connections would be noticed, and opening the pipe would hang: it has no writer.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.set_nonblocking(true).expect("a listener");
     let pipe = site.docs().join("pipe");

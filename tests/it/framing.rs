@@ -1,4 +1,4 @@
-//! Requests that are framed oddly, byte by byte, each followed by another one: nothing is smuggled behind them.
+//! Unusual framing, byte by byte. Each request is followed by another one, which must not be smuggled.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::harness::{Server, Site, TEST_TIMEOUT};
 
-/// What is sent behind each request; answered once at most, and never as a part of it.
+/// Sent after each request; answered at most once, and never as a part of that request.
 const MARKER: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
 fn post(headers: &str, body: &str) -> String {
@@ -22,7 +22,7 @@ fn ambiguous_framing_smuggles_no_request() {
     let site = Site::new();
     let server = site.serve();
     let chunked = "Transfer-Encoding: chunked\r\n";
-    // The request, and what its first answer may be.
+    // A request, and the allowed statuses of the first reply.
     let table: Vec<(String, &[u16])> = vec![
         (post("Content-Length: 2\r\n", "{}"), &[422]),
         (
@@ -183,7 +183,7 @@ fn ambiguous_framing_smuggles_no_request() {
         stream
             .set_read_timeout(Some(Duration::from_secs(20)))
             .expect("a socket");
-        // A server that has seen enough may close before all of it is sent.
+        // The server may close the connection before all of it is sent.
         let _ = stream.write_all(format!("{request}{MARKER}").as_bytes());
         let _ = stream.shutdown(Shutdown::Write);
         let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
@@ -196,7 +196,7 @@ fn ambiguous_framing_smuggles_no_request() {
             .skip(1)
             .map(|reply| reply[..3].parse().expect("a status"))
             .collect();
-        // Where bytes that nobody read were left, the answer may be lost with the connection.
+        // If unread bytes were left, the reply may be lost in the reset.
         if let Some(first) = statuses.first() {
             assert!(expected.contains(first), "{shown:?}: {said}");
         }
@@ -215,18 +215,18 @@ fn ambiguous_framing_smuggles_no_request() {
     server.stop();
 }
 
-/// Sends the pieces, and gives what comes back until the other side hangs up.
+/// Sends these pieces; returns what the server sends until it closes.
 fn exchange(server: &Server, pieces: &[&[u8]]) -> String {
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
     stream
         .set_read_timeout(Some(TEST_TIMEOUT))
         .expect("a socket");
     for piece in pieces {
-        // A server that has seen enough may close before all of it is sent.
+        // The server may close the connection before all of it is sent.
         let _ = stream.write_all(piece);
     }
     let mut said = Vec::new();
-    // What nobody read resets the connection, once the answer is there.
+    // Unread bytes cause a reset after the reply.
     let _ = stream.read_to_end(&mut said);
     String::from_utf8_lossy(&said).into_owned()
 }
@@ -257,7 +257,7 @@ fn too_long_body_with_expect_continue_is_413_before_it_is_sent() {
         let headers = "Expect: 100-continue\r\nConnection: close\r\n";
         post(&format!("{headers}Content-Length: {length}\r\n"), "")
     };
-    // Not a byte of the body follows.
+    // No byte of the body follows.
     let said = exchange(&server, &[expecting(2 << 20).as_bytes()]);
     assert!(said.starts_with("HTTP/1.1 413 "), "{said}");
     let body = br#"{"path":"/docs/a"}"#;
@@ -273,7 +273,7 @@ fn truncated_body_creates_no_job() {
     let site = Site::new();
     site.write("a", b"a");
     let server = site.serve();
-    // Whole, as far as JSON goes.
+    // Complete as far as JSON is concerned.
     let cut = post("Content-Length: 1000\r\n", r#"{"path":"/docs/a"}"#);
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
     stream

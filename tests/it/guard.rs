@@ -1,10 +1,10 @@
-//! Whom a server without tokens refuses.
+//! Requests that a server without tokens rejects.
 
 use serde_json::json;
 
 use crate::harness::{Client, Site};
 
-/// Bytes as they are; gives the status.
+/// Sends raw bytes; returns the status.
 fn raw(client: &Client, request: &str) -> u16 {
     client
         .raw(request.as_bytes(), false)
@@ -49,7 +49,7 @@ fn cross_origin_page_creates_no_job() {
         body.as_bytes(),
         415,
     );
-    // None of them has made a job: the first one is number 1.
+    // None of them has created a job: this one is number 1.
     assert_eq!(
         client
             .post("/v1/operations/zip", &json!({ "path": "/docs/a" }), 202)
@@ -141,7 +141,7 @@ fn cors_headers_are_sent_to_allowed_origins_only() {
         ];
         client.ask("OPTIONS", "/v1/operations/zip", &headers, b"", status)
     };
-    // A browser shows no token when it asks whether it may.
+    // Browsers send no token with a preflight.
     for origin in ["https://friend.example", "null"] {
         let reply = preflight(origin, 204);
         assert_eq!(reply.header("access-control-allow-origin"), origin);
@@ -166,7 +166,7 @@ fn cors_headers_are_sent_to_allowed_origins_only() {
         let reply = preflight(origin, 403);
         assert!(!reply.headers.contains_key("access-control-allow-origin"));
     }
-    // What is no preflight wants a token, also of a page that may ask.
+    // Other requests need a token, even from allowed origins.
     let friend = ("origin", "https://friend.example");
     let reply = client.ask("GET", "/v1/jobs", &[friend, cross], b"", 401);
     assert_eq!(reply.header("access-control-allow-origin"), friend.1);
@@ -194,7 +194,7 @@ fn cors_headers_are_sent_to_allowed_origins_only() {
     }
     server.stop();
 
-    // Without tokens no page without an origin is let in, and without the flag none is told anything.
+    // Without tokens, requests of unknown origins are rejected; without the flag, no CORS headers are sent.
     let site = Site::new();
     let mut command = site.command();
     let output = command.args(["--allow-origin", "null"]).output();
@@ -251,7 +251,7 @@ fn public_url_requires_tokens_and_prefixes_links() {
     let reply = client.ask("POST", path, &headers, body.as_bytes(), 202);
     let start = "https://cloak.example/jobs/v1/jobs/";
     assert!(reply.header("location").starts_with(start));
-    // Those who come through a proxy may not, all the same.
+    // Proxied requests are still rejected.
     client.ask("GET", "/v1/jobs", &[("via", "1.1 proxy")], b"", 403);
     server.stop();
 }

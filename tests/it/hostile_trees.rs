@@ -1,5 +1,4 @@
-//! Trees that are hard on whoever reads them: what may not be read, what is neither file nor folder, and folders that
-//! become links meanwhile.
+//! Trees that are hard to read: unreadable files, special files, and folders that are swapped for links.
 #![cfg(unix)]
 
 use std::fs;
@@ -16,19 +15,19 @@ use serde_json::Value;
 
 use crate::harness::{Client, Site, skipped};
 
-/// How long swaps go on; `CLOAKROOM_TEST_SWAPS` asks for a number of them instead.
+/// How long files are swapped; `CLOAKROOM_TEST_SWAPS` sets a number of swaps instead.
 const TIME: Duration = Duration::from_secs(2);
-/// Who swaps are to be dangerous for, at once.
+/// The number of jobs that run at once while files are swapped.
 const WORKERS: usize = 3;
 
-/// Makes a FIFO, which nobody writes to.
+/// Creates a FIFO without a writer.
 pub(crate) fn make_fifo(path: &Path) {
     let mode = rustix::fs::Mode::from_raw_mode(0o600);
     let fifo = rustix::fs::FileType::Fifo;
     rustix::fs::mknodat(rustix::fs::CWD, path, fifo, mode, 0).expect("a FIFO");
 }
 
-/// Puts links into a folder below the root, and a FIFO and a socket, which is there as long as what this gives.
+/// Creates links, a FIFO and a socket in a folder; the socket lives as long as the returned value.
 pub(crate) fn furnish(folder: &Path, links: &[(&str, &str)]) -> UnixListener {
     for (link, target) in links {
         symlink(target, folder.join(link)).expect("a link");
@@ -37,8 +36,8 @@ pub(crate) fn furnish(folder: &Path, links: &[(&str, &str)]) -> UnixListener {
     UnixListener::bind(folder.join("socket")).expect("a socket")
 }
 
-/// Puts two files below the root, `folder/a` and one that the server may not read, `folder/private`; gives the command
-/// line of a server that may not, if there can be one here.
+/// Creates `folder/a` and `folder/private`, which the server may not read; returns the command line of such a server,
+/// if this machine allows it.
 pub(crate) fn with_a_private_file(site: &Site) -> Option<Command> {
     site.write("folder/a", b"a");
     site.write("folder/private", b"b");
@@ -48,7 +47,7 @@ pub(crate) fn with_a_private_file(site: &Site) -> Option<Command> {
     if fs::read(&private).is_err() {
         return Some(command);
     }
-    // Root may read everything, so the server runs as somebody else.
+    // Root may read everything, so the server runs as another user.
     let nobody = 65_534;
     for path in [site.path(), &site.docs()] {
         chown(path, Some(nobody), Some(nobody)).expect("root may");
@@ -63,8 +62,8 @@ pub(crate) fn with_a_private_file(site: &Site) -> Option<Command> {
     None
 }
 
-/// Puts a tree below the root, `tree`, with links beside its folder and its file that lead to others of the same names,
-/// which are outside; gives where that is.
+/// Creates `tree` below the root, with links next to its folder and its file that lead to ones of the same names
+/// outside; returns the outer folder.
 pub(crate) fn with_a_way_out(site: &Site) -> PathBuf {
     let outside = site.path().join("outside");
     fs::create_dir_all(outside.join("deep")).expect("folders");
@@ -83,10 +82,10 @@ pub(crate) fn with_a_way_out(site: &Site) -> PathBuf {
     outside
 }
 
-/// What can be asked for of that tree.
+/// The paths in that tree to use as sources.
 pub(crate) const WAYS: [&str; 4] = ["tree", "tree/folder", "tree/folder/deep", "tree/file"];
 
-/// Runs a job to its end; none if a path of its leads out at the moment that it is submitted.
+/// Runs a job to its end; `None` if its path leads out at the moment of submission.
 #[cfg(target_os = "linux")]
 pub(crate) fn ended_if_inside(client: &Client, operation: &str, params: &Value) -> Option<Value> {
     let path = format!("/v1/operations/{operation}");
@@ -103,8 +102,8 @@ pub(crate) fn ended_if_inside(client: &Client, operation: &str, params: &Value) 
     Some(client.ended(answer["id"].as_str().expect("an id")))
 }
 
-/// Exchanges each of the pairs below the root, over and over, while some work at it: `work` is given the number of a
-/// worker and does one round. Gives how many swaps there were.
+/// Repeatedly swaps each of the pairs below the root while workers call `work` with their number. Returns the number of
+/// swaps.
 #[cfg(target_os = "linux")]
 pub(crate) fn swapping(site: &Site, pairs: &[[&str; 2]], work: impl Fn(usize) + Sync) -> u64 {
     use rustix::fs::{CWD, RenameFlags, renameat_with};

@@ -1,4 +1,4 @@
-//! Submitting, looking, waiting.
+//! Submitting, polling and waiting.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ fn long_poll_is_answered_when_the_job_ends() {
     for waiting in waiting {
         assert_eq!(waiting.join().expect("an answer"), "succeeded");
     }
-    // What has ended is not waited for.
+    // Finished jobs are returned at once.
     let begin = Instant::now();
     let reply = client.get(&format!("/v1/jobs/{id}?wait=50s"), 200);
     assert!(begin.elapsed() < Duration::from_secs(40));
@@ -61,7 +61,7 @@ fn long_poll_with_etag_is_answered_at_each_change() {
     let client = server.client();
     let id = client.zip("/docs/a");
     let path = format!("/v1/jobs/{id}?wait=50s");
-    // Whoever has seen something else has seen none of its versions.
+    // With an unknown ETag, the current version is returned at once.
     let other = [("if-none-match", "\"another\"")];
     let first = client.ask("GET", &path, &other, b"", 200).json();
     assert_eq!(first["finishedAt"], serde_json::Value::Null, "{first}");
@@ -161,7 +161,7 @@ fn unknown_job_ids_are_404() {
     let client = server.client();
     let id = client.zip("/docs/a");
     client.ended(&id);
-    // The same row with other random bits.
+    // The same row number with other random bits.
     let last = if id.ends_with('0') { "1" } else { "0" };
     let guess = format!("{}{last}", &id[..25]);
     client.get(&format!("/v1/jobs/{guess}"), 404);

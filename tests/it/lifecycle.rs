@@ -1,4 +1,4 @@
-//! The ends of a job: cancel, delete, stop, crash, time-out.
+//! How jobs end: cancel, delete, stop, crash, timeout.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, Site, incompressible, wait_for};
 
-/// A site whose `long` takes some seconds to zip, and whose `short` does not; one worker.
+/// A site whose `long` takes some seconds to zip, and `short` does not; one worker.
 fn slow_site() -> Site {
     let site = Site::new();
     site.write_zeros("long", 1 << 33);
@@ -110,7 +110,7 @@ fn deleted_job_is_404_at_once_in_every_state() {
         cancel(&client, id, 404);
     }
     waiting.join().expect("whoever waits hears of it");
-    // The worker is free again, and what it was doing leaves nothing behind.
+    // The worker is free again, and the canceled attempt leaves nothing.
     let done = client.zip("/docs/short");
     assert_eq!(client.ended(&done)["status"], "succeeded");
     delete(&client, &done, 200);
@@ -187,7 +187,7 @@ fn racing_finish_cancel_and_delete_have_one_outcome() {
         });
         assert!([200, 202, 404, 409].contains(&cancel), "{cancel}");
         if let Some(deletes) = deleted {
-            // Two that cross each other may both have been the one.
+            // Two racing requests may both report the same outcome.
             assert!(
                 deletes.contains(&200) && deletes.iter().all(|s| [200, 404].contains(s)),
                 "{deletes:?}"
@@ -246,7 +246,7 @@ fn job_that_kills_the_server_is_tried_three_times() {
     }
     let server = site.serve();
     let client = server.client();
-    // The reply may have gone down with the server; the job is the first.
+    // The reply may be lost with the server; the job is the first one.
     let database =
         rusqlite::Connection::open(site.data().join("cloakroom.db")).expect("the database");
     let (attempt, state): (i64, String) = database
@@ -306,7 +306,7 @@ fn second_signal_stops_the_server_at_once() {
     let mut server = site.serve_with(command);
     let id = server.client().zip("/docs/long");
     server.signal(Signal::TERM);
-    // What goes when the first was heard.
+    // This file is removed when the first signal arrives.
     let told = site.data().join("server.json");
     wait_for("the stop", || (!told.exists()).then_some(()));
     server.signal(Signal::INT);
@@ -326,7 +326,7 @@ fn server_stop_answers_long_polls() {
     let mut server = one_worker(&site);
     let client = server.client();
     let id = client.zip("/docs/long");
-    // Two requests at once: when the first is answered the second is being waited for.
+    // Two requests at once: when the first is answered, the second is being waited for.
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
     let host = format!("host: {}", server.address());
     let requests = ["/healthz", &format!("/v1/jobs/{id}?wait=50s")]

@@ -1,4 +1,4 @@
-//! One server to one file, and no file but ours.
+//! One server per data folder, and no changes to foreign files.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::harness::{Site, TEST_TIMEOUT, wait_for};
 
-/// A start that must fail with this exit code; gives what it says.
+/// Starts a server that must fail with this exit code; returns its error output.
 fn refused(mut command: Command, code: i32) -> String {
     let output = command.output().expect("it ends");
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -45,7 +45,7 @@ fn second_server_on_the_same_data_is_rejected_by_any_path() {
         .expect("a hard link");
     refused(serve_on(&site, &hard), 3);
 
-    // The first is none the worse.
+    // The first server is unaffected.
     let id = server.client().zip("/docs/a");
     assert_eq!(server.client().ended(&id)["status"], "succeeded");
     server.stop();
@@ -116,7 +116,7 @@ fn unusable_data_folder_is_reported_in_one_line() {
     server.stop();
 }
 
-/// Another process that writes to the database, until it is dropped.
+/// Locks the database from another process, until dropped.
 fn hold(site: &Site) -> rusqlite::Connection {
     let connection = rusqlite::Connection::open(site.data().join("cloakroom.db"));
     let connection = connection.expect("a database");
@@ -135,7 +135,7 @@ fn request_waits_for_a_briefly_locked_database() {
     let client = server.client();
     let foreign = hold(&site);
     let submit = std::thread::spawn(move || client.zip("/docs/a"));
-    // The server answers others meanwhile.
+    // Requests that do not write are still answered.
     for _ in 0..100 {
         client.get("/v1/jobs", 200);
     }
@@ -150,7 +150,7 @@ fn database_locked_by_another_process_rejects_clients_and_jobs_continue() {
     let site = Site::new();
     site.write("a", b"a");
     let sign = site.path().join("sign");
-    // Longer than a chunk, so that its result is on its way to the disk before it ends.
+    // Longer than a chunk, so that part of its result is stored before it ends.
     let server = site.serve_configured(&format!(
         "[operations.c]\ncommand = ['sh', '-c', 'until [ -e {} ]; do sleep 0.01; done; head -c 600000 /dev/zero']\n",
         sign.display()
@@ -175,7 +175,7 @@ fn database_locked_by_another_process_rejects_clients_and_jobs_continue() {
         assert!(seconds.is_ok_and(|seconds| seconds >= 1), "{refused:?}");
     };
     std::thread::scope(|scope| {
-        // Those that wait together are refused together.
+        // Submissions that wait together are rejected together.
         for _ in 0..20 {
             scope.spawn(|| busy("POST", "/v1/operations/zip", br#"{"path":"/docs/a"}"#));
         }

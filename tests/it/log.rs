@@ -1,4 +1,4 @@
-//! What the work wrote, for people: as far as it is kept, and along with the work.
+//! The log of a job's operation: how much is kept, and streaming.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, Site, TEST_TIMEOUT, wait_for};
 
-/// As much of a log as is kept.
+/// The number of bytes of a log that are kept.
 const KEPT: usize = 256 * 1024;
 
-/// A log that is being followed.
+/// An open log stream.
 struct Following {
     head: String,
     reader: BufReader<TcpStream>,
@@ -40,7 +40,7 @@ impl Following {
         }
     }
 
-    /// The next piece; none at the end.
+    /// The next piece; `None` at the end.
     fn next(&mut self) -> Option<Vec<u8>> {
         let mut line = String::new();
         self.reader.read_line(&mut line).expect("a size");
@@ -51,7 +51,7 @@ impl Following {
         (size > 0).then_some(piece)
     }
 
-    /// All that comes until so many bytes are there.
+    /// Reads until this number of bytes has arrived.
     fn read(&mut self, bytes: usize) -> String {
         let mut read = Vec::new();
         while read.len() < bytes {
@@ -60,13 +60,13 @@ impl Following {
         String::from_utf8(read).expect("text")
     }
 
-    /// All that comes until the end.
+    /// Reads to the end.
     fn rest(mut self) -> Vec<u8> {
         std::iter::from_fn(|| self.next()).flatten().collect()
     }
 }
 
-/// A site whose jobs of `c` write `first`, wait for a sign, and write `second`; those of `silent` write nothing.
+/// A site whose jobs of `c` write `first`, wait for a signal, and write `second`; jobs of `silent` write nothing.
 struct Stage {
     site: Site,
     sign: PathBuf,
@@ -116,7 +116,7 @@ fn log_is_streamed_from_first_to_last_byte_and_kept() {
     let mut live = Following::open(&server, &running);
     assert!(live.head.contains("content-type: text/plain"));
     assert_eq!(live.read(6), "first\n");
-    // The same for whoever does not follow, and nobody who asks for the head waits.
+    // The same without following; a HEAD request does not wait.
     assert_eq!(log(client, &running), "first\n");
     let path = format!("/v1/jobs/{running}/log?follow");
     assert!(client.ask("HEAD", &path, &[], b"", 200).body.is_empty());
@@ -196,7 +196,7 @@ fn log_is_kept_after_a_cancel_and_restarted_after_a_crash() {
 #[test]
 fn slow_log_reader_delays_no_job_and_gets_the_end() {
     let site = Site::new();
-    // Far more than sockets hold.
+    // Far more than sockets buffer.
     let server = site.serve_configured(
         "[operations.c]\ncommand = ['sh', '-c', 'echo begin >&2; head -c 40000000 /dev/zero | tr \"\\0\" x >&2; echo end >&2']\n",
     );

@@ -1,4 +1,4 @@
-//! Cloakroom's tests: pure ones, ones against a real server, ones that kill it.
+//! Cloakroom's tests: pure functions, real servers on real sockets, and servers that are killed.
 
 mod access;
 mod architecture;

@@ -1,4 +1,4 @@
-//! What is done with the data besides serving it: `cloakroom check` and `cloakroom backup`.
+//! `cloakroom check` and `cloakroom backup`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::harness::{Server, Site, incompressible};
 
-/// The binary, with these arguments.
+/// Runs the binary with these arguments.
 fn tool(arguments: &[&str], data: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
     command.args(arguments).arg("--data").arg(data);

@@ -1,4 +1,4 @@
-//! Very many who wait, and very long results.
+//! Many waiting clients, and very long results.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,12 +10,12 @@ use sha2::{Digest, Sha256};
 
 use crate::harness::{Server, Site, TEST_TIMEOUT};
 
-/// A measure that can be made larger by hand.
+/// A number that an environment variable can raise.
 fn measure(name: &str, usual: u64) -> u64 {
     std::env::var(name).map_or(usual, |number| number.parse().expect("a number"))
 }
 
-/// Sends a request and gives the connection.
+/// Sends a request; returns the connection.
 fn ask(server: &Server, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
     stream
@@ -26,7 +26,7 @@ fn ask(server: &Server, request: &str) -> TcpStream {
     stream
 }
 
-/// The most memory that a server has had, in KiB.
+/// The server's peak memory in KiB.
 fn peak_kib(server: &Server) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.pid()));
     let status = status.expect("its status");
@@ -96,7 +96,7 @@ fn large_result_is_sent_to_many_clients_in_bounded_memory() {
     println!("made: {made} KiB at most");
     let request = format!("GET /v1/downloads/{}", job["id"].as_str().expect("an id"));
 
-    // Each takes a little now and then.
+    // Each client reads a little now and then.
     let mut crawling: Vec<_> = (0..readers)
         .map(|number| {
             let mut stream = ask(&server, &request);
@@ -112,7 +112,7 @@ fn large_result_is_sent_to_many_clients_in_bounded_memory() {
         }
     };
     crawl();
-    // Whole, and then in pieces of a fifth.
+    // Whole, and then in ranges of a fifth.
     for pieces in [1, 5] {
         let began = Instant::now();
         let mut digest = Sha256::new();
@@ -158,7 +158,7 @@ fn large_result_is_sent_to_many_clients_in_bounded_memory() {
         );
     }
     crawl();
-    // What a development build needs anyway is left out. A chunk for each would be more.
+    // Minus what a debug build needs anyway. One chunk per client would exceed the limit.
     let more = peak_kib(&server) - made;
     assert!(more < 32 * 1024, "{more} KiB");
     server.stop();

@@ -1,4 +1,4 @@
-//! The server's memory does not grow with the params of its jobs, however they are asked for.
+//! The server's memory does not grow with the params of its jobs.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, Site, wait_for};
 
-/// Of each job's params, in bytes.
+/// The length of each job's params.
 const PARAMS_BYTES: usize = 1_000_000;
 const JOBS: usize = 40;
 
-/// What `/proc` says of the server's memory, in MiB.
+/// A field of the server's `/proc` status, in MiB.
 fn memory(server: &Server, name: &str) -> u64 {
     let path = format!("/proc/{}/status", server.pid());
     let status = std::fs::read_to_string(path).expect("it runs");
@@ -27,12 +27,12 @@ fn memory(server: &Server, name: &str) -> u64 {
     kib.parse::<u64>().expect("a number") / 1024
 }
 
-/// A server with an operation that does nothing with its large params.
+/// A server with an operation that ignores its large params.
 pub(crate) fn serve(site: &Site) -> Server {
     site.serve_with(command(site))
 }
 
-/// The same before it is started.
+/// The command line of [`serve`].
 pub(crate) fn command(site: &Site) -> Command {
     let path = site.path().join("memory.toml");
     let text = "[operations.c]\ncommand = ['true']\nparams.text = { type = 'string' }\n";
@@ -42,7 +42,7 @@ pub(crate) fn command(site: &Site) -> Command {
     command
 }
 
-/// As little as the system allows stays on the way to who does not read.
+/// A connection with the smallest possible receive buffer.
 fn connect_with_small_buffer(address: SocketAddr) -> TcpStream {
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
     set_socket_recv_buffer_size(&socket, 4096).expect("a size");
@@ -56,7 +56,7 @@ pub(crate) fn submit_large(client: Client) -> String {
     job["id"].as_str().expect("an id").to_owned()
 }
 
-/// Every job's id in pages of this limit, and the length of the longest page in bytes.
+/// Every job's id, listed in pages of this limit, and the length of the longest page in bytes.
 fn list(client: Client, limit: usize) -> (Vec<String>, usize) {
     let (mut ids, mut longest) = (Vec::new(), 0);
     let mut after = String::new();
@@ -89,7 +89,7 @@ fn large_params_are_not_kept_in_memory() {
         let host = [("host", "localhost")];
         client.ask("GET", &format!("/v1/jobs/{id}"), &host, b"", 200);
     }
-    // 100 MB of params; a debug build has some 30 MiB of its own.
+    // 100 MB of params; a debug build itself needs some 30 MiB.
     let resident = memory(&server, "VmRSS:");
     assert!(resident < 100, "{resident} MiB");
 
@@ -127,7 +127,7 @@ fn clients_that_do_not_read_do_not_fill_the_memory() {
         write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n").expect("it is sent");
         slow.push(stream);
     }
-    // Those who cannot have theirs now are told so, and small answers go on.
+    // Large replies are rejected with an error for now; small ones still work.
     let busy = wait_for("a refusal", || {
         let reply = client
             .try_ask("GET", "/v1/jobs?limit=1000", &[], b"")
@@ -140,7 +140,7 @@ fn clients_that_do_not_read_do_not_fill_the_memory() {
     let peak = memory(&server, "VmHWM:");
     assert!(peak < 180, "{peak} MiB");
     drop(slow);
-    // Once they are gone everybody is served again.
+    // Once those clients are gone, large replies work again.
     wait_for("an answer", || {
         let path = format!("/v1/jobs/{}", ids[0]);
         let reply = client.try_ask("GET", &path, &[], b"").expect("a reply");

@@ -1,4 +1,4 @@
-//! What is counted, as Prometheus is told.
+//! Metrics as Prometheus reads them.
 
 #![expect(clippy::float_cmp, reason = "what is counted is whole")]
 
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::harness::{Client, Reply, Site, incompressible, wait_for};
 
-/// Every number by its name and labels.
+/// Every value by its name and labels.
 fn numbers(reply: &Reply) -> HashMap<String, f64> {
     let text = std::str::from_utf8(&reply.body).expect("text");
     let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -26,7 +26,7 @@ fn metrics(client: &Client) -> HashMap<String, f64> {
     numbers(&client.get("/metrics", 200))
 }
 
-/// Waits until a number is this.
+/// Waits until a metric has this value.
 fn becomes(client: &Client, name: &str, expected: f64) {
     wait_for(&format!("{name} {expected}"), || {
         let found = metrics(client).get(name).copied();
@@ -60,7 +60,7 @@ fn jobs_are_counted_by_operation_and_outcome() {
     );
     client.canceled(&waiting);
     client.ask("DELETE", &format!("/v1/jobs/{running}"), &[], b"", 200);
-    // It goes when its attempt has stopped.
+    // The job is gone when its attempt has stopped.
     becomes(
         &client,
         r#"cloakroom_jobs_ended_total{operation="zip",status="deleted"}"#,
@@ -82,13 +82,13 @@ fn jobs_are_counted_by_operation_and_outcome() {
         let name = format!(r#"cloakroom_jobs_active{{operation="zip",status="{status}"}}"#);
         check(&name, 0.0);
     }
-    // Neither who never began has waited, nor did the deleted one's work end it.
+    // A job that never started has no waiting time, and the deleted one has no outcome.
     check(r#"cloakroom_job_wait_seconds_count{operation="zip"}"#, 3.0);
     check(
         r#"cloakroom_job_duration_seconds_count{operation="zip"}"#,
         2.0,
     );
-    // What is not on offer has no number of its own.
+    // Unknown operations get no label of their own.
     let text = String::from_utf8(reply.body).expect("text");
     assert!(!text.contains("xyzzy"), "{text}");
     server.stop();
@@ -132,7 +132,7 @@ fn requests_are_counted_by_route_template() {
     ] {
         more(&requests(labels), 1.0);
     }
-    // Each came on a connection of its own, as this one does.
+    // Each request came on its own connection, as this one does.
     more("cloakroom_http_connections_total", 7.0);
     let text = String::from_utf8(reply.body).expect("text");
     assert!(!text.contains(&id) && !text.contains("xyzzy"), "{text}");
@@ -142,7 +142,7 @@ fn requests_are_counted_by_route_template() {
 #[test]
 fn open_connections_and_downloads_are_gauges() {
     let site = Site::new();
-    // More than sockets hold.
+    // More than sockets buffer.
     site.write("large", &incompressible(24 << 20));
     let server = site.serve();
     let client = server.client();
@@ -166,7 +166,7 @@ fn open_connections_and_downloads_are_gauges() {
     drop(slow);
     becomes(&client, "cloakroom_downloads_open", 0.0);
     becomes(&client, "cloakroom_http_connections_open", 1.0);
-    // Freed with the job, and not given back at once.
+    // Freed with the job, but not returned to the file system at once.
     client.ask("DELETE", &format!("/v1/jobs/{id}"), &[], b"", 200);
     wait_for("free pages", || {
         (metrics(&client)["cloakroom_database_free_bytes"] > 0.0).then_some(())
@@ -190,7 +190,7 @@ fn pending_callbacks_and_expired_jobs_are_counted() {
     command.args(["--idle-timeout", "1s"]);
     let server = site.serve_with(command);
     let client = server.client();
-    // Nobody listens there any more.
+    // No process listens there any more.
     let nobody = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = nobody.local_addr().expect("its address");
     drop(nobody);

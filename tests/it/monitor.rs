@@ -1,4 +1,4 @@
-//! Monitor links: one job and its result, for whoever was given one.
+//! Monitor links: they show one job and its result to anyone who has the link.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ fn monitor_link_needs_no_token() {
     let link = job["links"]["monitor"].as_str().expect("a link");
     let path = &link[link.find("/monitor/").expect("a path")..];
 
-    // A wrong token shown along does not matter, nor does none.
+    // A wrong token, or none, makes no difference.
     let headers = "authorization: Bearer wrong\r\n";
     let mut events = client.events(&format!("{path}/events"), headers);
     assert!(events.head.starts_with("HTTP/1.1 200"), "{}", events.head);
@@ -49,14 +49,14 @@ fn monitor_link_needs_no_token() {
     );
     client.ask("HEAD", &format!("{path}/result"), &[], b"", 200);
     client.ask("DELETE", path, &[], b"", 405);
-    // A link that is wrong by one character leads nowhere.
+    // A link with one wrong character is 404.
     let wrong = format!("{}A", &path[..path.len() - 1]);
     for tail in ["", "/events", "/result"] {
         if wrong != *path {
             client.get(&format!("{wrong}{tail}"), 404);
         }
     }
-    // Nothing else opens with it.
+    // The link opens nothing else.
     client.get(
         &format!("/v1/jobs/{}", job["id"].as_str().expect("an id")),
         401,

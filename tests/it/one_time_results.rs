@@ -1,4 +1,4 @@
-//! Results that go after their first whole download, and after nothing else.
+//! Results that are deleted after their first complete download.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, Site, TEST_TIMEOUT, incompressible, wait_for};
 
-/// Far more than sockets hold.
+/// Far more than sockets buffer.
 const LARGE: usize = 24 << 20;
 
-/// Submits a zip job whose result is not kept, and gives its id when it has ended.
+/// Submits a zip job whose result is not kept; returns its id when it has ended.
 fn zip(client: Client, path: &str) -> String {
     let params = json!({ "path": path, "level": 0 });
     let job = client.post("/v1/operations/zip?keep=false", &params, 202);
@@ -34,7 +34,7 @@ fn assert_gone(client: Client, id: &str) {
     client.ask("GET", &download(id), &part, b"", 404);
 }
 
-/// Waits until the job itself says so.
+/// Waits until the job reports that its result is gone.
 fn forgotten(client: Client, id: &str) -> Value {
     wait_for("the result's end", || {
         let job = client.get(&format!("/v1/jobs/{id}"), 200).json();
@@ -42,7 +42,7 @@ fn forgotten(client: Client, id: &str) -> Value {
     })
 }
 
-/// Begins a download and reads no further than its first bytes.
+/// Starts a download and reads its first bytes only.
 fn begin(server: &Server, id: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
     stream
@@ -83,7 +83,7 @@ fn one_time_result_is_deleted_after_a_complete_download_only() {
         ("sec-purpose", "prefetch;prerender", 403),
     ];
     for (name, value, status) in cases {
-        // A 304 has the length of what it does not send.
+        // A 304 has the Content-Length of the body that it omits.
         if status == 304 {
             let request = format!(
                 "GET {} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{name}: {value}\r\n\r\n",

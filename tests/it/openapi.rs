@@ -1,4 +1,4 @@
-//! The API's description, against the server that it describes.
+//! The API description compared with the server.
 
 use std::collections::BTreeSet;
 
@@ -66,7 +66,7 @@ fn every_served_route_is_described() {
         assert!(described.is_object(), "{method} {path} {status}");
     }
 
-    // The other way round, and nothing that Allow names is left out.
+    // Conversely, every method in Allow is described.
     let paths = description["paths"].as_object().expect("paths");
     // The dialects have tests of their own.
     let is_native = |path: &str| {
@@ -76,7 +76,7 @@ fn every_served_route_is_described() {
     };
     let paths: Vec<_> = paths.iter().filter(|(path, _)| is_native(path)).collect();
     let mut ours: BTreeSet<_> = routes.iter().map(|(_, path, _)| *path).collect();
-    // A stream without end, which has tests of its own.
+    // An endless stream, which has tests of its own.
     ours.insert("/v1/events");
     assert_eq!(
         paths
@@ -136,7 +136,7 @@ fn every_reference_resolves() {
     });
     assert!(references > 100, "{references}");
 
-    // Links name operations, and so do the ids that clients call their functions by.
+    // Links name operation ids, which code generators use as function names.
     let paths = description["paths"].as_object().expect("paths");
     let operations: Vec<_> = paths
         .values()
@@ -171,7 +171,7 @@ fn described_params_match_the_operations() {
             .remove("$schema");
         let place = format!("#/components/schemas/{name}.params");
         let mut described = description["components"]["schemas"][format!("{name}.params")].clone();
-        // The same document but for where it stands and for what no client may send.
+        // The same schema except for its location and for what no client may send.
         described =
             serde_json::from_str(&described.to_string().replace(&place, "#")).expect("JSON");
         let definitions = expected.get_mut("$defs").and_then(Value::as_object_mut);

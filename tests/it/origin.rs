@@ -1,28 +1,28 @@
-//! A server of somebody else's, which answers as a test wants and remembers what it was asked.
+//! An HTTP server for tests, which answers as a test wants and records its requests.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// What it was asked.
+/// A request.
 #[derive(Debug, Clone)]
 pub(crate) struct Ask {
     pub method: String,
     pub path: String,
     pub headers: HashMap<String, String>,
     pub body: Vec<u8>,
-    /// How often somebody had asked before.
+    /// The number of earlier requests.
     pub before: usize,
 }
 
 impl Ask {
-    /// What a header says; nothing where there is none.
+    /// The value of a header; empty if it is missing.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
 
-    /// Where the wanted range begins, if a range is wanted of what has this tag.
+    /// The start of the requested range, if a range of content with this tag is requested.
     pub(crate) fn range(&self, tag: &str) -> Option<usize> {
         let condition = self.header("if-range");
         let first = self
@@ -34,14 +34,15 @@ impl Ask {
     }
 }
 
-/// The server. Lives as long as the test's process, on a port of its own.
+/// The server, on its own port. It runs until the test process ends.
 pub(crate) struct Origin {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<Ask>>>,
 }
 
 impl Origin {
-    /// Starts one that gives each request to `answer`, on a thread per connection, which closes when that returns.
+    /// Starts a server that passes each request to `answer`, on a thread per connection. The connection closes when
+    /// `answer` returns.
     pub(crate) fn new(answer: impl Fn(&Ask, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address");
@@ -64,7 +65,7 @@ impl Origin {
         Self { address, asked }
     }
 
-    /// One that says the same to everybody.
+    /// A server with one reply for all requests.
     pub(crate) fn saying(reply: impl Into<Vec<u8>>) -> Self {
         let reply = reply.into();
         Self::new(move |_, stream| write(stream, &reply))
@@ -78,15 +79,15 @@ impl Origin {
         format!("http://{}{path}", self.address)
     }
 
-    /// Everything that it was asked so far.
+    /// All requests so far.
     pub(crate) fn asked(&self) -> Vec<Ask> {
         self.asked.lock().expect("no panic").clone()
     }
 }
 
-/// Writes as much as the other side takes.
+/// Writes as much as the client accepts.
 pub(crate) fn write(stream: &mut TcpStream, bytes: &[u8]) {
-    // Whoever has heard enough may hang up.
+    // The client may close the connection early.
     let _ = stream.write_all(bytes);
 }
 
@@ -99,7 +100,7 @@ pub(crate) fn reply(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// Serves some bytes with their tag, and ranges of them; hangs up `cut` bytes after the first one asked for.
+/// Serves bytes with a tag, and ranges of them; closes the connection `cut` bytes after the start.
 pub(crate) fn serve(ask: &Ask, stream: &mut TcpStream, bytes: &[u8], tag: &str, cut: usize) {
     let length = bytes.len();
     let (from, head) = match ask.range(tag) {

@@ -1,4 +1,4 @@
-//! Whom jobs may call: private addresses only for programs on this machine, whatever happens to tokens afterwards.
+//! Which addresses jobs may call: private ones only for local programs, even if tokens change afterwards.
 
 use serde_json::{Value, json};
 
@@ -15,14 +15,14 @@ fn headers(token: &str) -> [(&str, &str); 2] {
     ]
 }
 
-/// Submits a job with a token and gives its id.
+/// Submits a job with a token; returns its id.
 fn submit(client: &Client, token: &str, path: &str, params: &Value) -> String {
     let body = params.to_string();
     let reply = client.ask("POST", path, &headers(token), body.as_bytes(), 202);
     reply.json()["id"].as_str().expect("an id").to_owned()
 }
 
-/// A job as it is for whoever shows a token, once `is_so`.
+/// Waits until the job, read with a token, meets a condition.
 fn once(client: &Client, token: &str, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     wait_for("the job", || {
         let job = client.ask("GET", &format!("/v1/jobs/{id}"), &headers(token), b"", 200);
@@ -38,7 +38,7 @@ fn was_told(job: &Value) -> bool {
     job["callback"]["state"] != "pending"
 }
 
-/// The same server's address by a name, which is judged when it is called and not before.
+/// The URL of the same server by a name, which is checked when it is called and not before.
 fn by_name(origin: &Origin) -> String {
     format!("http://localhost:{}/", origin.address().port())
 }
@@ -72,7 +72,7 @@ fn jobs_of_token_holders_call_public_addresses_only() {
     refused("/v1/operations/fetch", json!({ "uri": origin.url("/") }));
     let callback = format!("/v1/operations/slow?callback={}", origin.url("/"));
     refused(&callback, json!({}));
-    // A name is looked up by the job.
+    // The job resolves the name.
     let id = submit(
         &client,
         &anna,
@@ -91,7 +91,7 @@ fn jobs_of_token_holders_call_public_addresses_only() {
     let again = again.json()["id"].as_str().expect("an id").to_owned();
     let job = once(&client, &root, &again, has_ended);
     assert_eq!(job["error"]["code"], "fetch_failed", "{job}");
-    // The job keeps its policy when tokens are turned off before it ends, over a restart.
+    // The job keeps its policy when tokens are turned off before it ends, even after a restart.
     let callback = format!("/v1/operations/slow?callback={}", by_name(&origin));
     let id = submit(&client, &anna, &callback, &json!({}));
     once(&client, &anna, &id, |job| job["status"] == "running");

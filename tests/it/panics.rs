@@ -1,4 +1,4 @@
-//! Panics in what a server cannot do without, each of them planned: its process ends, with the data in order.
+//! Injected panics in essential tasks: the process exits, and its data stays valid.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -11,7 +11,7 @@ use crate::origin::{Origin, reply};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
-/// Everything that a server is asked for, once; what is not answered is not waited for.
+/// Sends each kind of request once, without waiting for replies that do not come.
 fn use_all(client: Client, receiver: &Origin) {
     let ask = |method: &str, path: &str, body: &Value| {
         let reply = client.try_ask(method, path, &JSON, body.to_string().as_bytes());
@@ -28,11 +28,11 @@ fn use_all(client: Client, receiver: &Origin) {
             ask("GET", &format!("/v1/jobs/{id}?wait=1s"), &json!({}));
         }
     }
-    // Of nobody in memory, so that the disk is asked.
+    // This job is not in memory, so the disk is read.
     ask("GET", "/v1/jobs/00000000000000000000000000", &json!({}));
 }
 
-/// How a server ends with this planned.
+/// Runs a server with this failpoint to its end.
 fn end(site: &Site, planned: &str, receiver: &Origin) -> (ExitStatus, String) {
     let config = site.path().join("cloakroom.toml");
     std::fs::write(&config, "[operations.hello]\ncommand = ['echo', 'hello']\n").expect("a file");
@@ -41,7 +41,7 @@ fn end(site: &Site, planned: &str, receiver: &Origin) -> (ExitStatus, String) {
     command.arg("--config").arg(config).stdout(Stdio::piped());
     command.stderr(File::create(&log).expect("a file"));
     command.env("CLOAKROOM_FAULT", planned);
-    // Backtraces take long to write on a busy machine, and the log is waited for only so long.
+    // Backtraces take long to write on a busy machine, and the server waits for the log only for a limited time.
     command.env("RUST_BACKTRACE", "0");
     let mut server: Killed = Killed(command.spawn().expect("it starts"));
     let mut line = String::new();
@@ -61,7 +61,7 @@ fn end(site: &Site, planned: &str, receiver: &Origin) -> (ExitStatus, String) {
     (status, std::fs::read_to_string(log).expect("a log"))
 }
 
-/// A process that ends with the test.
+/// A process that is killed on drop.
 struct Killed(Child);
 
 impl Drop for Killed {

@@ -1,4 +1,4 @@
-//! Paths in the messages of jobs.
+//! Paths in error messages of jobs.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! What a 202 is worth when the power goes.
+//! Durability of accepted jobs on power loss.
 //!
 //! A kill leaves what the kernel holds, so it cannot tell a synced commit from one that is not. Here the file system
 //! itself is shut down, without its last words to the disk, and mounted again.
@@ -16,7 +16,7 @@ use crate::harness::{Client, Mount, Server, Site, make_image, run, shut_down, sk
 
 const CLIENTS: usize = 4;
 
-/// A server whose data is on a disk of its own. The fields are dropped in this order: what is mounted first.
+/// A server with its data on its own disk. The fields are dropped in this order: the mount first.
 struct Rig {
     disk: Mount,
     site: Site,
@@ -24,13 +24,13 @@ struct Rig {
     told: Mutex<Told>,
 }
 
-/// What clients were told while there was power.
+/// What clients have seen while there was power.
 #[derive(Default)]
 struct Told {
-    /// The jobs with a 202, and their ends, where they were seen.
+    /// The jobs with a 202, and how they ended, if that was seen.
     jobs: BTreeMap<String, Option<Value>>,
-    /// What is said from here on does not count: no real machine says it, and a sync that is under way when ext4 is
-    /// shut down may report success.
+    /// Replies from here on do not count: a sync that is in progress when ext4 is shut down may report success, which
+    /// no real machine could answer.
     power_is_gone: bool,
 }
 
@@ -43,7 +43,7 @@ impl Told {
 }
 
 impl Rig {
-    /// None where this machine cannot do it.
+    /// `None` if this machine cannot do it.
     fn new(fault: &'static str) -> Option<Self> {
         let site = Site::new();
         site.write("a", b"hello");
@@ -66,13 +66,13 @@ impl Rig {
 
     fn serve(&self) -> Server {
         let mut command = self.site.command();
-        // That the database fails when the disk goes is no news.
+        // The log of the database's failure is expected when the disk goes.
         command.env("CLOAKROOM_LOG", "off");
         command.env("CLOAKROOM_FAULT", self.fault);
         self.site.serve_with(command)
     }
 
-    /// Works the server, cuts the power, and gives the server that comes up afterwards.
+    /// Uses the server, cuts the power, and returns the server that starts afterwards.
     fn cut_power(&self, server: Server, after: Duration) -> Server {
         let client = server.client();
         self.told().power_is_gone = false;
@@ -88,7 +88,7 @@ impl Rig {
             let mut word = shut_down.stdin.take().expect("it is piped");
             word.write_all(b"now\n").expect("it listens");
             let status = shut_down.wait().expect("it ends");
-            // Before any panic, so that the clients end.
+            // Before any panic, so that the client threads end.
             server.kill();
             assert!(status.success(), "the file system can be shut down");
         });
@@ -100,7 +100,7 @@ impl Rig {
         self.told.lock().expect("no panic")
     }
 
-    /// Submits and waits until the server does not answer, or says that it cannot any more.
+    /// Submits and waits until the server does not answer or reports an error.
     fn pester(&self, client: Client) {
         let body = json!({ "path": "/docs/a" }).to_string();
         let headers = [("content-type", "application/json")];
@@ -121,7 +121,7 @@ impl Rig {
         }
     }
 
-    /// Everything that is not as the clients were told.
+    /// All differences from what clients have seen.
     fn lost(&self, client: Client) -> Vec<String> {
         let mut lost = Vec::new();
         for (id, end) in &mut self.told().jobs {
@@ -144,7 +144,7 @@ impl Rig {
     }
 }
 
-/// A job without its links: the port differs from one server to the next.
+/// The job without its links: the port differs between servers.
 fn without_port(mut job: Value) -> Value {
     job["links"].take();
     job["output"]["uri"].take();

@@ -1,4 +1,4 @@
-//! nginx in front, set up as `examples/nginx.conf` says.
+//! Behind nginx, configured as in `examples/nginx.conf`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -7,14 +7,14 @@ use serde_json::Value;
 
 use crate::harness::{Server, Site, skipped, through, wait_for};
 
-/// One nginx that listens on a socket of its own; it ends when it is dropped.
+/// An nginx that listens on its own socket; ended on drop.
 struct Nginx {
     child: Child,
     socket: PathBuf,
 }
 
 impl Nginx {
-    /// Starts one in front of `server`; none where there is no nginx, which is said aloud.
+    /// Starts nginx in front of `server`; `None` (and a message) if it is not installed.
     fn start(folder: &Path, server: &Server) -> Option<Self> {
         let example = include_str!("../../examples/nginx.conf");
         let location = example.replace("127.0.0.1:7070", &server.address().to_string());
@@ -30,7 +30,7 @@ impl Nginx {
         );
         let file = folder.join("nginx.conf");
         std::fs::write(&file, config).expect("a file");
-        // One that was killed has left its socket.
+        // A killed nginx has left its socket.
         let _ = std::fs::remove_file(folder.join("front"));
         let mut command = Command::new("nginx");
         command.arg("-c").arg(&file).arg("-p").arg(folder);
@@ -45,14 +45,14 @@ impl Nginx {
         }
     }
 
-    /// Asks through it; gives the status, the head and the body.
+    /// Sends a request through nginx; returns the status, the head and the body.
     fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String, String) {
         let length = body.len();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: example.org\r\nconnection: close\r\n\
              content-length: {length}\r\n{headers}\r\n{body}"
         );
-        // It may not listen yet.
+        // nginx may not listen yet.
         let reply = wait_for("nginx", || through(&self.socket, &request).ok());
         let (head, body) = reply.split_once("\r\n\r\n").expect("a head");
         let status = head
@@ -82,7 +82,7 @@ const JSON: &str = "content-type: application/json\r\n";
 fn proxied_requests_are_rejected_without_tokens() {
     let site = Site::new();
     site.write("a", b"a");
-    // The proxy's name is known, or it would be refused for that.
+    // The proxy's name is known, or the request would be rejected for that.
     let named = |fault: Option<&str>| {
         let mut command = site.command();
         command.args(["--host", "example.org"]);
@@ -100,7 +100,7 @@ fn proxied_requests_are_rejected_without_tokens() {
     server.stop();
     drop(nginx);
 
-    // Without the check they would.
+    // Without the check they would be accepted.
     let server = named(Some("proxy-check-off"));
     let nginx = Nginx::start(site.path(), &server).expect("as before");
     let (status, _, body) = nginx.ask("POST", SUBMIT, JSON, BODY);
@@ -122,7 +122,7 @@ fn proxied_requests_with_a_token_get_public_links() {
         return;
     };
     assert_eq!(nginx.ask("POST", SUBMIT, JSON, BODY).0, 401);
-    // What a client says of the way it came is not believed.
+    // Forwarding headers of the client are not trusted.
     let lies =
         "x-forwarded-host: evil.test\r\nx-forwarded-proto: gopher\r\nforwarded: host=evil.test\r\n";
     let headers = format!("{anna}{JSON}{lies}origin: https://example.org\r\n");

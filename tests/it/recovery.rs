@@ -1,4 +1,4 @@
-//! What recovery decides, alone.
+//! Recovery decisions as pure functions.
 
 use cloakroom::job::{
     Event, Job, JobId, JobOptions, Params, Progress, Seq, State, Version, WallMs,
@@ -28,7 +28,7 @@ fn orphan(interrupted_attempts: u32) -> Job {
     }
 }
 
-/// What is recorded in the end, after a `+` if what was left is removed before.
+/// The recorded decision, with a leading `+` if the remains are removed first.
 fn code(recovery: Recovery) -> String {
     let code = |event| match event {
         Event::Fail(failure) => failure.code,

@@ -1,4 +1,4 @@
-//! Documents that the job gets from another server.
+//! Documents that jobs download from other servers.
 
 use std::io::{Read, Write};
 
@@ -20,7 +20,7 @@ fn submit(client: Client, document: &Value) -> String {
     job.json()["id"].as_str().expect("an id").to_owned()
 }
 
-/// What a job says of a document.
+/// The result of a job with this document.
 fn said(client: Client, document: &Value) -> String {
     let id = submit(client, document);
     let job = client.ended(&id);
@@ -28,7 +28,7 @@ fn said(client: Client, document: &Value) -> String {
     String::from_utf8(client.get(&format!("/v1/downloads/{id}"), 200).body).expect("a digest")
 }
 
-/// Why a job could not read a document.
+/// Why a job could not read its document.
 fn failure(client: Client, document: &Value) -> (String, String) {
     let job = client.ended(&submit(client, document));
     assert_eq!(job["status"], "failed", "{job}");
@@ -185,7 +185,7 @@ fn unavailable_document_fails_its_job_with_the_reason() {
             stream,
             &reply("302 Found", "location: file:///etc/passwd\r\n", b""),
         ),
-        // Each is another one than the one before, and none is whole.
+        // Each reply has other content than the one before, and none is complete.
         "/changing" => serve(
             ask,
             stream,
@@ -243,7 +243,7 @@ fn job_waiting_for_a_document_can_be_canceled() {
             write(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello");
         }
         stream.flush().expect("it is sent");
-        // Until the other side hangs up.
+        // Until the client disconnects.
         let _ = stream.read_to_end(&mut Vec::new());
     });
     let site = Site::new();

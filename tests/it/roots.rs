@@ -1,4 +1,4 @@
-//! What is at a root's path changes while the server runs.
+//! Root paths that change while the server runs.
 #![cfg(unix)]
 
 use std::fs;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::harness::{Client, Mount, Server, Site, wait_for};
 use crate::zip::files_in;
 
-/// A server with one root that leads to `path`; an empty name makes an unnamed one.
+/// A server with one root at `path`; an empty name makes an unnamed root.
 fn serve(site: &Site, name: &str, path: &Path) -> Server {
     site.serve_with(command(site, name, path))
 }
@@ -32,7 +32,7 @@ fn run(client: Client, operation: &str, params: &Value) -> Value {
     client.ended(job["id"].as_str().expect("an id"))
 }
 
-/// What a job reads at a path on the wire, or the code and the message that it fails with.
+/// The result of reading a path with a job, or its error code and message.
 fn read(client: Client, path: &str) -> Result<String, String> {
     let job = run(client, "zip", &json!({ "path": path }));
     if job["status"] != "succeeded" {
@@ -49,7 +49,7 @@ fn read(client: Client, path: &str) -> Result<String, String> {
         .collect())
 }
 
-/// Makes a folder with a file `f` in it.
+/// Creates a folder with a file `f`.
 fn folder(site: &Site, name: &str) -> std::path::PathBuf {
     let path = site.path().join(name);
     fs::create_dir(&path).expect("a folder");
@@ -94,7 +94,7 @@ fn next_job_follows_a_changed_root_link() {
             read(client, &format!("{wire}/f")).as_deref(),
             Ok("release-2")
         );
-        // The path without links was one of the root's, and would be another's now.
+        // The path without links belonged to one root and would now belong to another.
         if name.is_empty() {
             let error = read(client, &format!("{old}/f")).expect_err("it is no root's");
             assert!(
@@ -132,7 +132,7 @@ fn missing_root_is_named_by_jobs_and_readiness() {
         message.contains("the root /r cannot be opened"),
         "{message}"
     );
-    // Another one comes in its place.
+    // Another folder takes its place.
     folder(&site, "stick");
     client.get("/readyz", 200);
     assert_eq!(read(client, "/r/f").as_deref(), Ok("stick"));
@@ -156,7 +156,7 @@ fn result_is_written_to_the_current_target_of_the_root_path() {
     assert!(new.join("x.zip").exists() && !old.join("x.zip").exists());
     let id = job["id"].as_str().expect("an id");
     client.get(&format!("/v1/downloads/{id}"), 200);
-    // What the path leads to is another file's place again.
+    // The path leads to a file that was replaced.
     fs::rename(&new, site.path().join("older")).expect("it is moved");
     folder(&site, "out");
     let problem = client.get(&format!("/v1/downloads/{id}"), 404).json();
@@ -220,7 +220,7 @@ fn medium_can_be_changed_while_no_job_uses_it() {
     let client = server.client();
     assert_eq!(read(client, "/r/f").as_deref(), Ok("first"));
     client.get("/readyz", 200);
-    // Fails where the server holds it.
+    // Fails if the server still has it open.
     mount.again();
     fs::write(path.join("f"), "second").expect("a file");
     assert_eq!(read(client, "/r/f").as_deref(), Ok("second"));
@@ -249,7 +249,7 @@ fn root_that_contains_the_data_folder_by_link_is_rejected() {
         assert_eq!(job["error"]["code"], "target_not_found", "{job}");
     }
     client.get("/readyz", 503);
-    // One that holds the data is walked without it.
+    // A root that contains the data folder is walked without it.
     switch(&link, ".");
     let job = run(client, "zip", &json!({ "path": "/r" }));
     let archive = client.get(

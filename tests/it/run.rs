@@ -1,4 +1,4 @@
-//! `cloakroom run`, as a person uses it.
+//! `cloakroom run` without a server.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::harness::{Site, incompressible, skipped, wait_for};
 use crate::zip::{files_below, files_in};
 
-/// The command in a folder of its own, with a temporary folder that is looked at afterwards.
+/// The command in its own folder, with a temporary folder that is checked afterwards.
 fn run(site: &Site, arguments: &[&str]) -> Command {
     let temporary = site.path().join("tmp");
     std::fs::create_dir_all(&temporary).expect("a folder");
@@ -60,7 +60,7 @@ fn run_zips_a_folder_without_configuration() {
     );
     assert_eq!(archive("out.zip"), expected);
 
-    // Under its own name where nothing was said, and never over what is there.
+    // The default output name is the archive's own, and existing files are never replaced.
     assert_eq!(
         text(&output(&site, &["zip", "path=./docs/sources"], 0).stdout),
         "sources.zip\n"

@@ -1,4 +1,4 @@
-//! A server that another program starts: what it is told, how it is found, and that it ends with its parent.
+//! Servers started by another program: announcement, discovery, and exit with the parent.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -46,7 +46,7 @@ fn run_token_is_reported_and_not_stored() {
                 let job = client.zip_as(&shown, "/docs/a");
                 first = Some((token, job["id"].as_str().expect("an id").to_owned()));
             }
-            // The token is another, the jobs are there.
+            // The token is new, the jobs are kept.
             Some((old, id)) => {
                 assert_ne!(*old, token);
                 let old = format!("Bearer {old}");
@@ -89,7 +89,7 @@ fn server_exits_with_its_parent() {
     command.args(["--exit-with-parent", "--drain-timeout", "0s"]);
     command.stdin(Stdio::piped());
     let mut server = site.serve_with(command);
-    // It is a stop in order: what runs goes back to the queue.
+    // A graceful stop: running jobs go back to the queue.
     let id = server.client().zip("/docs/zeros");
     drop(server.take_stdin());
     assert!(server.wait().success());
@@ -133,7 +133,7 @@ fn unix_socket_is_private_to_its_owner() {
     let server = site.serve_with(command);
     let mode = std::fs::symlink_metadata(&socket).expect("a socket").mode();
     assert_eq!(mode & 0o777, 0o600);
-    // The same server, on both.
+    // The same server on both listeners.
     server.client().get("/healthz", 200);
     let reply = through(&socket, HEALTH).expect("a reply");
     assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
@@ -149,7 +149,7 @@ fn unix_socket_is_private_to_its_owner() {
         "{told}"
     );
 
-    // Everybody may look into the folder, so that only the socket's own mode is in the way.
+    // All users may enter the folder, so that only the socket's own mode protects it.
     std::fs::set_permissions(site.path(), std::fs::Permissions::from_mode(0o755)).expect("a mode");
     let script = "import socket,sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])";
     let connect = format!("python3 -c '{script}' {}", socket.display());
@@ -182,7 +182,7 @@ fn only_the_socket_of_a_dead_server_is_replaced() {
     let inode = || std::fs::symlink_metadata(&socket).expect("a socket").ino();
     let server = site.serve_with(listen(&site));
     let first = inode();
-    // Neither by a server of other data, nor by one of the same.
+    // Neither by a server with other data nor by one with the same data.
     let code = |mut command: Command| command.output().expect("it ends").status.code();
     assert_eq!(code(listen(&other)), Some(4));
     assert_eq!(code(listen(&site)), Some(3));
@@ -199,7 +199,7 @@ fn only_the_socket_of_a_dead_server_is_replaced() {
     assert!(reply.starts_with("HTTP/1.1 200"));
     server.stop();
 
-    // What is no socket stays.
+    // Files that are no sockets are kept.
     std::fs::write(&socket, b"mine").expect("a file");
     assert_eq!(code(listen(&site)), Some(4));
     let kept = std::fs::symlink_metadata(&socket)

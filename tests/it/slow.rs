@@ -1,4 +1,4 @@
-//! Clients that are too slow, against a server in this process whose limits are short.
+//! Slow clients, against an in-process server with short timeouts.
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,13 +27,13 @@ const LIMITS: Limits = Limits {
     body_idle_timeout: Duration::from_millis(700),
 };
 
-/// Far more than sockets hold.
+/// Far more than sockets buffer.
 const LARGE: usize = 32 << 20;
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 struct NoParams {}
 
-/// Makes a large result, after longer than a stalled body is waited for.
+/// Creates a large result, after more time than the timeout of a stalled body.
 struct Large;
 
 impl Operation for Large {
@@ -52,7 +52,7 @@ impl Operation for Large {
     }
 }
 
-/// Serves while `test` runs; gives it the address and the id of a job with a large result.
+/// Serves while `test` runs; it gets the address and the id of a job with a large result.
 fn serve<F: Future<Output = ()>>(test: impl FnOnce(SocketAddr, String) -> F) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
@@ -75,10 +75,10 @@ fn serve<F: Future<Output = ()>>(test: impl FnOnce(SocketAddr, String) -> F) {
     });
 }
 
-/// What is read until the connection is closed or cut, and how long that took.
+/// Reads until the connection is closed or reset; returns the text and the time that took.
 async fn rest(stream: &mut TcpStream) -> (String, Duration) {
     let (begin, mut bytes) = (Instant::now(), Vec::new());
-    // A cut is an end too.
+    // A reset counts as an end.
     let _ = stream.read_to_end(&mut bytes).await;
     (
         String::from_utf8_lossy(&bytes).into_owned(),
@@ -105,7 +105,7 @@ fn request_head_has_a_timeout() {
                 && took < LIMITS.keep_alive_timeout,
             "{took:?} {said}"
         );
-        // One that comes a byte at a time is not waited for longer.
+        // A head that arrives byte by byte has the same timeout.
         let mut stream = connect(address, "GET /healthz HT").await;
         let begin = Instant::now();
         while stream.write_all(b"T").await.is_ok() && begin.elapsed() < TEST_TIMEOUT {
@@ -126,7 +126,7 @@ fn idle_connection_is_closed() {
     serve(|address, _| async move {
         let request = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
         let mut stream = connect(address, request).await;
-        // Longer than a head may take: between requests there is more time.
+        // Longer than the timeout of a head: between requests a longer one applies.
         tokio::time::sleep(LIMITS.header_read_timeout * 2).await;
         stream
             .write_all(request.as_bytes())
@@ -172,7 +172,7 @@ fn stalled_reader_times_out_and_a_slow_one_does_not() {
         let mut slow = connect(address, &wait).await;
         let mut received = 0;
         let mut buffer = vec![0; 1 << 20];
-        // Slower than a stalled one is cut, and longer than it is waited for.
+        // Slower than the timeout of a stalled reader, but never stalled for that long.
         loop {
             let read = slow.read(&mut buffer).await.expect("it is not cut");
             if read == 0 {

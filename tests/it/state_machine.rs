@@ -1,4 +1,4 @@
-//! The state machine, alone.
+//! The job state machine as pure functions.
 
 use std::sync::Arc;
 
@@ -107,7 +107,7 @@ fn each_state_accepts_its_events_only() {
         (delete_requested(), succeed(), Gone),
         (delete_requested(), fail(), Gone),
         (delete_requested(), Requeue, Is(Status::Queued)),
-        // What was tried before ends once what is left of it is removed.
+        // The earlier attempt ends once its remains are removed.
         (vec![Claim, Drained], Cancel, Is(Status::Queued)),
         (vec![Claim, Drained], Delete, Is(Status::Queued)),
         (vec![Claim, Drained], AttemptCanceled, Refused),
@@ -128,7 +128,7 @@ fn each_state_accepts_its_events_only() {
         (vec![Claim, Drained, Delete], Claim, Refused),
         (vec![Claim, Drained, Delete], AttemptCanceled, Gone),
         (vec![Claim, Delete, Requeue], AttemptCanceled, Gone),
-        // What is being put into its place is neither stopped nor run again.
+        // A job that is finalizing is neither stopped nor run again.
         (vec![Claim, FinalizeStarted], Cancel, Refused),
         (vec![Claim, FinalizeStarted], Drained, Refused),
         (vec![Claim, FinalizeStarted], Requeue, Is(Status::Queued)),

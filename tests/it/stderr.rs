@@ -1,4 +1,4 @@
-//! Servers whose standard error cannot be written: the log is lost, and nothing else.
+//! Servers whose standard error cannot be written: only the log is lost.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Write};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::harness::{Server, Site, TEST_TIMEOUT, skipped, wait_for};
 use crate::origin::{Origin, reply};
 
-/// A pipe that is full, so that the next byte waits for its reader.
+/// A full pipe, so that the next write blocks.
 fn full_pipe() -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = io::pipe().expect("a pipe");
     set_nonblocking(&writer, true);
@@ -21,14 +21,14 @@ fn full_pipe() -> (PipeReader, PipeWriter) {
     (reader, writer)
 }
 
-/// For everybody who has this end of the pipe.
+/// For all holders of this end of the pipe.
 fn set_nonblocking(writer: &PipeWriter, is_nonblocking: bool) {
     let mut flags = fcntl_getfl(writer).expect("its flags");
     flags.set(OFlags::NONBLOCK, is_nonblocking);
     fcntl_setfl(writer, flags).expect("its flags");
 }
 
-/// A server with all its log on this stream.
+/// A server that logs everything to this stream.
 fn serve(site: &Site, stderr: impl Into<Stdio>) -> Server {
     let config = site.path().join("cloakroom.toml");
     std::fs::write(&config, "[operations.hello]\ncommand = ['echo', 'hello']\n").expect("a file");
@@ -38,12 +38,12 @@ fn serve(site: &Site, stderr: impl Into<Stdio>) -> Server {
     site.serve_with(command)
 }
 
-/// Jobs of each kind end well, each receiver is called, and the server stops in order.
+/// Jobs of each kind succeed, each callback is delivered, and the server stops gracefully.
 fn check(site: &Site, server: Server, what: &str) {
     let client = server.client();
     let receiver = Origin::saying(reply("204 No Content", "", b""));
     site.write("a", b"a");
-    // Each job leaves some lines, each callback too.
+    // Each job and each callback writes some lines.
     for n in 0..4 {
         let callback = format!("?callback={}", receiver.url("/"));
         for (operation, params) in [
@@ -140,7 +140,7 @@ fn server_starts_with_unwritable_stdout() {
 
 #[test]
 fn lost_log_lines_are_counted() {
-    // Each job writes a line of some 190 bytes when it ends; 256 KiB of lines are kept.
+    // Each job writes a line of some 190 bytes when it ends; 256 KiB of lines are buffered.
     const JOBS: usize = 2000;
     let site = Site::new();
     let (stuck, writer) = full_pipe();

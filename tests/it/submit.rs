@@ -1,4 +1,4 @@
-//! Every way to submit, and to be told no.
+//! All ways to submit a job, and rejected submissions.
 
 use std::collections::HashSet;
 use std::thread;
@@ -12,7 +12,7 @@ use crate::harness::{Client, Site, incompressible, wait_for};
 
 const ZIP: &str = "/v1/operations/zip";
 
-/// Submits with these headers and this body; gives the reply's JSON.
+/// Submits with these headers and this body; returns the JSON reply.
 fn submit(
     client: &Client,
     path: &str,
@@ -234,7 +234,7 @@ fn prefer_wait_returns_the_result() {
         (&json!("job_failed"), &json!("source_not_found"))
     );
 
-    // Time runs out: the ordinary ticket, and the job goes on.
+    // When the wait ends, the reply is the usual 202 and the job continues.
     let ticket = ask("respond-async, wait=1", "/docs/long", 202);
     assert_eq!(ticket.header("preference-applied"), "respond-async, wait=1");
     let id = ticket.json()["id"].as_str().expect("an id").to_owned();
@@ -244,7 +244,7 @@ fn prefer_wait_returns_the_result() {
         (&json!("running"), &json!(1))
     );
 
-    // Canceled meanwhile.
+    // Canceled while the client waits.
     let canceler = thread::spawn({
         let path = format!("/v1/jobs/{id}/cancel");
         move || client.post(&path, &json!({}), 202)
@@ -288,7 +288,7 @@ fn idempotency_key_creates_one_job_across_retries_and_crashes() {
     assert_eq!(ids.len(), 1, "a thousand submissions, one job");
     let first = ids.into_iter().next().expect("an id");
 
-    // Quoted or bare, and whatever the JSON looks like: the same request.
+    // Quoted or bare, and with any notation of the JSON: the same request.
     assert_eq!(
         id(&submit(
             &client,
@@ -348,7 +348,7 @@ fn idempotency_key_creates_one_job_across_retries_and_crashes() {
         (&json!(first), &json!("succeeded")),
         "the job as it is now"
     );
-    // A key lives as long as its job.
+    // An idempotency key lives as long as its job.
     client.ask("DELETE", &format!("/v1/jobs/{first}"), &[], b"", 200);
     assert_ne!(
         id(&submit(&client, ZIP, &with_key("k"), body.as_bytes(), 202)),
@@ -525,7 +525,7 @@ fn result_needed_by_a_queued_job_does_not_expire() {
         let job = client.post("/v1/operations/take", &params, 202).json();
         job["id"].as_str().expect("an id").to_owned()
     };
-    // The first one holds up the second for three times the idle time.
+    // The first job delays the second for three times the idle timeout.
     take(3, &json!("/docs/a.txt"));
     let second = take(0, &document);
     let ended = client.ended(&second);

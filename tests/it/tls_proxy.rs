@@ -1,4 +1,4 @@
-//! What stands between a client and a server: a proxy with TLS and a path of its own, or a network that breaks.
+//! A proxy between client and server, with optional TLS and a path prefix, that can break connections.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -14,24 +14,24 @@ use tokio_rustls::rustls::ServerConfig;
 pub(crate) enum Break {
     /// Before the request has reached the server.
     Request,
-    /// After so many bytes of the reply.
+    /// After this number of bytes of the reply.
     Reply(u64),
 }
 
-/// What becomes of requests.
+/// The state shared by all connections.
 #[derive(Default)]
 struct ProxyState {
-    /// Where they are passed on to.
+    /// The server that requests are forwarded to.
     server: Option<SocketAddr>,
-    /// What their paths begin with, which is taken off.
+    /// The prefix of paths, which is removed.
     prefix: String,
-    /// For the next ones whose first line begins like this, in this order.
+    /// For the next requests whose first line begins like this, in this order.
     breaks: VecDeque<(&'static str, Break)>,
-    /// The first lines of all.
+    /// The first lines of all requests.
     seen: Vec<String>,
 }
 
-/// One of them, on a port of its own, for as long as this lives.
+/// A proxy on its own port, until dropped.
 pub(crate) struct TlsProxy {
     address: SocketAddr,
     state: Arc<Mutex<ProxyState>>,
@@ -39,7 +39,7 @@ pub(crate) struct TlsProxy {
 }
 
 impl TlsProxy {
-    /// One that passes nothing on before it is told where to.
+    /// A proxy that forwards nothing before [`TlsProxy::forward_to`].
     pub(crate) fn new(tls: Option<Arc<ServerConfig>>, prefix: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -61,7 +61,7 @@ impl TlsProxy {
                 tokio::spawn(async move {
                     match tls {
                         None => pass(stream, &state).await,
-                        // Whoever does not believe us hangs up.
+                        // A client that rejects the certificate closes the connection.
                         Some(tls) => match tls.accept(stream).await {
                             Ok(stream) => pass(stream, &state).await,
                             Err(_) => None,
@@ -81,7 +81,7 @@ impl TlsProxy {
         self.address.port()
     }
 
-    /// Passes requests on to this server from now on.
+    /// Forwards requests to this server from now on.
     pub(crate) fn forward_to(&self, server: SocketAddr) {
         self.state.lock().expect("no panic").server = Some(server);
     }
@@ -91,18 +91,18 @@ impl TlsProxy {
         self.state.lock().expect("no panic").breaks.extend(breaks);
     }
 
-    /// The first lines of what was asked.
+    /// The first lines of all requests.
     pub(crate) fn seen(&self) -> Vec<String> {
         self.state.lock().expect("no panic").seen.clone()
     }
 
-    /// How many of the breaks are still to come.
+    /// The number of breaks that have not happened yet.
     pub(crate) fn remaining_breaks(&self) -> usize {
         self.state.lock().expect("no panic").breaks.len()
     }
 }
 
-/// Passes one connection's request on; every one says `connection: close`.
+/// Forwards one connection's request with `connection: close`.
 async fn pass(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     state: &Mutex<ProxyState>,
@@ -156,7 +156,7 @@ async fn pass(
     let mut reply = (&mut down).take(bytes);
     tokio::select! {
         _ = tokio::io::copy(&mut reply, &mut to) => {}
-        // Whoever hangs up wants no reply; the server sees the end of its request.
+        // When the client disconnects, the server sees the end of its request.
         _ = tokio::io::copy(&mut from, &mut up) => {}
     }
     to.shutdown().await.ok()

@@ -1,4 +1,4 @@
-//! The token file: what a server does when it changes, is damaged or is lost, and what ends with a token.
+//! The token file: what happens when it changes, is damaged or is lost, and what ends with a token.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -21,7 +21,7 @@ fn edit(site: &Site, arguments: &[&str]) {
     assert!(output.status.success(), "{output:?}");
 }
 
-/// Starts a server that must end by itself; gives its exit code and what it says.
+/// Starts a server that must exit by itself; returns its exit code and error output.
 fn refused(site: &Site) -> (Option<i32>, String) {
     let output = site.command().output().expect("it ends");
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -72,7 +72,7 @@ fn damaged_or_missing_token_file_prevents_the_start() {
         }
     }
     fs::remove_dir(&file).expect("it was there");
-    // A lost file can be made anew.
+    // A lost file can be created again.
     let anna = site.token("anna", &[]);
     let server = site.serve();
     let client = server.client();
@@ -104,7 +104,7 @@ fn database_remembers_that_requests_need_a_token() {
     let server = site.serve();
     server.client().get("/v1/jobs", 200);
     server.stop();
-    // What was turned off needs no file.
+    // With tokens turned off, no file is needed.
     fs::remove_file(site.data().join("tokens")).expect("it was there");
     let server = site.serve();
     server.client().get("/v1/jobs", 200);
@@ -122,7 +122,7 @@ fn removing_the_last_token_rejects_all_requests() {
     let client = server.client();
     client.get("/v1/jobs", 401);
     assert_eq!(status(&client, "/v1/jobs", &anna), 401);
-    // Off, on and off again, while it runs.
+    // Off, on and off again, while the server runs.
     edit(&site, &["off"]);
     wait_for("200 without a token", || {
         (status(&client, "/v1/jobs", "none") == 200).then_some(())
@@ -187,7 +187,7 @@ fn turning_tokens_off_does_not_open_an_exposed_server() {
     assert_eq!(output.status.code(), Some(2), "{output:?}");
 }
 
-/// Sends a GET with a token and reads the head of the reply if there is one at once.
+/// Sends a GET with a token; reads the head of the reply if one comes at once.
 fn open(server: &Server, path: &str, token: &str, waits_for_head: bool) -> BufReader<TcpStream> {
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
     stream
@@ -285,7 +285,7 @@ fn replacing_a_token_ends_sessions_and_streams_of_the_old_one() {
     );
     let own = ("sec-fetch-site", "same-origin");
     client.ask("GET", "/v1/jobs", &[("cookie", &cookie), own], b"", 401);
-    // The jobs are the name's, and the result was not used up.
+    // Jobs belong to the token's name, and the result was not consumed.
     let reply = client.try_ask(
         "GET",
         &format!("/v1/downloads/{large}"),
@@ -338,7 +338,7 @@ fn foreign_jobs_are_404_like_unknown_ones_in_every_dialect() {
         ("DELETE", "/api/xml-data-compare/v1/jobs/{uuid}"),
         ("GET", "/api/xmlmerge/v1/downloads/{uuid}"),
     ];
-    // The address of a job with one of its names in it, and the reply with the name taken out.
+    // A path with one of the job's ids, and the reply with that id removed.
     let ask = |method: &str, shape: &str, seq: i64, id: &str| {
         let bits: u128 = id.parse::<ulid::Ulid>().expect("an id").0;
         let hex = format!("{bits:032x}");
@@ -369,7 +369,7 @@ fn foreign_jobs_are_404_like_unknown_ones_in_every_dialect() {
         reply.headers.remove("date");
         reply.headers.remove("content-length");
         let body = String::from_utf8_lossy(&reply.body).replace(&path, "PATH");
-        // What DeltaXML's errors are known by differs for each.
+        // DeltaXML's errors have an id that differs each time.
         let body = match serde_json::from_str::<serde_json::Value>(&body) {
             Ok(mut json) if json["errorId"].is_string() || json["ErrorId"].is_string() => {
                 for name in ["errorId", "ErrorId", "timestamp"] {

@@ -1,4 +1,4 @@
-//! Documents that come with a submission.
+//! Documents that are uploaded with a submission.
 
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
@@ -33,7 +33,7 @@ fn digest(bytes: &[u8]) -> String {
     format!("{}\n", hex::encode(Sha256::digest(bytes)))
 }
 
-/// What a job says of the document that it was given.
+/// The digest that a job computed of its document.
 fn said(client: &Client, id: &Value) -> String {
     let id = id.as_str().expect("an id");
     let job = client.ended(id);
@@ -110,7 +110,7 @@ fn incomplete_uploads_are_freed() {
     let server = site.serve_example();
     let client = server.client();
     let bytes = form(&incompressible(3_000_000));
-    // The client vanishes in the middle.
+    // The client disconnects in the middle.
     for _ in 0..3 {
         let mut stream = TcpStream::connect(server.address()).expect("a connection");
         let head = format!(
@@ -121,7 +121,7 @@ fn incomplete_uploads_are_freed() {
         stream.write_all(&bytes[..2_000_000]).expect("it is sent");
         stream.shutdown(Shutdown::Both).expect("it ends");
     }
-    // A form that is refused after its file has come.
+    // A form that is rejected after its file has arrived.
     let mut refused = form(&incompressible(3_000_000));
     refused.truncate(refused.len() - "--b--\r\n".len());
     refused.extend_from_slice(

@@ -1,4 +1,4 @@
-//! A database whose WAL is not what it was when the server died.
+//! Databases whose WAL changed after the server was killed.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use cloakroom::job::JobId;
 use crate::harness::{Site, wait_for};
 use crate::memory;
 
-/// What a server leaves that is killed: the database, its WAL, and the jobs that it has acknowledged, in order.
+/// What a killed server leaves: the database, its WAL, and the acknowledged jobs in order.
 struct Dead {
     database: Vec<u8>,
     wal: Vec<u8>,
@@ -40,7 +40,7 @@ fn dead(jobs: usize) -> Dead {
     }
 }
 
-/// Puts both into a data folder of their own.
+/// Puts both files into a new data folder.
 fn lay_out(site: &Site, database: &[u8], wal: &[u8]) {
     let data = site.data();
     fs::create_dir_all(&data).expect("a folder");
@@ -48,7 +48,7 @@ fn lay_out(site: &Site, database: &[u8], wal: &[u8]) {
     fs::write(data.join("cloakroom.db-wal"), wal).expect("a file");
 }
 
-/// How many of the jobs are there, from the first on; none after one that is missing.
+/// The number of jobs that exist, from the first on; none may follow a missing one.
 fn kept(data: &Path, jobs: &[JobId]) -> usize {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let found = runtime.block_on(async {
@@ -110,7 +110,7 @@ fn wal_of_another_database_is_rejected_and_untouched() {
     let read = |name| fs::read(data.join(name)).expect("a file");
     assert!(read("cloakroom.db") == own.database);
     assert!(read("cloakroom.db-wal") == other.wal);
-    // With its own it is whole again.
+    // With its own WAL the database is complete again.
     lay_out(&site, &own.database, &own.wal);
     assert_eq!(kept(&data, &own.jobs), 1);
 }
@@ -131,18 +131,18 @@ fn missing_wal_is_an_error_after_a_crash_only() {
     let (server, is_missed) = start(&site);
     assert!(is_missed);
     server.stop();
-    // Whoever has looked at the tables meanwhile has taken it away.
+    // A reader of the tables has removed the WAL in the meantime.
     let _ = fs::remove_file(site.data().join("cloakroom.db-wal"));
     let (server, is_missed) = start(&site);
     assert!(!is_missed);
     server.stop();
-    // Whoever wants to begin anew may, too.
+    // It is also possible to start over.
     fs::remove_file(site.data().join("cloakroom.db")).expect("it is there");
     let (server, _) = start(&site);
     server.stop();
 }
 
-/// How long the log is now, in bytes.
+/// The length of the WAL in bytes.
 fn wal_bytes(site: &Site) -> u64 {
     let log = site.data().join("cloakroom.db-wal");
     fs::metadata(log).expect("a log").len()
@@ -166,7 +166,7 @@ fn wal_stays_short_under_load_and_is_truncated_when_idle() {
                         1 => "/v1/jobs?limit=100&status=failed".to_owned(),
                         _ => format!("/v1/jobs/{id}"),
                     };
-                    // One that comes while too much is under way is refused, which is fine.
+                    // A submission during an overload is rejected, which is fine.
                     client.try_ask("GET", &path, &[], b"").expect("a reply");
                 }
             });

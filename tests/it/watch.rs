@@ -99,7 +99,7 @@ fn job_events_begin_with_the_current_state_and_end_with_the_job() {
         (percent, count, last) = (now, count + 1, version);
     }
     assert!(count > 2 && percent > 99.9, "{count} events, {percent} %");
-    // Whoever comes back has seen the end already; whoever has not sees it.
+    // A returning client gets 204 if it has seen the end, and the end otherwise.
     let again = client.events(&path, &format!("last-event-id: {last}\r\n"));
     assert!(again.head.starts_with("HTTP/1.1 204"), "{}", again.head);
     let (_, version, job) = client
@@ -145,7 +145,7 @@ fn deleting_a_job_ends_its_events_and_shows_in_the_global_stream() {
         ("deleted", &json!("deleted"))
     );
 
-    // Those who follow all jobs hear of it once, as of the same job.
+    // Followers of all jobs get it once, as an event of that job.
     let last = client.zip("/docs/a");
     let mut gone = Vec::new();
     loop {
@@ -201,7 +201,7 @@ fn retry_creates_a_job_with_the_same_params() {
     assert_ne!(second, first);
     assert!(again.header("location").ends_with(&second));
     assert_eq!(digest(&second), expected);
-    // The first may go: what was uploaded is the second's.
+    // The first job may be deleted: the second has its own copy of the upload.
     client.ask("DELETE", &format!("/v1/jobs/{first}"), &[], b"", 200);
     let third = client
         .ask("POST", &format!("/v1/jobs/{second}/retry"), &[], b"", 202)

@@ -1,4 +1,4 @@
-//! Debian's Chromium without a window.
+//! Debian's Chromium, headless.
 
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
@@ -9,29 +9,28 @@ use tempfile::TempDir;
 
 use crate::harness::skipped;
 
-/// One browser; it ends when it is dropped.
+/// A browser process, ended on drop.
 pub(super) struct Chromium {
     child: Child,
     _profile: TempDir,
 }
 
 impl Chromium {
-    /// Opens a page; every name that ends in `.test` leads to `stranger`. None where there is no such browser, which is
-    /// said aloud.
+    /// Opens a page. Every name that ends in `.test` resolves to `site`. `None` (and a message) if Chromium is missing.
     pub(super) fn open(page: &str, stranger: SocketAddr) -> Option<Self> {
         let mut command = Command::new("chromium");
         command.arg(page).stdin(Stdio::null()).stdout(Stdio::null());
         Self::start(command, stranger)
     }
 
-    /// One that is told what to do: what it reads and what it writes, see `--remote-debugging-pipe`. Every name that ends
-    /// in `.test` leads to `named`. None as with [`Chromium::open`].
+    /// Starts a browser with its control pipes, see `--remote-debugging-pipe`. Every name that ends in `.test` resolves
+    /// to `named`. `None` as in [`Chromium::open`].
     pub(super) fn drive(named: SocketAddr) -> Option<(Self, ChildStdin, ChildStdout)> {
         if let Err(error) = Command::new("chromium").arg("--version").output() {
             skipped(&format!("chromium: {error}"));
             return None;
         }
-        // It wants the pipe as its descriptors 3 and 4.
+        // The browser expects the pipes as descriptors 3 and 4.
         let script =
             r#"exec chromium --remote-debugging-pipe "$@" 3<&0 4>&1 </dev/null >/dev/null"#;
         let mut command = Command::new("sh");
@@ -59,7 +58,7 @@ impl Chromium {
                 "--disable-dev-shm-usage",
                 "--disable-extensions",
             ])
-            // The browser's own ways to keep pages from loopback are not what this is about.
+            // Turns off the browser's own protection of loopback, which is not under test.
             .arg("--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests")
             .arg(format!("--host-resolver-rules=MAP *.test {named}"))
             .arg(format!("--user-data-dir={}", profile.path().display()))
@@ -80,7 +79,7 @@ impl Chromium {
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        // With all the processes that it has started.
+        // Including all processes that it has started.
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! The dashboard, as somebody uses it.
+//! The dashboard in a real browser.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::page::Page;
 use crate::harness::{Client, Server, Site, wait_for};
 
-/// Whether there is a row of a job in this state that says something.
+/// An expression: is there a row of a job in this state that contains this text?
 fn row(state: &str, with: &str) -> String {
     format!(
         "[...document.querySelectorAll('#list .row')].some((row) => row.querySelector('.{state}') && row.textContent.includes({with:?}))"
@@ -29,7 +29,7 @@ fn new_job(page: &mut Page, operation: &str) {
     ));
 }
 
-/// Clicks the button of the job that is shown that says this.
+/// Clicks the button with this text in the open job.
 fn act(page: &mut Page, text: &str) {
     let find = format!(
         "[...document.querySelectorAll('.actions > *')].find((one) => one.textContent === {text:?})"
@@ -56,7 +56,7 @@ fn job_is_submitted_followed_canceled_and_deleted_without_reloading() {
     page.until("!document.getElementById('none').hidden");
     page.ask("window.isOld = true");
     new_job(&mut page, "zip");
-    // What is missing is said where it is, by the browser or by the server.
+    // Errors are shown at their field, by the browser or by the server.
     page.click("#submit .primary");
     assert_eq!(page.ask("document.activeElement.id"), "param-path");
     page.ask("document.getElementById('param-path').focus()");
@@ -74,7 +74,7 @@ fn job_is_submitted_followed_canceled_and_deleted_without_reloading() {
     act(&mut page, "Run again");
     page.until("document.querySelectorAll('#list .succeeded').length === 2");
 
-    // Somebody else's job is seen as well, and how far it is.
+    // Jobs of other clients are shown too, with progress.
     server.client().zip("/docs/long");
     page.until(&row("running", "/docs/long"));
     page.until("document.querySelector('#list progress').value > 0");
@@ -85,7 +85,7 @@ fn job_is_submitted_followed_canceled_and_deleted_without_reloading() {
     page.until("document.querySelectorAll('#list li').length === 2");
     assert_eq!(page.ask("location.hash + window.isOld"), "true");
 
-    // What goes elsewhere goes here.
+    // The link to another page opens in this one.
     let list = server.client().get("/v1/jobs", 200).json();
     let id = list["jobs"][0]["id"].as_str().expect("an id").to_owned();
     let path = format!("/v1/jobs/{id}");
@@ -157,14 +157,14 @@ params.loud = { type = "boolean" }
     }
     assert_eq!(page.ask("typeof window.hacked"), "undefined");
 
-    // Escape leaves a job for its row, Enter goes back to it.
+    // Escape closes a job and focuses its row; Enter opens it again.
     page.press("Escape", 27, "");
     page.until("document.getElementById('details').hidden");
     assert_eq!(page.ask("document.activeElement.className"), "row");
     page.press("Enter", 13, "\r");
     page.until("!document.getElementById('details').hidden");
     assert_eq!(page.complaints(), Vec::<Value>::new());
-    // What the policy is for: text that would become markup by mistake stops the script instead.
+    // The policy's purpose: text that would become markup by mistake stops the script instead.
     let mistake = "(() => { try { document.body.innerHTML = '' } catch { return 'refused' } })()";
     assert_eq!(page.ask(mistake), "refused");
     server.stop();
@@ -196,13 +196,13 @@ fn signed_in_user_sees_own_jobs_with_and_without_cookies() {
     );
     sign_in(&mut page, &plain(&anna));
     page.until("document.querySelectorAll('#list .succeeded').length === 1");
-    // The page keeps no token, the browser a cookie that no script sees.
+    // The page stores no token; the browser stores a cookie that scripts cannot read.
     page.reload();
     page.until("document.querySelectorAll('#list .succeeded').length === 1");
     assert_eq!(page.ask("document.cookie"), "");
     page.click(".row");
     page.until("document.querySelector('.actions a').pathname.startsWith('/v1/downloads/')");
-    // When the token goes, so does the session.
+    // The session ends with its token.
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cloakroom"));
     command.args(["token", "remove", "anna", "--data"]);
     assert!(
@@ -220,7 +220,7 @@ fn signed_in_user_sees_own_jobs_with_and_without_cookies() {
     page.reload();
     page.until("!document.getElementById('sign-in').hidden");
 
-    // Beyond this machine, over plain HTTP, browsers do not say whose page asks, and no cookie counts.
+    // From another machine over plain HTTP, browsers send no Sec-Fetch-Site, and cookies are ignored.
     page.go("http://appliance.test/");
     page.until("!document.getElementById('sign-in').hidden");
     sign_in(&mut page, &plain(&boss));
@@ -298,7 +298,7 @@ fn dashboard_works_below_a_path_behind_a_proxy() {
     let back = server.address();
     std::thread::spawn(move || {
         for stream in front.incoming().flatten() {
-            // Whoever hangs up has his reasons.
+            // The browser may close the connection early.
             std::thread::spawn(move || drop(pass_on(stream, back)));
         }
     });
@@ -322,7 +322,7 @@ fn dashboard_works_below_a_path_behind_a_proxy() {
     server.stop();
 }
 
-/// Passes one request on without the first part of its path, as a proxy does, and the answer back.
+/// Forwards one request without the first segment of its path, as a proxy does, and returns the reply.
 fn pass_on(stream: TcpStream, back: SocketAddr) -> std::io::Result<()> {
     let mut server = TcpStream::connect(back)?;
     let mut client = BufReader::new(stream.try_clone()?);

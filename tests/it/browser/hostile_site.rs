@@ -1,4 +1,4 @@
-//! A stranger's server: it serves hostile pages, hears what they report, and stands for a name that is pointed at
+//! A hostile server: it serves attacking pages, records what they report, and acts as a DNS name that is rebound to
 //! another server once its page is loaded.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 const HOSTILE_PAGE: &str = include_str!("hostile_site.html");
 const REBOUND: &str = include_str!("rebound.html");
 
-/// A running one; it serves as long as the tests run.
+/// A running hostile server; it serves until the test process ends.
 pub(super) struct HostileSite {
     address: SocketAddr,
     reports: Arc<Mutex<Vec<String>>>,
@@ -23,7 +23,7 @@ impl HostileSite {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let heard = Arc::clone(&heard);
-                // A browser that hangs up has its reasons.
+                // The browser may close the connection early.
                 std::thread::spawn(move || drop(answer(stream, &heard)));
             }
         });
@@ -34,17 +34,17 @@ impl HostileSite {
         self.address
     }
 
-    /// What the pages have said so far.
+    /// What the pages have reported so far.
     pub(super) fn reports(&self) -> Vec<String> {
         self.reports.lock().expect("no panic").clone()
     }
 }
 
-/// A request as it came.
+/// A parsed request.
 struct Request {
     target: String,
     host: String,
-    /// All lines but `Connection`.
+    /// All header lines except `Connection`.
     head: String,
     body: Vec<u8>,
 }

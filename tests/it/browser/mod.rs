@@ -1,4 +1,4 @@
-//! What a page can do from within a real browser. Servers whose checks are left out show that it would.
+//! What web pages can do from within a real browser. Servers with disabled checks show that the attacks would work.
 
 mod chromium;
 mod dashboard;
@@ -11,7 +11,7 @@ use crate::harness::{Client, Server, Site, wait_for};
 use chromium::Chromium;
 use hostile_site::HostileSite;
 
-/// A server whose `fault` is planned, and files to zip.
+/// A server with a failpoint, and files to zip.
 fn server(site: &Site, fault: Option<&str>) -> Server {
     for file in ["form", "query", "text", "json", "beacon", "rebound", "a"] {
         site.write(file, b"a");
@@ -21,7 +21,7 @@ fn server(site: &Site, fault: Option<&str>) -> Server {
     site.serve_with(command)
 }
 
-/// What was zipped, as far as the paths tell.
+/// The paths of all zip jobs.
 fn zipped(client: &Client) -> Vec<String> {
     let list = client.get("/v1/jobs", 200).json();
     let jobs = list["jobs"].as_array().expect("jobs").iter();
@@ -63,7 +63,7 @@ fn cross_origin_pages_and_dns_rebinding_are_rejected() {
     let has = |report: &str| reports.iter().any(|found| found.starts_with(report));
     let all = || reports.join("\n");
 
-    // Where a check is left out the pages have their way; the beacon is not waited for by the page.
+    // With a check disabled the attacks succeed. The page does not wait for the beacon.
     let expected = ["/docs/beacon", "/docs/form", "/docs/query"];
     wait_for("the beacon", || {
         (zipped(&no_site_check.client()) == expected).then_some(())
@@ -71,7 +71,7 @@ fn cross_origin_pages_and_dns_rebinding_are_rejected() {
     assert!(has("open-rebound saw 200"), "{}", all());
     assert_eq!(zipped(&no_host_check.client()), ["/docs/rebound"]);
 
-    // Where none is, no job was made and none seen.
+    // With all checks enabled, no job was created and none was read.
     assert!(has("strict-rebound saw 421"), "{}", all());
     assert!(!has("strict read") && !has("strict followed"), "{}", all());
     let client = strict.client();

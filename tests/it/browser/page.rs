@@ -1,4 +1,4 @@
-//! A page of a real browser, driven through the pipe of its DevTools: messages are JSON, a NUL after each.
+//! A page in a real browser, driven through the DevTools pipe: JSON messages, each ended by a NUL.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -11,19 +11,19 @@ use serde_json::{Value, json};
 use super::chromium::Chromium;
 use crate::harness::{TEST_TIMEOUT, wait_for};
 
-/// One page; its browser ends when it is dropped.
+/// An open page; its browser ends on drop.
 pub(super) struct Page {
     _browser: Chromium,
     commands: ChildStdin,
     messages: Receiver<Value>,
     session: Option<String>,
     calls: u64,
-    /// What the page complained of: errors that nobody caught, and what its policy forbids.
+    /// Errors of the page: uncaught exceptions and policy violations.
     complaints: Vec<Value>,
 }
 
 impl Page {
-    /// Opens a page, as [`Chromium::drive`] does a browser.
+    /// Opens a page in a browser from [`Chromium::drive`].
     pub(super) fn open(url: &str, named: SocketAddr) -> Option<Self> {
         let (browser, commands, answers) = Chromium::drive(named)?;
         let (sender, messages) = channel();
@@ -51,12 +51,12 @@ impl Page {
         Some(page)
     }
 
-    /// Goes to another page.
+    /// Navigates to another page.
     pub(super) fn go(&mut self, url: &str) {
         self.call("Page.navigate", &json!({ "url": url }));
     }
 
-    /// What an expression comes to, once what it promises is there.
+    /// Evaluates an expression and awaits its promise.
     pub(super) fn ask(&mut self, expression: &str) -> Value {
         let how = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
         let answer = self.call("Runtime.evaluate", &how);
@@ -67,7 +67,7 @@ impl Page {
         answer["result"]["value"].clone()
     }
 
-    /// Waits until an expression is true; what it needs may not be there before.
+    /// Waits until an expression is true. It may throw before that.
     pub(super) fn until(&mut self, expression: &str) {
         let careful = format!("(() => {{ try {{ return {expression} }} catch {{}} }})()");
         wait_for(expression, || {
@@ -75,7 +75,7 @@ impl Page {
         });
     }
 
-    /// Waits until there is such an element that is seen, and clicks on it as a mouse does.
+    /// Waits until a matching element is visible, and clicks it with the mouse.
     pub(super) fn click(&mut self, selector: &str) {
         self.until(&format!(
             "document.querySelector({selector:?}).checkVisibility()"
@@ -83,19 +83,19 @@ impl Page {
         self.ask(&format!("document.querySelector({selector:?}).click()"));
     }
 
-    /// Puts text into what is focused, as a keyboard does.
+    /// Types text into the focused element.
     pub(super) fn write(&mut self, text: &str) {
         self.call("Input.insertText", &json!({ "text": text }));
     }
 
-    /// Presses a key, which makes `text` if it makes any.
+    /// Presses a key that produces `text`, if any.
     pub(super) fn press(&mut self, key: &str, code: u32, text: &str) {
         let event = |kind| json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text });
         self.call("Input.dispatchKeyEvent", &event("keyDown"));
         self.call("Input.dispatchKeyEvent", &event("keyUp"));
     }
 
-    /// Chooses a file in an input, as its user does.
+    /// Chooses a file in a file input.
     pub(super) fn choose(&mut self, selector: &str, file: &Path) {
         let document = self.call("DOM.getDocument", &json!({}));
         let root = &document["root"]["nodeId"];
@@ -105,16 +105,16 @@ impl Page {
         self.call("DOM.setFileInputFiles", &files);
     }
 
-    /// Loads the page anew.
+    /// Reloads the page.
     pub(super) fn reload(&mut self) {
         self.ask("window.old = true");
         self.call("Page.reload", &json!({}));
         self.until("window.old === undefined && document.readyState === 'complete'");
     }
 
-    /// What the page complained of so far.
+    /// Errors of the page so far.
     pub(super) fn complaints(&mut self) -> &[Value] {
-        // Whatever was said before is read with the answer.
+        // Messages that came before this answer are read with it.
         self.ask("0");
         &self.complaints
     }
@@ -135,7 +135,7 @@ impl Page {
                 Some("Log.entryAdded") if message["params"]["entry"]["source"] == "security" => {
                     self.complaints.push(message);
                 }
-                // Whoever is asked says yes.
+                // Accepts every dialog.
                 Some("Page.javascriptDialogOpening") => {
                     self.calls += 1;
                     let (id, yes) = (self.calls, json!({ "accept": true }));
@@ -156,7 +156,7 @@ impl Page {
     }
 }
 
-/// Hands on every message until nobody wants any more.
+/// Passes on each message until the receiver is gone.
 fn read(answers: ChildStdout, mut hand_on: impl FnMut(Value) -> bool) {
     let mut answers = BufReader::new(answers);
     let mut message = Vec::new();

@@ -1,4 +1,4 @@
-//! The commands that talk to a running server.
+//! Commands that talk to a running server.
 
 mod output;
 mod run;
@@ -10,14 +10,14 @@ use serde_json::Value;
 
 use crate::harness::Site;
 
-/// Runs a command for the server on a site's data.
+/// Runs a command against the server of a site.
 fn cloakroom(site: &Site, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
     command.args(arguments).env("CLOAKROOM_DATA", site.data());
     command.output().expect("it runs")
 }
 
-/// The same, and it must succeed; gives what it prints.
+/// Runs a command that must succeed; returns its output.
 fn said(site: &Site, arguments: &[&str]) -> String {
     let output = cloakroom(site, arguments);
     assert!(output.status.success(), "{arguments:?}: {output:?}");
@@ -28,7 +28,7 @@ fn code(site: &Site, arguments: &[&str]) -> Option<i32> {
     cloakroom(site, arguments).status.code()
 }
 
-/// What it says of what went wrong.
+/// The error output of a command.
 fn words(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("text")
 }
@@ -42,14 +42,14 @@ fn job_is_submitted_listed_fetched_and_deleted_by_commands() {
     command.args(["--token-per-run", "--listen", &socket]);
     let server = site.serve_with(command);
 
-    // Where the server is, and the token of its run, is in its data.
+    // The address and the token of the run come from the data folder.
     let operations = said(&site, &["operations"]);
     let mut lines = operations.lines();
     let head = lines.next().expect("a line").split_whitespace();
     assert!(head.eq(["NAME", "TITLE"]), "{operations}");
     let listed = lines.map(|line| line.split_once(' ').expect("two columns"));
     let listed: Vec<_> = listed.map(|(name, title)| (name, title.trim())).collect();
-    // The server's own JSON says the same.
+    // The JSON output is the server's JSON.
     let json: Value = serde_json::from_str(&said(&site, &["operations", "--json"])).expect("JSON");
     let known = json["operations"].as_array().expect("a list").iter();
     let known = known.map(|one| (one["name"].as_str(), one["title"].as_str()));
@@ -82,7 +82,7 @@ fn job_is_submitted_listed_fetched_and_deleted_by_commands() {
     said(&site, &["wait", "-q", again]);
     let jobs = said(&site, &["jobs", "--status", "succeeded", "--limit", "1"]);
     assert!(jobs.contains(again) && !jobs.contains(&id), "{jobs}");
-    // The same key makes no second job.
+    // The same idempotency key creates no second job.
     let submit = ["submit", "zip", "path=/docs/a", "--idempotency-key", "k"];
     assert_eq!(said(&site, &submit), said(&site, &submit));
 
@@ -99,7 +99,7 @@ fn job_is_submitted_listed_fetched_and_deleted_by_commands() {
     assert_eq!(code(&site, &["submit", "zip", "path=/nowhere"]), Some(2));
     assert_eq!(code(&site, &["submit", "nothing"]), Some(2));
 
-    // By address, with a token and without.
+    // With an address, with and without a token.
     let told = std::fs::read(site.data().join("server.json")).expect("a file");
     let told: Value = serde_json::from_slice(&told).expect("JSON");
     let token = told["token"].as_str().expect("a token");

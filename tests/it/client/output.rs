@@ -1,4 +1,4 @@
-//! Standard output and standard error of commands: full, without a reader, or a terminal.
+//! Standard output and standard error of commands: full, closed, or a terminal.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -20,7 +20,7 @@ fn command(site: &Site, arguments: &[&str]) -> Command {
     command
 }
 
-/// How a command ends whose standard output is this, and what it says.
+/// Runs a command with this standard output; returns its exit code and error output.
 fn end(site: &Site, arguments: &[&str], stdout: impl Into<Stdio>) -> (Option<i32>, String) {
     let output = command(site, arguments).stdout(stdout).output();
     let output = output.expect("it runs");
@@ -39,7 +39,7 @@ fn without_reader() -> io::PipeWriter {
     writer
 }
 
-/// What a command shows on a terminal, on both of its streams.
+/// What a command prints on a terminal, both streams together.
 fn shown(site: &Site, arguments: &[&str]) -> String {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&terminal).expect("a terminal");
@@ -51,7 +51,7 @@ fn shown(site: &Site, arguments: &[&str]) -> String {
     let child = command(site, arguments).stdout(other).stderr(again).spawn();
     let mut shown = Vec::new();
     let mut terminal = File::from(terminal);
-    // It ends with an error once nobody has the other end any more.
+    // Reading fails once the other end is closed.
     let mut piece = [0; 4096];
     while let Ok(length @ 1..) = terminal.read(&mut piece) {
         shown.extend_from_slice(&piece[..length]);
@@ -88,11 +88,11 @@ fn unwritable_stdout_fails_with_one_sentence() {
         let sentence = "cloakroom: cannot write to standard output: No space left on device";
         assert!(text.starts_with(sentence), "{arguments:?}: {text}");
         assert_eq!(text.lines().count(), 1, "{arguments:?}: {text}");
-        // A reader that has gone away wanted no more.
+        // A reader that closes the pipe is no error.
         let quiet = end(&site, arguments, without_reader());
         assert_eq!(quiet, (Some(0), String::new()), "{arguments:?}");
     }
-    // What was stored is not lost.
+    // The stored result is kept.
     for arguments in [&["submit", "-q", "zip", "path=/docs/a"][..], &["retry", id]] {
         let (code, text) = end(&site, arguments, full());
         assert_eq!(code, Some(1), "{arguments:?}: {text}");

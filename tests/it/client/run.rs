@@ -1,4 +1,4 @@
-//! `run --url`: one job on a server that runs already.
+//! `run --url`: one job on a running server.
 
 use std::process::{Child, Command, Stdio};
 
@@ -9,7 +9,7 @@ use crate::harness::{Client, Server, Site, incompressible, wait_for};
 use crate::origin::{Origin, reply};
 use crate::tls_proxy::{Break, TlsProxy};
 
-/// `gate` gives its document back once the file named `open` is there.
+/// Operation `gate` returns its document once the file named `open` exists.
 fn serve(site: &Site) -> Server {
     let open = site.path().join("open");
     site.serve_configured(&format!(
@@ -23,7 +23,7 @@ fn open(site: &Site) {
     std::fs::write(site.path().join("open"), b"").expect("a file");
 }
 
-/// The command as a child, here.
+/// Starts the command as a child process in the site's folder.
 fn start(site: &Site, arguments: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
     command.args(arguments).current_dir(site.path());
@@ -41,13 +41,13 @@ fn end(child: Child) -> (Option<i32>, String, String) {
     )
 }
 
-/// All jobs, as they are.
+/// All jobs.
 fn jobs(client: Client) -> Vec<serde_json::Value> {
     let list = client.get("/v1/jobs", 200).json();
     list["jobs"].as_array().expect("a list").clone()
 }
 
-/// The one job, once it is running.
+/// Waits until the only job is running; returns it.
 fn running(client: Client) -> serde_json::Value {
     wait_for("a running job", || {
         jobs(client)
@@ -56,7 +56,7 @@ fn running(client: Client) -> serde_json::Value {
     })
 }
 
-/// A server behind one that breaks connections, and the address of that.
+/// A server behind a proxy that breaks connections, the proxy, and its URL.
 fn behind_front(site: &Site) -> (Server, TlsProxy, String) {
     let server = serve(site);
     let front = TlsProxy::new(None, "");
@@ -110,10 +110,10 @@ fn run_url_uses_the_running_server() {
     );
     let saved = std::fs::read(site.path().join("double.bin"));
     assert!(saved.expect("the result") == twice);
-    // The server keeps what it did.
+    // The server keeps the job.
     assert_eq!(jobs(server.client()).len(), 3);
 
-    // Paths are the server's own.
+    // Paths are paths on the server.
     site.write("a", b"a");
     let zip = ["run", "zip", "--url", &url, "-q", "path=/docs/a", "-o"];
     let there = site.path().join("there.zip");
@@ -121,7 +121,7 @@ fn run_url_uses_the_running_server() {
         &site,
         &[&zip[..], &[there.to_str().expect("text")]].concat(),
     );
-    // The environment names a server for other commands, not for this one: an ordinary path is one here.
+    // The environment variable names a server for other commands only; `run` takes a local path.
     let mut own = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
     own.args(["run", "zip", "-q", "path=docs/a", "-o", "here.zip"]);
     own.current_dir(site.path()).env("CLOAKROOM_URL", &url);
@@ -169,7 +169,7 @@ fn client_retries_after_a_network_error_at_any_byte() {
     let document = incompressible(600_000);
     std::fs::write(site.path().join("doc"), &document).expect("a file");
     front.break_connections(&[
-        // The job is made, and nobody hears of it.
+        // The job is created, and the reply is lost.
         ("POST", Break::Reply(0)),
         ("POST", Break::Request),
         ("GET /v1/jobs/", Break::Request),

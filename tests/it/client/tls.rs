@@ -1,4 +1,4 @@
-//! `https`: the commands through a proxy that has a certificate and a path of its own.
+//! `https`: commands through a TLS proxy with a path prefix.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -10,7 +10,7 @@ use crate::certificates::{CertificateAuthority, VALID};
 use crate::harness::{Site, incompressible};
 use crate::tls_proxy::TlsProxy;
 
-/// A machine that trusts nobody but whoever it is told to.
+/// A command that trusts no certificate authorities except given ones.
 fn cloakroom(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
     command.args(arguments).env_remove("SSL_CERT_DIR");
@@ -18,7 +18,7 @@ fn cloakroom(arguments: &[&str]) -> Command {
     command
 }
 
-/// It must succeed; gives what it prints.
+/// The command must succeed; returns its output.
 fn said(mut command: Command) -> Vec<u8> {
     let output = command.output().expect("it runs");
     assert!(output.status.success(), "{command:?}: {output:?}");
@@ -32,7 +32,7 @@ fn line(command: Command) -> String {
         .to_owned()
 }
 
-/// It must fail, and say why in one line.
+/// The command must fail and report this in one line.
 fn check_fails(mut command: Command, code: i32, part: &str) {
     let output: Output = command.output().expect("it runs");
     let text = words(&output);
@@ -94,7 +94,7 @@ fn every_command_works_over_https_below_a_path() {
             .all(|line| line.contains(" /cloak/room/v1/"))
     );
 
-    // By an address, by flags, and by whom the machine trusts.
+    // Addressed by IP, by flags, and with the system's trusted certificates.
     let url = format!("https://127.0.0.1:{}/cloak/room", front.port());
     let flags = ["jobs", "--token", token, "--url", &url];
     let named = ["--ca", authorities.to_str().expect("text")];
@@ -102,7 +102,7 @@ fn every_command_works_over_https_below_a_path() {
     let mut trusting = cloakroom(&flags);
     trusting.env("SSL_CERT_FILE", &authorities);
     said(trusting);
-    // Beside the path there is something else.
+    // Outside of the prefix there is another server.
     let wrong = format!("https://localhost:{}/cloak", front.port());
     check_fails(command(&["jobs", "--url", &wrong]), 1, "502");
     check_fails(command(&["jobs", "--token", "wrong"]), 1, "token");
@@ -162,7 +162,7 @@ fn untrusted_certificates_are_rejected_before_any_request() {
     let mut command = cloakroom(&https);
     command.args(["--ca", "/nonexistent.pem"]);
     check_fails(command, 2, "/nonexistent.pem");
-    // Who speaks no TLS.
+    // A server without TLS.
     let plain = format!("https://{}", server.address());
     let mut command = cloakroom(&["jobs", "--url", &plain]);
     command.env("CLOAKROOM_CA", &authorities);

@@ -1,4 +1,4 @@
-//! Control groups around commands, and what is promised where there are none.
+//! Commands in control groups, and the guarantees without them.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::server_crash::sleepers;
 use super::{declaration, submit};
 use crate::harness::{Mount, Server, Site, run, skipped, wait_for};
 
-/// Where control groups of version 2 are; none where there are none of ours to be had, which is said aloud.
+/// A control group (version 2) for the test's servers. `None` (and a message) if none can be created.
 struct Groups {
     top: PathBuf,
     _mount: Option<Mount>,
@@ -42,7 +42,7 @@ impl Groups {
         is_ours.then_some(groups)
     }
 
-    /// The groups of a server's attempts on this data. Others may have had a folder of that number before.
+    /// The groups of a server's attempts. Their folder number may have been used before.
     fn of(&self, site: &Site, server: u32) -> Vec<PathBuf> {
         let data = std::fs::metadata(site.data()).expect("a data folder");
         let name = format!("cloakroom-{:x}:{:x}:{server}:", data.dev(), data.ino());
@@ -60,12 +60,12 @@ impl Groups {
     }
 }
 
-/// Makes a server see no control groups; none where the machine does not allow that, which is said aloud.
+/// Runs a server without visible control groups. `None` (and a message) if the machine does not allow that.
 pub(super) fn hide_groups(command: &Command) -> Option<Command> {
     after("umount --all --types cgroup2", command)
 }
 
-/// The command in a mount namespace of its own, after a shell has done something there.
+/// The command in its own mount namespace, after a shell has run `preparation` there.
 fn after(preparation: &str, command: &Command) -> Option<Command> {
     let script = format!("{preparation} && exec \"$@\"");
     let prepared = |program: &std::ffi::OsStr| {
@@ -85,12 +85,12 @@ fn after(preparation: &str, command: &Command) -> Option<Command> {
     Some(prepared)
 }
 
-/// A number of seconds that nobody else's processes sleep for.
+/// A sleep duration that no other process uses.
 fn marker(number: u32) -> String {
     format!("34{}{number:02}", std::process::id())
 }
 
-/// The declaration of an operation that runs all the time meanwhile.
+/// An operation that runs the whole time, next to the one under test.
 fn bystander(marker: &str) -> String {
     format!("[operations.bystander]\ncommand = ['sleep', '{marker}']\n")
 }
@@ -103,7 +103,7 @@ fn start_bystander(server: &Server, marker: &str) {
     });
 }
 
-/// Waits for the sleepers of a job, and ends it if it does not end by itself; gives its end.
+/// Waits for the job's sleeping processes and cancels it if needed; returns the finished job.
 fn end(server: &Server, id: &str, is_canceled: bool, marker: &str) -> Value {
     if is_canceled {
         wait_for("its descendant", || {
@@ -130,7 +130,7 @@ fn descendants_that_clear_their_environment_end_with_the_attempt() {
         ("exit 3", "", "failed", Some("exit_status")),
         (wait, "", "canceled", None),
         (wait, "timeout = '300ms'", "failed", Some("timed_out")),
-        // One group inside the other, which goes as well.
+        // Nested groups are removed too.
         (
             "cd \"$TOP$(sed -n s/^0:://p /proc/self/cgroup)\" && mkdir -p a/b && echo 0 >a/b/cgroup.procs && \
              setsid env -i sleep M & wait; echo ok >\"$1\"",
@@ -249,7 +249,7 @@ fn command_runs_when_its_control_group_cannot_be_entered() {
         return;
     };
     let group = groups.top.join(format!("test-{}", std::process::id()));
-    // Below a threaded group others can be made, but want a word more before they take processes.
+    // Groups can be created below a threaded group, but must be made threaded before they accept processes.
     let threaded = format!(
         "mkdir -p {0} && echo threaded >{0}/cgroup.type && echo 0 >{0}/cgroup.procs",
         group.display()

@@ -1,4 +1,4 @@
-//! One job's result is another's document.
+//! Jobs whose document is the result of another job.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ fn done(client: Client, path: &str, params: &Value) -> Value {
     job
 }
 
-/// The result of a job, as a document.
+/// The job's result as a document.
 fn result_of(job: &Value) -> Value {
     json!({ "doc": { "type": "job", "id": job["id"] } })
 }
@@ -24,7 +24,7 @@ fn fetched_result_is_converted_written_and_zipped() {
     let bytes = incompressible(700_000);
     let headers = "content-disposition: attachment; filename=\"a b.dat\"\r\n";
     let origin = Origin::saying(reply("200 OK", headers, &bytes));
-    // It says by which name it was given the document, and how long that is.
+    // The command prints the name and the length of its document.
     let server = site.serve_configured(
         "[operations.c]\ncommand = ['sh', '-c', 'basename \"$1\"; wc -c <\"$1\"', 'sh', '{input.doc}']\n\
          output.filename = '{input.doc.stem}.txt'\ninputs.doc = { required = true }\n",
@@ -43,14 +43,14 @@ fn fetched_result_is_converted_written_and_zipped() {
     assert_eq!(counted["output"]["filename"], "a b.txt");
     assert_eq!(counted["params"], result_of(&fetched));
 
-    // Into a file below a root, and with that into an archive.
+    // The result becomes a file below a root, which is then zipped.
     std::fs::create_dir(site.docs().join("made")).expect("a folder");
     let path = "/v1/operations/c?output=/docs/made/size.txt";
     let made = done(client, path, &result_of(&counted));
     assert_eq!(made["output"]["path"], "/docs/made/size.txt", "{made}");
     let written = std::fs::read_to_string(site.docs().join("made/size.txt"));
     assert_eq!(written.expect("a file"), "a b.txt\n15\n");
-    // A result that is a file is a document like any other.
+    // An output file is a document like any other.
     let again = done(client, "/v1/operations/c", &result_of(&made));
     assert_eq!(text(&again), "size.txt\n11\n");
     let params = json!({ "path": made["output"]["path"] });
@@ -62,7 +62,7 @@ fn fetched_result_is_converted_written_and_zipped() {
     let inside = std::io::read_to_string(inside).expect("text");
     assert_eq!(inside, "a b.txt\n15\n");
 
-    // Not ended, or without a result.
+    // Unfinished jobs, and jobs without a result.
     let failed = client.post("/v1/operations/zip", &json!({ "path": "/docs/none" }), 202);
     let failed = ended(client, &failed.json());
     let refused = client.post("/v1/operations/c", &result_of(&failed), 409);

@@ -1,4 +1,4 @@
-//! Declarations that are wrong.
+//! Invalid declarations of operations.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Real programs, as the example declares them.
+//! The example configuration with real programs.
 
 use std::process::Command;
 
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::ended;
 use crate::harness::{Client, Server, Site, run, skipped};
 
-/// The example's file.
+/// The path of the example.
 fn example() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/cloakroom.toml")
 }
 
-/// Whether a program is there; says so where it is not.
+/// Whether a program is installed; prints a message if not.
 fn has(program: &str) -> bool {
     let found = run(Command::new(program).arg("--help"));
     if let Err(reason) = &found {
@@ -21,7 +21,7 @@ fn has(program: &str) -> bool {
     found.is_ok()
 }
 
-/// A server of the example with the test's own root.
+/// A server with the example configuration and the test's root.
 fn serve(site: &Site) -> Server {
     let mut command = site.command();
     command.arg("--config").arg(example());

@@ -1,4 +1,4 @@
-//! Commands where the machine has no more to give.
+//! Commands on a machine without free processes or disk space.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{processes, run, serve_script, work_folders};
 use crate::harness::{Mount, Server, Site, skipped};
 
-/// A control group that bounds processes and threads; removed when it is dropped.
+/// A control group that limits processes and threads; removed on drop.
 struct Group(PathBuf);
 
 impl Group {
@@ -36,7 +36,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // It is removed once the server has left it.
+        // The group can be removed once the server has left it.
         let _ = std::fs::remove_dir(&self.0);
     }
 }
@@ -51,13 +51,13 @@ fn unstartable_command_fails_only_its_job() {
         return;
     };
     for free in 0..6 {
-        // The threads that run jobs and start commands are there from now on.
+        // The threads that run jobs and start commands exist from here on.
         assert!(group.write("pids.max", "max"));
         assert_eq!(run(client, &json!({}))["status"], "succeeded");
         assert!(group.write("pids.max", &(group.count() + free).to_string()));
         let job = run(client, &json!({}));
         let code = job["error"]["code"].as_str();
-        // Other threads of the server may have come to their end meanwhile.
+        // Other threads of the server may have ended in the meantime.
         let expected = free == 0 && code == Some("not_started")
             || free > 0 && matches!(code, None | Some("not_started" | "exit_status"));
         assert!(expected, "{free}: {job}");

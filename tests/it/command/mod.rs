@@ -1,4 +1,4 @@
-//! Programs as operations: what goes in, what comes out, and that nothing is left.
+//! Programs as operations: input, output, and cleanup.
 
 mod cgroups;
 mod chain;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, Site};
 
-/// A server with one operation named `c` that is a shell script.
+/// A server with one operation `c`, a shell script.
 fn serve_script(site: &Site, script: &str, more: &str) -> Server {
     site.serve_configured(&declaration(script, more))
 }
@@ -61,13 +61,13 @@ fn ended(client: Client, job: &Value) -> Value {
     client.ended(job["id"].as_str().expect("an id"))
 }
 
-/// Every process whose command line holds a text.
+/// All processes whose command line contains a text.
 fn processes(marker: &str) -> Vec<String> {
     let entries = std::fs::read_dir("/proc").expect("/proc").flatten();
     let lines = entries.filter_map(|entry| {
         let line = std::fs::read(entry.path().join("cmdline")).ok()?;
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        // A server's own is a path below a temporary folder, and no command's.
+        // The server's own arguments contain a temporary folder; those of commands do not.
         (line.contains(marker) && !line.contains("serve"))
             .then(|| format!("{}: {line}", entry.path().display()))
     });
@@ -75,7 +75,7 @@ fn processes(marker: &str) -> Vec<String> {
 }
 
 impl Server {
-    /// How many children it has, those that have ended and were not waited for among them.
+    /// The number of child processes, including zombies.
     fn children(&self) -> usize {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("tasks");
         let children = tasks.flatten().map(|task| {
@@ -85,7 +85,7 @@ impl Server {
         children.sum()
     }
 
-    /// The most memory that it has had, in KiB.
+    /// The peak memory in KiB.
     fn peak_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
         let status = status.expect("its status");
@@ -285,7 +285,7 @@ fn command_environment_has_path_and_named_variables_only() {
         .filter_map(|line| Some(line.split_once('=')?.0))
         .collect();
     names.sort_unstable();
-    // The shell adds its own.
+    // The shell adds variables of its own.
     names.retain(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
     assert_eq!(
         names,

@@ -1,11 +1,11 @@
-//! What a command says of its progress.
+//! Progress reported by commands.
 
 use serde_json::{Value, json};
 
 use super::submit;
 use crate::harness::{Client, Site, wait_for};
 
-/// A command that says something, and goes on when the test has seen it.
+/// A command that prints these lines, and continues each time the test has seen one.
 fn script(site: &Site, said: &[&str]) -> String {
     let steps = said.iter().enumerate().map(|(number, said)| {
         let go = site.path().join(format!("go-{number}"));
@@ -21,7 +21,7 @@ fn go_on(site: &Site, number: usize) {
     std::fs::write(site.path().join(format!("go-{number}")), "").expect("a file");
 }
 
-/// Waits until a job shows something, and gives it.
+/// Waits until a job's JSON meets a condition; returns it.
 fn shown(client: Client, id: &str, what: impl Fn(&Value) -> bool) -> Value {
     wait_for("progress", || {
         let job = client.get(&format!("/v1/jobs/{id}"), 200).json();
@@ -112,7 +112,7 @@ fn json_lines_on_descriptor_3_are_progress() {
 #[test]
 fn progress_is_parsed_from_unterminated_lines_and_results() {
     let site = Site::new();
-    // Each is read in another way, and none of the last three has an end of its line.
+    // Each line uses another format; the last three are unterminated.
     let script = script(
         &site,
         &[

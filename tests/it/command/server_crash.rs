@@ -1,4 +1,4 @@
-//! A server that is killed while commands run.
+//! Killed servers with running commands.
 
 use std::process::Command;
 
@@ -7,20 +7,20 @@ use serde_json::json;
 use super::{cgroups, declaration, processes, result, serve_script, submit, work_folders};
 use crate::harness::{Site, wait_for};
 
-/// Those who sleep for so long; not the shells, whose scripts say it too.
+/// Processes that sleep for this duration, without the shells whose scripts contain it.
 pub(super) fn sleepers(seconds: &str) -> Vec<String> {
     let mut all = processes(seconds);
     all.retain(|line| line.contains(&format!(": sleep {seconds}")));
     all
 }
 
-/// Kills the server while its command and some of what it has started run; gives the job's end at the next start.
+/// Kills the server while its command and descendants run; returns the job after the next start.
 fn killed(number: u32, more: &str) -> serde_json::Value {
     let site = Site::new();
     killed_on(&site, number, more, Some).expect("it needs nothing")
 }
 
-/// The same, with servers that run as the last argument has it; none if it cannot be had.
+/// The same with servers started through `run`; `None` if that is not possible here.
 fn killed_on(
     site: &Site,
     number: u32,
@@ -50,13 +50,13 @@ fn killed_on(
     assert_eq!(left, 3, "what it had started is still there");
     assert_eq!(work_folders(site), 1);
 
-    // Another server, with data of its own, leaves them alone.
+    // Another server with its own data leaves these processes alone.
     let elsewhere = Site::new();
     elsewhere.serve_configured(&declaration("true", "")).stop();
     assert_eq!(sleepers(&others).len(), left);
 
     let server = site.serve_with(run(site.command_configured(&declared))?);
-    // They are gone before anything is answered.
+    // They are gone before the server answers.
     let left = sleepers(&others);
     assert!(left.is_empty(), "{left:?}");
     let job = server.client().ended(&id);
@@ -97,12 +97,12 @@ fn command_that_kills_the_server_has_limited_attempts() {
     let serve = || serve_script(&site, &script, "max-attempts = 2");
     let mut server = serve();
     let json = [("content-type", "application/json")];
-    // The server may be gone before it has answered.
+    // The server may be gone before it answers.
     let _ = server
         .client()
         .try_ask("POST", "/v1/operations/c", &json, b"{}");
     server.wait();
-    // The second attempt begins with the start, and may end it before it has begun to listen.
+    // The second attempt begins at startup, and may kill the server before it listens.
     let path = site.path().join("cloakroom.toml");
     let mut command = site.command();
     command.arg("--config").arg(path);

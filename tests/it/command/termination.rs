@@ -1,4 +1,4 @@
-//! Commands that do not want to go.
+//! Commands that resist termination.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{cgroups, processes, run, serve_script, submit, work_folders};
 use crate::harness::{Client, Site, wait_for};
 
-/// A name for this test's processes: nobody sleeps that long otherwise.
+/// A sleep duration that identifies this test's processes.
 fn marker(number: u32) -> String {
     format!("31{}{number:02}", std::process::id())
 }
@@ -32,9 +32,9 @@ fn descendants_are_killed_without_control_groups() {
     check_that_all_is_gone(2, |command| cgroups::hide_groups(&command));
 }
 
-/// Each time with servers that run as the second argument has it; none if it cannot be had.
+/// Runs each case with servers started through `run`; `None` if that is not possible here.
 fn check_that_all_is_gone(round: u32, run: impl Fn(Command) -> Option<Command>) {
-    // Each leaves a sign when it is ready, and sleepers that are known by how long they sleep.
+    // Each command creates a file when it is ready, and processes that are recognized by their sleep duration.
     let scripts = [
         (
             "ignores the signal",
@@ -184,7 +184,7 @@ fn stdin_is_empty_and_output_is_bounded() {
 #[test]
 fn command_inherits_no_descriptor_of_the_server() {
     let site = Site::new();
-    // One that the server has from whoever started it.
+    // A descriptor that the server inherited from its parent.
     let inherited = std::fs::File::open("/dev/null").expect("a file");
     rustix::io::fcntl_setfd(&inherited, rustix::io::FdFlags::empty()).expect("it stays open");
     let server = serve_script(&site, "ls -l /proc/self/fd >\"$1\"", "");
@@ -195,7 +195,7 @@ fn command_inherits_no_descriptor_of_the_server() {
         .lines()
         .filter_map(|line| line.split_once(" -> ")?.0.rsplit(' ').next())
         .collect();
-    // `ls` reads the folder by one of its own.
+    // `ls` itself has one open for the folder.
     assert_eq!(numbers, ["0", "1", "2", "3", "4"], "{listed}");
     server.stop();
 }

@@ -1,4 +1,4 @@
-//! Names that are taken.
+//! Existing targets.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{copied, names, refused};
 use crate::harness::Site;
 
-/// A site with a file and a folder to copy, and one of each that is in the way.
+/// A site with a file and a folder to copy, and an existing file and folder as targets.
 fn site() -> Site {
     let site = Site::new();
     site.write("file", b"new");
@@ -113,7 +113,7 @@ fn replace_works_between_files_folders_and_links() {
 fn folder_containing_a_root_or_the_data_is_never_replaced() {
     let site = site();
     let mut command = site.command();
-    // `all` holds `docs` and the data folder.
+    // `all` contains `docs` and the data folder.
     let above = site.path().parent().expect("a folder");
     command
         .arg("--root")
@@ -136,7 +136,7 @@ fn folder_containing_a_root_or_the_data_is_never_replaced() {
         );
         let reply = reply.expect("a reply");
         if reply.status == 422 {
-            // It holds the source as well.
+            // The target contains the source as well.
             continue;
         }
         let job = client.ended(reply.json()["id"].as_str().expect("an id"));

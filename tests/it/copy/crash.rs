@@ -1,4 +1,4 @@
-//! Copies that the server did not live to see the end of.
+//! Copies that are interrupted by a crash.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{assert_same, names, report, submit};
 use crate::harness::{Gate, Site, incompressible, wait_for};
 
-/// A tree of that many files, from none to some kilobytes long.
+/// Creates a tree with this number of files of up to some kilobytes.
 fn plant(site: &Site, files: usize) {
     let bytes = incompressible(20_000);
     for number in 0..files {
@@ -19,7 +19,7 @@ fn plant(site: &Site, files: usize) {
     }
 }
 
-/// Where a copy is made.
+/// The staging path of a copy.
 fn aside(site: &Site) -> PathBuf {
     let entries = fs::read_dir(site.docs()).expect("a folder");
     let mut paths = entries.map(|entry| entry.expect("an entry").path());
@@ -27,7 +27,7 @@ fn aside(site: &Site) -> PathBuf {
     paths.find(is_aside).expect("a copy under way")
 }
 
-/// A server that dies at a planned place while it copies.
+/// Starts a copy on a server that crashes at a failpoint; returns the job's id.
 fn die(site: &Site, fault: &str, conflict: &str) -> String {
     let mut command = site.command();
     command.env("CLOAKROOM_FAULT", fault);
@@ -38,7 +38,7 @@ fn die(site: &Site, fault: &str, conflict: &str) -> String {
     id
 }
 
-/// The copy as the next server ends it.
+/// Waits for the job on the next server; returns it.
 fn finish(site: &Site, id: &str) -> Value {
     let server = site.serve();
     let client = server.client();
@@ -63,7 +63,7 @@ fn killed_copy_resumes_without_recopying_complete_files() {
             format!("copied-file:{}", files * death / 4),
         );
         let Ok(mut server) = site.try_serve_with(command) else {
-            // It went on, and died, before it had said where it listens.
+            // The server resumed the copy and crashed before it had announced its address.
             continue;
         };
         let params = json!({ "from": "/docs/tree", "to": "/docs/copy" });
@@ -74,7 +74,7 @@ fn killed_copy_resumes_without_recopying_complete_files() {
     let report = finish(&site, &id.expect("it was submitted"));
     assert_eq!(report["files"], files, "{report}");
     let resumed = report["resumed"].as_u64().expect("a number") as usize;
-    // All but what was under way at a death.
+    // All files except those in progress at the crash.
     assert!(resumed + 20 > files * 3 / 4, "{report}");
     assert_same(&site.docs().join("tree"), &site.docs().join("copy"));
     assert_eq!(names(&site.docs()), ["copy", "tree"]);
@@ -87,13 +87,13 @@ fn partial_and_changed_files_are_copied_again() {
     let id = die(&site, "copied-file:50", "fail");
     let (tree, copy) = (site.docs().join("tree"), aside(&site));
     let change = |path: &Path, bytes: &[u8]| fs::write(path, bytes).expect("a file");
-    // Files 1 and 2 were copied long ago: the folders are walked in the order of their names.
+    // Files 1 and 2 were copied long before: folders are walked in the order of names.
     let [half, changed] = ["1/1/1", "0/0/0"].map(|path| (tree.join(path), copy.join(path)));
     change(&half.1, b"ha");
     change(&changed.0, b"something else");
     let report = finish(&site, &id);
     assert_eq!(report["files"], 60, "{report}");
-    // Another file may have been under way.
+    // Another file may have been in progress.
     let resumed = report["resumed"].as_u64();
     assert!(resumed == Some(48) || resumed == Some(49), "{report}");
     assert_same(&tree, &site.docs().join("copy"));
@@ -105,7 +105,7 @@ fn unsynced_files_are_copied_again_after_a_power_cut() {
     plant(&site, 60);
     let id = die(&site, "copied-file:50", "fail");
     let (tree, copy) = (site.docs().join("tree"), aside(&site));
-    // As long and as old as it should be, but the disk never saw the bytes.
+    // Right length and time, but the bytes never reached the disk.
     let lost = copy.join("1/1/1");
     let time = fs::metadata(&lost)
         .and_then(|m| m.modified())

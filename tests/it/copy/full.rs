@@ -1,4 +1,4 @@
-//! Targets that take no more.
+//! Targets without space, inodes or write access.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{names, refused, submit};
 use crate::harness::{Mount, Server, Site, incompressible, run, skipped, wait_for};
 
-/// A server with a root `out` that is a file system of its own; none where this machine does not allow that.
+/// A server with a root `out` on its own file system; `None` if this machine does not allow that.
 fn serve(site: &Site, options: &str) -> Option<(Mount, PathBuf, Server)> {
     let out = site.path().join("out");
     let mount = Mount::new(&["-t", "tmpfs", "-o", options, "tmpfs"], &out)?;
@@ -93,7 +93,7 @@ fn target_that_becomes_read_only_fails_the_copy_and_remains_are_reported() {
         (job["phase"] == "Copying").then_some(())
     });
     wait_for("a moment when nobody writes", || {
-        // Whoever holds a file open for writing is in the way.
+        // A remount fails while a file is open for writing.
         mount_remount(&out, MountFlags::RDONLY, c"").ok()
     });
     let job = client.ended(&id);

@@ -1,4 +1,4 @@
-//! Copying through HTTP.
+//! Copies over HTTP.
 
 mod conflict;
 mod crash;
@@ -14,25 +14,25 @@ use serde_json::{Value, json};
 use crate::harness::{Client, Gate, Site};
 use crate::zip::files_below;
 
-/// Submits a copy and gives its id.
+/// Submits a copy; returns its id.
 fn submit(client: &Client, params: &Value) -> String {
     let accepted = client.post("/v1/operations/copy", params, 202).json();
     accepted["id"].as_str().expect("an id").to_owned()
 }
 
-/// Runs a copy; gives it as it ended.
+/// Runs a copy; returns the finished job.
 fn copy_ended(client: &Client, params: &Value) -> Value {
     client.ended(&submit(client, params))
 }
 
-/// Runs a copy that must succeed; gives its report.
+/// Runs a copy that must succeed; returns its report.
 fn copied(client: &Client, params: &Value) -> Value {
     let job = copy_ended(client, params);
     assert_eq!(job["status"], "succeeded", "{params}: {job}");
     report(client, &job)
 }
 
-/// The report of a copy that succeeded.
+/// The report of a successful copy.
 fn report(client: &Client, job: &Value) -> Value {
     let id = job["id"].as_str().expect("an id");
     let reply = client.get(&format!("/v1/downloads/{id}"), 200);
@@ -40,7 +40,7 @@ fn report(client: &Client, job: &Value) -> Value {
     reply.json()
 }
 
-/// Runs a copy that must fail; gives its error.
+/// Runs a copy that must fail; returns its error.
 fn refused(client: &Client, params: &Value) -> (String, String) {
     let job = copy_ended(client, params);
     assert_eq!(job["status"], "failed", "{params}: {job}");
@@ -48,7 +48,7 @@ fn refused(client: &Client, params: &Value) -> (String, String) {
     (text("code"), text("message"))
 }
 
-/// The names in a folder, in order.
+/// The sorted names in a folder.
 pub(crate) fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder");
     let mut names: Vec<_> = entries
@@ -64,7 +64,7 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Two trees have the same files.
+/// Asserts that two trees have the same files.
 fn assert_same(one: &Path, other: &Path) {
     assert!(files_below(one, "x") == files_below(other, "x"));
 }
@@ -172,7 +172,7 @@ fn invalid_copy_params_are_422() {
         let params = json!({ "from": "/docs/a/b", "to": to, "conflict": "replace" });
         check(params, "#/to", "is or holds");
     }
-    // What a link hides is found when it is tried.
+    // What a link hides is found when the job runs.
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink("a/b", site.docs().join("alias")).expect("a link");

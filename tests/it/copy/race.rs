@@ -1,4 +1,4 @@
-//! Somebody swaps folders and files for links that lead out while they are copied, and where they are copied to.
+//! Copies while files and folders in the source and the target are swapped for links that lead out.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -13,7 +13,7 @@ use crate::harness::Site;
 use crate::hostile_trees::{WAYS, ended_if_inside, swapping, with_a_way_out};
 use crate::zip::files_below;
 
-/// Every regular file below a folder; links are not followed.
+/// Checks every regular file below a folder, without following links.
 fn assert_inside(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten() {
         let entry = entry.expect("an entry");
@@ -46,7 +46,7 @@ fn copy_stays_inside_its_roots_while_folders_are_swapped_for_links() {
     ];
     let swaps = swapping(&site, &pairs, |worker| {
         for (number, from) in WAYS.into_iter().enumerate() {
-            // What is beside is read afterwards; what is in `to` may or may not be reached.
+            // Files outside are checked afterwards; files in `to` may or may not be reached.
             for to in [
                 format!("{worker}-{number}"),
                 format!("to/{worker}-{number}"),

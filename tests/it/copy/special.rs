@@ -1,4 +1,4 @@
-//! Links, loops, holes, and what is neither file nor folder; what may not be read; modes and times.
+//! Links, loops, sparse files, special files, unreadable files, modes and times.
 #![cfg(unix)]
 
 use std::fs::{self, File};
@@ -25,7 +25,7 @@ fn inner_links_are_kept_and_skipped_entries_counted() {
             ("sub/loop", "../sub/loop"),
             ("sub/up", "../a"),
             ("nowhere", "nothing"),
-            // Inside from there, outside from where the copy is.
+            // A link inside the source whose target is outside of the copy.
             ("far", "../../elsewhere"),
             ("out", "../../../secret"),
             ("absolute", "/etc/passwd"),
@@ -182,7 +182,7 @@ fn unreadable_file_fails_the_copy_and_is_named() {
         "{message}"
     );
     assert_eq!(names(&site.docs()), ["folder"]);
-    // Folders that nobody writes to are copied and, where there is one too many, removed again.
+    // Read-only folders are copied and, where superfluous, removed again.
     let private = site.docs().join("folder/private");
     fs::set_permissions(private, fs::Permissions::from_mode(0o444)).expect("a mode");
     fs::create_dir(site.docs().join("folder/closed")).expect("a folder");

@@ -1,4 +1,4 @@
-//! driveonweb: a folder is zipped, polled for and downloaded.
+//! driveonweb: a folder is zipped, polled and downloaded.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use super::ask;
 use crate::harness::{Client, Site, incompressible};
 use crate::zip::files_in;
 
-/// The number of what is called `name` in a folder.
+/// The id of the item named `name` in a folder.
 fn find(client: Client, folder: &Value, name: &str) -> Value {
     let list = client.get(&format!("/rest/folders/{folder}"), 200).json();
     let mut entries = list.as_array().expect("a list").iter();
@@ -24,7 +24,7 @@ fn root(client: Client) -> Value {
     id
 }
 
-/// Polls until the job is not running; gives the last answer.
+/// Polls until the job has stopped running; returns the last reply.
 fn polled(client: Client, url: &str) -> Value {
     loop {
         let job = client.get(url, 200).json();
@@ -37,7 +37,7 @@ fn polled(client: Client, url: &str) -> Value {
 #[test]
 fn folder_is_zipped_polled_and_downloaded() {
     let site = Site::new();
-    // Long enough to be found running twice.
+    // Long enough to be polled twice while running.
     let bytes = incompressible(1 << 20);
     site.write("dow/a.txt", &bytes);
     site.write_zeros("dow/long", 3 << 28);
@@ -88,7 +88,7 @@ fn folder_is_zipped_polled_and_downloaded() {
         .map(|name| shape.find(&format!("\"{name}\"")))
         .collect();
     assert!(at.is_sorted(), "{shape} is in another order");
-    // Nobody who only looks counts.
+    // Only polls count, not other reads.
     client.ask("HEAD", &url, &[], b"", 200);
     let second = client.get(&url, 200).json();
     if second["jobState"] == "RUNNING" {
@@ -123,7 +123,7 @@ fn folder_is_zipped_polled_and_downloaded() {
         "application/zip;charset=UTF-8"
     );
     assert_eq!(files_in(&archive.body)["dow/a.txt"], bytes);
-    // It is the same job everywhere.
+    // The native API shows the same job.
     let native = client.get("/v1/jobs", 200).json()["jobs"][0].clone();
     assert_eq!(
         (&native["seq"], &native["operation"]),
@@ -149,7 +149,7 @@ fn folder_is_copied_into_another() {
         assert_eq!(done["type"], "copyPollingJob", "{done}");
         assert_eq!(done["copyResult"], find(client, &to, name), "{done}");
         assert!(site.docs().join("to").join(name).join("a").is_file());
-        // It is no zip.
+        // The job is not a zip.
         client.get(&url.replace("copy", "zip"), 404);
     }
     client.get(&format!("/rest/folders/{from}/copy"), 422);
@@ -223,7 +223,7 @@ fn polls_are_held_longer_each_time_until_the_job_ends() {
     let canceled = std::thread::scope(|scope| {
         let poll = scope.spawn(|| client.get(&url, 200).json());
         let cancel = format!("/v1/jobs/{id}/cancel");
-        // Stopping, or canceled already.
+        // Being canceled, or canceled already.
         let canceled = ask(client, "POST", &cancel, &[], &Value::Null).status;
         assert!([200, 202].contains(&canceled), "{canceled}");
         poll.join().expect("an answer")

@@ -1,4 +1,4 @@
-//! Other systems' clients: the exchanges that their descriptions show, request by request.
+//! Clients of other systems: the documented exchanges, request by request.
 
 mod custom;
 mod deltaxml;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Reply, Site};
 
-/// Asks without any opinion on the answer.
+/// Sends a request without checking the reply.
 fn ask(client: Client, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Reply {
     let body = match body {
         Value::Null => String::new(),
@@ -92,7 +92,7 @@ fn described_methods_are_allowed_and_others_405() {
         let mut methods = vec!["OPTIONS"];
         if item["get"].is_object() {
             methods.push("GET");
-            // What begins work is not looked at in passing.
+            // Routes that start jobs reject prefetches.
             if item["get"]["responses"]["303"].is_null() {
                 methods.push("HEAD");
             }

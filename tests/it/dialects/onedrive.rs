@@ -1,4 +1,4 @@
-//! OneDrive: items, copies, uploads from a URL, and what a monitor URL says of them.
+//! OneDrive: items, copies, uploads from a URL, and monitor URLs.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::ask;
 use crate::harness::{Client, Reply, Server, Site, wait_for};
 use crate::origin::{Origin, reply};
 
-/// A request that must be answered so; errors must have OneDrive's shape.
+/// The reply must have this status; errors must have OneDrive's format.
 fn expect(client: Client, method: &str, path: &str, body: &Value, status: u16) -> Reply {
     let headers: &[(&str, &str)] = if method == "POST" {
         &[("prefer", "respond-async")]
@@ -26,14 +26,14 @@ fn expect(client: Client, method: &str, path: &str, body: &Value, status: u16) -
     reply
 }
 
-/// The path of one of the server's own URLs.
+/// The path of one of the server's URLs.
 fn path_of(server: &Server, url: &str) -> String {
     let path = url.strip_prefix(&format!("http://{}", server.address()));
     path.unwrap_or_else(|| panic!("{url} is not ours"))
         .to_owned()
 }
 
-/// Asks the monitor until the job has ended; checks what it says until then.
+/// Polls the monitor until the job has ended, and checks each reply.
 fn ended(client: Client, monitor: &str, operation: &str) -> Reply {
     wait_for("the job's end", || {
         let reply = ask(client, "GET", monitor, &[], &Value::Null);

@@ -1,4 +1,4 @@
-//! Replies in a content coding that nobody asked for, and other servers' odd headers.
+//! Content codings that were not requested, and unusual headers of other servers.
 
 use std::io::Write;
 

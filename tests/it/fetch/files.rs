@@ -1,4 +1,4 @@
-//! Files that `fetch` makes.
+//! Files written by `fetch`.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -20,7 +20,7 @@ fn fetched_file_appears_only_when_complete() {
                 let whole = reply("200 OK", headers, &bytes);
                 write(stream, &whole[..whole.len() - 1000]);
             } else {
-                // What goes on says nothing of the type.
+                // The resumed reply has no media type.
                 serve(ask, stream, &bytes, "\"1\"", ALL);
             }
         }
@@ -111,7 +111,7 @@ fn fetch_survives_a_server_crash() {
         move |ask, stream| {
             if ask.before == 0 {
                 serve(ask, stream, &bytes, "\"1\"", 1_000_000);
-                // Until the server is dead.
+                // Until the server is killed.
                 let _ = stream.read_to_end(&mut Vec::new());
             } else {
                 serve(ask, stream, &bytes, "\"1\"", ALL);

@@ -26,7 +26,7 @@ fn submit(client: Client, params: &Value) -> String {
     job["id"].as_str().expect("an id").to_owned()
 }
 
-/// A job that went well, and its result.
+/// Runs a fetch that must succeed; returns the job and its result.
 fn fetched(client: Client, params: &Value) -> (Value, Reply) {
     let id = submit(client, params);
     let job = client.ended(&id);
@@ -34,7 +34,7 @@ fn fetched(client: Client, params: &Value) -> (Value, Reply) {
     (job, client.get(&format!("/v1/downloads/{id}"), 200))
 }
 
-/// Why a job did not go well.
+/// Runs a fetch that must fail; returns the code and the message.
 fn failure(client: Client, params: &Value) -> (String, String) {
     let job = client.ended(&submit(client, params));
     assert_eq!(job["status"], "failed", "{job}");
@@ -42,7 +42,7 @@ fn failure(client: Client, params: &Value) -> (String, String) {
     (text("code"), text("message"))
 }
 
-/// Everything in a folder.
+/// All names in a folder.
 fn names(folder: &Path) -> BTreeSet<String> {
     let entries = std::fs::read_dir(folder).expect("a folder");
     entries
@@ -254,7 +254,7 @@ fn invalid_fetch_params_are_422() {
         "#/conflict",
     );
     check(json!({ "uri": uri, "referer": "x" }), "#/referer");
-    // Both at once.
+    // Both limits at once.
     check(json!({ "uri": "http://[fe80::1]/", "to": "/docs" }), "#/to");
     check(
         json!({ "uri": "http://[fe80::1]/", "to": "/docs" }),

@@ -1,4 +1,4 @@
-//! Connections that break, and what is there when one is made again.
+//! Broken connections, and changed content after reconnecting.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -50,8 +50,8 @@ fn fetch_cut_three_times_is_byte_identical() {
 
 type Then = fn(&Ask) -> Vec<u8>;
 
-/// Fetches from servers whose first replies are cut; what the next ones say comes of `then`. All at once, since each
-/// takes its time to go on. Gives each job, the file that it made, and what its server was asked.
+/// Fetches from servers whose first reply is cut; `then` gives the next replies. All fetches run at once because each
+/// waits before it reconnects. Returns each job, its file, and the requests that its server got.
 fn after_a_cut(cases: &[(&'static str, Then)]) -> Vec<(Value, Option<Vec<u8>>, Vec<Ask>)> {
     let site = Site::new();
     let server = site.serve();
@@ -82,13 +82,13 @@ fn after_a_cut(cases: &[(&'static str, Then)]) -> Vec<(Value, Option<Vec<u8>>, V
     ended
 }
 
-/// A part of something, and the range that it claims to be.
+/// A partial reply with this Content-Range.
 fn part(range: &str, bytes: &[u8]) -> Vec<u8> {
     let headers = format!("content-range: bytes {range}\r\n");
     reply("206 Partial Content", &headers, bytes)
 }
 
-/// Wrong parts first, and then all of something new.
+/// Wrong ranges at first, then the complete new content.
 fn wrong(ask: &Ask, range: &str) -> Vec<u8> {
     match ask.header("range") {
         "" => reply("200 OK", "etag: \"2\"\r\n", b"new"),
@@ -105,17 +105,17 @@ fn without_range(ask: &Ask, reply: Vec<u8>) -> Vec<u8> {
 fn broken_fetch_resumes_or_starts_over() {
     let mixed = [[b'a'; 500], [b'b'; 500]].concat();
     let cases: &[(&'static str, Then, &[u8], usize)] = &[
-        // The rest, as it should be; the b's show whence it came.
+        // The rest, as it should be; the letter b shows where it came from.
         ("\"1\"", |_| part("500-999/1000", &[b'b'; 500]), &mixed, 2),
         ("\"1\"", |_| part("500-999/*", &[b'b'; 500]), &mixed, 2),
-        // All of the same, from one that knows no ranges: what was there before is passed over.
+        // The same content from a server without ranges: the known bytes are skipped.
         (
             "\"1\"",
             |_| reply("200 OK", "etag: \"1\"\r\n", &[b'b'; 1000]),
             &mixed,
             2,
         ),
-        // Something else by now.
+        // Other content.
         (
             "\"1\"",
             |_| reply("200 OK", "etag: \"2\"\r\n", b"new"),
@@ -123,7 +123,7 @@ fn broken_fetch_resumes_or_starts_over() {
             2,
         ),
         ("\"1\"", |_| reply("200 OK", "", b"new"), b"new", 2),
-        // Nobody can say whether it is the same.
+        // Without a tag it is unknown whether the content is the same.
         (
             "W/\"1\"",
             |ask| without_range(ask, reply("200 OK", "etag: W/\"1\"\r\n", b"new")),
@@ -136,7 +136,7 @@ fn broken_fetch_resumes_or_starts_over() {
             b"new",
             2,
         ),
-        // A range that was not asked for, one of another length, none at all: they are not trusted.
+        // A range that was not requested, one of another length, or none: these are not trusted.
         ("\"1\"", |ask| wrong(ask, "0-999/1000"), b"new", 3),
         ("\"1\"", |ask| wrong(ask, "400-999/1000"), b"new", 3),
         ("\"1\"", |ask| wrong(ask, "500-599/600"), b"new", 3),
@@ -154,7 +154,7 @@ fn broken_fetch_resumes_or_starts_over() {
             b"shorter",
             3,
         ),
-        // Less than was asked for, and again.
+        // Shorter than requested, and cut again.
         (
             "\"1\"",
             |ask| match ask.range("\"1\"") {
@@ -164,7 +164,7 @@ fn broken_fetch_resumes_or_starts_over() {
             &mixed,
             3,
         ),
-        // Busy, and then not.
+        // Busy once, then available.
         (
             "\"1\"",
             |ask| match ask.before {
@@ -192,7 +192,7 @@ fn fetch_fails_when_the_content_is_gone_or_keeps_changing() {
             |_| reply("302 Found", "location: http://169.254.169.254/\r\n", b""),
             "link-local",
         ),
-        // The same tag on what is shorter, and on what is longer.
+        // The same tag on shorter and on longer content.
         (
             "\"1\"",
             |_| b"HTTP/1.1 200 OK\r\netag: \"1\"\r\n\r\nshort".to_vec(),
@@ -203,7 +203,7 @@ fn fetch_fails_when_the_content_is_gone_or_keeps_changing() {
             |_| part("500-999/1000", &[b'b'; 501]),
             "cannot go on",
         ),
-        // Cut again and again, and another one each time.
+        // Cut repeatedly, with other content each time.
         (
             "\"1\"",
             |ask| {
@@ -235,7 +235,7 @@ fn fetch_reconnects_after_a_reset() {
     let (reset, is_time) = channel();
     let serving = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a connection");
-        // What is not read of the request makes a reset of the end.
+        // Unread input turns the close into a reset.
         stream.read_exact(&mut [0; 16]).expect("some of a request");
         let head = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\netag: \"1\"\r\n\r\nhello";
         write(&mut stream, head);
@@ -273,7 +273,7 @@ fn fetch_reconnects_after_a_reset() {
 fn fetch_from_a_silent_server_times_out() {
     let site = Site::new();
     let server = site.serve();
-    // A port that nobody listens on.
+    // A port without a listener.
     let free = TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .expect("a port");
@@ -293,7 +293,7 @@ fn fetch_from_a_silent_server_times_out() {
 fn canceled_fetch_leaves_nothing() {
     let origin = Origin::new(|ask, stream| match ask.path.as_str() {
         "/broken" if ask.before == 0 => serve(ask, stream, &[b'a'; 1000], "\"1\"", 500),
-        // It stays broken.
+        // The server stays broken.
         "/broken" => {}
         path => {
             if path == "/body" {
@@ -302,7 +302,7 @@ fn canceled_fetch_leaves_nothing() {
                     b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nhello",
                 );
             }
-            // Until the other side hangs up.
+            // Until the client disconnects.
             let _ = stream.read_to_end(&mut Vec::new());
         }
     });

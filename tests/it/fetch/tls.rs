@@ -1,4 +1,4 @@
-//! `https`: whom we believe to be who they say they are.
+//! `https`: verification of server certificates.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::certificates::{CertificateAuthority, VALID};
 use crate::harness::{Server, Site};
 use crate::origin::Origin;
 
-/// A server with a certificate for these names, which says hello by https to whoever believes it. Gives its port.
+/// An HTTPS server with a certificate for these names, which replies "hello". Returns its port.
 fn hello(authority: &CertificateAuthority, names: &[&str], lifetime: (i32, i32)) -> u16 {
     let config = authority.server(names, lifetime);
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -26,7 +26,7 @@ fn hello(authority: &CertificateAuthority, names: &[&str], lifetime: (i32, i32))
     port
 }
 
-/// Says hello to a request, if there is one: whoever does not believe us makes none.
+/// Answers a request with "hello"; a client that rejects the certificate sends none.
 fn answer(stream: &mut (impl std::io::Read + std::io::Write)) {
     let mut request = Vec::new();
     let mut byte = [0];
@@ -41,7 +41,7 @@ fn answer(stream: &mut (impl std::io::Read + std::io::Write)) {
     stream.flush().expect("it is taken");
 }
 
-/// A server of ours that trusts what is in this file.
+/// A Cloakroom server that trusts the certificates in this file.
 fn serve(site: &Site, roots: &str) -> Server {
     let file = site.path().join("roots.pem");
     std::fs::write(&file, roots).expect("a file");

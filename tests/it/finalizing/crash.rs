@@ -1,4 +1,4 @@
-//! Servers that die, or stop, while a job puts something into its place.
+//! Servers that crash or stop while a job publishes its output.
 
 use serde_json::json;
 
@@ -52,8 +52,8 @@ fn job_canceled_before_a_crash_leaves_nothing() {
             server.kill();
             drop(held);
 
-            // It dies once more, when what was left is removed but the row does not say so yet.
-            // Perhaps before it has said where it listens.
+            // The server crashes again after the remains are removed but before the row is updated, perhaps before it
+            // has announced its address.
             if let Ok(mut server) = site.try_serve_with(command(&site, "", "removed")) {
                 assert!(!server.wait().success());
             }
@@ -153,7 +153,7 @@ fn canceled_requeued_job_ends_after_its_remains_are_removed() {
         let kept = names(&site.docs());
         assert_eq!(kept.len(), 2, "what is copied is kept: {kept:?}");
 
-        // The older job takes the only worker.
+        // The older job occupies the only worker.
         let mut command = command(&site, sleep, &gate.at("removed"));
         command.args(["--workers", "1"]);
         let mut server = site.serve_with(command);

@@ -1,5 +1,5 @@
-//! What jobs put below roots: from the moment that the store knows of the intent a job cannot be stopped any more, and
-//! before that a stop leaves nothing.
+//! Output below roots: once the intent is stored, the job can no longer be canceled; before that, a cancel leaves
+//! nothing.
 
 mod crash;
 mod names;
@@ -17,24 +17,24 @@ use crate::copy::names;
 use crate::harness::{AtGate, Client, Gate, Mount, Server, Site, wait_for};
 use crate::origin::{Origin, reply};
 
-/// The points that an attempt passes on its way: before the intent is stored, before it has its name, and after.
+/// The failpoints that an attempt passes: before the intent is stored, before the rename, and after it.
 const POINTS: [&str; 4] = ["intending", "intended", "renamed", "placed"];
 /// Longer than the deadlines of the operations here.
 const DEADLINE: Duration = Duration::from_millis(1100);
 const FETCHED: &[u8] = b"what was fetched";
 
-/// A job that puts `/docs/made` there.
+/// A job that publishes `/docs/made`.
 struct Case {
     what: &'static str,
     operation: &'static str,
     params: Value,
-    /// The result itself is the file.
+    /// The file is the result itself.
     is_output: bool,
-    /// A folder `made` with a file `old` is there before.
+    /// A folder `made` with a file `old` exists before.
     replaces: bool,
 }
 
-/// Everything that can put something below a root.
+/// Every kind of job that can write below a root.
 fn cases(origin: &Origin) -> Vec<Case> {
     let case = |what, operation, params| Case {
         what,
@@ -70,7 +70,7 @@ fn cases(origin: &Origin) -> Vec<Case> {
     ]
 }
 
-/// A job at a point of its attempt, where it waits. What is held is let go first when this is dropped.
+/// A job stopped at a failpoint of its attempt. What holds it there is dropped first.
 struct Stopped {
     held: AtGate,
     id: String,
@@ -107,7 +107,7 @@ impl Case {
         job["id"].as_str().expect("an id").to_owned()
     }
 
-    /// Lets the job come as far as a point.
+    /// Runs the job up to a failpoint.
     fn stopped_at(&self, point: &str, configuration: &str) -> Stopped {
         let site = Site::new();
         self.plant(&site);
@@ -122,7 +122,7 @@ impl Case {
         }
     }
 
-    /// Whether there is nothing of the job: everything is as it was planted.
+    /// Whether nothing of the job is left: everything is as it was planted.
     fn is_undone(&self, site: &Site) -> bool {
         let mut names = names(&site.docs());
         names.retain(|name| name != "lost+found");
@@ -133,7 +133,7 @@ impl Case {
         }
     }
 
-    /// Whether the job has put into its place what it should, and nothing else is left.
+    /// Whether the job has published its output, and nothing else is left.
     fn is_done(&self, site: &Site) -> bool {
         let mut names = names(&site.docs());
         names.retain(|name| name != "lost+found");
@@ -162,7 +162,7 @@ impl Case {
     }
 }
 
-/// A server with an operation `make`, and what is planned for it.
+/// A server with an operation `make` and a failpoint.
 fn serve(site: &Site, configuration: &str, fault: &str) -> Server {
     site.serve_with(command(site, configuration, fault))
 }
@@ -282,7 +282,7 @@ fn deadline_passing_while_finalizing_does_not_fail_the_job() {
             } = case.stopped_at(point, &configuration);
             let client = server.client();
             let began = Instant::now();
-            // Nothing tells that a deadline has passed which has no effect.
+            // A deadline that passes without effect cannot be observed.
             wait_for("the deadline", || {
                 (began.elapsed() > DEADLINE).then_some(())
             });

@@ -1,4 +1,4 @@
-//! Names as long as a file system takes them.
+//! Names as long as the file system allows.
 
 use serde_json::json;
 
@@ -37,7 +37,7 @@ fn names_of_255_bytes_can_be_created_replaced_and_numbered() {
             assert_eq!(job["status"], "succeeded", "{operation}, {params}: {job}");
         }
         let made = names(&site.docs());
-        // The first has the name, five have numbers, and three have replaced it one after the other.
+        // The first output has the plain name, five are numbered, and three have replaced the plain one in turn.
         assert_eq!(made.len(), 7, "{made:?}");
         assert!(made.iter().all(|name| name.len() <= 255), "{made:?}");
         let numbered = made.iter().filter(|name| name.contains(" (")).count();

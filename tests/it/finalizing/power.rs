@@ -1,4 +1,4 @@
-//! Power cuts: what a job that ended otherwise made does not come back.
+//! Power loss: removed output of jobs does not come back.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{cases, origin, serve, status};
 use crate::harness::{Gate, Mount, Site, make_image, run, skipped, wait_for};
 
-/// A disk for the root, apart from the one with the database.
+/// A disk for the root, separate from the database's.
 fn disk(site: &Site) -> Option<Mount> {
     let image = site.path().join("image");
     if let Err(reason) = run(Command::new("python3").args(["-c", "import fcntl"])) {
@@ -22,12 +22,12 @@ fn disk(site: &Site) -> Option<Mount> {
     Mount::new(&["-o", "loop", image], &site.docs())
 }
 
-/// Gets everything onto the disk, temporary names too.
+/// Syncs a folder, including temporary names.
 fn sync(folder: &Path) {
     run(Command::new("sync").arg("-f").arg(folder)).expect("it can be synced");
 }
 
-/// Waits until the rows of all jobs are gone, or have ended.
+/// Waits until all jobs have ended or their rows are deleted.
 fn wait_for_rows(site: &Site) {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let database = Connection::open_with_flags(site.data().join("cloakroom.db"), flags);
@@ -44,7 +44,7 @@ fn output_of_canceled_or_deleted_jobs_stays_removed_after_power_loss() {
     let origin = origin();
     for case in cases(&origin) {
         for (method, path) in [("POST", "/cancel"), ("DELETE", "")] {
-            // The attempt itself removes it, or the next start.
+            // Removed by the attempt itself or at the next start.
             for dies in [false, true] {
                 let site = Site::new();
                 let Some(disk) = disk(&site) else { return };

@@ -1,12 +1,12 @@
-//! Crashes after which the file system is mounted as another device.
+//! Crashes after which the file system is mounted from another device.
 
 use std::os::unix::fs::MetadataExt;
 
 use super::{Case, cases, origin, serve};
 use crate::harness::{LoopDevice, Mount, Site, make_image};
 
-/// Lets the server die after the renaming, has the file system mounted by the second way, and looks whether the next
-/// server knows its own work. `first` and `second` give the arguments of `mount`.
+/// Crashes the server after the rename, mounts the file system the second way, and checks that the next server
+/// recognizes its own output. `first` and `second` give the arguments of `mount`.
 fn die_and_mount_again<'a>(
     case: &Case,
     site: &Site,
@@ -36,7 +36,7 @@ fn die_and_mount_again<'a>(
     is_other
 }
 
-/// The same for every case, from an image that is behind two devices one after the other.
+/// Runs every case on an image that is attached to two devices, one after the other.
 fn from_another_device(make: &str, arguments: &[&str], bytes: u64) {
     let origin = origin();
     for case in cases(&origin) {
@@ -110,7 +110,7 @@ fn file_of_another_program_is_not_taken_for_the_output() {
         let mut server = serve(&site, "", &format!("intended{fault}"));
         let id = case.submit(server.client());
         assert!(!server.wait().success());
-        // The same tree, copied by hand.
+        // The same tree, copied by another program.
         for (name, bytes) in [
             ("made/a/one", "1"),
             ("made/b/two", "22"),

@@ -1,4 +1,4 @@
-//! Bodies whose type is not quite what it should be.
+//! Bodies with an unusual media type.
 
 use serde_json::json;
 
@@ -69,12 +69,12 @@ fn json_with_bom_and_white_space_is_accepted() {
     check("Application/JSON; Charset=\"UTF-8\"", body);
     check("application/json;charset=ISO-8859-1", body);
     check("application/vnd.example+json", body);
-    // Where a body is a document, it is one of that type.
+    // An operation that takes a document gets the body as one of that type.
     let headers = [("content-type", "application/geo+json")];
     let path = "/v1/operations/show";
     let job = client.ask("POST", path, &headers, b"{}", 202).json();
     assert_eq!(job["params"]["source"]["mediaType"], "application/geo+json");
-    // No byte is an object without members.
+    // An empty body is an empty object.
     let headers = [("content-type", "application/json")];
     let reply = client.ask("POST", ZIP, &headers, b"", 422).json();
     assert_eq!(reply["errors"][0]["detail"], "It is required.");
@@ -129,7 +129,7 @@ fn multipart_boundary_may_have_any_legal_character() {
         ("Multipart/Form-Data; Boundary=\"a b\"", "a b"),
         ("MULTIPART/FORM-DATA;charset=utf-8;BOUNDARY=x", "x"),
     ] {
-        // Without the line's end after the last delimiter.
+        // Without a line break after the last delimiter.
         let body = format!(
             "--{boundary}\r\ncontent-disposition: form-data; name=path\r\n\r\n/docs/a\r\n--{boundary}--"
         );

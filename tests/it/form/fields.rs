@@ -1,4 +1,4 @@
-//! Fields that nobody filled in, in every way that a form is sent.
+//! Empty form fields, in every encoding of forms.
 
 use super::{URL_ENCODED, field, form, result, serve, submit};
 use crate::harness::Site;
@@ -23,7 +23,7 @@ fn empty_form_field_counts_as_absent_unless_empty_is_valid() {
     for job in &replies {
         assert_eq!(result(client, job), "[7][1.5][false][left][]");
     }
-    // JSON says what it means.
+    // In JSON an empty string is a value.
     let reply = client
         .post(path, &serde_json::json!({ "width": "" }), 422)
         .json();

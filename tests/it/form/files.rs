@@ -1,4 +1,4 @@
-//! Parts that are files, whatever their names look like.
+//! File parts, whatever their file names.
 
 use super::{field, form, result, serve, submit};
 use crate::harness::Site;
@@ -14,7 +14,7 @@ fn file_part_is_a_file_however_it_is_named() {
     let server = serve(&site);
     let client = server.client();
     let check = |parameters: &[u8], name: &str| {
-        // Content that would be a path, were it taken for the param.
+        // Content that would be a valid path if it were taken for the param.
         let body = form(&[(&file(parameters), b"/docs/secret.txt")]);
         let job = submit(client, "show", &body, 202);
         assert_eq!(
@@ -59,7 +59,7 @@ fn file_part_is_a_file_however_it_is_named() {
         b"name=\"source\"; filename=\"C:\\a\\b.txt\"",
         "C:\\a\\b.txt",
     );
-    // Files without a name are called as their fields are.
+    // Files without a name get the names of their fields.
     check(b"name=\"source\"; filename=\"\"", "source");
     check(b"name=\"source\"; filename", "source");
     server.stop();
@@ -92,7 +92,7 @@ fn untouched_file_input_counts_as_absent() {
         &[(several.as_bytes(), b""), (named.as_bytes(), b"")],
         "1 files\n",
     );
-    // With content it is a file, and so is one with a name.
+    // A part with content or with a name is a file.
     check(
         &[(one.as_bytes(), b"x"), (named.as_bytes(), b"")],
         "2 files\n",

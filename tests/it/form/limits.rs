@@ -1,4 +1,4 @@
-//! Forms without an end, and with far too much of everything.
+//! Endless and oversized forms.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use super::{MULTIPART, URL_ENCODED, field, form, serve, submit};
 use crate::harness::{Server, Site, TEST_TIMEOUT};
 
-/// Sends a form of which the end never comes, and gives the answer with the number of bytes sent before it.
+/// Sends an endless form; returns the reply and the number of bytes sent before it.
 fn endless(server: &Server, path: &str, start: &str, unit: &str) -> (String, usize) {
     const MOST: usize = 8 << 20;
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
@@ -24,7 +24,7 @@ fn endless(server: &Server, path: &str, start: &str, unit: &str) -> (String, usi
     let unit = unit.as_bytes().to_vec();
     let sending = std::thread::spawn(move || {
         let mut sent = 0;
-        // Ends when the server closes.
+        // Ends when the server closes the connection.
         while sent < MOST && sender.write_all(&unit).is_ok() {
             sent += unit.len();
         }
@@ -52,7 +52,7 @@ fn endless_form_is_rejected_early() {
             ("--b\r\nContent-Disposition: form-data; name=\"", &filler),
             ("--b\r\nContent-Type: text/", &filler),
             ("--b\r\n", &format!("X: {filler}\r\n")),
-            // Another boundary than that of the header.
+            // Another boundary than the header's.
             ("--other\r\n\r\n", &filler),
             ("--b--\r\n", &filler),
         ] {

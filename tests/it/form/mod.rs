@@ -1,4 +1,4 @@
-//! Forms and other bodies as real clients send them: names of files, what nobody filled in, limits, types of bodies.
+//! Forms and other bodies as real clients send them: file names, empty fields, limits, media types.
 
 mod bodies;
 mod fields;
@@ -10,7 +10,7 @@ use crate::harness::{Client, Reply, Server, Site};
 const MULTIPART: (&str, &str) = ("content-type", "multipart/form-data; boundary=b");
 const URL_ENCODED: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
-/// A form of parts; each is its headers and its content.
+/// A form with these parts; each has headers and content.
 fn form(parts: &[(&[u8], &[u8])]) -> Vec<u8> {
     let mut form = Vec::new();
     for (headers, content) in parts {
@@ -21,7 +21,7 @@ fn form(parts: &[(&[u8], &[u8])]) -> Vec<u8> {
     form
 }
 
-/// A part that is a field.
+/// The headers of a field.
 fn field(name: &str) -> String {
     format!("content-disposition: form-data; name=\"{name}\"")
 }
@@ -31,7 +31,7 @@ fn submit(client: Client, operation: &str, form: &[u8], status: u16) -> Reply {
     client.ask("POST", &path, &[MULTIPART], form, status)
 }
 
-/// What a job wrote, once it has ended.
+/// The output of a job, once it has ended.
 fn result(client: Client, job: &Reply) -> String {
     let job = job.json();
     let id = job["id"].as_str().expect("an id");
@@ -41,7 +41,7 @@ fn result(client: Client, job: &Reply) -> String {
     String::from_utf8(bytes).expect("text")
 }
 
-/// A server with operations whose params and documents are of every kind.
+/// A server with operations that have every kind of param and document.
 fn serve(site: &Site) -> Server {
     site.serve_configured(
         r#"

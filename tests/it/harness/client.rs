@@ -1,4 +1,4 @@
-//! Requests over sockets, one a connection, and what comes back.
+//! An HTTP client with one connection per request.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,13 +10,13 @@ use serde_json::Value;
 
 use super::{Events, TEST_TIMEOUT, wait_for};
 
-/// Asks one server.
+/// A client of one server.
 #[derive(Clone, Copy)]
 pub(crate) struct Client {
     address: SocketAddr,
 }
 
-/// What came back.
+/// A reply.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub status: u16,
@@ -75,7 +75,7 @@ impl Client {
         Events { head, lines }
     }
 
-    /// Submits a zip job and gives its id.
+    /// Submits a zip job; returns its id.
     pub(crate) fn zip(&self, path: &str) -> String {
         let reply = self.post(
             "/v1/operations/zip",
@@ -85,7 +85,7 @@ impl Client {
         reply.json()["id"].as_str().expect("an id").to_owned()
     }
 
-    /// The same with a token; gives the whole job.
+    /// Submits a zip job with a token; returns the job.
     pub(crate) fn zip_as(&self, token: &str, path: &str) -> Value {
         let headers = [
             ("authorization", token),
@@ -96,7 +96,7 @@ impl Client {
         reply.json()
     }
 
-    /// Waits for a job's end and gives it as it is then.
+    /// Waits for the job to end; returns it.
     pub(crate) fn ended(&self, id: &str) -> Value {
         wait_for("the job's end", || {
             let job = self.get(&format!("/v1/jobs/{id}?wait=20s"), 200).json();
@@ -104,7 +104,7 @@ impl Client {
         })
     }
 
-    /// Cancels a running job and gives it as it is then; its attempt may have stopped before the answer is made.
+    /// Cancels a running job and returns it when it has ended. The attempt may stop before the cancel is answered.
     pub(crate) fn canceled(&self, id: &str) -> Value {
         let reply = self
             .try_ask("POST", &format!("/v1/jobs/{id}/cancel"), &[], b"")
@@ -157,7 +157,7 @@ impl Client {
         self.raw(&[head.as_bytes(), body].concat(), method == "HEAD")
     }
 
-    /// Sends bytes as they are and reads one reply, which must be whole.
+    /// Sends raw bytes and reads one reply, which must be complete.
     pub(crate) fn raw(&self, request: &[u8], head_only: bool) -> std::io::Result<Reply> {
         let cut = || std::io::Error::other("the reply was cut short");
         let mut stream = TcpStream::connect(self.address)?;
@@ -200,7 +200,7 @@ impl Client {
     }
 }
 
-/// One request through a Unix socket; gives the reply as it is, until the other side hangs up.
+/// Sends one request through a Unix socket; returns everything until the server closes.
 pub(crate) fn through(path: &Path, request: &str) -> std::io::Result<String> {
     let mut stream = UnixStream::connect(path)?;
     stream.set_read_timeout(Some(TEST_TIMEOUT))?;

@@ -1,11 +1,11 @@
-//! A planned place where the server stops until the test lets it go on.
+//! A failpoint at which the server waits until the test lets it continue.
 
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 
 use super::{Site, wait_for};
 
-/// Listens for the server; see `CLOAKROOM_FAULT`.
+/// Accepts the server's connection at a failpoint; see `CLOAKROOM_FAULT`.
 pub(crate) struct Gate {
     listener: UnixListener,
     path: PathBuf,
@@ -23,12 +23,12 @@ impl Gate {
         Self { listener, path }
     }
 
-    /// What to plan for the server to stop at a point.
+    /// The value of `CLOAKROOM_FAULT` that stops the server at `point`.
     pub(crate) fn at(&self, point: &str) -> String {
         format!("{point}@{}", self.path.display())
     }
 
-    /// Waits until the server is there.
+    /// Waits until the server has reached the failpoint.
     pub(crate) fn reached(&self) -> AtGate {
         let stream = wait_for("the server", || self.listener.accept().ok());
         AtGate(stream.0)

@@ -1,11 +1,11 @@
-//! What must be true of the tables whenever no server runs.
+//! Invariants of the database while no server runs.
 
 use std::path::Path;
 
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
-/// The invariants that reach over several rows, and every result's digest.
+/// Checks invariants across several rows, and the digest of every result.
 pub(super) fn check_tables(database: &Path) {
     let connection = Connection::open(database).expect("the database opens");
     let check: String = connection

@@ -1,4 +1,4 @@
-//! A real server on a port of its own, a client that says what status it expects, and the checks that follow.
+//! Real servers on their own ports, a client that checks statuses, and checks of the data that servers leave.
 
 mod client;
 mod events;
@@ -19,10 +19,10 @@ pub(crate) use mount::{LoopDevice, Mount, make_image, shut_down};
 pub(crate) use server::Server;
 pub(crate) use site::{Site, example};
 
-/// Longer than anything that works ever takes.
+/// Longer than any operation under test takes.
 pub(crate) const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Asks again and again until there is an answer.
+/// Polls until there is a value; panics after [`TEST_TIMEOUT`].
 pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + TEST_TIMEOUT;
     loop {
@@ -34,7 +34,7 @@ pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T 
     }
 }
 
-/// That many bytes that no compressor makes fewer, the same each time (xorshift64).
+/// Pseudo-random bytes that cannot be compressed, the same each time (xorshift64).
 pub(crate) fn incompressible(bytes: usize) -> Vec<u8> {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut words = Vec::with_capacity(bytes + 8);
@@ -48,7 +48,7 @@ pub(crate) fn incompressible(bytes: usize) -> Vec<u8> {
     words
 }
 
-/// Runs a tool; an error says what it said.
+/// Runs a tool; an error has its error output.
 pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(|e| format!("{name}: {e}"))?;
@@ -60,7 +60,7 @@ pub(crate) fn run(command: &mut Command) -> Result<(), String> {
         .ok_or_else(|| format!("{name}: {}", said.trim()))
 }
 
-/// Says that the test shows nothing on this machine. Past the capture of the test's output, which nobody sees.
+/// Reports that a test is skipped on this machine. Written past the captured output, which is not shown.
 pub(crate) fn skipped(reason: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or_default();

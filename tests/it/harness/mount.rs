@@ -1,4 +1,4 @@
-//! File systems of a test's own.
+//! File systems for a single test.
 
 use std::fs::File;
 use std::io::Write;
@@ -7,14 +7,14 @@ use std::process::{Child, Command, Stdio};
 
 use super::{run, skipped};
 
-/// A file system of its own; unmounted when it is dropped, which a panic does too.
+/// A mounted file system; unmounted on drop, even after a panic.
 pub(crate) struct Mount {
     arguments: Vec<String>,
     at: PathBuf,
 }
 
 impl Mount {
-    /// Runs `mount` with these arguments; none where the machine does not allow that, which is said aloud.
+    /// Runs `mount` with these arguments; `None` (and a message) if the machine does not allow that.
     pub(crate) fn new(arguments: &[&str], at: &Path) -> Option<Self> {
         std::fs::create_dir_all(at).expect("a folder");
         let mount = Self {
@@ -30,13 +30,13 @@ impl Mount {
         }
     }
 
-    /// Unmounts it and mounts it again, so that only what is on the disk is left.
+    /// Unmounts and mounts it again, so that only data on the disk remains.
     pub(crate) fn again(&self) {
         run(Command::new("umount").arg(&self.at)).expect("nobody uses it any more");
         self.mount().expect("it could be mounted before");
     }
 
-    /// Unmounts it for good.
+    /// Unmounts it.
     pub(crate) fn unmount(self) {
         run(Command::new("umount").arg(&self.at)).expect("nobody uses it any more");
         std::mem::forget(self);
@@ -47,7 +47,7 @@ impl Mount {
     }
 }
 
-/// Makes an image with a file system in it; false where this machine cannot, which is said aloud.
+/// Creates an image with a file system; false (and a message) if this machine cannot.
 pub(crate) fn make_image(image: &Path, bytes: u64, make: &str, arguments: &[&str]) -> bool {
     let file = File::create(image).expect("an image");
     file.set_len(bytes).expect("its length");
@@ -55,16 +55,16 @@ pub(crate) fn make_image(image: &Path, bytes: u64, make: &str, arguments: &[&str
     result.inspect_err(|reason| skipped(reason)).is_ok()
 }
 
-/// `FS_IOC_SHUTDOWN` with `EXT4_GOING_FLAGS_NOLOGFLUSH`: from now on nothing reaches the disk, not even the journal.
-/// Says when it is ready and waits for the word, so that the moment is the test's.
+/// `FS_IOC_SHUTDOWN` with `EXT4_GOING_FLAGS_NOLOGFLUSH`: from then on nothing reaches the disk, not even the journal.
+/// The script prints a line when it is ready and waits for a line, so that the test chooses the moment.
 const SHUT_DOWN: &str = "import fcntl, os, struct, sys\n\
     disk = os.open(sys.argv[1], os.O_RDONLY)\n\
     print(flush=True)\n\
     sys.stdin.readline()\n\
     fcntl.ioctl(disk, 0x8004587d, struct.pack('I', 2))";
 
-/// Somebody who shuts the file system of a folder down once a line is written to their standard input, after having
-/// written one. Needs Python.
+/// Starts a process that writes a line when it is ready, and shuts down the file system of a folder when it reads one.
+/// Needs Python.
 pub(crate) fn shut_down(folder: &Path) -> Child {
     Command::new("python3")
         .args(["-c", SHUT_DOWN])
@@ -75,11 +75,11 @@ pub(crate) fn shut_down(folder: &Path) -> Child {
         .expect("there is Python")
 }
 
-/// A device that an image is behind.
+/// A loop device of an image.
 pub(crate) struct LoopDevice(String);
 
 impl LoopDevice {
-    /// None where this machine does not allow that, which is said aloud.
+    /// `None` (and a message) if this machine does not allow that.
     pub(crate) fn new(image: &Path) -> Option<Self> {
         let output = Command::new("losetup")
             .args(["--find", "--show"])
@@ -109,7 +109,7 @@ impl Drop for LoopDevice {
 }
 
 impl Mount {
-    /// Cuts the power of an ext4 file system: what was not synced is lost. It must be mounted [`Mount::again`].
+    /// Cuts the power of an ext4 file system: unsynced data is lost. Use [`Mount::again`] afterwards.
     pub(crate) fn cut_power(&self) {
         let mut shut_down = shut_down(&self.at);
         let mut word = shut_down.stdin.take().expect("it is piped");
@@ -121,7 +121,7 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // Lazily: after a panic somebody may still use it.
+        // A lazy unmount: after a panic a process may still use it.
         let _ = Command::new("umount").arg("-l").arg(&self.at).output();
     }
 }

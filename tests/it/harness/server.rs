@@ -1,4 +1,4 @@
-//! A server of a test's own, as a process.
+//! A server process for a single test.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::invariants::check_tables;
 use super::{Client, wait_for};
 
-/// A running server; killed when it is dropped.
+/// A running server; killed on drop.
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
@@ -27,7 +27,7 @@ impl Server {
         BufReader::new(child.stdout.take().expect("it is piped"))
             .read_line(&mut line)
             .expect("a line");
-        // The server's own announcement, or a line that is the address.
+        // The JSON announcement, or a line with the address.
         let announced = serde_json::from_str::<Value>(&line).unwrap_or_default();
         let url = announced["urls"][0].as_str().unwrap_or(line.trim());
         let Some(address) = url
@@ -56,18 +56,18 @@ impl Server {
         Client::new(self.address)
     }
 
-    /// The other end of its standard input.
+    /// The write end of the server's standard input.
     pub(crate) fn take_stdin(&mut self) -> Option<ChildStdin> {
         self.child.stdin.take()
     }
 
-    /// Ends it as a power cut would, except for what the kernel still holds.
+    /// Kills the server. As after a power cut, except that the kernel still has its unsynced data.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it can be killed");
         self.child.wait().expect("it ends");
     }
 
-    /// Ends it in order and checks what it leaves.
+    /// Stops the server gracefully and checks its data.
     pub(crate) fn stop(mut self) {
         let status = self.terminate();
         assert!(status.success(), "{status}");
@@ -86,7 +86,7 @@ impl Server {
         self.wait()
     }
 
-    /// Waits for its end.
+    /// Waits until the server has exited.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         wait_for("the server's end", || {
             self.child.try_wait().expect("its status")

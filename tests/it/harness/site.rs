@@ -1,4 +1,4 @@
-//! Where servers work: a folder with data and a root.
+//! A temporary folder with a data folder and a root.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::Server;
 use super::invariants::check_tables;
 
-/// A folder with a data folder and a root named `docs` in it, and the servers that work there one after the other.
+/// A data folder and a root named `docs`, for the servers of a test, one after the other.
 pub(crate) struct Site {
     folder: TempDir,
 }
@@ -41,13 +41,13 @@ impl Site {
         std::fs::write(path, bytes).expect("a file");
     }
 
-    /// Makes a file of that many zeros, which takes no room and some time to zip.
+    /// Creates a sparse file, which takes no space and some time to zip.
     pub(crate) fn write_zeros(&self, path: &str, bytes: u64) {
         let file = std::fs::File::create(self.docs().join(path)).expect("a file");
         file.set_len(bytes).expect("its length");
     }
 
-    /// The command line of a server here.
+    /// The command line of a server for this site.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
         command.arg("serve").arg("--data").arg(self.data());
@@ -60,7 +60,7 @@ impl Site {
         command
     }
 
-    /// Makes a token and gives the header that shows it.
+    /// Creates a token; returns its Authorization header.
     pub(crate) fn token(&self, name: &str, flags: &[&str]) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cloakroom"));
         command.args(["token", "add", name]).args(flags);
@@ -71,12 +71,12 @@ impl Site {
         format!("Bearer {}", text.trim())
     }
 
-    /// A server of `examples/custom_operation.rs`, whose `digest` takes a document.
+    /// A server of `examples/custom_operation.rs`, whose operation `digest` takes a document.
     pub(crate) fn serve_example(&self) -> Server {
         self.serve_with(self.example())
     }
 
-    /// The same, and it may read the root.
+    /// The same with the root.
     pub(crate) fn serve_example_with_docs(&self) -> Server {
         let mut command = self.example();
         command.arg(format!("docs={}", self.docs().display()));
@@ -97,18 +97,18 @@ impl Site {
         self.try_serve_with(command).expect("the server starts")
     }
 
-    /// As [`Site::serve_with`], for a server that may end before it has said where it listens.
+    /// As [`Site::serve_with`], for a server that may exit before it has announced its address.
     pub(crate) fn try_serve_with(&self, command: Command) -> Result<Server, String> {
         Server::start(command, self.data())
     }
 
-    /// What must be true of the tables whenever no server runs.
+    /// Checks the database's invariants; no server may be running.
     pub(crate) fn check_tables(&self) {
         check_tables(&self.data().join("cloakroom.db"));
     }
 }
 
-/// The program that was made of an example. `cargo test` makes it; `cargo test --test it` takes it as it is.
+/// The path of an example's program. `cargo test` builds it; `cargo test --test it` uses it as it is.
 pub(crate) fn example(name: &str) -> PathBuf {
     let tests = std::env::current_exe().expect("this program has a path");
     let target = tests.ancestors().nth(2).expect("a target folder");

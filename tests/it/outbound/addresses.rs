@@ -1,4 +1,4 @@
-//! Addresses in every disguise, none of which is dialled.
+//! Private addresses in every notation; none is dialled.
 
 use std::net::SocketAddr;
 
@@ -8,9 +8,9 @@ use cloakroom::outbound::{Error, Refusal};
 use super::{Net, allowing, get, private_too, public_only};
 use crate::origin::{Origin, reply};
 
-/// Each reaches, or would reach, an address that is not public.
+/// Each URL leads to an address that is not public.
 const DISGUISED: &[&str] = &[
-    // Plain.
+    // Plain notation.
     "http://127.0.0.1/",
     "http://127.0.0.1:80/",
     "https://127.0.0.1/",
@@ -36,7 +36,7 @@ const DISGUISED: &[&str] = &[
     "http://255.255.255.255/",
     "http://0.0.0.0/",
     "http://0.1.2.3/",
-    // IPv4 as it was written once, and may be still.
+    // Old notations of IPv4 that are still accepted by some parsers.
     "http://2130706433/",
     "http://017700000001/",
     "http://0x7f000001/",
@@ -59,7 +59,7 @@ const DISGUISED: &[&str] = &[
     "http://127.0.0.1./",
     "http://2130706433./",
     "http://0x7f.1./",
-    // The URL's own ways.
+    // Notations that URLs allow.
     "HTTP://127.0.0.1/",
     "hTtPs://127.0.0.1/",
     "http:127.0.0.1/",
@@ -130,7 +130,7 @@ const DISGUISED: &[&str] = &[
     "http://[2606:4700::200:5efe:10.0.0.1]/",
 ];
 
-/// Names, which resolve to such addresses.
+/// Names that resolve to private addresses.
 const NAMES: &[&str] = &[
     "http://localhost/",
     "http://LOCALHOST/",
@@ -147,7 +147,7 @@ const NAMES: &[&str] = &[
     "http://zero.test/",
 ];
 
-/// No HTTP, no host, or more in it than should be.
+/// Not HTTP, without a host, or with extra parts.
 const MALFORMED: &[&str] = &[
     "",
     "/",
@@ -342,7 +342,7 @@ async fn public_names_are_dialled_by_resolved_address() {
 async fn name_is_resolved_once_and_the_checked_address_dialled() {
     let net = net(None);
     let client = net.client(&public_only());
-    // Nobody answers there, which is no reason to look again.
+    // The connection is refused, which is no reason to resolve again.
     let error = get(&client, "http://rebinding.test/")
         .await
         .expect_err("nobody is there");
@@ -353,7 +353,7 @@ async fn name_is_resolved_once_and_the_checked_address_dialled() {
         net.dialled(),
         ["93.184.216.34:80".parse().expect("an address")]
     );
-    // The next call looks anew, and sees.
+    // The next call resolves again, and gets the new address.
     let error = get(&client, "http://rebinding.test/")
         .await
         .expect_err("it is refused");
@@ -504,7 +504,7 @@ fn private_addresses_are_allowed_on_loopback_servers_only() {
     };
     check(&["127.0.0.1:7070"], false, true);
     check(&["127.0.0.1:0", "[::1]:0", "127.1.2.3:1"], false, true);
-    // Unix sockets alone.
+    // Only Unix sockets.
     check(&[], false, true);
     check(&["127.0.0.1:7070"], true, false);
     check(&["0.0.0.0:7070"], false, false);

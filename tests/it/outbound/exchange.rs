@@ -1,4 +1,4 @@
-//! What others may do to us once they are connected to.
+//! Hostile and broken servers.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{Net, get, private_too};
 use crate::harness::TEST_TIMEOUT;
 use crate::origin::{Origin, reply, write};
 
-/// Long enough for what answers at once, and over soon for what never does.
+/// Long enough for an immediate answer, short enough to wait for when there is none.
 const SHORT: Duration = Duration::from_millis(100);
 
 fn client() -> Client {
@@ -26,7 +26,7 @@ async fn within(patience: Timeouts, url: &str) -> Result<Vec<u8>, Error> {
     reply.first_bytes(1 << 20).await
 }
 
-/// Never says anything, or nothing more.
+/// Keeps the connection open without sending anything.
 fn hang() {
     loop {
         std::thread::park();
@@ -119,7 +119,7 @@ async fn every_wait_has_a_timeout() {
         assert!(matches!(error, Error::TimedOut(_)), "{error}");
         assert!(error.may_pass());
     }
-    // A server that speaks no TLS, and says nothing about it.
+    // A server without TLS that does not answer.
     let url = silent.url("/").replace("http:", "https:");
     let error = within(Timeouts::within(SHORT), &url)
         .await
@@ -166,7 +166,7 @@ async fn endless_reply_is_read_up_to_a_limit() {
             stream,
             b"HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n",
         );
-        // The other side hangs up, and then this ends.
+        // The client disconnects, and then this ends.
         while std::io::Write::write_all(stream, &[b'a'; 16384]).is_ok() {}
     });
     let reply = get(&client(), &endless.url("/")).await.expect("a reply");
@@ -307,7 +307,7 @@ async fn redirects_are_limited() {
         Err(Error::Redirects)
     );
     assert_eq!(circle.asked().len(), MAX_REDIRECTS + 1);
-    // A redirect to nowhere is a reply.
+    // A redirect without a Location is an ordinary reply.
     let nowhere = Origin::saying(reply("302 Found", "", b"nowhere"));
     assert_eq!(
         follow(&client(), &nowhere.url("/")).await,

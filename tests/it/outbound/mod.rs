@@ -1,4 +1,4 @@
-//! Calls of other servers: whom we call, and how long we listen.
+//! The HTTP client: which addresses it calls, and its timeouts.
 
 mod addresses;
 mod exchange;
@@ -14,8 +14,8 @@ use tokio::net::TcpStream;
 
 use crate::harness::TEST_TIMEOUT;
 
-/// A network that never leaves this process: names resolve to what the test says, each time to the next answer, and
-/// whoever is dialled, it is the same server that picks up, if any.
+/// A simulated network: names resolve to the given addresses, each time to the next answer, and all connections lead to
+/// one server, if any.
 #[derive(Default)]
 struct Net {
     names: HashMap<String, Vec<Vec<IpAddr>>>,
@@ -84,7 +84,7 @@ fn public_only() -> Policy {
     Policy::default()
 }
 
-/// Those of this machine and its networks too.
+/// Private addresses as well.
 fn private_too() -> Policy {
     Policy {
         private: true,
@@ -92,7 +92,7 @@ fn private_too() -> Policy {
     }
 }
 
-/// The same, and more by name.
+/// Private addresses, and these hosts.
 fn allowing(names: &[&str]) -> Policy {
     let allow = names.iter().map(|name| name.parse().expect("a name"));
     Policy {

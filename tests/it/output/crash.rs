@@ -1,4 +1,4 @@
-//! A server that dies while it puts a result into its place.
+//! Servers that crash while they write a result to a file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use super::{download, id, serve_out, submit, zip};
 use crate::copy::names;
 use crate::harness::{Mount, Site, incompressible, make_image, wait_for};
 
-/// What becomes of an attempt that did not end, and the name of what it makes.
+/// The restart policy for an interrupted attempt, and the name of its file.
 const HABITS: [(&str, &str); 2] = [("requeue", "new"), ("fail", "old")];
 
-/// Dies at every place and looks what the next server makes of it, in a folder on some file system.
+/// Crashes at each failpoint and checks what the next server does, in a folder on some file system.
 fn die_everywhere(out: &Path, habits: &[(&str, &str)]) {
     for point in ["written", "intended", "renamed"] {
         for &(restart, target) in habits {
@@ -98,7 +98,7 @@ fn crash_leaves_no_partial_file_on_tmpfs() {
     }
 }
 
-/// A file system of that type in an image, mounted; none where this machine does not allow that.
+/// A mounted image with this file system; `None` if this machine does not allow that.
 fn mounted(folder: &Path, make: &str, arguments: &[&str]) -> Option<(Mount, PathBuf)> {
     let (image, out) = (folder.join("image"), folder.join("out"));
     if !make_image(&image, 16 << 20, make, arguments) {
@@ -123,7 +123,7 @@ fn crash_leaves_no_partial_file_on_fat() {
         return;
     };
     die_everywhere(&out, &HABITS);
-    // Nothing there has a number that outlives the mount, and times are coarse.
+    // FAT has no inode numbers that survive a remount, and its times are coarse.
     let site = Site::new();
     site.write("a", &incompressible(1000));
     let server = serve_out(&site, &out, "", None);
@@ -148,7 +148,7 @@ fn published_result_with_another_inode_is_recognized_by_its_bytes() {
         let mut server = serve_out(&site, &out, &configuration, Some("renamed"));
         let reply = submit(server.client(), "c", &json!({}), "/out/made", 202);
         assert!(!server.wait().success());
-        // As after a mount of a file system without numbers of its own.
+        // As after a remount of a file system without persistent inode numbers.
         let bytes: &[u8] = if is_the_same { b"made\n" } else { b"else\n" };
         fs::write(out.join("other"), bytes).expect("a file");
         fs::rename(out.join("other"), out.join("made")).expect("it takes its place");

@@ -1,4 +1,4 @@
-//! Results that become files below a root: whole, in their place at once, and the job tells the truth about them.
+//! Results written below a root: complete, published at once, and reported correctly.
 
 mod crash;
 
@@ -24,7 +24,7 @@ fn id(reply: &Reply) -> String {
     reply.json()["id"].as_str().expect("an id").to_owned()
 }
 
-/// A zip job that is over.
+/// A finished zip job.
 fn zip(client: Client, path: &str, output: &str) -> Value {
     let params = json!({ "path": path, "level": 0 });
     client.ended(&id(&submit(client, "zip", &params, output, 202)))
@@ -102,7 +102,7 @@ fn output_file_is_the_result_and_is_downloadable() {
     assert_eq!(reply.json()["status"], "succeeded");
     server.stop();
 
-    // A restart changes nothing.
+    // The same after a restart.
     let server = site.serve();
     let job = zip(server.client(), "/docs/a", "/docs/out/last.zip");
     server.stop();
@@ -221,7 +221,7 @@ fn changed_output_file_is_not_served() {
     server.stop();
 }
 
-/// Does something to a file.
+/// A change to a file.
 type Change = fn(&Path);
 
 /// A server with a root `out`.
@@ -270,7 +270,7 @@ fn cancel_leaves_no_output_file_or_is_rejected() {
         let params = json!({ "path": "/docs/a" });
         let reply = submit(client, "zip", &params, &format!("/docs/out/{name}"), 202);
         let id = id(&reply);
-        // From at once to long after the end.
+        // From immediately to long after the end.
         thread::sleep(Duration::from_micros(number * number));
         let path = format!("/v1/jobs/{id}/cancel");
         let answer = client

@@ -1,4 +1,4 @@
-//! Files that are long, and files that change while they are read.
+//! Long files, and files that change while they are read.
 
 use std::fs;
 use std::io::Write;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{files_in, zip_ended, zipped};
 use crate::harness::{Site, incompressible, wait_for};
 
-/// What a block of the compressor takes.
+/// The compressor's block size.
 const BLOCK: usize = 256 * 1024;
 
 #[test]
@@ -86,7 +86,8 @@ fn files_changing_while_read_give_a_valid_archive() {
                 &server.client(),
                 &json!({ "path": "/docs/folder", "level": 1 }),
             );
-            // Reading checks lengths and checksums. A file that was cut and made longer again shows zeros between, at most.
+            // Reading checks lengths and checksums. A file that was truncated and extended again has zeros in between,
+            // at most.
             let files = files_in(&archive);
             assert!(files.values().flatten().all(|byte| matches!(byte, 0 | 7)));
         }
@@ -98,7 +99,7 @@ fn files_changing_while_read_give_a_valid_archive() {
 #[test]
 fn growing_file_is_zipped_at_its_initial_length() {
     const PIECE: usize = 1 << 20;
-    /// When the writer gives up, in pieces: seconds after a reader is through that does not follow it.
+    /// The writer gives up after this number of pieces, seconds after the reader should have followed.
     const MOST: u64 = 400;
     let site = Site::new();
     let piece = incompressible(PIECE);
@@ -117,7 +118,7 @@ fn growing_file_is_zipped_at_its_initial_length() {
             while !stop.load(Ordering::Relaxed) && written.load(Ordering::Relaxed) < MOST {
                 log.write_all(&piece).expect("more");
                 written.fetch_add(1, Ordering::Relaxed);
-                // Faster than level 9, and not so fast that the disk fills up.
+                // Faster than level 9, but not so fast that the disk fills up.
                 thread::sleep(Duration::from_millis(10));
             }
         });

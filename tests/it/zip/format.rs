@@ -1,4 +1,4 @@
-//! Archives as readers take them that cannot seek, and what else stands in headers.
+//! Archives for readers that cannot seek, and details of headers.
 
 use std::fs::{self, FileTimes};
 use std::io::Read;
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{names_in, zipped};
 use crate::harness::{Site, incompressible, skipped};
 
-/// A local header, as it is in the archive.
+/// A local header.
 struct Local {
     name: String,
     flags: u16,
@@ -21,7 +21,7 @@ struct Local {
     fields: Vec<u8>,
 }
 
-/// Every local header, found by way of the directory at the end.
+/// All local headers, found through the central directory.
 fn locals(archive: &[u8]) -> Vec<Local> {
     let short = |at: usize| u16::from_le_bytes(archive[at..at + 2].try_into().expect("2 bytes"));
     let long = |at: usize| u32::from_le_bytes(archive[at..at + 4].try_into().expect("4 bytes"));
@@ -48,7 +48,7 @@ fn locals(archive: &[u8]) -> Vec<Local> {
     locals
 }
 
-/// A folder with all that can be in one.
+/// A folder with every kind of entry.
 fn furnished() -> Site {
     let site = Site::new();
     site.write("folder/empty", b"");
@@ -172,7 +172,7 @@ fn java_reads_an_archive_as_a_stream() {
 fn local_header_has_the_modification_time() {
     let site = Site::new();
     let (first, last) = (0x0021_0000, 0xff9f_bf7d);
-    // The time, and date and time as MS-DOS has them.
+    // The exact time, and MS-DOS date and time.
     let files = [
         ("a", 1_700_000_001, 0x576e_b1aa),
         ("b-1979-12-30", 315_446_399, first),
@@ -199,7 +199,7 @@ fn local_header_has_the_modification_time() {
                 let expected = [&[0x55, 0x54, 5, 0, 1][..], &seconds.to_le_bytes()].concat();
                 assert_eq!(local.fields, expected, "{name}");
             }
-            // NTFS's.
+            // The NTFS field.
             Err(_) => assert_eq!(local.fields[..4], [10, 0, 32, 0], "{name}"),
         }
     }

@@ -1,4 +1,4 @@
-//! Zipping through HTTP.
+//! Zip jobs over HTTP.
 
 mod changes;
 mod format;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Site};
 
-/// Every file below a folder, as an archive of the folder names it.
+/// Every file below a folder, by its name in an archive of the folder.
 pub(crate) fn files_below(folder: &Path, name: &str) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for entry in std::fs::read_dir(folder).expect("a folder") {
@@ -46,7 +46,7 @@ pub(crate) fn files_in(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// Runs a zip job that must succeed; gives it as it ended, and the archive.
+/// Runs a zip job that must succeed; returns the job and the archive.
 fn zipped(client: &Client, params: &Value) -> (Value, Vec<u8>) {
     let job = zip_ended(client, params);
     assert_eq!(job["status"], "succeeded", "{params}: {job}");
@@ -55,13 +55,13 @@ fn zipped(client: &Client, params: &Value) -> (Value, Vec<u8>) {
     (job, archive)
 }
 
-/// Runs a zip job; gives it as it ended.
+/// Runs a zip job; returns the finished job.
 fn zip_ended(client: &Client, params: &Value) -> Value {
     let accepted = client.post("/v1/operations/zip", params, 202).json();
     client.ended(accepted["id"].as_str().expect("an id"))
 }
 
-/// The names of all entries, folders' with a `/` at the end.
+/// The names of all entries; those of folders end with a `/`.
 fn names_in(archive: &[u8]) -> Vec<String> {
     let mut archive = zip::ZipArchive::new(Cursor::new(archive)).expect("an archive");
     let mut names = Vec::new();

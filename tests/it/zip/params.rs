@@ -1,4 +1,4 @@
-//! What can be asked of a zip job.
+//! Params of zip jobs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -130,7 +130,7 @@ fn level_0_stores_and_level_9_compresses_most() {
     });
     assert!(sizes[0] > text.len() + 700_000, "{sizes:?}");
     assert!(sizes.is_sorted_by(|a, b| a > b), "{sizes:?}");
-    // Noise costs a few bytes a block, not more.
+    // Random bytes cost a few bytes per block, not more.
     assert!(sizes[3] < text.len() / 2 + 701_000, "{sizes:?}");
     server.stop();
 }

@@ -1,4 +1,4 @@
-//! Somebody swaps folders and files for links that lead out while they are zipped.
+//! Archives while files and folders are swapped for links that lead out.
 #![cfg(target_os = "linux")]
 
 use std::sync::atomic::{AtomicU64, Ordering};

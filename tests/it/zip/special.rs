@@ -1,4 +1,4 @@
-//! Links, and what is neither file nor folder; the server's own files.
+//! Links, special files, and the server's own files.
 #![cfg(unix)]
 
 use std::fs;
@@ -147,7 +147,7 @@ fn server_files_are_never_archived_by_any_path() {
         fs::hard_link(site.data().join(name), link).expect("a hard link");
     }
     symlink("data", site.path().join("alias")).expect("a link");
-    // What SQLite holds; any descriptor that we closed would have dropped it.
+    // SQLite holds locks on these files; closing any descriptor of them would have released the locks.
     let database = fs::metadata(site.data().join("cloakroom.db")).expect("the database");
     let held = || {
         let locks = fs::read_to_string("/proc/locks").unwrap_or_default();

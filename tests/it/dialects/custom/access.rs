@@ -1,4 +1,4 @@
-//! Who may ask at an operator's own addresses, and where links in the answers lead.
+//! Access checks on custom paths, and links in replies.
 
 use super::ARCHIVE;
 use crate::harness::{Site, wait_for};
@@ -22,7 +22,7 @@ fn custom_paths_check_tokens_and_origin() {
     submit("/archives", &[anna, cross], 403);
     submit("/archives", &[anna, ("sec-purpose", "prefetch")], 403);
     submit("/archives", &[anna, ("origin", "http://evil.test")], 403);
-    // None of them has made a job.
+    // None of them has created a job.
     let location = submit("/archives", &[anna], 202);
     assert_eq!(location.header("location"), "/archives/1");
     submit("/archives?keep=false", &[anna], 202);
@@ -38,7 +38,7 @@ fn custom_paths_check_tokens_and_origin() {
             client.ask("GET", path, &[anna, cross], b"", 403);
         }
     }
-    // A link anywhere may lead to a result, unless that ends it.
+    // A cross-site link may open a result, unless that consumes it.
     let led = [anna, cross, ("sec-fetch-mode", "navigate")];
     client.ask("GET", "/archives/1.zip", &led, b"", 200);
     client.ask("GET", "/archives/2.zip", &led, b"", 403);

@@ -1,4 +1,4 @@
-//! Addresses that cannot be served, and those that are not to be.
+//! Custom paths that conflict, and disabled ones.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::harness::Site;
 #[test]
 fn disabled_custom_dialect_has_no_routes() {
     let site = Site::new();
-    // Not even what is wrong with it matters.
+    // Errors in disabled routes are ignored.
     let settings = format!("dialects = 'driveonweb'\n{ARCHIVE}{ARCHIVE}");
     let server = site.serve_configured(&settings);
     let client = server.client();
@@ -54,7 +54,7 @@ fn conflicting_paths_are_rejected_with_their_line() {
     for (text, said) in cases {
         check_refused(&mut site.configured(&text), &[said]);
     }
-    // A start says the same, and touches nothing.
+    // `serve` reports the same error and changes nothing.
     let twice = fine.clone() + &fine;
     let output = site.configured(&twice).output().expect("it ends");
     assert_eq!(output.status.code(), Some(2));
@@ -64,7 +64,7 @@ fn conflicting_paths_are_rejected_with_their_line() {
         "{said}"
     );
     assert!(!site.path().join("cloakroom-data").exists());
-    // A flag can make way.
+    // A flag can resolve the conflict.
     let drive = route("zip", "/rest/folders", "/a/{id}", "/r/{id}");
     let mut command = site.configured(&drive);
     let output = command

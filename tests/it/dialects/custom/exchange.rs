@@ -1,4 +1,4 @@
-//! The exchanges that the description shows.
+//! The documented exchanges.
 
 use std::collections::HashMap;
 use std::fs::OpenOptions;
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::harness::{Reply, Site, wait_for};
 use crate::hostile_trees::make_fifo;
 
-/// The route that the exchange below is with.
+/// The route of the exchange below.
 const REPORT: &str = r#"
 [[route]]
 operation = "report"
@@ -23,7 +23,7 @@ succeeded = "completed"
 result = "download_link"
 "#;
 
-/// What was answered, all of it but the time.
+/// The whole reply except its time.
 fn whole(reply: &Reply) -> (u16, HashMap<&str, &str>, &str) {
     let headers = reply.headers.iter();
     let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
@@ -70,7 +70,7 @@ fn report_is_submitted_polled_and_downloaded() {
     assert_eq!(early.json()["code"], "result_not_ready");
     assert_eq!(early.header("retry-after"), "1");
 
-    // Whoever opens it waits until the report does, too.
+    // A reader of the FIFO waits until the report operation opens it too.
     drop(OpenOptions::new().write(true).open(&gate).expect("a gate"));
     let done = wait_for("the report", || {
         let reply = client.get(status, 200);
@@ -88,7 +88,7 @@ fn report_is_submitted_polled_and_downloaded() {
     let range = [("range", "bytes=1-3")];
     let part = client.ask("GET", "/reports/report-1.pdf", &range, b"", 206);
     assert_eq!(part.body, b"PDF");
-    // It is an ordinary job, too.
+    // It is an ordinary job as well.
     let jobs = client.get("/v1/jobs", 200).json();
     assert_eq!(jobs["jobs"][0]["operation"], "report");
     server.stop();
@@ -113,7 +113,7 @@ words = { queued = "processing", running = "processing", succeeded = "done", res
 "#,
     );
     let client = server.client();
-    // As the body itself, and as a part of a form.
+    // As the body, and as a part of a form.
     let form = "--b\r\ncontent-disposition: form-data; name=\"source\"; filename=\"a.mov\"\r\n\r\nframes\r\n--b--\r\n";
     let forms = "multipart/form-data; boundary=b";
     for (number, kind, body) in [(1, "video/quicktime", "frames"), (2, forms, form)] {

@@ -1,4 +1,4 @@
-//! Addresses and words of an operator's own.
+//! Custom paths and field names.
 
 mod access;
 mod conflicts;
@@ -10,7 +10,7 @@ use super::ask;
 use crate::harness::{Client, Site, wait_for};
 use crate::origin::Origin;
 
-/// Every word is another than usual.
+/// Every name differs from the default.
 const ARCHIVE: &str = r#"
 [[route]]
 operation = "zip"
@@ -26,7 +26,7 @@ fn zip(client: Client, path: &str) -> String {
     reply.header("location").to_owned()
 }
 
-/// What is at the address of a state, once it says that word.
+/// Polls the status path until it has this state; returns the JSON.
 fn state(client: Client, path: &str, word: &str) -> Value {
     wait_for(word, || {
         let job = client.get(path, 200).json();
@@ -53,7 +53,7 @@ fn states_have_the_configured_names() {
     let queued = client.get(&waiting, 200).json();
     assert_eq!(queued, json!({ "state": "waiting", "done": null }));
 
-    // Stopped on the native API, by the id that it has there.
+    // Canceled through the native API, by its native id.
     let jobs = client.get("/v1/jobs", 200).json();
     let id = jobs["jobs"][1]["id"].as_str().expect("an id").to_owned();
     let last = client.canceled(&id)["percentComplete"].clone();
@@ -122,7 +122,7 @@ fn submission_accepts_job_options() {
     let headers = [
         ("content-type", "application/json"),
         ("idempotency-key", "k"),
-        // Nobody waits here: the answer is a ticket.
+        // This job does not wait, so the answer is a ticket.
         ("prefer", "wait=10"),
     ];
     let body = br#"{"path":"/docs/a"}"#;
@@ -131,7 +131,7 @@ fn submission_accepts_job_options() {
     assert_eq!(first.header("location"), "/archives/1");
     assert_eq!(again.header("location"), "/archives/1");
     state(client, "/archives/1", "ready");
-    // It is told of by the name that its client knows.
+    // The error uses the client's name of the field.
     wait_for("the callback", || {
         (!receiver.asked().is_empty()).then_some(())
     });

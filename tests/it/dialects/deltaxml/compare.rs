@@ -1,4 +1,4 @@
-//! XML Data Compare: two documents are compared, polled for and downloaded.
+//! XML Data Compare: documents are compared, polled and downloaded.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::harness::{Client, Site};
 pub(super) const OLD: &[u8] = b"<r><p>The quick fox</p></r>";
 pub(super) const NEW: &[u8] = b"<r><p>The slow fox</p></r>";
 
-/// A request in XML; what does not begin with a slash is a URL.
+/// A request in XML; inputs that do not begin with a slash are URLs.
 pub(super) fn request(a: &str, b: &str, more: &str) -> String {
     let kind = |at: &str| if at.starts_with('/') { "file" } else { "http" };
     let place = |at: &str| match kind(at) {
@@ -28,7 +28,7 @@ pub(super) fn request(a: &str, b: &str, more: &str) -> String {
     )
 }
 
-/// Begins a comparison that nobody waits for; gives the job's path, and the answer.
+/// Submits an asynchronous comparison; returns the job's path and the reply.
 pub(super) fn begin(client: Client, body: &str) -> (String, String) {
     let path = format!("{COMPARE}/compare");
     let accepted = ask(client, "POST", &path, &AS_XML, body, 202);
@@ -139,7 +139,7 @@ fn comparison_is_submitted_polled_and_downloaded_in_xml() {
     assert_eq!(result.header("content-type"), "application/xml");
     assert_eq!(result.body.len().to_string(), bytes.to_string());
     assert!(text(&result).contains("deltaxml:deltaV2=\"A!=B\""));
-    // It is the same job everywhere.
+    // The native API shows the same job.
     let jobs = client.get("/v1/jobs", 200).json();
     assert_eq!(jobs["jobs"][0]["operation"], "compare");
     server.stop();

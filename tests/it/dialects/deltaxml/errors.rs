@@ -1,4 +1,4 @@
-//! What is refused, in the words of each product and in the way that the client prefers.
+//! Errors in the format of each product and in the media type that the client prefers.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::harness::{Client, Site};
 
-/// Whether a reply is an error of the product that `path` belongs to.
+/// Checks that a reply is an error in the format of the product that owns `path`.
 fn check(path: &str, reply: &super::Reply) {
     let is_merge = path.starts_with(MERGE);
     let name = if is_merge { "Error" } else { "error" };
@@ -188,7 +188,7 @@ fn settings_and_job_options_sent_as_files_are_400() {
             message.contains(name) && message.contains("is sent as a file"),
             "{path}: {message}"
         );
-        // A file input without a file is left out, whatever its name is.
+        // A file input without a file is ignored, whatever its name.
         let untouched = format!("name=\"{name}\"; filename=\"\"");
         let (headers, body) = form(&[
             (inputs[0], "", "/docs/a.xml"),
@@ -236,7 +236,7 @@ fn malformed_bodies_get_errors_in_the_products_format() {
         refused(client, "POST", path, &url_encoded, "{}", 415);
         refused(client, "POST", path, &wide, "{}", 415);
         refused(client, "POST", path, &zipped, "{}", 415);
-        // A file input that nobody touched is no document.
+        // An untouched file input is no document.
         let untouched = ["inputA", "inputB"].map(|name| format!("name=\"{name}\"; filename=\"\""));
         let untouched = untouched
             .each_ref()
@@ -244,7 +244,7 @@ fn malformed_bodies_get_errors_in_the_products_format() {
         let (headers, body) = form(&untouched);
         refused(client, "POST", path, &headers, &body, 400);
     }
-    // Nothing long is sent back.
+    // Long values are not echoed.
     let long = "x".repeat(100_000);
     let xml = format!("<{long}/>");
     let json =
@@ -259,7 +259,7 @@ fn malformed_bodies_get_errors_in_the_products_format() {
             );
         }
     }
-    // What is sent as a file is one: its content is no path.
+    // What is sent as a file is content, never a path.
     let latin = b"--b\r\nContent-Disposition: form-data; name=inputA; filename=\"na\xEFve\"\r\n\r\n/docs/secret.xml\r\n--b\r\n\
         Content-Disposition: form-data; name=inputB\r\n\r\n/docs/a.xml\r\n--b--";
     for path in [&compare, &merge] {
@@ -402,7 +402,7 @@ fn foreign_jobs_are_404() {
         "",
         404,
     );
-    // Who waits is known as well.
+    // Waiting clients are authenticated too.
     let body = body.replace("true", "false");
     ask(client, "POST", &path, &headers, &body, 200);
     server.stop();

@@ -1,4 +1,4 @@
-//! XML Merge: versions are merged, polled for and downloaded.
+//! XML Merge: versions are merged, polled and downloaded.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ fn begin(
     (path_of(&accepted), accepted)
 }
 
-/// The seconds are its own affair, but it says how long it took.
+/// The seconds vary, but the duration is present.
 fn nanoseconds(text: &str) -> u64 {
     text.parse().expect("a number")
 }
@@ -132,7 +132,7 @@ fn merge_is_submitted_polled_and_downloaded_in_xml() {
     let asked = wait_for("the callback", || receiver.asked().pop());
     let expected = format!("/xml-merge-rest/?jobId={id}");
     assert_eq!((&*asked.method, &*asked.path), ("GET", &*expected));
-    // It is never deleted or changed afterwards.
+    // A deleted job is not deleted or changed again.
     ask(client, "DELETE", &job, &[], "", 200);
     assert_eq!(
         std::fs::read(site.docs().join("output.xml")).expect("the file"),
@@ -236,7 +236,7 @@ fn form_parts_name_the_versions() {
         xml.contains("    <error>\n        <ErrorMessage>ben: "),
         "{xml}"
     );
-    // Whatever came of it.
+    // Whatever its outcome.
     let asked = wait_for("the callback", || receiver.asked().pop());
     let id = job.rsplit('/').next().expect("an id");
     assert_eq!(asked.path, format!("/?jobId={id}"));

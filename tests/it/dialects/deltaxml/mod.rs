@@ -17,7 +17,7 @@ use crate::origin::{Origin, reply};
 const COMPARE: &str = "/api/xml-data-compare/v1";
 const MERGE: &str = "/api/xmlmerge/v1";
 
-/// A server of documents that are held back until they are let go, each by its path.
+/// A server of documents that are held back until released, each by its path.
 struct Held {
     origin: Origin,
     let_go: Arc<(Mutex<Vec<String>>, Condvar)>,
@@ -43,7 +43,7 @@ impl Held {
         self.origin.url(path)
     }
 
-    /// Waits until somebody asks for it.
+    /// Waits until the document is requested.
     fn asked(&self, path: &str) {
         wait_for("somebody who asks", || {
             let mut asked = self.origin.asked().into_iter();
@@ -58,7 +58,7 @@ impl Held {
     }
 }
 
-/// Asks; the answer has the expected status.
+/// Sends a request; the reply must have this status.
 fn ask(
     client: Client,
     method: &str,
@@ -74,12 +74,12 @@ fn ask(
     reply
 }
 
-/// Asks for what is there, as it comes.
+/// Sends a GET without an Accept header.
 fn get(client: Client, path: &str, expected: u16) -> Reply {
     ask(client, "GET", path, &[], "", expected)
 }
 
-/// Hands in a request in JSON.
+/// Submits a request in JSON.
 fn post(client: Client, path: &str, body: &Value, expected: u16) -> Reply {
     ask(client, "POST", path, &AS_JSON, &body.to_string(), expected)
 }
@@ -87,7 +87,7 @@ fn post(client: Client, path: &str, body: &Value, expected: u16) -> Reply {
 const AS_XML: [(&str, &str); 1] = [("content-type", "application/xml")];
 const AS_JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
-/// The head and the body of a form. A part is its head's parameters, its type if it has one, and its content.
+/// The headers and the body of a form. A part has parameters of its head, a media type or none, and content.
 fn form(parts: &[(&str, &str, &str)]) -> ([(&'static str, &'static str); 1], String) {
     let mut body = String::new();
     for (parameters, media_type, content) in parts {
@@ -105,7 +105,7 @@ fn text(reply: &Reply) -> String {
     String::from_utf8(reply.body.clone()).expect("UTF-8")
 }
 
-/// What is between the first tags of this name.
+/// The text between the first tags of this name.
 fn tagged<'t>(text: &'t str, name: &str) -> &'t str {
     let (_, rest) = text
         .split_once(&format!("<{name}>"))
@@ -113,14 +113,14 @@ fn tagged<'t>(text: &'t str, name: &str) -> &'t str {
     rest.split_once(&format!("</{name}>")).expect("its end").0
 }
 
-/// A job's id, as a path of the same host.
+/// The path of a job on the same host.
 fn path_of(reply: &Reply) -> String {
     let location = reply.header("location");
     let (_, rest) = location.split_once("://").expect("it is absolute");
     rest[rest.find('/').expect("a path")..].to_owned()
 }
 
-/// The job in JSON once it is as wanted.
+/// Polls the job as JSON until it meets a condition.
 fn job_when(client: Client, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
     wait_for("the job as it is wanted", || {
         let reply = ask(
@@ -136,12 +136,12 @@ fn job_when(client: Client, path: &str, wanted: impl Fn(&Value) -> bool) -> Valu
     })
 }
 
-/// The job in JSON once it has ended.
+/// Polls the job as JSON until it has ended.
 fn ended(client: Client, path: &str) -> Value {
     job_when(client, path, |job| job["finishedTime"].is_string())
 }
 
-/// Whether a text is a time as both products write it.
+/// Whether a text is a time in the products' format.
 fn is_time(text: &str) -> bool {
     let shape: String = text
         .chars()
@@ -150,7 +150,7 @@ fn is_time(text: &str) -> bool {
     shape == "0000-00-00T00:00:00.000+0000"
 }
 
-/// Whether a text is a UUID in lower case.
+/// Whether a text is a lower-case UUID.
 fn is_uuid(text: &str) -> bool {
     let lengths: Vec<_> = text.split('-').map(str::len).collect();
     let is_hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c) || c == '-';

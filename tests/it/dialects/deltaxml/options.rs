@@ -1,4 +1,4 @@
-//! Forms, and what is wished besides the comparison.
+//! Forms and job options.
 
 use serde_json::json;
 
@@ -124,7 +124,7 @@ fn callback_is_made_on_success_only_and_names_the_job() {
     let client = server.client();
     let receiver = crate::origin::Origin::saying(crate::origin::reply("200 OK", "", b""));
     let url = receiver.url("/done?x=1");
-    // As it is printed, with a space in it.
+    // With a space, as in the product's documentation.
     let wishes = format!(
         "<async><callback>{}</callback></async>",
         url.replace("http:", "http: ")

@@ -1,4 +1,4 @@
-//! A job from its beginning to its end, in its own words and in the native ones.
+//! A job through all its states, compared with the native API.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ fn job_matches_its_native_representation() {
     held.asked("/b.xml");
     let running = job_when(client, &path(&native), |job| job["currentStage"] == 2);
     assert_eq!(running["jobStatus"], "PROCESSING");
-    // One at a time.
+    // One job at a time.
     let queued = text(&get(client, &path(&waiting), 200));
     let uuid = path(&waiting).rsplit('/').next().expect("an id").to_owned();
     let link = |rel: &str| {
@@ -54,7 +54,7 @@ fn job_matches_its_native_representation() {
     );
     held.let_go("/b.xml");
     assert_eq!(ended(client, &path(&native))["jobStatus"], "SUCCESS");
-    // And a job that is no comparison has all that is shown of one.
+    // A job of another operation has all fields of a comparison.
     let zip = client.ended(&client.zip("/docs/a.xml"));
     assert_eq!(ended(client, &path(&zip))["jobStatus"], "SUCCESS");
     server.stop();
@@ -63,7 +63,7 @@ fn job_matches_its_native_representation() {
 #[test]
 fn all_states_and_phases_are_reported() {
     let site = Site::new();
-    // Long enough for each phase to be seen: rows to be compared, and much to be stored.
+    // Each phase lasts long enough to be polled: rows to compare, and much to store.
     let document = |word: &str| {
         let rows: Vec<_> = (0..300)
             .map(|n| format!("<row n='{n}'><a>{word} {}</a><b>same</b></row>", n % 7))
@@ -86,7 +86,7 @@ fn all_states_and_phases_are_reported() {
         "\"SAVING\" \"Output processing in progress\" 4",
         "\"SUCCESS\" null 4",
     ];
-    // On a busy machine nobody may look at the right moment; but not again and again.
+    // On a busy machine a phase may be missed, but not repeatedly.
     let seen = (0..10).map(|n| {
         let path = format!("/{n}.xml");
         let (job, _) = begin(
@@ -107,7 +107,7 @@ fn all_states_and_phases_are_reported() {
     server.stop();
 }
 
-/// What a job is found to be, from now on to its end.
+/// The states that are polled from now until the end.
 fn passed_through(client: Client, job: &str) -> Vec<String> {
     let mut seen = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! Whoever waits for a result gets it, and leaves no job behind.
+//! Synchronous requests: the client gets the result, and no job remains.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -18,7 +18,7 @@ fn compare(client: Client, a: &str, b: &str, expected: u16) -> super::Reply {
     post(client, &format!("{COMPARE}/compare"), &body, expected)
 }
 
-/// Asks for a comparison, and does not look at the answer yet.
+/// Sends a comparison without reading the reply.
 fn ask_for(server: &Server, a: &str, b: &str) -> TcpStream {
     let body = json!({ "input-a": a, "input-b": b }).to_string();
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
@@ -51,7 +51,7 @@ fn synchronous_result_is_returned_and_its_job_deleted() {
     let path = format!("{COMPARE}/compare");
     let delta = ask(client, "POST", &path, &AS_XML, xml, 200);
     assert_eq!(jobs(client), [Value::Null; 0]);
-    // More than a chunk of the store.
+    // More than one chunk of the store.
     assert!(delta.body.len() > 1 << 20 && text(&delta).ends_with("</r>\n"));
 
     let (headers, body) = form(&[
@@ -97,7 +97,7 @@ fn failed_synchronous_request_is_400_and_its_job_deleted() {
     server.stop();
 }
 
-/// Begins to wait for a comparison that does not end.
+/// Sends a synchronous comparison that does not end.
 fn wait(server: &Server, held: &Held) -> TcpStream {
     let before = held.origin.asked().len();
     let stream = ask_for(server, &held.url("/a.xml"), "/docs/b.xml");
@@ -117,7 +117,7 @@ fn disconnecting_cancels_the_job() {
     let running = jobs(client);
     assert_eq!(running.len(), 1);
     assert_eq!(running[0]["status"], "running");
-    // The next one waits for it in the queue, and goes from there.
+    // The next one waits in the queue, and is canceled there.
     let queued = ask_for(&server, "<a/>", "<a/>");
     wait_for("both", || (jobs(client).len() == 2).then_some(()));
     drop(queued);
@@ -139,7 +139,7 @@ fn half_closed_client_gets_the_result_and_a_disconnect_cancels() {
     half_closed
         .shutdown(std::net::Shutdown::Write)
         .expect("it is open");
-    // A probe has been sent, and the job goes on.
+    // The server has sent a probe, and the job continues.
     let mut interim = [0; 25];
     half_closed.read_exact(&mut interim).expect("a probe");
     assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
