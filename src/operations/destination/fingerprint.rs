@@ -1,8 +1,9 @@
-//! How an attempt recognises what an earlier one made, after the file system was mounted again as another device.
+//! Fingerprints, by which an attempt recognizes a file or folder that an earlier attempt created, even after the file
+//! system was mounted again.
 //!
-//! Device numbers belong to a mount, and on some file systems (FAT, many in user space) inode numbers do too. The time
-//! of creation stays: the file system sets it, once, and nobody copies it. Where none is kept, a file is known by its
-//! length and digest, and a copied tree by its listing.
+//! Device numbers change with each mount, and on some file systems (FAT, many in user space) inode numbers do too. The
+//! creation time does not change: only the file system sets it. On file systems without creation times, a file is
+//! recognized by its length and digest, and a tree by a digest of its listing.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -17,30 +18,31 @@ use sha2::{Digest, Sha256};
 use crate::failpoints;
 use crate::operations::destination::sys::open_folder;
 
-/// Folders inside each other that a listing goes down into.
-const DEPTH: usize = 512;
-/// Some file systems keep times in steps of two seconds, and show finer ones until they are mounted again.
+/// The maximum depth of nested folders in a listing.
+const MAX_FOLDER_DEPTH: usize = 512;
+/// The resolution of times in a listing. Some file systems store times in steps of two seconds, and show finer times until
+/// the next mount.
 const TIME_STEP_SECONDS: u64 = 2;
 
-/// What tells a file or folder from all others, whatever its path.
+/// Identifies a file or folder independently of its path.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Fingerprint {
-    /// When it was created, in nanoseconds since the Unix epoch.
+    /// The creation time, in nanoseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     created_ns: Option<u64>,
-    /// The length and the SHA-256 of a file whose digest is known.
+    /// The length in bytes and the SHA-256 of a file whose digest is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     content: Option<(u64, String)>,
-    /// The SHA-256 over names, kinds, lengths and times, where there is nothing better.
+    /// The SHA-256 of all names, kinds, lengths and times, if neither of the others is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     listing: Option<String>,
 }
 
 impl Fingerprint {
-    /// That of the entry `name`. `content` is the length and the SHA-256 of a file, where they are known.
+    /// Takes the fingerprint of the entry `name`. `content` is the length in bytes and the SHA-256 of a file, if known.
     ///
     /// # Errors
-    /// I/O errors from a tree that must be listed.
+    /// The I/O error if the entry does not exist or a tree cannot be listed.
     pub(super) fn of(dir: &Dir, name: &OsStr, content: Option<(u64, &str)>) -> io::Result<Self> {
         let created_ns = created_ns(&dir.symlink_metadata(name)?);
         let listing = match (created_ns, content) {
@@ -54,11 +56,11 @@ impl Fingerprint {
         })
     }
 
-    /// Whether the entry `name` is what this was taken of. Reads a file or lists a tree where its time of creation does
-    /// not tell.
+    /// Whether this is the fingerprint of the entry `name`. Reads the file or lists the tree if the creation time does not
+    /// decide.
     ///
     /// # Errors
-    /// I/O errors from the file or the tree.
+    /// The I/O error if the file cannot be read or the tree cannot be listed.
     pub(super) fn is_of(&self, dir: &Dir, name: &OsStr) -> io::Result<bool> {
         let there = match dir.symlink_metadata(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -78,8 +80,7 @@ impl Fingerprint {
     }
 }
 
-/// When an entry was created. None where the file system does not say, or only to the second, in which much else may
-/// have been created.
+/// The creation time of an entry. `None` if the file system has none, or only whole seconds, which are not unique enough.
 fn created_ns(metadata: &Metadata) -> Option<u64> {
     if failpoints::is_planned("no-creation-times") {
         return None;
@@ -93,7 +94,7 @@ fn digest(dir: &Dir, name: &OsStr, length: u64) -> io::Result<String> {
     let mut options = OpenOptions::new();
     options.read(true).follow(FollowSymlinks::No);
     let file: File = dir.open_with(name, &options)?.into_std();
-    // Whoever adds to it makes it another one, and shall not keep this busy.
+    // Read one byte more than expected: a longer file has another digest, however long it is.
     let mut file = file.take(length + 1);
     let (mut digest, mut buffer) = (Sha256::new(), vec![0; 64 << 10]);
     loop {
@@ -104,16 +105,17 @@ fn digest(dir: &Dir, name: &OsStr, length: u64) -> io::Result<String> {
     }
 }
 
-/// The digest of what an entry is, with all that is in it. The entry's own name is left out.
+/// The digest of an entry and everything in it, without the entry's own name.
 fn listing(dir: &Dir, name: &OsStr) -> io::Result<String> {
     let mut digest = Sha256::new();
     let mut levels = Vec::new();
     let mut found = describe(dir, name, b"", &mut digest)?;
     loop {
         match found {
-            Some(level) if levels.len() == DEPTH => {
+            Some(level) if levels.len() == MAX_FOLDER_DEPTH => {
                 drop(level);
-                return Err(io::Error::other("folders are nested too deep"));
+                let message = format!("folders are nested more than {MAX_FOLDER_DEPTH} deep");
+                return Err(io::Error::other(message));
             }
             Some(level) => levels.push(level),
             None => {}
@@ -137,13 +139,14 @@ struct Level {
     names: std::vec::IntoIter<OsString>,
 }
 
+// The first byte of each record in the digested listing.
 const END: u8 = 0;
 const FOLDER: u8 = 1;
 const FILE: u8 = 2;
 const LINK: u8 = 3;
 const OTHER: u8 = 4;
 
-/// Adds an entry; a folder is given back to be listed.
+/// Adds an entry to the digest. Returns a folder, whose entries come next.
 fn describe(
     dir: &Dir,
     name: &OsStr,
@@ -195,7 +198,7 @@ mod tests {
 
     type Change = fn(&Path);
 
-    fn plant(top: &Path) {
+    fn create_tree(top: &Path) {
         fs::create_dir_all(top.join("a/b")).expect("folders");
         for (name, bytes) in [("a/one", "1"), ("a/b/two", "22"), ("three", "")] {
             fs::write(top.join(name), bytes).expect("a file");
@@ -213,7 +216,7 @@ mod tests {
             let dir = Dir::open_ambient_dir(folder.path(), ambient_authority()).expect("a folder");
             listing(&dir, OsStr::new(name)).expect("a listing")
         };
-        plant(&folder.path().join("original"));
+        create_tree(&folder.path().join("original"));
         let original = listing_of("original");
         let changes: [(&str, bool, Change); 6] = [
             ("nothing", true, |_| {}),
@@ -240,7 +243,7 @@ mod tests {
         ];
         for (what, is_same, change) in changes {
             let top = folder.path().join(what);
-            plant(&top);
+            create_tree(&top);
             change(&top);
             assert_eq!(listing_of(what) == original, is_same, "{what}");
         }

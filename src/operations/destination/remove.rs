@@ -1,4 +1,4 @@
-//! Removes what a job made or replaced.
+//! Removes files and folders that a job created or replaced.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -7,19 +7,22 @@ use cap_std::fs::{Dir, ReadDir};
 
 use crate::operations::destination::sys::open_folder;
 
-/// Folders inside each other; each costs two descriptors.
-const DEPTH: usize = 512;
+/// The maximum depth of nested folders. Each level costs two descriptors.
+const MAX_FOLDER_DEPTH: usize = 512;
 
 /// A folder that is being emptied.
 struct Level {
     dir: Dir,
     name: OsString,
     entries: ReadDir,
-    /// Something was removed since the entries were listed, so that some may have been missed.
+    /// Whether an entry was removed since the listing began, so that the listing may have missed others.
     has_changed: bool,
 }
 
-/// Removes a file or a folder with all that is in it; links are removed, not followed. False if it is not there.
+/// Removes a file or a folder with everything in it. Links are removed, not followed. False if there is no such entry.
+///
+/// # Errors
+/// The I/O error of the first entry that cannot be removed, or an error if folders are nested too deep.
 pub(in crate::operations) fn remove(dir: &Dir, name: &OsStr) -> io::Result<bool> {
     match dir.symlink_metadata(name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -34,13 +37,14 @@ fn remove_folder(dir: &Dir, name: &OsStr) -> io::Result<()> {
     let mut levels = vec![enter(dir, name)?];
     while let Some(level) = levels.last_mut() {
         if let Some(below) = level.empty()? {
-            if levels.len() == DEPTH {
-                return Err(io::Error::other("folders are nested too deep"));
+            if levels.len() == MAX_FOLDER_DEPTH {
+                let message = format!("folders are nested more than {MAX_FOLDER_DEPTH} deep");
+                return Err(io::Error::other(message));
             }
             levels.push(below);
             continue;
         }
-        let done = levels.pop().expect("it was there just now");
+        let done = levels.pop().expect("the loop condition saw a level");
         let parent = levels.last().map_or(dir, |level| &level.dir);
         match parent.remove_dir(&done.name) {
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && done.has_changed => {
@@ -53,7 +57,7 @@ fn remove_folder(dir: &Dir, name: &OsStr) -> io::Result<()> {
 }
 
 impl Level {
-    /// Removes what is no folder, up to the next folder that is not empty, which it enters.
+    /// Removes files, links and empty folders. At the first folder that is not empty, enters and returns it.
     fn empty(&mut self) -> io::Result<Option<Self>> {
         for entry in self.entries.by_ref() {
             let entry = entry?;
@@ -69,10 +73,10 @@ impl Level {
     }
 }
 
-/// Opens a folder, and makes sure that its entries can be removed: it may be the copy of one that nobody writes to.
+/// Opens a folder and makes it writable, so that its entries can be removed. The copy of a read-only folder is read-only.
 fn enter(dir: &Dir, name: &OsStr) -> io::Result<Level> {
     let folder = open_folder(dir, name)?;
-    // Where this fails the removal will, and say why.
+    // If this fails, the removal fails too and reports the error.
     #[cfg(unix)]
     let _ = rustix::fs::fchmod(&folder, rustix::fs::Mode::RWXU);
     Ok(Level {

@@ -82,7 +82,7 @@ impl<'a> StagedFile<'a> {
         let is_at = |name: &OsStr| {
             let is_it = intent.fingerprint.is_of(dir, name);
             is_it.unwrap_or_else(|error| {
-                tracing::warn!(job.id = %self.context.job(), %error, "what the job may have made cannot be read");
+                tracing::warn!(job.id = %self.context.job(), %error, "cannot check whether an earlier attempt finished the output");
                 false
             })
         };
@@ -121,7 +121,7 @@ impl<'a> StagedFile<'a> {
         Ok(file.into_std())
     }
 
-    /// Renames the synced content to its target, atomically and durably, and returns the path as clients see it. `about`
+    /// Renames the synced content to its target, atomically and durably, and returns the path as clients see it. `content`
     /// is stored for later attempts, see [`StagedFile::placed`].
     ///
     /// # Errors
@@ -131,24 +131,25 @@ impl<'a> StagedFile<'a> {
     pub(in crate::operations) fn place(
         mut self,
         conflict: Conflict,
-        about: &impl PlacedContent,
+        content: &impl PlacedContent,
     ) -> Result<String, OperationError> {
         let made = self.target.dir.symlink_metadata(&self.new);
         let made = made.map_err(|e| self.target.failed(&e))?;
         let roots = self.context.roots();
-        self.target.check_way(roots)?;
-        let name = self.publish(conflict, &made, about)?;
+        self.target.check_path(roots)?;
+        let name = self.publish(conflict, &made, content)?;
         // The content has its target name. The entry with the temporary name is the one that it replaced.
         self.is_finished = true;
         let path = self.target.path_of(&name);
         sys::sync_folder(&self.target.dir).map_err(|error| {
-            let message = format!("{path} is in its place, but perhaps not on the disk: {error}.");
+            let message =
+                format!("{path} was created, but could not be synced to the disk: {error}.");
             Failure::new("target_unwritable", message)
         })?;
         self.discard_replaced();
         failpoints::failpoint("placed");
         // Another program may have taken the name.
-        self.target.check_way(roots)?;
+        self.target.check_path(roots)?;
         Ok(path)
     }
 
@@ -182,7 +183,7 @@ impl<'a> StagedFile<'a> {
         &self,
         conflict: Conflict,
         made: &Metadata,
-        about: &impl PlacedContent,
+        content: &impl PlacedContent,
     ) -> Result<String, OperationError> {
         let wanted = &self.target.name;
         let names = std::iter::once(wanted.clone());
@@ -193,7 +194,7 @@ impl<'a> StagedFile<'a> {
             }
             Conflict::Fail | Conflict::Replace => Box::new(names),
         };
-        let fingerprint = Fingerprint::of(&self.target.dir, &self.new, about.content());
+        let fingerprint = Fingerprint::of(&self.target.dir, &self.new, content.content());
         let fingerprint = fingerprint.map_err(|e| self.target.failed(&e))?;
         for name in names {
             self.context.check()?;
@@ -204,7 +205,7 @@ impl<'a> StagedFile<'a> {
             let intent = Intent {
                 name: name.clone(),
                 fingerprint: fingerprint.clone(),
-                content: about,
+                content,
             };
             failpoints::failpoint("intending");
             self.context.intend_to_place(self.slot, &intent)?;
@@ -235,7 +236,7 @@ impl<'a> StagedFile<'a> {
     fn replace(&self, there: &Metadata, made: &Metadata, name: &str) -> io::Result<()> {
         let dir = &self.target.dir;
         if self.context.roots().must_stay(there) {
-            let why = "a root or the server's own data is there, which nothing replaces";
+            let why = "roots and the server's own data cannot be replaced";
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
         }
         if !there.is_dir() && !made.is_dir() {
@@ -258,7 +259,7 @@ impl<'a> StagedFile<'a> {
         let removed = remove(dir, &self.new).and_then(|new| Ok(remove(dir, &self.old)? || new));
         let synced = removed.and_then(|any| if any { sys::sync_folder(dir) } else { Ok(()) });
         if let Err(error) = synced {
-            tracing::warn!(job.id = %self.context.job(), %error, "what was replaced is still there, in part");
+            tracing::warn!(job.id = %self.context.job(), %error, "cannot remove the replaced file or folder completely");
         }
     }
 }
@@ -272,9 +273,9 @@ pub(in crate::operations) fn find<T: PlacedContent>(
     path: &str,
 ) -> Result<Option<(String, T)>, OperationError> {
     let target = Destination::open(context.roots(), path)?;
-    let mut draft = StagedFile::new(&target, context, Slot::Work);
-    let placed = draft.placed();
-    draft.keep();
+    let mut staged = StagedFile::new(&target, context, Slot::Work);
+    let placed = staged.placed();
+    staged.keep();
     placed
 }
 
@@ -287,9 +288,9 @@ pub(in crate::operations) fn discard<T: PlacedContent>(
     path: &str,
 ) -> Result<(), OperationError> {
     let target = Destination::open(context.roots(), path)?;
-    let mut draft = StagedFile::new(&target, context, Slot::Work);
-    if draft.placed::<T>()?.is_none() {
-        draft.discard()?;
+    let mut staged = StagedFile::new(&target, context, Slot::Work);
+    if staged.placed::<T>()?.is_none() {
+        staged.discard()?;
     }
     Ok(())
 }
@@ -300,7 +301,7 @@ impl Drop for StagedFile<'_> {
             && !self.context.will_retry()
             && let Err(error) = self.discard()
         {
-            tracing::warn!(job.id = %self.context.job(), %error, "what was made is still there, in part");
+            tracing::warn!(job.id = %self.context.job(), %error, "cannot remove the temporary file or folder completely");
         }
     }
 }

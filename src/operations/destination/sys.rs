@@ -1,11 +1,11 @@
-//! What the operating system does with names and folders, and the plain way where it offers nothing better.
+//! Operating-system calls for names and folders, with portable fallbacks.
 
 use std::ffi::OsStr;
 use std::io;
 
 use cap_std::fs::Dir;
 
-/// Opens a folder that is in `dir`, never through a link; it can be listed, synced and given other modes.
+/// Opens a folder in `dir` without following links. The handle can be listed and synced, and its mode can be changed.
 pub(crate) fn open_folder(dir: &Dir, name: &OsStr) -> io::Result<Dir> {
     #[cfg(unix)]
     {
@@ -21,7 +21,7 @@ pub(crate) fn open_folder(dir: &Dir, name: &OsStr) -> io::Result<Dir> {
     }
 }
 
-/// Makes a folder that only the server can enter.
+/// Creates a folder that only the server's user can access.
 pub(crate) fn make_folder(dir: &Dir, name: &OsStr) -> io::Result<()> {
     #[cfg(unix)]
     return Ok(rustix::fs::mkdirat(dir, name, rustix::fs::Mode::RWXU)?);
@@ -29,11 +29,11 @@ pub(crate) fn make_folder(dir: &Dir, name: &OsStr) -> io::Result<()> {
     dir.create_dir(name)
 }
 
-/// Writes the names in a folder to the disk.
+/// Syncs the names in a folder to the disk.
 pub(crate) fn sync_folder(dir: &Dir) -> io::Result<()> {
     #[cfg(unix)]
     {
-        // The handle that we have may be good for looking things up only.
+        // `dir` may have been opened with O_PATH, and such a handle cannot be synced.
         let folder = open_folder(dir, OsStr::new("."))?;
         rustix::fs::fsync(&folder)?;
     }
@@ -42,48 +42,52 @@ pub(crate) fn sync_folder(dir: &Dir) -> io::Result<()> {
     Ok(())
 }
 
-/// How long a name in a folder may be, in bytes. Never more than 255: where a file system counts otherwise (FAT and NTFS
-/// count UTF-16 units) so many bytes always fit.
+/// The maximum length of a name in a folder, in bytes; at most 255. Some file systems (FAT, NTFS) count UTF-16 units
+/// instead, and a name of 255 bytes never has more than 255 of those.
 pub(super) fn name_bytes(dir: &Dir) -> usize {
-    const MOST: usize = 255;
+    const MAX_NAME_BYTES: usize = 255;
     #[cfg(unix)]
     {
-        let told = rustix::fs::fstatvfs(dir).ok();
-        let told = told.and_then(|told| usize::try_from(told.f_namemax).ok());
-        told.filter(|&bytes| bytes > 0)
-            .map_or(MOST, |bytes| bytes.min(MOST))
+        let stat = rustix::fs::fstatvfs(dir).ok();
+        let name_bytes = stat.and_then(|stat| usize::try_from(stat.f_namemax).ok());
+        name_bytes
+            .filter(|&bytes| bytes > 0)
+            .map_or(MAX_NAME_BYTES, |bytes| bytes.min(MAX_NAME_BYTES))
     }
     #[cfg(not(unix))]
     {
         let _ = dir;
-        MOST
+        MAX_NAME_BYTES
     }
 }
 
-/// Renames, but never over something that is there.
+/// Renames an entry without replacing another one.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] if `to` exists, or the error of the rename.
 pub(super) fn rename_to_free(dir: &Dir, from: &OsStr, to: &OsStr) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_vendor = "apple"))]
     {
         let flags = rustix::fs::RenameFlags::NOREPLACE;
         let renamed = rustix::fs::renameat_with(dir, from, dir, to, flags);
-        if !renamed.is_err_and(is_not_offered) {
+        if !renamed.is_err_and(is_unsupported) {
             return Ok(renamed?);
         }
     }
-    // Between the look and the renaming somebody may take the name; this file system cannot do better.
+    // Another program may take the name between the check and the rename. This file system offers no atomic way.
     if dir.symlink_metadata(to).is_ok() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
     dir.rename(from, dir, to)
 }
 
-/// Lets two entries change names at once; false where that is not offered.
+/// Exchanges the names of two entries atomically. False if the file system does not support this.
 pub(super) fn exchange(dir: &Dir, one: &OsStr, other: &OsStr) -> io::Result<bool> {
     #[cfg(any(target_os = "linux", target_vendor = "apple"))]
     {
         let flags = rustix::fs::RenameFlags::EXCHANGE;
         let renamed = rustix::fs::renameat_with(dir, one, dir, other, flags);
-        if !renamed.is_err_and(is_not_offered) {
+        if !renamed.is_err_and(is_unsupported) {
             renamed?;
             return Ok(true);
         }
@@ -93,7 +97,7 @@ pub(super) fn exchange(dir: &Dir, one: &OsStr, other: &OsStr) -> io::Result<bool
 }
 
 #[cfg(any(target_os = "linux", target_vendor = "apple"))]
-fn is_not_offered(error: rustix::io::Errno) -> bool {
+fn is_unsupported(error: rustix::io::Errno) -> bool {
     use rustix::io::Errno;
     [Errno::INVAL, Errno::NOSYS, Errno::NOTSUP].contains(&error)
 }

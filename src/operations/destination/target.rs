@@ -55,28 +55,27 @@ impl Destination {
     /// it cannot be opened. The message contains `path`.
     pub(in crate::operations) fn open(roots: &Roots, path: &str) -> Result<Self, OperationError> {
         let refused = |why: &str| {
-            let message = format!("Nothing can be put at {path}: {why}.");
+            let message = format!("{path} cannot be created: {why}.");
             Failure::new("target_not_found", message)
         };
         let place = roots
             .locate_target(path)
             .map_err(|refusal| refused(&refusal.to_string()))?;
-        let (parent, name) = place
-            .parent()
-            .ok_or_else(|| refused("it is a root itself"))?;
-        let found = Source::find(roots, &parent, path).map_err(|stop| match stop {
+        let (parent, name) = place.parent().ok_or_else(|| refused("it is a root"))?;
+        let folder = Path::new(path).parent().map(Path::to_string_lossy);
+        let folder = folder.unwrap_or_default().into_owned();
+        let found = Source::find(roots, &parent, &folder).map_err(|error| match error {
             OperationError::Failed(failure) => {
                 refused(failure.message.trim_end_matches('.')).into()
             }
             OperationError::Canceled => OperationError::Canceled,
         })?;
         if found.file.is_some() {
-            return Err(refused("what should hold it is a file").into());
+            return Err(refused(&format!("{folder} is a file, not a folder")).into());
         }
-        let folder = Path::new(path).parent().map(Path::to_string_lossy);
         Ok(Self {
             dir: found.dir,
-            folder: folder.unwrap_or_default().into_owned(),
+            folder,
             name,
             above: found.above,
         })
@@ -107,13 +106,13 @@ impl Destination {
     ///
     /// # Errors
     /// A failure with code `target_not_found` if the path leads elsewhere now.
-    pub(super) fn check_way(&self, roots: &Roots) -> Result<(), OperationError> {
+    pub(super) fn check_path(&self, roots: &Roots) -> Result<(), OperationError> {
         let now = Self::open(&roots.unpinned(), &self.path())?;
         if now.above.last() == self.above.last() {
             return Ok(());
         }
         let message = format!(
-            "The result is not at {}: the folder that it was made in was moved or replaced while the job ran.",
+            "The result is not at {}: its folder was moved or replaced while the job was running.",
             self.path()
         );
         Err(Failure::new("target_not_found", message).into())
@@ -129,7 +128,7 @@ impl Destination {
             // A link itself is replaced, not its target.
             Ok(there) if !(there.is_file() || there.is_symlink()) || roots.must_stay(&there) => {
                 let message = format!(
-                    "{} cannot be written: what is there is no file that may be replaced.",
+                    "{} cannot be replaced: it is not a regular file or link, or it belongs to the server.",
                     self.path()
                 );
                 Err(Failure::new("target_unwritable", message).into())
@@ -160,7 +159,7 @@ impl Destination {
 
     /// The failure for a name that is taken.
     pub(in crate::operations) fn taken(&self) -> Failure {
-        let message = format!("{} is there already.", self.path_of(&self.name));
+        let message = format!("{} already exists.", self.path_of(&self.name));
         Failure::new("name_exists", message)
     }
 
@@ -195,7 +194,7 @@ pub(in crate::operations) fn check(
     match roots.admit_target(path) {
         Err(refusal) => fault(refusal.to_string()),
         Ok(place) if place.parent().is_none() => {
-            fault(format!("{path:?} is a root itself, which nothing replaces"))
+            fault(format!("{path:?} is a root, which cannot be replaced"))
         }
         Ok(_) => None,
     }

@@ -80,7 +80,7 @@ impl JsonSchema for Document {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A document: a path below a root, an http:// or https:// URL, or an object with a type: file with a path, http with a uri, inline with a value, or job with an id. In a form, a part of the form.",
+            "description": "A document: the path of a file below a root, an http:// or https:// URL, or an object with a type. {\"type\": \"file\", \"path\"} is a file below a root, {\"type\": \"http\", \"uri\"} a URL, {\"type\": \"inline\", \"value\"} the text itself, and {\"type\": \"job\", \"id\"} the result of another job. A form can contain the document as a file part.",
             "anyOf": [
                 // The maximum length of a URL. Paths are shorter.
                 { "type": "string", "format": "path", "maxLength": 8192 },
@@ -232,7 +232,7 @@ impl Document {
                     .ok_or_else(|| missing("it is a folder"))?;
                 let opened = walk::open_file(context.roots(), &source.dir, name)
                     .map_err(|error| unreadable(path, &error))?;
-                let (file, metadata) = opened.ok_or_else(|| missing("it is gone"))?;
+                let (file, metadata) = opened.ok_or_else(|| missing("it no longer exists"))?;
                 let file = FixedFile::new(context.log(), path.clone(), file, metadata.len());
                 (OpenedBytes::File(file), None)
             }
@@ -304,7 +304,7 @@ fn output_of(context: &Context, id: &str) -> Result<Output, OperationError> {
 }
 
 fn gone(id: &str) -> Failure {
-    let message = format!("The result of job {id} is gone.");
+    let message = format!("The result of job {id} does not exist or was deleted.");
     Failure::new("source_not_found", message)
 }
 
@@ -383,7 +383,9 @@ pub(in crate::operations) fn forged_uploads(
             one => std::slice::from_ref(one),
         };
         if items.iter().any(is_forged) {
-            let detail = "An upload cannot be named in the params. Send the document as a form part or as the body.".into();
+            let detail =
+                "Params cannot refer to an upload. Send the document as a form part or as the body."
+                    .into();
             faults.push(InvalidParam {
                 pointer: format!("#/{name}"),
                 detail,

@@ -1,4 +1,4 @@
-//! What a server says of what it sends: its media type and its name.
+//! The media type and the file name of a downloaded document, from the response's headers and the URL.
 
 use std::borrow::Cow;
 
@@ -9,14 +9,14 @@ use percent_encoding::percent_decode_str;
 use crate::header_params::params;
 use crate::operations::documents::remote::Remote;
 
-/// What file systems allow a name, in bytes.
+/// The maximum length of a file name in common file systems, in bytes.
 const NAME_BYTES: usize = 255;
-/// The longest end of a name after its last dot that is kept as an extension, in bytes and with the dot.
+/// The maximum length of an extension that is kept when a name is shortened, in bytes, including the dot.
 const EXTENSION_BYTES: usize = 32;
-/// The longest media type that is worth keeping, in bytes.
+/// The maximum length of a media type, in bytes. A longer one is ignored.
 const TYPE_BYTES: usize = 255;
 
-/// A media type, and a name to save it under.
+/// A media type and a file name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Label {
     pub(super) media_type: String,
@@ -28,7 +28,7 @@ impl Label {
         Self::from_parts(remote.headers(), remote.target().url().path())
     }
 
-    /// The name is what Content-Disposition says, or else the last part of the URL's path.
+    /// Takes the name from Content-Disposition, or else from the last part of the URL's path.
     fn from_parts(headers: &HeaderMap, path: &str) -> Self {
         let said = headers
             .get(CONTENT_DISPOSITION)
@@ -63,7 +63,7 @@ fn media_type(headers: &HeaderMap) -> String {
         .to_owned()
 }
 
-/// A name that is no path and has nothing in it that does not show; none if nothing is left.
+/// The name without folders and control characters, or `None` if nothing is left.
 fn plain(name: &str) -> Option<String> {
     let last = name.rsplit(['/', '\\']).next()?;
     let shown: String = last.chars().filter(|c| !c.is_control()).collect();
@@ -72,7 +72,7 @@ fn plain(name: &str) -> Option<String> {
     is_name.then(|| short(shown))
 }
 
-/// A name that file systems allow: what is too long loses the end of its stem, not its extension.
+/// Shortens a name that is too long for file systems. The extension is kept if possible.
 fn short(name: &str) -> String {
     let surplus = name.len().saturating_sub(NAME_BYTES);
     if surplus == 0 {
@@ -86,7 +86,7 @@ fn short(name: &str) -> String {
     format!("{}{extension}", &stem[..end])
 }
 
-/// Bytes that are UTF-8, or else Latin-1, as old servers send them.
+/// Decodes UTF-8, or else Latin-1, which old servers send.
 fn text(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
@@ -94,7 +94,7 @@ fn text(bytes: &[u8]) -> String {
     }
 }
 
-/// The name in a Content-Disposition (RFC 6266): `filename*` before `filename`.
+/// The name in a Content-Disposition (RFC 6266). `filename*` takes precedence over `filename`.
 fn filename(text: &str) -> Option<String> {
     let mut simple = None;
     for (name, value) in params(text) {
@@ -110,7 +110,7 @@ fn filename(text: &str) -> Option<String> {
     simple
 }
 
-/// `UTF-8''na%C3%AFve.txt` (RFC 8187).
+/// Decodes an extended value like `UTF-8''na%C3%AFve.txt` (RFC 8187).
 fn extended(value: &str) -> Option<String> {
     let mut parts = value.splitn(3, '\'');
     let (charset, _, text) = (parts.next()?, parts.next()?, parts.next()?);
@@ -118,7 +118,7 @@ fn extended(value: &str) -> Option<String> {
     if charset.eq_ignore_ascii_case("utf-8") {
         return String::from_utf8(bytes).ok();
     }
-    // Its first 256 characters are those of Unicode.
+    // The code points of ISO 8859-1 are the first 256 of Unicode.
     charset
         .eq_ignore_ascii_case("iso-8859-1")
         .then(|| bytes.into_iter().map(char::from).collect())

@@ -35,7 +35,7 @@ impl PlacedContent for Fetched {
 
 impl Operation for Fetch {
     fn spec(&self) -> OperationSpec {
-        OperationSpec::new::<FetchParams>("fetch", "Fetch what is at a URL")
+        OperationSpec::new::<FetchParams>("fetch", "Download a URL")
     }
 
     fn check(&self, params: &Value, roots: &Roots) -> Result<(), Vec<InvalidParam>> {
@@ -86,10 +86,10 @@ fn fetch_file(
     to: &str,
 ) -> Result<OperationOutput, OperationError> {
     let target = Destination::open(context.roots(), to)?;
-    let mut draft = StagedFile::new(&target, context, Slot::Work);
-    let (path, fetched) = match draft.placed()? {
+    let mut staged = StagedFile::new(&target, context, Slot::Work);
+    let (path, fetched) = match staged.placed()? {
         Some(placed) => placed,
-        None => make_file(context, params, &target, draft)?,
+        None => make_file(context, params, &target, staged)?,
     };
     report_fetched(context, path, fetched)
 }
@@ -115,7 +115,7 @@ fn make_file(
     context: &Context,
     params: &FetchParams,
     target: &Destination,
-    draft: StagedFile<'_>,
+    staged: StagedFile<'_>,
 ) -> Result<(String, Fetched), OperationError> {
     // Check the name first, so that a taken name is reported before the download.
     let there = target.look()?;
@@ -123,12 +123,12 @@ fn make_file(
         return Err(target.taken().into());
     }
     let mut remote = open(context, params)?;
-    let mut sink = FileSink::new(draft.create_file()?, target);
+    let mut sink = FileSink::new(staged.create_file()?, target);
     let fetched = pump(context, params, &mut remote, &mut sink)?;
     context.set_phase("Writing to the disk");
     sink.flush_to_disk(context)?;
-    context.set_phase("Placing");
-    let path = draft.place(params.conflict, &fetched)?;
+    context.set_phase("Finishing");
+    let path = staged.place(params.conflict, &fetched)?;
     Ok((path, fetched))
 }
 
@@ -177,8 +177,8 @@ fn pump(
 
 fn check_size(params: &FetchParams, bytes: u64) -> Result<(), Failure> {
     match params.max_bytes {
-        Some(most) if bytes > most => {
-            let message = format!("It is longer than the {most} bytes that max-bytes allows.");
+        Some(max_bytes) if bytes > max_bytes => {
+            let message = format!("The document is longer than max-bytes, {max_bytes} bytes.");
             Err(Failure::new("result_too_large", message))
         }
         _ => Ok(()),

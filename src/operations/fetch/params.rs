@@ -11,23 +11,26 @@ use crate::operations::destination::Conflict;
 use crate::operations::params::wire_path::WirePath;
 use crate::roots::Roots;
 
-/// The document to fetch, and where to put it.
+/// The document to download, and the file to save it to.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct FetchParams {
-    /// The `http://` or `https://` URL. Redirects are followed.
+    /// The URL of the document, which begins with `http://` or `https://`. Redirects are followed.
     #[schemars(length(max = 8192), extend("format" = "uri"))]
     pub(super) uri: String,
-    /// The file to create, below a root. Without it, the document becomes the job's result.
+    /// The path of the file to create, below a root. Its folder must exist. Default: no file, the document becomes the
+    /// job's result.
     pub(super) to: Option<WirePath>,
-    /// What to do if `to` exists already: `fail`, `replace` it, or `rename` the file to the first free of
-    /// `name (1).ext`, `name (2).ext` and so on.
+    /// What to do if `to` already exists. `fail`, the default: fail with `name_exists`. `replace`: replace it. `rename`:
+    /// use the first free name of `name (1).ext`, `name (2).ext` and so on.
     #[serde(default)]
     pub(super) conflict: Conflict,
-    /// The expected SHA-256 of the document, in hexadecimal.
+    /// The expected SHA-256 of the document, as 64 hexadecimal digits. The job fails with `digest_mismatch` if the document
+    /// has another. Default: not checked.
     #[schemars(regex(pattern = "^[0-9A-Fa-f]{64}$"))]
     sha256: Option<String>,
-    /// The maximum length of the document, in bytes.
+    /// The maximum length of the document, in bytes. The job fails with `result_too_large` if it is longer. Default: the
+    /// server's limit for results if there is no `to`, otherwise no limit.
     pub(super) max_bytes: Option<u64>,
 }
 
@@ -40,7 +43,7 @@ impl FetchParams {
         match &self.sha256 {
             Some(expected) if !expected.eq_ignore_ascii_case(found) => {
                 let message = format!(
-                    "What came has the SHA-256 {found}, and not {}; none of it is kept.",
+                    "The document has the SHA-256 {found} instead of {}. It was discarded.",
                     expected.to_ascii_lowercase()
                 );
                 Err(Failure::new("digest_mismatch", message))

@@ -1,4 +1,4 @@
-//! A look at what is below the roots, for those who choose what to hand in: the same files and folders that jobs see.
+//! Lists files and folders below the roots, for clients that choose what to submit. Shows what jobs can read.
 
 use std::fs::File;
 use std::time::SystemTime;
@@ -14,18 +14,18 @@ use crate::roots::Roots;
 /// A file or folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// What it is.
+    /// Whether the entry is a file or a folder.
     pub kind: EntryKind,
-    /// When its content changed last.
+    /// The modification time.
     pub modified: Option<SystemTime>,
 }
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EntryKind {
-    /// A file of so many bytes.
+    /// A file, with its length in bytes.
     File(u64),
     /// A folder.
     Folder,
@@ -41,32 +41,37 @@ impl EntryKind {
     }
 }
 
-/// Why there is nothing to see.
+/// The error of looking at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BrowseError {
-    /// Nothing is there that the server would show.
+    /// The path does not exist or is not below a root.
     #[error("There is no such file or folder below a root.")]
     NotFound,
-    /// A folder holds more than one list may.
+    /// The folder has more entries than a list may contain.
     #[error("The folder has more than {0} entries.")]
     TooMany(usize),
 }
 
-/// What is at a path. Blocks on the disk, as all of these do.
+/// The entry at a path. Blocks on the disk, like all functions here.
 ///
 /// # Errors
-/// [`BrowseError::NotFound`].
+/// [`BrowseError::NotFound`] if there is no file or folder that jobs can read.
 pub(crate) fn look(roots: &Roots, path: &str) -> Result<Entry, BrowseError> {
     let source = open(roots, path)?;
     Ok(entry(source.name, &source.metadata))
 }
 
-/// What is in a folder, by name, at most `most` entries. Links that stay inside are shown as what they lead to; names
-/// that are not Unicode, which no client could say, are left out.
+/// The entries of a folder, ordered by name. Links that stay inside the root are shown as their targets. Names that are
+/// not Unicode are omitted, because clients cannot refer to them.
 ///
 /// # Errors
-/// [`BrowseError`].
-pub(crate) fn list(roots: &Roots, path: &str, most: usize) -> Result<Vec<Entry>, BrowseError> {
+/// [`BrowseError::NotFound`] if there is no folder that jobs can read, [`BrowseError::TooMany`] if it has more than
+/// `max_entries` entries.
+pub(crate) fn list(
+    roots: &Roots,
+    path: &str,
+    max_entries: usize,
+) -> Result<Vec<Entry>, BrowseError> {
     let source = open(roots, path)?;
     if source.file.is_some() {
         return Err(BrowseError::NotFound);
@@ -79,8 +84,8 @@ pub(crate) fn list(roots: &Roots, path: &str, most: usize) -> Result<Vec<Entry>,
         let Some(entry) = look_at(roots, &source.dir, path, name) else {
             continue;
         };
-        if entries.len() == most {
-            return Err(BrowseError::TooMany(most));
+        if entries.len() == max_entries {
+            return Err(BrowseError::TooMany(max_entries));
         }
         entries.push(entry);
     }
@@ -91,7 +96,7 @@ pub(crate) fn list(roots: &Roots, path: &str, most: usize) -> Result<Vec<Entry>,
 /// Opens a file.
 ///
 /// # Errors
-/// [`BrowseError::NotFound`].
+/// [`BrowseError::NotFound`] if there is no file that jobs can read.
 pub(crate) fn open_file(roots: &Roots, path: &str) -> Result<(Entry, File), BrowseError> {
     let source = open(roots, path)?;
     let name = source.file.as_ref().ok_or(BrowseError::NotFound)?;
@@ -102,9 +107,9 @@ pub(crate) fn open_file(roots: &Roots, path: &str) -> Result<(Entry, File), Brow
 }
 
 fn open(roots: &Roots, path: &str) -> Result<Source, BrowseError> {
-    Source::open(roots, path).map_err(|stop| {
-        if let OperationError::Failed(failure) = stop {
-            tracing::debug!(reason = failure.message, "there is nothing to see");
+    Source::open(roots, path).map_err(|error| {
+        if let OperationError::Failed(failure) = error {
+            tracing::debug!(reason = failure.message, "cannot browse the path");
         }
         BrowseError::NotFound
     })

@@ -1,6 +1,6 @@
-//! Files that change while they are read. What is taken of a file ends where the file ended when it was opened, so that
-//! nobody who goes on writing keeps a job busy for ever; a file that became shorter gives what it still has. Either is
-//! said in the job's log, and counted.
+//! Handles files that change while they are read. A file is read up to the length that it had when it was opened, so that
+//! a program that keeps writing cannot keep a job busy for ever. A file that became shorter yields the bytes that it still
+//! has. Both are counted and noted in the job's log.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,17 +11,20 @@ use serde::{Deserialize, Serialize};
 use crate::operations::files::source;
 use crate::operations::{Context, Log, OperationError};
 
-/// What became of a file's length while it was read.
+/// How the length of a file changed while it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::operations) enum Change {
-    /// There is more than when it was opened.
+    /// The file has become longer since it was opened.
     Grew,
-    /// There was less.
+    /// The file has become shorter since it was opened.
     Shrank,
 }
 
 impl Change {
-    /// Compares what was read with the length at opening. `file` must stand behind what was read.
+    /// Compares the number of bytes read with the length at opening. The position of `file` must be behind those bytes.
+    ///
+    /// # Errors
+    /// The I/O error of reading one more byte.
     pub(in crate::operations) fn find(
         file: &mut File,
         length: u64,
@@ -40,7 +43,7 @@ impl Change {
     }
 }
 
-/// How many files have changed their length while they were read.
+/// The number of files that changed their length while they were read.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::operations) struct Changes {
     grew: u64,
@@ -48,7 +51,7 @@ pub(in crate::operations) struct Changes {
 }
 
 impl Changes {
-    /// Counts one, and says it in the log.
+    /// Counts a file, and notes the change in the log.
     pub(in crate::operations) fn note(
         &mut self,
         context: &Context,
@@ -63,7 +66,7 @@ impl Changes {
         log_change(context.log(), name, change, (length, read));
     }
 
-    /// `1 file grew and 2 files shrank while they were read`, or nothing.
+    /// A text like `1 file grew and 2 files shrank while they were read`, or `None` if no file changed.
     pub(in crate::operations) fn describe(self) -> Option<String> {
         let counts = [(self.grew, "grew"), (self.shrank, "shrank")];
         let words: Vec<_> = counts
@@ -82,7 +85,7 @@ impl Changes {
     }
 }
 
-/// Says in a log what became of a file.
+/// Notes the change of a file in a log.
 fn log_change(log: &Log, name: &str, change: Change, (length, read): (u64, u64)) {
     let line = match change {
         Change::Grew => {
@@ -95,7 +98,7 @@ fn log_change(log: &Log, name: &str, change: Change, (length, read): (u64, u64))
     log.write(line.as_bytes());
 }
 
-/// A file as long as it was when it was opened.
+/// Reads a file up to the length that it had when it was opened.
 pub(in crate::operations) struct FixedFile {
     log: Arc<Log>,
     name: String,
@@ -106,7 +109,7 @@ pub(in crate::operations) struct FixedFile {
 }
 
 impl FixedFile {
-    /// `name` is what the log and messages call it.
+    /// `name` is the file's name in the log and in error messages, `length` its length in bytes when it was opened.
     pub(in crate::operations) fn new(
         log: &Arc<Log>,
         name: String,
@@ -143,9 +146,9 @@ impl Read for FixedFile {
     }
 }
 
-/// The error of a read with the file's name in it.
+/// Adds the file's name to a read error.
 fn unreadable(name: &str, error: io::Error) -> io::Error {
-    // Whoever reads tries again by itself.
+    // Callers of `read` retry after this error.
     if error.kind() == io::ErrorKind::Interrupted {
         return error;
     }
@@ -168,7 +171,7 @@ mod tests {
             let mut fixed = FixedFile::new(&log, "f".into(), file, 1000);
             let mut bytes = Vec::new();
             fixed.read_to_end(&mut bytes).expect("its bytes");
-            // Whoever asks again is told the same, and nothing is said twice.
+            // Another read returns nothing, and adds nothing to the log.
             assert_eq!(fixed.read(&mut [0]).expect("the end"), 0);
             assert_eq!(bytes.len() as u64, expected);
             assert_eq!(String::from_utf8_lossy(&log.to_vec()), line);

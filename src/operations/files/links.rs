@@ -1,8 +1,8 @@
-//! Links below a root, judged by what they say, for walks and copies.
+//! Decides by its target path whether a link stays inside its root.
 
 use std::path::{Component, Path};
 
-/// Whether a link that is `depth` folders below the root points below it, going by names alone.
+/// Whether a link in a folder `depth` levels below the root points below the root. Looks at the path only, not at the disk.
 pub(in crate::operations) fn stays_inside(target: &Path, mut depth: usize) -> bool {
     for part in target.components() {
         match part {

@@ -1,4 +1,4 @@
-//! Files below roots as operations read them.
+//! Reading files and folders below the roots.
 
 pub(crate) mod browse;
 pub(crate) mod changes;

@@ -79,7 +79,7 @@ impl Finder<'_> {
                 above.pop();
             }
             let Some(dir) = folders.last() else {
-                return Err(self.missing("a link on the way leads out of the root"));
+                return Err(self.missing("a link in the path leads out of the root"));
             };
             if part == ".." {
                 continue;
@@ -91,20 +91,21 @@ impl Finder<'_> {
                 links += 1;
                 if links > MAX_LINKS || !push(&mut rest, &target) {
                     return Err(
-                        self.missing("a link on the way leads out of the root or in circles")
+                        self.missing("a link in the path leads out of the root or into a loop")
                     );
                 }
             } else if metadata.is_dir() {
                 let folder = dir.open_dir_nofollow(&part).map_err(|e| self.failed(&e))?;
                 let identity = self.look(&folder)?;
                 if folders.len() > MAX_FOLDER_DEPTH {
-                    return Err(self.missing("it is too deep"));
+                    let why = format!("it is nested more than {MAX_FOLDER_DEPTH} folders deep");
+                    return Err(self.missing(&why));
                 }
                 above.push(identity);
                 folders.push(folder);
             } else if metadata.is_file() && rest.is_empty() {
                 let depth = folders.len() - 1;
-                let dir = folders.pop().expect("the file is in one of them");
+                let dir = folders.pop().expect("the stack contains at least the root");
                 return Ok(Source {
                     path: self.path.to_owned(),
                     name,
@@ -119,7 +120,7 @@ impl Finder<'_> {
             }
         }
         let depth = folders.len() - 1;
-        let dir = folders.pop().expect("the root stays");
+        let dir = folders.pop().expect("the stack contains at least the root");
         let metadata = dir.dir_metadata().map_err(|e| self.failed(&e))?;
         Ok(Source {
             path: self.path.to_owned(),
@@ -132,7 +133,7 @@ impl Finder<'_> {
         })
     }
 
-    /// Looks at a folder that was opened.
+    /// The identity of an open folder. Refuses the server's own folders.
     fn look(&self, folder: &Dir) -> Result<Identity, OperationError> {
         let metadata = folder.dir_metadata().map_err(|e| self.failed(&e))?;
         self.refuse_own(&metadata)?;
@@ -141,7 +142,7 @@ impl Finder<'_> {
 
     fn refuse_own(&self, metadata: &Metadata) -> Result<(), OperationError> {
         if self.roots.is_own(metadata) {
-            Err(self.missing("it belongs to the server's own data, which no job reads"))
+            Err(self.missing("it belongs to the server's own data, which jobs cannot read"))
         } else {
             Ok(())
         }
@@ -160,13 +161,14 @@ impl Finder<'_> {
     }
 }
 
-/// Reading at `path`, a path as the job's params have it or one below, failed.
+/// The failure of reading the file or folder at `path`, given as clients see it.
 pub(in crate::operations) fn unreadable(path: &str, error: &io::Error) -> Failure {
     let message = format!("{path} cannot be read: {error}.");
     Failure::new("source_unreadable", message)
 }
 
-/// Puts the parts of a relative path before what is left, the first on top; false for an absolute path.
+/// Pushes the parts of a relative path on the stack of parts that are left, the first part on top. False if the path is
+/// absolute.
 fn push(rest: &mut Vec<OsString>, path: &Path) -> bool {
     for part in path.components().rev() {
         match part {

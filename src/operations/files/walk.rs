@@ -64,7 +64,7 @@ impl Skipped {
         self.vanished += other.vanished;
     }
 
-    /// `2 links and 1 device skipped`, or nothing.
+    /// A text like `2 links and 1 device skipped`, or `None` if nothing was skipped.
     pub(in crate::operations) fn describe(self) -> Option<String> {
         let counts = [
             (self.links, "link"),
@@ -86,19 +86,19 @@ impl Skipped {
     }
 }
 
-/// What was done, and what is to be said of it: `Zipped, 2 links skipped`.
+/// Joins the work that was done and the remarks about it: `Zipped, 2 links skipped`.
 pub(in crate::operations) fn summary(done: &str, remarks: [Option<String>; 2]) -> String {
     let remarks = remarks.into_iter().flatten();
     remarks.fold(done.to_owned(), |text, remark| format!("{text}, {remark}"))
 }
 
-/// A folder on the way down, and what is still to be seen in it.
+/// An open folder, with the entries that are still to be walked.
 struct Level {
     dir: Dir,
     path: PathBuf,
-    /// Last first.
+    /// The next names in reverse order.
     names: Vec<OsString>,
-    /// Where more names come from.
+    /// The names that are not read yet.
     unread: Option<ReadDir>,
 }
 
@@ -109,7 +109,7 @@ impl Level {
                 self.names.push(entry?.file_name());
             }
             self.names.sort_unstable_by(|a, b| b.cmp(a));
-            // Most folders are read at once; their second descriptor is given back before the walk goes deeper.
+            // Most folders are read at once. Close their second descriptor before the walk goes deeper.
             if self.names.len() < MAX_SORTED_NAMES {
                 self.unread = None;
             }
@@ -121,7 +121,7 @@ impl Level {
 /// Walks a tree, one entry at a time.
 pub(in crate::operations) struct Walker<'a> {
     context: &'a Context,
-    /// What to leave out, by its path below the source.
+    /// Whether to omit an entry, given its path below the source.
     prune: &'a dyn Fn(&Path) -> bool,
     source: Option<Source>,
     source_path: String,
@@ -148,15 +148,16 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// What was left out so far.
+    /// The entries skipped so far.
     pub(in crate::operations) fn skipped(&self) -> Skipped {
         self.skipped
     }
 
-    /// The next entry, or none at the end.
+    /// The next entry, or `None` at the end.
     ///
     /// # Errors
-    /// A cancel, `source_unreadable`, or `over_limit` for folders that are nested too deep.
+    /// A failure with code `source_unreadable` if an entry cannot be read, `over_limit` if folders are nested too deep;
+    /// [`OperationError::Canceled`] if the attempt was asked to stop.
     pub(in crate::operations) fn next(&mut self) -> Result<Option<Found>, OperationError> {
         if let Some(source) = self.source.take() {
             return self.begin(source).map(Some);
@@ -181,15 +182,19 @@ impl<'a> Walker<'a> {
         Ok(None)
     }
 
-    /// Opens a file that was found last, and says what it is by now; none if it is gone or something else.
+    /// Opens the file that [`next`](Self::next) returned last, and reads its metadata anew. `None` if it no longer exists
+    /// or is not a file any more.
     ///
     /// # Errors
-    /// `source_unreadable`.
+    /// A failure with code `source_unreadable` if the file cannot be opened.
     pub(in crate::operations) fn open(
         &mut self,
         found: &Found,
     ) -> Result<Option<(File, Metadata)>, OperationError> {
-        let level = self.levels.last().expect("its folder is open");
+        let level = self
+            .levels
+            .last()
+            .expect("the folder of the last entry is open");
         match open_file(self.context.roots(), &level.dir, &found.name) {
             Ok(opened) => {
                 self.skipped.vanished += u64::from(opened.is_none());
@@ -199,7 +204,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// The path of something below the source, or of the source itself, as the job's params would have it.
+    /// The path of an entry, or of the source itself, as clients see it.
     pub(in crate::operations) fn path_of(&self, path: &Path) -> String {
         let top = &self.source_path;
         match path.to_string_lossy() {
@@ -235,7 +240,10 @@ impl<'a> Walker<'a> {
     }
 
     fn look(&mut self, name: &OsStr) -> Result<Option<Found>, OperationError> {
-        let level = self.levels.last().expect("the name is from there");
+        let level = self
+            .levels
+            .last()
+            .expect("the name was read from the last level");
         let path = level.path.join(name);
         if is_temporary(name) || (self.prune)(&path) {
             return Ok(None);
@@ -285,7 +293,10 @@ impl<'a> Walker<'a> {
     }
 
     fn descend(&mut self, name: &OsStr, path: &Path) -> Result<Option<Metadata>, OperationError> {
-        let level = self.levels.last().expect("the folder is in it");
+        let level = self
+            .levels
+            .last()
+            .expect("the name was read from the last level");
         let opened = level
             .dir
             .open_dir_nofollow(name)
@@ -322,7 +333,7 @@ fn read(dir: &Dir) -> io::Result<(Metadata, ReadDir)> {
     Ok((dir.dir_metadata()?, dir.entries()?))
 }
 
-/// Opens a regular file for reading, never waiting for the other end of a FIFO; none if it is not one any more.
+/// Opens a regular file for reading, without blocking on a FIFO. `None` if it no longer exists or is not a regular file.
 pub(in crate::operations) fn open_file(
     roots: &Roots,
     dir: &Dir,
@@ -337,21 +348,21 @@ pub(in crate::operations) fn open_file(
     };
     let metadata = file.metadata()?;
     if roots.is_own(&metadata) {
-        // It was put there between the look and the opening. Closing it would drop the locks that SQLite holds on
-        // the database, all of which belong to the process: it stays open for good.
+        // Another program put it there after the check. Leave it open for good: closing it would drop SQLite's locks on
+        // the database, because POSIX locks belong to the process.
         std::mem::forget(file);
         return Ok(None);
     }
     Ok(metadata.is_file().then(|| (file.into_std(), metadata)))
 }
 
-/// Whether an entry could not be opened because it is not what it was when it was looked at.
+/// Whether the error means that the entry was removed or replaced after it was inspected.
 fn has_changed(error: &io::Error) -> bool {
     let kinds = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
     if kinds.contains(&error.kind()) {
         return true;
     }
-    // A link now, or a socket.
+    // The entry is a link or a socket now.
     #[cfg(unix)]
     {
         use rustix::io::Errno;

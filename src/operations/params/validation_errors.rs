@@ -22,11 +22,11 @@ pub(in crate::operations) fn faults(error: &ValidationError<'_>) -> Vec<InvalidP
         ValidationErrorKind::AdditionalProperties { unexpected } => unexpected
             .iter()
             .take(FAULTS)
-            .map(|name| fault(inside(name), "There is no such param."))
+            .map(|name| fault(inside(name), "Unknown param."))
             .collect(),
         ValidationErrorKind::Required { property } => {
             let name = property.as_str().unwrap_or_default();
-            vec![fault(inside(name), "It is required.")]
+            vec![fault(inside(name), "A value is required.")]
         }
         // All of them: the library names two or three.
         ValidationErrorKind::Enum { options } => {
@@ -173,7 +173,7 @@ mod tests {
             json!(5),
             "#: 5 is not of type \"string\" or \"object\"",
         );
-        check(&document, json!({}), "#/type: It is required.");
+        check(&document, json!({}), "#/type: A value is required.");
         check(
             &document,
             json!([{ "type": "upload", "blob": 7 }, "/a"]),
@@ -182,12 +182,12 @@ mod tests {
         check(
             &document,
             json!({ "type": "file" }),
-            "#/path: It is required.",
+            "#/path: A value is required.",
         );
         check(
             &document,
             json!({ "type": "file", "path": "/a", "x": 1 }),
-            "#/x: There is no such param.",
+            "#/x: Unknown param.",
         );
         check(
             &document,

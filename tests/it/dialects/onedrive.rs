@@ -217,7 +217,7 @@ fn existing_target_fails_on_the_monitor() {
         assert_eq!(failed.status, 200);
         let said = failed.json();
         let message = said["statusDescription"].as_str().expect("a message");
-        assert!(message.contains("is there already"), "{said}");
+        assert!(message.contains("already exists"), "{said}");
         assert_eq!(
             said,
             json!({

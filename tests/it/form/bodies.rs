@@ -77,7 +77,7 @@ fn json_with_bom_and_white_space_is_accepted() {
     // An empty body is an empty object.
     let headers = [("content-type", "application/json")];
     let reply = client.ask("POST", ZIP, &headers, b"", 422).json();
-    assert_eq!(reply["errors"][0]["detail"], "It is required.");
+    assert_eq!(reply["errors"][0]["detail"], "A value is required.");
     let wide = "{\"path\":\"/docs/a\"}".encode_utf16();
     let wide: Vec<_> = [0xfeff]
         .into_iter()

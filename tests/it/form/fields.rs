@@ -50,7 +50,7 @@ fn empty_required_field_is_reported() {
     for reply in &replies {
         let error = &reply.json()["errors"][0];
         assert_eq!(error["pointer"], "#/width");
-        assert_eq!(error["detail"], "It is required.");
+        assert_eq!(error["detail"], "A value is required.");
     }
     server.stop();
 }

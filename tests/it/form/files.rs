@@ -105,7 +105,7 @@ fn untouched_file_input_counts_as_absent() {
     )
     .json();
     assert_eq!(missing["errors"][0]["pointer"], "#/source");
-    assert_eq!(missing["errors"][0]["detail"], "It is required.");
+    assert_eq!(missing["errors"][0]["detail"], "A value is required.");
     server.stop();
     site.check_tables();
 }

@@ -1,8 +1,8 @@
-//! Content codings that a server applies although it was asked for none (`Accept-Encoding: identity`).
+//! Decodes content codings that a server applies although the request asked for none (`Accept-Encoding: identity`).
 //!
-//! Ranges and tags are those of the coded bytes, so that decoding comes after the joining of what broke. It goes a small
-//! step at a time: however much a byte stands for, only what one step makes is in memory, and every limit counts decoded
-//! bytes.
+//! Ranges and entity tags refer to the encoded bytes, so interrupted downloads are resumed before decoding. Decoding
+//! proceeds in small steps: only the output of one step is in memory, whatever the compression ratio, and every limit
+//! counts decoded bytes.
 
 use std::io::{self, Write};
 
@@ -11,32 +11,32 @@ use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, TRANSFER_ENCODING};
 
-/// Coded bytes decoded at once; deflate makes a thousand times as many of them at most.
+/// The number of encoded bytes that are decoded at once. Deflate produces at most about a thousand times as many.
 const STEP_BYTES: usize = 4096;
 
-/// Decodes what was coded.
+/// Decodes the body of a response.
 pub(super) struct Decoder {
     kind: Kind,
-    /// Coded bytes that are still to be decoded.
-    coded: Bytes,
+    /// Encoded bytes that are not decoded yet.
+    encoded: Bytes,
 }
 
 enum Kind {
     Gzip(MultiGzDecoder<Vec<u8>>),
-    /// What it is shows in its first byte.
+    /// `Zlib` or `Raw`; the first byte decides.
     Deflate,
     Zlib(ZlibDecoder<Vec<u8>>),
-    /// Without the frame that the standard wants (RFC 9110, section 8.4.1.2), as some servers send it.
+    /// Deflate without the zlib header that RFC 9110, section 8.4.1.2, requires. Some servers send this.
     Raw(DeflateDecoder<Vec<u8>>),
 }
 
 impl Decoder {
-    /// What a reply with these headers takes; none where it is not coded.
+    /// The decoder for a response with these headers, or `None` if the body is not encoded.
     ///
     /// # Errors
-    /// What the coding is called, where it cannot be decoded.
+    /// The header and the name of a coding that is not supported.
     pub(super) fn of(headers: &HeaderMap) -> Result<Option<Self>, String> {
-        // A connection takes off the last `chunked` and nothing else.
+        // The HTTP client decodes `chunked` and no other transfer coding.
         let transfer = codings(headers, &TRANSFER_ENCODING);
         if let Some(coding) = transfer.iter().find(|coding| *coding != "chunked") {
             return Err(format!("Transfer-Encoding {coding}"));
@@ -46,7 +46,7 @@ impl Decoder {
         let kind = match &content[..] {
             [] => return Ok(None),
             [gzip] if matches!(gzip.as_str(), "gzip" | "x-gzip") => {
-                // Servers label compressed files so, where it is the file itself that is wanted; browsers know that, too.
+                // Some servers send a .gz file with this header. The file itself is wanted then; browsers do the same.
                 if is_gzip_file(headers) {
                     return Ok(None);
                 }
@@ -55,33 +55,33 @@ impl Decoder {
             [deflate] if deflate == "deflate" => Kind::Deflate,
             other => return Err(format!("Content-Encoding {}", other.join(", "))),
         };
-        let coded = Bytes::new();
-        Ok(Some(Self { kind, coded }))
+        let encoded = Bytes::new();
+        Ok(Some(Self { kind, encoded }))
     }
 
-    /// Takes coded bytes; those before them must have been decoded.
-    pub(super) fn push(&mut self, coded: Bytes) {
+    /// Adds encoded bytes. All earlier ones must have been decoded.
+    pub(super) fn push(&mut self, encoded: Bytes) {
         debug_assert!(
-            self.coded.is_empty(),
+            self.encoded.is_empty(),
             "each piece is decoded before the next"
         );
-        if let (Kind::Deflate, Some(first)) = (&self.kind, coded.first()) {
+        if let (Kind::Deflate, Some(first)) = (&self.kind, encoded.first()) {
             self.kind = if first & 0x0f == 8 {
                 Kind::Zlib(ZlibDecoder::new(Vec::new()))
             } else {
                 Kind::Raw(DeflateDecoder::new(Vec::new()))
             };
         }
-        self.coded = coded;
+        self.encoded = encoded;
     }
 
-    /// Some decoded bytes; none where more coded ones are needed.
+    /// The next decoded bytes, or `None` if more encoded bytes are needed.
     ///
     /// # Errors
-    /// What came is not in the coding.
+    /// The bytes are not valid in the coding.
     pub(super) fn next(&mut self) -> io::Result<Option<Bytes>> {
-        while !self.coded.is_empty() {
-            let step = self.coded.split_to(self.coded.len().min(STEP_BYTES));
+        while !self.encoded.is_empty() {
+            let step = self.encoded.split_to(self.encoded.len().min(STEP_BYTES));
             let decoded = match &mut self.kind {
                 Kind::Gzip(to) => write(to, &step).map(|()| to.get_mut()),
                 Kind::Zlib(to) => write(to, &step).map(|()| to.get_mut()),
@@ -96,16 +96,16 @@ impl Decoder {
         Ok(None)
     }
 
-    /// The last decoded bytes, if there are some left.
+    /// The last decoded bytes, if there are any.
     ///
     /// # Errors
-    /// The end is missing or does not fit what came before it.
+    /// The encoded data is truncated, or its checksum does not match.
     pub(super) fn finish(&mut self) -> io::Result<Option<Bytes>> {
         let decoded = match &mut self.kind {
             Kind::Gzip(to) => to.try_finish().map(|()| to.get_mut()),
             Kind::Zlib(to) => to.try_finish().map(|()| to.get_mut()),
             Kind::Raw(to) => to.try_finish().map(|()| to.get_mut()),
-            // Nothing came at all.
+            // The body is empty.
             Kind::Deflate => return Ok(None),
         };
         let decoded = std::mem::take(decoded?);
@@ -115,11 +115,11 @@ impl Decoder {
 
 fn write(to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     to.write_all(bytes)?;
-    // What was decoded is wanted now.
+    // Flush, so that all bytes decoded so far are in the buffer.
     to.flush()
 }
 
-/// Codings in the order in which they were applied, in small letters.
+/// The codings in the order in which they were applied, in lower case.
 fn codings(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
     let lines = headers.get_all(name).iter();
     let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()).to_ascii_lowercase());

@@ -1,9 +1,9 @@
-//! What is read from another server, across breaks of the connection.
+//! A download from another server that is resumed when the connection breaks.
 //!
-//! After a break the rest is asked for, under the condition that it is still the same (`Range` and `If-Range`, RFC 9110),
-//! which needs a strong entity tag. Where the other server has none, or has something else by now, or does not know
-//! ranges, reading starts again from the beginning, for which the reader has to be prepared. A break is forgiven again
-//! and again as long as something comes in between.
+//! After a break, a new request asks for the remaining bytes on the condition that the document is unchanged (`Range` and
+//! `If-Range`, RFC 9110), which requires a strong entity tag. If the server sends no such tag, does not support ranges, or
+//! has another document now, the download starts over, and the caller discards the bytes it has. Retries are limited, but
+//! the count starts anew when enough bytes arrived since the last break.
 
 use std::io;
 use std::time::Duration;
@@ -19,63 +19,63 @@ use crate::operations::documents::remote::coding::Decoder;
 use crate::operations::{Context, OperationError};
 use crate::outbound::{Error, Reply, Request, Target, Timeouts};
 
-/// Before each try after a break, in milliseconds; then it is given up. Together half a minute, which most machines
-/// between here and there need to be themselves again.
-const PAUSES_MS: [u64; 7] = [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000];
-/// What has to come in between for a break to be the first in a row again, in bytes.
-const HEADWAY: u64 = 1 << 20;
-/// How often reading starts again from the beginning.
-const RESTARTS: u32 = 3;
+/// The pauses before the retries after a break, in milliseconds. Together half a minute, in which most servers and proxies
+/// restart.
+const RETRY_PAUSES_MS: [u64; 7] = [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000];
+/// The number of bytes that must arrive after a break for the retries to be counted anew.
+const RETRY_RESET_BYTES: u64 = 1 << 20;
+/// The maximum number of times that a download starts over.
+const MAX_RESTARTS: u32 = 3;
 
-/// What comes next.
+/// The next part of a download.
 pub(in crate::operations) enum Piece {
-    /// Bytes.
+    /// The next bytes.
     Bytes(Bytes),
-    /// What came so far is worth nothing: it starts again from the beginning.
+    /// The download starts over. The bytes so far are invalid.
     Again,
-    /// It is whole.
+    /// The document is complete.
     End,
 }
 
-/// Where a reply after a break begins.
+/// The point at which a reply after a break begins.
 enum Joined {
-    /// Where the last one ended.
+    /// The point where the last reply ended.
     Rest,
-    /// At the beginning, of something that need not be the same.
+    /// The beginning, possibly of another document.
     Anew,
-    /// Somewhere else.
+    /// Another point.
     Wrong,
 }
 
-/// Something at a URL, being read.
+/// A download of the document at a URL.
 pub(in crate::operations) struct Remote<'a> {
     pub(super) context: &'a Context,
     request: Request,
-    /// Who replied in the end.
+    /// The server that replied after all redirects.
     target: Target,
     pub(super) reply: Reply,
-    /// Of the reply that began it; one that goes on says less.
+    /// The headers of the first reply. Partial replies have fewer headers.
     headers: HeaderMap,
-    /// What decodes the bytes that come, where they are coded. All that follows counts coded ones.
+    /// Decodes the content coding, if there is one. All fields below count encoded bytes.
     decoder: Option<Decoder>,
-    /// Bytes that came.
+    /// The number of bytes received.
     received: u64,
-    /// Bytes to pass over, which were given out before.
+    /// The number of bytes to skip because they were returned already.
     skip: u64,
     total: Option<u64>,
     tag: Option<HeaderValue>,
-    /// After the latest break.
+    /// The number of retries since the last break that counted anew.
     tries: usize,
-    /// Where the latest break was.
+    /// The number of bytes received at the latest break.
     broke_at: u64,
     restarts: u32,
 }
 
 impl<'a> Remote<'a> {
-    /// Asks for it. Redirects are followed.
+    /// Sends the request and follows redirects.
     ///
     /// # Errors
-    /// `fetch_failed`, at once: who does not reply the first time may be somebody else altogether.
+    /// A failure with code `fetch_failed`. The first request is not retried, because the URL may be wrong.
     pub(in crate::operations) fn open(
         context: &'a Context,
         url: &str,
@@ -87,8 +87,12 @@ impl<'a> Remote<'a> {
             .map_err(|refusal| failed(&refusal.into()))?;
         let mut request = Request::get(target);
         if let Some(text) = authorization {
-            let mut value = HeaderValue::from_str(text)
-                .map_err(|_| Failure::new("invalid_params", "The authorization is no header."))?;
+            let mut value = HeaderValue::from_str(text).map_err(|_| {
+                Failure::new(
+                    "invalid_params",
+                    "The value of authorization is not valid in an HTTP header.",
+                )
+            })?;
             value.set_sensitive(true);
             request.headers.insert(AUTHORIZATION, value);
         }
@@ -116,26 +120,27 @@ impl<'a> Remote<'a> {
         })
     }
 
-    /// What is said of it.
+    /// The headers of the first reply.
     pub(in crate::operations) fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// Who replied in the end.
+    /// The server that replied after all redirects.
     pub(in crate::operations) fn target(&self) -> &Target {
         &self.target
     }
 
-    /// How long it is, where that was said.
+    /// The length of the document in bytes, if it is known.
     pub(in crate::operations) fn total(&self) -> Option<u64> {
-        // How long it is once it is decoded, nobody says.
+        // `total` counts encoded bytes. The length after decoding is not known.
         self.total.filter(|_| self.decoder.is_none())
     }
 
     /// The next piece, decoded.
     ///
     /// # Errors
-    /// `fetch_failed` once it has broken too often, or where it cannot be decoded; [`OperationError::Canceled`].
+    /// A failure with code `fetch_failed` if the connection broke too often, the document changed, or the bytes cannot be
+    /// decoded; [`OperationError::Canceled`] if the attempt was asked to stop.
     pub(in crate::operations) fn next(&mut self) -> Result<Piece, OperationError> {
         loop {
             if let Some(decoder) = &mut self.decoder {
@@ -150,13 +155,13 @@ impl<'a> Remote<'a> {
                     let last = decoder.finish().map_err(|e| damaged(&self.target, &e))?;
                     return Ok(last.map_or(Piece::End, Piece::Bytes));
                 }
-                // What comes after a restart has a decoder of its own.
+                // `restart` has created a new decoder for what follows `Again`.
                 (piece, _) => return Ok(piece),
             }
         }
     }
 
-    /// The next piece as it comes.
+    /// The next piece, as received.
     fn next_coded(&mut self) -> Result<Piece, OperationError> {
         loop {
             match self.context.block_on(self.reply.chunk())? {
@@ -169,13 +174,13 @@ impl<'a> Remote<'a> {
                         return Ok(Piece::Bytes(bytes));
                     }
                 }
-                // The same, and yet shorter, or longer than it was to be.
+                // The server sent the same tag, but fewer bytes than before or more than it announced.
                 Ok(None) if self.skip > 0 || self.total.is_some_and(|t| t < self.received) => {
-                    return Err(self.cannot_go_on());
+                    return Err(self.cannot_resume());
                 }
-                // A part may be less than was asked for.
+                // A partial reply may contain fewer bytes than requested.
                 Ok(None) if self.total.is_some_and(|total| total > self.received) => {
-                    let early = Error::Broken("it ended early".into());
+                    let early = Error::Broken("the response ended early".into());
                     if let Some(piece) = self.resume(early)? {
                         return Ok(piece);
                     }
@@ -190,14 +195,14 @@ impl<'a> Remote<'a> {
         }
     }
 
-    /// Goes on after a break; gives a piece only if that means to start again.
+    /// Reconnects after a break. Returns [`Piece::Again`] if the download starts over.
     fn resume(&mut self, mut error: Error) -> Result<Option<Piece>, OperationError> {
-        if self.received - self.broke_at >= HEADWAY {
+        if self.received - self.broke_at >= RETRY_RESET_BYTES {
             self.tries = 0;
         }
         self.broke_at = self.received;
         loop {
-            let pause = PAUSES_MS.get(self.tries).filter(|_| error.may_pass());
+            let pause = RETRY_PAUSES_MS.get(self.tries).filter(|_| error.may_pass());
             let Some(pause) = pause else {
                 return Err(failed(&error).into());
             };
@@ -211,9 +216,11 @@ impl<'a> Remote<'a> {
                         Joined::Rest => return Ok(None),
                         Joined::Anew => return Ok(Some(Piece::Again)),
                         Joined::Wrong => {
-                            // Another one by now, or shorter than before. Asking for all of it tells.
+                            // The document has changed, or the server handles ranges wrongly. Ask for all of it.
                             self.tag = None;
-                            error = Error::Broken("what came was not the rest".into());
+                            error = Error::Broken(
+                                "the server sent another range than requested".into(),
+                            );
                         }
                     }
                 }
@@ -225,7 +232,7 @@ impl<'a> Remote<'a> {
         let mut request = self.request.clone();
         if let Some(tag) = self.tag.as_ref().filter(|_| self.received > 0) {
             let range = format!("bytes={}-", self.received);
-            let range = HeaderValue::from_str(&range).expect("digits are a header");
+            let range = HeaderValue::from_str(&range).expect("a range of digits is a valid header");
             request.headers.insert(RANGE, range);
             request.headers.insert(IF_RANGE, tag.clone());
         }
@@ -234,7 +241,7 @@ impl<'a> Remote<'a> {
             .context
             .block_on(client.follow(request, Timeouts::STREAM))?;
         Ok(match sent {
-            // Busy now, and maybe not later.
+            // These errors may be temporary.
             Ok((target, reply)) if matches!(reply.status.as_u16(), 408 | 429 | 500 | 502..=504) => {
                 Err(Error::Broken(refused(&target, reply.status).message))
             }
@@ -242,7 +249,7 @@ impl<'a> Remote<'a> {
         })
     }
 
-    /// Finds out where in the whole the new reply begins.
+    /// Finds out where in the document the new reply begins.
     fn join(&mut self) -> Result<Joined, OperationError> {
         match self.reply.status {
             StatusCode::PARTIAL_CONTENT if self.continues() => {
@@ -251,7 +258,7 @@ impl<'a> Remote<'a> {
             }
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => Ok(Joined::Wrong),
             status if !status.is_success() => Err(refused(&self.target, status).into()),
-            // The whole once more. What is the same is passed over.
+            // The same document from its beginning. Skip the bytes that were returned already.
             _ if self.tag.is_some() && self.tag == strong_tag(&self.reply.headers) => {
                 self.skip = self.received;
                 Ok(Joined::Rest)
@@ -260,7 +267,7 @@ impl<'a> Remote<'a> {
         }
     }
 
-    /// Whether a partial reply goes on where the last one ended.
+    /// Whether a partial reply begins where the last reply ended.
     fn continues(&self) -> bool {
         let Some((first, whole)) = content_range(&self.reply.headers) else {
             return false;
@@ -273,11 +280,11 @@ impl<'a> Remote<'a> {
             && tag.is_none_or(|tag| Some(tag) == self.tag.as_ref())
     }
 
-    /// Begins again with the reply at hand.
+    /// Starts over with the current reply.
     fn restart(&mut self) -> Result<(), OperationError> {
         self.restarts += 1;
-        if self.restarts > RESTARTS {
-            return Err(self.cannot_go_on());
+        if self.restarts > MAX_RESTARTS {
+            return Err(self.cannot_resume());
         }
         (self.received, self.broke_at, self.skip) = (0, 0, 0);
         self.headers = self.reply.headers.clone();
@@ -287,9 +294,10 @@ impl<'a> Remote<'a> {
         Ok(())
     }
 
-    pub(super) fn cannot_go_on(&self) -> OperationError {
+    pub(super) fn cannot_resume(&self) -> OperationError {
         let message = format!(
-            "{} broke off, and has changed meanwhile or cannot go on where it broke off.",
+            "The connection to {} broke, and the download cannot be resumed: the document has changed, or the server does \
+             not support ranges.",
             self.target
         );
         Failure::new("fetch_failed", message).into()
@@ -297,7 +305,7 @@ impl<'a> Remote<'a> {
 }
 
 fn failed(error: &Error) -> Failure {
-    let mut text = format!("It cannot be fetched: {error}");
+    let mut text = format!("The document cannot be fetched: {error}");
     if !text.ends_with('.') {
         text.push('.');
     }
@@ -308,12 +316,11 @@ fn refused(target: &Target, status: StatusCode) -> Failure {
     Failure::new("fetch_failed", format!("{target} answered {status}."))
 }
 
-/// What decodes a reply.
+/// The decoder for a reply.
 fn decoder(target: &Target, headers: &HeaderMap) -> Result<Option<Decoder>, Failure> {
     Decoder::of(headers).map_err(|coding| {
         let message = format!(
-            "{target} sends it with {coding}, though it was asked for no coding; only gzip and deflate as Content-Encoding \
-             can be decoded here."
+            "{target} sent the document with {coding}, which is not supported. Only Content-Encoding gzip and deflate are."
         );
         Failure::new("fetch_failed", message)
     })
@@ -332,13 +339,13 @@ fn length(headers: &HeaderMap) -> Option<u64> {
     text(headers, CONTENT_LENGTH)?.parse().ok()
 }
 
-/// A tag that no two different things have.
+/// The entity tag, if it is a strong one: different contents never have the same strong tag.
 fn strong_tag(headers: &HeaderMap) -> Option<HeaderValue> {
     let tag = headers.get(ETAG)?;
     tag.as_bytes().starts_with(b"\"").then(|| tag.clone())
 }
 
-/// The first byte of a partial reply, and the length of the whole where it is known.
+/// The offset of the first byte of a partial reply, and the length of the whole document if it is known.
 fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
     let (range, whole) = text(headers, CONTENT_RANGE)?
         .strip_prefix("bytes ")?

@@ -1,4 +1,4 @@
-//! A document from another server, read as a file is.
+//! Reads a remote document like a file.
 
 use std::io::{self, Read};
 
@@ -10,38 +10,40 @@ use crate::job::Failure;
 use crate::operations::documents::remote::{Piece, Remote};
 use crate::operations::{Context, OperationError};
 
-/// A document from elsewhere, one byte after the other. Its errors become what they were on the way to a [`OperationError`].
+/// Reads a remote document with [`Read`]. An [`io::Error`] returned by a read converts into the [`OperationError`] that
+/// caused it.
 pub(in crate::operations) struct RemoteReader<'a> {
     remote: Remote<'a>,
     piece: Bytes,
+    /// The number of bytes that may still follow within the limit.
     left: u64,
     is_over: bool,
 }
 
 impl<'a> RemoteReader<'a> {
-    /// Asks for it.
+    /// Sends the request.
     ///
     /// # Errors
-    /// As [`Remote::open`]; `over_limit` where it is too long.
+    /// The errors of [`Remote::open`], and a failure with code `over_limit` if the document is too long.
     pub(in crate::operations) fn open(
         context: &'a Context,
         url: &str,
         authorization: Option<&str>,
     ) -> Result<Self, OperationError> {
         let remote = Remote::open(context, url, authorization)?;
-        let left = context.outside().input_bytes;
-        if remote.total().is_some_and(|total| total > left) {
-            return Err(too_long(left).into());
+        let max_bytes = context.outside().input_bytes;
+        if remote.total().is_some_and(|total| total > max_bytes) {
+            return Err(too_long(max_bytes).into());
         }
         Ok(Self {
             remote,
             piece: Bytes::new(),
-            left,
+            left: max_bytes,
             is_over: false,
         })
     }
 
-    /// The `charset` that its media type gives.
+    /// The `charset` parameter of the response's media type.
     pub(in crate::operations) fn charset(&self) -> Option<String> {
         let media_type = self.remote.headers().get(CONTENT_TYPE)?;
         charset(&String::from_utf8_lossy(media_type.as_bytes()))
@@ -56,13 +58,13 @@ impl<'a> RemoteReader<'a> {
                 Ok(bytes)
             }
             Piece::End => Ok(Bytes::new()),
-            Piece::Again => Err(self.remote.cannot_go_on()),
+            Piece::Again => Err(self.remote.cannot_resume()),
         }
     }
 }
 
-fn too_long(most: u64) -> Failure {
-    let message = format!("A document from elsewhere may be {most} bytes long.");
+fn too_long(max_bytes: u64) -> Failure {
+    let message = format!("The remote document is longer than the limit of {max_bytes} bytes.");
     Failure::new("over_limit", message)
 }
 
