@@ -36,6 +36,7 @@ const COMMENT: u64 = 2;
 const INSTRUCTION: u64 = 3;
 const ELEMENT: u64 = 4;
 const PRESERVED: u64 = 5;
+const IGNORED: u64 = 6;
 
 impl Hashing {
     /// A hash function seeded with these documents.
@@ -86,6 +87,11 @@ impl Hashing {
                 return Err(Error::stopped());
             }
             if let Kind::Element(name) = tree.node(number).kind() {
+                if tree.ignored.contains(&number) {
+                    exact[at] = mix(IGNORED, u64::from(name.0));
+                    loose[at] = exact[at];
+                    continue;
+                }
                 let own = self.start_tag(tree, number, name);
                 exact[at] = fold(tree, number, own, &exact);
                 loose[at] = self.loose(tree, number, own, &mut loose, &mut scratch);
@@ -109,6 +115,9 @@ impl Hashing {
     }
 
     fn leaf(&self, tree: &Tree, number: u32) -> u64 {
+        if let Some(&equal) = tree.equal_texts.get(&number) {
+            return equal;
+        }
         let text = tree.text(number);
         match tree.node(number).kind() {
             Kind::Comment => mix(COMMENT, self.str(text)),
@@ -120,8 +129,14 @@ impl Hashing {
     /// The hash of an element's name, attributes and key.
     fn start_tag(&self, tree: &Tree, number: u32, name: NameId) -> u64 {
         let mut own = 0_u64;
-        for attribute in tree.attributes(number) {
-            let value = self.str(tree.str(attribute.value));
+        for at in tree.attribute_range(number) {
+            let attribute = tree.attributes[at];
+            let at = at as u32;
+            if tree.ignored_attributes.contains(&at) {
+                continue;
+            }
+            let equal = tree.equal_attributes.get(&at).copied();
+            let value = equal.unwrap_or_else(|| self.str(tree.str(attribute.value)));
             own = own.wrapping_add(mix(u64::from(attribute.name.0), value));
         }
         let own = mix(mix(ELEMENT, u64::from(name.0)), own);
@@ -149,7 +164,10 @@ impl Hashing {
         };
         for child in tree.children(number) {
             let one = tree.node(child);
-            if one.is_text() && !one.is_preserved() {
+            if tree.ignored.contains(&child) {
+                continue;
+            }
+            if one.is_text() && !one.is_preserved() && !tree.equal_texts.contains_key(&child) {
                 let ends = (child == number + 1, one.end == node.end);
                 let text = self.loose_text(tree.text(child), node.is_mixed(), ends, scratch);
                 let Some(text) = text else { continue };
@@ -190,6 +208,7 @@ impl Hashing {
 /// Combines the hash of a start tag with those of the children.
 fn fold(tree: &Tree, number: u32, own: u64, hashes: &[u64]) -> u64 {
     let children = tree.children(number);
+    let children = children.filter(|child| !tree.ignored.contains(child));
     children.fold(own, |hash, child| mix(hash, hashes[child as usize]))
 }
 

@@ -26,6 +26,7 @@ mod html;
 mod indent;
 mod merge;
 mod names;
+mod namespaces;
 mod options;
 mod paths;
 mod prefixes;
@@ -45,7 +46,8 @@ pub use encoding::Source;
 pub use error::{Error, ErrorKind, Position};
 pub use merge::Counts;
 pub use options::{
-    CompareOptions, Context, Limits, MatchOptions, MergeForm, MergeOptions, Mode, Whitespace,
+    CompareOptions, Context, Limits, MatchOptions, MergeForm, MergeOptions, Mode, Namespaces,
+    Roots, Whitespace,
 };
 pub use paths::Rules;
 pub use progress::{Progress, ProgressSink, Step};

@@ -42,6 +42,27 @@ pub enum Whitespace {
     Ignore,
 }
 
+/// How namespaces count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Namespaces {
+    /// Names match only in the same namespace.
+    #[default]
+    Significant,
+    /// Names match by their local part where versions have different namespaces: a namespace that a version does not
+    /// share with the first is matched with the one that has the most names in common.
+    Ignored,
+}
+
+/// Which root elements are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Roots {
+    /// Those with the same name. Others are [`ErrorKind::DifferentRoots`](crate::ErrorKind::DifferentRoots).
+    #[default]
+    Same,
+    /// Any; their names are no change.
+    Any,
+}
+
 /// The context that a comparison writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Context {
@@ -73,9 +94,23 @@ pub struct MatchOptions {
     /// Elements whose children are unordered, by name or path: `list`, `catalog/list`, `/catalog/list`.
     /// `deltaxml:ordered="false"` in a document has the same effect.
     pub unordered: Vec<String>,
-    /// Elements that match only if their keys are equal, with the key attribute: `item@id`. `deltaxml:key` in a
-    /// document has the same effect.
+    /// Elements that match only if their keys are equal, with what the key consists of: `item@id` for an attribute, or
+    /// after a colon and a space a list of child elements and attributes: `dependency: groupId,artifactId`,
+    /// `entry: @lang,head/title`, `word: .` for the element's own text. `deltaxml:key` in a document has the same
+    /// effect.
     pub keys: Vec<String>,
+    /// Elements and attributes whose changes are ignored: `timestamp`, `build/number`, `item@modified`, `@modified`.
+    /// The output has the last version's.
+    pub ignored: Vec<String>,
+    /// Matches elements by attributes that are named like identifiers: `id`, `key`, `name`, also with a prefix.
+    pub ids: bool,
+    /// Numbers are equal if they differ by at most this much. Texts and attributes count as numbers as a whole. The
+    /// output has the last version's.
+    pub tolerance: f64,
+    /// How namespaces count.
+    pub namespaces: Namespaces,
+    /// Whether root elements must have the same name.
+    pub roots: Roots,
     /// Maximum number of words and children of one element, in all versions together, that are matched at once. Longer
     /// content is matched in windows, which bounds memory.
     pub window: usize,
@@ -90,6 +125,11 @@ impl Default for MatchOptions {
             words: true,
             unordered: Vec::new(),
             keys: Vec::new(),
+            ignored: Vec::new(),
+            ids: true,
+            tolerance: 0.0,
+            namespaces: Namespaces::Significant,
+            roots: Roots::Same,
             window: 1 << 17,
             limits: Limits::default(),
         }

@@ -1,6 +1,8 @@
 //! A document as flat arrays in document order.
 
-use hashbrown::HashMap;
+use std::ops::Range;
+
+use hashbrown::{HashMap, HashSet};
 
 use super::names::{NameId, Scope};
 use super::prolog::Misc;
@@ -85,7 +87,13 @@ pub(crate) struct Tree {
     /// Keys by element: elements match only if their keys are equal.
     pub(crate) keys: HashMap<u32, Span>,
     /// Elements whose children are unordered.
-    pub(crate) unordered: hashbrown::HashSet<u32>,
+    pub(crate) unordered: HashSet<u32>,
+    /// Elements and attributes (by index) whose changes are ignored.
+    pub(crate) ignored: HashSet<u32>,
+    pub(crate) ignored_attributes: HashSet<u32>,
+    /// Hashes that replace those of texts and attributes (by index), because they count as equal to others.
+    pub(crate) equal_texts: HashMap<u32, u64>,
+    pub(crate) equal_attributes: HashMap<u32, u64>,
 }
 
 impl Node {
@@ -239,11 +247,27 @@ impl Tree {
 
     /// The attributes of an element, in document order; empty for other nodes.
     pub(crate) fn attributes(&self, node: u32) -> &[Attribute] {
+        &self.attributes[self.attribute_range(node)]
+    }
+
+    /// The indices of an element's attributes.
+    pub(crate) fn attribute_range(&self, node: u32) -> Range<usize> {
         let Some((first, next)) = self.first_attributes.get_with_next(node) else {
-            return &[];
+            return 0..0;
         };
-        let end = next.map_or(self.attributes.len(), |next| next as usize);
-        &self.attributes[first as usize..end]
+        first as usize..next.map_or(self.attributes.len(), |next| next as usize)
+    }
+
+    /// Whether differences are ignored somewhere.
+    pub(crate) fn has_ignored(&self) -> bool {
+        !self.ignored.is_empty() || !self.ignored_attributes.is_empty()
+    }
+
+    /// Renames the root element.
+    pub(crate) fn rename_root(&mut self, name: NameId) {
+        let (_, scope) = self.shapes[self.nodes[0].shape as usize];
+        self.shapes.push((Kind::Element(name), scope));
+        self.nodes[0].shape = self.shapes.len() as u32 - 1;
     }
 
     /// The loose hash of a subtree.

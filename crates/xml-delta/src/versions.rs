@@ -6,12 +6,16 @@ use super::error::{Error, ErrorKind};
 use super::hashes::Hashing;
 use super::merge::{self, Counts, Form, Settings};
 use super::names::Names;
-use super::options::{Context, MatchOptions, MergeForm, Mode, Whitespace};
+use super::namespaces;
+use super::options::{Context, MatchOptions, MergeForm, Mode, Namespaces, Roots, Whitespace};
 use super::paths::Rules;
 use super::prefixes;
 use super::progress::ProgressSink;
 use super::read::{self, ReadOptions};
 use super::tree::Tree;
+
+/// How often documents are compared to find all numbers that are equal within the tolerance.
+const MAX_ROUNDS: u32 = 3;
 
 /// A version of a document.
 #[derive(Debug, Clone)]
@@ -48,7 +52,7 @@ impl Versions {
     /// [`ErrorKind::BadOption`] for an invalid path.
     pub fn new(options: &MatchOptions) -> Result<Self, Error> {
         Ok(Self {
-            rules: Rules::new(&options.unordered, &options.keys)?,
+            rules: Rules::new(&options.unordered, &options.keys, &options.ignored)?,
             options: options.clone(),
             names: Names::new(),
             labels: Vec::new(),
@@ -102,14 +106,9 @@ impl Versions {
         }
         let settings = Settings {
             form,
-            mode: Mode::Concurrent,
             content_type,
-            whitespace: self.options.whitespace,
-            words: self.options.words,
-            window: self.options.window,
             moves,
-            version_order: false,
-            original_prefixes: Vec::new(),
+            ..self.settings()
         };
         self.write_delta(settings, sink)
     }
@@ -136,14 +135,26 @@ impl Versions {
                 Mode::Sequential => "merge-sequential",
                 Mode::Concurrent | Mode::ThreeWay => "merge-concurrent",
             },
-            whitespace: self.options.whitespace,
-            words: self.options.words,
-            window: self.options.window,
-            moves: false,
-            version_order: true,
-            original_prefixes: Vec::new(),
+            ..self.settings()
         };
         self.write_delta(settings, sink)
+    }
+
+    /// The settings of a concurrent merge.
+    fn settings(&self) -> Settings {
+        let options = &self.options;
+        let has_ignored = self.trees.iter().any(Tree::has_ignored);
+        let is_loose = options.whitespace == Whitespace::Loose;
+        Settings {
+            form: Form::Full,
+            mode: Mode::Concurrent,
+            content_type: "merge-concurrent",
+            matching: options.clone(),
+            takes_last: is_loose || has_ignored || options.tolerance > 0.0,
+            moves: false,
+            original_prefixes: Vec::new(),
+            renamed: Vec::new(),
+        }
     }
 
     fn write_delta(
@@ -151,24 +162,53 @@ impl Versions {
         mut settings: Settings,
         sink: &dyn ProgressSink,
     ) -> Result<Delta, Error> {
-        settings.original_prefixes = prefixes::unify(&mut self.trees, &mut self.names);
+        if self.options.namespaces == Namespaces::Ignored {
+            let unified = namespaces::unify(&mut self.trees, &self.labels, &mut self.names);
+            let notation = unified.notation.map(|one| ("namespaces", one));
+            settings.renamed.extend(notation);
+            settings.original_prefixes = unified.prefixes;
+        }
+        if self.options.roots == Roots::Any {
+            let notation = namespaces::unify_roots(&mut self.trees, &self.labels, &mut self.names);
+            settings
+                .renamed
+                .extend(notation.map(|one| ("root-names", one)));
+        }
+        let originals = prefixes::unify(&mut self.trees, &mut self.names);
+        settings.original_prefixes.extend(originals);
         let sources = self.trees.iter().map(|tree| tree.source.as_str());
         let hashing = Hashing::seeded_by(sources);
-        for tree in &mut self.trees {
-            hashing.fill(tree, settings.whitespace != Whitespace::Exact, sink)?;
+        let mut known = 0;
+        for round in 1.. {
+            for tree in &mut self.trees {
+                hashing.fill(
+                    tree,
+                    settings.matching.whitespace != Whitespace::Exact,
+                    sink,
+                )?;
+            }
+            let labels = self.labels.clone();
+            let merged = merge::merge(&self.trees, labels, self.names, &hashing, &settings, sink)?;
+            if merged.equal.len() <= known || round == MAX_ROUNDS {
+                return Ok(Delta {
+                    xml: merged.xml,
+                    counts: merged.counts,
+                });
+            }
+            // Now that these numbers are known to be equal, elements with no other difference are, too.
+            known = merged.equal.len();
+            self.names = merged.names;
+            for equal in merged.equal {
+                let tree = &mut self.trees[equal.tree];
+                let hashes = if equal.is_attribute {
+                    &mut tree.equal_attributes
+                } else {
+                    &mut tree.equal_texts
+                };
+                hashes.insert(equal.number, equal.hash);
+            }
         }
-        let merged = merge::merge(
-            &self.trees,
-            self.labels,
-            self.names,
-            &hashing,
-            &settings,
-            sink,
-        )?;
-        Ok(Delta {
-            xml: merged.xml,
-            counts: merged.counts,
-        })
+        unreachable!("the last round returns")
     }
 }
 

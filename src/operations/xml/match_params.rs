@@ -65,7 +65,7 @@ impl MatchParams {
     /// Finds invalid paths in `orderless` and `key`.
     pub(in crate::operations) fn check(&self) -> Vec<InvalidParam> {
         let wrong = |pointer: &str, orderless: &[String], keys: &[String]| {
-            let error = Rules::new(orderless, keys).err()?;
+            let error = Rules::new(orderless, keys, &[]).err()?;
             Some(InvalidParam {
                 pointer: pointer.to_owned(),
                 detail: error.message,

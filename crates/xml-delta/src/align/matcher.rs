@@ -31,7 +31,10 @@ const ID_NAMES: [&str; 3] = ["id", "key", "name"];
 
 impl IdAttributes {
     /// Finds the identifying attributes among all names: `xml:id` first, and prefixed attributes last.
-    pub(crate) fn new(names: &Names) -> Self {
+    pub(crate) fn new(names: &Names, are_used: bool) -> Self {
+        if !are_used {
+            return Self(HashMap::new());
+        }
         let ranked = names.all().filter_map(|(id, name)| {
             let local = names.str(name.local);
             let rank = ID_NAMES.iter().position(|one| *one == local)?;

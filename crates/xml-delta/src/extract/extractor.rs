@@ -6,6 +6,7 @@ use crate::delta::{self, DeltaNames, MarkedMisc, ParsedDelta, names_in};
 use crate::encoding::Source;
 use crate::error::{Error, ErrorKind};
 use crate::names::{NameId, Scope, StringId};
+use crate::namespaces;
 use crate::options::{Limits, Whitespace};
 use crate::prefixes::{self, Usage};
 use crate::progress::{Progress, ProgressSink, Step};
@@ -35,6 +36,8 @@ pub(crate) fn extract(
         out: Writer::new(names, Whitespace::Exact),
         scopes: HashMap::new(),
         prefixes: HashMap::new(),
+        namespaces: HashMap::new(),
+        root_name: None,
         limits,
         sink,
     };
@@ -42,6 +45,19 @@ pub(crate) fn extract(
     if let Some(notation) = extractor.delta_attribute(0, "prefixes") {
         let notation = notation.to_owned();
         extractor.prefixes = prefixes::parse(&notation, version, &mut extractor.out.names);
+    }
+    if let Some(notation) = extractor.delta_attribute(0, "namespaces") {
+        let notation = notation.to_owned();
+        extractor.namespaces = namespaces::parse(&notation, version, &mut extractor.out.names);
+    }
+    if let Some(notation) = extractor.delta_attribute(0, "root-names") {
+        let notation = notation.to_owned();
+        extractor.root_name = namespaces::parse_root(
+            &notation,
+            version,
+            &extractor.namespaces,
+            &mut extractor.out.names,
+        );
     }
     extractor.run()?;
     Ok(extractor.out.text)
@@ -56,6 +72,10 @@ pub(super) struct Extractor<'t> {
     pub(super) scopes: HashMap<Scope, Scope>,
     /// The version's original prefixes, where they differ from the delta.
     pub(super) prefixes: HashMap<Usage, StringId>,
+    /// The version's original namespaces, where they differ from the delta.
+    pub(super) namespaces: HashMap<StringId, StringId>,
+    /// The name of the version's root element, if it differs from the delta.
+    pub(super) root_name: Option<NameId>,
     limits: &'t Limits,
     sink: &'t dyn ProgressSink,
 }
@@ -253,6 +273,12 @@ impl Extractor<'_> {
         let attributes = self.attributes(node)?;
         let named = std::iter::once(name).chain(attributes.iter().map(|(name, _)| *name));
         let scope = self.scope_with(scope, named);
+        let is_own_root = node == 0 && self.root_name == Some(name);
+        let scope = if is_own_root {
+            self.root_scope(scope, name)
+        } else {
+            scope
+        };
         self.out.raw("<");
         self.out.name(name);
         self.out.enter(scope);

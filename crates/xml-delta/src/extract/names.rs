@@ -8,8 +8,11 @@ use crate::vocabulary;
 impl Extractor<'_> {
     /// The name of an element or attribute in the version.
     pub(super) fn name(&mut self, node: u32, name: NameId, is_attribute: bool) -> NameId {
+        if let Some(own) = self.root_name.filter(|_| node == 0 && !is_attribute) {
+            return own;
+        }
         let full = self.out.names.get(name);
-        let uri = self.own_uri(full.uri).unwrap_or(full.uri);
+        let uri = self.unquoted_uri(full.uri).unwrap_or(full.uri);
         let usage = Usage { uri, is_attribute };
         let root = if node == 0 && !is_attribute {
             self.root_prefix()
@@ -18,6 +21,9 @@ impl Extractor<'_> {
         };
         let own = self.prefixes.get(&usage).copied();
         let prefix = root.or(own).unwrap_or(full.prefix);
+        let is_in_namespace = !(is_attribute && uri == StringId::EMPTY);
+        let original = self.namespaces.get(&uri).filter(|_| is_in_namespace);
+        let uri = original.copied().unwrap_or(uri);
         self.out.names.intern_name(Name {
             prefix,
             uri,
@@ -49,6 +55,17 @@ impl Extractor<'_> {
         names.scope(scope, &missing)
     }
 
+    /// The scope of the version's own root element: without a default namespace that the element is not in.
+    pub(super) fn root_scope(&mut self, scope: Scope, root: NameId) -> Scope {
+        let name = self.out.names.get(root);
+        if name.prefix != StringId::EMPTY || name.uri != StringId::EMPTY {
+            return scope;
+        }
+        let mut bindings = self.out.names.bindings(scope);
+        bindings.retain(|(prefix, _)| *prefix != StringId::EMPTY);
+        self.out.names.scope(Scope::NONE, &bindings)
+    }
+
     /// The scope of an element in the version, without the delta vocabulary and with quoted namespaces unquoted.
     pub(super) fn scope(&mut self, scope: Scope) -> Scope {
         if let Some(own) = self.scopes.get(&scope) {
@@ -65,7 +82,13 @@ impl Extractor<'_> {
     }
 
     /// The namespace in the version; `None` for the delta's own vocabulary.
-    pub(super) fn own_uri(&mut self, uri: StringId) -> Option<StringId> {
+    fn own_uri(&mut self, uri: StringId) -> Option<StringId> {
+        let uri = self.unquoted_uri(uri)?;
+        Some(self.namespaces.get(&uri).copied().unwrap_or(uri))
+    }
+
+    /// The namespace with which the delta was written; `None` for the delta's own vocabulary.
+    fn unquoted_uri(&mut self, uri: StringId) -> Option<StringId> {
         let text = self.out.names.str(uri);
         if !vocabulary::is_vocabulary(text) {
             return Some(uri);

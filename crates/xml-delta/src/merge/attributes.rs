@@ -2,15 +2,15 @@
 
 use hashbrown::HashMap;
 
+use super::equality::{self, Equal};
 use super::mark_names;
 use super::marks::{Mask, Outcome};
 use super::merger::Merger;
 use super::plan::Group;
 use crate::names::{NameId, StringId, XML_URI};
-use crate::tree::Span;
 
-/// An attribute, with the group and value of each occurrence.
-type Gathered = (NameId, Vec<(usize, Span)>);
+/// An attribute, with the group and index of each occurrence.
+type Gathered = (NameId, Vec<(usize, usize)>);
 
 /// An attribute that differs, with the versions of each value.
 type Differing = (NameId, Vec<(Mask, String)>);
@@ -20,10 +20,22 @@ impl Merger<'_> {
     pub(super) fn attributes(&mut self, groups: &[Group], all: Mask, is_marked: bool) {
         let mut differing = Vec::new();
         for (name, values) in self.gather(groups) {
+            if self.is_ignored(groups, &values) {
+                self.last_value(groups, (name, &values), all);
+                continue;
+            }
             let alternatives = self.values(groups, &values);
             let masks: Vec<Mask> = alternatives.iter().map(|one| one.0).collect();
             if masks == [all] {
                 self.out.attribute(name, &alternatives[0].1);
+                continue;
+            }
+            let is_complete = masks.iter().fold(0, |some, one| some | one) == all;
+            let texts = alternatives.iter().map(|one| one.1.as_str());
+            let tolerance = self.settings.matching.tolerance;
+            if is_complete && tolerance > 0.0 && equality::are_close(texts, tolerance) {
+                self.last_value(groups, (name, &values), all);
+                self.note_equal(groups, &values);
                 continue;
             }
             match self.count_and_decide(all, &masks, is_marked, false) {
@@ -43,23 +55,70 @@ impl Merger<'_> {
         let mut gathered: Vec<Gathered> = Vec::new();
         let mut places: HashMap<NameId, usize> = HashMap::new();
         for (number, group) in groups.iter().enumerate() {
-            for attribute in self.trees[group.tree].attributes(group.node) {
+            let tree = &self.trees[group.tree];
+            for index in tree.attribute_range(group.node) {
+                let attribute = tree.attributes[index];
                 let place = *places.entry(attribute.name).or_insert_with(|| {
                     gathered.push((attribute.name, Vec::new()));
                     gathered.len() - 1
                 });
-                gathered[place].1.push((number, attribute.value));
+                gathered[place].1.push((number, index));
             }
         }
         gathered
     }
 
+    fn value(&self, group: &Group, index: usize) -> &str {
+        let tree = &self.trees[group.tree];
+        tree.str(tree.attributes[index].value)
+    }
+
+    fn is_ignored(&self, groups: &[Group], values: &[(usize, usize)]) -> bool {
+        values.iter().any(|&(number, index)| {
+            let tree = &self.trees[groups[number].tree];
+            tree.ignored_attributes.contains(&(index as u32))
+        })
+    }
+
+    /// Writes the last version's value of an attribute, if it has one.
+    fn last_value(
+        &mut self,
+        groups: &[Group],
+        (name, values): (NameId, &[(usize, usize)]),
+        all: Mask,
+    ) {
+        let last = equality::last_of(all);
+        let own = values
+            .iter()
+            .find(|(number, _)| groups[*number].mask & last != 0);
+        if let Some(&(number, index)) = own {
+            let tree = &self.trees[groups[number].tree];
+            self.out
+                .attribute(name, tree.str(tree.attributes[index].value));
+        }
+    }
+
+    /// Notes that the values of an attribute count as equal.
+    fn note_equal(&mut self, groups: &[Group], values: &[(usize, usize)]) {
+        let Some(&(number, index)) = values.last() else {
+            return;
+        };
+        let hash = self.hashing.str(self.value(&groups[number], index));
+        self.equal
+            .extend(values.iter().map(|&(number, index)| Equal {
+                tree: groups[number].tree,
+                number: index as u32,
+                is_attribute: true,
+                hash,
+            }));
+    }
+
     /// Returns the different values with their versions.
-    fn values(&self, groups: &[Group], values: &[(usize, Span)]) -> Vec<(Mask, String)> {
+    fn values(&self, groups: &[Group], values: &[(usize, usize)]) -> Vec<(Mask, String)> {
         let mut alternatives: Vec<(Mask, String)> = Vec::new();
-        for &(number, value) in values {
+        for &(number, index) in values {
             let group = &groups[number];
-            let value = self.trees[group.tree].str(value);
+            let value = self.value(group, index);
             match alternatives.iter_mut().find(|(_, one)| one == value) {
                 Some((mask, _)) => *mask |= group.mask,
                 None => alternatives.push((group.mask, value.to_owned())),

@@ -28,7 +28,9 @@ impl Merger<'_> {
             is_mixed: nodes().any(|node| node.is_mixed()),
             is_preserved: nodes().any(|node| node.is_preserved()),
         };
-        let may_trim = !is_orderless && self.settings.whitespace == Whitespace::Exact;
+        let may_trim = !is_orderless
+            && !self.settings.takes_last
+            && self.settings.matching.whitespace == Whitespace::Exact;
         let mut ends = if may_trim {
             common_ends::trim_prefix(trees, groups)
         } else {
@@ -40,7 +42,7 @@ impl Merger<'_> {
             None
         } else {
             Windows::for_long_content(
-                self.settings.window,
+                self.settings.matching.window,
                 &self.matching(&|| true),
                 content,
                 middles(),
@@ -63,7 +65,7 @@ impl Merger<'_> {
 
     /// Aligns the next window of an element's content.
     pub(super) fn next_plan(
-        &self,
+        &mut self,
         groups: &[Group],
         contents: &mut PendingContent,
     ) -> Option<ContentPlan> {
@@ -107,6 +109,7 @@ impl Merger<'_> {
         if window.is_last {
             level.push_common(groups[0].tree, contents.common_suffix.clone());
         }
+        self.equal.extend(level.equal.drain(..));
         Some(level)
     }
 
@@ -137,10 +140,12 @@ impl Merger<'_> {
             },
             rows,
             columns,
-            whitespace: self.settings.whitespace,
+            whitespace: self.settings.matching.whitespace,
+            takes_last: self.settings.takes_last,
+            tolerance: self.settings.matching.tolerance,
+            hashing: self.hashing,
             order,
             is_pinned: false,
-            keep_apart: rows.len() > 2,
             has_ancestor: self.settings.mode != Mode::Sequential && groups[0].mask & 1 != 0,
             conflicts: ColumnConflicts::new(),
             level,
@@ -153,8 +158,8 @@ impl Merger<'_> {
             hashing: self.hashing,
             keep_going,
             names: &self.out.names,
-            whitespace: self.settings.whitespace,
-            words: self.settings.words,
+            whitespace: self.settings.matching.whitespace,
+            words: self.settings.matching.words,
             ids: &self.ids,
             sketches: &self.sketches,
         }

@@ -55,7 +55,7 @@ impl Merger<'_> {
 
     pub(super) fn text(&mut self, tree: usize, text: Span, is_preserved: bool) {
         let tree = &self.trees[tree];
-        if self.settings.whitespace == Whitespace::Ignore && !is_preserved {
+        if self.settings.matching.whitespace == Whitespace::Ignore && !is_preserved {
             let mut collapsed = String::new();
             hashes::collapse(tree.str(text), (false, false), &mut collapsed);
             self.out.content(&collapsed);
@@ -218,6 +218,10 @@ impl Merger<'_> {
         let owners = groups.iter().map(|group| group.mask);
         let some = owners.clone().fold(0, |some, one| some | one);
         let is_shared = groups.len() == 1 && one.mask == all;
+        if groups.len() == 1 && !is_shared && self.trees[one.tree].ignored.contains(&one.node) {
+            self.ignored_element(one, (all, is_marked));
+            return;
+        }
         let outcome = marks::decide(self.settings.mode, all, &owners.clone().collect::<Vec<_>>());
         let gone = !is_shared && matches!(outcome, Outcome::Conflict { gone: true });
         self.counts.changes += u64::from(some != all);

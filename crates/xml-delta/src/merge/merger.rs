@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::budget::Budget;
+use super::equality::Equal;
 use super::frame::{Frame, Moved, Unmatched};
 use super::mark_names::MarkNames;
 use super::plan::{Group, Op};
@@ -13,7 +14,6 @@ use crate::align::{IdAttributes, SketchCache};
 use crate::error::{Error, ErrorKind};
 use crate::hashes::Hashing;
 use crate::names::{NameId, Names, Scope};
-use crate::options::Whitespace;
 use crate::progress::{Progress, ProgressSink, Step};
 use crate::tree::{Kind, Tree};
 use crate::vocabulary;
@@ -36,6 +36,8 @@ pub(super) struct Merger<'t> {
     pub(super) budget: Budget,
     pub(super) moved: HashMap<(usize, u32), Moved>,
     pub(super) unmatched: Vec<Unmatched>,
+    /// Texts and attributes that count as equal.
+    pub(super) equal: HashSet<Equal>,
     /// The next operation is part of a conflict that is already counted.
     pub(super) in_conflict: bool,
     pub(super) ticks: u32,
@@ -49,6 +51,9 @@ pub(super) struct Merger<'t> {
 pub(crate) struct Merged {
     pub(crate) xml: String,
     pub(crate) counts: Counts,
+    /// Texts and attributes that count as equal.
+    pub(crate) equal: HashSet<Equal>,
+    pub(crate) names: Names,
 }
 
 /// Merges versions.
@@ -61,7 +66,7 @@ pub(crate) fn merge(
     sink: &dyn ProgressSink,
 ) -> Result<Merged, Error> {
     check_roots(trees, &names)?;
-    let ids = IdAttributes::new(&names);
+    let ids = IdAttributes::new(&names, settings.matching.ids);
     let are_quoted = names.has_binding(|_, uri| vocabulary::unquoted(uri).is_some());
     let is_dropped = are_quoted && !trees.iter().any(|tree| has_quoted_names(tree, &names));
     let mut merger = Merger {
@@ -72,12 +77,13 @@ pub(crate) fn merge(
         ids,
         sketches: RefCell::default(),
         mark_names: MarkNames::new(&names, labels, is_dropped),
-        out: Writer::new(names, settings.whitespace),
+        out: Writer::new(names, settings.matching.whitespace),
         frames: Vec::new(),
         counts: Counts::default(),
         budget: Budget::new(trees),
         moved: HashMap::new(),
         unmatched: Vec::new(),
+        equal: HashSet::new(),
         in_conflict: false,
         ticks: 0,
         done: 0,
@@ -98,6 +104,8 @@ pub(crate) fn merge(
     Ok(Merged {
         xml: merger.out.text,
         counts: merger.counts,
+        equal: merger.equal,
+        names: merger.out.names,
     })
 }
 
@@ -120,7 +128,9 @@ fn check_roots(trees: &[Tree], names: &Names) -> Result<(), Error> {
     for (number, tree) in trees.iter().enumerate().skip(1) {
         let other = name(tree);
         if other != first {
-            let message = format!("The root elements have different names: {first} and {other}.");
+            let message = format!(
+                "The root elements have different names: {first} and {other}. Options can ignore their namespaces or their names."
+            );
             let error = Error::new(ErrorKind::DifferentRoots, message).for_input(number);
             return Err(error.at(&tree.source, tree.node(0).at()));
         }
@@ -168,7 +178,7 @@ impl Merger<'_> {
             {
                 Some(group) => {
                     group.mask |= root.mask;
-                    if self.settings.whitespace == Whitespace::Loose {
+                    if self.settings.takes_last {
                         group.tree = root.tree;
                     }
                 }

@@ -10,6 +10,7 @@ mod common_ends;
 mod conflicts;
 mod content;
 mod emit;
+mod equality;
 mod frame;
 mod mark_names;
 mod marks;

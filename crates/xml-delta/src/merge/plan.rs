@@ -4,9 +4,11 @@ use std::ops::Range;
 
 use hashbrown::HashMap;
 
+use super::equality::Equal;
 use super::marks::Mask;
 use super::table::{AlignmentTable, NONE};
 use crate::align::{Row, Unit};
+use crate::hashes::Hashing;
 use crate::options::Whitespace;
 use crate::tree::{Span, Tree};
 
@@ -61,6 +63,8 @@ pub(crate) struct ContentPlan {
     pub(crate) positions: Vec<(Mask, u32)>,
     /// The texts of the alternatives.
     pub(crate) text: String,
+    /// Texts that count as equal.
+    pub(crate) equal: Vec<Equal>,
 }
 
 impl ContentPlan {
@@ -102,11 +106,12 @@ pub(crate) struct PlanBuilder<'b> {
     pub(crate) rows: &'b [Row<'b>],
     pub(crate) columns: &'b AlignmentTable,
     pub(crate) whitespace: Whitespace,
+    pub(crate) takes_last: bool,
+    pub(crate) tolerance: f64,
+    pub(crate) hashing: &'b Hashing,
     pub(crate) order: Order,
     /// Text must be marked to keep its place, because the element before it moves.
     pub(crate) is_pinned: bool,
-    /// Adjacent changes by different versions stay separate.
-    pub(crate) keep_apart: bool,
     /// Several versions derive from the first row's, so that they can be in conflict.
     pub(crate) has_ancestor: bool,
     pub(crate) conflicts: ColumnConflicts,
@@ -200,7 +205,7 @@ impl PlanBuilder<'_> {
             match same {
                 Some(group) => {
                     group.mask |= mask;
-                    if self.whitespace == Whitespace::Loose {
+                    if self.takes_last {
                         (group.tree, group.node) = (tree, unit.node);
                     }
                 }
@@ -232,6 +237,9 @@ impl PlanBuilder<'_> {
     }
 
     fn text(&mut self, columns: Range<usize>) {
+        if self.close_numbers(columns.clone()) {
+            return;
+        }
         let stretches = self.merge_short_runs(self.text_runs(columns));
         for stretch in stretches {
             if stretch.is_common && !self.is_pinned {
@@ -246,7 +254,7 @@ impl PlanBuilder<'_> {
         }
     }
 
-    fn common_text(&mut self, tree: usize, unit: &Unit) {
+    pub(super) fn common_text(&mut self, tree: usize, unit: &Unit) {
         let text = unit.text;
         let is_preserved = self.rows[0].content.is_preserved;
         if self.whitespace != Whitespace::Ignore

@@ -55,11 +55,16 @@ impl Merger<'_> {
             " {p}:version=\"2.0\" {p}:content-type=\"{}\"",
             self.settings.content_type
         );
-        if self.settings.version_order {
+        if self.settings.has_version_order() {
             facts.push_str(&format!(
                 " {p}:version-order=\"{}\"",
                 self.mark_names.versions.0.join(", ")
             ));
+        }
+        for (name, notation) in &self.settings.renamed {
+            facts.push_str(&format!(" {p}:{name}=\""));
+            write::escape(&mut facts, notation, true);
+            facts.push('"');
         }
         let originals = &self.settings.original_prefixes;
         if !originals.is_empty() {

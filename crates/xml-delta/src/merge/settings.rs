@@ -1,6 +1,6 @@
 //! Settings and counts of a merge.
 
-use crate::options::{Mode, Whitespace};
+use crate::options::{MatchOptions, Mode};
 use crate::prefixes::OriginalPrefix;
 
 /// The form of the output.
@@ -20,15 +20,21 @@ pub(crate) struct Settings {
     pub(crate) form: Form,
     pub(crate) mode: Mode,
     pub(crate) content_type: &'static str,
-    pub(crate) whitespace: Whitespace,
-    pub(crate) words: bool,
-    /// Number of units of one element that are aligned at once.
-    pub(crate) window: usize,
+    pub(crate) matching: MatchOptions,
+    /// Where versions count as equal, the output has the last version's content.
+    pub(crate) takes_last: bool,
     pub(crate) moves: bool,
-    /// The root element states the order of the versions.
-    pub(crate) version_order: bool,
     /// Prefixes that were unified.
     pub(crate) original_prefixes: Vec<OriginalPrefix>,
+    /// Namespaces and root elements that were renamed, as attributes of the delta's root element.
+    pub(crate) renamed: Vec<(&'static str, String)>,
+}
+
+impl Settings {
+    /// Whether the root element states the order of the versions.
+    pub(crate) fn has_version_order(&self) -> bool {
+        self.content_type.starts_with("merge")
+    }
 }
 
 /// The number of differences and conflicts.

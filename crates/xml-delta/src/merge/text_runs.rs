@@ -62,6 +62,11 @@ impl PlanBuilder<'_> {
         stretches
     }
 
+    /// Whether adjacent changes by different versions stay separate.
+    fn keeps_apart(&self) -> bool {
+        self.rows.len() > 2
+    }
+
     fn len(&self, row: usize, columns: Range<usize>) -> usize {
         let texts = columns.map(|column| {
             self.text_at(row, column)
@@ -82,7 +87,7 @@ impl PlanBuilder<'_> {
         for stretch in stretches {
             folded.push(stretch);
             while let [.., before, common, after] = &mut folded[..] {
-                let apart = self.keep_apart && before.changed_rows != after.changed_rows;
+                let apart = self.keeps_apart() && before.changed_rows != after.changed_rows;
                 if apart || !common.is_common || common.len > before.len || common.len > after.len {
                     break;
                 }
@@ -93,7 +98,7 @@ impl PlanBuilder<'_> {
             }
         }
         let changes = folded.iter().filter(|one| !one.is_common).count();
-        if changes > 1 && !self.keep_apart && self.common_percent(&folded) < MIN_COMMON_PERCENT {
+        if changes > 1 && !self.keeps_apart() && self.common_percent(&folded) < MIN_COMMON_PERCENT {
             let all = folded[0].columns.start..folded[folded.len() - 1].columns.end;
             return vec![TextRun {
                 is_common: false,

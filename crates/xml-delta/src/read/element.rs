@@ -25,6 +25,7 @@ impl<'a> Parser<'a, '_> {
         let first = self.tree.attributes.len();
         let mut key = None;
         let mut orderless = false;
+        let mut ignored_attributes = Vec::new();
         for one in written.iter().filter(|one| !one.is_declaration()) {
             let attribute = self.resolve(one.name, scope, false, one.at)?;
             let value = self.value(qualified, one)?;
@@ -43,8 +44,22 @@ impl<'a> Parser<'a, '_> {
                 }
             }
         }
-        if !self.reading.rules.is_empty() {
-            self.apply_rules(qualified, first, &mut key, &mut orderless);
+        let rules = self.reading.rules;
+        let mut key_rule = None;
+        let mut is_ignored = false;
+        if !rules.is_empty() {
+            let depth = self.open.len() + 1;
+            let open = self.open.iter().rev().map(|open| open.name);
+            let names = std::iter::once(qualified).chain(open);
+            orderless |= rules.is_unordered(depth, &names);
+            key_rule = rules.key(depth, &names).filter(|_| key.is_none());
+            for attribute in rules.ignored(depth, names) {
+                match attribute {
+                    Some(attribute) => ignored_attributes.push(attribute),
+                    None => is_ignored = true,
+                }
+            }
+            self.ignore_attributes(first, &ignored_attributes);
         }
         attributes::check_duplicates(&self.tree.attributes[first..], self.names, at)?;
         self.check_node_limit(at)?;
@@ -57,8 +72,14 @@ impl<'a> Parser<'a, '_> {
         if let Some(key) = key {
             self.tree.keys.insert(node, key);
         }
+        if let Some(rule) = key_rule {
+            self.keyed.push((node, rule));
+        }
         if orderless {
             self.tree.unordered.insert(node);
+        }
+        if is_ignored {
+            self.tree.ignored.insert(node);
         }
         self.open.push(Open {
             node,
@@ -69,26 +90,16 @@ impl<'a> Parser<'a, '_> {
         Ok(())
     }
 
-    /// Applies the rules of the options to an element whose attributes begin at `first`.
-    fn apply_rules(
-        &self,
-        qualified: &str,
-        first: usize,
-        key: &mut Option<Span>,
-        orderless: &mut bool,
-    ) {
-        let rules = self.reading.rules;
-        let depth = self.open.len() + 1;
-        let names = std::iter::once(qualified).chain(self.open.iter().rev().map(|open| open.name));
-        *orderless |= rules.is_unordered(depth, &names);
-        if let Some(attribute) = rules.key(depth, &names) {
-            let mut written = String::new();
-            let found = self.tree.attributes[first..].iter().find(|one| {
-                written.clear();
-                self.names.write(&mut written, one.name);
-                written == attribute
-            });
-            *key = key.or(found.map(|one| one.value));
+    /// Notes which of the attributes from `first` on are ignored.
+    fn ignore_attributes(&mut self, first: usize, ignored: &[&str]) {
+        let mut written = String::new();
+        for at in (first..self.tree.attributes.len()).filter(|_| !ignored.is_empty()) {
+            written.clear();
+            self.names
+                .write(&mut written, self.tree.attributes[at].name);
+            if ignored.contains(&written.as_str()) {
+                self.tree.ignored_attributes.insert(at as u32);
+            }
         }
     }
 

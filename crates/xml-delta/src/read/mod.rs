@@ -3,6 +3,7 @@
 
 mod content;
 mod element;
+mod keys;
 mod parser;
 
 pub(crate) use parser::{ReadOptions, read};

@@ -4,6 +4,7 @@ use hashbrown::HashMap;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
+use super::keys::{self, KeyedElement};
 use crate::attributes::{self, RawAttribute};
 use crate::chars;
 use crate::dtd::Dtd;
@@ -55,17 +56,25 @@ pub(crate) fn read(
         return Err(Error::new(ErrorKind::OverLimit, message).for_input(reading.input));
     }
     match parse(&source, names, reading) {
-        Ok(mut tree) => {
+        Ok((mut tree, keyed)) => {
             tree.source = source;
             tree.index = reading.input;
-            Ok(tree)
+            match keys::add(&mut tree, names, reading.rules, &keyed) {
+                Ok(()) => Ok(tree),
+                Err(fault) => Err(fault.in_text(&tree.source).for_input(reading.input)),
+            }
         }
         Err(fault) if fault.kind == ErrorKind::Stopped => Err(Error::stopped()),
         Err(fault) => Err(fault.in_text(&source).for_input(reading.input)),
     }
 }
 
-fn parse(source: &str, names: &mut Names, reading: &ReadOptions<'_>) -> Result<Tree, Fault> {
+/// Parses a document; also returns the elements whose keys are to be computed.
+fn parse(
+    source: &str,
+    names: &mut Names,
+    reading: &ReadOptions<'_>,
+) -> Result<(Tree, Vec<KeyedElement>), Fault> {
     let prolog = prolog::read(source, reading.limits)?;
     if !source[prolog.end..].starts_with('<') {
         return Err(Fault::new(prolog.end, "Expected the root element."));
@@ -91,11 +100,12 @@ fn parse(source: &str, names: &mut Names, reading: &ReadOptions<'_>) -> Result<T
         }],
         pending: Pending::Nothing,
         raw_attributes: Vec::new(),
+        keyed: Vec::new(),
     };
     parser.run()?;
-    let mut tree = parser.tree;
+    let (mut tree, keyed) = (parser.tree, parser.keyed);
     tree.has_references = entities::has_references(&tree.expanded_text);
-    Ok(tree)
+    Ok((tree, keyed))
 }
 
 pub(super) fn reader(text: &str) -> Reader<&[u8]> {
@@ -156,6 +166,7 @@ pub(super) struct Parser<'a, 'r> {
     pub(super) inputs: Vec<Input<'a>>,
     pub(super) pending: Pending,
     pub(super) raw_attributes: Vec<RawAttribute<'a>>,
+    pub(super) keyed: Vec<KeyedElement>,
 }
 
 impl Parser<'_, '_> {

@@ -5,6 +5,7 @@ mod conflicts;
 mod example;
 mod format;
 mod generate;
+mod ignoring;
 mod long;
 mod marks;
 mod merging;

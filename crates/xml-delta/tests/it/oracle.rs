@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use xml_delta::{
-    self as xml, CompareOptions, Limits, MatchOptions, MergeForm, MergeOptions, Mode, Whitespace,
+    self as xml, CompareOptions, Limits, MatchOptions, MergeForm, MergeOptions, Mode, Namespaces,
+    Roots, Whitespace,
 };
 
 use super::canonical::canonical;
@@ -57,6 +58,23 @@ proptest! {
         compared(&a, &b, &CompareOptions::default());
         compared(&b, &a, &CompareOptions::default());
         merged(&[("base", &a), ("anna", &b), ("ben", &a)], &MergeOptions::default());
+    }
+
+    #[test]
+    fn renamed_namespaces_and_roots_are_recovered(
+        a in document(), changes in edits(), old in prop::sample::select(&["urn:1", "urn:2", "urn:3"][..]), to_root: bool,
+    ) {
+        let quoted = |uri: &str| format!("=\"{uri}\"");
+        let b = written(&edited(&a, &changes)).replace(&quoted(old), &quoted("urn:9"));
+        let a = written(&a);
+        let b = if to_root { b.replace("<root", "<p:top").replace("</root", "</p:top") } else { b };
+        let mut options = CompareOptions::default();
+        options.matching.namespaces = Namespaces::Ignored;
+        if to_root {
+            options.matching.roots = Roots::Any;
+        }
+        compared(&a, &b, &options);
+        compared(&b, &a, &options);
     }
 
     #[test]
