@@ -43,7 +43,7 @@ fn requests_without_a_valid_token_are_401() {
     for good in [
         anna.clone(),
         format!("bearer {text}"),
-        basic(&format!("anybody:{text}")),
+        basic(&format!("any-user:{text}")),
         basic(&format!(":{text}")),
     ] {
         get(&client, &good, "/v1/jobs", 200);

@@ -31,7 +31,7 @@ fn zip(client: &Client, site: &Site, options: &str) -> String {
 }
 
 /// Waits until the job's callback is over; returns the job.
-fn told(client: &Client, id: &str) -> Value {
+fn called_back(client: &Client, id: &str) -> Value {
     wait_for("the callback", || {
         let job = client.get(&format!("/v1/jobs/{id}"), 200).json();
         let state = job["callback"]["state"]
@@ -68,7 +68,7 @@ fn get_callback_names_the_job_and_post_callback_is_signed() {
     let receiver = receiver(&["204 No Content"]);
     let options = format!("callback={}%3Fx=1", receiver.url("/done"));
     let id = zip(&client, &site, &options);
-    let job = told(&client, &id);
+    let job = called_back(&client, &id);
     let expected = json!({ "url": receiver.url("/done?x=1"), "state": "delivered", "attempts": 1, "lastError": null });
     assert_eq!(job["callback"], expected);
     let get = &receiver.asked()[0];
@@ -79,7 +79,7 @@ fn get_callback_names_the_job_and_post_callback_is_signed() {
 
     let options = format!("callback={}&callback-method=POST", receiver.url("/hook"));
     let id = zip(&client, &site, &options);
-    told(&client, &id);
+    called_back(&client, &id);
     let asked = receiver.asked();
     let post = &asked[1];
     assert_eq!((&*post.method, &*post.path), ("POST", "/hook"));
@@ -107,7 +107,7 @@ fn failed_and_canceled_jobs_are_called_back_with_truncated_messages() {
     let params = json!({ "path": nothing });
     let path = format!("/v1/operations/zip?{options}");
     let id = client.post(&path, &params, 202).json()["id"].clone();
-    told(&client, id.as_str().expect("an id"));
+    called_back(&client, id.as_str().expect("an id"));
     let asked = receiver.asked();
     assert!(asked[0].body.len() < 20_000, "{}", asked[0].body.len());
     let event: Value = serde_json::from_slice(&asked[0].body).expect("JSON");
@@ -141,7 +141,7 @@ fn callback_is_retried_by_schedule_and_retry_after() {
     for (answers, state, attempts, error) in cases {
         let receiver = receiver(answers);
         let id = zip(&client, &site, &format!("callback={}", receiver.url("/")));
-        let job = told(&client, &id);
+        let job = called_back(&client, &id);
         assert_eq!(job["callback"]["state"], state, "{job}");
         assert_eq!(job["callback"]["attempts"], attempts, "{job}");
         let said = job["callback"]["lastError"].as_str().unwrap_or_default();
@@ -188,7 +188,7 @@ fn callback_is_retried_after_a_kill() {
     server.kill();
     is_up.store(true, Ordering::Relaxed);
     let server = site.serve_configured(&settings);
-    let job = told(&server.client(), &id);
+    let job = called_back(&server.client(), &id);
     assert_eq!(job["callback"]["state"], "delivered", "{job}");
     assert_eq!(receiver.asked().len(), 2);
     server.stop();
@@ -238,7 +238,7 @@ fn hanging_receiver_delays_no_other_callback() {
     });
     let id = zip(&client, &site, &format!("callback={}", endless.url("/")));
     let began = std::time::Instant::now();
-    assert_eq!(told(&client, &id)["callback"]["state"], "delivered");
+    assert_eq!(called_back(&client, &id)["callback"]["state"], "delivered");
     assert!(
         began.elapsed() < Duration::from_secs(10),
         "{:?}",
@@ -276,8 +276,8 @@ fn receiver_that_resets_or_trickles_fails_only_the_callback() {
     for id in ids {
         let job = client.ended(&id);
         assert_eq!(job["status"], "succeeded", "{job}");
-        let told = told(&client, &id);
-        let callback = &told["callback"];
+        let shown = called_back(&client, &id);
+        let callback = &shown["callback"];
         assert_eq!(
             (&callback["state"], &callback["attempts"]),
             (&json!("failed"), &json!(2))
@@ -285,7 +285,7 @@ fn receiver_that_resets_or_trickles_fails_only_the_callback() {
         let reason = callback["lastError"].as_str().expect("a reason");
         assert!(reason.starts_with("the connection broke: "), "{reason}");
         assert_eq!(
-            (&told["status"], &told["error"]),
+            (&shown["status"], &shown["error"]),
             (&job["status"], &Value::Null)
         );
         client.get(&format!("/v1/downloads/{id}"), 200);

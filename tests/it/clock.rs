@@ -264,13 +264,16 @@ fn repeatedly_killed_server_still_expires_jobs_and_retries_callbacks() {
         let list = server.client().get("/v1/jobs", 200).json();
         let mut jobs = list["jobs"].as_array().expect("jobs").iter();
         let is_there = jobs.any(|job| job["id"] == *id);
-        let is_told = receiver.asked().len() > 1;
-        if !is_there && is_told {
+        let is_called_back = receiver.asked().len() > 1;
+        if !is_there && is_called_back {
             server.stop();
             return;
         }
         server.kill();
-        assert!(lives < 12, "there: {is_there}, told: {is_told}");
+        assert!(
+            lives < 12,
+            "there: {is_there}, called back: {is_called_back}"
+        );
     }
 }
 
@@ -308,7 +311,10 @@ fn idle_server_rarely_writes_its_clock() {
     let server = serve(&site, "1h");
     let before = commits(&server);
     thread::sleep(Duration::from_millis(3500));
-    assert!(commits(&server) <= before, "nothing goes by the clock");
+    assert!(
+        commits(&server) <= before,
+        "the idle server does not commit"
+    );
     let job = Addresses::of_ended(&server, "/docs/a");
     let before = commits(&server);
     let begun = Instant::now();

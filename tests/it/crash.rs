@@ -16,12 +16,12 @@ const CLIENTS: usize = 8;
 
 /// What clients have seen: the jobs with a 202, and the finished jobs as they were shown.
 #[derive(Default)]
-struct Told {
+struct Observed {
     accepted: Mutex<Vec<String>>,
     ended: Mutex<HashMap<String, Value>>,
 }
 
-impl Told {
+impl Observed {
     /// Submits and polls until the server is gone.
     fn pester(&self, client: Client) {
         let body = json!({ "path": "/docs/sources" }).to_string();
@@ -70,13 +70,13 @@ fn accepted_jobs_survive_kill_9_and_finished_jobs_do_not_rerun() {
         site.write(&name, &bytes);
     }
     let expected = files_below(&site.docs().join("sources"), "sources");
-    let told = Told::default();
+    let observed = Observed::default();
     for round in 0..ROUNDS {
         let server = site.serve();
         let client = server.client();
         thread::scope(|scope| {
             for _ in 0..CLIENTS {
-                scope.spawn(|| told.pester(client));
+                scope.spawn(|| observed.pester(client));
             }
             // Spread over half a second; the first kills hit the first submissions.
             thread::sleep(Duration::from_millis(5 + round * 7919 % 500));
@@ -86,12 +86,12 @@ fn accepted_jobs_survive_kill_9_and_finished_jobs_do_not_rerun() {
     }
     let server = site.serve();
     let client = server.client();
-    let accepted = told.accepted.lock().expect("no panic").clone();
+    let accepted = observed.accepted.lock().expect("no panic").clone();
     assert!(accepted.len() > ROUNDS as usize, "{} jobs", accepted.len());
     for id in &accepted {
         let job = client.ended(id);
         assert_eq!(job["status"], "succeeded", "{job}");
-        told.saw(id, job);
+        observed.saw(id, job);
         assert_eq!(
             files_in(&client.get(&format!("/v1/downloads/{id}"), 200).body),
             expected

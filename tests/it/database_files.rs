@@ -46,11 +46,11 @@ fn submit(client: Client) -> Option<(u16, Value)> {
 /// The server must stop by itself and report the reason, with and without requests; it must acknowledge nothing after
 /// `harm`. Once `mend` has undone the harm, the next server must have all acknowledged jobs.
 fn check(harm: impl Fn(&Path), word: &str, mend: impl Fn(&Path)) {
-    for somebody_asks in [true, false] {
+    for with_requests in [true, false] {
         let mut watched = serve("");
         let data = watched.site.data();
         harm(&data);
-        if somebody_asks {
+        if with_requests {
             while let Some((status, problem)) = submit(watched.server.client()) {
                 assert_eq!(status, 503, "{problem}");
                 let code = problem["code"].as_str().expect("a code");

@@ -82,7 +82,7 @@ fn job_is_submitted_awaited_and_read_without_http() {
         let id = cloakroom.submit("gate", params).await.expect("a job");
         let early = cloakroom.result(id).await.expect_err("it waits");
         assert!(matches!(early, Error::NoResult(_)), "{early}");
-        open.send(()).expect("somebody waits");
+        open.send(()).expect("the operation waits");
         let job = cloakroom
             .wait(id, WaitFor::Terminal)
             .await
@@ -95,7 +95,7 @@ fn job_is_submitted_awaited_and_read_without_http() {
         }
         let empty = cloakroom.submit("gate", json!({ "bytes": 0 })).await;
         let empty = empty.expect("a job");
-        open.send(()).expect("somebody waits");
+        open.send(()).expect("the operation waits");
         cloakroom
             .wait(empty, WaitFor::Terminal)
             .await
@@ -125,7 +125,7 @@ fn result_is_written_called_back_and_consumed_once() {
         let submit = async |bytes: usize, options: JobOptions| {
             let params = json!({ "bytes": bytes });
             let id = cloakroom.submit_with("gate", params, options).await?;
-            open.send(()).expect("somebody waits");
+            open.send(()).expect("the operation waits");
             cloakroom.wait(id, WaitFor::Terminal).await
         };
         let placed = JobOptions::default().output("/docs/made.txt");
@@ -194,7 +194,7 @@ fn shutdown_requeues_running_jobs_and_answers_waiters() {
         // The same data again in the same process: the requeued attempt does not count as interrupted.
         let (builder, open) = gated(&site.data());
         let cloakroom = builder.start().await.expect("it starts again");
-        open.send(()).expect("somebody waits");
+        open.send(()).expect("the operation waits");
         let job = cloakroom
             .wait(id, WaitFor::Terminal)
             .await

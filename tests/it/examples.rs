@@ -73,12 +73,12 @@ fn receiver_example_verifies_signatures_and_deduplicates() {
     let job = server.client().post(&path, &params, 202).json();
     let id = job["id"].as_str().expect("an id");
     assert_eq!(receiver.line(), format!("job.succeeded {id}"));
-    let told = wait_for("the callback", || {
+    let job = wait_for("the callback", || {
         let path = format!("/v1/jobs/{id}");
         let job = server.client().get(&path, 200).json();
         (job["callback"]["state"] != "pending").then_some(job)
     });
-    assert_eq!(told["callback"]["state"], "delivered", "{told}");
+    assert_eq!(job["callback"]["state"], "delivered", "{job}");
 
     let address = url.strip_prefix("http://").expect("a URL").parse();
     let client = Client::new(address.expect("an address"));

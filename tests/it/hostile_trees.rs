@@ -48,17 +48,17 @@ pub(crate) fn with_a_private_file(site: &Site) -> Option<Command> {
         return Some(command);
     }
     // Root may read everything, so the server runs as another user.
-    let nobody = 65_534;
+    let unprivileged = 65_534;
     for path in [site.path(), &site.docs()] {
-        chown(path, Some(nobody), Some(nobody)).expect("root may");
+        chown(path, Some(unprivileged), Some(unprivileged)).expect("root may");
     }
-    command.uid(nobody).gid(nobody);
+    command.uid(unprivileged).gid(unprivileged);
     let mut probe = Command::new(command.get_program());
-    let probed = probe.arg("--version").uid(nobody).output();
+    let probed = probe.arg("--version").uid(unprivileged).output();
     if probed.is_ok_and(|output| output.status.success()) {
         return Some(command);
     }
-    skipped("nobody else may run the server here");
+    skipped("cannot run the server as another user");
     None
 }
 

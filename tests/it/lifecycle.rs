@@ -109,7 +109,7 @@ fn deleted_job_is_404_at_once_in_every_state() {
         delete(&client, id, 404);
         cancel(&client, id, 404);
     }
-    waiting.join().expect("whoever waits hears of it");
+    waiting.join().expect("the waiting client is answered");
     // The worker is free again, and the canceled attempt leaves nothing.
     let done = client.zip("/docs/short");
     assert_eq!(client.ended(&done)["status"], "succeeded");
@@ -307,8 +307,8 @@ fn second_signal_stops_the_server_at_once() {
     let id = server.client().zip("/docs/long");
     server.signal(Signal::TERM);
     // This file is removed when the first signal arrives.
-    let told = site.data().join("server.json");
-    wait_for("the stop", || (!told.exists()).then_some(()));
+    let announcement = site.data().join("server.json");
+    wait_for("the stop", || (!announcement.exists()).then_some(()));
     server.signal(Signal::INT);
     assert!(!server.wait().success());
     drop(server);

@@ -133,7 +133,7 @@ fn log_is_streamed_from_first_to_last_byte_and_kept() {
     let deleted = submit(client, "c");
     let in_vain = Following::open(&server, &deleted);
     client.ask("DELETE", &format!("/v1/jobs/{deleted}"), &[], b"", 200);
-    assert!(in_vain.rest().is_empty(), "a job that is gone has no log");
+    assert!(in_vain.rest().is_empty(), "a deleted job has no log");
     client.get(&format!("/v1/jobs/{deleted}/log"), 404);
     client.get(&format!("/v1/jobs/{deleted}/log?follow"), 404);
 
@@ -143,7 +143,7 @@ fn log_is_streamed_from_first_to_last_byte_and_kept() {
     let ended = client.get(&path, 200);
     assert_eq!(
         ended.body, b"first\nsecond\n",
-        "whoever comes late has it at once"
+        "a late reader gets it at once"
     );
     let head = client.ask("HEAD", &format!("/v1/jobs/{running}/log"), &[], b"", 200);
     assert_eq!(head.header("content-length"), "13");

@@ -108,7 +108,7 @@ fn requests_are_counted_by_route_template() {
     client.ask("HEAD", &format!("/v1/downloads/{id}"), &[], b"", 200);
     client.get("/no/such/xyzzy?a=b", 404);
     client.ask("PURGE", "/readyz", &[], b"", 405);
-    client.ask("GET", "/v1/jobs", &[("host", "stranger.test")], b"", 421);
+    client.ask("GET", "/v1/jobs", &[("host", "unknown.test")], b"", 421);
     let reply = client.get("/metrics", 200);
     let after = numbers(&reply);
     let more = |name: &str, expected: f64| {
@@ -191,9 +191,9 @@ fn pending_callbacks_and_expired_jobs_are_counted() {
     let server = site.serve_with(command);
     let client = server.client();
     // No process listens there any more.
-    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = nobody.local_addr().expect("its address");
-    drop(nobody);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    drop(listener);
     let path = format!("/v1/operations/zip?callback=http://{address}/");
     client.post(&path, &json!({ "path": "/docs/a" }), 202);
     becomes(&client, "cloakroom_callbacks_pending", 1.0);
@@ -254,7 +254,7 @@ fn metrics_are_valid_prometheus_text() {
     assert!(head.body.is_empty());
     let refused = client.ask("POST", "/metrics", &[], b"", 405);
     assert_eq!(refused.header("allow"), "GET, HEAD, OPTIONS");
-    client.ask("GET", "/metrics", &[("host", "stranger.test")], b"", 421);
+    client.ask("GET", "/metrics", &[("host", "unknown.test")], b"", 421);
     let cross = [
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-mode", "navigate"),

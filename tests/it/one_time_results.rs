@@ -105,7 +105,7 @@ fn one_time_result_is_deleted_after_a_complete_download_only() {
     for mut stream in under_way {
         let mut rest = Vec::new();
         stream.read_to_end(&mut rest).expect("it goes on");
-        assert!(rest.ends_with(&whole), "whoever had begun gets all of it");
+        assert!(rest.ends_with(&whole), "a started download is complete");
     }
     let job = forgotten(client, &id);
     assert_eq!(job["status"], "succeeded");

@@ -34,7 +34,7 @@ fn has_ended(job: &Value) -> bool {
     job["finishedAt"] != Value::Null
 }
 
-fn was_told(job: &Value) -> bool {
+fn is_called_back(job: &Value) -> bool {
     job["callback"]["state"] != "pending"
 }
 
@@ -103,13 +103,13 @@ fn jobs_of_token_holders_call_public_addresses_only() {
     let server = configured(&site, SLOW);
     let local = server.client().post(&callback, &json!({}), 202).json();
     let local = local["id"].as_str().expect("an id").to_owned();
-    let job = once(&server.client(), "none", &local, was_told);
+    let job = once(&server.client(), "none", &local, is_called_back);
     assert_eq!(job["callback"]["state"], "delivered", "{job}");
     assert_eq!(origin.asked().len(), 1, "for the local job");
     server.stop();
     let site_token = site.token("anna", &[]);
     let server = configured(&site, SLOW);
-    let job = once(&server.client(), &site_token, &id, was_told);
+    let job = once(&server.client(), &site_token, &id, is_called_back);
     assert_eq!(job["callback"]["state"], "failed", "{job}");
     assert_eq!(origin.asked().len(), 1);
     server.stop();
@@ -129,7 +129,7 @@ fn jobs_of_local_programs_keep_their_policy_when_tokens_are_added() {
     let root = site.token("root", &["--admin"]);
     client.ask("GET", "/v1/jobs", &headers(&root), b"", 200);
     std::fs::write(site.path().join("sign"), b"").expect("a sign");
-    let job = once(&client, &root, &id, was_told);
+    let job = once(&client, &root, &id, is_called_back);
     assert_eq!(job["callback"]["state"], "delivered", "{job}");
     server.stop();
 }
@@ -160,9 +160,9 @@ fn token_of_the_run_is_local() {
     command.arg("--token-per-run");
     let server = site.serve_with(command);
     let client = server.client();
-    let told = std::fs::read_to_string(site.data().join("server.json")).expect("a file");
-    let told: Value = serde_json::from_str(&told).expect("JSON");
-    let token = format!("Bearer {}", told["token"].as_str().expect("a token"));
+    let announced = std::fs::read_to_string(site.data().join("server.json")).expect("a file");
+    let announced: Value = serde_json::from_str(&announced).expect("JSON");
+    let token = format!("Bearer {}", announced["token"].as_str().expect("a token"));
     let id = submit(
         &client,
         &token,

@@ -47,8 +47,8 @@ fn end(site: &Site, planned: &str, receiver: &Origin) -> (ExitStatus, String) {
     let mut line = String::new();
     let stdout = server.0.stdout.take().expect("it is piped");
     BufReader::new(stdout).read_line(&mut line).expect("a line");
-    let told: Value = serde_json::from_str(&line).unwrap_or_default();
-    let address = told["urls"][0]
+    let announced: Value = serde_json::from_str(&line).unwrap_or_default();
+    let address = announced["urls"][0]
         .as_str()
         .and_then(|url| url.strip_prefix("http://"));
     let client = address.map(|address| Client::new(address.parse().expect("an address")));
@@ -131,10 +131,10 @@ fn panic_in_a_callback_is_one_failed_attempt() {
         .post(&path, &json!({ "path": "/docs/a" }), 202)
         .json();
     let path = format!("/v1/jobs/{}", job["id"].as_str().expect("an id"));
-    let told = wait_for("the callback", || {
+    let job = wait_for("the callback", || {
         let callback = client.get(&path, 200).json()["callback"].clone();
         (callback["state"] == "delivered").then_some(callback)
     });
-    assert_eq!(told["attempts"], 2, "{told}");
+    assert_eq!(job["attempts"], 2, "{job}");
     server.stop();
 }

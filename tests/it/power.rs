@@ -21,12 +21,12 @@ struct Rig {
     disk: Mount,
     site: Site,
     fault: &'static str,
-    told: Mutex<Told>,
+    observed: Mutex<Observed>,
 }
 
 /// What clients have seen while there was power.
 #[derive(Default)]
-struct Told {
+struct Observed {
     /// The jobs with a 202, and how they ended, if that was seen.
     jobs: BTreeMap<String, Option<Value>>,
     /// Replies from here on do not count: a sync that is in progress when ext4 is shut down may report success, which
@@ -34,7 +34,7 @@ struct Told {
     power_is_gone: bool,
 }
 
-impl Told {
+impl Observed {
     fn note(&mut self, id: &str, end: Option<Value>) {
         if !self.power_is_gone {
             self.jobs.insert(id.to_owned(), end);
@@ -60,7 +60,7 @@ impl Rig {
             disk: Mount::new(&["-o", "loop", image], &site.data())?,
             site,
             fault,
-            told: Mutex::default(),
+            observed: Mutex::default(),
         })
     }
 
@@ -75,7 +75,7 @@ impl Rig {
     /// Uses the server, cuts the power, and returns the server that starts afterwards.
     fn cut_power(&self, server: Server, after: Duration) -> Server {
         let client = server.client();
-        self.told().power_is_gone = false;
+        self.observed().power_is_gone = false;
         let mut shut_down = shut_down(&self.site.data());
         let mut ready = shut_down.stdout.take().expect("it is piped");
         ready.read_exact(&mut [0]).expect("it is ready");
@@ -84,7 +84,7 @@ impl Rig {
                 scope.spawn(|| self.pester(client));
             }
             thread::sleep(after);
-            self.told().power_is_gone = true;
+            self.observed().power_is_gone = true;
             let mut word = shut_down.stdin.take().expect("it is piped");
             word.write_all(b"now\n").expect("it listens");
             let status = shut_down.wait().expect("it ends");
@@ -96,8 +96,8 @@ impl Rig {
         self.serve()
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().expect("no panic")
+    fn observed(&self) -> MutexGuard<'_, Observed> {
+        self.observed.lock().expect("no panic")
     }
 
     /// Submits and waits until the server does not answer or reports an error.
@@ -109,14 +109,14 @@ impl Rig {
             && reply.status == 202
         {
             let id = reply.json()["id"].as_str().expect("an id").to_owned();
-            self.told().note(&id, None);
+            self.observed().note(&id, None);
             let path = format!("/v1/jobs/{id}?wait=1s");
             if let Ok(reply) = client.try_ask("GET", &path, &[], b"")
                 && reply.status == 200
                 && reply.json()["finishedAt"] != Value::Null
             {
                 let end = without_port(reply.json());
-                self.told().note(&id, Some(end));
+                self.observed().note(&id, Some(end));
             }
         }
     }
@@ -124,7 +124,7 @@ impl Rig {
     /// All differences from what clients have seen.
     fn lost(&self, client: Client) -> Vec<String> {
         let mut lost = Vec::new();
-        for (id, end) in &mut self.told().jobs {
+        for (id, end) in &mut self.observed().jobs {
             let path = format!("/v1/jobs/{id}");
             let reply = client.try_ask("GET", &path, &[], b"").expect("a reply");
             if reply.status != 200 {
@@ -160,7 +160,7 @@ fn acknowledged_jobs_survive_power_loss() {
         let lost = rig.lost(server.client());
         assert!(lost.is_empty(), "cut {cut}: {lost:#?}");
     }
-    let jobs = rig.told().jobs.len();
+    let jobs = rig.observed().jobs.len();
     assert!(jobs > 40, "{jobs} jobs say little");
     server.stop();
 }
@@ -192,7 +192,7 @@ fn server_stops_when_the_disk_with_its_log_fails() {
     let client = server.client();
     client.ended(&client.zip("/docs/a"));
     rig.disk.cut_power();
-    rig.told().power_is_gone = true;
+    rig.observed().power_is_gone = true;
     rig.pester(client);
     assert_eq!(server.wait().code(), Some(3));
 }

@@ -99,13 +99,13 @@ fn queued_job_stays_queued_unless_unwanted_or_its_operation_is_gone() {
         state: State::Queued,
         ..orphan(attempt)
     };
-    let attended = |job: Job| {
-        let wishes = JobOptions {
+    let ephemeral = |job: Job| {
+        let options = JobOptions {
             ephemeral: true,
             ..JobOptions::default()
         };
         Job {
-            options: wishes.into(),
+            options: options.into(),
             ..job
         }
     };
@@ -114,8 +114,8 @@ fn queued_job_stays_queued_unless_unwanted_or_its_operation_is_gone() {
         (queued(3), requeue, "waits"),
         (queued(0), None, "unknown_operation"),
         (queued(1), None, "+unknown_operation"),
-        (attended(queued(0)), requeue, "Delete"),
-        (attended(orphan(1)), requeue, "+Requeue"),
+        (ephemeral(queued(0)), requeue, "Delete"),
+        (ephemeral(orphan(1)), requeue, "+Requeue"),
     ] {
         assert_eq!(code(recover(&job, policy)), expected, "{job:?}");
     }

@@ -22,16 +22,16 @@ fn run_token_is_reported_and_not_stored() {
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         stdout.read_line(&mut line).expect("a line");
-        let told: Value = serde_json::from_str(&line).expect("JSON");
+        let announced: Value = serde_json::from_str(&line).expect("JSON");
         let file = site.data().join("server.json");
         let written = std::fs::read_to_string(&file).expect("a file");
         assert_eq!(written, line);
         let mode = std::fs::metadata(&file).expect("a file").mode();
         assert_eq!(mode & 0o777, 0o600);
-        let token = told["token"].as_str().expect("a token").to_owned();
+        let token = announced["token"].as_str().expect("a token").to_owned();
         assert!(!site.data().join("tokens").exists());
 
-        let address = told["urls"][0].as_str().expect("a URL");
+        let address = announced["urls"][0].as_str().expect("a URL");
         let client = Client::new(
             address
                 .strip_prefix("http://")
@@ -143,29 +143,29 @@ fn unix_socket_is_private_to_its_owner() {
     };
     assert_eq!(status("evil.test"), "421");
     assert_eq!(status("127.0.0.1"), "421");
-    let told = std::fs::read_to_string(site.data().join("server.json")).expect("a file");
+    let announced = std::fs::read_to_string(site.data().join("server.json")).expect("a file");
     assert!(
-        told.contains(&format!("unix:{}", socket.display())),
-        "{told}"
+        announced.contains(&format!("unix:{}", socket.display())),
+        "{announced}"
     );
 
     // All users may enter the folder, so that only the socket's own mode protects it.
     std::fs::set_permissions(site.path(), std::fs::Permissions::from_mode(0o755)).expect("a mode");
     let script = "import socket,sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])";
     let connect = format!("python3 -c '{script}' {}", socket.display());
-    let mut nobody = Command::new("su");
-    nobody.args(["nobody", "-s", "/bin/sh", "-c"]);
-    match nobody.arg(&connect).output() {
+    let mut other_user = Command::new("su");
+    other_user.args(["nobody", "-s", "/bin/sh", "-c"]);
+    match other_user.arg(&connect).output() {
         Ok(output) if rustix::process::geteuid().is_root() => {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(said.contains("PermissionError"), "{said}");
             let own = Command::new("sh").args(["-c", &connect]).status();
-            assert!(own.expect("it runs").success(), "its owner may");
+            assert!(own.expect("it runs").success(), "the owner may connect");
         }
-        _ => skipped("becoming nobody takes su and root"),
+        _ => skipped("running as another user takes su and root"),
     }
     server.stop();
-    assert!(!socket.exists(), "it goes with the server");
+    assert!(!socket.exists(), "removed with the server");
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn only_the_socket_of_a_dead_server_is_replaced() {
             .starts_with("HTTP/1.1 200")
     );
     server.kill();
-    assert!(through(&socket, HEALTH).is_err(), "nobody is there");
+    assert!(through(&socket, HEALTH).is_err(), "the server is gone");
     let server = site.serve_with(listen(&site));
     let reply = wait_for("a reply", || through(&socket, HEALTH).ok());
     assert!(reply.starts_with("HTTP/1.1 200"));

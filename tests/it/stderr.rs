@@ -126,11 +126,11 @@ fn server_starts_with_unwritable_stdout() {
     set_nonblocking(&stuck, false);
     for stdout in [Stdio::from(full.expect("a device")), stuck.into()] {
         let mut server = site.command().stdout(stdout).spawn().expect("it starts");
-        let told = wait_for("the file that says where it listens", || {
-            let told = std::fs::read(site.data().join("server.json")).ok()?;
-            serde_json::from_slice::<Value>(&told).ok()
+        let announced = wait_for("the file that says where it listens", || {
+            let announced = std::fs::read(site.data().join("server.json")).ok()?;
+            serde_json::from_slice::<Value>(&announced).ok()
         });
-        assert!(told["urls"][0].is_string(), "{told}");
+        assert!(announced["urls"][0].is_string(), "{announced}");
         let pid = rustix::process::Pid::from_child(&server);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a signal");
         let status = wait_for("its end", || server.try_wait().expect("its status"));

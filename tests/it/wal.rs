@@ -84,7 +84,7 @@ fn truncated_wal_keeps_all_commits_before_the_cut() {
         most = kept;
         site.check_tables();
     }
-    assert_eq!(most, dead.jobs.len(), "the whole has all");
+    assert_eq!(most, dead.jobs.len(), "the complete WAL has all jobs");
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn wal_held_by_another_process_is_reported_once_and_truncated_later() {
         .expect("it reads");
     while said("another process reads the database").is_empty() {
         memory::submit_large(client);
-        assert!(wal_bytes(&site) < 100 << 20, "it is said in time");
+        assert!(wal_bytes(&site) < 100 << 20, "reported in time");
     }
     for _ in 0..10 {
         memory::submit_large(client);

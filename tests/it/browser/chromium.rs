@@ -17,10 +17,10 @@ pub(super) struct Chromium {
 
 impl Chromium {
     /// Opens a page. Every name that ends in `.test` resolves to `site`. `None` (and a message) if Chromium is missing.
-    pub(super) fn open(page: &str, stranger: SocketAddr) -> Option<Self> {
+    pub(super) fn open(page: &str, site: SocketAddr) -> Option<Self> {
         let mut command = Command::new("chromium");
         command.arg(page).stdin(Stdio::null()).stdout(Stdio::null());
-        Self::start(command, stranger)
+        Self::start(command, site)
     }
 
     /// Starts a browser with its control pipes, see `--remote-debugging-pipe`. Every name that ends in `.test` resolves

@@ -91,7 +91,7 @@ fn job_is_submitted_followed_canceled_and_deleted_without_reloading() {
     let path = format!("/v1/jobs/{id}");
     server.client().ask("DELETE", &path, &[], b"", 200);
     page.until("document.querySelectorAll('#list li').length === 1");
-    assert_eq!(page.complaints(), Vec::<Value>::new());
+    assert_eq!(page.errors(), Vec::<Value>::new());
     server.stop();
 }
 
@@ -163,7 +163,7 @@ params.loud = { type = "boolean" }
     assert_eq!(page.ask("document.activeElement.className"), "row");
     page.press("Enter", 13, "\r");
     page.until("!document.getElementById('details').hidden");
-    assert_eq!(page.complaints(), Vec::<Value>::new());
+    assert_eq!(page.errors(), Vec::<Value>::new());
     // The policy's purpose: text that would become markup by mistake stops the script instead.
     let mistake = "(() => { try { document.body.innerHTML = '' } catch { return 'refused' } })()";
     assert_eq!(page.ask(mistake), "refused");
@@ -232,7 +232,7 @@ fn signed_in_user_sees_own_jobs_with_and_without_cookies() {
     assert_eq!(fetched, 200);
     client.zip_as(&boss, "/docs/a");
     page.until("document.querySelectorAll('#list .succeeded').length === 3");
-    assert_eq!(page.complaints(), Vec::<Value>::new());
+    assert_eq!(page.errors(), Vec::<Value>::new());
     server.stop();
 }
 
@@ -281,7 +281,7 @@ fn long_list_is_paged_filtered_and_survives_a_restart() {
     page.until("Number(document.querySelector('#list li').dataset.seq) > 60");
     page.until("document.querySelector('#list .row').firstChild.className === 'status failed'");
     page.until("document.getElementById('health').className === 'good'");
-    assert_eq!(page.complaints(), Vec::<Value>::new());
+    assert_eq!(page.errors(), Vec::<Value>::new());
     server.stop();
 }
 
@@ -318,7 +318,7 @@ fn dashboard_works_below_a_path_behind_a_proxy() {
     ));
     let fetched = page.ask(&format!("fetch({link}.href).then((reply) => reply.status)"));
     assert_eq!(fetched, 200);
-    assert_eq!(page.complaints(), Vec::<Value>::new());
+    assert_eq!(page.errors(), Vec::<Value>::new());
     server.stop();
 }
 

@@ -40,26 +40,26 @@ fn cross_origin_pages_and_dns_rebinding_are_rejected() {
         server(&sites[1], Some("site-check-off")),
         server(&sites[2], Some("host-check-off")),
     ];
-    let stranger = HostileSite::start();
+    let site = HostileSite::start();
     let url = |server: &Server| format!("http://{}", server.address());
     let rebound = |server: &Server, name: &str| {
         format!("http://evil.test:{}/attack?{name}", server.address().port())
     };
     let page = format!(
-        "http://stranger.test/?visit={}&visit={}&strict={}&open={}",
+        "http://hostile.test/?visit={}&visit={}&strict={}&open={}",
         rebound(&strict, "strict-rebound"),
         rebound(&no_host_check, "open-rebound"),
         url(&strict),
         url(&no_site_check)
     );
-    let Some(_browser) = Chromium::open(&page, stranger.address()) else {
+    let Some(_browser) = Chromium::open(&page, site.address()) else {
         return;
     };
     for page in ["strict", "open", "strict-rebound", "open-rebound"] {
         let done = format!("{page} done");
-        wait_for(&done, || stranger.reports().contains(&done).then_some(()));
+        wait_for(&done, || site.reports().contains(&done).then_some(()));
     }
-    let reports = stranger.reports();
+    let reports = site.reports();
     let has = |report: &str| reports.iter().any(|found| found.starts_with(report));
     let all = || reports.join("\n");
 

@@ -19,7 +19,7 @@ pub(super) struct Page {
     session: Option<String>,
     calls: u64,
     /// Errors of the page: uncaught exceptions and policy violations.
-    complaints: Vec<Value>,
+    errors: Vec<Value>,
 }
 
 impl Page {
@@ -34,7 +34,7 @@ impl Page {
             messages,
             session: None,
             calls: 0,
-            complaints: Vec::new(),
+            errors: Vec::new(),
         };
         let target = wait_for("a page", || {
             let targets = page.call("Target.getTargets", &json!({}));
@@ -113,10 +113,10 @@ impl Page {
     }
 
     /// Errors of the page so far.
-    pub(super) fn complaints(&mut self) -> &[Value] {
+    pub(super) fn errors(&mut self) -> &[Value] {
         // Messages that came before this answer are read with it.
         self.ask("0");
-        &self.complaints
+        &self.errors
     }
 
     fn call(&mut self, method: &str, params: &Value) -> Value {
@@ -131,9 +131,9 @@ impl Page {
                 return message["result"].clone();
             }
             match message["method"].as_str() {
-                Some("Runtime.exceptionThrown") => self.complaints.push(message),
+                Some("Runtime.exceptionThrown") => self.errors.push(message),
                 Some("Log.entryAdded") if message["params"]["entry"]["source"] == "security" => {
-                    self.complaints.push(message);
+                    self.errors.push(message);
                 }
                 // Accepts every dialog.
                 Some("Page.javascriptDialogOpening") => {

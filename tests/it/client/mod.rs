@@ -100,16 +100,19 @@ fn job_is_submitted_listed_fetched_and_deleted_by_commands() {
     assert_eq!(code(&site, &["submit", "nothing"]), Some(2));
 
     // With an address, with and without a token.
-    let told = std::fs::read(site.data().join("server.json")).expect("a file");
-    let told: Value = serde_json::from_slice(&told).expect("JSON");
-    let token = told["token"].as_str().expect("a token");
-    for url in [socket.as_str(), told["urls"][0].as_str().expect("a URL")] {
+    let announced = std::fs::read(site.data().join("server.json")).expect("a file");
+    let announced: Value = serde_json::from_slice(&announced).expect("JSON");
+    let token = announced["token"].as_str().expect("a token");
+    for url in [
+        socket.as_str(),
+        announced["urls"][0].as_str().expect("a URL"),
+    ] {
         said(&site, &["jobs", "--url", url, "--token", token]);
         assert_eq!(code(&site, &["jobs", "--url", url]), Some(1), "{url}");
     }
     assert_eq!(code(&site, &["jobs", "--url", "ftp://x"]), Some(2));
     server.stop();
-    assert_eq!(code(&site, &["jobs"]), Some(1), "nobody is there");
+    assert_eq!(code(&site, &["jobs"]), Some(1), "the server has stopped");
 }
 
 #[test]

@@ -154,11 +154,11 @@ fn descendants_that_clear_their_environment_end_with_the_attempt() {
         assert_eq!(job["error"]["code"].as_str(), code, "{job}");
         let left = sleepers(&own);
         assert!(left.is_empty(), "{status}: {left:?}");
-        assert_eq!(sleepers(&other).len(), 1, "another command goes on");
+        assert_eq!(sleepers(&other).len(), 1, "the other command still runs");
         assert_eq!(
             groups.of(&site, server.pid()).len(),
             1,
-            "and has the only group"
+            "the only group left"
         );
         assert_eq!(server.children(), 1, "no orphan waits for its parent");
         let jobs = server.client().get("/v1/jobs?status=running", 200).json();
@@ -190,7 +190,7 @@ fn descendants_that_clear_their_environment_end_at_the_next_start() {
 
     let elsewhere = Site::new();
     elsewhere.serve_configured(&declaration("true", "")).stop();
-    assert_eq!(sleepers(&marker).len(), 1, "of data that is another's");
+    assert_eq!(sleepers(&marker).len(), 1, "of another data folder");
 
     let server = site.serve();
     let left = sleepers(&marker);
@@ -239,7 +239,7 @@ fn descendants_are_recognized_by_environment_without_control_groups() {
     assert_eq!(server.client().ended(&id)["status"], "succeeded");
     let left = sleepers(&own);
     assert!(left.is_empty(), "{left:?}");
-    assert_eq!(sleepers(&other).len(), 1, "another command goes on");
+    assert_eq!(sleepers(&other).len(), 1, "the other command still runs");
 }
 
 #[test]
@@ -269,5 +269,5 @@ fn command_runs_when_its_control_group_cannot_be_entered() {
         assert!(left.is_empty(), "{left:?}");
     }
     server.stop();
-    std::fs::remove_dir(group).expect("nobody is in it");
+    std::fs::remove_dir(group).expect("the group is empty");
 }

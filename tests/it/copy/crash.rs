@@ -124,7 +124,7 @@ fn unsynced_files_are_copied_again_after_a_power_cut() {
             "update job set intent = json_replace(intent, '$.work.epoch', 'another time')",
             [],
         )
-        .expect("the machine was started anew");
+        .expect("remounted after a reboot");
     assert_eq!(changed, 1);
     drop(database);
     let report = finish(&site, &id);

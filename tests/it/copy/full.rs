@@ -92,7 +92,7 @@ fn target_that_becomes_read_only_fails_the_copy_and_remains_are_reported() {
         assert_eq!(job["finishedAt"], Value::Null, "it was too quick: {job}");
         (job["phase"] == "Copying").then_some(())
     });
-    wait_for("a moment when nobody writes", || {
+    wait_for("a moment without writers", || {
         // A remount fails while a file is open for writing.
         mount_remount(&out, MountFlags::RDONLY, c"").ok()
     });

@@ -287,7 +287,7 @@ fn monitor_of_every_job_needs_no_token() {
     let url = job["links"]["monitor"].as_str().expect("a link");
     let monitor = path_of(&server, url);
     for prefix in ["", "/v1.0"] {
-        let bearer = [("authorization", "Bearer somebody-elses")];
+        let bearer = [("authorization", "Bearer other-token")];
         let reply = ask(
             client,
             "GET",
@@ -334,7 +334,7 @@ fn upload_from_a_url_requires_respond_async() {
     let message = message.as_str().expect("a message");
     assert!(
         message.starts_with("@microsoft.graph.sourceUrl: "),
-        "in its words: {message}"
+        "named as in the request: {message}"
     );
     expect(
         client,

@@ -63,7 +63,7 @@ fn existing_file_is_handled_per_conflict_param() {
         let (code, message) = failure(client, &params(conflict));
         assert_eq!(code, "name_exists", "{message}");
     }
-    assert_eq!(origin.asked().len(), 0, "nothing is fetched for nothing");
+    assert_eq!(origin.asked().len(), 0, "nothing is fetched");
     for expected in ["/docs/a (1).txt", "/docs/a (2).txt"] {
         let (_, report) = fetched(client, &params(json!("rename")));
         assert_eq!(report.json()["path"], expected);

@@ -85,11 +85,7 @@ fn untrusted_certificates_fail_the_fetch() {
 
 #[test]
 fn missing_ca_certificates_are_reported() {
-    let port = hello(
-        &CertificateAuthority::new("nobody's"),
-        &["localhost"],
-        VALID,
-    );
+    let port = hello(&CertificateAuthority::new("unused"), &["localhost"], VALID);
     let site = Site::new();
     let server = serve(&site, "");
     let (code, message) = failure(

@@ -85,7 +85,7 @@ fn too_long_name_fails_the_job_before_it_runs() {
         let job = client.ended(accepted.json()["id"].as_str().expect("an id"));
         assert_eq!(job["error"]["code"], "target_unwritable", "{path}: {job}");
     }
-    assert_eq!(origin.asked().len(), 0, "nothing is fetched for nothing");
+    assert_eq!(origin.asked().len(), 0, "nothing is fetched");
     assert_eq!(names(&site.docs()), ["tree"]);
     server.stop();
 }

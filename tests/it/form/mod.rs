@@ -60,7 +60,7 @@ params.width = { type = "integer", default = 7 }
 params.ratio = { type = "number", default = 1.5 }
 params.deep = { type = "boolean", default = false }
 params.side = { enum = ["left", "right"], default = "left" }
-params.name = { type = "string", default = "nobody" }
+params.name = { type = "string", default = "default-name" }
 
 [operations.strict]
 command = ["printf", '[%s]', "{width}"]

@@ -25,7 +25,7 @@ pub(super) fn check_tables(database: &Path) {
          or (params_blob is not null and not exists (select 1 from blob where id = params_blob and owner = seq))
          or (log_blob is not null and not exists (select 1 from blob where id = log_blob and owner = seq))");
     none(
-        "an owner is there and names the blob",
+        "the owner exists and names the blob",
         "blob where owner is not null and not exists
          (select 1 from job where seq = owner and
           (blob.id in (result_blob, params_blob, log_blob) or blob.id in (select value from json_each(uploads))))",
@@ -58,12 +58,12 @@ pub(super) fn check_tables(database: &Path) {
             length += data.len() as i64;
             digest.update(data);
         }
-        assert_eq!(length, size, "blob {id} is as long as it says");
+        assert_eq!(length, size, "blob {id} has its recorded size");
         if let Some(sha256) = sha256 {
             assert_eq!(
                 digest.finalize().to_vec(),
                 sha256,
-                "blob {id} is what it was"
+                "blob {id} matches its digest"
             );
         }
     }

@@ -32,13 +32,13 @@ impl Mount {
 
     /// Unmounts and mounts it again, so that only data on the disk remains.
     pub(crate) fn again(&self) {
-        run(Command::new("umount").arg(&self.at)).expect("nobody uses it any more");
+        run(Command::new("umount").arg(&self.at)).expect("the mount is unused");
         self.mount().expect("it could be mounted before");
     }
 
     /// Unmounts it.
     pub(crate) fn unmount(self) {
-        run(Command::new("umount").arg(&self.at)).expect("nobody uses it any more");
+        run(Command::new("umount").arg(&self.at)).expect("the mount is unused");
         std::mem::forget(self);
     }
 

@@ -220,7 +220,7 @@ async fn no_disguised_private_address_is_dialled() {
         let refusal = net.client(&public_only()).judge(url);
         assert!(
             matches!(refusal, Err(Refusal::Address { .. })),
-            "{url:?} is refused before anybody is asked: {refusal:?}"
+            "{url:?} is rejected without resolving: {refusal:?}"
         );
     }
     for url in DISGUISED.iter().chain(NAMES) {
@@ -345,7 +345,7 @@ async fn name_is_resolved_once_and_the_checked_address_dialled() {
     // The connection is refused, which is no reason to resolve again.
     let error = get(&client, "http://rebinding.test/")
         .await
-        .expect_err("nobody is there");
+        .expect_err("the connection is refused");
     assert!(matches!(error, Error::Connect(..)), "{error}");
     assert!(error.may_pass());
     assert_eq!(net.resolved(), 1);
@@ -366,7 +366,7 @@ async fn all_resolved_addresses_are_tried_in_turn() {
     let net = net(None);
     let error = get(&net.client(&public_only()), "http://both.test/")
         .await
-        .expect_err("nobody is there");
+        .expect_err("the connection is refused");
     assert!(matches!(error, Error::Connect(..)), "{error}");
     assert_eq!(net.dialled().len(), 2);
 }
@@ -377,7 +377,7 @@ async fn private_addresses_are_allowed_for_local_clients() {
         let net = net(None);
         let error = get(&net.client(policy), url)
             .await
-            .expect_err("nobody is there");
+            .expect_err("the connection is refused");
         assert_eq!(
             matches!(error, Error::Connect(..)),
             !net.dialled().is_empty(),
@@ -427,7 +427,7 @@ async fn allow_list_permits_named_hosts_only() {
         let net = net(None);
         let error = get(&net.client(&allowing(names)), url)
             .await
-            .expect_err("nobody is there");
+            .expect_err("the connection is refused");
         matches!(error, Error::Connect(..))
     };
     for (name, url) in [

@@ -11,17 +11,17 @@ use super::{Net, get, private_too};
 use crate::harness::TEST_TIMEOUT;
 use crate::origin::{Origin, reply, write};
 
-/// Long enough for an immediate answer, short enough to wait for when there is none.
+/// Long enough for an immediate answer, short enough to wait for for a missing one.
 const SHORT: Duration = Duration::from_millis(100);
 
 fn client() -> Client {
     Client::new(private_too())
 }
 
-async fn within(patience: Timeouts, url: &str) -> Result<Vec<u8>, Error> {
+async fn within(timeouts: Timeouts, url: &str) -> Result<Vec<u8>, Error> {
     let client = client();
     let reply = client
-        .send(Request::get(client.judge(url)?), patience)
+        .send(Request::get(client.judge(url)?), timeouts)
         .await?;
     reply.first_bytes(1 << 20).await
 }
@@ -105,7 +105,7 @@ async fn every_wait_has_a_timeout() {
         idle: SHORT,
         ..Timeouts::STREAM
     };
-    for (origin, patience) in [
+    for (origin, timeouts) in [
         (&silent, head),
         (&dripping_head, head),
         (&informing, head),
@@ -113,7 +113,7 @@ async fn every_wait_has_a_timeout() {
         (&dripping_body, Timeouts::within(SHORT)),
         (&silent, Timeouts::within(SHORT)),
     ] {
-        let error = within(patience, &origin.url("/"))
+        let error = within(timeouts, &origin.url("/"))
             .await
             .expect_err("it never ends");
         assert!(matches!(error, Error::TimedOut(_)), "{error}");

@@ -122,20 +122,26 @@ fn malformed_requests_are_400() {
         "input-b": "/docs/a.xml",
         "async": { "callback": "nowhere", "output": { "type": "file", "path": "/elsewhere" } },
     });
-    let told = refused(client, "POST", &compare, &AS_JSON, &wrong.to_string(), 400).json();
-    let message = told["errorMessage"].as_str().expect("a message");
+    let reply = refused(client, "POST", &compare, &AS_JSON, &wrong.to_string(), 400).json();
+    let message = reply["errorMessage"].as_str().expect("a message");
     assert!(
         message.contains("output: ") && message.contains("callback: "),
         "{message}"
     );
     let lost = r#"{"input-a":"/docs/a.xml","input-b":"/elsewhere"}"#;
-    let told = refused(client, "POST", &compare, &AS_JSON, lost, 400).json();
-    let message = told["errorMessage"].as_str().expect("a message");
-    assert!(message.starts_with("input-b: "), "in its words: {message}");
+    let reply = refused(client, "POST", &compare, &AS_JSON, lost, 400).json();
+    let message = reply["errorMessage"].as_str().expect("a message");
+    assert!(
+        message.starts_with("input-b: "),
+        "named as in the request: {message}"
+    );
     let alone = r#"{"Versions":[{"name":"a","Path":"/docs/a.xml"}]}"#;
-    let told = refused(client, "POST", &merge, &AS_JSON, alone, 400).json();
-    let message = told["ErrorMessage"].as_str().expect("a message");
-    assert!(message.starts_with("Versions: "), "in its words: {message}");
+    let reply = refused(client, "POST", &merge, &AS_JSON, alone, 400).json();
+    let message = reply["ErrorMessage"].as_str().expect("a message");
+    assert!(
+        message.starts_with("Versions: "),
+        "named as in the request: {message}"
+    );
     let (headers, body) = form(&[("name=\"inputA\"", "", "/docs/a.xml")]);
     refused(client, "POST", &compare, &headers, &body, 400);
     refused(
@@ -316,8 +322,8 @@ fn every_error_has_its_status_and_the_products_format() {
             refused(client, "GET", prefix, &headers, "", 404);
             let wrong = refused(client, "PUT", &job, &headers, "", 405);
             assert_eq!(wrong.header("allow"), "GET, HEAD, DELETE, OPTIONS");
-            let stranger = [headers[0], ("origin", "http://evil.test")];
-            refused(client, "DELETE", &job, &stranger, "", 403);
+            let cross_origin = [headers[0], ("origin", "http://evil.test")];
+            refused(client, "DELETE", &job, &cross_origin, "", 403);
             let host = [headers[0], ("host", "evil.test")];
             refused(client, "GET", &job, &host, "", 421);
         }
@@ -339,8 +345,8 @@ fn every_error_has_its_status_and_the_products_format() {
         let packed = [AS_JSON[0], ("content-encoding", "gzip")];
         let reply = refused(client, "POST", &work, &packed, "x", 415);
         assert_eq!(reply.header("content-type"), "application/json");
-        let stranger = [AS_XML[0], ("sec-fetch-site", "cross-site")];
-        refused(client, "POST", &work, &stranger, "<compare/>", 403);
+        let cross_site = [AS_XML[0], ("sec-fetch-site", "cross-site")];
+        refused(client, "POST", &work, &cross_site, "<compare/>", 403);
         let long = format!("{{\"x\":\"{}\"}}", "x".repeat(1 << 20));
         refused(client, "POST", &work, &AS_JSON, &long, 413);
         let options = ask(client, "OPTIONS", &job, &[], "", 204);
@@ -385,8 +391,8 @@ fn foreign_jobs_are_404() {
     let client = server.client();
     let body = json!({ "input-a": "<a/>", "input-b": "<a/>", "async": true }).to_string();
     let path = format!("{COMPARE}/compare");
-    let nobody = refused(client, "POST", &path, &AS_JSON, &body, 401);
-    assert_eq!(nobody.header("www-authenticate"), "Bearer");
+    let anonymous = refused(client, "POST", &path, &AS_JSON, &body, 401);
+    assert_eq!(anonymous.header("www-authenticate"), "Bearer");
     let headers = [AS_JSON[0], ("authorization", &*anna)];
     let job = super::path_of(&ask(client, "POST", &path, &headers, &body, 202));
     refused(client, "GET", &job, &[], "", 401);

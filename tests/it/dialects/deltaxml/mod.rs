@@ -45,7 +45,7 @@ impl Held {
 
     /// Waits until the document is requested.
     fn asked(&self, path: &str) {
-        wait_for("somebody who asks", || {
+        wait_for("a request", || {
             let mut asked = self.origin.asked().into_iter();
             asked.find(|ask| ask.path == path)
         });

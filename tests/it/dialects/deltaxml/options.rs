@@ -68,8 +68,8 @@ fn result_is_deleted_kept_or_written_to_a_file() {
     site.write("b.xml", NEW);
     let server = site.serve();
     let client = server.client();
-    let run = |wishes: &str| {
-        let (job, _) = begin(client, &request("/docs/a.xml", "/docs/b.xml", wishes));
+    let run = |options: &str| {
+        let (job, _) = begin(client, &request("/docs/a.xml", "/docs/b.xml", options));
         (ended(client, &job), job.replace("/jobs/", "/downloads/"))
     };
     let get = |path: &str, expected| get(client, path, expected);
@@ -110,7 +110,7 @@ fn result_is_deleted_kept_or_written_to_a_file() {
     assert_eq!(
         std::fs::read(&file).expect("the file"),
         delta,
-        "it is nobody else's"
+        "the folder is private"
     );
     server.stop();
 }
@@ -125,13 +125,13 @@ fn callback_is_made_on_success_only_and_names_the_job() {
     let receiver = crate::origin::Origin::saying(crate::origin::reply("200 OK", "", b""));
     let url = receiver.url("/done?x=1");
     // With a space, as in the product's documentation.
-    let wishes = format!(
+    let options = format!(
         "<async><callback>{}</callback></async>",
         url.replace("http:", "http: ")
     );
-    let (failed, _) = begin(client, &request("/docs/a.xml", "/docs/b.xml", &wishes));
+    let (failed, _) = begin(client, &request("/docs/a.xml", "/docs/b.xml", &options));
     assert_eq!(ended(client, &failed)["jobStatus"], "FAILED");
-    let (done, _) = begin(client, &request("/docs/a.xml", "/docs/a.xml", &wishes));
+    let (done, _) = begin(client, &request("/docs/a.xml", "/docs/a.xml", &options));
     assert_eq!(ended(client, &done)["jobStatus"], "SUCCESS");
     let asked = crate::harness::wait_for("the callback", || {
         let asked = receiver.asked();

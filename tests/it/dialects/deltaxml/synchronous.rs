@@ -75,7 +75,7 @@ fn synchronous_result_is_returned_and_its_job_deleted() {
     assert_eq!(jobs(client), [Value::Null; 0]);
     assert!(
         !site.docs().join("out.xml").exists(),
-        "without Async it means nothing"
+        "ignored without Async"
     );
     server.stop();
     site.check_tables();
