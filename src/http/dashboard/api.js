@@ -1,14 +1,15 @@
-// The server's API, below wherever this page is. The browser's cookie says who asks; where browsers do not say that a
-// page is the server's own (plain HTTP beyond this machine), the token itself does, as long as the page is open.
+// Requests to the server's API, at URLs below that of this page. A session's cookie authenticates them. Over plain HTTP
+// from another machine browsers do not say that the page is the server's own, so the server rejects the cookie: then the
+// page keeps the token itself while it is open.
 
 const base = new URL(location.pathname.replace(/\/?$/, '/'), location.origin);
 let bearer = null;
-// What the server's clock is ahead of ours, in milliseconds.
-let ahead = 0;
+// How far the server's clock is ahead of the browser's, in milliseconds.
+let clockOffset = 0;
 
 class Problem extends Error {
   constructor(status, body) {
-    super(body?.detail ?? `The server answered ${status}.`);
+    super(body?.detail ?? `The server answered with status ${status} and no explanation.`);
     this.status = status;
     this.faults = body?.errors ?? [];
   }
@@ -20,7 +21,7 @@ async function ask(path, options = {}) {
   const headers = { ...credentials(), ...options.headers };
   const reply = await fetch(new URL(path, base), { ...options, headers, cache: 'no-store' });
   const date = Date.parse(reply.headers.get('date'));
-  if (date) ahead = date - Date.now();
+  if (date) clockOffset = date - Date.now();
   if (reply.ok) return reply;
   throw new Problem(reply.status, await reply.json().catch(() => null));
 }
@@ -28,8 +29,8 @@ async function ask(path, options = {}) {
 const get = async (path) => (await ask(path)).json();
 const post = async (path) => (await ask(path, { method: 'POST' })).json();
 
-// Sends a submission; `progress` hears how much of a form is through, from 0 to 1.
-function submit(path, params, progress) {
+// Submits a job. During an upload it calls `onProgress` with the part that is sent, from 0 to 1.
+function submit(path, params, onProgress) {
   if (!(params instanceof FormData)) {
     const headers = { 'content-type': 'application/json' };
     return ask(path, { method: 'POST', headers, body: JSON.stringify(params) }).then((reply) => reply.json());
@@ -39,16 +40,16 @@ function submit(path, params, progress) {
     request.open('POST', new URL(path, base));
     for (const [name, value] of Object.entries(credentials())) request.setRequestHeader(name, value);
     request.responseType = 'json';
-    request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
+    request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
     request.onload = () => (request.status < 300 ? resolve(request.response)
       : reject(new Problem(request.status, request.response)));
-    request.onerror = () => reject(new Error('The upload was cut.'));
+    request.onerror = () => reject(new Error('The connection was lost during the upload. Submit the job again.'));
     request.send(params);
   });
 }
 
-// Pieces of text as they come.
-async function* pieces(path, signal) {
+// The text of a response, in chunks as they arrive.
+async function* chunks(path, signal) {
   const reply = await ask(path, { signal });
   const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
   for (;;) {
@@ -58,18 +59,19 @@ async function* pieces(path, signal) {
   }
 }
 
-// Server-sent events. Not an EventSource, which cannot show a token. A stream that is silent for longer than the server
-// ever is has died.
+// Server-sent events. EventSource cannot send a token, so this reads the stream itself. The server sends a heartbeat every
+// 15 seconds; a stream that stays silent for longer is dead.
 async function* events(path, signal) {
+  const SILENCE_TIMEOUT_MS = 45_000;
   const silence = new AbortController();
-  const wait = () => setTimeout(() => silence.abort(), 45_000);
-  let timer = wait();
+  const startTimer = () => setTimeout(() => silence.abort(), SILENCE_TIMEOUT_MS);
+  let timer = startTimer();
   let rest = '';
   try {
-    for await (const piece of pieces(path, AbortSignal.any([signal, silence.signal]))) {
+    for await (const chunk of chunks(path, AbortSignal.any([signal, silence.signal]))) {
       clearTimeout(timer);
-      timer = wait();
-      const blocks = (rest + piece).split('\n\n');
+      timer = startTimer();
+      const blocks = (rest + chunk).split('\n\n');
       rest = blocks.pop();
       for (const block of blocks) {
         const field = (name) => block.split('\n').find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
@@ -81,7 +83,7 @@ async function* events(path, signal) {
   }
 }
 
-// True if the token is right; from then on requests are its bearer's.
+// Signs in with a token; false if it is not valid.
 async function signIn(token) {
   try {
     await ask('session', { method: 'POST', headers: { authorization: `Bearer ${token}` } });
@@ -93,6 +95,7 @@ async function signIn(token) {
     await ask('v1/jobs?limit=1');
   } catch (error) {
     if (error.status !== 401) throw error;
+    // The server does not accept the session's cookie.
     bearer = token;
   }
   return true;

@@ -1,16 +1,17 @@
-// One job, whole: what it is, what became of it, what its work writes, and what can be done with it.
+// The details of the selected job: its state, result, params and log, and the actions on it.
 
+// The job that is shown, and the controller that stops reading its log.
 let shown = null;
-let reading = new AbortController();
+let logReader = new AbortController();
 
-// Shows the job that the address names.
-async function show() {
+// Shows the job whose id is in the URL.
+async function showSelected() {
   const id = location.hash.slice(1);
   for (const [other, row] of rows) {
     if (other === id) row.firstChild.setAttribute('aria-current', 'true');
     else row.firstChild.removeAttribute('aria-current');
   }
-  reading.abort();
+  logReader.abort();
   shown = null;
   $('details').hidden = !id;
   $('main').classList.toggle('split', Boolean(id));
@@ -18,62 +19,64 @@ async function show() {
   try {
     let job = jobs.get(id);
     if (!job) {
-      const [found, latest] = await hear(get(`v1/jobs/${encodeURIComponent(id)}`));
+      const [found, latest] = await withEvents(get(`v1/jobs/${encodeURIComponent(id)}`));
       job = latest(found) ?? found;
     }
-    // Another may have been chosen meanwhile.
+    // The user may have selected another job since.
     if (id !== location.hash.slice(1)) return;
     drawDetails(job);
   } catch (error) {
-    if (error.status !== 404) failed(error);
-    $('details').replaceChildren(top('There is no such job'), make('p', {}, error.message));
+    if (error.status !== 404) showError(error);
+    $('details').replaceChildren(heading('Job not found'), make('p', {}, error.message));
   }
 }
 
-async function choose() {
-  await show();
+async function select() {
+  await showSelected();
   $('details').focus();
 }
 
-function leave() {
+// Returns to the list.
+function closeDetails() {
   const row = rows.get(location.hash.slice(1));
   history.pushState(null, '', location.pathname + location.search);
-  choose();
+  select();
   row?.firstChild.focus();
 }
 
-// A job has changed: if it is the one that is shown, so does what is shown of it.
-function detailsOf(job) {
+// Redraws the details if the changed job is the one that is shown.
+function updateDetails(job) {
   if (job.id === shown?.id) drawDetails(job);
 }
 
-const top = (title, job) => make('div', { class: 'title' },
+// The heading of the details.
+const heading = (title, job) => make('div', { class: 'title' },
   make('div', {}, make('h2', {}, title), job ? make('p', {}, status(job), make('span', { class: 'id' }, job.id)) : null),
-  make('button', { type: 'button', onclick: leave, title: 'Back to the list (Esc)' }, 'Close'));
+  make('button', { type: 'button', onclick: closeDetails, title: 'Back to the list (Esc)' }, 'Close'));
 
-const part = (title, ...children) => make('section', {}, make('h3', {}, title), ...children);
+const section = (title, ...children) => make('section', {}, make('h3', {}, title), ...children);
 
 function drawDetails(job) {
   const log = shown?.id === job.id ? $('log') : null;
-  const isOther = !log;
-  const hasBegun = shown?.status === 'queued' && job.status !== 'queued';
+  const isAnotherJob = !log;
+  const hasStarted = shown?.status === 'queued' && job.status !== 'queued';
   shown = job;
   const running = job.status === 'running';
   patch($('details'), [
-    top(operations.get(job.operation)?.title ?? job.operation, job),
+    heading(operations.get(job.operation)?.title ?? job.operation, job),
     actions(job),
-    running && make('div', {}, bar(job), make('p', { class: 'hint' }, doing(job))),
-    job.error && problem(job.error),
-    job.output && part('Result', result(job.output)),
-    part('Params', make('pre', {}, JSON.stringify(job.params, null, 2))),
-    job.callback && part('Callback', callback(job.callback)),
-    part('About', about(job)),
-    log ? log.parentElement : part('Log', make('pre', { id: 'log', tabindex: 0 })),
+    running && make('div', {}, bar(job), make('p', { class: 'hint' }, progressText(job))),
+    job.error && errorBox(job.error),
+    job.output && section('Result', result(job.output)),
+    section('Parameters', make('pre', {}, JSON.stringify(job.params, null, 2))),
+    job.callback && section('Callback', callback(job.callback)),
+    section('Details', about(job)),
+    log ? log.parentElement : section('Log', make('pre', { id: 'log', tabindex: 0 })),
   ].filter(Boolean));
-  if (isOther || hasBegun) readLog(job);
+  if (isAnotherJob || hasStarted) readLog(job);
 }
 
-// What is as it was stays, with what is marked, focused or clicked on just now.
+// Replaces only the children that differ, so that the others keep selection and focus.
 function patch(parent, children) {
   children.forEach((child, index) => {
     const old = parent.children[index];
@@ -83,7 +86,8 @@ function patch(parent, children) {
   while (parent.children.length > children.length) parent.lastChild.remove();
 }
 
-function facts(pairs) {
+// A list of names and values, without empty values.
+function properties(pairs) {
   const list = make('dl');
   for (const [name, value] of pairs) {
     if (value != null && value !== '') list.append(make('dt', {}, name), make('dd', {}, value));
@@ -92,21 +96,21 @@ function facts(pairs) {
 }
 
 function about(job) {
-  const end = Date.parse(job.finishedAt ?? new Date(Date.now() + ahead).toISOString());
-  return facts([
+  const end = Date.parse(job.finishedAt ?? new Date(Date.now() + clockOffset).toISOString());
+  return properties([
     ['Operation', job.operation],
     ['Submitted', clock(job.createdAt)],
     ['Started', clock(job.startedAt)],
-    ['Ended', clock(job.finishedAt)],
-    ['Took', terminal(job) && job.startedAt ? duration(end - Date.parse(job.startedAt)) : null],
+    ['Finished', clock(job.finishedAt)],
+    ['Duration', terminal(job) && job.startedAt ? duration(end - Date.parse(job.startedAt)) : null],
     ['Attempt', job.attempt > 1 ? String(job.attempt) : null],
     ['Bytes', job.bytes && size(job.bytes.current) + (job.bytes.total ? ` of ${size(job.bytes.total)}` : '')],
-    ['Last step', terminal(job) && job.status !== 'succeeded' ? doing(job) : null],
-    ['Kept until', clock(job.expiresAt)],
+    ['Last step', terminal(job) && job.status !== 'succeeded' ? progressText(job) : null],
+    ['Expires', clock(job.expiresAt)],
   ]);
 }
 
-const result = (output) => facts([
+const result = (output) => properties([
   ['Name', output.filename],
   ['Size', size(output.size)],
   ['Type', output.mediaType],
@@ -114,14 +118,14 @@ const result = (output) => facts([
   ['SHA-256', make('span', { class: 'id' }, output.sha256)],
 ]);
 
-const callback = (callback) => facts([
+const callback = (callback) => properties([
   ['State', callback.state],
   ['URL', callback.url],
   ['Attempts', callback.attempts ? String(callback.attempts) : null],
   ['Last error', callback.lastError],
 ]);
 
-function problem({ code, message, innererror }) {
+function errorBox({ code, message, innererror }) {
   const more = innererror?.stderr ?? (innererror && JSON.stringify(innererror, null, 2));
   return make('div', { class: 'problem' }, make('p', {}, message), make('code', {}, code),
     more ? make('pre', {}, more) : null);
@@ -129,19 +133,19 @@ function problem({ code, message, innererror }) {
 
 function actions(job) {
   const { links } = job;
-  const button = (text, work, kind) => make('button', {
+  const button = (text, action, kind) => make('button', {
     type: 'button',
     class: kind,
     onclick: async () => {
       try {
-        await work();
+        await action();
       } catch (error) {
-        failed(error);
+        showError(error);
       }
     },
   }, text);
   const path = `v1/jobs/${job.id}`;
-  // Without a cookie a plain link shows no token, but a monitor link needs none.
+  // A link sends no token. Without a cookie, the download uses the monitor URL, which needs none.
   const download = bearer ? `monitor/${links.monitor.split('/').pop()}/result` : `v1/downloads/${job.id}`;
   return make('div', { class: 'actions' },
     links.result ? make('a', { class: 'button primary', href: new URL(download, base), download: true }, 'Download') : null,
@@ -150,29 +154,29 @@ function actions(job) {
       location.hash = (await post(`${path}/retry`)).id;
     }) : null,
     button('Delete', async () => {
-      if (!confirm('Forget this job and its result?')) return;
+      if (!confirm('Delete this job and its result?')) return;
       await ask(path, { method: 'DELETE' });
-      forget(job.seq);
-      leave();
+      remove(job.seq);
+      closeDetails();
     }, 'danger'));
 }
 
-// What the work writes, as it does.
+// Shows the log as it is written.
 async function readLog(job) {
-  const MOST_CHARS = 256 * 1024;
-  reading.abort();
-  reading = new AbortController();
+  const MAX_CHARS = 256 * 1024;
+  logReader.abort();
+  logReader = new AbortController();
   const log = $('log');
   log.textContent = '';
   if (job.status === 'queued') return;
   try {
-    for await (const piece of pieces(`v1/jobs/${job.id}/log?follow`, reading.signal)) {
+    for await (const chunk of chunks(`v1/jobs/${job.id}/log?follow`, logReader.signal)) {
       const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 4;
-      log.append(piece);
-      if (log.textContent.length > 2 * MOST_CHARS) log.textContent = log.textContent.slice(-MOST_CHARS);
+      log.append(chunk);
+      if (log.textContent.length > 2 * MAX_CHARS) log.textContent = log.textContent.slice(-MAX_CHARS);
       if (atEnd) log.scrollTop = log.scrollHeight;
     }
   } catch {
-    // Another job is looked at, or the connection is gone, which is said elsewhere.
+    // Another job was selected, or the connection was lost, which the header shows.
   }
 }

@@ -1,4 +1,4 @@
-// A new job: a form made from the schema of an operation's params.
+// The form for a new job, built from the JSON schema of an operation's params.
 
 const operations = new Map();
 
@@ -21,29 +21,29 @@ const resolve = (schema, root) => {
 
 const typeOf = (schema) => [schema.type].flat().find((type) => type && type !== 'null');
 
-// The values that a schema names, if it does.
+// The values of an enumeration; null if the schema is none.
 const choices = (schema) => schema.enum ?? (schema.oneOf?.every((one) => 'const' in one) ? schema.oneOf.map((one) => one.const) : null);
 
 const isTextList = (schema) => typeOf(schema) === 'array' && [undefined, 'string'].includes(typeOf(schema.items ?? {}));
 
 const lines = (text) => text.split('\n').map((line) => line.trim()).filter(Boolean);
 
-// A control for one param, and a way to read it: undefined for what was left alone.
+// A control for one param, with a function that reads it: undefined if the user has not set it.
 function control(name, schema, operation) {
   const id = `param-${name}`;
   const initial = schema.default;
   const required = operation.params.required?.includes(name) ?? false;
   const type = typeOf(schema);
-  const box = (tag, attributes, ...children) => make(tag, { id, required, placeholder: initial, spellcheck: 'false', ...attributes }, ...children);
+  const input = (tag, attributes, ...children) => make(tag, { id, required, placeholder: initial, spellcheck: 'false', ...attributes }, ...children);
   const read = (element, parse) => ({ element, read: () => (element.value === '' ? undefined : parse(element.value)) });
 
   if (operation.inputs[name]) return inputControl(id, operation.inputs[name], required);
   const values = choices(schema);
   if (values) {
-    const must = required && initial === undefined;
-    const usual = initial === undefined ? 'Default' : `${initial} (default)`;
+    const mustChoose = required && initial === undefined;
+    const defaultText = initial === undefined ? 'Default' : `${initial} (default)`;
     const options = values.map((value, index) => make('option', { value: index }, String(value)));
-    return read(box('select', { required: must }, make('option', { value: '' }, must ? '' : usual), ...options), (index) => values[index]);
+    return read(input('select', { required: mustChoose }, make('option', { value: '' }, mustChoose ? '' : defaultText), ...options), (index) => values[index]);
   }
   if (type === 'boolean') {
     const check = make('input', { id, type: 'checkbox', checked: initial === true });
@@ -51,43 +51,43 @@ function control(name, schema, operation) {
   }
   if (type === 'integer' || type === 'number') {
     const { minimum: min, maximum: max } = schema;
-    return read(box('input', { type: 'number', min, max, step: type === 'integer' ? 1 : 'any' }), Number);
+    return read(input('input', { type: 'number', min, max, step: type === 'integer' ? 1 : 'any' }), Number);
   }
   if (isTextList(schema) || schema.anyOf?.some(isTextList)) {
-    return read(box('textarea', { placeholder: 'One a line' }), (text) => {
+    return read(input('textarea', { placeholder: 'One per line' }), (text) => {
       const all = lines(text);
       return all.length > 1 || isTextList(schema) ? all : all[0];
     });
   }
   if (type === 'string' || schema.anyOf?.some((one) => typeOf(one) === 'string')) {
-    return read(box('input', { type: 'text', minlength: schema.minLength, maxlength: schema.maxLength }), String);
+    return read(input('input', { type: 'text', minlength: schema.minLength, maxlength: schema.maxLength }), String);
   }
-  return read(box('textarea', { placeholder: 'JSON' }), JSON.parse);
+  return read(input('textarea', { placeholder: 'JSON' }), JSON.parse);
 }
 
-// A document: a file of one's own, or where the server finds it.
+// A control for a document: a file to upload, or a path or URL that the server reads.
 function inputControl(id, { list, mediaTypes }, required) {
   const file = make('input', { id, type: 'file', multiple: list, accept: mediaTypes.join() || null });
-  const placeholder = list ? 'or paths below a root, or URLs, one a line' : 'or a path below a root, or a URL';
-  const where = make(list ? 'textarea' : 'input', { spellcheck: 'false', 'aria-label': 'Path or URL', placeholder });
+  const placeholder = list ? 'or paths below a root, or URLs, one per line' : 'or a path below a root, or a URL';
+  const locationField = make(list ? 'textarea' : 'input', { spellcheck: 'false', 'aria-label': 'Path or URL', placeholder });
   return {
-    element: make('div', { class: 'field' }, file, where),
+    element: make('div', { class: 'field' }, file, locationField),
     files: () => [...file.files],
     read: () => {
-      const places = lines(where.value);
-      if (required && !places.length && !file.files.length) throw new Error('Choose a file, or say where it is.');
-      if (list) return places.length ? places : undefined;
-      return file.files.length ? undefined : places[0];
+      const locations = lines(locationField.value);
+      if (required && !locations.length && !file.files.length) throw new Error('Choose a file, or enter a path or URL.');
+      if (list) return locations.length ? locations : undefined;
+      return file.files.length ? undefined : locations[0];
     },
   };
 }
 
-// What is between backticks is code.
-const words = (text) => text.split('`').map((part, index) => (index % 2 ? make('code', {}, part) : part));
+// Text in which backticks enclose code.
+const withCode = (text) => text.split('`').map((part, index) => (index % 2 ? make('code', {}, part) : part));
 
 const field = (name, label, hint, required, element) => make('div', { class: 'field', 'data-param': name },
-  make('label', { for: element.id || element.firstChild.id }, label, required ? make('span', { class: 'must', title: 'Required' }, ' *') : null),
-  element, hint ? make('p', { class: 'hint' }, ...words(hint)) : null, make('p', { class: 'fault' }));
+  make('label', { for: element.id || element.firstChild.id }, label, required ? make('span', { class: 'required', title: 'Required' }, ' *') : null),
+  element, hint ? make('p', { class: 'hint' }, ...withCode(hint)) : null, make('p', { class: 'fault' }));
 
 let controls = [];
 
@@ -99,22 +99,22 @@ function drawForm() {
     const schema = resolve(own, params);
     const required = params.required?.includes(name) ?? false;
     const made = control(name, schema, operation);
-    // What documents are in general is said by their controls.
+    // The controls of documents explain themselves, so the general description of documents is left out.
     const hint = made.files && !own.$ref ? null : own.description;
     return { name, required, ...made, field: field(name, schema.title ?? name, hint, required, made.element) };
   });
   const option = (name, attributes) => make('input', { id: `option-${name}`, spellcheck: 'false', ...attributes });
   const output = option('output', { placeholder: '/root/file' });
-  const call = option('callback', { type: 'url' });
-  $('about').replaceChildren(...words(params.description ?? ''));
-  const must = controls.filter((one) => one.required);
-  const may = controls.filter((one) => !one.required);
-  may.push(
-    { field: field('output', 'Output file', 'Put the result into this file below a root.', false, output) },
-    { field: field('callback', 'Callback', 'Call this URL when the job has ended.', false, call) },
+  const callback = option('callback', { type: 'url' });
+  $('about').replaceChildren(...withCode(params.description ?? ''));
+  const required = controls.filter((one) => one.required);
+  const optional = controls.filter((one) => !one.required);
+  optional.push(
+    { field: field('output', 'Output file', 'Write the result to this file below a root.', false, output) },
+    { field: field('callback', 'Callback', 'Call this URL when the job ends.', false, callback) },
   );
-  $('fields').replaceChildren(...must.map((one) => one.field),
-    make('details', { open: must.length === 0 }, make('summary', {}, 'More options'), ...may.map((one) => one.field)));
+  $('fields').replaceChildren(...required.map((one) => one.field),
+    make('details', { open: required.length === 0 }, make('summary', {}, 'More options'), ...optional.map((one) => one.field)));
 }
 
 function clearFaults() {
@@ -126,7 +126,7 @@ function openForm() {
   $('submit').showModal();
 }
 
-// What the form says, as JSON, or as a form if there are files.
+// The params from the form: an object, or a FormData if there are files to upload.
 function params() {
   const values = {};
   for (const { name, read } of controls) {
@@ -153,34 +153,34 @@ async function submitForm(event) {
   button.disabled = true;
   try {
     const options = query({ output: $('option-output').value, callback: $('option-callback').value });
-    const job = await submit(`v1/operations/${$('operation').value}?${options}`, params(), (part) => {
+    const job = await submit(`v1/operations/${$('operation').value}?${options}`, params(), (sent) => {
       $('upload').hidden = false;
-      $('upload').value = part * 100;
+      $('upload').value = sent * 100;
     });
     $('submit').close();
     drawForm();
     location.hash = job.id;
   } catch (error) {
     if (error.status === 401) $('submit').close();
-    refuse(error);
+    showFaults(error);
   } finally {
     button.disabled = false;
     $('upload').hidden = true;
   }
 }
 
-// Says what is wrong where it is, and the rest below.
-function refuse(error) {
-  if (error.status === 401) return failed(error);
+// Shows each fault at its field, and the others below the form.
+function showFaults(error) {
+  if (error.status === 401) return showError(error);
   const elsewhere = [];
   let first = null;
   for (const { pointer, detail } of error.faults ?? []) {
     const name = pointer.replace(/^[#?]\/?/, '').split('/')[0];
-    const place = $('fields').querySelector(`[data-param="${CSS.escape(name)}"]`);
-    if (!place) { elsewhere.push(`${name}: ${detail}`); continue; }
-    place.closest('details')?.setAttribute('open', '');
-    place.querySelector(':scope > .fault').textContent = detail;
-    first ??= place;
+    const control = $('fields').querySelector(`[data-param="${CSS.escape(name)}"]`);
+    if (!control) { elsewhere.push(`${name}: ${detail}`); continue; }
+    control.closest('details')?.setAttribute('open', '');
+    control.querySelector(':scope > .fault').textContent = detail;
+    first ??= control;
   }
   const fault = $('submit').querySelector('form > .fault');
   fault.textContent = first && elsewhere.length === 0 ? '' : [error.message, ...elsewhere].join('\n');

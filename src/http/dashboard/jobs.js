@@ -1,73 +1,80 @@
-// The list: newest first, as far as it was asked for, changed by events as they come.
+// The list of jobs: newest first, loaded page by page, and updated by events.
 
-const PAGE = 50;
-// More rows than anybody looks through; older ones are asked for again.
-const MOST = 1000;
+// The number of jobs to load at a time.
+const PAGE_SIZE = 50;
+// The largest number of rows. Older jobs are removed and can be loaded again.
+const MAX_ROWS = 1000;
+// Jobs and rows by id.
 const jobs = new Map();
 const rows = new Map();
+// The ids of jobs whose rows are to be redrawn.
 const changed = new Set();
+// The `next` of the last page; null if the list is complete.
 let next = null;
 
-const chosen = () => ({
+const filters = () => ({
   status: new FormData($('filter')).get('status'),
   operation: new FormData($('filter')).get('operation'),
 });
 
-const fits = (job) => Object.entries(chosen()).every(([name, value]) => !value || job[name] === value);
+const matchesFilters = (job) => Object.entries(filters()).every(([name, value]) => !value || job[name] === value);
 
-// What was heard of jobs while an answer was on its way, by their numbers: what it says of them may be older.
-const hearing = new Set();
+// Jobs from events that arrived while a request was in flight, by their numbers. The response may be older than they are.
+const recordings = new Set();
 
-async function hear(request) {
-  const heard = new Map();
-  hearing.add(heard);
+// Waits for a response. Returns it, and a function that replaces a job in it by a newer one, or by null if it was deleted.
+async function withEvents(request) {
+  const events = new Map();
+  recordings.add(events);
   try {
-    return [await request, (job) => (heard.has(job.seq) ? heard.get(job.seq) : job)];
+    return [await request, (job) => (events.has(job.seq) ? events.get(job.seq) : job)];
   } finally {
-    hearing.delete(heard);
+    recordings.delete(events);
   }
 }
 
 const query = (parts) => new URLSearchParams(Object.entries(parts).filter(([, value]) => value));
 
-// Asks anew for as many as are shown.
-async function list() {
-  const limit = Math.min(Math.max(PAGE, jobs.size), MOST);
-  const wanted = query({ ...chosen(), limit });
-  const [page, latest] = await hear(get(`v1/jobs?${wanted}`));
-  // Another filter was chosen meanwhile, whose list comes as well.
-  if (!Object.entries(chosen()).every(([name, value]) => value === (wanted.get(name) ?? ''))) return;
+// Reloads the list, with as many jobs as are shown.
+async function loadList() {
+  const limit = Math.min(Math.max(PAGE_SIZE, jobs.size), MAX_ROWS);
+  const wanted = query({ ...filters(), limit });
+  const [page, latest] = await withEvents(get(`v1/jobs?${wanted}`));
+  // The user has changed the filters since; their list is on its way.
+  if (!Object.entries(filters()).every(([name, value]) => value === (wanted.get(name) ?? ''))) return;
   jobs.clear();
-  take(page, latest);
+  addPage(page, latest);
 }
 
-async function more() {
-  const [page, latest] = await hear(get(`v1/jobs?${query({ ...chosen(), limit: PAGE, after: next })}`));
-  take(page, latest);
+// Loads the next page.
+async function loadMore() {
+  const [page, latest] = await withEvents(get(`v1/jobs?${query({ ...filters(), limit: PAGE_SIZE, after: next })}`));
+  addPage(page, latest);
   rows.get(page.jobs[0]?.id)?.firstChild.focus();
 }
 
-function take(page, latest) {
-  for (const job of page.jobs.map(latest)) if (job && fits(job)) jobs.set(job.id, job);
+function addPage(page, latest) {
+  for (const job of page.jobs.map(latest)) if (job && matchesFilters(job)) jobs.set(job.id, job);
   next = page.next;
   draw();
 }
 
-// A job is another than before. One that is older than what is shown will be asked for with the rest.
+// Handles a changed job. A job older than the loaded pages is left to the page that it is on.
 function update(job) {
-  for (const heard of hearing) heard.set(job.seq, job);
-  detailsOf(job);
+  for (const events of recordings) events.set(job.seq, job);
+  updateDetails(job);
   const isNew = !jobs.has(job.id);
   if (isNew && next !== null && job.seq < oldest()) return;
-  if (fits(job)) jobs.set(job.id, job);
+  if (matchesFilters(job)) jobs.set(job.id, job);
   else jobs.delete(job.id);
   if (changed.size === 0) requestAnimationFrame(drawChanged);
   changed.add(job.id);
 }
 
-function forget(seq) {
-  for (const heard of hearing) heard.set(seq, null);
-  if (shown?.seq === seq) show().catch(failed);
+// Handles a deleted job.
+function remove(seq) {
+  for (const events of recordings) events.set(seq, null);
+  if (shown?.seq === seq) showSelected().catch(showError);
   const job = [...jobs.values()].find((one) => one.seq === seq);
   if (!job) return;
   jobs.delete(job.id);
@@ -83,6 +90,7 @@ function drawChanged() {
   drawEnd();
 }
 
+// Draws all rows.
 function draw() {
   for (const id of rows.keys()) if (!jobs.has(id)) drawRow(id);
   for (const id of jobs.keys()) drawRow(id);
@@ -90,8 +98,9 @@ function draw() {
   drawEnd();
 }
 
+// Removes the oldest rows beyond the limit.
 function trim() {
-  while ($('list').children.length > MOST) {
+  while ($('list').children.length > MAX_ROWS) {
     const id = $('list').lastChild.dataset.id;
     jobs.delete(id);
     drawRow(id);
@@ -99,14 +108,15 @@ function trim() {
   }
 }
 
+// Draws what follows the list: the button for more jobs, or a note if there are none.
 function drawEnd() {
   $('more').hidden = next === null;
   $('none').hidden = jobs.size > 0;
-  const { status, operation } = chosen();
-  $('none').textContent = status || operation ? 'No job is like that.' : 'There are no jobs yet. “New job” makes one.';
+  const { status, operation } = filters();
+  $('none').textContent = status || operation ? 'No jobs match the filters.' : 'There are no jobs yet. Create one with “New job”.';
 }
 
-// Rows stay where they are while their jobs change, so that whoever has one focused keeps it.
+// Draws the row of a job. An existing row is updated in place, so that it keeps the focus.
 function drawRow(id) {
   const job = jobs.get(id);
   let row = rows.get(id);
@@ -124,17 +134,17 @@ function drawRow(id) {
   const link = row.firstChild;
   link.replaceChildren(
     status(job),
-    make('span', { class: 'what' }, make('b', {}, job.operation), subject(job)),
+    make('span', { class: 'subject' }, make('b', {}, job.operation), subject(job)),
     ago(job.createdAt),
-    make('span', { class: 'then' }, outcome(job)),
+    make('span', { class: 'outcome' }, outcomeText(job)),
     job.status === 'running' ? bar(job) : '',
   );
   if (id === location.hash.slice(1)) link.setAttribute('aria-current', 'true');
   else link.removeAttribute('aria-current');
 }
 
-function outcome(job) {
+function outcomeText(job) {
   if (job.error) return job.error.message;
   if (job.output) return `${job.output.filename} · ${size(job.output.size)}`;
-  return terminal(job) ? '' : doing(job);
+  return terminal(job) ? '' : progressText(job);
 }

@@ -1,60 +1,61 @@
-// What happens when.
+// Event handlers, and the connection to the server.
 
-let following = new AbortController();
+// Stops following the events.
+let follower = new AbortController();
 
-function failed(error) {
+function showError(error) {
   if (error.status === 401) return askForToken();
-  tell(error.message);
+  notify(error.message);
 }
 
 function askForToken() {
-  following.abort();
+  follower.abort();
   $('main').hidden = true;
   $('new').hidden = true;
   $('sign-in').hidden = false;
-  health('', 'Not signed in');
+  showHealth('', 'Not signed in');
   $('token').focus();
 }
 
-function health(kind, text) {
+function showHealth(kind, text) {
   if ($('health').textContent === text) return;
   $('health').className = kind;
   $('health').textContent = text;
 }
 
-async function lookAtHealth() {
+async function checkHealth() {
   try {
     await ask('readyz');
-    health('good', 'Ready');
+    showHealth('good', 'Ready');
   } catch (error) {
-    health('bad', error.status ? error.message : 'The server cannot be reached.');
+    showHealth('bad', error.status ? error.message : 'The server cannot be reached. Trying again …');
   }
 }
 
-// Follows what happens as long as the page is looked at. After each connection the list is asked for anew: what
-// happened before is in it, what happened since comes as events.
+// Follows events while the page is visible. After each connection it reloads the list, which covers what happened before;
+// the events cover what happens after.
 async function follow() {
-  following.abort();
+  follower.abort();
   const mine = new AbortController();
-  following = mine;
+  follower = mine;
   for (let pause = 500; !mine.signal.aborted; pause = Math.min(pause * 2, 15_000)) {
     try {
       let isListed = false;
       for await (const { name, data } of events('v1/events', mine.signal)) {
         if (!isListed) {
-          await list();
-          show();
+          await loadList();
+          showSelected();
           isListed = true;
           pause = 500;
-          lookAtHealth();
+          checkHealth();
         }
         if (name === 'job') update(data);
-        if (name === 'deleted') forget(data.seq);
+        if (name === 'deleted') remove(data.seq);
       }
     } catch (error) {
       if (mine.signal.aborted) return;
       if (error.status === 401) return askForToken();
-      health('bad', error.status ? error.message : 'The server cannot be reached.');
+      showHealth('bad', error.status ? error.message : 'The server cannot be reached. Trying again …');
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
@@ -65,7 +66,7 @@ async function start() {
     await loadOperations();
   } catch (error) {
     if (error.status === 401) return askForToken();
-    health('bad', error.status ? error.message : 'The server cannot be reached.');
+    showHealth('bad', error.status ? error.message : 'The server cannot be reached. Trying again …');
     return setTimeout(start, 3000);
   }
   $('sign-in').hidden = true;
@@ -84,7 +85,7 @@ $('sign-in').addEventListener('submit', async (event) => {
       $('token').value = '';
       start();
     } else {
-      fault.textContent = 'There is no such token.';
+      fault.textContent = 'This token is not valid.';
     }
   } catch (error) {
     fault.textContent = error.message;
@@ -93,27 +94,27 @@ $('sign-in').addEventListener('submit', async (event) => {
 $('filter').addEventListener('submit', (event) => event.preventDefault());
 $('filter').addEventListener('change', () => {
   jobs.clear();
-  list().catch(failed);
+  loadList().catch(showError);
 });
-$('more').addEventListener('click', () => more().catch(failed));
+$('more').addEventListener('click', () => loadMore().catch(showError));
 $('new').addEventListener('click', openForm);
 $('close').addEventListener('click', () => $('submit').close());
 $('operation').addEventListener('change', drawForm);
 $('submit').addEventListener('submit', submitForm);
-// What the browser complains of is seen.
+// Opens the section with the field that the browser finds invalid, so that its message is visible.
 $('submit').addEventListener('invalid', (event) => event.target.closest('details')?.setAttribute('open', ''), true);
-addEventListener('hashchange', choose);
+addEventListener('hashchange', select);
 addEventListener('keydown', (event) => {
-  if (event.key === 'Escape' && location.hash && !$('submit').open) leave();
+  if (event.key === 'Escape' && location.hash && !$('submit').open) closeDetails();
 });
 document.addEventListener('visibilitychange', () => {
   if ($('main').hidden) return;
-  if (document.hidden) following.abort();
+  if (document.hidden) follower.abort();
   else follow();
 });
 setInterval(() => {
   if (document.hidden || $('main').hidden) return;
-  lookAtHealth();
+  checkHealth();
   for (const id of jobs.keys()) drawRow(id);
 }, 15_000);
 start();

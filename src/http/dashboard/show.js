@@ -1,4 +1,4 @@
-// How things are shown. Whatever comes from jobs goes into the page as text: never as HTML, never as a link.
+// Helpers that build elements. Text from jobs goes into the page as text only, never as HTML or as a link.
 
 const $ = (id) => document.getElementById(id);
 
@@ -30,9 +30,9 @@ function duration(ms) {
   return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`;
 }
 
-// How long ago by the server's clock, which may be any.
+// How long ago a time was, by the server's clock.
 function ago(time) {
-  const passed = Date.now() + ahead - Date.parse(time);
+  const passed = Date.now() + clockOffset - Date.parse(time);
   const text = passed < 10_000 ? 'just now' : `${duration(passed)} ago`;
   return make('time', { datetime: time, title: new Date(time).toLocaleString() }, text);
 }
@@ -46,8 +46,8 @@ function bar(job) {
   return make('progress', { max: 100, value: percent, 'aria-label': 'Progress' });
 }
 
-// What is being done, for people.
-function doing(job) {
+// The progress of a job in words.
+function progressText(job) {
   const { phase, stage, percentComplete } = job;
   return [
     percentComplete === null ? null : `${Math.floor(percentComplete)} %`,
@@ -57,20 +57,21 @@ function doing(job) {
   ].filter(Boolean).join(' · ');
 }
 
-// What a job is about: documents and places first, then what else its params say.
+// The values that describe a job best: paths and URLs from its params first, then other values.
 function subject(job) {
-  const words = Object.values(job.params).map((value) => {
+  const values = Object.values(job.params).map((value) => {
     const one = (Array.isArray(value) ? value[0] : value) ?? '';
     return String(one.name ?? one.path ?? one.uri ?? one.id ?? one);
   });
-  const isPlace = (word) => /^\/|:\/\/|\.\w+$/.test(word);
-  return [...words.filter(isPlace), ...words.filter((word) => !isPlace(word))].filter(Boolean).slice(0, 3).join(', ');
+  const isPath = (text) => /^\/|:\/\/|\.\w+$/.test(text);
+  return [...values.filter(isPath), ...values.filter((text) => !isPath(text))].filter(Boolean).slice(0, 3).join(', ');
 }
 
-let newsTimer;
-function tell(text) {
-  $('news').textContent = text;
-  $('news').hidden = false;
-  clearTimeout(newsTimer);
-  newsTimer = setTimeout(() => { $('news').hidden = true; }, 8000);
+let messageTimer;
+// Shows a message for a while.
+function notify(text) {
+  $('message').textContent = text;
+  $('message').hidden = false;
+  clearTimeout(messageTimer);
+  messageTimer = setTimeout(() => { $('message').hidden = true; }, 8_000);
 }

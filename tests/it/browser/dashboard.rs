@@ -192,7 +192,7 @@ fn signed_in_user_sees_own_jobs_with_and_without_cookies() {
     };
     sign_in(&mut page, "wrong");
     page.until(
-        "document.querySelector('#sign-in .fault').textContent === 'There is no such token.'",
+        "document.querySelector('#sign-in .fault').textContent === 'This token is not valid.'",
     );
     sign_in(&mut page, &plain(&anna));
     page.until("document.querySelectorAll('#list .succeeded').length === 1");
