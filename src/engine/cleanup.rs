@@ -129,7 +129,7 @@ impl Runner {
     /// Whether the last attempt at an orphan may have finalized its output. Blocks on the disk.
     pub(super) fn may_be_finalized(&self, job: &Job) -> bool {
         let context = self.context(job, "{}".into(), Arc::default());
-        job.status() == Status::Running && context.may_be_placed().unwrap_or_default()
+        job.status() == Status::Running && context.may_be_renamed().unwrap_or_default()
     }
 
     /// The event that ends a job whose output is finalized, or `None` if it is not. Blocks on the disk.

@@ -22,7 +22,7 @@ use crate::engine::runner::Runner;
 use crate::engine::sweeper::Sweeper;
 use crate::engine::upload::UploadWriter;
 use crate::job::{Job, Status};
-use crate::operations::{Registry, WaysOut};
+use crate::operations::{OutboundClients, Registry};
 use crate::roots::Roots;
 use crate::store::{CommitMetrics, Store, StoreStats, Uploads};
 use crate::vital::Vital;
@@ -35,7 +35,7 @@ pub(crate) struct Engine {
     pub(in crate::engine) registry: Arc<Registry>,
     pub(in crate::engine) roots: Arc<Roots>,
     pub(in crate::engine) probe: Probe,
-    pub(in crate::engine) outbound_access: WaysOut,
+    pub(in crate::engine) outbound_access: OutboundClients,
     pub(in crate::engine) monitor_key: Arc<MonitorKey>,
     pub(in crate::engine) vital: Vital,
     pub(in crate::engine) idle_tracker: Arc<IdleTracker>,
@@ -143,7 +143,7 @@ impl Engine {
     }
 
     /// The rules for connections to other servers.
-    pub(crate) fn outbound_access(&self) -> &WaysOut {
+    pub(crate) fn outbound_access(&self) -> &OutboundClients {
         &self.outbound_access
     }
 

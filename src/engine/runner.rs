@@ -22,8 +22,8 @@ use crate::engine::workers::Workers;
 use crate::failpoints;
 use crate::job::{Event, Failure, Job, Progress, Seq};
 use crate::operations::{
-    Context, ContextResources, Cores, Log, OperationError, Registry, StopReason, StopSignal,
-    WaysOut, check_output, discard_output,
+    Context, ContextResources, Cores, Log, OperationError, OutboundClients, Registry, StopReason,
+    StopSignal, check_output, discard_output,
 };
 use crate::plan;
 use crate::roots::Roots;
@@ -45,7 +45,7 @@ pub(super) struct Runner {
     pub(super) store: Arc<Store>,
     pub(super) registry: Arc<Registry>,
     roots: Arc<Roots>,
-    outbound_access: WaysOut,
+    outbound_access: OutboundClients,
     pub(super) job_cache: Arc<JobCache>,
     job_feed: Arc<JobFeed>,
     cores: Arc<Cores>,
@@ -70,7 +70,7 @@ pub(super) struct RunnerParts {
     pub(super) store: Arc<Store>,
     pub(super) registry: Arc<Registry>,
     pub(super) roots: Arc<Roots>,
-    pub(super) outbound_access: WaysOut,
+    pub(super) outbound_access: OutboundClients,
     pub(super) job_cache: Arc<JobCache>,
     pub(super) job_feed: Arc<JobFeed>,
     pub(super) limits: Limits,

@@ -20,7 +20,7 @@ use crate::engine::runner::{Runner, RunnerParts};
 use crate::engine::sweeper::Sweeper;
 use crate::engine::{Engine, StartError, recovery};
 use crate::failpoints;
-use crate::operations::{OperationSpec, Registry, WaysOut, command};
+use crate::operations::{OperationSpec, OutboundClients, Registry, command};
 use crate::roots::Roots;
 use crate::store::{
     self, Found, OpenError, Opened, OperationLimits, Store, StoreOptions, TokensAtStart,
@@ -82,7 +82,7 @@ impl Engine {
         let job_feed = Arc::default();
         let metrics = Arc::new(JobMetrics::new(registry.iter().map(|(name, _)| name)));
         let monitor_key = Arc::new(MonitorKey::new(&found.monitor_key));
-        let outbound_access = WaysOut::new(
+        let outbound_access = OutboundClients::new(
             config.outbound(),
             &Handle::current(),
             config.limits.upload_bytes,

@@ -18,7 +18,7 @@ use crate::engine::{CallbackRequest, CallbackSender, Delivering, DeliveryOutcome
 use crate::failpoints;
 use crate::http::native::wire as native;
 use crate::job;
-use crate::operations::WaysOut;
+use crate::operations::OutboundClients;
 use crate::outbound::{Client, Error, Request, Timeouts};
 
 /// The timeout of one attempt, from the DNS lookup to the response.
@@ -32,7 +32,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// Sends callbacks to their URLs.
 pub(crate) struct Webhooks {
-    pub(crate) outside: WaysOut,
+    pub(crate) outside: OutboundClients,
     pub(crate) secrets: Vec<Secret>,
 }
 

@@ -54,7 +54,7 @@ impl Slot {
 }
 
 /// The key of the stored intents that says whether the last intent was a rename to a target.
-const PLACES_KEY: &str = "places";
+const RENAMES_KEY: &str = "renames";
 
 /// The resources that all attempts share.
 #[derive(Clone)]
@@ -165,7 +165,7 @@ impl Context {
     /// # Errors
     /// [`OperationError::Canceled`] if the attempt was already asked to stop, [`OperationError::Failed`] if the intent
     /// cannot be stored.
-    pub(super) fn intend_to_place(
+    pub(super) fn record_rename_intent(
         &self,
         slot: Slot,
         intent: &impl Serialize,
@@ -180,21 +180,21 @@ impl Context {
     ///
     /// # Errors
     /// [`OperationError::Failed`] if the database cannot be read.
-    pub(crate) fn may_be_placed(&self) -> Result<bool, OperationError> {
-        Ok(self.intents()?[PLACES_KEY] == json!(true))
+    pub(crate) fn may_be_renamed(&self) -> Result<bool, OperationError> {
+        Ok(self.intents()?[RENAMES_KEY] == json!(true))
     }
 
     fn store_intent(
         &self,
         slot: Slot,
         intent: &impl Serialize,
-        places: bool,
+        renames: bool,
     ) -> Result<(), OperationError> {
         let mut intents = self.intents()?;
         intents[slot.key()] = serde_json::to_value(intent).map_err(io::Error::from)?;
-        intents[PLACES_KEY] = json!(places);
+        intents[RENAMES_KEY] = json!(renames);
         let store = &self.shared.store;
-        match store.record_intent(self.seq, self.attempt, intents.to_string(), places) {
+        match store.record_intent(self.seq, self.attempt, intents.to_string(), renames) {
             Err(store::Error::Illegal(_)) => Err(OperationError::Canceled),
             stored => Ok(stored.map_err(io::Error::from)?),
         }

@@ -34,7 +34,7 @@ pub(crate) use crate::operations::documents::document::{is_url, source_jobs};
 pub use crate::operations::error::{InvalidParam, OperationError};
 pub use crate::operations::log::Log;
 pub(crate) use crate::operations::log::LogReader;
-pub(crate) use crate::operations::outbound_access::{OutboundAccess, WaysOut};
+pub(crate) use crate::operations::outbound_access::{OutboundAccess, OutboundClients};
 pub(crate) use crate::operations::params::canonical_numbers::{
     coerce, make_whole_numbers_integers,
 };

@@ -10,7 +10,7 @@ use crate::tokens;
 
 /// Outbound access for each kind of submitter.
 #[derive(Clone)]
-pub(crate) struct WaysOut {
+pub(crate) struct OutboundClients {
     /// Access for local programs, which may name private addresses if the settings allow it.
     local: Arc<OutboundAccess>,
     /// Access for clients with a token. Private addresses are refused, because these clients may be remote, for
@@ -18,7 +18,7 @@ pub(crate) struct WaysOut {
     public: Arc<OutboundAccess>,
 }
 
-impl WaysOut {
+impl OutboundClients {
     /// Creates both kinds of access. `policy` applies to local programs; `input_bytes` limits a remote document.
     pub(crate) fn new(policy: Policy, runtime: &Handle, input_bytes: u64) -> Self {
         let access = |policy| {

@@ -55,7 +55,7 @@ impl Registered {
             .validator
             .iter_errors(params)
             .flat_map(|error| validation_errors::faults(&error))
-            .take(validation_errors::FAULTS)
+            .take(validation_errors::MAX_FAULTS)
             .collect();
         let faults = if faults.is_empty() {
             let mut faults = outside.check(params, &self.description);
@@ -79,7 +79,7 @@ impl Registered {
         } else {
             Err(faults
                 .into_iter()
-                .take(validation_errors::FAULTS)
+                .take(validation_errors::MAX_FAULTS)
                 .map(shorten)
                 .collect())
         }
@@ -130,7 +130,7 @@ impl Registry {
         for operation in operations {
             registry
                 .register(operation)
-                .expect("the built-in operations are well described");
+                .expect("the names and schemas of the built-in operations are valid");
         }
         registry
     }
@@ -142,13 +142,13 @@ impl Registry {
     /// invalid command, and the errors of [`Registry::register`].
     pub(crate) fn configure(&mut self, config: &Config) -> Result<(), RegisterError> {
         for (name, overrides) in &config.operations {
-            self.tune(name, overrides)?;
+            self.apply_overrides(name, overrides)?;
         }
         for (name, spec) in &config.commands {
             let command = Command::new(name, spec, &config.data)
                 .map_err(|error| RegisterError::Command(name.clone(), error))?;
             self.register(Arc::new(command))?;
-            self.tune(name, &spec.overrides())?;
+            self.apply_overrides(name, &spec.overrides())?;
         }
         Ok(())
     }
@@ -157,7 +157,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegisterError::Unknown`] if there is no operation with this name.
-    pub(crate) fn tune(
+    pub(crate) fn apply_overrides(
         &mut self,
         name: &str,
         overrides: &OperationOverrides,

@@ -1,8 +1,8 @@
-//! One file's bytes, mode and times.
+//! Copies the bytes, mode and times of one file.
 //!
-//! The kernel copies where it offers to: as a clone that shares the blocks (Btrfs, XFS and others), else inside itself.
-//! Holes stay holes. The modification time is set last, and the length never before the bytes are there: a file that
-//! has both as its source has them is whole, unless the machine itself went down meanwhile.
+//! If possible the kernel copies: as a clone that shares blocks (Btrfs, XFS and others), else with `copy_file_range`. Holes
+//! stay holes. The modification time is set last, and the file never gets longer than the bytes copied. So a file with the
+//! length and the modification time of its source is complete, unless the machine has crashed since.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -11,32 +11,36 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, Metadata, OpenOptions};
 
-/// Bytes between two looks whether to stop.
-const STEP: usize = 4 << 20;
-/// Read and written at once where the kernel does not copy; files up to this length always are.
-const BUFFER: usize = 128 * 1024;
+/// The kernel copies this many bytes at once. The attempt can stop after each step.
+const STEP_BYTES: usize = 4 << 20;
+/// The size of the buffer for files that the kernel does not copy. Files up to this length are always copied through it.
+const BUFFER_BYTES: usize = 128 * 1024;
 
-/// What is told of every piece that was copied; an error ends the copying.
+/// Called with the number of bytes after each part that was copied. An error ends the copy.
 type OnBytes<'a> = &'a mut dyn FnMut(u64) -> io::Result<()>;
 
 /// Copies files, one after the other.
 pub(super) struct FileCopier {
     buffer: Vec<u8>,
-    /// Until a file system has said that it does not.
-    clones: bool,
-    copies: bool,
+    /// Whether to try cloning. False once a file system has refused it.
+    can_clone: bool,
+    /// Whether to try copying in the kernel. False once a file system has refused it.
+    can_copy_in_kernel: bool,
 }
 
 impl FileCopier {
     pub(super) fn new() -> Self {
         Self {
-            buffer: vec![0; BUFFER],
-            clones: true,
-            copies: true,
+            buffer: vec![0; BUFFER_BYTES],
+            can_clone: true,
+            can_copy_in_kernel: true,
         }
     }
 
-    /// Copies what can be read from `from` into a new file, as [`FileCopier::fill`] does.
+    /// Creates a file and copies `from` into it, like [`FileCopier::fill`], with mode and times.
+    ///
+    /// # Errors
+    /// The I/O error of reading or writing, or the error of `on_bytes`.
     pub(super) fn copy(
         &mut self,
         from: &mut File,
@@ -53,14 +57,17 @@ impl FileCopier {
         let mut to = dir.open_with(name, &options)?.into_std();
         let copied = self.fill(from, metadata, &mut to, on_bytes)?;
         finish(&to, metadata)?;
-        // Where nothing syncs a whole file system at the end.
+        // On Linux the whole file system is synced at the end.
         #[cfg(not(target_os = "linux"))]
         to.sync_all()?;
         Ok(copied)
     }
 
-    /// Copies as many bytes as `from` had when its metadata was read, or those that it still has, into an empty file.
-    /// Gives how many that were; `from` stands behind them.
+    /// Copies the bytes of `from` into an empty file, up to the length in `metadata`, and returns their number. The
+    /// position of `from` is behind them afterwards.
+    ///
+    /// # Errors
+    /// The I/O error of reading or writing, or the error of `on_bytes`.
     pub(super) fn fill(
         &mut self,
         from: &mut File,
@@ -70,7 +77,7 @@ impl FileCopier {
     ) -> io::Result<u64> {
         let length = metadata.len();
         let mut copied = 0;
-        if length > BUFFER as u64 {
+        if length > BUFFER_BYTES as u64 {
             if self.try_clone(from, to)? {
                 let cloned = to.metadata()?.len().min(length);
                 to.set_len(cloned)?;
@@ -84,19 +91,19 @@ impl FileCopier {
             }
             copied = self.copy_in_kernel(from, to, length, on_bytes)?;
         }
-        // What the kernel did not copy.
+        // Copy what the kernel did not.
         Ok(copied + self.copy_through(from, to, length - copied, on_bytes)?)
     }
 
     #[cfg(target_os = "linux")]
     fn try_clone(&mut self, from: &File, to: &File) -> io::Result<bool> {
-        if !self.clones {
+        if !self.can_clone {
             return Ok(false);
         }
         match rustix::fs::ioctl_ficlone(to, from) {
             Ok(()) => Ok(true),
             Err(errno) if is_refusal(errno) => {
-                self.clones = false;
+                self.can_clone = false;
                 Ok(false)
             }
             Err(errno) => Err(errno.into()),
@@ -105,29 +112,29 @@ impl FileCopier {
 
     #[cfg(not(target_os = "linux"))]
     fn try_clone(&mut self, _: &File, _: &File) -> io::Result<bool> {
-        let _ = self.clones;
+        let _ = self.can_clone;
         Ok(false)
     }
 
-    /// Copies up to `most` bytes from where both files are; gives how many there were.
+    /// Copies up to `max_bytes` bytes at the positions of both files in the kernel, and returns their number.
     #[cfg(target_os = "linux")]
     fn copy_in_kernel(
         &mut self,
         from: &File,
         to: &File,
-        most: u64,
+        max_bytes: u64,
         on_bytes: OnBytes<'_>,
     ) -> io::Result<u64> {
         let mut copied = 0;
-        while self.copies && copied < most {
-            let step = (most - copied).min(STEP as u64) as usize;
+        while self.can_copy_in_kernel && copied < max_bytes {
+            let step = (max_bytes - copied).min(STEP_BYTES as u64) as usize;
             match rustix::fs::copy_file_range(from, None, to, None, step) {
                 Ok(0) => break,
                 Ok(bytes) => {
                     copied += bytes as u64;
                     on_bytes(bytes as u64)?;
                 }
-                Err(errno) if is_refusal(errno) => self.copies = false,
+                Err(errno) if is_refusal(errno) => self.can_copy_in_kernel = false,
                 Err(rustix::io::Errno::INTR) => {}
                 Err(errno) => return Err(errno.into()),
             }
@@ -137,21 +144,21 @@ impl FileCopier {
 
     #[cfg(not(target_os = "linux"))]
     fn copy_in_kernel(&mut self, _: &File, _: &File, _: u64, _: OnBytes<'_>) -> io::Result<u64> {
-        let _ = (self.copies, STEP);
+        let _ = (self.can_copy_in_kernel, STEP_BYTES);
         Ok(0)
     }
 
-    /// The same, by reading and writing.
+    /// Copies up to `max_bytes` bytes through the buffer, and returns their number.
     fn copy_through(
         &mut self,
         from: &mut File,
         to: &mut File,
-        most: u64,
+        max_bytes: u64,
         on_bytes: OnBytes<'_>,
     ) -> io::Result<u64> {
         let mut copied = 0;
-        while copied < most {
-            let room = (most - copied).min(BUFFER as u64) as usize;
+        while copied < max_bytes {
+            let room = (max_bytes - copied).min(BUFFER_BYTES as u64) as usize;
             match from.read(&mut self.buffer[..room]) {
                 Ok(0) => break,
                 Ok(bytes) => {
@@ -166,7 +173,7 @@ impl FileCopier {
         Ok(copied)
     }
 
-    /// Copies what is between the holes of the first `length` bytes. The length is set at the end.
+    /// Copies the first `length` bytes without the holes. The length is set at the end.
     #[cfg(unix)]
     fn copy_extents(
         &mut self,
@@ -182,9 +189,9 @@ impl FileCopier {
         loop {
             let data = match seek(&*from, Seek::Data(end)) {
                 Ok(data) => data.min(length),
-                // Nothing but a hole until the end.
+                // Only a hole follows.
                 Err(Errno::NXIO) => length,
-                // Nobody knows where the holes are.
+                // The file system does not report holes.
                 Err(Errno::INVAL | Errno::NOTSUP) if end == 0 => {
                     return self.copy_through(from, to, length, on_bytes);
                 }
@@ -204,7 +211,7 @@ impl FileCopier {
                 break;
             }
         }
-        // A hole that is no longer there must not become zeros.
+        // If the file was truncated in a hole, do not extend the copy with zeros.
         let whole = whole.min(from.metadata()?.len());
         from.seek(SeekFrom::Start(whole))?;
         to.set_len(whole)?;
@@ -212,7 +219,7 @@ impl FileCopier {
     }
 }
 
-/// Whether the kernel does not do this between these files, so that it must be done in another way.
+/// Whether the error means that the kernel cannot do this between these files.
 #[cfg(target_os = "linux")]
 fn is_refusal(errno: rustix::io::Errno) -> bool {
     use rustix::io::Errno;
@@ -232,13 +239,13 @@ fn is_refusal(errno: rustix::io::Errno) -> bool {
 #[cfg(unix)]
 fn is_sparse(metadata: &Metadata) -> bool {
     use cap_std::fs::MetadataExt;
-    /// What `st_blocks` counts in, whatever the file system's blocks are.
-    const BLOCK: u64 = 512;
-    metadata.blocks() * BLOCK < metadata.len()
+    /// The unit of `st_blocks`, independent of the file system's block size.
+    const ST_BLOCK_BYTES: u64 = 512;
+    metadata.blocks() * ST_BLOCK_BYTES < metadata.len()
 }
 
-/// Gives a file or folder the mode and the times of another; the times last. Bits that lend somebody's rights are left
-/// out, since the copy is the server's own.
+/// Sets the mode and then the times of a copied file or folder. The setuid, setgid and sticky bits are not copied, because
+/// the copy belongs to the server's user.
 #[cfg(unix)]
 pub(super) fn finish(made: impl std::os::fd::AsFd, metadata: &Metadata) -> io::Result<()> {
     use cap_std::fs::MetadataExt;
@@ -248,7 +255,7 @@ pub(super) fn finish(made: impl std::os::fd::AsFd, metadata: &Metadata) -> io::R
     Ok(rustix::fs::futimens(&made, &times(metadata))?)
 }
 
-/// When something was last read and changed.
+/// The access and modification times.
 #[cfg(unix)]
 pub(super) fn times(metadata: &Metadata) -> rustix::fs::Timestamps {
     use cap_std::fs::MetadataExt;
@@ -265,13 +272,13 @@ pub(super) fn times(metadata: &Metadata) -> rustix::fs::Timestamps {
     }
 }
 
-/// Elsewhere they are left as they come.
+/// Mode and times are not copied on other systems.
 #[cfg(not(unix))]
 pub(super) fn finish<T>(_: T, _: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a file has the length and the time of its source.
+/// Whether a file has the length and the modification time of its source.
 #[cfg(unix)]
 pub(super) fn looks_whole(made: &Metadata, source: &Metadata) -> bool {
     use cap_std::fs::MetadataExt;
@@ -279,20 +286,20 @@ pub(super) fn looks_whole(made: &Metadata, source: &Metadata) -> bool {
     made.is_file() && stamp(made) == stamp(source)
 }
 
-/// Without times that can be set, none is known to.
+/// Times are not copied on other systems, so a complete copy cannot be recognized.
 #[cfg(not(unix))]
 pub(super) fn looks_whole(_: &Metadata, _: &Metadata) -> bool {
     false
 }
 
-/// Whether two files have the same bytes.
+/// Whether two files have the same bytes. Calls `on_bytes` regularly with 0.
 pub(super) fn is_same(one: &mut File, other: &mut File, on_bytes: OnBytes<'_>) -> io::Result<bool> {
     let (mut some, mut more) = (Vec::new(), Vec::new());
     loop {
         some.clear();
         more.clear();
-        one.take(BUFFER as u64).read_to_end(&mut some)?;
-        other.take(BUFFER as u64).read_to_end(&mut more)?;
+        one.take(BUFFER_BYTES as u64).read_to_end(&mut some)?;
+        other.take(BUFFER_BYTES as u64).read_to_end(&mut more)?;
         if some != more {
             return Ok(false);
         }
@@ -310,7 +317,7 @@ mod tests {
     use super::*;
     use crate::operations::files::changes::Change;
 
-    /// Copies a file that changes after it was looked at; gives the copy, and what is said of the change.
+    /// Copies a file that changes after its metadata was read. Returns the copy and the change that was found.
     fn copied_while(
         change: impl FnOnce(&File),
         length: u64,

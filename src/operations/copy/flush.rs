@@ -1,4 +1,4 @@
-//! Getting what was written onto the disk.
+//! Syncs written files to the disk, and stops waiting when the attempt is asked to stop.
 
 use std::fs::File;
 use std::io;
@@ -10,21 +10,21 @@ use cap_std::fs::Dir;
 
 use crate::operations::{Context, OperationError};
 
-/// Between two looks whether the attempt shall stop.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// The interval at which a waiting attempt checks whether it was asked to stop.
+const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Writes a file to the disk.
+/// Syncs a file to the disk.
 ///
 /// # Errors
-/// As [`wait`].
+/// The errors of [`wait`].
 pub(super) fn flush_file(context: &Context, file: File) -> Result<io::Result<()>, OperationError> {
     wait(context, move || file.sync_all())
 }
 
-/// Writes everything that is in memory of a folder's file system to its disk: one wait for a whole tree.
+/// Syncs the whole file system of a folder: one wait for a whole tree.
 ///
 /// # Errors
-/// As [`wait`]. The disk may also speak of files that others wrote (Linux since 5.8).
+/// The errors of [`wait`]. Since Linux 5.8 the inner error may come from files that other programs wrote.
 pub(super) fn flush_tree(context: &Context, dir: &Dir) -> Result<io::Result<()>, OperationError> {
     match dir.try_clone() {
         Ok(dir) => wait(context, move || sync(&dir)),
@@ -37,16 +37,17 @@ fn sync(dir: &Dir) -> io::Result<()> {
     Ok(rustix::fs::syncfs(dir)?)
 }
 
-/// Where a file system cannot be synced as a whole, each file was when it was written.
+/// Other systems cannot sync a whole file system. There, each file is synced when it is written.
 #[cfg(not(target_os = "linux"))]
 fn sync(dir: &Dir) -> io::Result<()> {
     crate::operations::destination::sync_folder(dir)
 }
 
-/// The disk may take its time, so a thread of its own waits for it, and is left alone when the attempt is to stop.
+/// Syncs on a separate thread, because the disk may block for long. If the attempt is asked to stop, the thread goes on
+/// alone.
 ///
 /// # Errors
-/// A cancel; inside, what the disk says.
+/// [`OperationError::Canceled`] if the attempt was asked to stop. The inner result holds the I/O error of the sync.
 fn wait(
     context: &Context,
     sync: impl FnOnce() -> io::Result<()> + Send + 'static,
@@ -54,18 +55,18 @@ fn wait(
     let (done, is_done) = sync_channel(1);
     let flusher = thread::Builder::new()
         .name("copy-flush".into())
-        // Nobody hears of it any more if the attempt was stopped.
+        // Sending fails if the attempt was stopped; then the outcome does not matter.
         .spawn(move || drop(done.send(sync())));
     if let Err(error) = flusher {
         return Ok(Err(error));
     }
     loop {
         context.check()?;
-        match is_done.recv_timeout(PATIENCE) {
-            Ok(answer) => return Ok(answer),
+        match is_done.recv_timeout(STOP_CHECK_INTERVAL) {
+            Ok(synced) => return Ok(synced),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                return Ok(Err(io::Error::other("the flusher stopped")));
+                return Ok(Err(io::Error::other("the sync thread panicked")));
             }
         }
     }

@@ -1,12 +1,12 @@
-//! `copy`: a file or a folder becomes another one.
+//! The `copy` operation: copies a file or folder.
 //!
-//! The copy is made under a temporary name beside its target, synced, and gets its name at once when it is whole, so
-//! that nobody ever sees half of it. What a stop or a failure leaves is removed, and the error says what had been done;
-//! what a crash leaves is taken up by the next attempt, which copies only what is not whole yet.
+//! The copy is created under a temporary name beside its target, synced, and renamed once it is complete, so an incomplete
+//! copy never has the target name. A canceled or failed attempt removes its partial copy and reports how much was copied.
+//! After a crash, the next attempt continues and copies only the files that are not complete.
 //!
-//! Modes and times are kept, owners are not: the copy is the server's own. Links are kept where they stay inside the
-//! root, and FIFOs, sockets and devices are left out; the report counts what was. A file that may not be read fails the
-//! copy, which would else lack it unnoticed.
+//! Modes and times are copied; the owner is the server's user. Links that stay inside the root are copied as links. FIFOs,
+//! sockets and devices are skipped and counted in the report. A file that cannot be read fails the job, because the copy
+//! would lack it unnoticed.
 
 mod file;
 mod flush;

@@ -1,12 +1,4 @@
-//! `copy`: a file or a folder becomes another one.
-//!
-//! The copy is made under a temporary name beside its target, synced, and gets its name at once when it is whole, so
-//! that nobody ever sees half of it. What a stop or a failure leaves is removed, and the error says what had been done;
-//! what a crash leaves is taken up by the next attempt, which copies only what is not whole yet.
-//!
-//! Modes and times are kept, owners are not: the copy is the server's own. Links are kept where they stay inside the
-//! root, and FIFOs, sockets and devices are left out; the report counts what was. A file that may not be read fails the
-//! copy, which would else lack it unnoticed.
+//! The `copy` operation: prepares the copy, creates it under a temporary name, and renames it.
 
 use std::io;
 
@@ -34,13 +26,13 @@ use crate::operations::{
 };
 use crate::roots::{Identity, Roots};
 
-/// More than other operations get: each attempt goes on where the last one was, so a copy that takes days survives more
-/// than three power cuts.
+/// More attempts than other operations have. Each attempt continues the work of the last one, so a copy that takes days
+/// survives more than three crashes.
 const MAX_ATTEMPTS: u32 = 10;
 
 pub(in crate::operations) struct Copy;
 
-/// Said before anything is made, so that a later attempt knows what to think of it.
+/// The intent recorded before the copy is created. By its epoch, a later attempt decides whether it can trust the copy.
 #[derive(Serialize, Deserialize)]
 struct Begun {
     epoch: Option<String>,
@@ -62,19 +54,19 @@ impl Operation for Copy {
     fn run(&self, context: &Context) -> Result<OperationOutput, OperationError> {
         let params: CopyParams = context.params()?;
         let target = Destination::open(context.roots(), &params.to.0)?;
-        let mut draft = StagedFile::new(&target, context, Slot::Work);
-        let (path, tally) = match draft.placed()? {
+        let mut staged = StagedFile::new(&target, context, Slot::Work);
+        let (path, stats) = match staged.placed()? {
             Some(placed) => placed,
-            None => copy(context, &params, &target, draft)?,
+            None => copy(context, &params, &target, staged)?,
         };
-        tell(context, path, &tally)
+        report_copied(context, path, &stats)
     }
 
     fn recover(&self, context: &Context) -> Result<Option<OperationOutput>, OperationError> {
         let params: CopyParams = context.params()?;
         let found = destination::find(context, &params.to.0)?;
-        let told = found.map(|(path, tally)| tell(context, path, &tally));
-        told.transpose()
+        let report = found.map(|(path, stats)| report_copied(context, path, &stats));
+        report.transpose()
     }
 
     fn abandon(&self, context: &Context) -> Result<(), OperationError> {
@@ -83,69 +75,72 @@ impl Operation for Copy {
     }
 }
 
-/// The report of a copy that is in its place.
-fn tell(
+/// Stores the report about a copy that has its target name.
+fn report_copied(
     context: &Context,
     path: String,
-    tally: &CopyStats,
+    stats: &CopyStats,
 ) -> Result<OperationOutput, OperationError> {
-    let remarks = [tally.skipped.describe(), tally.changed.describe()];
+    let remarks = [stats.skipped.describe(), stats.changed.describe()];
     context.set_phase(&walk::summary("Copied", remarks));
-    report(context, "copy.json", &tally.report(&path), path)
+    report(context, "copy.json", &stats.report(&path), path)
 }
 
 pub(super) fn copy(
     context: &Context,
     params: &CopyParams,
     target: &Destination,
-    mut draft: StagedFile<'_>,
+    mut staged: StagedFile<'_>,
 ) -> Result<(String, CopyStats), OperationError> {
     context.set_phase("Counting");
     let total = prepare(context, params, target)?;
     context.set_phase("Copying");
     let mut done = CopyStats::default();
-    match make(context, params, target, &draft, total, &mut done) {
+    match make(context, params, target, &staged, total, &mut done) {
         Ok(()) => {
-            context.set_phase("Placing");
-            let path = draft.place(params.conflict, &done)?;
+            context.set_phase("Finishing");
+            let path = staged.place(params.conflict, &done)?;
             Ok((path, done))
         }
         Err(OperationError::Canceled) if context.will_retry() => {
-            draft.keep();
+            staged.keep();
             Err(OperationError::Canceled)
         }
-        Err(stop) => Err(give_up(context, &mut draft, &done, stop)),
+        Err(error) => Err(give_up(context, &mut staged, &done, error)),
     }
 }
 
-/// Removes what was made, and says so.
+/// Removes the partial copy, and adds to the error how much was copied and whether the partial copy was removed.
 fn give_up(
     context: &Context,
-    draft: &mut StagedFile<'_>,
+    staged: &mut StagedFile<'_>,
     done: &CopyStats,
-    stop: OperationError,
+    error: OperationError,
 ) -> OperationError {
-    let left = match draft.discard() {
-        Ok(()) => "none of it is left".to_owned(),
+    let removal = match staged.discard() {
+        Ok(()) => "the partial copy was removed".to_owned(),
         Err(error) => format!(
-            "it is still there, in part, at {}, since it cannot be removed: {error}",
-            draft.path()
+            "the partial copy at {} could not be removed: {error}",
+            staged.path()
         ),
     };
-    let left = format!("had been copied ({}), {left}", done.describe());
-    match stop {
+    let copied = done.describe();
+    match error {
         OperationError::Canceled => {
-            context.set_phase(&format!("Canceled: what {left}"));
+            context.set_phase(&format!("Canceled after copying {copied}; {removal}"));
             OperationError::Canceled
         }
         OperationError::Failed(failure) => OperationError::Failed(Failure {
-            message: format!("{} What {left}.", failure.message),
+            message: format!(
+                "{} The copy failed after {copied}; {removal}.",
+                failure.message
+            ),
             ..failure
         }),
     }
 }
 
-/// Finds out how much there is to copy, and what would stand in the way at the end.
+/// Counts what there is to copy, and checks that the target can be created.
 fn prepare(
     context: &Context,
     params: &CopyParams,
@@ -158,7 +153,7 @@ fn prepare(
     let refused = |why: String| Err(Failure::new("into_itself", why).into());
     if source.file.is_none() && target.above().contains(&from) {
         return refused(format!(
-            "{to_path} is inside of {from_path}, which cannot be copied into itself."
+            "{to_path} is inside {from_path}, which cannot be copied into itself."
         ));
     }
     if let Some(there) = there {
@@ -166,7 +161,7 @@ fn prepare(
             Conflict::Fail => return Err(target.taken().into()),
             Conflict::Replace if there == from || source.above.contains(&there) => {
                 return refused(format!(
-                    "{to_path} is or holds {from_path}, which would be replaced by its copy."
+                    "{to_path} is or contains {from_path}, which would be replaced by its copy."
                 ));
             }
             Conflict::Replace | Conflict::Rename => {}
@@ -180,20 +175,20 @@ fn prepare(
     Ok(total)
 }
 
-/// Makes the copy under its temporary name and gets it onto the disk; `done` is how far it came.
+/// Creates the copy under its temporary name and syncs it. `done` receives what was copied, even after an error.
 fn make(
     context: &Context,
     params: &CopyParams,
     target: &Destination,
-    draft: &StagedFile<'_>,
+    staged: &StagedFile<'_>,
     total: CopyStats,
     done: &mut CopyStats,
 ) -> Result<(), OperationError> {
     let source = Source::open(context.roots(), &params.from.0)?;
     if source.file.is_some() {
-        return make_file(context, &source, target, draft, total, done);
+        return make_file(context, &source, target, staged, total, done);
     }
-    let (top, earlier) = begin(context, target, draft)?;
+    let (top, earlier) = begin(context, target, staged)?;
     let shared = Shared::new(context, &params.to.0, earlier, total);
     let mut walker = Walker::new(context, source, &|_| false);
     let copied = tree::copy(&shared, &mut walker, &top, target.above().len());
@@ -203,19 +198,19 @@ fn make(
     flush_tree(context, &top)?.map_err(|e| target.failed(&e).into())
 }
 
-/// The folder that the copy is made in, and what an earlier attempt may have left there.
+/// Creates or opens the folder of the copy, and decides how far to trust what an earlier attempt left in it.
 fn begin(
     context: &Context,
     target: &Destination,
-    draft: &StagedFile<'_>,
+    staged: &StagedFile<'_>,
 ) -> Result<(Dir, Earlier), OperationError> {
     let now = epoch(target.dir());
-    let is_there = target.dir().symlink_metadata(draft.name()).is_ok();
+    let is_there = target.dir().symlink_metadata(staged.name()).is_ok();
     let begun: Option<Begun> = context.intent()?;
     let earlier = match &begun {
         Some(Begun { epoch: Some(then) }) if Some(then) == now.as_ref() => Earlier::Kept,
         Some(_) => Earlier::Doubtful,
-        // Nobody knows from when it is.
+        // The folder exists, but its epoch is unknown.
         None if is_there => Earlier::Doubtful,
         None => Earlier::Nothing,
     };
@@ -224,26 +219,29 @@ fn begin(
         context.record_intent(&Begun { epoch })?;
     }
     let open = || {
-        match make_folder(target.dir(), draft.name()) {
+        match make_folder(target.dir(), staged.name()) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             made => made?,
         }
-        open_folder(target.dir(), draft.name())
+        open_folder(target.dir(), staged.name())
     };
     let top = open().map_err(|e| target.failed(&e))?;
     Ok((top, earlier))
 }
 
-/// A single file begins anew with every attempt.
+/// Copies a single file. Each attempt starts over.
 fn make_file(
     context: &Context,
     source: &Source,
     target: &Destination,
-    draft: &StagedFile<'_>,
+    staged: &StagedFile<'_>,
     total: CopyStats,
     done: &mut CopyStats,
 ) -> Result<(), OperationError> {
-    let name = source.file.as_ref().expect("it is a file");
+    let name = source
+        .file
+        .as_ref()
+        .expect("the caller has checked that the source is a file");
     let opened = open_file(context.roots(), &source.dir, name);
     let missing = |why: String| {
         let message = format!("{} cannot be read: {why}.", source.path);
@@ -251,9 +249,9 @@ fn make_file(
     };
     let (mut from, metadata) = opened
         .map_err(|e| unreadable(&source.path, &e))?
-        .ok_or_else(|| missing("it is gone".into()))?;
+        .ok_or_else(|| missing("it no longer exists".into()))?;
     context.set_stage(&source.name, 1, 1);
-    let mut to = draft.create_file()?;
+    let mut to = staged.create_file()?;
     let mut copy = || {
         let mut on_bytes = |bytes| {
             done.bytes += bytes;

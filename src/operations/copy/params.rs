@@ -1,4 +1,4 @@
-//! What a copy job may be asked.
+//! The params of the `copy` operation.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,21 +10,24 @@ use crate::operations::destination::Conflict;
 use crate::operations::params::wire_path::WirePath;
 use crate::roots::Roots;
 
-/// What to copy where.
+/// The file or folder to copy, and the path of the copy.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CopyParams {
-    /// The file or folder to copy, below a root.
+    /// The path of the file or folder to copy, below a root.
     pub(super) from: WirePath,
-    /// The copy itself, not the folder around it, which must be there.
+    /// The path of the copy, below a root, including its name. Its parent folder must exist.
     pub(super) to: WirePath,
-    /// What to do if there is something already: `fail`, `replace` it, or `rename` the copy to the first free of
-    /// `name (1).ext`, `name (2).ext` and so on.
+    /// What to do if `to` already exists. `fail`, the default: fail with `name_exists`. `replace`: replace it. `rename`:
+    /// use the first free name of `name (1).ext`, `name (2).ext` and so on.
     #[serde(default)]
     pub(super) conflict: Conflict,
 }
 
-/// Finds what is wrong with params that fit the schema.
+/// Validates params that match the schema.
+///
+/// # Errors
+/// Every invalid param: paths that are not below a root, and copies of a folder into itself.
 pub(super) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<InvalidParam>> {
     let fault = |pointer: &str, detail: String| InvalidParam {
         pointer: pointer.to_owned(),
@@ -43,12 +46,11 @@ pub(super) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<InvalidPara
         let (source, target) = (source.path(), target.path());
         let replaces = params.conflict == Conflict::Replace;
         if target != source && target.starts_with(&source) {
-            let detail =
-                format!("{to:?} is inside of {from:?}, which cannot be copied into itself");
+            let detail = format!("{to:?} is inside {from:?}, which cannot be copied into itself");
             faults.push(fault("#/to", detail));
         } else if replaces && source.starts_with(&target) {
             let detail =
-                format!("{to:?} is or holds {from:?}, which would be replaced by its copy");
+                format!("{to:?} is or contains {from:?}, which would be replaced by its copy");
             faults.push(fault("#/to", detail));
         }
     }

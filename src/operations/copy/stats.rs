@@ -1,4 +1,4 @@
-//! How much there is, how much of it is copied, and what the report says.
+//! Counts of files, folders, links and bytes, for progress and for the report.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::operations::destination::PlacedContent;
 use crate::operations::files::changes::Changes;
 use crate::operations::files::walk::{Found, Kind, Skipped};
 
-/// What an entry counts besides its bytes, so that a tree of empty files has progress too.
+/// Each entry counts this many bytes in the progress besides its own, so that a tree of empty files shows progress too.
 const ENTRY_BYTES: u64 = 4096;
 
 impl PlacedContent for CopyStats {
@@ -18,7 +18,7 @@ impl PlacedContent for CopyStats {
     }
 }
 
-/// Counts of what is in the copy.
+/// The counts of a copy.
 #[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct CopyStats {
@@ -26,15 +26,15 @@ pub(super) struct CopyStats {
     pub(super) folders: u64,
     pub(super) links: u64,
     pub(super) bytes: u64,
-    /// Files that an earlier attempt had copied.
+    /// The number of files that an earlier attempt had copied.
     pub(super) resumed: u64,
     pub(super) skipped: Skipped,
-    /// Files that became longer or shorter while they were copied.
+    /// The files that became longer or shorter while they were copied.
     pub(super) changed: Changes,
 }
 
 impl CopyStats {
-    /// One more, with the length that it has.
+    /// Counts an entry, with its current length.
     pub(super) fn count(&mut self, found: &Found) {
         match found.kind {
             Kind::Folder => self.folders += 1,
@@ -54,12 +54,12 @@ impl CopyStats {
         self.bytes + self.entries() * ENTRY_BYTES
     }
 
-    /// Shows how far the copy is.
+    /// Shows these counts as the progress.
     pub(super) fn show(&self, context: &Context, total: &Self) {
         context.set_progress(self.weight(), total.weight());
     }
 
-    /// `3 files and 1 folder, 200 bytes`.
+    /// A text like `3 files, 1 folder, 200 bytes`.
     pub(super) fn describe(&self) -> String {
         let plural = |count: u64, one: &str| match count {
             1 => format!("1 {one}"),
@@ -75,7 +75,7 @@ impl CopyStats {
         parts.join(", ")
     }
 
-    /// The result of the job.
+    /// The JSON report, which is the result of the job.
     pub(super) fn report(&self, path: &str) -> String {
         let Self {
             files,

@@ -1,4 +1,4 @@
-//! A folder's copy, made aside. What an earlier attempt left there and is whole stays.
+//! Copies a folder into its temporary folder. Complete files that an earlier attempt left there are kept.
 
 use std::ffi::OsStr;
 use std::io;
@@ -16,11 +16,12 @@ use crate::operations::destination::{make_folder, open_folder, remove};
 use crate::operations::files::links::stays_inside;
 use crate::operations::files::walk::{Found, Kind, Walker};
 
-/// Copies all that is walked into `top`, which is empty or what an earlier attempt left, and which will be `depth`
-/// folders deep below its root.
+/// Copies all entries of the walk into `top`, which is empty or was left by an earlier attempt. The copy will be in a
+/// folder `depth` levels below its root.
 ///
 /// # Errors
-/// What the walk says, or why something cannot be written.
+/// The errors of [`Walker::next`], and a failure with code `storage_full` or `target_unwritable` if an entry cannot be
+/// written.
 pub(super) fn copy(
     shared: &Shared<'_>,
     walker: &mut Walker<'_>,
@@ -42,7 +43,7 @@ pub(super) fn copy(
     shared.result().and(result)
 }
 
-/// The walk's side of it: folders and links are made as they are found, files are handed to the crew.
+/// The walking thread's state. It creates folders and links itself, and hands files to the workers.
 struct Tree<'a> {
     shared: &'a Shared<'a>,
     top: &'a Dir,
@@ -62,7 +63,7 @@ impl<'a> Tree<'a> {
             }
             let made = match &found.kind {
                 Kind::Folder => self.enter(&found),
-                Kind::Link(said) => self.link(&found, said),
+                Kind::Link(link_target) => self.link(&found, link_target),
                 Kind::File => {
                     self.file(walker, &found)?;
                     Ok(())
@@ -105,14 +106,14 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    /// Makes a folder, or takes the one that is there.
+    /// Creates a folder, or opens the one that an earlier attempt created.
     fn folder(&self, dir: &Dir, name: &OsStr) -> io::Result<Dir> {
         if self.shared.earlier != Earlier::Nothing
             && let Ok(there) = dir.symlink_metadata(name)
         {
             if there.is_dir() {
                 let folder = open_folder(dir, name)?;
-                // It may have been finished, as the copy of one that nobody writes to.
+                // An earlier attempt may have copied the mode of a read-only folder already.
                 #[cfg(unix)]
                 rustix::fs::fchmod(&folder, rustix::fs::Mode::RWXU)?;
                 return Ok(folder);
@@ -123,23 +124,23 @@ impl<'a> Tree<'a> {
         open_folder(dir, name)
     }
 
-    /// A link that stays inside where it was may lead out from where the copy is, which is skipped.
-    fn link(&self, found: &Found, said: &Path) -> io::Result<()> {
-        if !stays_inside(said, self.depth + self.levels.len() - 1) {
+    /// Copies a link. Skips it if it would lead out of the root from its new position.
+    fn link(&self, found: &Found, link_target: &Path) -> io::Result<()> {
+        if !stays_inside(link_target, self.depth + self.levels.len() - 1) {
             self.shared.count(|done| done.skipped.links += 1);
             return Ok(());
         }
-        let (parent, name) = self.place_of(found);
+        let (parent, name) = self.parent_of(found);
         if self.shared.earlier != Earlier::Nothing {
             remove(&parent.dir, name)?;
         }
-        make_link(&parent.dir, name, said, &found.metadata)?;
+        make_link(&parent.dir, name, link_target, &found.metadata)?;
         self.shared.count(|done| done.links += 1);
         Ok(())
     }
 
     fn file(&self, walker: &mut Walker<'_>, found: &Found) -> Result<(), OperationError> {
-        let (folder, name) = self.place_of(found);
+        let (folder, name) = self.parent_of(found);
         let Some((from, metadata)) = walker.open(found)? else {
             return Ok(());
         };
@@ -149,33 +150,39 @@ impl<'a> Tree<'a> {
             from,
             metadata,
         };
-        // Nobody takes it if all have panicked, which ends the attempt when they are waited for.
+        // Sending fails only if all workers panicked. The scope reports that at its end.
         let _ = self.tasks.send(task);
         Ok(())
     }
 
-    fn place_of<'f>(&self, found: &'f Found) -> (&Arc<Folder<'a>>, &'f OsStr) {
+    fn parent_of<'f>(&self, found: &'f Found) -> (&Arc<Folder<'a>>, &'f OsStr) {
         let parent = self.levels.last();
-        let parent = parent.expect("its folder came before it");
-        (parent, found.path.file_name().expect("it is in a folder"))
+        let parent = parent.expect("the walk returns a folder before its entries");
+        (
+            parent,
+            found
+                .path
+                .file_name()
+                .expect("an entry of a folder has a name"),
+        )
     }
 }
 
-/// Makes a link with the times of another.
-fn make_link(dir: &Dir, name: &OsStr, said: &Path, metadata: &Metadata) -> io::Result<()> {
+/// Creates a link with the times of another.
+fn make_link(dir: &Dir, name: &OsStr, link_target: &Path, metadata: &Metadata) -> io::Result<()> {
     #[cfg(unix)]
     {
         use rustix::fs::{AtFlags, symlinkat, utimensat};
-        // As it is said: whether it leads inside has been judged.
-        symlinkat(said, dir, name)?;
-        // Not every file system keeps a link's times.
+        // The caller has checked that the link stays inside the root.
+        symlinkat(link_target, dir, name)?;
+        // Some file systems do not store the times of links.
         let times = crate::operations::copy::file::times(metadata);
         let _ = utimensat(dir, name, &times, AtFlags::SYMLINK_NOFOLLOW);
         Ok(())
     }
     #[cfg(not(unix))]
     {
-        let _ = (dir, name, said, metadata);
+        let _ = (dir, name, link_target, metadata);
         Err(io::ErrorKind::Unsupported.into())
     }
 }

@@ -1,4 +1,4 @@
-//! Helpers that copy files side by side: making a file keeps a core busy on many file systems.
+//! Worker threads that copy files in parallel, because creating a file keeps a core busy on many file systems.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -19,28 +19,28 @@ use crate::operations::destination::{remove, writing_failed};
 use crate::operations::files::changes::Change;
 use crate::operations::{Context, OperationError};
 
-/// More helpers than this wait for each other in the file system.
-const HELPERS: usize = 4;
-/// So many files are worth one more helper.
-const FILES_EACH: u64 = 32;
-/// Files that are open and wait for a helper, for each.
-const WAITING: usize = 4;
+/// The maximum number of workers. More of them only wait for each other in the file system.
+const MAX_WORKERS: usize = 4;
+/// One worker is started for this many files.
+const FILES_PER_WORKER: u64 = 32;
+/// The maximum number of open files that wait for a worker, for each worker.
+const QUEUED_FILES_PER_WORKER: usize = 4;
 
-/// What of an earlier attempt's work may be there.
+/// The state of files that an earlier attempt copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Earlier {
-    /// Nothing.
+    /// There are none.
     Nothing,
-    /// It is as it was left: what looks whole is.
+    /// All writes are intact: files that look complete are.
     Kept,
-    /// The machine was down meanwhile: what looks whole is compared.
+    /// Writes may be lost, because the machine may have crashed: files that look complete are compared.
     Doubtful,
 }
 
-/// What everybody knows who works on a copy.
+/// The state that all threads of a copy share.
 pub(super) struct Shared<'a> {
     pub(super) context: &'a Context,
-    /// Where the copy will be, for messages.
+    /// The path of the copy, for messages.
     pub(super) path: &'a str,
     pub(super) earlier: Earlier,
     pub(super) total: CopyStats,
@@ -67,48 +67,54 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// Counts, and shows how far the copy is.
+    /// Changes the counts, and shows the progress.
     pub(super) fn count(&self, count: impl FnOnce(&mut CopyStats)) {
         let mut done = self.done.lock();
         count(&mut done);
         done.show(self.context, &self.total);
     }
 
-    /// Whether somebody has failed, so that nothing more is worth doing.
+    /// Whether a thread has failed. The others then stop.
     pub(super) fn has_failed(&self) -> bool {
         self.has_failed.load(Ordering::Relaxed)
     }
 
-    /// Writing failed at a path below the copy's top. The first failure counts.
+    /// Records that `path`, relative to the copy, could not be written. Only the first failure counts.
     pub(super) fn fail(&self, path: &Path, error: &io::Error) {
-        let stop = self.context.check().err().unwrap_or_else(|| {
+        let failure = self.context.check().err().unwrap_or_else(|| {
             let path = Path::new(self.path).join(path);
             writing_failed(&path.to_string_lossy(), error).into()
         });
-        self.failure.lock().get_or_insert(stop);
+        self.failure.lock().get_or_insert(failure);
         self.has_failed.store(true, Ordering::Relaxed);
     }
 
-    /// How it ended, once nobody works on it any more.
+    /// The outcome, after all threads have ended.
+    ///
+    /// # Errors
+    /// The first failure.
     pub(super) fn result(&self) -> Result<(), OperationError> {
         self.failure.lock().take().map_or(Ok(()), Err)
     }
 }
 
-/// Turns the wish to stop into an error that ends a file's copying.
+/// Checks whether the attempt was asked to stop.
+///
+/// # Errors
+/// An I/O error that ends the copy of the current file. The caller then returns [`OperationError::Canceled`].
 pub(super) fn stopped(context: &Context) -> io::Result<()> {
     context
         .check()
-        .map_err(|_| io::Error::other("it was stopped"))
+        .map_err(|_| io::Error::other("the attempt was asked to stop"))
 }
 
-/// A folder of the copy. It gets its mode and times when all that is in it is there: when the last who holds it lets go.
+/// A folder of the copy. Dropping it sets its mode and times. Each entry holds it, so it is dropped after all of them.
 pub(super) struct Folder<'a> {
     pub(super) shared: &'a Shared<'a>,
     pub(super) dir: Dir,
     pub(super) path: PathBuf,
     pub(super) metadata: Metadata,
-    /// Held for its sake: what is made in a folder changes its time.
+    /// Keeps the parent from being dropped first: creating entries in a folder changes its times.
     pub(super) _parent: Option<Arc<Self>>,
 }
 
@@ -130,28 +136,28 @@ pub(super) struct Task<'a> {
     pub(super) metadata: Metadata,
 }
 
-/// Starts helpers. They work until the sender is dropped, or until one of them fails; then they only take.
+/// Starts the workers. They run until the sender is dropped. After a failure they discard the remaining files.
 pub(super) fn start<'scope, 'a: 'scope>(
     scope: &'scope Scope<'scope, '_>,
     shared: &'a Shared<'a>,
 ) -> SyncSender<Task<'a>> {
-    let helpers = HELPERS
+    let workers = MAX_WORKERS
         .min(shared.context.cores().count())
-        .min((shared.total.files / FILES_EACH + 1) as usize);
-    let (tasks, to_do) = sync_channel::<Task<'a>>(helpers * WAITING);
-    // Theirs alone: if all of them panic, sending fails.
-    let to_do = Arc::new(Mutex::new(to_do));
-    for _ in 0..helpers {
-        let to_do = Arc::clone(&to_do);
-        scope.spawn(move || help(shared, &to_do));
+        .min((shared.total.files / FILES_PER_WORKER + 1) as usize);
+    let (sender, receiver) = sync_channel::<Task<'a>>(workers * QUEUED_FILES_PER_WORKER);
+    // Only the workers own the receiver, so sending fails if all of them panic.
+    let receiver = Arc::new(Mutex::new(receiver));
+    for _ in 0..workers {
+        let receiver = Arc::clone(&receiver);
+        scope.spawn(move || run_worker(shared, &receiver));
     }
-    tasks
+    sender
 }
 
-fn help<'a>(shared: &Shared<'a>, to_do: &Mutex<Receiver<Task<'a>>>) {
+fn run_worker<'a>(shared: &Shared<'a>, tasks: &Mutex<Receiver<Task<'a>>>) {
     let mut copier = FileCopier::new();
     loop {
-        let Ok(mut task) = to_do.lock().recv() else {
+        let Ok(mut task) = tasks.lock().recv() else {
             return;
         };
         if shared.has_failed() {
@@ -201,7 +207,7 @@ impl Task<'_> {
         Ok(())
     }
 
-    /// Whether an earlier attempt has copied it. What it left of it otherwise is removed.
+    /// Whether an earlier attempt has copied the file completely. Removes an incomplete file.
     fn is_whole(&mut self) -> io::Result<bool> {
         use std::io::Seek;
         let shared = self.folder.shared;

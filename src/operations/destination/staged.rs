@@ -208,7 +208,7 @@ impl<'a> StagedFile<'a> {
                 content,
             };
             failpoints::failpoint("intending");
-            self.context.intend_to_place(self.slot, &intent)?;
+            self.context.record_rename_intent(self.slot, &intent)?;
             failpoints::failpoint("intended");
             let renamed = match there {
                 Some(there) => self.replace(&there, made, &name),

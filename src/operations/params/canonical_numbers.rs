@@ -1,12 +1,13 @@
-//! Text from a form, a query or a command line becomes what a param's schema wants.
+//! Converts text from a form, a query or a command line to the types that the schema of the params expects.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-/// `pairs` as an object: numbers, booleans and objects where the schema wants some and the text is one, a list where
-/// the schema wants one or a name comes twice, else strings. What does not fit stays text, for the schema to refuse.
-/// Empty text where the schema takes none was not given: forms send it for a field that nobody filled in.
+/// Converts `pairs` to an object. Text becomes a number, boolean or object if the schema expects one and the text is one.
+/// Values become a list if the schema expects a list or the name is given more than once. All other text stays a string,
+/// and the validation rejects it if it does not match. Empty text is omitted if the schema does not accept it, because
+/// forms send it for fields that are not filled in.
 pub(crate) fn coerce<'a>(
     pairs: impl IntoIterator<Item = (&'a str, Value)>,
     schema: &Value,
@@ -48,15 +49,15 @@ pub(crate) fn coerce<'a>(
     Value::Object(params)
 }
 
-/// Makes integers of numbers that are whole, as JSON Schema takes them for: `9.0` is an integer to it.
+/// Converts whole floats to integers, because JSON Schema accepts `9.0` as an integer.
 pub(crate) fn make_whole_numbers_integers(value: &mut Value) {
-    // Beyond this a float does not tell neighbouring integers apart.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
+    // 2^53. A float does not distinguish neighbouring integers beyond this.
+    const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
     match value {
         Value::Number(number) => {
             let whole = number
                 .as_f64()
-                .filter(|f| number.is_f64() && f.fract() == 0.0 && f.abs() < EXACT);
+                .filter(|f| number.is_f64() && f.fract() == 0.0 && f.abs() < MAX_EXACT);
             if let Some(whole) = whole {
                 *number = (whole as i64).into();
             }
@@ -67,11 +68,11 @@ pub(crate) fn make_whole_numbers_integers(value: &mut Value) {
     }
 }
 
-/// Whether a param may be empty text. One in a format may not: no path, URL or date is empty.
+/// Whether the schema of a param accepts empty text. With a `format` it does not: no path, URL or date is empty.
 fn takes_empty_text(property: &Value, schema: &Value) -> bool {
     let mut property = property.clone();
     let Some(members) = property.as_object_mut() else {
-        // There is no such param, which the schema says better.
+        // The param is unknown. Keep the value, so that the validation reports it.
         return true;
     };
     for definitions in ["$defs", "definitions"] {
@@ -90,7 +91,7 @@ fn takes_empty_text(property: &Value, schema: &Value) -> bool {
 }
 
 fn convert(text: String, property: &Value) -> Value {
-    // What browsers send for a checkbox without a value of its own.
+    // Browsers send "on" for a checkbox without a `value` attribute.
     if text == "on" && property["type"] == "boolean" {
         return Value::Bool(true);
     }

@@ -1,4 +1,4 @@
-//! What all operations do with params and options.
+//! Parsing and validation of params and options, for all operations.
 
 pub(crate) mod canonical_numbers;
 pub(crate) mod submit_options;

@@ -1,10 +1,10 @@
-//! What is to be said of a submission's job_options before there is an attempt.
+//! Validates the options of a submission.
 
 use crate::job::JobOptions;
 use crate::operations::{InvalidParam, OutboundAccess, destination};
 use crate::roots::Roots;
 
-/// Finds job_options that will never be granted. Options are query parameters, which a pointer shows by its `?`.
+/// Finds options that no attempt could honor. Options are query parameters; their pointers begin with `?`.
 pub(crate) fn check_options(
     job_options: &JobOptions,
     roots: &Roots,

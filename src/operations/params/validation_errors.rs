@@ -1,4 +1,4 @@
-//! A schema's complaints in words that say what to send instead, each pointing at what is wrong.
+//! Converts the errors of JSON Schema validation to messages for clients, each with a pointer to the invalid value.
 
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use crate::operations::InvalidParam;
 
-/// As much of a message as a person reads, in characters; it may quote what was sent.
-const CHARS: usize = 300;
+/// The maximum length of a message, in characters. Messages may quote long values.
+const MESSAGE_CHARS: usize = 300;
 
-/// Faults that are named, at most. A body of 1 MiB may have a hundred thousand.
-pub(in crate::operations) const FAULTS: usize = 1000;
+/// The maximum number of invalid params that are reported. A body of 1 MiB may have a hundred thousand.
+pub(in crate::operations) const MAX_FAULTS: usize = 1000;
 
-/// A complaint as one fault or several.
+/// The invalid params that a validation error stands for.
 pub(in crate::operations) fn faults(error: &ValidationError<'_>) -> Vec<InvalidParam> {
     let inside = |name: &str| {
         let name = name.replace('~', "~0").replace('/', "~1");
@@ -21,14 +21,14 @@ pub(in crate::operations) fn faults(error: &ValidationError<'_>) -> Vec<InvalidP
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => unexpected
             .iter()
-            .take(FAULTS)
+            .take(MAX_FAULTS)
             .map(|name| fault(inside(name), "Unknown param."))
             .collect(),
         ValidationErrorKind::Required { property } => {
             let name = property.as_str().unwrap_or_default();
             vec![fault(inside(name), "A value is required.")]
         }
-        // All of them: the library names two or three.
+        // List all values. The library's message lists only two or three.
         ValidationErrorKind::Enum { options } => {
             let words = options.as_array().into_iter().flatten();
             let words = words.map(ToString::to_string);
@@ -44,13 +44,14 @@ pub(in crate::operations) fn faults(error: &ValidationError<'_>) -> Vec<InvalidP
     }
 }
 
-/// Nothing of several fits: what is wrong by the one that was meant, if that can be told, or else which there are.
+/// The invalid params if no alternative of `anyOf` or `oneOf` matches. If it is clear which alternative the client meant,
+/// its errors, otherwise a list of the alternatives.
 fn alternatives(
     error: &ValidationError<'_>,
     context: &[Vec<ValidationError<'_>>],
 ) -> Vec<InvalidParam> {
     let is_here = |one: &&ValidationError<'_>| one.instance_path() == error.instance_path();
-    // Whoever sends another type, or says that it is another kind, has not meant this one.
+    // A value of another type, or with another constant such as `type`, was not meant for this alternative.
     let rules_out = |one: &ValidationError<'_>| match one.kind() {
         ValidationErrorKind::Type { .. } => is_here(&one),
         ValidationErrorKind::Constant { .. } => true,
@@ -65,7 +66,7 @@ fn alternatives(
         if others.peek().is_none() {
             return common;
         }
-        // Of several that may be meant, what they all miss: most often the word that tells them apart.
+        // Several alternatives may be meant. Report the errors that they have in common, usually the missing `type`.
         others.for_each(|other| common.retain(|fault| other.contains(fault)));
         if !common.is_empty() {
             return common;
@@ -97,7 +98,7 @@ fn alternatives(
     vec![fault(pointer(error), &detail)]
 }
 
-/// `5 is not of type "string" or "object"`.
+/// A message like `5 is not of type "string" or "object"`.
 fn unlike(sent: &str, what: &str, words: impl Iterator<Item = String>) -> String {
     let mut each: Vec<String> = Vec::new();
     for word in words {
@@ -112,7 +113,7 @@ fn unlike(sent: &str, what: &str, words: impl Iterator<Item = String>) -> String
     format!("{} is not {what} {words}", shortened(sent))
 }
 
-/// What is of a wrong type, without its members: of uploads they are ours.
+/// A short description of a value. Omits the members of objects, because those of an upload come from the server.
 fn outline(instance: &Value) -> String {
     match instance {
         Value::Array(items) => format!("a list of {}", items.len()),
@@ -130,9 +131,9 @@ fn fault(pointer: String, detail: &str) -> InvalidParam {
     InvalidParam { pointer, detail }
 }
 
-/// The beginning of what is too long to be read.
+/// The message, cut if it is too long.
 pub(in crate::operations) fn shortened(message: &str) -> String {
-    match message.char_indices().nth(CHARS) {
+    match message.char_indices().nth(MESSAGE_CHARS) {
         Some((end, _)) => format!("{}...", &message[..end]),
         None => message.to_owned(),
     }

@@ -36,7 +36,7 @@ fn full_target_disk_fails_the_copy_and_stays_unchanged() {
         let (code, message) = refused(&client, &json!({ "from": from, "to": "/out/b" }));
         assert_eq!(code, "storage_full", "{message}");
         assert!(
-            message.contains(what) && message.contains("none of it is left"),
+            message.contains(what) && message.contains("the partial copy was removed"),
             "{message}"
         );
     }
@@ -100,8 +100,8 @@ fn target_that_becomes_read_only_fails_the_copy_and_remains_are_reported() {
     assert_eq!(job["error"]["code"], "target_unwritable", "{job}");
     let message = job["error"]["message"].as_str().expect("a message");
     assert!(
-        message.contains("What had been copied (")
-            && message.contains("still there, in part, at /out/.cloakroom-"),
+        message.contains("The copy failed after ")
+            && message.contains("the partial copy at /out/.cloakroom-"),
         "{message}"
     );
     assert!(!out.join("b").exists());

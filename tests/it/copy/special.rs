@@ -178,7 +178,7 @@ fn unreadable_file_fails_the_copy_and_is_named() {
     let (code, message) = refused(&server.client(), &params);
     assert_eq!(code, "source_unreadable", "{message}");
     assert!(
-        message.contains("private") && message.contains("none of it is left"),
+        message.contains("private") && message.contains("the partial copy was removed"),
         "{message}"
     );
     assert_eq!(names(&site.docs()), ["folder"]);
