@@ -1,6 +1,5 @@
 //! The command line: parses arguments, runs the command and turns its outcome into an exit code.
 
-use std::fmt::Display;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -10,19 +9,10 @@ use tokio::runtime::Runtime;
 
 use crate::cli::log::Log;
 use crate::cli::output::NotWritten;
+use crate::cli::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
 use crate::cli::{maintenance, output, remote, run, serve, token};
-use crate::cloakroom::StartError;
 use crate::operations::command;
 use crate::vital::panic_message;
-
-/// Exit code: the job or the command failed.
-pub(in crate::cli) const EXIT_FAILED: u8 = 1;
-/// Exit code: the arguments or the configuration are wrong.
-pub(in crate::cli) const EXIT_USAGE: u8 = 2;
-/// Exit code: the data folder is in use or unusable.
-pub(in crate::cli) const EXIT_DATA: u8 = 3;
-/// Exit code: the server cannot listen on an address.
-pub(in crate::cli) const EXIT_LISTEN: u8 = 4;
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -54,7 +44,7 @@ impl Arguments {
     /// An argument, a variable or the configuration file is invalid.
     pub(in crate::cli) fn layered() -> Result<Self, Failure> {
         let mut command = Self::command().mut_subcommand("serve", serve::with_variables);
-        let mut matches = matches(command.clone())?;
+        let mut matches = parse(command.clone())?;
         let mut file = serve::File::default();
         if let Some(given) = matches.subcommand_matches("serve") {
             let flags = command
@@ -65,7 +55,7 @@ impl Arguments {
                 .map_err(|message| Failure::new(EXIT_USAGE, message))?;
             file = found;
             command = command.mut_subcommand("serve", |_| layered);
-            matches = crate::cli::matches(command)?;
+            matches = parse(command)?;
         }
         let mut arguments = Self::from_arg_matches(&matches).or_else(|error| refuse(&error))?;
         if let Command::Serve(serve) = &mut arguments.command {
@@ -75,7 +65,7 @@ impl Arguments {
     }
 }
 
-pub(in crate::cli) fn matches(command: clap::Command) -> Result<ArgMatches, Failure> {
+pub(in crate::cli) fn parse(command: clap::Command) -> Result<ArgMatches, Failure> {
     command.try_get_matches().or_else(|error| refuse(&error))
 }
 
@@ -91,48 +81,6 @@ pub(in crate::cli) fn refuse<T>(error: &clap::Error) -> Result<T, Failure> {
     }
     printed?;
     Err(Failure::quiet())
-}
-
-/// Why a command failed, and its exit code.
-#[derive(Debug)]
-pub(in crate::cli) struct Failure {
-    pub(in crate::cli) code: u8,
-    pub(in crate::cli) message: String,
-}
-
-impl Failure {
-    pub(in crate::cli) fn new(code: u8, message: impl Display) -> Self {
-        Self {
-            code,
-            message: message.to_string(),
-        }
-    }
-
-    /// A command whose reader closed standard output: it ends early, without a message and with exit code 0.
-    pub(in crate::cli) fn quiet() -> Self {
-        Self {
-            code: 0,
-            message: String::new(),
-        }
-    }
-
-    pub(in crate::cli) fn is_quiet(&self) -> bool {
-        self.message.is_empty()
-    }
-}
-
-impl From<StartError> for Failure {
-    fn from(error: StartError) -> Self {
-        let code = match error {
-            StartError::Exposed(_)
-            | StartError::Operation(_)
-            | StartError::Route(_)
-            | StartError::Root { .. } => EXIT_USAGE,
-            StartError::Data(_) | StartError::Recovery(_) => EXIT_DATA,
-            StartError::Listen { .. } | StartError::Listener(_) => EXIT_LISTEN,
-        };
-        Self::new(code, error)
-    }
 }
 
 /// Runs the program.

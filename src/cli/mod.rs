@@ -2,6 +2,7 @@
 
 mod client;
 mod command_line;
+mod failure;
 mod follow;
 mod form;
 mod log;
@@ -19,4 +20,4 @@ mod submission;
 mod token;
 
 pub use command_line::main;
-pub(in crate::cli) use command_line::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure, matches};
+pub(in crate::cli) use failure::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};

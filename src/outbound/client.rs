@@ -19,45 +19,11 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::address::Policy;
 use crate::outbound::connect::{Connector, Dial, Resolve, System};
+use crate::outbound::error::{Error, MAX_REDIRECTS};
 use crate::outbound::target::{Refusal, Target};
 
 /// The longest head of a reply, in bytes, including what hyper has read ahead.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// The maximum number of redirects to follow.
-pub const MAX_REDIRECTS: usize = 10;
-
-/// A request that failed before or while its reply was read. The messages show only the host of a URL.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// The policy forbids the URL, a redirect's target or a resolved address.
-    #[error("the address is refused: {0}")]
-    Refused(#[from] Refusal),
-    /// The host name has no address or cannot be looked up.
-    #[error("cannot resolve {0}: {1}")]
-    Resolve(String, String),
-    /// The connection was refused or the host is unreachable.
-    #[error("cannot connect to {0}: {1}")]
-    Connect(String, String),
-    /// The TLS handshake or the certificate's verification failed.
-    #[error("no encrypted connection: {0}")]
-    Tls(String),
-    /// A timeout expired.
-    #[error("time ran out before {0}")]
-    TimedOut(&'static str),
-    /// The connection broke, or the reply is not valid HTTP.
-    #[error("the connection broke: {0}")]
-    Broken(String),
-    /// There were too many redirects.
-    #[error("there are more than {MAX_REDIRECTS} redirects")]
-    Redirects,
-}
-
-impl Error {
-    /// Whether a retry may succeed.
-    pub fn may_pass(&self) -> bool {
-        !matches!(self, Self::Refused(_) | Self::Redirects)
-    }
-}
 
 /// Timeouts of a request.
 #[derive(Debug, Clone, Copy)]

@@ -10,8 +10,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{Error, Target, tls};
 use crate::address::Policy;
+use crate::outbound::error::Error;
+use crate::outbound::target::Target;
+use crate::outbound::tls;
 
 /// The maximum number of addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 8;

@@ -11,9 +11,11 @@
 
 mod client;
 mod connect;
+mod error;
 mod target;
 pub(crate) mod tls;
 
 pub use crate::outbound::connect::{Dial, Pending, Resolve, System};
 pub use crate::outbound::target::{Refusal, Target};
-pub use client::{Client, Error, MAX_REDIRECTS, Reply, Request, Timeouts};
+pub use client::{Client, Reply, Request, Timeouts};
+pub use error::{Error, MAX_REDIRECTS};

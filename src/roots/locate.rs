@@ -13,6 +13,7 @@ use crate::roots::identity::Identity;
 use crate::roots::location::Location;
 use crate::roots::refusal::Refusal;
 use crate::roots::root::{OpenRoot, Root};
+use crate::roots::shared::Shared;
 
 /// The longest path on the wire, in bytes.
 const MAX_PATH_BYTES: usize = 4096;
@@ -25,15 +26,6 @@ pub struct Roots {
     pub(in crate::roots) shared: Arc<Shared>,
     /// The folder that each root's path led to at its first use; `None` if roots are opened at each use.
     pub(in crate::roots) pins: Option<Box<[OnceLock<OpenRoot>]>>,
-}
-
-#[derive(Debug)]
-pub(in crate::roots) struct Shared {
-    pub(in crate::roots) all: Vec<Root>,
-    /// The real path of the data folder; empty if it does not exist.
-    pub(in crate::roots) data: PathBuf,
-    /// The data folder, and its files once the store is open.
-    pub(in crate::roots) own: RwLock<Vec<Identity>>,
 }
 
 impl Roots {
@@ -120,7 +112,9 @@ impl Roots {
             return malformed("it contains '..'");
         }
         for number in 0..self.shared.all.len() {
-            if let Some(place) = Location::find(self, number, Path::new(path)) {
+            if let Some(place) =
+                Location::find(&self.shared, self.pins.as_deref(), number, Path::new(path))
+            {
                 return Ok(place);
             }
         }

@@ -2,16 +2,19 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use cap_std::fs::Dir;
 
-use super::Roots;
 use super::root::{NamedBy, OpenRoot, Root};
+use super::shared::Shared;
 
 /// A location below a root, which may or may not exist.
 #[derive(Debug)]
 pub struct Location<'a> {
-    roots: &'a Roots,
+    shared: &'a Shared,
+    /// The folders of pinned roots, by index; `None` if roots are opened at each use.
+    pins: Option<&'a [OnceLock<OpenRoot>]>,
     /// The root's index.
     number: usize,
     named_by: NamedBy,
@@ -20,15 +23,21 @@ pub struct Location<'a> {
 
 impl<'a> Location<'a> {
     /// Resolves a path on the wire below the root with this index; `None` if the path is not below it.
-    pub(super) fn find(roots: &'a Roots, number: usize, path: &Path) -> Option<Self> {
-        let (rest, named_by) = roots.shared.all[number].rest(path)?;
+    pub(super) fn find(
+        shared: &'a Shared,
+        pins: Option<&'a [OnceLock<OpenRoot>]>,
+        number: usize,
+        path: &Path,
+    ) -> Option<Self> {
+        let (rest, named_by) = shared.all[number].rest(path)?;
         let rest = if rest.as_os_str().is_empty() {
             Path::new(".")
         } else {
             rest
         };
         Some(Self {
-            roots,
+            shared,
+            pins,
             number,
             named_by,
             rest: rest.to_owned(),
@@ -36,7 +45,7 @@ impl<'a> Location<'a> {
     }
 
     pub(super) fn root(&self) -> &'a Root {
-        &self.roots.shared.all[self.number]
+        &self.shared.all[self.number]
     }
 
     /// Opens the root's folder, current or pinned. Blocks on the file system.
@@ -45,9 +54,9 @@ impl<'a> Location<'a> {
     /// Fails if the root is missing, not a folder, not readable, or has moved since the path named it. The message names the
     /// root.
     pub(crate) fn open(&self) -> io::Result<Dir> {
-        let open = || self.root().open(&self.roots.shared.data);
+        let open = || self.root().open(&self.shared.data);
         let checked = |opened: &OpenRoot| self.root().check(opened, self.named_by);
-        let Some(pins) = &self.roots.pins else {
+        let Some(pins) = self.pins else {
             let opened = open()?;
             checked(&opened)?;
             return Ok(opened.dir);

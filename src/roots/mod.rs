@@ -13,6 +13,7 @@ mod locate;
 mod location;
 mod refusal;
 mod root;
+mod shared;
 
 pub use crate::config::RootSpec;
 pub(crate) use identity::Identity;

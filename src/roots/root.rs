@@ -7,7 +7,8 @@ use std::path::{Component, Path, PathBuf};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
-use super::{Identity, RootSpec};
+use super::identity::Identity;
+use crate::config::RootSpec;
 
 #[derive(Debug)]
 pub(super) struct Root {

@@ -5,7 +5,8 @@ use std::io;
 use std::path::Path;
 
 use super::file::{self, Content, Entry, Error};
-use super::{Token, fresh, hash};
+use super::table::{fresh, hash};
+use super::token::Token;
 
 /// The lock file for editing the token file.
 const LOCK_FILE: &str = "tokens.lock";

@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{Hash, RUN_NAME, Token};
+use super::token::{Hash, RUN_NAME, Token};
 
 /// The name of the file in the data folder.
 pub(super) const FILE: &str = "tokens";

@@ -12,9 +12,11 @@
 mod edit;
 mod file;
 mod table;
+mod token;
 
 pub use edit::{add, list, remove, turn_off};
 pub use file::Error;
-pub(crate) use table::{Grant, Hash, RUN_NAME, is_local};
-pub use table::{Token, Tokens};
-pub(in crate::tokens) use table::{fresh, hash};
+pub(crate) use table::Grant;
+pub use table::Tokens;
+pub use token::Token;
+pub(crate) use token::{Hash, is_local};

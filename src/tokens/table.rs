@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -14,30 +14,12 @@ use tokio::sync::watch;
 use crate::store::TokensAtStart;
 use crate::tokens::file;
 use crate::tokens::file::{Content, Entry, Error, FILE, Stamp};
+use crate::tokens::token::{Hash, RUN_NAME, Token};
 
-/// The name of every run token. All runs share it, so that each run sees the jobs of earlier ones.
-pub(crate) const RUN_NAME: &str = "launcher";
 /// How often the token file is checked, and so how long a removed token may stay valid.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The prefix of all tokens, for people and for secret scanners.
 pub(in crate::tokens) const PREFIX: &str = "cloakroom_";
-
-/// The SHA-256 of a token.
-pub(crate) type Hash = [u8; 32];
-
-/// A known token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
-    /// The token's name, which owns its jobs.
-    pub name: Arc<str>,
-    /// Whether the token gives access to all jobs.
-    pub admin: bool,
-}
-
-/// Whether a job's owner is a trusted program on this machine: no token, while tokens are not required, or the run token.
-pub(crate) fn is_local(name: Option<&str>) -> bool {
-    name.is_none_or(|name| name == RUN_NAME)
-}
 
 /// Why a request was admitted. Its streams end when the grant is no longer valid.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -86,7 +86,7 @@ fn panic_in_an_essential_task_stops_the_server() {
         ("callback-record", "callbacks"),
         ("progress", "progress"),
         ("worker", "worker"),
-        ("command-nursery", "command-nursery"),
+        ("command-spawner", "command-spawner"),
         ("command-output", "command-output"),
         ("command-exit", "command-exit"),
         ("accept:3", "accept"),

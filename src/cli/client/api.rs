@@ -11,21 +11,17 @@ use http::header::{
     AUTHORIZATION, CONTENT_TYPE, ETAG, HOST, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
 };
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use serde_json::Value;
 
 use crate::cli::Failure;
-use crate::cli::client::endpoint::Endpoint;
+use crate::cli::client::endpoint::{Body, Endpoint};
 use crate::cli::client::error::{Error, Refusal};
 use crate::cli::client::retry_budget::RetryBudget;
 
 /// How long to wait for a reply; the longest poll takes 20 seconds.
 pub(in crate::cli::client) const REPLY_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// A request body: empty, JSON, or a form whose files are read while it is sent.
-pub(in crate::cli) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// A JSON reply and its ETag.
 pub(in crate::cli) type WithEtag = (Value, Option<String>);

@@ -7,18 +7,23 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::{Body, Error};
+use super::Error;
 use crate::cli::{EXIT_USAGE, Failure};
 use crate::config::PublicUrl;
 use crate::outbound::tls::{self, Trust};
 
 /// How long connecting may take, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A request body: empty, JSON, or a form whose files are read while it is sent.
+pub(in crate::cli) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// A server's address.
 pub(super) struct Endpoint {

@@ -6,4 +6,5 @@ mod error;
 mod retry_budget;
 
 pub(super) use crate::cli::client::error::Error;
-pub(in crate::cli) use api::{Body, Client, WithEtag};
+pub(in crate::cli) use api::{Client, WithEtag};
+pub(in crate::cli) use endpoint::Body;

@@ -74,7 +74,8 @@ impl Run {
         let own = LocalServer::start(self.data.as_deref()).await?;
         let client = own.client();
         let done = async {
-            let submitted = local_server::submit(self, &client).await?;
+            let (operation, params, inputs) = (&self.operation, &self.params, &self.input);
+            let submitted = local_server::submit(&client, operation, params, inputs).await?;
             self.follow_and_save(&client, submitted, signals, show)
                 .await
         };

@@ -9,7 +9,6 @@ use tempfile::TempDir;
 
 use crate::cli::client::{Client, WithEtag};
 use crate::cli::params::params;
-use crate::cli::run::Run;
 use crate::cli::submission::unknown_operation;
 use crate::cli::token::failure;
 use crate::cli::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
@@ -88,15 +87,20 @@ impl LocalServer {
 ///
 /// # Errors
 /// The operation is unknown, or the params are invalid.
-pub(super) async fn submit(run: &Run, client: &Client) -> Result<WithEtag, Failure> {
-    let path = format!("/v1/operations/{}", run.operation);
-    let (operation, _) = match client.json(Method::GET, &path, &[], None).await {
+pub(super) async fn submit(
+    client: &Client,
+    operation: &str,
+    pairs: &[String],
+    inputs: &[String],
+) -> Result<WithEtag, Failure> {
+    let path = format!("/v1/operations/{operation}");
+    let (spec, _) = match client.json(Method::GET, &path, &[], None).await {
         Err(error) if error.is_not_found() => {
-            return Err(unknown_operation(client, &run.operation).await);
+            return Err(unknown_operation(client, operation).await);
         }
         found => found?,
     };
-    let params = params(&run.params, &run.input, &operation["params"])?;
+    let params = params(pairs, inputs, &spec["params"])?;
     Ok(client.json(Method::POST, &path, &[], Some(&params)).await?)
 }
 

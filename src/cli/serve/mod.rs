@@ -3,6 +3,7 @@
 mod announce;
 mod command;
 mod file;
+mod flag_values;
 mod flags;
 mod layers;
 mod parent;

@@ -62,21 +62,10 @@ fn top(file: &str) -> &str {
     file.split(['/', '.']).next().unwrap_or(file)
 }
 
-/// Folders whose files still import each other in circles. A folder leaves this list for good.
-const CYCLIC: [&str; 5] = [
-    "cli/",
-    "operations/command/",
-    "outbound/",
-    "roots/",
-    "tokens/",
-];
-
 /// No file imports itself through others.
 fn cycles(tree: &Tree) -> Vec<String> {
     let cycles = tree.cycles().into_iter();
-    let known = |file: &&str| CYCLIC.iter().any(|folder| file.starts_with(folder));
     cycles
-        .filter(|files| !files.iter().all(known))
         .map(|files| {
             format!(
                 "these files import each other in a circle: {}",
@@ -185,8 +174,6 @@ fn mod_files(tree: &Tree) -> Vec<String> {
         .files
         .iter()
         .filter(|(file, _)| file.ends_with("mod.rs"));
-    // The platforms' parts of spawning processes are still there.
-    let files = files.filter(|(file, _)| !file.starts_with("operations/command/process/"));
     files
         .filter_map(|(file, source)| item.find(&source.text).map(|hit| (file, hit.as_str())))
         .map(|(file, hit)| format!("src/{file} holds an item: {hit}"))

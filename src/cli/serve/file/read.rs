@@ -13,8 +13,8 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use crate::cli::serve::file::fault;
 use crate::cli::serve::file::fault::Fault;
-use crate::cli::serve::layers;
-use crate::cli::serve::layers::Values;
+use crate::cli::serve::flag_values;
+use crate::cli::serve::flag_values::Values;
 use crate::cloakroom::StartError;
 use crate::config::{Callbacks, CommandSpec, Config, Limits, OperationOverrides, Route};
 use crate::http::RouteFault;
@@ -128,11 +128,11 @@ pub(in crate::cli::serve::file) fn parse(
             "operations" => operations(value, &mut file)?,
             "route" => (file.routes, file.places.routes) = routes(value, text)?,
             name => {
-                let flag = layers::keys(flags)
+                let flag = flag_values::keys(flags)
                     .find(|key| *key == name)
-                    .and_then(|name| layers::flag(flags, name));
+                    .and_then(|name| flag_values::flag(flags, name));
                 let flag = flag.ok_or_else(|| {
-                    let known = layers::keys(flags).chain(SECTIONS);
+                    let known = flag_values::keys(flags).chain(SECTIONS);
                     Fault::unknown_key(key.span(), name, known)
                 })?;
                 let at = value.span();
@@ -140,7 +140,7 @@ pub(in crate::cli::serve::file) fn parse(
                 if name == "root" {
                     file.places.note_roots(&texts, fault::line(text, at.start));
                 }
-                layers::check(flags, flag, &texts)
+                flag_values::check(flags, flag, &texts)
                     .map_err(|reason| Fault::new(at, format!("{name}: {reason}")))?;
                 values.entry(name.to_owned()).or_default().extend(texts);
             }
@@ -163,19 +163,19 @@ pub(in crate::cli::serve::file) fn texts(
     flag: &clap::Arg,
     value: &Value<'_>,
 ) -> Result<Vec<String>, Fault> {
-    let expected = if layers::is_switch(flag) {
+    let expected = if flag_values::is_switch(flag) {
         "true or false"
-    } else if layers::is_list(flag) || layers::is_words(flag) {
+    } else if flag_values::is_list(flag) || flag_values::is_words(flag) {
         "a string or a list of strings"
-    } else if layers::is_any_text(flag) {
+    } else if flag_values::is_any_text(flag) {
         "a string"
     } else {
         "a string or a number"
     };
     let name = flag.get_long().unwrap_or_default();
-    let one = |value: &Value<'_>| match (value.get_ref(), layers::is_switch(flag)) {
+    let one = |value: &Value<'_>| match (value.get_ref(), flag_values::is_switch(flag)) {
         (DeValue::String(text), false) => Ok(text.clone().into_owned()),
-        (DeValue::Integer(number), false) if !layers::is_any_text(flag) => {
+        (DeValue::Integer(number), false) if !flag_values::is_any_text(flag) => {
             Ok(number.as_str().to_owned())
         }
         (DeValue::Boolean(on), true) => Ok(on.to_string()),
@@ -185,8 +185,8 @@ pub(in crate::cli::serve::file) fn texts(
         )),
     };
     match value.get_ref() {
-        DeValue::Array(items) if layers::is_list(flag) => items.iter().map(one).collect(),
-        DeValue::Array(items) if layers::is_words(flag) => {
+        DeValue::Array(items) if flag_values::is_list(flag) => items.iter().map(one).collect(),
+        DeValue::Array(items) if flag_values::is_words(flag) => {
             let words: Vec<_> = items.iter().map(one).collect::<Result<_, _>>()?;
             Ok(vec![words.join(",")])
         }

@@ -43,10 +43,10 @@ fn start(vital: &Vital) -> io::Result<Sender<Task>> {
     let (spawner, tasks) = channel::<Task>();
     let work = move || {
         for task in tasks {
-            failpoints::panic_point("command-nursery");
+            failpoints::panic_point("command-spawner");
             task();
         }
     };
-    vital.thread("command-nursery", thread::Builder::new(), work)?;
+    vital.thread("command-spawner", thread::Builder::new(), work)?;
     Ok(spawner)
 }

@@ -34,13 +34,13 @@ static IS_REFUSED: AtomicBool = AtomicBool::new(false);
 
 /// The control group of one attempt. Dropping it removes the group if it is empty.
 #[derive(Debug)]
-pub(in super::super) struct Cgroup {
+pub(in crate::operations::command::process) struct Cgroup {
     path: PathBuf,
 }
 
 impl Cgroup {
     /// Creates the group of the attempt with this tag; `None` if the system does not allow it.
-    pub(in super::super) fn new(tag: &str) -> Option<Self> {
+    pub(in crate::operations::command::process) fn new(tag: &str) -> Option<Self> {
         if IS_REFUSED.load(Ordering::Relaxed) {
             return None;
         }
@@ -54,7 +54,7 @@ impl Cgroup {
     }
 
     /// The descriptor by which a process enters the group, see [`enter`].
-    pub(in super::super) fn entrance(&self) -> io::Result<OwnedFd> {
+    pub(in crate::operations::command::process) fn entrance(&self) -> io::Result<OwnedFd> {
         let file = File::options()
             .write(true)
             .open(self.path.join("cgroup.procs"))?;
@@ -62,7 +62,7 @@ impl Cgroup {
     }
 
     /// Kills every process in the group, without waiting.
-    pub(in super::super) fn kill(&self) {
+    pub(in crate::operations::command::process) fn kill(&self) {
         if let Err(error) = kill(&self.path) {
             tracing::error!(%error, "cannot kill a command's control group");
         }
@@ -86,7 +86,7 @@ impl Drop for Cgroup {
 
 /// Between fork and exec: moves this process, and so its future children, into a group. Does nothing once a group could
 /// not be entered, so that the same command can be started again without one.
-pub(in super::super) fn enter(entrance: &OwnedFd) -> io::Result<()> {
+pub(in crate::operations::command::process) fn enter(entrance: &OwnedFd) -> io::Result<()> {
     if IS_REFUSED.load(Ordering::Relaxed) {
         return Ok(());
     }
@@ -97,7 +97,7 @@ pub(in super::super) fn enter(entrance: &OwnedFd) -> io::Result<()> {
 }
 
 /// Whether a command failed to start because its group could not be entered. No more groups are created then.
-pub(in super::super) fn is_refused(error: &io::Error) -> bool {
+pub(in crate::operations::command::process) fn is_refused(error: &io::Error) -> bool {
     let is_refused = error.raw_os_error() == Some(NOT_ENTERED.raw_os_error());
     if is_refused && !IS_REFUSED.swap(true, Ordering::Relaxed) {
         explain_absence(&io::Error::other(

@@ -3,24 +3,13 @@
 use std::fs::{self, File};
 use std::io::Read;
 
-use super::TAG;
+use super::tag::{TAG, Tag};
 
 /// The longest environment that is searched, in bytes; the default maximum of Linux.
 const ENVIRONMENT_BYTES: u64 = 6 << 20;
 
 /// The flag of kernel threads, which have no environment.
 const PF_KTHREAD: u64 = 0x0020_0000;
-
-/// The tag that a process has inherited.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Tag {
-    /// The process is executing `exec` and has no environment yet.
-    Unknown,
-    /// The process has no tag, or its environment is not readable.
-    None,
-    /// The process has this tag.
-    Is(String),
-}
 
 /// A snapshot of a process.
 #[derive(Debug)]

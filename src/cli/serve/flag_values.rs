@@ -1,0 +1,88 @@
+//! What clap knows of the flags of `serve`: their names, the kinds of their values, and whether a value is valid.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, ArgAction, Command};
+
+/// Flags that are no keys of the configuration file.
+const NO_KEYS: [&str; 2] = ["config", "check-config"];
+
+/// Values by flag name, each as on the command line.
+pub(super) type Values = BTreeMap<String, Vec<String>>;
+
+/// Names of the flags that are keys of the configuration file.
+pub(super) fn keys(command: &Command) -> impl Iterator<Item = &str> {
+    let names = command.get_arguments().filter_map(Arg::get_long);
+    names.filter(|name| !NO_KEYS.contains(name))
+}
+
+/// Finds a flag by its name.
+pub(super) fn flag<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
+    command
+        .get_arguments()
+        .find(|flag| flag.get_long() == Some(name))
+}
+
+/// Whether a flag has no value.
+pub(super) fn is_switch(flag: &Arg) -> bool {
+    matches!(flag.get_action(), ArgAction::SetTrue)
+}
+
+/// Whether a flag may be repeated.
+pub(super) fn is_list(flag: &Arg) -> bool {
+    matches!(flag.get_action(), ArgAction::Append)
+}
+
+/// Whether a flag has a comma-separated list as its value.
+pub(super) fn is_words(flag: &Arg) -> bool {
+    matches!(flag.get_value_names(), Some([name, ..]) if name.ends_with("LIST"))
+}
+
+/// Whether a flag takes any string, so that a number in the file is a mistake.
+pub(super) fn is_any_text(flag: &Arg) -> bool {
+    matches!(flag.get_value_names(), Some([name, ..]) if ["DIR", "NAME"].contains(&name.as_str()))
+}
+
+/// Validates the values of a flag.
+///
+/// # Errors
+/// A value is invalid; the message says what was expected.
+pub(super) fn check(command: &Command, flag: &Arg, values: &[String]) -> Result<(), String> {
+    let name = flag.get_long().unwrap_or_default();
+    if is_switch(flag) {
+        return Ok(());
+    }
+    let arguments = values.iter().map(|value| format!("--{name}={value}"));
+    let judged = command
+        .clone()
+        .no_binary_name(true)
+        .try_get_matches_from(arguments);
+    let Err(error) = judged else {
+        return Ok(());
+    };
+    let value = match error.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) => value.as_str(),
+        _ => "",
+    };
+    let expected = match (error.get(ContextKind::ValidValue), flag.get_value_names()) {
+        (Some(ContextValue::Strings(words)), _) => format!("one of {}", words.join(", ")),
+        (_, Some([name, ..])) => for_people(name).to_owned(),
+        _ => "a value".to_owned(),
+    };
+    let reason = error.source().map(|source| format!("{source}; "));
+    Err(format!(
+        "invalid value {value:?}: {}expected {expected}",
+        reason.unwrap_or_default()
+    ))
+}
+
+/// Describes the values that a placeholder of the help stands for.
+fn for_people(name: &str) -> &str {
+    match name {
+        "TIME" => "a duration like \"90s\" or \"1h 30m\"",
+        "N" => "a whole number, at least 1",
+        name => name,
+    }
+}
