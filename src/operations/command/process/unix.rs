@@ -1,17 +1,18 @@
 //! Functions for all Unix systems: process groups, inherited descriptors, waiting without reaping.
 
 use std::io::{self, PipeWriter};
-use std::mem::ManuallyDrop;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 use std::sync::mpsc::SyncSender;
 use std::thread;
 
-use rustix::io::{Errno, FdFlags};
+use command_fds::{CommandFdExt, FdMapping};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
-use super::{Event, system};
+use super::event::Event;
+use super::system;
 use crate::vital::Vital;
 use crate::{descriptors, failpoints};
 
@@ -19,17 +20,15 @@ use crate::{descriptors, failpoints};
 const PROGRESS_FD: i32 = 3;
 
 /// Prepares a command to lead a process group, enter its control group (if any), die with the server, and inherit
-/// descriptor 3.
+/// the write end of `progress` as descriptor 3.
 pub(super) fn prepare(command: &mut Command, entrance: Option<OwnedFd>, progress: PipeWriter) {
     command.process_group(0);
     let server = rustix::process::getpid();
-    let progress = OwnedFd::from(progress);
     let set_up = move || {
         if let Some(entrance) = &entrance {
             system::enter(entrance)?;
         }
         system::end_with(server)?;
-        set_progress(&progress)?;
         descriptors::restore_fd_limit()?;
         system::close_others();
         Ok(())
@@ -42,20 +41,14 @@ pub(super) fn prepare(command: &mut Command, entrance: Option<OwnedFd>, progress
     unsafe {
         command.pre_exec(set_up);
     }
-}
-
-/// Makes descriptor 3 an inheritable copy of `progress`.
-fn set_progress(progress: &OwnedFd) -> io::Result<()> {
-    #[allow(
-        unsafe_code,
-        reason = "descriptor 3 may be replaced: this process is about to exec another program"
-    )]
-    // SAFETY: `ManuallyDrop` never closes the descriptor, and `dup2` replaces it atomically.
-    let mut third = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(PROGRESS_FD) });
-    rustix::io::dup2(progress, &mut third)?;
-    // If `progress` already was descriptor 3, `dup2` leaves it close-on-exec.
-    rustix::io::fcntl_setfd(&*third, FdFlags::empty())?;
-    Ok(())
+    // Runs after `set_up`, whose own descriptor may be number 3.
+    let mapping = FdMapping {
+        parent_fd: progress.into(),
+        child_fd: PROGRESS_FD,
+    };
+    command
+        .fd_mappings(vec![mapping])
+        .expect("one mapping cannot collide with another");
 }
 
 /// Sends [`Event::Exited`] when the child has exited, without reaping it.
