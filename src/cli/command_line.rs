@@ -14,8 +14,19 @@ use crate::cli::{maintenance, output, remote, run, serve, token};
 use crate::operations::command;
 use crate::vital::panic_message;
 
+/// Shown at the end of `cloakroom --help`.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  success
+  1  the job or the command failed
+  2  invalid arguments or configuration
+  3  the data folder is in use or unusable
+  4  the server cannot listen on an address
+
+`cloakroom COMMAND --help` describes the options of a command.";
+
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version, about, after_help = EXIT_CODES)]
 pub(in crate::cli) struct Arguments {
     #[command(subcommand)]
     pub(in crate::cli) command: Command,
@@ -23,17 +34,29 @@ pub(in crate::cli) struct Arguments {
 
 #[derive(Subcommand)]
 pub(in crate::cli) enum Command {
-    /// Start the server: accept jobs over HTTP, run them and keep their results.
+    /// Start a server that accepts jobs over HTTP, runs them and keeps their results.
+    ///
+    /// Each option is also an environment variable and a key of the configuration file. The command line takes
+    /// precedence over the environment, and the environment over the file.
     Serve(Box<serve::Serve>),
     /// Run one job and save its result.
+    ///
+    /// The job runs on a temporary server in this process, and paths in params are paths on this machine. With --url,
+    /// the job runs on that server instead: input files are uploaded, and paths in params are paths on the server.
+    /// CLOAKROOM_URL is ignored.
     Run(run::Run),
     #[command(flatten)]
     Remote(remote::Command),
-    /// Check the data for damage: the database's structure and the SHA-256 of every result.
+    /// Check the data for damage.
+    ///
+    /// Checks the structure of the database and the SHA-256 of every result. Works while a server is running.
     Check(maintenance::Check),
-    /// Back up the data; works while the server is running.
+    /// Back up the data to a file.
+    ///
+    /// Works while a server is running. To restore a backup, copy it into an empty data folder as cloakroom.db. Tokens
+    /// are not included.
     Backup(maintenance::Backup),
-    /// Manage the tokens that clients authenticate with.
+    /// Manage the tokens with which clients authenticate.
     Token(token::Token),
 }
 
@@ -57,7 +80,8 @@ impl Arguments {
             command = command.mut_subcommand("serve", |_| layered);
             matches = parse(command)?;
         }
-        let mut arguments = Self::from_arg_matches(&matches).or_else(|error| refuse(&error))?;
+        let mut arguments =
+            Self::from_arg_matches(&matches).or_else(|error| report_clap_error(&error))?;
         if let Command::Serve(serve) = &mut arguments.command {
             serve.file = file;
         }
@@ -66,11 +90,13 @@ impl Arguments {
 }
 
 pub(in crate::cli) fn parse(command: clap::Command) -> Result<ArgMatches, Failure> {
-    command.try_get_matches().or_else(|error| refuse(&error))
+    command
+        .try_get_matches()
+        .or_else(|error| report_clap_error(&error))
 }
 
 /// Prints clap's message: help and the version to stdout, usage errors to stderr. A usage error exits the process.
-pub(in crate::cli) fn refuse<T>(error: &clap::Error) -> Result<T, Failure> {
+pub(in crate::cli) fn report_clap_error<T>(error: &clap::Error) -> Result<T, Failure> {
     let printed = error
         .print()
         .and_then(|()| std::io::stdout().flush())
@@ -87,13 +113,13 @@ pub(in crate::cli) fn refuse<T>(error: &clap::Error) -> Result<T, Failure> {
 pub fn main() -> ExitCode {
     let arguments = match Arguments::layered() {
         Ok(arguments) => arguments,
-        Err(failure) => return end(Err(failure), output::complain),
+        Err(failure) => return finish(Err(failure), output::print_error),
     };
     // The server logs its activity; the other commands log errors only.
     let is_server = matches!(arguments.command, Command::Serve(_));
     let log = match Log::start(if is_server { "info" } else { "error" }) {
         Ok(log) => log,
-        Err(failure) => return end(Err(failure), output::complain),
+        Err(failure) => return finish(Err(failure), output::print_error),
     };
     let result = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -107,12 +133,12 @@ pub fn main() -> ExitCode {
     };
     if is_server {
         // Through the log's thread, so that a stuck reader of stderr cannot delay the exit.
-        let code = end(result, |sentence| log.say(sentence));
+        let code = finish(result, |message| log.write_line(message));
         log.flush();
         code
     } else {
         log.flush();
-        end(result, output::complain)
+        finish(result, output::print_error)
     }
 }
 
@@ -139,7 +165,7 @@ pub(in crate::cli) fn execute(command: Command, runtime: Runtime) -> Result<(), 
 }
 
 /// Reports a failure and returns the exit code.
-pub(in crate::cli) fn end(result: Result<(), Failure>, report: impl FnOnce(&str)) -> ExitCode {
+pub(in crate::cli) fn finish(result: Result<(), Failure>, report: impl FnOnce(&str)) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -15,7 +15,7 @@ use crate::cli::{EXIT_FAILED, Failure};
 pub(super) async fn follow(
     client: &Client,
     seen: WithEtag,
-    show: &mut ProgressReporter,
+    progress: &mut ProgressReporter,
 ) -> Result<Value, Error> {
     let (mut job, mut tag) = seen;
     let id = job["id"].as_str().unwrap_or_default().to_owned();
@@ -28,7 +28,7 @@ pub(super) async fn follow(
             Ok(answer) => answer,
             Err(error) if error.is_not_found() => return Err(Error::Deleted),
             Err(error) => {
-                budget.wait(error, show).await?;
+                budget.wait(error, progress).await?;
                 continue;
             }
         };
@@ -38,7 +38,7 @@ pub(super) async fn follow(
             job = update;
         }
         if job["error"].is_null() {
-            show.job(&job);
+            progress.job(&job);
         }
     }
     Ok(job)
@@ -49,7 +49,11 @@ pub(super) fn job_failed(job: &Value) -> Failure {
     let error = &job["error"];
     let message = match (error["code"].as_str(), error["message"].as_str()) {
         (Some(code), Some(message)) => format!("{message} ({code})"),
-        _ => format!("the job is {}", job["status"].as_str().unwrap_or("gone")),
+        // Only a canceled job has no error.
+        _ => format!(
+            "the job was {}",
+            job["status"].as_str().unwrap_or("deleted")
+        ),
     };
     Failure::new(EXIT_FAILED, message)
 }

@@ -58,7 +58,7 @@ impl Log {
             .filter(|filter| !filter.is_empty())
             .unwrap_or(level);
         let targets: Targets = filter.parse().map_err(|error| {
-            Failure::new(EXIT_USAGE, format!("CLOAKROOM_LOG={filter}: {error}"))
+            Failure::new(EXIT_USAGE, format!("CLOAKROOM_LOG: invalid filter {filter:?}: {error}; expected a level (error, warn, info, debug, trace) or levels by target like \"info,hyper=debug\""))
         })?;
         let log = Self::default();
         let (writer, to) = (log.clone(), log.clone());
@@ -91,7 +91,7 @@ impl Log {
     }
 
     /// Writes one line of plain text.
-    pub(super) fn say(&self, text: &str) {
+    pub(super) fn write_line(&self, text: &str) {
         self.push((for_stderr(text) + "\n").as_bytes());
     }
 

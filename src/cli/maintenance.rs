@@ -11,11 +11,12 @@ use crate::store;
 /// The data folder to work on.
 #[derive(clap::Args)]
 struct Data {
-    /// The server's data folder.
+    /// Data folder of the server.
     #[arg(
         long,
         value_name = "DIR",
         env = "CLOAKROOM_DATA",
+        hide_env_values = true,
         default_value = "cloakroom-data"
     )]
     data: PathBuf,
@@ -46,7 +47,7 @@ impl Check {
             ))?;
             Ok(())
         } else {
-            let message = format!("{} is damaged", self.data.data.display());
+            let message = format!("the data in {} is damaged", self.data.data.display());
             Err(Failure::new(EXIT_FAILED, message))
         }
     }
@@ -54,8 +55,7 @@ impl Check {
 
 #[derive(clap::Args)]
 pub(super) struct Backup {
-    /// Where to write the backup. An existing file is replaced once the copy is complete. To restore, copy it into an
-    /// empty data folder as `cloakroom.db`. The backup does not include tokens.
+    /// File to write the backup to. An existing file is replaced once the backup is complete.
     file: PathBuf,
     #[command(flatten)]
     data: Data,

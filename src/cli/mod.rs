@@ -5,6 +5,7 @@ mod command_line;
 mod failure;
 mod follow;
 mod form;
+mod job_args;
 mod log;
 mod maintenance;
 mod name;

@@ -5,12 +5,26 @@ use std::io::IsTerminal;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use super::output::{complain, escape_line};
+use super::output::{escape_line, print_error};
 
 /// Length of the bar when progress is a percentage.
 const PER_MILLE: u64 = 1000;
 /// Least progress between two lines, in percentage points.
 const PERCENT_PER_LINE: f64 = 10.0;
+
+/// Whether a command shows progress.
+#[derive(clap::Args)]
+pub(super) struct ProgressArgs {
+    /// Do not show progress.
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+impl ProgressArgs {
+    pub(super) fn reporter(&self) -> ProgressReporter {
+        ProgressReporter::new(self.quiet)
+    }
+}
 
 /// Shows the progress of one job.
 pub(super) enum ProgressReporter {
@@ -40,7 +54,7 @@ impl Unit {
     fn template(self) -> &'static str {
         match self {
             Self::PerMille => {
-                "{prefix} [{bar:25}] {percent_precise} %, {elapsed} elapsed, {eta} left  {wide_msg}"
+                "{prefix} [{bar:25}] {percent_precise}%, {elapsed} elapsed, {eta} left  {wide_msg}"
             }
             Self::Bytes => {
                 "{prefix} [{bar:25}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left  {wide_msg}"
@@ -66,7 +80,7 @@ impl Bar {
 
 impl ProgressReporter {
     /// A bar if stderr is a terminal, lines if not, nothing if `quiet`.
-    pub(super) fn new(quiet: bool) -> Self {
+    fn new(quiet: bool) -> Self {
         if quiet {
             return Self::Nothing;
         }
@@ -107,7 +121,7 @@ impl ProgressReporter {
                 if last_phase != phase || percent - *last_percent >= PERCENT_PER_LINE {
                     phase.clone_into(last_phase);
                     *last_percent = percent;
-                    complain(&format!("{phase} {percent:.1} %"));
+                    print_error(&format!("{phase} {percent:.1}%"));
                 }
             }
             Self::Nothing => {}
@@ -145,10 +159,10 @@ impl ProgressReporter {
     }
 
     /// Prints a message above the progress.
-    pub(super) fn say(&self, sentence: &str) {
+    pub(super) fn print_message(&self, message: &str) {
         match self {
-            Self::Bar(bar) => bar.bar.suspend(|| complain(sentence)),
-            Self::Lines { .. } => complain(sentence),
+            Self::Bar(bar) => bar.bar.suspend(|| print_error(message)),
+            Self::Lines { .. } => print_error(message),
             Self::Nothing => {}
         }
     }

@@ -33,7 +33,7 @@ pub(super) async fn save(
     client: &Client,
     job: &Value,
     to: Option<&Path>,
-    show: &mut ProgressReporter,
+    progress: &mut ProgressReporter,
 ) -> Result<(), Failure> {
     let output = &job["output"];
     let mut target = match to {
@@ -41,7 +41,7 @@ pub(super) async fn save(
         Some(path) => Target::file(path)?,
         None => Target::file(&free_name(output["filename"].as_str().unwrap_or("result")))?,
     };
-    show.begin_transfer("Saving", output["size"].as_u64().unwrap_or_default());
+    progress.begin_transfer("Saving", output["size"].as_u64().unwrap_or_default());
     let path = format!("/v1/downloads/{}", job["id"].as_str().unwrap_or_default());
     let (mut digest, mut bytes) = (Sha256::new(), 0);
     let mut budget = client.retry_budget();
@@ -50,7 +50,7 @@ pub(super) async fn save(
         let mut body = match open(client, &path, bytes, &mut tag).await {
             Ok(body) => body,
             Err(error) => {
-                budget.wait(error, show).await?;
+                budget.wait(error, progress).await?;
                 continue;
             }
         };
@@ -61,11 +61,11 @@ pub(super) async fn save(
                     digest.update(&data);
                     bytes += data.len() as u64;
                     target.write(&data)?;
-                    show.transferred(bytes);
+                    progress.transferred(bytes);
                 }
                 Ok(None) => break 'connections,
                 Err(error) => {
-                    budget.wait(error, show).await?;
+                    budget.wait(error, progress).await?;
                     continue 'connections;
                 }
             }
@@ -77,7 +77,7 @@ pub(super) async fn save(
             "the result was damaged in transit (SHA-256 mismatch); nothing was saved",
         ));
     }
-    show.end();
+    progress.end();
     target.finish()
 }
 

@@ -6,6 +6,7 @@ use http::Method;
 
 use crate::cli::client::{Client, Error, WithEtag};
 use crate::cli::form::Form;
+use crate::cli::job_args::JobArgs;
 use crate::cli::params::fields;
 use crate::cli::progress::ProgressReporter;
 use crate::cli::{EXIT_FAILED, EXIT_USAGE, Failure};
@@ -20,16 +21,12 @@ pub(super) struct Submission<'a> {
 }
 
 impl<'a> Submission<'a> {
-    /// A submission of params (`name=value`) and files (`name=FILE`). Without `key` it gets a random idempotency key.
+    /// The submission of a job, with a random idempotency key unless `key` is one.
     ///
     /// # Errors
     /// The operation's name, a param or a file is malformed.
-    pub(super) fn new(
-        operation: &str,
-        params: &'a [String],
-        inputs: &'a [String],
-        key: Option<&str>,
-    ) -> Result<Self, Failure> {
+    pub(super) fn new(job: &'a JobArgs, key: Option<&str>) -> Result<Self, Failure> {
+        let operation = &job.operation;
         let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
         if operation.is_empty() || !operation.bytes().all(is_name) {
             let message = format!(
@@ -39,8 +36,9 @@ impl<'a> Submission<'a> {
         }
         Ok(Self {
             path: format!("/v1/operations/{operation}"),
-            fields: fields(params)?,
-            files: inputs
+            fields: fields(&job.params)?,
+            files: job
+                .input
                 .iter()
                 .map(|input| named_file(input))
                 .collect::<Result<_, _>>()?,
@@ -56,7 +54,7 @@ impl<'a> Submission<'a> {
     pub(super) async fn send(
         &self,
         client: &Client,
-        show: &mut ProgressReporter,
+        progress: &mut ProgressReporter,
     ) -> Result<WithEtag, Error> {
         let mut budget = client.retry_budget();
         let mut was_reached = false;
@@ -68,8 +66,8 @@ impl<'a> Submission<'a> {
                 ("content-type", content_type.as_str()),
                 ("idempotency-key", &self.key),
             ];
-            show.begin_transfer("Sending", form.bytes());
-            let body = form.into_body(show.adder());
+            progress.begin_transfer("Sending", form.bytes());
+            let body = form.into_body(progress.adder());
             match client.form(&self.path, &headers, body).await {
                 Ok(job) => return Ok(job),
                 // A server that was never reachable is not waited for.
@@ -77,7 +75,7 @@ impl<'a> Submission<'a> {
                 Err(error) if !can_repeat => return Err(error),
                 Err(error) => {
                     was_reached = true;
-                    budget.wait(error, show).await?;
+                    budget.wait(error, progress).await?;
                 }
             }
         }
@@ -107,7 +105,7 @@ pub(super) async fn unknown_operation(client: &Client, operation: &str) -> Failu
         .filter_map(|operation| operation["name"].as_str())
         .collect();
     let names = names.join(", ");
-    let message = format!("unknown operation {operation:?}; this server has: {names}");
+    let message = format!("unknown operation {operation:?}; available operations: {names}");
     Failure::new(EXIT_USAGE, message)
 }
 

@@ -10,11 +10,12 @@ use crate::tokens::{self, Error};
 
 #[derive(clap::Args)]
 pub(super) struct Token {
-    /// The server's data folder.
+    /// Data folder of the server.
     #[arg(
         long,
         value_name = "DIR",
         env = "CLOAKROOM_DATA",
+        hide_env_values = true,
         default_value = "cloakroom-data",
         global = true
     )]
@@ -25,25 +26,30 @@ pub(super) struct Token {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Create a token and print it. It is not shown again.
+    /// Create a token and print it.
+    ///
+    /// The token is not stored and cannot be shown again. A running server accepts it at once.
     Add {
-        /// The token's name; its jobs belong to this name.
+        /// Name of the token. Jobs belong to the name of the token that submitted them.
         name: String,
-        /// Let the token see and control all jobs.
+        /// Create an admin token, which can see and control all jobs.
         #[arg(long)]
         admin: bool,
     },
-    /// List the tokens by name, with their admin flag.
+    /// List the tokens: their names, and which of them are admin tokens.
     List,
-    /// Remove a token; its jobs stay until they expire. Without tokens left, the server rejects every request.
+    /// Remove a token.
+    ///
+    /// A running server rejects the token within a second. Its jobs are kept until they expire. After the last token
+    /// is removed, the server rejects every request; use `cloakroom token off` to allow requests without a token.
     Remove {
-        /// The token's name.
+        /// Name of the token.
         name: String,
     },
-    /// Remove all tokens and let the server answer requests without one.
+    /// Remove all tokens and allow requests without a token.
     ///
-    /// A running server follows within a second. If other machines can reach it (--listen, --public-url) or
-    /// --allow-origin null is set, it keeps its tokens and logs a message instead.
+    /// A running server follows within a second. If other machines can reach it (--listen, --public-url), or
+    /// --allow-origin null is set, it keeps its tokens and logs an error instead.
     Off,
 }
 

@@ -82,7 +82,7 @@ impl FromStr for Dialects {
             let named = all.into_iter().find(|(known, _)| *known == name);
             named.map(|(_, dialect)| dialect).ok_or_else(|| {
                 let known = Dialect::ALL.map(|(name, _)| name).join(", ");
-                format!("unknown dialect {name:?}, expected one of {known}, or all or none")
+                format!("unknown dialect {name:?}: expected all, none, or a list of {known}")
             })
         };
         let named: Result<_, _> = text.split(',').map(|name| find(name.trim())).collect();

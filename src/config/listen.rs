@@ -58,7 +58,7 @@ impl FromStr for Listen {
             None => text
                 .parse()
                 .map(Self::Tcp)
-                .map_err(|error: std::net::AddrParseError| error.to_string()),
+                .map_err(|_| "expected IP:PORT or unix:PATH".to_owned()),
         }
     }
 }

@@ -1,15 +1,15 @@
-//! What an operator says of a root.
+//! The specification of a root.
 
 use std::path::PathBuf;
 
-/// A root as the operator wrote it: `[NAME=]PATH[:ro]`.
+/// A root as in `--root`: `[NAME=]PATH[:ro]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RootSpec {
-    /// Its name on the wire; without one it goes by its own path.
+    /// The root's name on the wire; `None` to use its path.
     pub name: Option<String>,
     /// The folder.
     pub path: PathBuf,
-    /// Nothing is written below it.
+    /// Whether jobs may only read it.
     pub read_only: bool,
 }
 
@@ -32,12 +32,12 @@ impl std::str::FromStr for RootSpec {
                 .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
             if name.is_empty() || !plain || name.starts_with('.') {
                 return Err(format!(
-                    "{name:?} is not a root's name: letters, digits, '-', '_' and '.' are"
+                    "invalid root name {name:?}: use letters, digits, '-', '_' and '.', and do not start with '.'"
                 ));
             }
         }
         if path.is_empty() {
-            return Err("a root is [NAME=]PATH[:ro], and PATH is missing".into());
+            return Err("expected [NAME=]PATH[:ro], found no PATH".into());
         }
         Ok(Self {
             name: name.map(Into::into),

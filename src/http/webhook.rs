@@ -52,7 +52,7 @@ impl CallbackSender for Webhooks {
                 .await
             {
                 Ok(reply) => outcome(reply.status, &reply.headers),
-                Err(error) if error.may_pass() => DeliveryOutcome::Again {
+                Err(error) if error.is_transient() => DeliveryOutcome::Again {
                     error: format!("{error}."),
                     after: None,
                     timed_out: matches!(error, Error::TimedOut(_)),

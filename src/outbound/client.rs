@@ -125,7 +125,7 @@ impl Client {
     pub async fn send(&self, request: Request, timeouts: Timeouts) -> Result<Reply, Error> {
         let until = timeouts.whole.map(|whole| Instant::now() + whole);
         let connect = self.connector.connect(&request.target, timeouts.connect);
-        let stream = by(until, connect, "the connection was made").await??;
+        let stream = by(until, connect, "while connecting").await??;
         let first_byte = earlier(until, timeouts.first_byte);
         let exchange = async {
             let (mut sender, connection) = http1::Builder::new()
@@ -139,7 +139,7 @@ impl Client {
             let response = sender.send_request(wire(request)).await?;
             Ok::<_, hyper::Error>((response, driver))
         };
-        let (response, driver) = by(Some(first_byte), exchange, "the reply began")
+        let (response, driver) = by(Some(first_byte), exchange, "while waiting for the reply")
             .await?
             .map_err(|error| broken(&error))?;
         let (head, body) = response.into_parts();
@@ -198,7 +198,7 @@ impl Reply {
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             let until = earlier(self.until, self.idle);
-            let frame = by(Some(until), self.body.frame(), "the reply was whole").await?;
+            let frame = by(Some(until), self.body.frame(), "while reading the reply").await?;
             let Some(frame) = frame else { return Ok(None) };
             // Trailers are ignored.
             if let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() {
@@ -271,16 +271,16 @@ pub(in crate::outbound) fn earlier(until: Option<Instant>, timeout: Duration) ->
     until.map_or(end, |until| until.min(end))
 }
 
-/// Awaits `work` until a deadline. `milestone` completes the message "time ran out before".
+/// Awaits `work` until a deadline. `step` completes the message "timed out".
 pub(in crate::outbound) async fn by<T>(
     until: Option<Instant>,
     work: impl Future<Output = T>,
-    milestone: &'static str,
+    step: &'static str,
 ) -> Result<T, Error> {
     match until {
         Some(until) => timeout_at(until, work)
             .await
-            .map_err(|_| Error::TimedOut(milestone)),
+            .map_err(|_| Error::TimedOut(step)),
         None => Ok(work.await),
     }
 }

@@ -71,7 +71,7 @@ impl Connector {
         timeout: Duration,
     ) -> Result<Box<dyn Stream>, Error> {
         let until = Instant::now() + timeout;
-        let late = |_| Error::TimedOut("the connection was made");
+        let late = |_| Error::TimedOut("while connecting");
         let addresses = timeout_at(until, self.addresses(target))
             .await
             .map_err(late)??;
@@ -120,7 +120,7 @@ impl Connector {
         addresses: &[SocketAddr],
         until: Instant,
     ) -> Result<TcpStream, Error> {
-        let mut last = Error::TimedOut("the connection was made");
+        let mut last = Error::TimedOut("while connecting");
         for (tried, address) in addresses.iter().enumerate() {
             let left = until.saturating_duration_since(Instant::now());
             let share = left / (addresses.len() - tried) as u32;

@@ -18,22 +18,22 @@ pub enum Error {
     #[error("cannot connect to {0}: {1}")]
     Connect(String, String),
     /// The TLS handshake or the certificate's verification failed.
-    #[error("no encrypted connection: {0}")]
+    #[error("the TLS connection failed: {0}")]
     Tls(String),
-    /// A timeout expired.
-    #[error("time ran out before {0}")]
+    /// A timeout expired; the text says during which step.
+    #[error("timed out {0}")]
     TimedOut(&'static str),
     /// The connection broke, or the reply is not valid HTTP.
     #[error("the connection broke: {0}")]
     Broken(String),
     /// There were too many redirects.
-    #[error("there are more than {MAX_REDIRECTS} redirects")]
+    #[error("more than {MAX_REDIRECTS} redirects")]
     Redirects,
 }
 
 impl Error {
     /// Whether a retry may succeed.
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         !matches!(self, Self::Refused(_) | Self::Redirects)
     }
 }

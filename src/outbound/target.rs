@@ -15,22 +15,22 @@ const MAX_URL_BYTES: usize = 8192;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The URL is malformed.
-    #[error("it is not a URL: {0}. Write it out, from http:// or https:// on")]
+    #[error("it is not a URL: {0}; expected http://... or https://...")]
     Malformed(String),
     /// The URL is too long.
     #[error("it is longer than {MAX_URL_BYTES} bytes")]
     TooLong,
     /// The scheme is neither http nor https.
-    #[error("only http:// and https:// URLs are called, and this one begins with {0}:")]
+    #[error("its scheme is {0:?}; use http or https")]
     Scheme(String),
     /// The URL contains a user name or a password.
     #[error(
-        "it holds a name or a password before the '@'; a URL is shown and logged, so it must not"
+        "it contains a user name or password before the '@'; URLs are stored and logged, so they must not contain credentials"
     )]
     UserInfo,
     /// A redirect's URL contains a user name or a password.
     #[error(
-        "it redirects to a URL with a name or a password before the '@', which is not sent; ask {host} without the redirect"
+        "it redirects to a URL of {host} with a user name or password before the '@', which is not sent; use the URL of {host} without them"
     )]
     UserInfoInRedirect {
         /// Where the redirect leads.
@@ -38,7 +38,7 @@ pub enum Refusal {
     },
     /// The host is or resolves to an address that must not be called.
     #[error(
-        "{host} is {class}, which this server does not call; its operator can name it in [callbacks] allow"
+        "{host} is {class}, which this server does not call; the operator can allow it with [callbacks] allow"
     )]
     Address {
         /// The host as it is in the URL.

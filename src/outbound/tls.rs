@@ -17,7 +17,7 @@ use crate::address::plain_name;
 /// The machine's root certificates, loaded at the first https connection.
 static MACHINE: LazyLock<Result<Trust, String>> = LazyLock::new(|| {
     Trust::of(rustls_native_certs::load_native_certs())?.ok_or_else(|| {
-        "this machine has no root certificates; install its ca-certificates, or name a file of them in SSL_CERT_FILE"
+        "this machine has no root certificates; install the package ca-certificates, or set SSL_CERT_FILE to a PEM file"
             .into()
     })
 });
@@ -33,7 +33,7 @@ pub(crate) enum Fault {
     #[error("{0}")]
     NoRoots(String),
     /// The host name cannot occur in a certificate.
-    #[error("its name cannot occur in a certificate")]
+    #[error("its host name is not valid in a certificate")]
     Name,
     /// The certificate's issuer is not trusted.
     #[error("its certificate is not signed by a trusted authority")]
@@ -50,7 +50,7 @@ pub(crate) enum Fault {
     #[error("its certificate has expired")]
     Expired,
     /// The certificate is not valid yet.
-    #[error("its certificate is not valid yet; is the clock right?")]
+    #[error("its certificate is not valid yet; check the clock of this machine")]
     NotYet,
     /// The connection broke.
     #[error("{0}")]
@@ -80,7 +80,7 @@ impl Trust {
             return Err(error.to_string());
         }
         Self::of(found)?
-            .ok_or_else(|| "it holds no certificate (-----BEGIN CERTIFICATE-----)".into())
+            .ok_or_else(|| "the file contains no certificate (-----BEGIN CERTIFICATE-----)".into())
     }
 
     fn of(found: CertificateResult) -> Result<Option<Self>, String> {
@@ -113,7 +113,7 @@ impl Trust {
 
 impl Fault {
     /// Whether a retry may succeed: the error is not about the certificate.
-    pub(crate) fn may_pass(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         matches!(self, Self::Io(_))
     }
 }

@@ -1,10 +1,10 @@
-//! What tells a file or folder from all others.
+//! The identity of a file or folder, independent of its path.
 
 use std::path::Path;
 
 use cap_std::fs::Metadata;
 
-/// A file or folder, told from all others whatever its path.
+/// Identifies a file or folder independent of its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity {
     device: u64,
@@ -12,7 +12,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The identity of what was looked at.
+    /// The identity of the file with this metadata.
     #[cfg(unix)]
     pub(crate) fn of(metadata: &Metadata) -> Self {
         use cap_std::fs::MetadataExt;
@@ -22,7 +22,7 @@ impl Identity {
         }
     }
 
-    /// Where files have none that is cheap to learn they all have the same.
+    /// On systems without inode numbers all files have the same identity.
     #[cfg(not(unix))]
     pub(crate) fn of(_: &Metadata) -> Self {
         Self {
@@ -31,7 +31,7 @@ impl Identity {
         }
     }
 
-    /// The identity of what is at a path of the system's; a link at its end is not followed.
+    /// The identity of the file at this path, if there is one. Does not follow a link at the end of the path.
     pub(crate) fn at(path: &Path) -> Option<Self> {
         let metadata = std::fs::symlink_metadata(path).ok()?;
         Some(Self::of(&Metadata::from_just_metadata(metadata)))

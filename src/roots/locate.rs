@@ -42,8 +42,8 @@ impl Roots {
                 let expected = format!("{error}; expected a folder");
                 (spec.path.clone(), io::Error::new(error.kind(), expected))
             })?;
-            if let Some(other) = roots.iter().find(|other| root.is_called_as(other)) {
-                let taken = format!("another root is named {} already", other.on_the_wire());
+            if let Some(other) = roots.iter().find(|other| root.shares_path_with(other)) {
+                let taken = format!("another root is already named {}", other.on_the_wire());
                 let error = io::Error::new(io::ErrorKind::AlreadyExists, taken);
                 return Err((spec.path.clone(), error));
             }
@@ -99,23 +99,23 @@ impl Roots {
             })
         };
         if path.len() > MAX_PATH_BYTES {
-            return malformed("it is longer than 4096 bytes");
+            return malformed("the path is longer than 4096 bytes");
         }
         if path.contains('\0') {
-            return malformed("it contains a NUL character");
+            return malformed("the path contains a NUL character");
         }
         if !path.starts_with('/') && !Path::new(path).is_absolute() {
-            return malformed("it does not start with a root");
+            return malformed("the path is not absolute");
         }
         let mut parts = Path::new(path).components();
         if parts.any(|part| part == Component::ParentDir) {
-            return malformed("it contains '..'");
+            return malformed("the path contains '..'");
         }
         for number in 0..self.shared.all.len() {
-            if let Some(place) =
+            if let Some(location) =
                 Location::find(&self.shared, self.pins.as_deref(), number, Path::new(path))
             {
-                return Ok(place);
+                return Ok(location);
             }
         }
         Err(Refusal::Outside {
@@ -129,14 +129,14 @@ impl Roots {
     /// # Errors
     /// Also [`Refusal::ReadOnly`].
     pub fn locate_target(&self, path: &str) -> Result<Location<'_>, Refusal> {
-        let place = self.locate(path)?;
-        if place.root().read_only {
+        let location = self.locate(path)?;
+        if location.root().read_only {
             return Err(Refusal::ReadOnly {
                 path: path.to_owned(),
                 roots: self.describe(),
             });
         }
-        Ok(place)
+        Ok(location)
     }
 
     /// As [`Roots::locate`]; also rejects a path if a link on the way leads out of the root now. Blocks on the file system.
@@ -144,9 +144,9 @@ impl Roots {
     /// # Errors
     /// Also [`Refusal::LeadsOut`].
     pub fn admit(&self, path: &str) -> Result<Location<'_>, Refusal> {
-        let place = self.locate(path)?;
-        self.stay_inside(path, &place)?;
-        Ok(place)
+        let location = self.locate(path)?;
+        self.stay_inside(path, &location)?;
+        Ok(location)
     }
 
     /// As [`Roots::locate_target`]; also rejects a path if a link on the way to its folder leads out of the root now. Blocks
@@ -155,23 +155,23 @@ impl Roots {
     /// # Errors
     /// Also [`Refusal::LeadsOut`].
     pub fn admit_target(&self, path: &str) -> Result<Location<'_>, Refusal> {
-        let place = self.locate_target(path)?;
-        if let Some((folder, _)) = place.parent() {
+        let location = self.locate_target(path)?;
+        if let Some((folder, _)) = location.parent() {
             self.stay_inside(path, &folder)?;
         }
-        Ok(place)
+        Ok(location)
     }
 
     pub(in crate::roots) fn stay_inside(
         &self,
         path: &str,
-        place: &Location<'_>,
+        location: &Location<'_>,
     ) -> Result<(), Refusal> {
         // A root that is missing now may exist when the job runs.
-        let Ok(dir) = place.open() else {
+        let Ok(dir) = location.open() else {
             return Ok(());
         };
-        match dir.metadata(place.rest()) {
+        match dir.metadata(location.rest()) {
             // cap-std's own error has no OS error code; a denied permission has one.
             Err(error)
                 if error.kind() == io::ErrorKind::PermissionDenied
@@ -237,10 +237,10 @@ impl Roots {
 
     pub(in crate::roots) fn describe(&self) -> String {
         match self.shared.all.as_slice() {
-            [] => "this server has none (see --root)".into(),
+            [] => "this server has no roots (see --root)".into(),
             roots => {
                 let names: Vec<_> = roots.iter().map(Root::to_string).collect();
-                format!("there are: {}", names.join(", "))
+                format!("available roots: {}", names.join(", "))
             }
         }
     }
@@ -284,7 +284,7 @@ mod tests {
         }
         for lost in ["/etc/passwd", "docs/a", "/docs/../etc"] {
             let message = roots.locate(lost).expect_err(lost).to_string();
-            let named = message.contains("there are: /docs, ");
+            let named = message.contains("available roots: /docs, ");
             assert!(named && message.contains("(read-only)"), "{message}");
         }
     }

@@ -1,4 +1,4 @@
-//! One folder that jobs may use, and the paths on the wire that lead below it.
+//! A folder that jobs may access, and the paths on the wire below it.
 
 use std::fmt;
 use std::io;
@@ -10,39 +10,43 @@ use cap_std::fs::Dir;
 use super::identity::Identity;
 use crate::config::RootSpec;
 
+/// A root.
 #[derive(Debug)]
 pub(super) struct Root {
     pub(super) name: Option<String>,
-    /// As the operator gave it, made absolute; what it leads to may change.
+    /// The operator's path, made absolute. Its links may change.
     pub(super) path: PathBuf,
-    /// Without links, as it was when the server started. An unnamed root goes by it too, for as long as it is so.
+    /// The path without links when the server started. It also names an unnamed root, while the links stay the same.
     real: PathBuf,
     pub(super) read_only: bool,
 }
 
-/// A root's folder.
+/// The open folder of a root.
 #[derive(Debug)]
 pub(super) struct OpenRoot {
     pub(super) dir: Dir,
-    /// Without links.
+    /// The folder's path without links.
     real: PathBuf,
 }
 
-/// By which of its paths a root was named.
+/// Which of its paths a root was named by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NamedBy {
-    /// By its name, or by its path as the operator gave it.
+    /// Its name, or the operator's path.
     Given,
-    /// By its path without links.
+    /// Its path without links.
     Real,
 }
 
 impl Root {
-    /// Takes note of the folder that an operator named; it must be there.
+    /// The root of a specification.
+    ///
+    /// # Errors
+    /// The folder does not exist, cannot be opened, or is inside of the data folder.
     pub(super) fn new(spec: &RootSpec, data: &Path) -> io::Result<Self> {
         let mut root = Self {
             name: spec.name.clone(),
-            path: plain(&spec.path)?,
+            path: normalize(&spec.path)?,
             real: PathBuf::new(),
             read_only: spec.read_only,
         };
@@ -50,10 +54,13 @@ impl Root {
         Ok(root)
     }
 
-    /// Opens what its path leads to now. `data` is the server's own folder, without links.
+    /// Opens the folder that the path leads to now. `data` is the data folder, without links.
+    ///
+    /// # Errors
+    /// As [`Root::new`]; the message names the root.
     pub(super) fn open(&self, data: &Path) -> io::Result<OpenRoot> {
         self.find(data).map_err(|error| {
-            let message = format!("the root {} cannot be opened: {error}", self.on_the_wire());
+            let message = format!("cannot open the root {}: {error}", self.on_the_wire());
             io::Error::new(error.kind(), message)
         })
     }
@@ -62,27 +69,27 @@ impl Root {
         let real = std::fs::canonicalize(&self.path)?;
         let is_own = !data.as_os_str().is_empty() && real.starts_with(data);
         if is_own {
-            let why = "it is inside of the server's own data, which no job reads";
+            let why = "it is inside of the data folder, which jobs must not access";
             return Err(io::Error::new(io::ErrorKind::NotFound, why));
         }
         let dir = Dir::open_ambient_dir(&real, ambient_authority())?;
         Ok(OpenRoot { dir, real })
     }
 
-    /// Whether an open root is the one that a path meant which named it so.
+    /// Checks that an open root is the one that a path named.
     ///
     /// # Errors
-    /// It is not: its path leads elsewhere now.
+    /// The root was named by its path without links, and its path leads to another folder now.
     pub(super) fn check(&self, open: &OpenRoot, named_by: NamedBy) -> io::Result<()> {
         if named_by == NamedBy::Given || open.real == self.real {
             return Ok(());
         }
         let (path, now) = (self.path.display(), open.real.display());
-        let message = format!("the root {path} leads to {now} now");
+        let message = format!("the root {path} now leads to {now}");
         Err(io::Error::new(io::ErrorKind::NotFound, message))
     }
 
-    /// What of a path on the wire is below it; none if the path is not.
+    /// The part of a path on the wire below this root; `None` if the path is not below it.
     pub(super) fn rest<'p>(&self, path: &'p Path) -> Option<(&'p Path, NamedBy)> {
         let below = |top: &Path, named_by| Some((path.strip_prefix(top).ok()?, named_by));
         match &self.name {
@@ -91,13 +98,13 @@ impl Root {
         }
     }
 
-    /// Whether it has a path on the wire in common with another root.
-    pub(super) fn is_called_as(&self, other: &Self) -> bool {
+    /// Whether both roots share a path on the wire.
+    pub(super) fn shares_path_with(&self, other: &Self) -> bool {
         let are_unnamed = self.name.is_none() && other.name.is_none();
         self.on_the_wire() == other.on_the_wire() || (are_unnamed && self.real == other.real)
     }
 
-    /// Its own path on the wire.
+    /// The root's path on the wire.
     pub(super) fn on_the_wire(&self) -> String {
         match &self.name {
             Some(name) => format!("/{name}"),
@@ -105,12 +112,12 @@ impl Root {
         }
     }
 
-    /// Where it is now by names alone.
+    /// The path without links as of now, without opening the folder.
     pub(super) fn real_path(&self) -> PathBuf {
         std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone())
     }
 
-    /// Whether something is it, or one of the folders and links on the way to it.
+    /// Whether a file is the root, or a folder or link on the way to it.
     pub(super) fn leads_through(&self, identity: Identity) -> bool {
         let real = self.real_path();
         let mut way = self.path.ancestors().chain(real.ancestors());
@@ -118,8 +125,8 @@ impl Root {
     }
 }
 
-/// An absolute path that holds no `..`, with its links, but for those before one.
-fn plain(path: &Path) -> io::Result<PathBuf> {
+/// Makes a path absolute and removes each `..`. Links before a `..` are resolved, others are kept.
+fn normalize(path: &Path) -> io::Result<PathBuf> {
     let path = std::path::absolute(path)?;
     let parts: Vec<_> = path.components().collect();
     let ends = |part: &Component<'_>| *part == Component::ParentDir;

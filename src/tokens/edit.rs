@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::file::{self, Content, Entry, Error};
-use super::table::{fresh, hash};
+use super::table::{generate, hash};
 use super::token::Token;
 
 /// The lock file for editing the token file.
@@ -28,7 +28,7 @@ pub fn add(data: &Path, name: &str, admin: bool) -> Result<String, Error> {
     if entries.iter().any(|entry| *entry.token.name == *name) {
         return Err(Error::Taken(name.to_owned()));
     }
-    let text = fresh()?;
+    let text = generate()?;
     entries.push(Entry {
         hash: hash(&text),
         token: Token {

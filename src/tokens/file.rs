@@ -71,13 +71,13 @@ pub enum Error {
     )]
     Name(String),
     /// A token with this name exists.
-    #[error("there is a token named {0:?} already: remove it first")]
+    #[error("a token named {0:?} already exists; remove it first")]
     Taken(String),
     /// No token has this name.
-    #[error("there is no token named {0:?}")]
+    #[error("no token is named {0:?}")]
     Unknown(String),
     /// The system's random number generator failed.
-    #[error("no random numbers: {0}")]
+    #[error("cannot generate a random token: {0}")]
     Random(String),
 }
 

@@ -125,7 +125,7 @@ impl Tokens {
     /// # Errors
     /// [`Error::Random`].
     pub fn with_run_token(mut self) -> Result<Self, Error> {
-        let text = fresh()?;
+        let text = generate()?;
         self.run = Some(RunToken {
             hash: hash(&text),
             text,
@@ -299,7 +299,7 @@ pub(in crate::tokens) fn hash(text: &str) -> Hash {
 }
 
 /// The text of a new token.
-pub(in crate::tokens) fn fresh() -> Result<String, Error> {
+pub(in crate::tokens) fn generate() -> Result<String, Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|e| Error::Random(e.to_string()))?;
     Ok(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)))

@@ -65,7 +65,7 @@ fn errors_in_the_configuration_have_line_numbers() {
         (
             "listen = [\"127.0.0.1:0\",\n \"nowhere\"]",
             &[
-                "1: listen: invalid value \"nowhere\": invalid socket address",
+                "1: listen: invalid value \"nowhere\": expected IP:PORT or unix:PATH",
                 "expected IP:PORT",
             ],
         ),
@@ -98,7 +98,7 @@ fn errors_in_the_configuration_have_line_numbers() {
         ("listen = '0.0.0.0:7070'", &["--insecure-no-token"]),
         (
             "[roots]\ndocs = 'x'\n'a b' = 'x'",
-            &["3: ", "not a root's name"],
+            &["3: ", "invalid root name \"a b\""],
         ),
         (
             "[roots]\nhere = '/'\ndocs = '/there-is-none:ro'",
@@ -113,7 +113,7 @@ fn errors_in_the_configuration_have_line_numbers() {
         ),
         (
             "root = 'docs=/'\n[roots]\ndocs = '/tmp'",
-            &["toml:3: the root /tmp cannot be used: another root is named /docs already"],
+            &["toml:3: the root /tmp cannot be used: another root is already named /docs"],
         ),
         (
             "data = 5",
@@ -127,9 +127,15 @@ fn errors_in_the_configuration_have_line_numbers() {
             "dialects = ['onedrive', 'x']",
             &["1: dialects: ", "unknown dialect \"x\""],
         ),
-        ("limits = 5", &["1: ", "expected a table"]),
+        (
+            "limits = 5",
+            &["1: limits: expected a table, found integer 5"],
+        ),
         ("[operations]\nzip = 5", &["2: ", "expected a table"]),
-        ("[limits]\nqueue = '1'", &["2: ", "expected a whole number"]),
+        (
+            "[limits]\nqueue = '1'",
+            &["2: queue: expected a whole number, found string \"1\""],
+        ),
         ("[callbacks]\nallow = 'a'", &["2: ", "expected a list"]),
         (
             "[limits]\nqueue = 1\nresult-byte = 1",
@@ -148,9 +154,12 @@ fn errors_in_the_configuration_have_line_numbers() {
         ),
         (
             "[limits]\nresult-bytes = -1",
-            &["2: ", "-1", "expected bytes"],
+            &["2: result-bytes: expected bytes", "found integer -1"],
         ),
-        ("[limits]\nqueue = 0", &["2: ", "at least 1"]),
+        (
+            "[limits]\nqueue = 0",
+            &["2: queue: ", "at least 1, found integer 0"],
+        ),
         (
             "[limits]\nheader-time = '0s'",
             &["2: ", "expected a duration"],
@@ -159,7 +168,10 @@ fn errors_in_the_configuration_have_line_numbers() {
             "[callbacks]\nallow = ['10.0.0.0/99']",
             &["2: ", "neither a host's name, an address, nor a network"],
         ),
-        ("[callbacks]\nsecrets = ['s3cr3t']", &["2: ", "whsec_"]),
+        (
+            "[callbacks]\nsecrets = ['s3cr3t']",
+            &["2: secrets: ", "whsec_"],
+        ),
         (
             "[callbacks]\nschedule = ['5s', 'soon']",
             &["2: ", "expected a duration"],
@@ -174,7 +186,7 @@ fn errors_in_the_configuration_have_line_numbers() {
         ),
         (
             "[operations.zip]\non-restart = 'retry'",
-            &["2: unknown value \"retry\", expected \"requeue\" or \"fail\""],
+            &["2: on-restart: unknown value \"retry\", expected \"requeue\" or \"fail\""],
         ),
         (
             "[[route]]\noperation = 'zip'",
@@ -210,7 +222,10 @@ fn invalid_variable_or_flag_is_named_in_the_error() {
     );
     let mut command = site.configured("");
     command.env("CLOAKROOM_LOG", "hyper=loud");
-    check_refused(&mut command, &["CLOAKROOM_LOG=hyper=loud"]);
+    check_refused(
+        &mut command,
+        &["CLOAKROOM_LOG: invalid filter \"hyper=loud\""],
+    );
     let mut command = site.configured("");
     check_refused(
         command.args(["--workers", "many"]),
@@ -228,7 +243,7 @@ fn invalid_variable_or_flag_is_named_in_the_error() {
             .arg("--root")
             .arg(format!("twice={}", docs.display()));
     }
-    check_refused(&mut command, &["another root is named /twice already"]);
+    check_refused(&mut command, &["another root is already named /twice"]);
     let mut command = site.configured("");
     command.env("CLOAKROOM_CONFIG", "elsewhere.toml");
     assert!(

@@ -98,7 +98,7 @@ fn next_job_follows_a_changed_root_link() {
         if name.is_empty() {
             let error = read(client, &format!("{old}/f")).expect_err("it is no root's");
             assert!(
-                error.contains("source_not_found") && error.contains("release-2 now"),
+                error.contains("source_not_found") && error.contains("now leads to"),
                 "{error}"
             );
         }
@@ -118,7 +118,7 @@ fn missing_root_is_named_by_jobs_and_readiness() {
     let problem = client.get("/readyz", 503).json();
     assert_eq!(problem["code"], "not_ready", "{problem}");
     let detail = problem["detail"].as_str().expect("a detail");
-    assert!(detail.contains("the root /r cannot be opened"), "{detail}");
+    assert!(detail.contains("cannot open the root /r"), "{detail}");
     let error = read(client, "/r/f").expect_err("it is not there");
     assert!(
         error.contains("source_not_found") && error.contains("the root /r"),
@@ -128,10 +128,7 @@ fn missing_root_is_named_by_jobs_and_readiness() {
     let job = run(client, "copy", &params);
     assert_eq!(job["error"]["code"], "target_not_found", "{job}");
     let message = job["error"]["message"].as_str().expect("a message");
-    assert!(
-        message.contains("the root /r cannot be opened"),
-        "{message}"
-    );
+    assert!(message.contains("cannot open the root /r"), "{message}");
     // Another folder takes its place.
     folder(&site, "stick");
     client.get("/readyz", 200);
@@ -239,7 +236,7 @@ fn root_that_contains_the_data_folder_by_link_is_rejected() {
     for target in ["data", "data/sub"] {
         switch(&link, target);
         let error = read(client, "/r").expect_err("it is the server's own");
-        assert!(error.contains("the server's own data"), "{error}");
+        assert!(error.contains("the data folder"), "{error}");
         let reply = client.post(
             "/v1/operations/zip?output=/r/x.zip",
             &json!({ "path": "/docs" }),

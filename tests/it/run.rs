@@ -87,7 +87,7 @@ fn failures_have_a_message_and_exit_code() {
     check(
         &["unzip"],
         2,
-        "this server has: compare, copy, extract, fetch, merge, zip",
+        "available operations: compare, copy, extract, fetch, merge, zip",
     );
     check(&["zip", "path"], 2, "NAME=VALUE");
     check(&["zip"], 2, "required");

@@ -164,7 +164,7 @@ impl Client {
         let json = json.unwrap_or_default();
         let retry_after = text(RETRY_AFTER).and_then(|text| text.parse().ok());
         let refusal = Refusal::new(head.status, retry_after.map(Duration::from_secs), &json);
-        if json["code"].is_string() || refusal.may_pass() {
+        if json["code"].is_string() || refusal.is_transient() {
             Err(Error::Refused(refusal))
         } else {
             Err(self.not_cloakroom(head.status, &head.headers))

@@ -143,7 +143,7 @@ impl Endpoint {
             _ => "",
         };
         let message = format!("cannot connect to {self} securely: {fault}{hint}");
-        if fault.may_pass() {
+        if fault.is_transient() {
             Error::Unreachable(message)
         } else {
             Error::Distrusted(message)

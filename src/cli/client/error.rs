@@ -40,10 +40,10 @@ pub(in crate::cli) struct Refusal {
 
 impl Error {
     /// Whether a retry may succeed.
-    pub(in crate::cli) fn may_pass(&self) -> bool {
+    pub(in crate::cli) fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Lost(_) => true,
-            Self::Refused(refusal) => refusal.may_pass(),
+            Self::Refused(refusal) => refusal.is_transient(),
             Self::Distrusted(_) | Self::NotCloakroom(_) | Self::Deleted | Self::Usage(_) => false,
         }
     }
@@ -84,7 +84,7 @@ impl Refusal {
 
     /// Whether a retry may succeed: the server is stopping, a proxy cannot reach it, or an earlier attempt at this submission
     /// is still in progress.
-    pub(super) fn may_pass(&self) -> bool {
+    pub(super) fn is_transient(&self) -> bool {
         matches!(self.status.as_u16(), 502..=504) || self.code == "idempotency_key_in_use"
     }
 }

@@ -37,16 +37,16 @@ impl RetryBudget {
     pub(in crate::cli) async fn wait(
         &mut self,
         error: Error,
-        show: &ProgressReporter,
+        progress: &ProgressReporter,
     ) -> Result<(), Error> {
         let (since, pause) = self.outage.unwrap_or((Instant::now(), FIRST_PAUSE));
         let left = self.limit.saturating_sub(since.elapsed());
-        if !error.may_pass() || left.is_zero() {
+        if !error.is_transient() || left.is_zero() {
             return Err(error);
         }
         if self.outage.is_none() {
             let left = humantime::format_duration(self.limit);
-            show.say(&format!("{error}; retrying for {left}"));
+            progress.print_message(&format!("{error}; retrying for {left}"));
         }
         self.outage = Some((since, (pause * 2).min(MAX_PAUSE)));
         tokio::time::sleep(error.retry_after().unwrap_or(pause).min(left)).await;

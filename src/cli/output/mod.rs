@@ -9,4 +9,4 @@ mod streams;
 
 pub(super) use escape::{LineEscaper, escape_line};
 pub(super) use stream::Stream;
-pub(in crate::cli) use streams::{NotWritten, Output, complain, for_stderr, print, print_line};
+pub(in crate::cli) use streams::{NotWritten, Output, for_stderr, print, print_error, print_line};

@@ -73,7 +73,7 @@ pub(in crate::cli) fn print_line(text: impl Display) -> Result<(), NotWritten> {
 }
 
 /// Writes a line to standard error. Write errors are ignored, since there is no other place to report them.
-pub(in crate::cli) fn complain(text: &str) {
+pub(in crate::cli) fn print_error(text: &str) {
     let text = for_stderr(text) + "\n";
     let _ = Stream::Stderr.write_all(text.as_bytes());
 }

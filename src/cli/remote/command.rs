@@ -8,24 +8,32 @@ use crate::cli::remote::{control, get, list, submit};
 #[derive(Subcommand)]
 pub(in crate::cli) enum Command {
     /// Submit a job and print its ID.
+    ///
+    /// Input files are uploaded to the server. Paths in params are paths on the server, below one of its roots.
     Submit(submit::Submit),
-    /// Show a job.
+    /// Show the state of a job.
     Status(list::Status),
     /// List jobs, newest first.
     Jobs(list::Jobs),
-    /// List the server's operations.
+    /// List the operations of a server.
     Operations(list::Operations),
     /// Wait for a job to finish and show its progress.
+    ///
+    /// The exit code is 0 if the job succeeded and 1 if it failed or was canceled.
     Wait(get::Wait),
     /// Download the result of a job.
     Get(get::Get),
-    /// Print a job's log.
+    /// Print the log of a job.
     Log(get::Log),
-    /// Cancel a job but keep its record.
+    /// Cancel a job.
+    ///
+    /// The job is kept with the status "canceled" until it expires.
     Cancel(control::Cancel),
-    /// Run a finished job again as a new job and print its ID.
-    Retry(control::Again),
+    /// Submit a finished job again and print the ID of the new job.
+    Retry(control::Retry),
     /// Delete a job and its result.
+    ///
+    /// A running job is canceled first.
     Delete(control::Delete),
 }
 

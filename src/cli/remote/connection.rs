@@ -7,9 +7,11 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::cli::client::Client;
-use crate::cli::output::print_line;
 use crate::cli::serve::SERVER_FILE;
 use crate::cli::{EXIT_FAILED, EXIT_USAGE, Failure};
+
+/// The heading of these options in the help.
+pub(in crate::cli) const CONNECTION: &str = "Connection";
 
 /// URL of a server with default settings.
 pub(in crate::cli::remote) const DEFAULT_URL: &str = "http://127.0.0.1:7070";
@@ -19,12 +21,22 @@ pub(in crate::cli::remote) const DEFAULT_DATA: &str = "cloakroom-data";
 /// The server to connect to, and how.
 #[derive(Args)]
 pub(in crate::cli) struct Server {
-    /// Server URL: `http(s)://HOST[:PORT][/PATH]` or `unix:PATH` [default: the server running on --data, else
+    /// URL of the server: http(s)://HOST[:PORT][/PATH] or unix:PATH [default: the server running on --data, else
     /// http://127.0.0.1:7070].
-    #[arg(long, value_name = "URL", env = "CLOAKROOM_URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CLOAKROOM_URL",
+        hide_env_values = true, help_heading = CONNECTION
+    )]
     pub(in crate::cli::remote) url: Option<String>,
     /// Find the server on this machine by its data folder [default: cloakroom-data].
-    #[arg(long, value_name = "DIR", env = "CLOAKROOM_DATA")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "CLOAKROOM_DATA",
+        hide_env_values = true, help_heading = CONNECTION
+    )]
     pub(in crate::cli::remote) data: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::cli::remote) access: Access,
@@ -38,23 +50,28 @@ pub(in crate::cli) struct Access {
         long,
         value_name = "TOKEN",
         env = "CLOAKROOM_TOKEN",
-        hide_env_values = true
+        hide_env_values = true, help_heading = CONNECTION
     )]
     pub(in crate::cli::remote) token: Option<String>,
-    /// PEM file of the CA certificates to trust for https, instead of the system's.
-    #[arg(long, value_name = "FILE", env = "CLOAKROOM_CA")]
+    /// PEM file with the CA certificates to trust for https, instead of those of the system.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CLOAKROOM_CA",
+        hide_env_values = true, help_heading = CONNECTION
+    )]
     pub(in crate::cli::remote) ca: Option<PathBuf>,
 }
 
 /// How long to retry requests.
 #[derive(Args)]
-pub(in crate::cli) struct Retry {
-    /// How long to retry while a server that was reached before is unavailable.
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = humantime::parse_duration)]
+pub(in crate::cli) struct RetryFor {
+    /// How long to retry when the connection to the server is lost.
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = humantime::parse_duration, help_heading = CONNECTION)]
     pub(in crate::cli::remote) retry_for: Duration,
 }
 
-impl Retry {
+impl RetryFor {
     /// The client with this retry budget.
     pub(in crate::cli) fn apply(&self, client: Client) -> Client {
         client.with_retry_budget(self.retry_for)
@@ -121,31 +138,7 @@ pub(in crate::cli::remote) fn read_server_file(
     let file: Value = serde_json::from_slice(&text).map_err(|error| wrong(&error))?;
     let url = file["urls"][0]
         .as_str()
-        .ok_or_else(|| wrong(&"the file names no URL"))?;
+        .ok_or_else(|| wrong(&"expected a URL in \"urls\""))?;
     let token = file["token"].as_str().map(str::to_owned);
     Ok(Some((url.to_owned(), token)))
-}
-
-/// Prints a job's ID.
-///
-/// # Errors
-/// Standard output cannot be written; the message then has the ID.
-pub(in crate::cli::remote) fn print_id(job: &Value) -> Result<(), Failure> {
-    let id = job["id"].as_str().unwrap_or_default();
-    print_line(id).map_err(|error| error.after(format_args!("the job's ID is {id}")))
-}
-
-/// The path of a job.
-///
-/// # Errors
-/// The ID has characters other than letters and digits, which would lead to another path.
-pub(in crate::cli::remote) fn job_path(id: &str) -> Result<String, Failure> {
-    if !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        Ok(format!("/v1/jobs/{id}"))
-    } else {
-        Err(Failure::new(
-            EXIT_USAGE,
-            format!("invalid job ID {id:?}: expected letters and digits"),
-        ))
-    }
 }

@@ -4,62 +4,50 @@ use http::Method;
 use serde_json::Value;
 
 use crate::cli::Failure;
-use crate::cli::remote::Server;
-use crate::cli::remote::job_path;
-use crate::cli::remote::print_id;
+use crate::cli::remote::job::Job;
+use crate::cli::remote::print::print_id;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Cancel {
-    /// The job's ID.
-    id: String,
     #[command(flatten)]
-    server: Server,
+    job: Job,
 }
 
 #[derive(clap::Args)]
-pub(in crate::cli) struct Again {
-    /// The job's ID.
-    id: String,
+pub(in crate::cli) struct Retry {
     #[command(flatten)]
-    server: Server,
+    job: Job,
 }
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Delete {
-    /// The job's ID.
-    id: String,
     #[command(flatten)]
-    server: Server,
+    job: Job,
 }
 
 impl Cancel {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        request(&self.server, Method::POST, &self.id, "/cancel").await?;
+        request(&self.job, Method::POST, "/cancel").await?;
         Ok(())
     }
 }
 
-impl Again {
+impl Retry {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let job = request(&self.server, Method::POST, &self.id, "/retry").await?;
+        let job = request(&self.job, Method::POST, "/retry").await?;
         print_id(&job)
     }
 }
 
 impl Delete {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        request(&self.server, Method::DELETE, &self.id, "").await?;
+        request(&self.job, Method::DELETE, "").await?;
         Ok(())
     }
 }
 
-async fn request(
-    server: &Server,
-    method: Method,
-    id: &str,
-    action: &str,
-) -> Result<Value, Failure> {
-    let path = format!("{}{action}", job_path(id)?);
-    let (job, _) = server.client()?.json(method, &path, &[], None).await?;
-    Ok(job)
+async fn request(job: &Job, method: Method, action: &str) -> Result<Value, Failure> {
+    let path = format!("{}{action}", job.path()?);
+    let (answer, _) = job.client()?.json(method, &path, &[], None).await?;
+    Ok(answer)
 }

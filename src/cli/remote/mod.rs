@@ -4,10 +4,11 @@ mod command;
 mod connection;
 mod control;
 mod get;
+mod job;
 mod list;
+mod print;
 mod submit;
 mod table;
 
 pub(in crate::cli) use command::Command;
-pub(in crate::cli) use connection::{Access, Retry, Server};
-pub(in crate::cli::remote) use connection::{job_path, print_id};
+pub(in crate::cli) use connection::{Access, CONNECTION, RetryFor};

@@ -1,46 +1,46 @@
 //! `submit`: submits a job.
 
-use super::super::progress::ProgressReporter;
-use super::super::submission::{Submission, unknown_operation};
-use super::Retry;
-use super::Server;
-use super::print_id;
 use crate::cli::Failure;
+use crate::cli::job_args::JobArgs;
+use crate::cli::progress::ProgressArgs;
+use crate::cli::remote::connection::{RetryFor, Server};
+use crate::cli::remote::print::print_id;
+use crate::cli::submission::{Submission, unknown_operation};
+
+/// Shown at the end of the help.
+const EXAMPLES: &str = "\
+Examples:
+  cloakroom submit zip path=/docs/2026
+  cloakroom submit compare -i a=old.xml -i b=new.xml
+  cloakroom wait $(cloakroom submit copy from=/docs/2026 to=/archive/2026)";
 
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Submit {
-    /// Name of the operation.
-    operation: String,
-    /// Params of the operation. Paths are on the server. Repeat a name to give a list.
-    #[arg(value_name = "NAME=VALUE")]
-    params: Vec<String>,
-    /// Document to upload. Repeatable.
-    #[arg(short, long, value_name = "NAME=FILE")]
-    input: Vec<String>,
-    /// Idempotency key: submitting again with the same key does not create a second job.
+    #[command(flatten)]
+    job: JobArgs,
+    /// Idempotency key. Submitting again with the same key returns the first job instead of creating another one.
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
-    /// Do not show progress.
-    #[arg(short, long)]
-    quiet: bool,
     #[command(flatten)]
-    retry: Retry,
+    progress: ProgressArgs,
+    #[command(flatten)]
+    retry_for: RetryFor,
     #[command(flatten)]
     server: Server,
 }
 
 impl Submit {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let key = self.idempotency_key.as_deref();
-        let submission = Submission::new(&self.operation, &self.params, &self.input, key)?;
-        let client = self.retry.apply(self.server.client()?);
-        let mut show = ProgressReporter::new(self.quiet);
-        let sent = submission.send(&client, &mut show).await;
-        show.end();
+        let submission = Submission::new(&self.job, self.idempotency_key.as_deref())?;
+        let client = self.retry_for.apply(self.server.client()?);
+        let mut progress = self.progress.reporter();
+        let sent = submission.send(&client, &mut progress).await;
+        progress.end();
         match sent {
             Ok((job, _)) => print_id(&job),
             Err(error) if error.is_not_found() => {
-                Err(unknown_operation(&client, &self.operation).await)
+                Err(unknown_operation(&client, &self.job.operation).await)
             }
             Err(error) => Err(error.into()),
         }

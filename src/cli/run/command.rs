@@ -7,8 +7,9 @@ use http::Method;
 
 use crate::cli::client::{Client, WithEtag};
 use crate::cli::follow::{follow, job_failed};
-use crate::cli::progress::ProgressReporter;
-use crate::cli::remote::{Access, Retry};
+use crate::cli::job_args::JobArgs;
+use crate::cli::progress::{ProgressArgs, ProgressReporter};
+use crate::cli::remote::{Access, CONNECTION, RetryFor};
 use crate::cli::run::local_server;
 use crate::cli::run::local_server::LocalServer;
 use crate::cli::save::save;
@@ -19,33 +20,38 @@ use crate::cli::{EXIT_FAILED, Failure};
 /// How long to wait for a canceled job to stop.
 pub(in crate::cli::run) const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Shown at the end of the help.
+const EXAMPLES: &str = "\
+Examples:
+  cloakroom run zip path=photos -o photos.zip
+  cloakroom run compare -i a=old.xml -i b=new.xml -o changes.xml
+  cloakroom run --url https://jobs.example.org zip path=/docs/2026";
+
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Run {
-    /// Name of the operation.
-    pub(in crate::cli::run) operation: String,
-    /// Params of the operation. Paths are on this machine, with --url on the server. Repeat a name to give a list.
-    #[arg(value_name = "NAME=VALUE")]
-    pub(in crate::cli::run) params: Vec<String>,
-    /// Document for the operation; with --url it is uploaded. Repeatable.
-    #[arg(short, long, value_name = "NAME=FILE")]
-    pub(in crate::cli::run) input: Vec<String>,
-    /// Where to save the result; "-" for stdout [default: the result's own name in the current folder].
+    #[command(flatten)]
+    pub(in crate::cli::run) job: JobArgs,
+    /// File to save the result to, or "-" for stdout [default: the result's own name in the current folder].
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli::run) output: Option<PathBuf>,
-    /// Run the job on the server at `http(s)://HOST[:PORT][/PATH]` or `unix:PATH` instead of in this process.
-    /// CLOAKROOM_TOKEN and CLOAKROOM_CA apply then; CLOAKROOM_URL is ignored.
-    #[arg(long, value_name = "URL", conflicts_with = "data")]
-    pub(in crate::cli::run) url: Option<String>,
     /// Data folder of the server in this process [default: a temporary folder].
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli::run) data: Option<PathBuf>,
-    /// Do not show progress.
-    #[arg(short, long)]
-    pub(in crate::cli::run) quiet: bool,
-    #[command(flatten, next_help_heading = "With --url")]
+    #[command(flatten)]
+    pub(in crate::cli::run) progress: ProgressArgs,
+    /// Run the job on the server at this URL instead of in this process: http(s)://HOST[:PORT][/PATH] or unix:PATH.
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with = "data",
+        help_heading = CONNECTION
+    )]
+    pub(in crate::cli::run) url: Option<String>,
+    #[command(flatten)]
     pub(in crate::cli::run) access: Access,
     #[command(flatten)]
-    pub(in crate::cli::run) retry: Retry,
+    pub(in crate::cli::run) retry_for: RetryFor,
 }
 
 impl Run {
@@ -53,15 +59,15 @@ impl Run {
         let signals = Signals::new().map_err(|e| {
             Failure::new(EXIT_FAILED, format!("cannot install signal handlers: {e}"))
         })?;
-        let mut show = ProgressReporter::new(self.quiet);
+        let mut progress = self.progress.reporter();
         let done = match &self.url {
             Some(url) => {
-                let client = self.retry.apply(self.access.client(url, None)?);
-                self.run_remotely(&client, signals, &mut show).await
+                let client = self.retry_for.apply(self.access.client(url, None)?);
+                self.run_remotely(&client, signals, &mut progress).await
             }
-            None => self.run_locally(signals, &mut show).await,
+            None => self.run_locally(signals, &mut progress).await,
         };
-        show.end();
+        progress.end();
         done
     }
 
@@ -69,14 +75,13 @@ impl Run {
     pub(in crate::cli::run) async fn run_locally(
         &self,
         signals: Signals,
-        show: &mut ProgressReporter,
+        progress: &mut ProgressReporter,
     ) -> Result<(), Failure> {
         let own = LocalServer::start(self.data.as_deref()).await?;
         let client = own.client();
         let done = async {
-            let (operation, params, inputs) = (&self.operation, &self.params, &self.input);
-            let submitted = local_server::submit(&client, operation, params, inputs).await?;
-            self.follow_and_save(&client, submitted, signals, show)
+            let submitted = local_server::submit(&client, &self.job).await?;
+            self.follow_and_save(&client, submitted, signals, progress)
                 .await
         };
         let done = tokio::select! {
@@ -92,20 +97,23 @@ impl Run {
         &self,
         client: &Client,
         mut signals: Signals,
-        show: &mut ProgressReporter,
+        progress: &mut ProgressReporter,
     ) -> Result<(), Failure> {
-        let submission = Submission::new(&self.operation, &self.params, &self.input, None)?;
+        let submission = Submission::new(&self.job, None)?;
         let sent = tokio::select! {
-            sent = submission.send(client, show) => sent,
+            sent = submission.send(client, progress) => sent,
             () = signals.next() => {
                 let message = "interrupted before the server confirmed the job";
                 return Err(Failure::new(EXIT_FAILED, message));
             }
         };
         match sent {
-            Ok(submitted) => self.follow_and_save(client, submitted, signals, show).await,
+            Ok(submitted) => {
+                self.follow_and_save(client, submitted, signals, progress)
+                    .await
+            }
             Err(error) if error.is_not_found() => {
-                Err(unknown_operation(client, &self.operation).await)
+                Err(unknown_operation(client, &self.job.operation).await)
             }
             Err(error) => Err(error.into()),
         }
@@ -117,25 +125,25 @@ impl Run {
         client: &Client,
         submitted: WithEtag,
         mut signals: Signals,
-        show: &mut ProgressReporter,
+        progress: &mut ProgressReporter,
     ) -> Result<(), Failure> {
         let id = submitted.0["id"].as_str().unwrap_or_default().to_owned();
         let ended = tokio::select! {
-            ended = follow(client, submitted, show) => ended,
+            ended = follow(client, submitted, progress) => ended,
             () = signals.next() => {
-                show.end();
+                progress.end();
                 return Err(self.cancel(client, &id, signals).await);
             }
         };
         let job = ended.map_err(|error| {
-            let is_transient = error.may_pass();
-            self.with_hint(error.into(), if is_transient { "wait" } else { "" }, &id)
+            let command = if error.is_transient() { "wait" } else { "" };
+            self.with_hint(error.into(), command, &id)
         })?;
         if job["status"] != "succeeded" {
             return Err(job_failed(&job));
         }
         let saved = tokio::select! {
-            saved = save(client, &job, self.output.as_deref(), show) => saved,
+            saved = save(client, &job, self.output.as_deref(), progress) => saved,
             () = signals.next() => Err(interrupted()),
         };
         saved.map_err(|failure| self.with_hint(failure, "get", &id))
@@ -160,7 +168,7 @@ impl Run {
             () = signals.next() => return self.with_hint(interrupted(), "cancel", id),
         };
         match stopped {
-            Ok(Err(error)) if error.may_pass() => self.with_hint(interrupted(), "cancel", id),
+            Ok(Err(error)) if error.is_transient() => self.with_hint(interrupted(), "cancel", id),
             // The server has accepted the cancellation, even if the job has not stopped yet.
             _ => Failure::new(EXIT_FAILED, "canceled; nothing was saved"),
         }

@@ -8,6 +8,7 @@ use http::Method;
 use tempfile::TempDir;
 
 use crate::cli::client::{Client, WithEtag};
+use crate::cli::job_args::JobArgs;
 use crate::cli::params::params;
 use crate::cli::submission::unknown_operation;
 use crate::cli::token::failure;
@@ -87,20 +88,15 @@ impl LocalServer {
 ///
 /// # Errors
 /// The operation is unknown, or the params are invalid.
-pub(super) async fn submit(
-    client: &Client,
-    operation: &str,
-    pairs: &[String],
-    inputs: &[String],
-) -> Result<WithEtag, Failure> {
-    let path = format!("/v1/operations/{operation}");
+pub(super) async fn submit(client: &Client, job: &JobArgs) -> Result<WithEtag, Failure> {
+    let path = format!("/v1/operations/{}", job.operation);
     let (spec, _) = match client.json(Method::GET, &path, &[], None).await {
         Err(error) if error.is_not_found() => {
-            return Err(unknown_operation(client, operation).await);
+            return Err(unknown_operation(client, &job.operation).await);
         }
         found => found?,
     };
-    let params = params(pairs, inputs, &spec["params"])?;
+    let params = params(&job.params, &job.input, &spec["params"])?;
     Ok(client.json(Method::POST, &path, &[], Some(&params)).await?)
 }
 

@@ -40,7 +40,7 @@ impl Announcement {
     ///
     /// # Errors
     /// Standard output cannot be written.
-    pub(super) fn say(&self, form: Announce) -> io::Result<()> {
+    pub(super) fn print(&self, form: Announce) -> io::Result<()> {
         let line = match form {
             Announce::Text => format!(
                 "cloakroom {} listens on {}",

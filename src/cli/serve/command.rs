@@ -15,12 +15,20 @@ use crate::operations::command;
 use crate::tokens::Tokens;
 use crate::{descriptors, memory};
 
+/// Shown at the end of the help.
+const EXAMPLES: &str = "\
+Examples:
+  cloakroom serve --root docs=/srv/docs --root archive=/srv/archive:ro
+  cloakroom serve --data /var/lib/cloakroom --listen unix:/run/cloakroom.sock
+  cloakroom serve --config cloakroom.toml --check-config";
+
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Serve {
-    /// Read settings from this file. By default no file is read.
+    /// Configuration file in TOML; none is read by default.
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli::serve) config: Option<PathBuf>,
-    /// Check the settings and exit.
+    /// Check the settings, report the first error and exit.
     #[arg(long)]
     pub(in crate::cli::serve) check_config: bool,
     #[command(flatten)]
@@ -32,11 +40,11 @@ pub(in crate::cli) struct Serve {
 
 impl Serve {
     pub(in crate::cli) async fn run(mut self) -> Result<(), Failure> {
-        let places = std::mem::take(&mut self.file.places);
+        let lines = std::mem::take(&mut self.file.lines);
         let refused = |error: StartError| match error {
-            StartError::Route(fault) => Failure::new(EXIT_USAGE, places.show_route(&fault)),
+            StartError::Route(fault) => Failure::new(EXIT_USAGE, lines.route_error(&fault)),
             StartError::Root { ref path, .. } => {
-                Failure::new(EXIT_USAGE, places.show_root(path, &error))
+                Failure::new(EXIT_USAGE, lines.root_error(path, &error))
             }
             other => other.into(),
         };
@@ -74,7 +82,7 @@ impl Serve {
         let file = ServerFile::write(&data, &announcement);
         // On a thread of its own, since a stuck reader would block it.
         drop(tokio::task::spawn_blocking(move || {
-            if let Err(error) = announcement.say(announce) {
+            if let Err(error) = announcement.print(announce) {
                 tracing::warn!(%error, "cannot write the announcement to standard output");
             }
         }));

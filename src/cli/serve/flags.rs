@@ -11,52 +11,51 @@ use crate::roots::RootSpec;
 
 #[derive(Args)]
 pub(super) struct Flags {
-    /// The data folder; the server writes nowhere else except below --root.
+    /// Folder for the database with all jobs and results; created if missing.
     #[arg(long, value_name = "DIR", default_value = "cloakroom-data")]
     data: PathBuf,
-    /// Address to listen on. Port 0 picks a free port; a Unix socket is private to its owner. Repeatable.
+    /// Address to listen on. Port 0 picks a free port; only its owner can connect to a Unix socket. Repeatable.
     #[arg(
         long,
         value_name = "IP:PORT|unix:PATH",
         default_value = "127.0.0.1:7070"
     )]
     listen: Vec<Listen>,
-    /// Folder that jobs may access; ":ro" makes it read-only. Repeatable.
+    /// Folder that jobs may read and write, or only read with ":ro". Repeatable.
     #[arg(long, value_name = "[NAME=]PATH[:ro]")]
     root: Vec<RootSpec>,
-    /// Maximum number of jobs that run at the same time [default: four per core].
+    /// Maximum number of jobs that run at the same time [default: 4 per core].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     workers: Option<u16>,
-    /// Delete finished jobs after they have been idle this long.
+    /// Delete finished jobs that no client has accessed for this long.
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
     idle_timeout: Duration,
-    /// How long running jobs may take to finish when the server stops.
+    /// How long running jobs may continue when the server stops.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     drain_timeout: Duration,
-    /// Format of the line on stdout that says where the server listens.
-    #[arg(long, value_name = "FORM", default_value = "text")]
+    /// Format of the line on stdout that announces the addresses of the server.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) announce: Announce,
-    /// Host name that clients may use for this server, besides localhost. Repeatable.
+    /// Additional host name of this server. Requests to other names are rejected. Repeatable.
     #[arg(long, value_name = "NAME", value_parser = host)]
     host: Vec<String>,
-    /// Public URL of the server behind a proxy; links start with it. The proxy must remove the URL's path from
-    /// requests.
+    /// URL of the server behind a reverse proxy, used in links. The proxy must remove the path of this URL.
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
-    /// Web origin whose pages may use this server; "null" requires tokens. Repeatable.
+    /// Origin of web pages that may use this server, or "null", which requires tokens. Repeatable.
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<Origin>,
-    /// Create a token for this run, published only in the JSON announcement and in server.json in the data folder.
+    /// Create a token for this run. It is written to server.json in the data folder and to the JSON announcement.
     #[arg(long)]
     pub(super) token_per_run: bool,
-    /// Stop when standard input is closed, as it is when the parent process exits.
+    /// Stop when standard input is closed, which happens when the parent process exits.
     #[arg(long)]
     pub(super) exit_with_parent: bool,
-    /// Dialects for clients of other systems: all, none, or a list of driveonweb, onedrive, xml-data-compare, xml-merge
-    /// and custom (the routes of the configuration file).
+    /// APIs of other systems to serve: all, none, or a list of driveonweb, onedrive, xml-data-compare, xml-merge and
+    /// custom (the routes of the configuration file).
     #[arg(long, value_name = "all|none|LIST", default_value = "all")]
     dialects: Dialects,
-    /// Allow listening on other addresses than loopback without tokens: every client there has full access.
+    /// Accept requests from other machines without a token, which gives every client full access.
     #[arg(long)]
     insecure_no_token: bool,
 }

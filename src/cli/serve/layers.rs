@@ -9,14 +9,15 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::file::File;
-use super::flag_values::{Values, check, flag, is_list, is_switch};
+use super::flag_kinds::{Values, check, flag, is_list, is_switch};
 
 /// Adds the environment variable of each flag to its help.
 pub(in crate::cli) fn with_variables(command: Command) -> Command {
     command.mut_args(|flag| match (variable(&flag), flag.get_help()) {
         (Some(variable), Some(help)) => {
-            let help = format!("{help} [env: {variable}]");
-            flag.help(help)
+            let long = format!("{help}\n\n[env: {variable}]");
+            let short = format!("{help} [env: {variable}]");
+            flag.help(short).long_help(long)
         }
         _ => flag,
     })

@@ -3,7 +3,7 @@
 mod announce;
 mod command;
 mod file;
-mod flag_values;
+mod flag_kinds;
 mod flags;
 mod layers;
 mod parent;

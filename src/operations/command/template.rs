@@ -70,7 +70,7 @@ impl Template {
         let template = Self(pieces);
         if template.lists(spec).len() > 1 {
             return Err(format!(
-                "{text:?} holds more than one list; each argument can repeat for one only"
+                "{text:?} refers to more than one list; an argument can repeat for one list only"
             ));
         }
         Ok(template)

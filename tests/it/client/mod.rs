@@ -65,7 +65,7 @@ fn job_is_submitted_listed_fetched_and_deleted_by_commands() {
     said(&site, &["wait", "-q", &id]);
     let status = said(&site, &["status", &id]);
     assert!(
-        status.starts_with("ID ") && status.contains("succeeded  100 %"),
+        status.starts_with("ID ") && status.contains("succeeded  100%"),
         "{status}"
     );
     let job: Value = serde_json::from_str(&said(&site, &["status", "--json", &id])).expect("JSON");

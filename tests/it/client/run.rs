@@ -135,7 +135,11 @@ fn run_url_uses_the_running_server() {
         assert_eq!(output.status.code(), Some(expected), "{text}");
         assert!(text.contains(part), "{text}");
     };
-    check(&["nothing"], 2, "this server has: compare, copy, double");
+    check(
+        &["nothing"],
+        2,
+        "available operations: compare, copy, double",
+    );
     check(&["zip", "path=/docs/missing"], 1, "source_not_found");
     check(&["zip", "path=/nowhere"], 2, "path");
     check(&["double", "-i", "doc=/nonexistent"], 2, "/nonexistent");

@@ -153,11 +153,15 @@ fn invalid_copy_params_are_422() {
         "#/to",
         "/closed (read-only)",
     );
-    check(from_to("/docs/a", "/etc/a"), "#/to", "there are: /docs");
+    check(
+        from_to("/docs/a", "/etc/a"),
+        "#/to",
+        "available roots: /docs",
+    );
     check(
         from_to("/etc/passwd", "/docs/x"),
         "#/from",
-        "there are: /docs",
+        "available roots: /docs",
     );
     check(from_to("/docs/a", "/docs"), "#/to", "is a root");
     check(from_to("/docs/a", "/docs/a/b/x"), "#/to", "into itself");

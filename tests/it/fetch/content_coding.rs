@@ -165,7 +165,7 @@ fn redirect_keeps_the_body_and_drops_credentials() {
     let (code, message) = failure(client, &json!({ "uri": origin.url("/password") }));
     assert_eq!(code, "fetch_failed", "{message}");
     assert!(
-        message.contains("redirects to a URL with a name or a password"),
+        message.contains("with a user name or password"),
         "{message}"
     );
     assert!(
@@ -175,7 +175,7 @@ fn redirect_keeps_the_body_and_drops_credentials() {
 
     let given = json!({ "uri": "http://user:secret@127.0.0.1/" });
     let problem = client.post(super::FETCH, &given, 422).json().to_string();
-    assert!(problem.contains("a name or a password"), "{problem}");
+    assert!(problem.contains("a user name or password"), "{problem}");
     assert!(!problem.contains("secret"), "{problem}");
     server.stop();
 }

@@ -232,7 +232,7 @@ async fn no_disguised_private_address_is_dialled() {
             "{url:?}: {error}"
         );
         assert_eq!(net.dialled(), [], "{url:?}");
-        assert!(!error.may_pass(), "{url:?}");
+        assert!(!error.is_transient(), "{url:?}");
     }
     assert!(DISGUISED.len() > 80);
 }
@@ -347,7 +347,7 @@ async fn name_is_resolved_once_and_the_checked_address_dialled() {
         .await
         .expect_err("the connection is refused");
     assert!(matches!(error, Error::Connect(..)), "{error}");
-    assert!(error.may_pass());
+    assert!(error.is_transient());
     assert_eq!(net.resolved(), 1);
     assert_eq!(
         net.dialled(),

@@ -141,7 +141,7 @@ fn unwritable_output_is_422_or_fails_the_job() {
         assert!(detail.contains(says), "{wrong}: {detail}");
         if says != "root" && says != "path" {
             assert!(
-                detail.contains("there are: /docs"),
+                detail.contains("available roots: /docs"),
                 "the roots are named: {detail}"
             );
         }

@@ -201,7 +201,7 @@ fn paths_outside_the_roots_are_not_archived() {
         let error = &problem["errors"][0];
         assert_eq!(error["pointer"], "#/path");
         let detail = error["detail"].as_str().expect("a detail");
-        assert!(detail.contains("there are: /docs"), "{detail}");
+        assert!(detail.contains("available roots: /docs"), "{detail}");
     }
     server.stop();
 }

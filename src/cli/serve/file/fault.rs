@@ -12,11 +12,17 @@ pub(super) struct Fault {
     /// Byte range in the file.
     at: Range<usize>,
     message: String,
+    /// Whether the message names the key that it is about.
+    names_key: bool,
 }
 
 impl Fault {
     pub(super) fn new(at: Range<usize>, message: String) -> Self {
-        Self { at, message }
+        Self {
+            at,
+            message,
+            names_key: true,
+        }
     }
 
     pub(super) fn unknown_key<'a>(
@@ -33,9 +39,11 @@ impl Fault {
     }
 
     /// Formats the error as `FILE:LINE: message`.
-    pub(super) fn show(&self, path: &Path, text: &str) -> String {
+    pub(super) fn with_line(&self, path: &Path, text: &str) -> String {
         let line = line(text, self.at.start);
-        format!("{}:{line}: {}", path.display(), self.message)
+        let key = key_before(text, self.at.start).filter(|_| !self.names_key);
+        let key = key.map_or_else(String::new, |key| format!("{key}: "));
+        format!("{}:{line}: {key}{}", path.display(), self.message)
     }
 }
 
@@ -45,9 +53,21 @@ pub(super) fn line(text: &str, at: usize) -> usize {
     1 + before.filter(|byte| **byte == b'\n').count()
 }
 
+/// The key of a value that starts at byte `at`, if it is a bare key on the same line.
+fn key_before(text: &str, at: usize) -> Option<&str> {
+    let before = text.get(..at)?.rsplit('\n').next()?;
+    let key = before.split_once('=')?.0.trim();
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    Some(key).filter(|key| !key.is_empty() && key.chars().all(is_bare))
+}
+
 impl From<toml::de::Error> for Fault {
     fn from(error: toml::de::Error) -> Self {
-        Self::new(error.span().unwrap_or_default(), plain(error.message()))
+        Self {
+            at: error.span().unwrap_or_default(),
+            message: plain(error.message()),
+            names_key: false,
+        }
     }
 }
 
@@ -64,9 +84,25 @@ fn plain(message: &str) -> String {
         .replace("expected i64", "expected a whole number")
         .replace('`', "\"")
         .replace('\n', ", ");
-    // Leave out the names of Rust types.
-    if let Some((before, _)) = message.split_once("expected struct ") {
-        message = format!("{before}expected a table");
+    // "invalid type: integer `3`, expected a string": what was expected comes first.
+    if let Some((found, expected)) = message
+        .strip_prefix("invalid type: ")
+        .or_else(|| message.strip_prefix("invalid value: "))
+        .and_then(|rest| rest.split_once(", expected "))
+    {
+        // The names of Rust types mean nothing to a reader.
+        let expected = if expected.starts_with("struct ") {
+            "a table"
+        } else {
+            expected
+        };
+        // Only strings keep their quotes.
+        let found = if found.starts_with("string") {
+            found.to_owned()
+        } else {
+            found.replace('"', "")
+        };
+        message = format!("expected {expected}, found {found}");
     }
     let meant = {
         let mut words = message.split('"').skip(1).step_by(2);

@@ -13,8 +13,8 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use crate::cli::serve::file::fault;
 use crate::cli::serve::file::fault::Fault;
-use crate::cli::serve::flag_values;
-use crate::cli::serve::flag_values::Values;
+use crate::cli::serve::flag_kinds;
+use crate::cli::serve::flag_kinds::Values;
 use crate::cloakroom::StartError;
 use crate::config::{Callbacks, CommandSpec, Config, Limits, OperationOverrides, Route};
 use crate::http::RouteFault;
@@ -34,34 +34,34 @@ pub(in crate::cli) struct File {
     pub(in crate::cli::serve::file) operations: BTreeMap<String, OperationOverrides>,
     pub(in crate::cli::serve::file) commands: BTreeMap<String, CommandSpec>,
     pub(in crate::cli::serve::file) routes: Vec<Route>,
-    pub(in crate::cli::serve) places: Places,
+    pub(in crate::cli::serve) lines: SettingLines,
 }
 
-/// Line numbers of a table's keys.
-pub(in crate::cli::serve::file) type Lines = BTreeMap<&'static str, usize>;
+/// The lines of a table's keys.
+pub(in crate::cli::serve::file) type KeyLines = BTreeMap<&'static str, usize>;
 
-/// Lines of settings that can only be validated later: custom routes and roots.
+/// The lines of settings that are only validated at the start of the server: custom routes and roots.
 #[derive(Default)]
-pub(in crate::cli::serve) struct Places {
+pub(in crate::cli::serve) struct SettingLines {
     pub(in crate::cli::serve::file) path: PathBuf,
-    pub(in crate::cli::serve::file) routes: Vec<Lines>,
+    pub(in crate::cli::serve::file) routes: Vec<KeyLines>,
     pub(in crate::cli::serve::file) roots: Vec<(PathBuf, usize)>,
 }
 
-impl Places {
+impl SettingLines {
     /// Formats an error in a custom route as `FILE:LINE: message`.
-    pub(in crate::cli::serve) fn show_route(&self, fault: &RouteFault) -> String {
+    pub(in crate::cli::serve) fn route_error(&self, fault: &RouteFault) -> String {
         let route = self.routes.get(fault.route);
-        self.show(route.and_then(|keys| keys.get(fault.key)), fault)
+        self.with_line(route.and_then(|keys| keys.get(fault.key)), fault)
     }
 
     /// Formats an error in the root at `path` as `FILE:LINE: message`.
-    pub(in crate::cli::serve) fn show_root(&self, path: &Path, fault: &StartError) -> String {
+    pub(in crate::cli::serve) fn root_error(&self, path: &Path, fault: &StartError) -> String {
         let root = self.roots.iter().find(|(root, _)| root == path);
-        self.show(root.map(|(_, line)| line), fault)
+        self.with_line(root.map(|(_, line)| line), fault)
     }
 
-    pub(in crate::cli::serve::file) fn show(
+    pub(in crate::cli::serve::file) fn with_line(
         &self,
         line: Option<&usize>,
         fault: &dyn std::fmt::Display,
@@ -93,8 +93,8 @@ impl File {
         let text = std::fs::read_to_string(path)
             .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let parsed = parse(&text, flags);
-        let (mut file, values) = parsed.map_err(|fault| fault.show(path, &text))?;
-        path.clone_into(&mut file.places.path);
+        let (mut file, values) = parsed.map_err(|fault| fault.with_line(path, &text))?;
+        path.clone_into(&mut file.lines.path);
         Ok((file, values))
     }
 
@@ -119,28 +119,28 @@ pub(in crate::cli::serve::file) fn parse(
             "roots" => {
                 for (root, at) in roots(value)? {
                     let root = [root];
-                    file.places.note_roots(&root, fault::line(text, at.start));
+                    file.lines.note_roots(&root, fault::line(text, at.start));
                     values.entry("root".to_owned()).or_default().extend(root);
                 }
             }
             "limits" => file.limits = section(value)?,
             "callbacks" => file.callbacks = section(value)?,
             "operations" => operations(value, &mut file)?,
-            "route" => (file.routes, file.places.routes) = routes(value, text)?,
+            "route" => (file.routes, file.lines.routes) = routes(value, text)?,
             name => {
-                let flag = flag_values::keys(flags)
+                let flag = flag_kinds::keys(flags)
                     .find(|key| *key == name)
-                    .and_then(|name| flag_values::flag(flags, name));
+                    .and_then(|name| flag_kinds::flag(flags, name));
                 let flag = flag.ok_or_else(|| {
-                    let known = flag_values::keys(flags).chain(SECTIONS);
+                    let known = flag_kinds::keys(flags).chain(SECTIONS);
                     Fault::unknown_key(key.span(), name, known)
                 })?;
                 let at = value.span();
-                let texts = texts(flag, &value)?;
+                let texts = flag_values(flag, &value)?;
                 if name == "root" {
-                    file.places.note_roots(&texts, fault::line(text, at.start));
+                    file.lines.note_roots(&texts, fault::line(text, at.start));
                 }
-                flag_values::check(flags, flag, &texts)
+                flag_kinds::check(flags, flag, &texts)
                     .map_err(|reason| Fault::new(at, format!("{name}: {reason}")))?;
                 values.entry(name.to_owned()).or_default().extend(texts);
             }
@@ -159,23 +159,23 @@ pub(in crate::cli::serve::file) fn section<T: DeserializeOwned>(
 ///
 /// # Errors
 /// The value has the wrong type.
-pub(in crate::cli::serve::file) fn texts(
+pub(in crate::cli::serve::file) fn flag_values(
     flag: &clap::Arg,
     value: &Value<'_>,
 ) -> Result<Vec<String>, Fault> {
-    let expected = if flag_values::is_switch(flag) {
+    let expected = if flag_kinds::is_switch(flag) {
         "true or false"
-    } else if flag_values::is_list(flag) || flag_values::is_words(flag) {
+    } else if flag_kinds::is_list(flag) || flag_kinds::is_comma_list(flag) {
         "a string or a list of strings"
-    } else if flag_values::is_any_text(flag) {
+    } else if flag_kinds::is_any_text(flag) {
         "a string"
     } else {
         "a string or a number"
     };
     let name = flag.get_long().unwrap_or_default();
-    let one = |value: &Value<'_>| match (value.get_ref(), flag_values::is_switch(flag)) {
+    let one = |value: &Value<'_>| match (value.get_ref(), flag_kinds::is_switch(flag)) {
         (DeValue::String(text), false) => Ok(text.clone().into_owned()),
-        (DeValue::Integer(number), false) if !flag_values::is_any_text(flag) => {
+        (DeValue::Integer(number), false) if !flag_kinds::is_any_text(flag) => {
             Ok(number.as_str().to_owned())
         }
         (DeValue::Boolean(on), true) => Ok(on.to_string()),
@@ -185,8 +185,8 @@ pub(in crate::cli::serve::file) fn texts(
         )),
     };
     match value.get_ref() {
-        DeValue::Array(items) if flag_values::is_list(flag) => items.iter().map(one).collect(),
-        DeValue::Array(items) if flag_values::is_words(flag) => {
+        DeValue::Array(items) if flag_kinds::is_list(flag) => items.iter().map(one).collect(),
+        DeValue::Array(items) if flag_kinds::is_comma_list(flag) => {
             let words: Vec<_> = items.iter().map(one).collect::<Result<_, _>>()?;
             Ok(vec![words.join(",")])
         }
@@ -223,7 +223,10 @@ pub(in crate::cli::serve::file) fn roots(
             Ok(root) if root.name.as_deref() == Some(name.get_ref()) => Ok((text, at)),
             Ok(_) => Err(Fault::new(
                 at,
-                format!("invalid root name {:?}", name.get_ref()),
+                format!(
+                    "invalid root name {:?}: use letters, digits, '-', '_' and '.', and do not start with '.'",
+                    name.get_ref()
+                ),
             )),
             Err(reason) => Err(Fault::new(at, reason)),
         }
@@ -281,7 +284,7 @@ pub(in crate::cli::serve::file) fn command(
     let declared = value.clone();
     let spec = section(value)?;
     let command = Command::new(name, &spec, Path::new("")).map_err(|error| {
-        let at = place(&declared, &error.key, error.item).unwrap_or(at.clone());
+        let at = span_of(&declared, &error.key, error.item).unwrap_or(at.clone());
         Fault::new(at, format!("{}: {error}", error.key.join(".")))
     })?;
     let registered = Registry::default().register(Arc::new(command));
@@ -290,21 +293,21 @@ pub(in crate::cli::serve::file) fn command(
 }
 
 /// The byte range of a nested key's value, or of one item of it. Falls back to the innermost key that exists.
-pub(in crate::cli::serve::file) fn place(
+pub(in crate::cli::serve::file) fn span_of(
     value: &Value<'_>,
     key: &[String],
     item: Option<usize>,
 ) -> Option<Range<usize>> {
-    let mut place = value;
+    let mut found = value;
     for key in key {
-        let Some(next) = place.get_ref().get(key.as_str()) else {
-            return Some(place.span());
+        let Some(next) = found.get_ref().get(key.as_str()) else {
+            return Some(found.span());
         };
-        place = next;
+        found = next;
     }
     Some(match item {
-        Some(item) => place.get_ref().get(item)?.span(),
-        None => place.span(),
+        Some(item) => found.get_ref().get(item)?.span(),
+        None => found.span(),
     })
 }
 
@@ -330,24 +333,29 @@ pub(in crate::cli::serve::file) fn tables(value: Value<'_>) -> Result<DeTable<'_
 pub(in crate::cli::serve::file) fn routes(
     value: Value<'_>,
     text: &str,
-) -> Result<(Vec<Route>, Vec<Lines>), Fault> {
+) -> Result<(Vec<Route>, Vec<KeyLines>), Fault> {
     let at = value.span();
-    let DeValue::Array(declared) = value.into_inner() else {
-        let message = "route: expected tables, each starting with [[route]]";
-        return Err(Fault::new(at, message.to_owned()));
+    let declared = match value.into_inner() {
+        DeValue::Array(declared) => declared,
+        other => {
+            let found = type_name(&other);
+            let message =
+                format!("route: expected tables that start with [[route]], found {found}");
+            return Err(Fault::new(at, message));
+        }
     };
-    let (mut routes, mut places) = (Vec::new(), Vec::new());
+    let (mut routes, mut lines) = (Vec::new(), Vec::new());
     for one in declared {
         let keys = ["operation", "submit", "status", "result", "words"];
         let line = |key: &'static str| {
-            let at = place(&one, &[key.to_owned()], None);
+            let at = span_of(&one, &[key.to_owned()], None);
             (
                 key,
                 fault::line(text, at.unwrap_or_else(|| one.span()).start),
             )
         };
-        places.push(keys.map(line).into());
+        lines.push(keys.map(line).into());
         routes.push(section(one)?);
     }
-    Ok((routes, places))
+    Ok((routes, lines))
 }

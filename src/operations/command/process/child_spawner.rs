@@ -31,7 +31,7 @@ pub(super) fn run<T: Send + 'static>(
     };
     // All servers of this process share the thread, but its panic was reported to one of them only.
     let gone = || {
-        let reason = "the thread that starts commands is gone";
+        let reason = "the thread that starts commands has ended";
         vital.fail(reason.to_owned());
         io::Error::other(reason)
     };

@@ -12,13 +12,13 @@
 //!
 //! | | Linux, control groups | Linux without them | other Unix | Windows |
 //! |---|---|---|---|---|
-//! | the command, at the attempt's end | gone | gone | gone | gone |
-//! | its process group | gone | gone | gone | may stay |
-//! | its processes in other sessions | gone | gone | may stay | may stay |
-//! | processes that also cleared their environment | gone | gone if no other command runs | may stay | may stay |
-//! | the command, after the server is killed | gone at once | gone at once | may stay | may stay |
-//! | its descendants | gone at the next start | gone at the next start | may stay | may stay |
-//! | descendants that cleared their environment | gone at the next start | may stay | may stay | may stay |
+//! | the command, at the attempt's end | killed | killed | killed | killed |
+//! | its process group | killed | killed | killed | may survive |
+//! | its processes in other sessions | killed | killed | may survive | may survive |
+//! | processes that also cleared their environment | killed | killed if no other command runs | may survive | may survive |
+//! | the command, after the server is killed | killed at once | killed at once | may survive | may survive |
+//! | its descendants | killed at the next start | killed at the next start | may survive | may survive |
+//! | descendants that cleared their environment | killed at the next start | may survive | may survive | may survive |
 //!
 //! Control groups require Linux 5.14, a cgroup2 mount (possibly beside version 1), and permission to create groups below
 //! the server's own. root has this permission outside of containers; a systemd service has it with `Delegate=yes` and

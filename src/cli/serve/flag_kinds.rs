@@ -1,4 +1,4 @@
-//! What clap knows of the flags of `serve`: their names, the kinds of their values, and whether a value is valid.
+//! The flags of `serve` as clap knows them: names, kinds of values, and validation of a value.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -36,7 +36,7 @@ pub(super) fn is_list(flag: &Arg) -> bool {
 }
 
 /// Whether a flag has a comma-separated list as its value.
-pub(super) fn is_words(flag: &Arg) -> bool {
+pub(super) fn is_comma_list(flag: &Arg) -> bool {
     matches!(flag.get_value_names(), Some([name, ..]) if name.ends_with("LIST"))
 }
 
@@ -68,18 +68,19 @@ pub(super) fn check(command: &Command, flag: &Arg, values: &[String]) -> Result<
     };
     let expected = match (error.get(ContextKind::ValidValue), flag.get_value_names()) {
         (Some(ContextValue::Strings(words)), _) => format!("one of {}", words.join(", ")),
-        (_, Some([name, ..])) => for_people(name).to_owned(),
+        (_, Some([name, ..])) => describe_value(name).to_owned(),
         _ => "a value".to_owned(),
     };
-    let reason = error.source().map(|source| format!("{source}; "));
-    Err(format!(
-        "invalid value {value:?}: {}expected {expected}",
-        reason.unwrap_or_default()
-    ))
+    let reason = match error.source().map(ToString::to_string) {
+        Some(reason) if reason.contains("expected ") => reason,
+        Some(reason) => format!("{reason}; expected {expected}"),
+        None => format!("expected {expected}"),
+    };
+    Err(format!("invalid value {value:?}: {reason}"))
 }
 
 /// Describes the values that a placeholder of the help stands for.
-fn for_people(name: &str) -> &str {
+fn describe_value(name: &str) -> &str {
     match name {
         "TIME" => "a duration like \"90s\" or \"1h 30m\"",
         "N" => "a whole number, at least 1",
