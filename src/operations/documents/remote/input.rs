@@ -202,7 +202,9 @@ impl<'a> Remote<'a> {
         }
         self.broke_at = self.received;
         loop {
-            let pause = RETRY_PAUSES_MS.get(self.tries).filter(|_| error.is_transient());
+            let pause = RETRY_PAUSES_MS
+                .get(self.tries)
+                .filter(|_| error.is_transient());
             let Some(pause) = pause else {
                 return Err(failed(&error).into());
             };
