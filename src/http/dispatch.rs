@@ -1,38 +1,30 @@
 //! Answers a request: finds its route, authenticates it, and calls the handler of the route.
 
-use crate::http::auth::cors;
-use crate::http::dashboard;
-use crate::http::dialects::{deltaxml, onedrive};
-use crate::http::metrics::requests;
-use crate::http::native::{events, health};
-use crate::http::request::query;
-use crate::http::response::body::Body;
-use crate::http::routing::route;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use hyper::body::Incoming;
 
-use crate::config::Dialect;
-use crate::engine::{self, Submission, View, WaitFor};
 use crate::http::app::{App, RequestContext};
+use crate::http::auth::access::unauthorized;
+use crate::http::auth::cors;
 use crate::http::auth::guard::{Admission, RequestFacts};
-use crate::http::native::wire as native;
-use crate::http::response::conditions::Seen;
+use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
-use crate::http::response::reply::{json, not_modified, options};
-use crate::http::routing::route::{Route, RouteError};
+use crate::http::response::reply::options;
+use crate::http::routing::route::{Call, nothing_here};
+use crate::http::routing::router::{RouteError, Target};
+use crate::http::routing::table;
 use crate::http::server::activity::Activity;
 use crate::http::server::timeouts::Ending;
-use crate::job::{Job, JobOptions};
 use crate::tokens::Grant;
 
 impl App {
     /// Answers a request that was received on the address `local`, or on a Unix socket if there is none. A streamed
     /// response comes with the [`Ending`] at which it is cut off.
-    pub(in crate::http) async fn answer(
+    pub(crate) async fn answer(
         self: &Arc<Self>,
         request: Request<Incoming>,
         local: Option<IpAddr>,
@@ -44,8 +36,8 @@ impl App {
             local,
             has_tokens: self.access.has_tokens(),
         };
-        let route = self.route(&request);
-        let metrics = self.traffic.of(route.as_ref().ok().map(Route::template));
+        let target = self.route(&request);
+        let counters = self.requests.of(target.as_ref().ok());
         let mut origin = None;
         let answer = match self.guard.check(&facts) {
             Ok(admission) => {
@@ -53,7 +45,7 @@ impl App {
                 self.authorize_and_answer(
                     &request,
                     body,
-                    route,
+                    target,
                     &admission,
                     (facts.has_tokens, activity),
                 )
@@ -69,30 +61,37 @@ impl App {
             }
             Err(problem) => (self.refusal(problem, &request), None),
         };
-        requests::count(metrics, &request.method, response.status());
+        counters.count(&request.method, response.status());
         if self.guard.allows_origins() {
             cors::add(&mut response, origin);
         }
         (response, ending)
     }
 
-    /// The route of a request.
-    pub(in crate::http) fn route(&self, request: &Parts) -> Result<Route, RouteError> {
-        let path = request.uri.path();
-        route::route(&request.method, path, &self.dialects)
-            .or_else(|error| route::custom(error, &request.method, path, &self.routes))
+    /// The route of a request. Custom routes come last.
+    pub(crate) fn route<'a>(&self, request: &'a Parts) -> Result<Target<'a>, RouteError> {
+        let (method, path) = (&request.method, request.uri.path());
+        match self.router.find(method, path) {
+            Ok(found) => Ok(Target::Listed(found)),
+            Err(RouteError::NotFound) => match self.routes.endpoint_at(method, path) {
+                Some(Ok(endpoint)) => Ok(Target::Custom(endpoint)),
+                Some(Err(allowed)) => Err(RouteError::method(method, allowed)),
+                None => Err(RouteError::NotFound),
+            },
+            Err(error) => Err(error),
+        }
     }
 
     /// Authenticates a request that the guard has admitted, and answers it.
-    pub(in crate::http) async fn authorize_and_answer(
+    async fn authorize_and_answer(
         self: &Arc<Self>,
         request: &Parts,
         body: Incoming,
-        route: Result<Route, RouteError>,
+        target: Result<Target<'_>, RouteError>,
         admission: &Admission<'_>,
         (has_tokens, activity): (bool, &Arc<Activity>),
     ) -> Result<(Response<Body>, Grant), Problem> {
-        if let (true, Err(RouteError::Options(allowed))) = (admission.is_preflight, &route) {
+        if let (true, Err(RouteError::Options(allowed))) = (admission.is_preflight, &target) {
             return Ok((cors::preflight(allowed), Grant::Open));
         }
         let (caller, grant) = self.access.admit(request, admission, has_tokens)?;
@@ -102,194 +101,44 @@ impl App {
             may_have_side_effects: admission.may_have_side_effects,
             activity: Arc::clone(activity),
         };
-        let response = match route {
-            Ok(route) => tokio::select! {
+        let response = match target {
+            Ok(target) => tokio::select! {
                 biased;
-                answer = self.dispatch(request, body, route, &context) => answer,
+                answer = self.dispatch(request, body, target, &context) => answer,
                 // A request whose token is revoked while it waits is rejected.
-                () = self.access.ended(&grant) => Err(crate::http::auth::access::unauthorized()),
+                () = self.access.ended(&grant) => Err(unauthorized()),
             },
-            Err(RouteError::NotFound) => {
-                Err(Problem::not_found("There is nothing at this address."))
-            }
-            Err(RouteError::NoJob) => Err(engine::Error::NotFound.into()),
+            Err(RouteError::NotFound) => Err(nothing_here()),
             Err(RouteError::Method(allowed)) => Err(Problem::method(allowed)),
             Err(RouteError::Options(allowed)) => Ok(options(allowed)),
         };
         Ok((response?, grant))
     }
 
-    pub(in crate::http) async fn dispatch(
+    async fn dispatch(
         self: &Arc<Self>,
         request: &Parts,
         body: Incoming,
-        route: Route,
+        target: Target<'_>,
         context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
-        let RequestContext { caller, base, .. } = context;
-        match route {
-            Route::Dashboard => Ok(dashboard::page()),
-            Route::Health => Ok(health::alive()),
-            Route::Ready => self.ready().await.map(|()| health::ready()),
-            Route::Metrics => self.metrics(request, caller).await,
-            Route::OpenApi => Ok(json(StatusCode::OK, self.openapi.clone())),
-            Route::Operations => Ok(self.operations(base)),
-            Route::Operation(name) => match self.engine.registry().get(&name) {
-                Some((_, operation)) => {
-                    let value = native::operation(&operation.description, base);
-                    Ok(json(StatusCode::OK, value.to_string().into()))
-                }
-                None => Err(Problem::not_found(format!(
-                    "There is no operation named {name:?}."
-                ))),
-            },
-            Route::Submit(operation) => self.submit(request, body, &operation, context).await,
-            Route::Job(id) => {
-                let seen = Seen::of(&request.headers);
-                let wait_for = match seen {
-                    None => Some(WaitFor::Terminal),
-                    Some(Seen::Version(version)) => Some(WaitFor::ChangeFrom(version)),
-                    // `*` matches every version, so there is no change to wait for.
-                    Some(Seen::Any) => None,
+        match target {
+            Target::Listed(found) => {
+                let call = Call {
+                    request,
+                    body,
+                    param: found.param,
+                    context,
                 };
-                let view = match (query::wait(request)?, wait_for) {
-                    (Some(timeout), Some(wait_for)) => {
-                        self.engine.wait(caller, id, wait_for, timeout).await?
-                    }
-                    _ => self.engine.get(caller, id).await?,
-                };
-                if seen.is_some_and(|seen| seen.has(view.job.version)) {
-                    return Ok(not_modified(&view));
-                }
-                self.job(StatusCode::OK, &view, base).await
+                (table::route(found.id).handler)(self, call).await
             }
-            Route::Jobs => self.list(request, context).await,
-            Route::Events => Ok(self.all_events(context)),
-            Route::JobEvents(id) => {
-                let view = self.engine.get(caller, id).await?;
-                Ok(self.job_events(request, view, base, events::EventFormat::Native))
-            }
-            Route::Log(id) => {
-                let view = self.engine.get(caller, id).await?;
-                self.log(request, caller, view).await
-            }
-            Route::Retry(id) => {
-                let view = self.engine.retry(caller, id).await?;
-                self.ticket(&view, base).await
-            }
-            Route::Cancel(id) => {
-                let view = self.engine.cancel(caller, id).await?;
-                let status = if view.job.is_terminal() {
-                    StatusCode::OK
-                } else {
-                    StatusCode::ACCEPTED
-                };
-                self.job(status, &view, base).await
-            }
-            Route::Delete(id) => {
-                // Deleting the job deletes its params too, so the response is rendered first.
-                let job = self.engine.get(caller, id).await?.job;
-                let bytes = self.deleted_bytes(&job, base).await?;
-                self.engine.delete(caller, id).await?;
-                Ok(json(StatusCode::OK, bytes))
-            }
-            Route::Driveonweb(endpoint) => self.driveonweb(request, endpoint, context).await,
-            Route::Onedrive(endpoint) => self.onedrive(request, body, endpoint, context).await,
-            Route::Deltaxml(endpoint) => self.deltaxml(request, body, endpoint, context).await,
-            Route::Custom(endpoint) => self.custom(request, body, endpoint, context).await,
-            Route::Monitor(token) => self.monitor(&token, "", context).await,
-            Route::MonitorEvents(token) => {
-                let view = self.engine.monitored(&token).await?;
-                Ok(self.job_events(request, view, base, events::EventFormat::Monitor))
-            }
-            Route::MonitorResult(token) => {
-                let view = self.engine.monitored(&token).await?;
-                self.download(request, &view, context).await
-            }
-            Route::Session => self.access.session(request, &self.guard),
-            Route::Download(id) => {
-                let view = match query::wait(request)? {
-                    Some(timeout) => {
-                        self.engine
-                            .wait(caller, id, WaitFor::Terminal, timeout)
-                            .await?
-                    }
-                    None => self.engine.get(caller, id).await?,
-                };
-                self.download(request, &view, context).await
-            }
+            Target::Custom(endpoint) => self.custom(request, body, endpoint, context).await,
         }
     }
 
-    /// Sends a result. Cross-site navigation and prefetching must not consume a one-time result.
-    pub(in crate::http) async fn download(
-        &self,
-        request: &Parts,
-        view: &View,
-        context: &RequestContext,
-    ) -> Result<Response<Body>, Problem> {
-        if !context.may_have_side_effects && !view.job.options.keep {
-            let detail =
-                "A page of another origin may not fetch a result that goes once it is fetched.";
-            return Err(Problem::new(StatusCode::FORBIDDEN, "cross_site", detail));
-        }
-        self.downloads
-            .result(&view.job, &request.method, &request.headers)
-            .await
-    }
-
-    pub(in crate::http) fn operations(&self, base: &str) -> Response<Body> {
-        let all: Vec<_> = self
-            .engine
-            .registry()
-            .iter()
-            .map(|(_, o)| native::operation(&o.description, base))
-            .collect();
-        json(
-            StatusCode::OK,
-            serde_json::json!({ "operations": all }).to_string().into(),
-        )
-    }
-
-    pub(in crate::http) fn links<'a>(&self, job: &Job, base: &'a str) -> native::Links<'a> {
-        native::Links {
-            base,
-            token: self.engine.monitor_token(job),
-        }
-    }
-
-    /// Submits a job with default options.
-    pub(in crate::http) async fn submit_with_defaults(
-        &self,
-        operation: &str,
-        params: serde_json::Value,
-        context: &RequestContext,
-    ) -> Result<View, Problem> {
-        let submission = Submission {
-            token: context.caller.name().cloned(),
-            operation: operation.to_owned(),
-            params,
-            uploads: None,
-            options: JobOptions::default(),
-            key: None,
-        };
-        Ok(self.engine.submit(submission).await?)
-    }
-
-    /// The error response, in the format of the dialect that the path belongs to.
-    pub(in crate::http) fn refusal(&self, problem: Problem, request: &Parts) -> Response<Body> {
-        let path = request.uri.path();
-        if let Some(product) = route::deltaxml_product(path, &self.dialects) {
-            deltaxml::handler::refusal(&problem, product, &request.headers)
-        } else if !self.dialects.has(Dialect::Onedrive) {
-            problem.response(path)
-        } else if onedrive::wire::is_onedrive_path(path) {
-            onedrive::handler::refusal(&problem)
-        } else if path.starts_with("/monitor/") {
-            let error = onedrive::handler::error(&problem);
-            problem.with_error(error).response(path)
-        } else {
-            problem.response(path)
-        }
+    /// The error response, in the format of the API that the path belongs to.
+    pub(crate) fn refusal(&self, problem: Problem, request: &Parts) -> Response<Body> {
+        let own = table::served(&self.dialects).find_map(|api| (api.refusal)(&problem, request));
+        own.unwrap_or_else(|| problem.response(request.uri.path()))
     }
 }

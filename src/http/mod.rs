@@ -1,6 +1,9 @@
 //! HTTP/1.1: the server with its limits, authentication, routing, the handlers of the native API and the dialects, and
 //! their responses.
 
+#[macro_use]
+mod routing;
+
 mod app;
 mod auth;
 mod dashboard;
@@ -11,8 +14,8 @@ mod native;
 mod openapi;
 mod request;
 mod response;
-mod routing;
 mod server;
+mod setup;
 mod webhook;
 
 pub use crate::http::routing::conflict::RouteFault;

@@ -17,7 +17,7 @@ use crate::http::auth::session::Sessions;
 use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply as response;
-use crate::http::routing::route;
+use crate::http::routing::paths;
 use crate::http::server::timeouts::Ending;
 use crate::tokens::{Grant, Hash, Token, Tokens, is_local};
 
@@ -64,7 +64,7 @@ impl Access {
         if failpoints::is_planned("token-check-off") {
             return Ok((Caller::Anyone, Grant::Open));
         }
-        if route::is_open(request.uri.path()) {
+        if paths::is_open(request.uri.path()) {
             return Ok((Caller::Nobody, Grant::Open));
         }
         let found = if request.headers.contains_key(AUTHORIZATION) {

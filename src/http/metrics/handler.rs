@@ -18,12 +18,12 @@ use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
 
 /// The prefix of the server's own metrics.
-pub(in crate::http) const PREFIX: &str = "cloakroom";
+pub(crate) const PREFIX: &str = "cloakroom";
 /// How long the handler waits for the store's statistics. Prometheus waits ten seconds for the whole response.
-pub(in crate::http) const STATS_TIMEOUT: Duration = Duration::from_secs(3);
-pub(in crate::http) const OPEN_METRICS: HeaderValue =
+pub(crate) const STATS_TIMEOUT: Duration = Duration::from_secs(3);
+pub(crate) const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-pub(in crate::http) const PLAIN: HeaderValue =
+pub(crate) const PLAIN: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 impl App {
@@ -31,7 +31,7 @@ impl App {
     ///
     /// # Errors
     /// 403 if tokens are required and the caller's token is not an admin's.
-    pub(in crate::http) async fn metrics(
+    pub(crate) async fn metrics(
         &self,
         request: &Parts,
         caller: &Caller,
@@ -42,18 +42,18 @@ impl App {
             return Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail));
         }
         // Without statistics in time the other metrics are still sent.
-        let figures = self.engine.store_stats();
-        let figures = tokio::time::timeout(STATS_TIMEOUT, figures);
-        let (figures, ready) = tokio::join!(figures, self.ready());
+        let stats = self.engine.store_stats();
+        let stats = tokio::time::timeout(STATS_TIMEOUT, stats);
+        let (stats, ready) = tokio::join!(stats, self.ready());
         let page = Page {
             ready: ready.is_ok(),
-            tally: Arc::clone(self.engine.metrics()),
+            jobs: Arc::clone(self.engine.metrics()),
             active: self.engine.active_by_operation(),
             commits: self.engine.commit_metrics(),
-            figures: figures.ok().and_then(Result::ok),
-            answers: self.traffic.answers(),
-            accepted: self.traffic.accepted.get(),
-            open: self.traffic.open.get(),
+            store: stats.ok().and_then(Result::ok),
+            requests: self.requests.counts(),
+            accepted: self.requests.accepted.get(),
+            open: self.requests.open.get(),
         };
         let process = tokio::task::spawn_blocking(Process::read).await.ok();
         let text = text(page, process);
@@ -72,7 +72,7 @@ impl App {
 }
 
 /// Whether the client accepts OpenMetrics. A client that names it is assumed to prefer it.
-pub(in crate::http) fn wants_open_metrics(request: &Parts) -> bool {
+pub(crate) fn wants_open_metrics(request: &Parts) -> bool {
     let mut accepted = request.headers.get_all(ACCEPT).iter();
     accepted.any(|value| {
         let value = value.to_str().unwrap_or_default();
@@ -83,7 +83,7 @@ pub(in crate::http) fn wants_open_metrics(request: &Parts) -> bool {
 }
 
 /// The metrics as OpenMetrics text.
-pub(in crate::http) fn text(page: Page, process: Option<Process>) -> String {
+pub(crate) fn text(page: Page, process: Option<Process>) -> String {
     let mut prefixed = Registry::with_prefix(PREFIX);
     prefixed.register_collector(Box::new(page));
     // Process metrics have the same names for every program, without a prefix.

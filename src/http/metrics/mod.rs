@@ -4,9 +4,9 @@
 //! All values are read for each request. Reading them blocks neither the store's writer nor the code that counts.
 
 mod handler;
-pub(in crate::http) mod page;
-pub(in crate::http) mod plain;
-pub(in crate::http) mod process;
-pub(in crate::http) mod requests;
+pub(crate) mod page;
+pub(crate) mod plain;
+pub(crate) mod process;
+pub(crate) mod requests;
 
-pub(in crate::http) use crate::http::metrics::process::begin;
+pub(crate) use crate::http::metrics::process::begin;

@@ -10,7 +10,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
 use crate::engine::{ActiveJobs, CommitMetrics, JobMetrics, StoreStats};
-use crate::http::metrics::requests::Answers;
+use crate::http::metrics::requests::RequestCount;
 use crate::metrics::HistogramSnapshot;
 
 /// The number of microseconds in a second.
@@ -21,18 +21,18 @@ type Labels<'a> = &'a [(&'static str, &'a str)];
 
 /// All values at one moment.
 #[derive(Debug)]
-pub(in crate::http) struct Page {
+pub(crate) struct Page {
     /// Whether the server accepts new jobs.
-    pub(in crate::http) ready: bool,
-    pub(in crate::http) tally: Arc<JobMetrics>,
-    pub(in crate::http) active: BTreeMap<Arc<str>, ActiveJobs>,
-    pub(in crate::http) commits: Arc<CommitMetrics>,
-    pub(in crate::http) figures: Option<StoreStats>,
-    pub(in crate::http) answers: Vec<Answers>,
+    pub(crate) ready: bool,
+    pub(crate) jobs: Arc<JobMetrics>,
+    pub(crate) active: BTreeMap<Arc<str>, ActiveJobs>,
+    pub(crate) commits: Arc<CommitMetrics>,
+    pub(crate) store: Option<StoreStats>,
+    pub(crate) requests: Vec<RequestCount>,
     /// The number of connections accepted so far.
-    pub(in crate::http) accepted: u64,
+    pub(crate) accepted: u64,
     /// The number of open connections.
-    pub(in crate::http) open: u64,
+    pub(crate) open: u64,
 }
 
 impl Collector for Page {
@@ -60,7 +60,7 @@ impl Collector for Page {
 
 impl Page {
     fn jobs(&self, writer: &mut MetricWriter<'_>) -> Result<(), Error> {
-        let operations = &self.tally.operations;
+        let operations = &self.jobs.operations;
         let submitted = ("jobs_submitted", "Jobs accepted.", None);
         writer.family(submitted, MetricType::Counter, |family| {
             operations.iter().try_for_each(|(name, of)| {
@@ -94,22 +94,22 @@ impl Page {
             }
             Ok(())
         })?;
-        let waited = (
+        let wait = (
             "job_wait",
             "Time from submission to the first attempt.",
             Some(Unit::Seconds),
         );
-        writer.family(waited, MetricType::Histogram, |family| {
+        writer.family(wait, MetricType::Histogram, |family| {
             operations.iter().try_for_each(|(name, of)| {
                 family.histogram(&[("operation", name)], &of.waited.read(), MICROS_PER_SECOND)
             })
         })?;
-        let worked = (
+        let duration = (
             "job_duration",
             "Duration of the attempt that ended the job.",
             Some(Unit::Seconds),
         );
-        writer.family(worked, MetricType::Histogram, |family| {
+        writer.family(duration, MetricType::Histogram, |family| {
             operations.iter().try_for_each(|(name, of)| {
                 family.histogram(&[("operation", name)], &of.worked.read(), MICROS_PER_SECOND)
             })
@@ -119,13 +119,13 @@ impl Page {
             "Ended jobs deleted because they had been idle for too long.",
             None,
         );
-        writer.counter(expired, self.tally.expired.get())?;
-        let reading = ("downloads_open", "Downloads of results in progress.", None);
-        writer.gauge(reading, self.tally.downloads.get())
+        writer.counter(expired, self.jobs.expired.get())?;
+        let downloads = ("downloads_open", "Downloads of results in progress.", None);
+        writer.gauge(downloads, self.jobs.downloads.get())
     }
 
     fn callbacks(&self, writer: &mut MetricWriter<'_>) -> Result<(), Error> {
-        let callbacks = &self.tally.callbacks;
+        let callbacks = &self.jobs.callbacks;
         let attempts = (
             "callback_attempts",
             "Callback attempts: delivered, to be retried, or failed for good.",
@@ -141,7 +141,7 @@ impl Page {
             }
             Ok(())
         })?;
-        let Some(figures) = &self.figures else {
+        let Some(stats) = &self.store else {
             return Ok(());
         };
         let pending = (
@@ -149,19 +149,19 @@ impl Page {
             "Callbacks that are neither delivered nor failed for good.",
             None,
         );
-        writer.gauge(pending, figures.untold)
+        writer.gauge(pending, stats.untold)
     }
 
     fn http(&self, writer: &mut MetricWriter<'_>) -> Result<(), Error> {
         let answered = ("http_requests", "Requests answered.", None);
         writer.family(answered, MetricType::Counter, |family| {
-            self.answers.iter().try_for_each(|answers| {
+            self.requests.iter().try_for_each(|count| {
                 let labels = [
-                    ("route", answers.route.as_str()),
-                    ("method", answers.method),
-                    ("code", answers.code),
+                    ("route", count.route.as_str()),
+                    ("method", count.method),
+                    ("code", count.code),
                 ];
-                family.counter(&labels, answers.requests)
+                family.counter(&labels, count.requests)
             })
         })?;
         let accepted = ("http_connections", "Connections accepted.", None);
@@ -179,34 +179,34 @@ impl Page {
         writer.family(time, MetricType::Histogram, |family| {
             family.histogram(&[], &self.commits.time.read(), MICROS_PER_SECOND)
         })?;
-        let sharers = (
+        let commands = (
             "commit_commands",
             "Commands and chunks of results per commit.",
             None,
         );
-        writer.family(sharers, MetricType::Histogram, |family| {
+        writer.family(commands, MetricType::Histogram, |family| {
             family.histogram(&[], &self.commits.sharers.read(), 1.0)
         })?;
-        let Some(figures) = &self.figures else {
+        let Some(stats) = &self.store else {
             return Ok(());
         };
         for (name, help, bytes) in [
-            ("database", "Size of the database file.", figures.database),
-            ("database_wal", "Size of the write-ahead log.", figures.wal),
+            ("database", "Size of the database file.", stats.database),
+            ("database_wal", "Size of the write-ahead log.", stats.wal),
             (
                 "database_free",
                 "Unused space inside the database file.",
-                figures.free_inside,
+                stats.free_inside,
             ),
             (
                 "disk_free",
                 "Free space on the file system of the data folder.",
-                figures.free_outside,
+                stats.free_outside,
             ),
             (
                 "disk_reserve",
                 "Free space on the file system of the data folder below which jobs are rejected.",
-                figures.mark,
+                stats.mark,
             ),
         ] {
             writer.gauge((name, help, Some(Unit::Bytes)), bytes)?;
@@ -219,10 +219,10 @@ impl Page {
 type Title = (&'static str, &'static str, Option<Unit>);
 
 /// Writes metrics to an encoder.
-pub(in crate::http) struct MetricWriter<'a>(pub(in crate::http) DescriptorEncoder<'a>);
+pub(crate) struct MetricWriter<'a>(pub(in crate::http) DescriptorEncoder<'a>);
 
 impl MetricWriter<'_> {
-    pub(in crate::http) fn gauge(&mut self, title: Title, value: u64) -> Result<(), Error> {
+    pub(crate) fn gauge(&mut self, title: Title, value: u64) -> Result<(), Error> {
         self.family(title, MetricType::Gauge, |family| family.gauge(&[], value))
     }
 
@@ -239,7 +239,7 @@ impl MetricWriter<'_> {
     }
 
     /// Writes the values of one metric with different labels.
-    pub(in crate::http) fn family(
+    pub(crate) fn family(
         &mut self,
         (name, help, unit): Title,
         kind: MetricType,
@@ -251,7 +251,7 @@ impl MetricWriter<'_> {
 }
 
 /// Writes the values of one metric.
-pub(in crate::http) struct Family<'a>(MetricEncoder<'a>);
+pub(crate) struct Family<'a>(MetricEncoder<'a>);
 
 impl Family<'_> {
     fn gauge(&mut self, labels: Labels<'_>, value: u64) -> Result<(), Error> {

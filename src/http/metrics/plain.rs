@@ -2,7 +2,7 @@
 
 /// Converts OpenMetrics text. The older format describes counters and info metrics under their full names, and has
 /// neither units nor an end marker.
-pub(in crate::http) fn of(open_metrics: &str) -> String {
+pub(crate) fn of(open_metrics: &str) -> String {
     let mut plain = String::with_capacity(open_metrics.len());
     // `HELP` comes before `TYPE`, which determines the suffix of the name.
     let mut help = None;

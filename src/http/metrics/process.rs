@@ -16,7 +16,7 @@ static START: LazyLock<f64> = LazyLock::new(|| {
 });
 
 /// Sets the start time of the process to now, unless it is set already.
-pub(in crate::http) fn begin() {
+pub(crate) fn begin() {
     LazyLock::force(&START);
 }
 
@@ -31,7 +31,7 @@ type Value = (
 
 /// The values of the process at one moment.
 #[derive(Debug)]
-pub(in crate::http) struct Process {
+pub(crate) struct Process {
     /// The resident memory, in bytes.
     resident_bytes: Option<u64>,
     /// The number of open files.
@@ -45,7 +45,7 @@ pub(in crate::http) struct Process {
 impl Process {
     /// Reads the values. Blocks briefly.
     #[cfg(target_os = "linux")]
-    pub(in crate::http) fn read() -> Self {
+    pub(crate) fn read() -> Self {
         use rustix::process::{Resource, getrlimit};
         let resident = field("/proc/self/statm", 1);
         let stat = std::fs::read_to_string("/proc/self/stat").ok();
@@ -62,7 +62,7 @@ impl Process {
 
     /// No values are available on this system.
     #[cfg(not(target_os = "linux"))]
-    pub(in crate::http) fn read() -> Self {
+    pub(crate) fn read() -> Self {
         Self {
             resident_bytes: None,
             open_files: None,

@@ -5,11 +5,9 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::http::App;
-use crate::http::metrics::requests as request_metrics;
 use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::json;
-use crate::http::routing::route::Route;
 
 /// The response of the liveness check: a server that can answer is alive.
 pub(crate) fn alive() -> Response<Body> {
@@ -29,8 +27,8 @@ impl App {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let problem = Problem::new(status, "too_many_connections", detail).retry_after(1);
         let route = self.route(&request);
-        let metrics = self.traffic.of(route.as_ref().ok().map(Route::template));
-        request_metrics::count(metrics, &request.method, status);
+        let counters = self.requests.of(route.as_ref().ok());
+        counters.count(&request.method, status);
         self.refusal(problem, &request)
     }
 

@@ -3,22 +3,22 @@
 use serde_json::{Map, Value};
 
 /// A reference to `#/components/<kind>/<name>`.
-pub(in crate::http) fn component(kind: &str, name: &str) -> Value {
+pub(crate) fn component(kind: &str, name: &str) -> Value {
     json!({ "$ref": format!("#/components/{kind}/{name}") })
 }
 
 /// A reference to a schema.
-pub(in crate::http) fn schema(name: &str) -> Value {
+pub(crate) fn schema(name: &str) -> Value {
     component("schemas", name)
 }
 
 /// A reference to a parameter.
-pub(in crate::http) fn parameter(name: &str) -> Value {
+pub(crate) fn parameter(name: &str) -> Value {
     component("parameters", name)
 }
 
 /// A reply with the headers that it always has and those that it sometimes has.
-pub(in crate::http) fn reply(description: &str, always: &[&str], sometimes: &[&str]) -> Value {
+pub(crate) fn reply(description: &str, always: &[&str], sometimes: &[&str]) -> Value {
     let mut headers = Map::new();
     for name in sometimes {
         headers.insert((*name).to_owned(), component("headers", name));
@@ -35,13 +35,13 @@ pub(in crate::http) fn reply(description: &str, always: &[&str], sometimes: &[&s
 }
 
 /// Adds a JSON body of this schema to a reply.
-pub(in crate::http) fn json_reply(mut reply: Value, schema: &Value) -> Value {
+pub(crate) fn json_reply(mut reply: Value, schema: &Value) -> Value {
     reply["content"] = json!({ "application/json": { "schema": schema } });
     reply
 }
 
 /// The replies of a method: its own, the given problems, and the problems that every request can get.
-pub(in crate::http) fn replies(own: &[(&str, Value)], problems: &[u16]) -> Value {
+pub(crate) fn replies(own: &[(&str, Value)], problems: &[u16]) -> Value {
     const EVERYWHERE: [u16; 5] = [400, 401, 403, 405, 421];
     let mut replies = Map::new();
     for (status, reply) in own {
@@ -56,53 +56,81 @@ pub(in crate::http) fn replies(own: &[(&str, Value)], problems: &[u16]) -> Value
     Value::Object(replies)
 }
 
-/// The description of one method of a path (an OpenAPI "operation").
+/// What the document says about a route besides its id, tag and summary.
 #[derive(Default)]
-pub(in crate::http) struct OperationDoc<'a> {
-    /// The `operationId`.
-    pub(in crate::http) id: &'a str,
-    /// The tag that groups it.
-    pub(in crate::http) tag: &'a str,
-    /// One line without a full stop.
-    pub(in crate::http) summary: &'a str,
-    /// Details; omitted from the document if empty.
-    pub(in crate::http) description: &'a str,
+pub(crate) struct RouteDoc<'a> {
+    /// More than the summary; omitted from the document if empty.
+    pub(crate) description: &'a str,
     /// The names of shared parameters, see [`components`](super::components).
-    pub(in crate::http) parameters: &'a [&'a str],
+    pub(crate) parameters: &'a [&'a str],
 }
 
-impl OperationDoc<'_> {
-    /// The method with its own replies, the given problems, and the problems that every request can get.
-    pub(in crate::http) fn with_replies(self, own: &[(&str, Value)], problems: &[u16]) -> Value {
-        let mut call =
-            json!({ "operationId": self.id, "tags": [self.tag], "summary": self.summary });
+impl RouteDoc<'_> {
+    /// The description with the route's own replies, the given problems, and the problems that every request can get.
+    pub(crate) fn with_replies(self, own: &[(&str, Value)], problems: &[u16]) -> Value {
+        let mut doc = json!({});
         if !self.description.is_empty() {
-            call["description"] = self.description.into();
+            doc["description"] = self.description.into();
         }
         if !self.parameters.is_empty() {
-            call["parameters"] = self.parameters.iter().map(|name| parameter(name)).collect();
+            doc["parameters"] = self.parameters.iter().map(|name| parameter(name)).collect();
         }
-        call["responses"] = replies(own, problems);
-        call
+        doc["responses"] = replies(own, problems);
+        doc
     }
 }
 
-/// A path with one method.
-pub(in crate::http) fn path_item(method: &str, call: Value) -> Value {
-    Map::from_iter([(method.to_owned(), call)]).into()
+/// The description of a route without parameters or details.
+pub(crate) fn with_replies(own: &[(&str, Value)], problems: &[u16]) -> Value {
+    RouteDoc::default().with_replies(own, problems)
 }
 
-/// A path with one shared path parameter and one method.
-pub(in crate::http) fn path_item_with_parameter(name: &str, method: &str, call: Value) -> Value {
-    let mut item = path_item(method, call);
-    item["parameters"] = json!([parameter(name)]);
-    item
+/// The replies of a download: the whole content, a range of it, and `304`.
+pub(crate) fn content_replies(whole: &str, unchanged: &str) -> [(&'static str, Value); 3] {
+    let mut bytes = reply(whole, &[], &[]);
+    bytes["content"] = json!({ "*/*": {} });
+    [
+        ("200", bytes.clone()),
+        ("206", bytes),
+        ("304", reply(unchanged, &[], &[])),
+    ]
 }
 
-/// A path parameter that is the number of a file, folder or job in a dialect.
-pub(in crate::http) fn id_parameter(name: &str) -> Value {
-    json!({
-        "in": "path", "name": name, "required": true, "description": "The number of the file, folder or job, as listings and jobs return it.",
-        "schema": { "type": "integer", "minimum": 0, "maximum": 1_i64 << 40 },
-    })
+/// The replies of a method: its own, and one for each status of the dialect's errors.
+pub(crate) fn dialect_replies(
+    own: &[(&str, Value)],
+    errors: &[&str],
+    error: impl Fn(Value) -> Value,
+) -> Value {
+    let mut all: Map<_, _> = own
+        .iter()
+        .map(|(status, reply)| ((*status).to_owned(), reply.clone()))
+        .collect();
+    for status in errors {
+        let headers: &[&str] = match *status {
+            "405" => &["Allow"],
+            "401" => &["WWW-Authenticate"],
+            "416" => &["Content-Range"],
+            _ => &[],
+        };
+        let reply = error(reply("The error.", headers, &[]));
+        all.insert((*status).to_owned(), reply);
+    }
+    Value::Object(all)
+}
+
+/// The parameter in a path.
+pub(crate) fn path_parameter(name: &str) -> Value {
+    let (description, schema) = match name {
+        "uuid" => (
+            "The id of the job.",
+            json!({ "type": "string", "format": "uuid" }),
+        ),
+        "folder" | "file" | "job" | "item" => (
+            "The number of the file, folder or job, as listings and jobs return it.",
+            json!({ "type": "integer", "minimum": 0, "maximum": 1_i64 << 40 }),
+        ),
+        shared => return parameter(shared),
+    };
+    json!({ "in": "path", "name": name, "required": true, "description": description, "schema": schema })
 }

@@ -7,7 +7,7 @@ use crate::http::openapi::builder::{reply, schema};
 use crate::http::response::problem::CODES;
 
 /// The schemas, by name.
-pub(in crate::http) fn schemas() -> Map<String, Value> {
+pub(crate) fn schemas() -> Map<String, Value> {
     [
         ("Job", job()),
         ("JobId", job_id()),
@@ -212,7 +212,7 @@ fn problem() -> Value {
 }
 
 /// One reply for each status that a problem can have, keyed by the status code.
-pub(in crate::http) fn problems() -> Map<String, Value> {
+pub(crate) fn problems() -> Map<String, Value> {
     let mut problems = Map::new();
     for (status, _) in CODES {
         let codes: Vec<_> = CODES
@@ -248,7 +248,7 @@ pub(in crate::http) fn problems() -> Map<String, Value> {
 }
 
 /// The ways to authenticate.
-pub(in crate::http) fn security() -> Value {
+pub(crate) fn security() -> Value {
     json!({
         "token": { "type": "http", "scheme": "bearer" },
         "password": { "type": "http", "scheme": "basic", "description": "The password is the token; the user name is ignored." },
@@ -256,7 +256,7 @@ pub(in crate::http) fn security() -> Value {
 }
 
 /// The parameters, by name.
-pub(in crate::http) fn parameters() -> Map<String, Value> {
+pub(crate) fn parameters() -> Map<String, Value> {
     let one = |location: &str, name: &str, description: &str, schema: Value| {
         let value = json!({
             "in": location,
@@ -322,7 +322,7 @@ pub(in crate::http) fn parameters() -> Map<String, Value> {
 }
 
 /// The response headers, by name.
-pub(in crate::http) fn headers() -> Map<String, Value> {
+pub(crate) fn headers() -> Map<String, Value> {
     let one = |name: &str, description: &str, schema: Value| {
         let value = json!({ "description": description, "schema": schema });
         (name.to_owned(), value)

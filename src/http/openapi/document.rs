@@ -1,12 +1,14 @@
 //! Assembles the OpenAPI document of the server.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::config::Dialects;
 use crate::http::dialects::custom::openapi as custom_routes;
 use crate::http::dialects::custom::wire::Routes;
-use crate::http::native;
-use crate::http::openapi::{components, dialects, submit};
+use crate::http::openapi::builder::path_parameter;
+use crate::http::openapi::{components, submit};
+use crate::http::routing::route::{Details, Route};
+use crate::http::routing::table;
 use crate::operations::Registry;
 
 const ABOUT: &str = "\
@@ -20,29 +22,26 @@ Requests that are not valid HTTP/1.1 get `400`, and requests whose head is too l
 body.";
 
 /// The OpenAPI document; `base` is the URL that all paths are relative to.
-pub(in crate::http) fn document(
+pub(crate) fn document(
     registry: &Registry,
     served: &Dialects,
     published: &Routes,
     base: &str,
 ) -> Value {
-    let mut paths = native::openapi::paths();
-    let mut schemas = components::schemas();
-    paths.extend(dialects::paths(served));
+    let (mut paths, mut schemas, mut tags) = (Map::new(), Map::new(), Vec::new());
+    for api in table::served(served) {
+        for route in api.routes {
+            add(&mut paths, route, registry);
+        }
+        schemas.extend((api.schemas)());
+        let tag = |(name, description): &(&str, &str)| json!({ "name": name, "description": description });
+        tags.extend(api.tags.iter().map(tag));
+    }
     paths.extend(custom_routes::paths(published, registry));
-    schemas.extend(dialects::schemas(served));
-    let mut tags = vec![
-        json!({ "name": "operations", "description": "List the operations and submit jobs." }),
-        json!({ "name": "jobs", "description": "Inspect, follow, cancel, retry and delete jobs, and download their results." }),
-        json!({ "name": "monitor", "description": "Inspect a job by its monitor link, without a token." }),
-        json!({ "name": "server", "description": "Health, metrics, sessions and the dashboard." }),
-    ];
-    tags.extend(dialects::tags(served));
     tags.extend(custom_routes::tags(published));
     for (name, registered) in registry.iter() {
-        let description = &registered.description;
-        schemas.insert(submit::schema_name(name), submit::params(description));
-        paths.insert(format!("/v1/operations/{name}"), submit::path(description));
+        let params = submit::params(&registered.description);
+        schemas.insert(submit::schema_name(name), params);
     }
     json!({
         "openapi": "3.1.0",
@@ -68,93 +67,96 @@ pub(in crate::http) fn document(
     })
 }
 
+/// Adds a route to its path, or to one path for each operation.
+fn add(paths: &mut Map<String, Value>, route: &Route, registry: &Registry) {
+    match route.details {
+        Details::Fixed(details) => {
+            let item = item(paths, route.template);
+            item[route.verb.name()] = described(route, route.id, &details());
+            let parameter = route.template.split_once('{');
+            if let Some((name, _)) = parameter.and_then(|(_, rest)| rest.split_once('}')) {
+                item["parameters"] = json!([path_parameter(name)]);
+            }
+        }
+        Details::ByOperation(details) => {
+            for (name, registered) in registry.iter() {
+                let id = format!("{}.{name}", route.id);
+                let item = item(paths, &route.template.replace("{name}", name));
+                let details = details(&registered.description);
+                item[route.verb.name()] = described(route, &id, &details);
+            }
+        }
+    }
+}
+
+/// The description of a path.
+fn item<'a>(paths: &'a mut Map<String, Value>, path: &str) -> &'a mut Value {
+    paths.entry(path).or_insert_with(|| json!({}))
+}
+
+/// The description of a route. Its details can replace the summary.
+fn described(route: &Route, id: &str, details: &Value) -> Value {
+    let mut described = json!({ "operationId": id, "tags": [route.tag], "summary": route.summary });
+    for (name, value) in details.as_object().into_iter().flatten() {
+        described[name] = value.clone();
+    }
+    described
+}
+
 #[cfg(test)]
 mod tests {
-    use http::Method;
+    use std::collections::BTreeSet;
 
-    use super::document;
-    use crate::config::Dialects;
-    use crate::http::dialects::custom::wire as custom;
-    use crate::http::dialects::deltaxml::wire as deltaxml;
-    use crate::http::dialects::onedrive::wire as onedrive;
-    use crate::http::routing::route;
-    use crate::http::routing::route::Route;
-    use crate::operations::Registry;
+    use super::*;
 
-    /// The method and the path that describe a route.
-    fn method_and_path(route: &Route) -> (&'static str, String) {
-        let method = match route {
-            Route::Submit(_) | Route::Retry(_) | Route::Cancel(_) | Route::Session => "post",
-            Route::Delete(_) => "delete",
-            Route::Onedrive(call) => match call.action {
-                onedrive::Action::Upload(_) | onedrive::Action::Copy(_) => "post",
-                _ => "get",
-            },
-            Route::Deltaxml(endpoint) => match endpoint.action {
-                deltaxml::Action::Submit(_) => "post",
-                deltaxml::Action::Delete(_) => "delete",
-                _ => "get",
-            },
-            Route::Custom(call) => match call.action {
-                custom::Action::Submit => "post",
-                _ => "get",
-            },
-            _ => "get",
-        };
-        let path = match route {
-            // Each operation is described at its own path.
-            Route::Operation(name) | Route::Submit(name) => format!("/v1/operations/{name}"),
-            route => route.template().to_owned(),
-        };
-        (method, path)
+    #[test]
+    fn every_route_is_described_once() {
+        let registry = Registry::built_in();
+        let published = Routes::default();
+        let document = document(&registry, &Dialects::all(), &published, "/");
+        let mut expected = BTreeSet::new();
+        for route in table::served(&Dialects::all()).flat_map(|api| api.routes) {
+            let names = registry.iter().map(|(name, _)| name);
+            let paths: BTreeSet<_> = names
+                .map(|name| route.template.replace("{name}", name))
+                .collect();
+            for path in paths {
+                assert!(
+                    expected.insert((path.clone(), route.verb.name())),
+                    "{path} is in the tables twice"
+                );
+            }
+        }
+        let methods = ["get", "post", "delete", "put", "patch"];
+        let described: BTreeSet<_> = document["paths"]
+            .as_object()
+            .expect("paths")
+            .iter()
+            .flat_map(|(path, item)| {
+                let methods = methods.into_iter();
+                let described = methods.filter(|method| item[method].is_object());
+                described.map(|method| (path.clone(), method))
+            })
+            .collect();
+        assert_eq!(described, expected);
     }
 
     #[test]
-    fn every_route_is_described_at_its_path() {
-        let registry = Registry::built_in();
-        let published = custom::Routes::new(&[crate::config::Route {
+    fn custom_routes_are_described() {
+        let published = Routes::new(&[crate::config::Route {
             operation: "zip".to_owned(),
             submit: "/start".to_owned(),
             status: "/state/{id}".to_owned(),
             result: "/archive-{id}.zip".to_owned(),
             field_names: crate::config::FieldNames::default(),
         }]);
-        let document = document(&registry, &Dialects::all(), &published, "/");
-        let mut described = 0;
-        for (path, item) in document["paths"].as_object().expect("paths") {
-            let id = if path.starts_with("/v1/") {
-                "01JD3QXYZ0000000000000000A"
-            } else {
-                "7"
-            };
-            let address = path
-                .replace("{id}", id)
-                .replace("{token}", "x")
-                .replace("{uuid}", "0192f5b2-0000-0000-0000-00000000000a")
-                .replace("{folder}", "7")
-                .replace("{file}", "7")
-                .replace("{job}", "7")
-                .replace("{item}", "7");
-            for method in [
-                Method::GET,
-                Method::POST,
-                Method::DELETE,
-                Method::PUT,
-                Method::PATCH,
-            ] {
-                let name = method.as_str().to_ascii_lowercase();
-                let found = route::route(&method, &address, &Dialects::all());
-                let found =
-                    found.or_else(|error| route::custom(error, &method, &address, &published));
-                let expected = found.ok().as_ref().map(method_and_path);
-                let found = item[&name]
-                    .is_object()
-                    .then(|| (name.as_str(), path.clone()));
-                assert_eq!(found, expected, "{method} {path}");
-                described += usize::from(found.is_some());
-            }
+        let document = document(&Registry::built_in(), &Dialects::all(), &published, "/");
+        for (path, method) in [
+            ("/start", "post"),
+            ("/state/{id}", "get"),
+            ("/archive-{id}.zip", "get"),
+        ] {
+            assert!(document["paths"][path][method].is_object(), "{path}");
         }
-        // Each operation has a GET and a POST.
-        assert_eq!(described, 47 + 2 * registry.iter().count());
     }
 }

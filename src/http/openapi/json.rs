@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 /// A type that can be a member. Implementations are not inlined, because there are a thousand call sites.
-pub(in crate::http) trait Part {
+pub(crate) trait Part {
     /// The value as JSON.
     fn value(&self) -> Value;
 
@@ -88,19 +88,19 @@ impl<T: Part, const N: usize> Part for [T; N] {
 
 /// Adds a member to an object.
 #[inline(never)]
-pub(in crate::http) fn put(object: &mut Map<String, Value>, name: &str, value: Value) {
+pub(crate) fn put(object: &mut Map<String, Value>, name: &str, value: Value) {
     object.insert(name.to_owned(), value);
 }
 
 /// An object without members.
 #[inline(never)]
-pub(in crate::http) fn object() -> Map<String, Value> {
+pub(crate) fn object() -> Map<String, Value> {
     Map::new()
 }
 
 /// Adds an item to a list.
 #[inline(never)]
-pub(in crate::http) fn push(list: &mut Vec<Value>, item: Value) {
+pub(crate) fn push(list: &mut Vec<Value>, item: Value) {
     list.push(item);
 }
 
@@ -154,4 +154,4 @@ macro_rules! json {
     ($value:expr) => { $crate::http::openapi::json::Part::value(&$value) };
 }
 
-pub(in crate::http) use json;
+pub(crate) use json;

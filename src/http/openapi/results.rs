@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use crate::http::openapi::builder::{OperationDoc, path_item_with_parameter, reply};
+use crate::http::openapi::builder::{RouteDoc, reply};
 
 /// 503: the store is busy or has failed.
 const STORE: u16 = 503;
 
 /// The headers of every reply that is a result, besides `ETag`.
-pub(in crate::http) const RESULT: [&str; 5] = [
+pub(crate) const RESULT: [&str; 5] = [
     "Content-Disposition",
     "Accept-Ranges",
     "Repr-Digest",
@@ -23,21 +23,14 @@ fn result(description: &str, media_type: &str, always: &[&str]) -> Value {
     reply
 }
 
-/// `GET /v1/downloads/{id}`.
-pub(in crate::http) fn download() -> Value {
+/// A download that can wait for the job to finish.
+pub(crate) fn waiting_download() -> Value {
     let own = by_range();
-    path_item_with_parameter(
-        "id",
-        "get",
-        OperationDoc {
-            id: "download",
-            tag: "jobs",
-            summary: "Download the result of a job",
+    RouteDoc {
             description: "With `wait`, the server responds once the job has finished or the time is over.",
             parameters: &["wait", "Range", "If-Range", "If-Match", "If-None-Match"],
         }
-        .with_replies(&own, &[404, 412, 416, 422, STORE]),
-    )
+        .with_replies(&own, &[404, 412, 416, 422, STORE])
 }
 
 /// The replies of a download with the conditions of RFC 9110.
@@ -64,13 +57,10 @@ fn by_range() -> [(&'static str, Value); 3] {
 }
 
 /// A download that does not wait for the job to finish.
-pub(in crate::http) fn result_call(id: &str, tag: &str, summary: &str) -> Value {
-    let call = OperationDoc {
-        id,
-        tag,
-        summary,
+pub(crate) fn download() -> Value {
+    RouteDoc {
         parameters: &["Range", "If-Range", "If-Match", "If-None-Match"],
-        ..OperationDoc::default()
-    };
-    call.with_replies(&by_range(), &[404, 412, 416, STORE])
+        ..RouteDoc::default()
+    }
+    .with_replies(&by_range(), &[404, 412, 416, STORE])
 }

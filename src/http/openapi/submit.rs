@@ -20,12 +20,12 @@ const SUBMISSION: [&str; 6] = [
 ];
 
 /// The name of the schema of an operation's params.
-pub(in crate::http) fn schema_name(operation: &str) -> String {
+pub(crate) fn schema_name(operation: &str) -> String {
     format!("{operation}.params")
 }
 
 /// The schema of an operation's params with its references adapted to the document.
-pub(in crate::http) fn params(operation: &OperationSpec) -> Value {
+pub(crate) fn params(operation: &OperationSpec) -> Value {
     let place = format!("{DEFINITIONS}{}", schema_name(&operation.name));
     let mut params = operation.params.clone();
     // The document sets the JSON Schema dialect for all schemas.
@@ -59,34 +59,31 @@ fn embed(schema: &mut Value, place: &str) {
     }
 }
 
-/// The path of an operation.
-pub(in crate::http) fn path(operation: &OperationSpec) -> Value {
-    let name = &operation.name;
+/// `GET /v1/operations/{name}` for one operation.
+pub(crate) fn describe(operation: &OperationSpec) -> Value {
     let one = json_reply(reply("The operation.", &[], &[]), &schema("Operation"));
     json!({
-        "get": {
-            "operationId": format!("describe.{name}"),
-            "tags": ["operations"],
-            "summary": format!("Describe the operation {name}"),
-            "responses": replies(&[("200", one)], &[]),
-        },
-        "post": {
-            "operationId": format!("submit.{name}"),
-            "tags": ["operations"],
-            "summary": operation.title,
-            "description": "The job is durable and can be polled before the response is sent.",
-            "parameters": SUBMISSION.map(parameter),
-            "requestBody": body(operation),
-            "responses": replies(
-                &[("200", result(operation)), ("202", ticket())],
-                &[408, 409, 413, 415, 422, 503, 507],
-            ),
-        },
+        "summary": format!("Describe the operation {}", operation.name),
+        "responses": replies(&[("200", one)], &[]),
+    })
+}
+
+/// `POST /v1/operations/{name}` for one operation.
+pub(crate) fn submit(operation: &OperationSpec) -> Value {
+    json!({
+        "summary": operation.title,
+        "description": "The job is durable and can be polled before the response is sent.",
+        "parameters": SUBMISSION.map(parameter),
+        "requestBody": body(operation),
+        "responses": replies(
+            &[("200", result(operation)), ("202", ticket())],
+            &[408, 409, 413, 415, 422, 503, 507],
+        ),
     })
 }
 
 /// The request body of a submission.
-pub(in crate::http) fn body(operation: &OperationSpec) -> Value {
+pub(crate) fn body(operation: &OperationSpec) -> Value {
     let form = |document: &dyn Fn(&Input) -> Value| form(operation, document);
     let path = |_: &Input| json!({ "type": "string", "format": "path" });
     // OpenAPI 3.1 does not need the format, but tools recognize file fields by it.
@@ -163,7 +160,7 @@ fn multipart(operation: &OperationSpec, form: &Value) -> Value {
 }
 
 /// The `202` reply with the job, its location and links.
-pub(in crate::http) fn ticket() -> Value {
+pub(crate) fn ticket() -> Value {
     let headers = [
         "Location",
         "Operation-Location",

@@ -1,34 +1,35 @@
-//! Whether the operator's own addresses go with each other and with all others.
+//! Checks custom routes for conflicts with each other and with all other routes.
 
 use http::Method;
 
 use crate::config::{Config, Dialect, Dialects};
 use crate::http::dialects::custom::wire::{CustomRoute, Routes, Template};
-use crate::http::routing::route;
-use crate::http::routing::route::RouteError;
+use crate::http::routing::router::{RouteError, Router};
+use crate::http::routing::{paths, table};
 use crate::operations::Registry;
 
-/// Numbers that are tried in the place of a job's: with these every address of ours is met that has digits in it.
-const NUMBERS: [&str; 2] = ["0", "1"];
+/// Numbers that are tried in place of a job's number. They suffice to match every path of the server that has digits.
+const SAMPLE_NUMBERS: [&str; 2] = ["0", "1"];
 
-/// What is wrong with a route of the operator's own.
+/// An error in a custom route.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("[[route]]: {message}")]
 pub struct RouteFault {
-    /// Which, from 0.
+    /// The position of the route in the configuration, from 0.
     pub route: usize,
-    /// The key that is at fault.
+    /// The key with the invalid value.
     pub key: &'static str,
-    /// What is wrong, as a sentence.
+    /// The message.
     pub message: String,
 }
 
-/// Finds out whether the routes can be served.
+/// Checks whether the custom routes can be served.
 ///
 /// # Errors
-/// The first thing that is wrong.
+/// [`RouteFault`] for the first route whose operation does not exist, whose field names repeat, or whose path is taken.
 pub(crate) fn check(config: &Config, registry: &Registry) -> Result<(), RouteFault> {
     let routes = Routes::new(config.served_routes());
+    let owners = Owners::new(&config.dialects);
     let mut before: Vec<(usize, &CustomRoute, &str, &Template)> = Vec::new();
     for (number, route) in routes.iter().enumerate() {
         let fault = |key: &'static str, message: String| RouteFault {
@@ -46,7 +47,7 @@ pub(crate) fn check(config: &Config, registry: &Registry) -> Result<(), RouteFau
         }
         for (key, address) in route.templates() {
             let own = format!("{key} = {:?}", address.text());
-            if let Some(whose) = owner(address, &config.dialects) {
+            if let Some(whose) = owners.of(address) {
                 let message = format!("{own} clashes with an address of {whose}");
                 return Err(fault(key, message));
             }
@@ -69,25 +70,38 @@ pub(crate) fn check(config: &Config, registry: &Registry) -> Result<(), RouteFau
     Ok(())
 }
 
-/// Whose an address is already.
-fn owner(address: &Template, served: &Dialects) -> Option<String> {
-    let mut paths = NUMBERS.map(|number| address.fill(number)).into_iter();
-    paths.find_map(|path| {
-        // Nobody may ask there without a token, nor be led there, unless the address is ours.
-        let is_ours = route::is_open(&path) || route::is_page(&path);
-        if is_ours || is_mounted(&path, &Dialects::none()) {
-            return Some("Cloakroom's own".to_owned());
-        }
-        let served = Dialect::ALL.iter().filter(|(_, one)| served.has(*one));
-        let mut owners = served.filter(|(_, dialect)| is_mounted(&path, &Dialects::only(*dialect)));
-        let (name, _) = owners.next()?;
-        Some(format!("the dialect {name:?}"))
-    })
-}
+/// The existing routes, by their owners.
+struct Owners(Vec<(String, Router)>);
 
-/// Whether something is at an address, for whichever method.
-fn is_mounted(path: &str, dialects: &Dialects) -> bool {
-    route::route(&Method::OPTIONS, path, dialects) != Err(RouteError::NotFound)
+impl Owners {
+    fn new(served: &Dialects) -> Self {
+        let own = "Cloakroom's own".to_owned();
+        let mut owners = vec![(own, table::router(&Dialects::none()))];
+        for (name, dialect) in Dialect::ALL {
+            if served.has(dialect) {
+                let router = table::router(&Dialects::only(dialect));
+                owners.push((format!("the dialect {name:?}"), router));
+            }
+        }
+        Self(owners)
+    }
+
+    /// The owner of an address, if it is taken.
+    fn of(&self, address: &Template) -> Option<&str> {
+        let mut paths = SAMPLE_NUMBERS
+            .map(|number| address.fill(number))
+            .into_iter();
+        paths.find_map(|path| {
+            // Paths with special rules for authentication and links must not be configured, even if no route has them.
+            let is_special = paths::is_open(&path) || paths::is_page(&path);
+            let mut owners = self.0.iter();
+            let owner = owners.find(|(_, router)| {
+                router.find(&Method::OPTIONS, &path) != Err(RouteError::NotFound)
+            });
+            let owner = if is_special { self.0.first() } else { owner };
+            owner.map(|(name, _)| name.as_str())
+        })
+    }
 }
 
 #[cfg(test)]
@@ -153,7 +167,7 @@ mod tests {
         }
         let rest = ["zip", "/s", "/rest/folders/{id}", "/r/{id}"];
         fine(&[rest], "onedrive,custom");
-        // What is not served is in nobody's way.
+        // Dialects that are not served conflict with nothing.
         fine(&[a, a], "driveonweb");
         clash(
             &[a, ["copy", "/b", "/a/{id}", "/c/{id}"]],

@@ -20,7 +20,7 @@ use crate::config::{Limits, Listen};
 use crate::failpoints;
 use crate::http::App;
 use crate::http::response::body::Body;
-use crate::http::routing::route;
+use crate::http::routing::paths;
 use crate::http::server::activity::Activity;
 use crate::http::server::connection_slots::{Slot, Slots};
 use crate::http::server::listener::Listener;
@@ -142,8 +142,8 @@ async fn accept(
         };
         failpoints::panic_point("accept");
         is_logged = false;
-        app.traffic.accepted.count();
-        let open = app.traffic.open.enter();
+        app.requests.accepted.count();
+        let open = app.requests.open.enter();
         let (app, activity) = (Arc::clone(&app), Arc::new(Activity::default()));
         let must_leave = activity.asked_to_leave();
         let slot = Arc::new(slots.enter(&activity).await);
@@ -193,7 +193,7 @@ async fn answer(
     activity: &Arc<Activity>,
     slot: &Slot,
 ) -> (Response<Body>, Option<Ending>) {
-    let is_health = slot.is_in_reserve() && route::is_health_check(request.method(), request.uri());
+    let is_health = slot.is_in_reserve() && paths::is_health_check(request.method(), request.uri());
     let (mut response, ending) = if is_health || slot.admit().await {
         app.answer(request, local, activity).await
     } else {

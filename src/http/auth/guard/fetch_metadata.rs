@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 use crate::config::Origin;
 use crate::http::auth::guard::rules::{Guard, RequestFacts};
 use crate::http::response::problem::Problem;
-use crate::http::routing::route;
+use crate::http::routing::paths;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -107,5 +107,5 @@ fn is_allowed_navigation(guard: &Guard, request: &Parts) -> bool {
     request.method == Method::GET
         && only(headers, &SEC_FETCH_MODE) == Some("navigate")
         && is_document
-        && (route::is_page(path) || guard.routes.is_result(path))
+        && (paths::is_page(path) || guard.routes.is_result(path))
 }

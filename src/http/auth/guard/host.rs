@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{StatusCode, Version};
 
 use crate::http::response::problem::Problem;
-use crate::http::routing::route;
+use crate::http::routing::paths;
 
 /// The name that every server accepts.
 const LOCALHOST: &str = "localhost";
@@ -23,7 +23,7 @@ pub(crate) fn single(request: &Parts) -> Result<&str, Problem> {
         if request.version == Version::HTTP_10
             && !request.headers.contains_key(HOST)
             && request.uri.authority().is_none()
-            && route::is_health_check(&request.method, &request.uri)
+            && paths::is_health_check(&request.method, &request.uri)
         {
             return Ok(LOCALHOST);
         }

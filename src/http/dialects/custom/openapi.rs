@@ -44,11 +44,13 @@ pub(in crate::http) fn paths(published: &Routes, registry: &Registry) -> Map<Str
             "responses": replies(&[("200", status(route))], &[404, STORE]),
         }));
         paths.insert(route.status.text().to_owned(), call);
-        let call = one(&results::result_call(
-            &id("result"),
-            TAG,
-            "Download the result of a job",
-        ));
+        let mut call = json!({
+            "operationId": id("result"), "tags": [TAG], "summary": "Download the result of a job",
+        });
+        for (name, value) in results::download().as_object().into_iter().flatten() {
+            call[name] = value.clone();
+        }
+        let call = one(&call);
         paths.insert(route.result.text().to_owned(), call);
     }
     paths

@@ -184,6 +184,18 @@ pub(crate) struct Endpoint {
     pub(crate) action: Action,
 }
 
+impl Endpoint {
+    /// The template of its path.
+    pub(crate) fn template(&self) -> &str {
+        let template = match self.action {
+            Action::Submit => &self.route.submit,
+            Action::Status(_) => &self.route.status,
+            Action::Result(_) => &self.route.result,
+        };
+        template.text()
+    }
+}
+
 /// The action of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {

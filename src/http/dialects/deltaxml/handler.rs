@@ -13,7 +13,7 @@ use crate::engine::{self, Submission, Uploads, View, WaitFor};
 use crate::header_params::charset;
 use crate::http::dialects::deltaxml::wire as deltaxml;
 use crate::http::dialects::deltaxml::wire::{
-    Action, AsyncOptions, DeltaRequest, Endpoint, Error, JobView, Media, Operation, Product,
+    AsyncOptions, DeltaRequest, Error, JobView, Media, Operation, Product,
 };
 use crate::http::request::body_reader::{check_encoding, unsupported};
 use crate::http::request::form::{Form, Part, PartUse};
@@ -22,6 +22,7 @@ use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply as response;
 use crate::http::response::reply::header;
+use crate::http::routing::route::Call;
 use crate::http::{App, RequestContext};
 use crate::job::{Callback, CallbackTrigger, Job, JobIdFormat, JobOptions, Method, Outcome, State};
 use crate::operations::OperationSpec;
@@ -30,48 +31,64 @@ use crate::xml::Source;
 /// The timeout of a synchronous request: the client waits as long as the work takes.
 const NO_TIMEOUT: Duration = Duration::MAX;
 
-impl App {
-    /// Answers a request of a DeltaXML client.
-    pub(crate) async fn deltaxml(
-        &self,
-        request: &Parts,
-        body: Incoming,
-        endpoint: Endpoint,
-        context: &RequestContext,
-    ) -> Result<Response<Body>, Problem> {
-        let media = preferred(&request.headers);
-        let shown = |job: &Job, view| {
-            let job = deltaxml::job(endpoint.product, job, &context.base, view);
-            rendered(StatusCode::OK, media, job.render(media, "job"))
-        };
-        match endpoint.action {
-            Action::Submit(operation) => {
-                self.deltaxml_submit(request, body, operation, context)
-                    .await
-            }
-            Action::Types => {
-                let types = deltaxml::types(self.base_path()).render(media, "MergeTypes");
-                Ok(rendered(StatusCode::OK, media, types))
-            }
-            Action::Job(id) => {
-                let view = self.engine.get(&context.caller, id).await?;
-                let mut response = shown(&view.job, JobView::Now(response::now()));
-                if !view.job.is_terminal() {
-                    response::retry_after(response.headers_mut());
-                }
-                Ok(response)
-            }
-            Action::Delete(id) => {
-                let job = self.engine.delete(&context.caller, id).await?;
-                Ok(shown(&job, JobView::Deleted(response::now())))
-            }
-            Action::Download(id) => {
-                let view = self.engine.get(&context.caller, id).await?;
-                self.download(request, &view, context).await
-            }
-        }
-    }
+/// Submits work.
+pub(crate) async fn submit(
+    app: &Arc<App>,
+    call: Call<'_>,
+    operation: Operation,
+) -> Result<Response<Body>, Problem> {
+    app.deltaxml_submit(call.request, call.body, operation, call.context)
+        .await
+}
 
+/// Lists the merge types.
+pub(crate) async fn types(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>, Problem> {
+    let media = preferred(&call.request.headers);
+    let types = deltaxml::types(app.base_path()).render(media, "MergeTypes");
+    Ok(rendered(StatusCode::OK, media, types))
+}
+
+/// Shows a job.
+pub(crate) async fn job(
+    app: &Arc<App>,
+    call: Call<'_>,
+    product: Product,
+) -> Result<Response<Body>, Problem> {
+    let id = call.job_uuid()?;
+    let view = app.engine.get(&call.context.caller, id).await?;
+    let mut response = shown(&call, product, &view.job, JobView::Now(response::now()));
+    if !view.job.is_terminal() {
+        response::retry_after(response.headers_mut());
+    }
+    Ok(response)
+}
+
+/// Deletes a job.
+pub(crate) async fn delete(
+    app: &Arc<App>,
+    call: Call<'_>,
+    product: Product,
+) -> Result<Response<Body>, Problem> {
+    let id = call.job_uuid()?;
+    let job = app.engine.delete(&call.context.caller, id).await?;
+    let view = JobView::Deleted(response::now());
+    Ok(shown(&call, product, &job, view))
+}
+
+/// Downloads a result.
+pub(crate) async fn download(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>, Problem> {
+    let id = call.job_uuid()?;
+    let view = app.engine.get(&call.context.caller, id).await?;
+    app.download(call.request, &view, call.context).await
+}
+
+fn shown(call: &Call<'_>, product: Product, job: &Job, view: JobView) -> Response<Body> {
+    let media = preferred(&call.request.headers);
+    let job = deltaxml::job(product, job, &call.context.base, view);
+    rendered(StatusCode::OK, media, job.render(media, "job"))
+}
+
+impl App {
     /// Submits a job, and waits for its result unless the request is asynchronous.
     async fn deltaxml_submit(
         &self,

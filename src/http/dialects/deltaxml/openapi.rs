@@ -3,189 +3,109 @@
 use crate::http::openapi::json::json;
 use serde_json::{Map, Value};
 
-use crate::config::{Dialect, Dialects};
-use crate::http::openapi::builder::{reply, schema};
+use crate::http::dialects::deltaxml::wire::Product;
+use crate::http::openapi::builder::{content_replies, dialect_replies, reply, schema};
 
-/// The paths of the products that are served.
-pub(in crate::http) fn paths(dialects: &Dialects) -> Vec<(String, Value)> {
-    let mut paths = Vec::new();
-    if dialects.has(Dialect::DataCompare) {
-        let product = Product {
-            prefix: "/api/xml-data-compare/v1",
-            tag: "xml-data-compare",
-            schemas: "DataCompare",
-        };
-        paths.push(product.submission("compare", "Compare two documents"));
-        paths.extend(product.jobs());
-    }
-    if dialects.has(Dialect::XmlMerge) {
-        let product = Product {
-            prefix: "/api/xmlmerge/v1",
-            tag: "xml-merge",
-            schemas: "XmlMerge",
-        };
-        let types = json!({ "get": {
-            "operationId": "xml-merge.types", "tags": [product.tag], "summary": "List the merge types",
-            "responses": product.replies(&[("200", with_formats(reply("The merge types.", &[], &[]), &json!({ "type": "object" })))]),
-        }});
-        paths.push((format!("{}/types", product.prefix), types));
-        for (word, summary) in [
-            (
-                "concurrent",
-                "Merge versions that all derive from the first",
-            ),
-            ("threeway", "Merge two versions that derive from a third"),
-            (
-                "sequential",
-                "Merge versions that each derive from the previous one",
-            ),
-        ] {
-            paths.push(product.submission(&format!("types/{word}"), summary));
-        }
-        paths.extend(product.jobs());
-    }
-    paths
+/// The statuses of errors.
+const ERRORS: [&str; 14] = [
+    "400", "401", "403", "404", "405", "408", "409", "412", "413", "415", "416", "421", "503",
+    "507",
+];
+
+/// The schemas of XML Data Compare.
+pub(crate) fn compare_schemas() -> Map<String, Value> {
+    let all = [
+        ("DataCompareRequest", compare()),
+        ("DataCompareJob", job_schema("link", true)),
+        ("DataCompareError", error("error")),
+    ];
+    all.map(|(name, schema)| (name.to_owned(), schema))
+        .into_iter()
+        .collect()
 }
 
-/// The tags of the products that are served.
-pub(in crate::http) fn tags(dialects: &Dialects) -> Vec<Value> {
-    let tag = |name: &str, description: &str| json!({ "name": name, "description": description });
-    let mut tags = Vec::new();
-    if dialects.has(Dialect::DataCompare) {
-        tags.push(tag(
-            "xml-data-compare",
-            "Comparisons for clients of DeltaXML XML Data Compare.",
-        ));
-    }
-    if dialects.has(Dialect::XmlMerge) {
-        tags.push(tag(
-            "xml-merge",
-            "Merges for clients of DeltaXML XML Merge.",
-        ));
-    }
-    tags
+/// The schemas of XML Merge.
+pub(crate) fn merge_schemas() -> Map<String, Value> {
+    let all = [
+        ("XmlMergeRequest", merge()),
+        ("XmlMergeJob", job_schema("links", false)),
+        ("XmlMergeError", error("Error")),
+    ];
+    all.map(|(name, schema)| (name.to_owned(), schema))
+        .into_iter()
+        .collect()
 }
 
-/// The schemas of the products that are served.
-pub(in crate::http) fn schemas(dialects: &Dialects) -> Map<String, Value> {
-    let mut schemas = Map::new();
-    if dialects.has(Dialect::DataCompare) {
-        schemas.insert("DataCompareRequest".into(), compare());
-        schemas.insert("DataCompareJob".into(), job("link", true));
-        schemas.insert("DataCompareError".into(), error("error"));
-    }
-    if dialects.has(Dialect::XmlMerge) {
-        schemas.insert("XmlMergeRequest".into(), merge());
-        schemas.insert("XmlMergeJob".into(), job("links", false));
-        schemas.insert("XmlMergeError".into(), error("Error"));
-    }
-    schemas
+/// A reference to a schema of a product.
+fn schema_of(product: Product, name: &str) -> Value {
+    let prefix = match product {
+        Product::Compare => "DataCompare",
+        Product::Merge => "XmlMerge",
+    };
+    schema(&format!("{prefix}{name}"))
 }
 
-struct Product {
-    prefix: &'static str,
-    tag: &'static str,
-    /// The prefix of the names of its schemas.
-    schemas: &'static str,
+/// The list of merge types.
+pub(crate) fn types() -> Value {
+    let types = with_formats(
+        reply("The merge types.", &[], &[]),
+        &json!({ "type": "object" }),
+    );
+    json!({ "responses": replies(Product::Merge, &[("200", types)]) })
 }
 
-impl Product {
-    fn schema(&self, name: &str) -> Value {
-        schema(&format!("{}{name}", self.schemas))
-    }
+/// A submission.
+pub(crate) fn submission(product: Product) -> Value {
+    let request = schema_of(product, "Request");
+    let mut result = reply(
+        "The result. The job is deleted once the response is sent.",
+        &[],
+        &[],
+    );
+    result["content"] = json!({ "application/xml": {}, "text/html": {} });
+    let accepted = reply(
+        "The job was accepted. Poll `Location`.",
+        &["Location", "Retry-After"],
+        &[],
+    );
+    let accepted = with_formats(accepted, &schema_of(product, "Job"));
+    json!({
+        "description": "Without `async`, the server responds with the result once the work is done, however long it takes. With `async`, it responds with a job at once.",
+        "requestBody": { "required": true, "content": {
+            "application/xml": { "schema": request },
+            "application/json": { "schema": request },
+            "multipart/form-data": { "schema": { "type": "object" } },
+        }},
+        "responses": replies(product, &[("200", result), ("202", accepted)]),
+    })
+}
 
-    fn submission(&self, path: &str, summary: &str) -> (String, Value) {
-        let request = self.schema("Request");
-        let mut result = reply(
-            "The result. The job is deleted once the response is sent.",
-            &[],
-            &[],
-        );
-        result["content"] = json!({ "application/xml": {}, "text/html": {} });
-        let accepted = reply(
-            "The job was accepted. Poll `Location`.",
-            &["Location", "Retry-After"],
-            &[],
-        );
-        let post = json!({
-            "operationId": format!("{}.{}", self.tag, path.rsplit('/').next().unwrap_or(path)),
-            "tags": [self.tag], "summary": summary,
-            "description": "Without `async`, the server responds with the result once the work is done, however long it takes. With `async`, it responds with a job at once.",
-            "requestBody": { "required": true, "content": {
-                "application/xml": { "schema": request },
-                "application/json": { "schema": request },
-                "multipart/form-data": { "schema": { "type": "object" } },
-            }},
-            "responses": self.replies(&[
-                ("200", result),
-                ("202", with_formats(accepted, &self.schema("Job"))),
-            ]),
-        });
-        (format!("{}/{path}", self.prefix), json!({ "post": post }))
-    }
+/// A job.
+pub(crate) fn job(product: Product) -> Value {
+    shown(product, reply("The job.", &[], &["Retry-After"]))
+}
 
-    fn jobs(&self) -> Vec<(String, Value)> {
-        let parameters = json!([{
-            "in": "path", "name": "uuid", "required": true, "description": "The id of the job.",
-            "schema": { "type": "string", "format": "uuid" },
-        }]);
-        let job = |description: &str, sometimes: &[&str]| {
-            let reply = reply(description, &[], sometimes);
-            self.replies(&[("200", with_formats(reply, &self.schema("Job")))])
-        };
-        let call = |name: &str, summary: &str, responses: Value| {
-            json!({
-                "operationId": format!("{}.{name}", self.tag), "tags": [self.tag], "summary": summary,
-                "responses": responses,
-            })
-        };
-        let mut bytes = reply("The result, or the requested range.", &[], &[]);
-        bytes["content"] = json!({ "*/*": {} });
-        let download = self.replies(&[
-            ("200", bytes.clone()),
-            ("206", bytes),
-            (
-                "304",
-                reply("The result has the `ETag` in `If-None-Match`.", &[], &[]),
-            ),
-        ]);
-        vec![
-            (
-                format!("{}/jobs/{{uuid}}", self.prefix),
-                json!({
-                    "parameters": parameters,
-                    "get": call("job", "Get a job", job("The job.", &["Retry-After"])),
-                    "delete": call("delete", "Cancel a job if it has not finished, and delete it", job("The job as it was.", &[])),
-                }),
-            ),
-            (
-                format!("{}/downloads/{{uuid}}", self.prefix),
-                json!({ "parameters": parameters, "get": call("download", "Download the result of a job", download) }),
-            ),
-        ]
-    }
+/// A job that was deleted.
+pub(crate) fn deleted_job(product: Product) -> Value {
+    shown(product, reply("The job as it was.", &[], &[]))
+}
 
-    /// The replies of a method: its own, and the errors that it can return.
-    fn replies(&self, own: &[(&str, Value)]) -> Value {
-        let mut all = Map::new();
-        for (status, reply) in own {
-            all.insert((*status).to_owned(), reply.clone());
-        }
-        for status in [
-            "400", "401", "403", "404", "405", "408", "409", "412", "413", "415", "416", "421",
-            "503", "507",
-        ] {
-            let headers: &[&str] = match status {
-                "405" => &["Allow"],
-                "401" => &["WWW-Authenticate"],
-                "416" => &["Content-Range"],
-                _ => &[],
-            };
-            let error = with_formats(reply("The error.", headers, &[]), &self.schema("Error"));
-            all.insert(status.to_owned(), error);
-        }
-        Value::Object(all)
-    }
+fn shown(product: Product, reply: Value) -> Value {
+    let job = with_formats(reply, &schema_of(product, "Job"));
+    json!({ "responses": replies(product, &[("200", job)]) })
+}
+
+/// A download.
+pub(crate) fn download(product: Product) -> Value {
+    let whole = "The result, or the requested range.";
+    let unchanged = "The result has the `ETag` in `If-None-Match`.";
+    json!({ "responses": replies(product, &content_replies(whole, unchanged)) })
+}
+
+/// The replies of a method: its own, and the errors that it can return.
+fn replies(product: Product, own: &[(&str, Value)]) -> Value {
+    let error = schema_of(product, "Error");
+    dialect_replies(own, &ERRORS, |reply| with_formats(reply, &error))
 }
 
 /// Adds the two formats of jobs and errors, JSON and XML, to a reply.
@@ -246,7 +166,7 @@ fn merge() -> Value {
     })
 }
 
-fn job(links: &str, has_stages: bool) -> Value {
+fn job_schema(links: &str, has_stages: bool) -> Value {
     let text = json!({ "type": "string" });
     let count = json!({ "type": "integer", "minimum": 0 });
     let mut job = json!({

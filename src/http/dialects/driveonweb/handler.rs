@@ -1,5 +1,7 @@
 //! The handlers of the driveonweb dialect: folders, files and polling jobs.
 
+use std::sync::Arc;
+
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, LOCATION};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
@@ -7,39 +9,58 @@ use serde_json::{Value, json};
 
 use crate::engine::{DriveItem, Engine, NumberedItem, WaitFor};
 use crate::http::dialects::driveonweb::wire as driveonweb;
-use crate::http::dialects::driveonweb::wire::{Endpoint, Kind};
+use crate::http::dialects::driveonweb::wire::Kind;
 use crate::http::request::query;
 use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply as response;
 use crate::http::response::reply::header;
 use crate::http::response::{content, files};
+use crate::http::routing::route::Call;
 use crate::http::{App, RequestContext};
 use crate::job::Seq;
 use crate::operations::files::browse::EntryKind;
 
-impl App {
-    /// Answers a request of a driveonweb client.
-    pub(crate) async fn driveonweb(
-        &self,
-        request: &Parts,
-        endpoint: Endpoint,
-        context: &RequestContext,
-    ) -> Result<Response<Body>, Problem> {
-        match endpoint {
-            Endpoint::Roots => Ok(list_response(&self.engine.root_items().await?)),
-            Endpoint::Folder(number) => {
-                let path = self.item_path(number, context).await?;
-                Ok(list_response(&self.engine.items_in(&path).await?))
-            }
-            Endpoint::Start(kind, number) => {
-                self.start_polling_job(request, kind, number, context).await
-            }
-            Endpoint::Job(kind, seq) => self.poll_job(request, kind, seq, context).await,
-            Endpoint::Download(number) => self.driveonweb_file(request, number, context).await,
-        }
-    }
+/// `GET /rest/folders`.
+pub(crate) async fn roots(app: &Arc<App>, _: Call<'_>) -> Result<Response<Body>, Problem> {
+    Ok(list_response(&app.engine.root_items().await?))
+}
 
+/// `GET /rest/folders/{folder}`.
+pub(crate) async fn folder(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>, Problem> {
+    let path = app.item_path(call.number()?, call.context).await?;
+    Ok(list_response(&app.engine.items_in(&path).await?))
+}
+
+/// `GET /rest/folders/{folder}/zip` and `/copy`.
+pub(crate) async fn start(
+    app: &Arc<App>,
+    call: Call<'_>,
+    kind: Kind,
+) -> Result<Response<Body>, Problem> {
+    let number = call.number()?;
+    app.start_polling_job(call.request, kind, number, call.context)
+        .await
+}
+
+/// `GET /rest/jobs/zip/{job}` and `/copy/{job}`.
+pub(crate) async fn job(
+    app: &Arc<App>,
+    call: Call<'_>,
+    kind: Kind,
+) -> Result<Response<Body>, Problem> {
+    let seq = Seq(call.number()?);
+    app.poll_job(call.request, kind, seq, call.context).await
+}
+
+/// `GET /rest/files/{file}/download`.
+pub(crate) async fn download(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>, Problem> {
+    let number = call.number()?;
+    app.driveonweb_file(call.request, number, call.context)
+        .await
+}
+
+impl App {
     /// The path of the file or folder with this number.
     ///
     /// # Errors

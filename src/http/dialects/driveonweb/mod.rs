@@ -2,4 +2,5 @@
 
 pub(crate) mod handler;
 pub(crate) mod openapi;
+pub(crate) mod routes;
 pub(crate) mod wire;

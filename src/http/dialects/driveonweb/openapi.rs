@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::http::openapi::json::json;
 
-use crate::http::openapi::builder::{id_parameter, json_reply, replies, reply, schema};
+use crate::http::openapi::builder::{content_replies, json_reply, reply, schema, with_replies};
 
 /// 503: the store is busy or has failed.
 const STORE: u16 = 503;
@@ -17,131 +17,67 @@ pub(in crate::http) fn schemas() -> Map<String, Value> {
     ])
 }
 
-/// The tag of the dialect.
-pub(in crate::http) fn tag() -> Value {
-    json!({ "name": "driveonweb", "description": "Folders, files and polling jobs for driveonweb clients." })
+/// `GET /rest/folders`.
+pub(crate) fn roots() -> Value {
+    with_replies(&[list("The roots, as folders.")], &[STORE, 507])
 }
 
-/// The paths of the dialect.
-pub(in crate::http) fn paths() -> Vec<(&'static str, Value)> {
-    let list = |description: &str| {
-        let entries = json!({ "type": "array", "items": schema("DriveonwebEntry") });
-        ("200", json_reply(reply(description, &[], &[]), &entries))
-    };
-    let get = |id: &str, summary: &str, parameters: Value, responses: Value| {
-        json!({ "get": {
-            "operationId": id, "tags": ["driveonweb"], "summary": summary, "parameters": parameters,
-            "responses": responses,
-        }})
-    };
-    let accepted = || {
-        let body = json!({
-            "type": "object", "required": ["location"],
-            "properties": { "location": { "type": "string", "format": "uri-reference" } },
-        });
-        let mut reply = json_reply(
-            reply("The job was accepted. Poll `Location`.", &[], &[]),
-            &body,
-        );
-        reply["headers"] = json!({ "Location": {
-            "required": true, "schema": { "type": "string", "format": "uri-reference" },
-        }});
-        ("303", reply)
-    };
-    let job = || {
-        let reply = reply("The current state of the job.", &[], &["Retry-After"]);
-        let problems = [404, STORE];
-        replies(
-            &[("200", json_reply(reply, &schema("DriveonwebJob")))],
-            &problems,
-        )
-    };
-    let target = json!({
+/// `GET /rest/folders/{folder}`.
+pub(crate) fn folder() -> Value {
+    let entries = list("The files and folders, sorted by name.");
+    with_replies(&[entries], &[404, 422, STORE, 507])
+}
+
+/// `GET /rest/folders/{folder}/zip`.
+pub(crate) fn zip() -> Value {
+    with_replies(&[accepted()], &[404, 422, STORE, 507])
+}
+
+/// `GET /rest/folders/{folder}/copy`.
+pub(crate) fn copy() -> Value {
+    let mut copy = zip();
+    copy["parameters"] = json!([{
         "in": "query", "name": "target", "required": true, "description": "The number of the folder to copy into.",
         "schema": { "type": "integer", "minimum": 0, "maximum": 1_i64 << 40 },
-    });
-    let mut bytes = reply("The content of the file, or the requested range.", &[], &[]);
-    bytes["content"] = json!({ "*/*": {} });
-    let download = replies(
-        &[
-            ("200", bytes.clone()),
-            ("206", bytes),
-            (
-                "304",
-                reply("The file has the `ETag` in `If-None-Match`.", &[], &[]),
-            ),
-        ],
+    }]);
+    copy
+}
+
+/// `GET /rest/jobs/zip/{job}` and `/copy/{job}`.
+pub(crate) fn job() -> Value {
+    let reply = reply("The current state of the job.", &[], &["Retry-After"]);
+    let reply = json_reply(reply, &schema("DriveonwebJob"));
+    with_replies(&[("200", reply)], &[404, STORE])
+}
+
+/// `GET /rest/files/{file}/download`.
+pub(crate) fn download() -> Value {
+    let whole = "The content of the file, or the requested range.";
+    let unchanged = "The file has the `ETag` in `If-None-Match`.";
+    with_replies(
+        &content_replies(whole, unchanged),
         &[404, 412, 416, 422, STORE],
+    )
+}
+
+fn list(description: &str) -> (&'static str, Value) {
+    let entries = json!({ "type": "array", "items": schema("DriveonwebEntry") });
+    ("200", json_reply(reply(description, &[], &[]), &entries))
+}
+
+fn accepted() -> (&'static str, Value) {
+    let body = json!({
+        "type": "object", "required": ["location"],
+        "properties": { "location": { "type": "string", "format": "uri-reference" } },
+    });
+    let mut reply = json_reply(
+        reply("The job was accepted. Poll `Location`.", &[], &[]),
+        &body,
     );
-    let refused = [404, 422, STORE, 507];
-    vec![
-        (
-            "/rest/folders",
-            get(
-                "driveonwebRoots",
-                "List the roots",
-                json!([]),
-                replies(&[list("The roots, as folders.")], &[STORE, 507]),
-            ),
-        ),
-        (
-            "/rest/folders/{folder}",
-            get(
-                "driveonwebFolder",
-                "List a folder",
-                json!([id_parameter("folder")]),
-                replies(
-                    &[list("The files and folders, sorted by name.")],
-                    &[404, 422, STORE, 507],
-                ),
-            ),
-        ),
-        (
-            "/rest/folders/{folder}/zip",
-            get(
-                "driveonwebZip",
-                "Zip a folder",
-                json!([id_parameter("folder")]),
-                replies(&[accepted()], &refused),
-            ),
-        ),
-        (
-            "/rest/folders/{folder}/copy",
-            get(
-                "driveonwebCopy",
-                "Copy a folder into another",
-                json!([id_parameter("folder"), target]),
-                replies(&[accepted()], &refused),
-            ),
-        ),
-        (
-            "/rest/jobs/zip/{job}",
-            get(
-                "driveonwebZipJob",
-                "Poll a job; the server delays each response longer than the one before",
-                json!([id_parameter("job")]),
-                job(),
-            ),
-        ),
-        (
-            "/rest/jobs/copy/{job}",
-            get(
-                "driveonwebCopyJob",
-                "Poll a job; the server delays each response longer than the one before",
-                json!([id_parameter("job")]),
-                job(),
-            ),
-        ),
-        (
-            "/rest/files/{file}/download",
-            get(
-                "driveonwebDownload",
-                "Download a file or the result of a job",
-                json!([id_parameter("file")]),
-                download,
-            ),
-        ),
-    ]
+    reply["headers"] = json!({ "Location": {
+        "required": true, "schema": { "type": "string", "format": "uri-reference" },
+    }});
+    ("303", reply)
 }
 
 fn entry() -> Value {

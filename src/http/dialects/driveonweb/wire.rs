@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use http::Method;
 use serde_json::{Value, json};
 
 use crate::job::{Job, Outcome, Seq, State, WallMs};
@@ -13,21 +12,6 @@ const HOLD_STEP: Duration = Duration::from_millis(500);
 /// The longest that a poll is held.
 const MAX_HOLD: Duration = Duration::from_secs(10);
 
-/// The action of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Endpoint {
-    /// Lists the roots.
-    Roots,
-    /// Lists a folder.
-    Folder(i64),
-    /// Starts a job that works on a folder.
-    Start(Kind, i64),
-    /// Shows a job.
-    Job(Kind, Seq),
-    /// Downloads a file or a result.
-    Download(i64),
-}
-
 /// The kinds of polling jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -36,18 +20,12 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 2] = [Self::Zip, Self::Copy];
-
     /// The name of the operation, which is also a segment of paths.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Zip => "zip",
             Self::Copy => "copy",
         }
-    }
-
-    fn of(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
     /// The polling URL of a job, without a host. It begins with `base_path`.
@@ -58,36 +36,6 @@ impl Kind {
     fn polling_endpoint(self, base_path: &str) -> String {
         format!("{base_path}/rest/jobs/{}", self.as_str())
     }
-}
-
-/// The endpoint of a method and the segments of a path below `/rest`; `None` if the path does not exist.
-///
-/// # Errors
-/// The methods that the path supports, if `method` is not one of them.
-pub(crate) fn endpoint_at(
-    method: &Method,
-    segments: &[&str],
-) -> Option<Result<Endpoint, &'static str>> {
-    let number = |text: &str| {
-        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        digits.then(|| text.parse::<i64>().ok()).flatten()
-    };
-    let endpoint = match segments {
-        ["folders"] => Endpoint::Roots,
-        ["folders", folder] => Endpoint::Folder(number(folder)?),
-        ["folders", folder, kind] => Endpoint::Start(Kind::of(kind)?, number(folder)?),
-        ["jobs", kind, job] => Endpoint::Job(Kind::of(kind)?, Seq(number(job)?)),
-        ["files", file, "download"] => Endpoint::Download(number(file)?),
-        _ => return None,
-    };
-    // HEAD must not have the side effect of starting a job.
-    let is_start = matches!(endpoint, Endpoint::Start(..));
-    Some(match *method {
-        Method::GET => Ok(endpoint),
-        Method::HEAD if !is_start => Ok(endpoint),
-        _ if is_start => Err("GET, OPTIONS"),
-        _ => Err("GET, HEAD, OPTIONS"),
-    })
 }
 
 /// A file or folder in a list.
@@ -141,35 +89,6 @@ pub(crate) fn job(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_path_maps_to_one_endpoint() {
-        let check = |path: &str, expected| {
-            let segments: Vec<_> = path.split('/').collect();
-            assert_eq!(endpoint_at(&Method::GET, &segments), expected, "{path}");
-        };
-        check("folders", Some(Ok(Endpoint::Roots)));
-        check("folders/7", Some(Ok(Endpoint::Folder(7))));
-        check("folders/7/zip", Some(Ok(Endpoint::Start(Kind::Zip, 7))));
-        check("folders/7/copy", Some(Ok(Endpoint::Start(Kind::Copy, 7))));
-        check("jobs/zip/9", Some(Ok(Endpoint::Job(Kind::Zip, Seq(9)))));
-        check("files/8/download", Some(Ok(Endpoint::Download(8))));
-        for nothing in [
-            "folders/x",
-            "folders/-1",
-            "folders/7/move",
-            "jobs/zip",
-            "jobs/zip/",
-            "files/8",
-        ] {
-            check(nothing, None);
-        }
-        let head = |path: &str| endpoint_at(&Method::HEAD, &path.split('/').collect::<Vec<_>>());
-        assert_eq!(head("folders/7/zip"), Some(Err("GET, OPTIONS")));
-        assert_eq!(head("folders/7"), Some(Ok(Endpoint::Folder(7))));
-        let post = endpoint_at(&Method::POST, &["folders"]);
-        assert_eq!(post, Some(Err("GET, HEAD, OPTIONS")));
-    }
 
     #[test]
     fn polls_are_held_longer_each_time() {

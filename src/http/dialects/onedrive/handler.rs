@@ -1,5 +1,7 @@
 //! The handlers of the OneDrive dialect: items, actions and monitor URLs.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::request::Parts;
@@ -11,7 +13,7 @@ use crate::config::Dialect;
 use crate::engine::{DriveItem, View};
 use crate::header_params::charset;
 use crate::http::dialects::onedrive::wire as onedrive;
-use crate::http::dialects::onedrive::wire::{Action, Address, Endpoint, Facet, Monitor};
+use crate::http::dialects::onedrive::wire::{Address, Facet, Monitor};
 use crate::http::request::body_reader::check_encoding;
 use crate::http::request::prefer::Preferences;
 use crate::http::request::{json_body, params, query};
@@ -20,72 +22,80 @@ use crate::http::response::files;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply as response;
 use crate::http::response::reply::header;
+use crate::http::routing::route::{Call, nothing_here};
 use crate::http::{App, RequestContext};
 use crate::job::Output;
 use crate::operations::files::browse::EntryKind;
 
-impl App {
-    /// Answers a request of a OneDrive client.
-    pub(crate) async fn onedrive(
-        &self,
-        request: &Parts,
-        body: Incoming,
-        endpoint: Endpoint,
-        context: &RequestContext,
-    ) -> Result<Response<Body>, Problem> {
-        match endpoint.action {
-            Action::Item(Address::Root) => {
-                let roots = self.engine.root_items().await?.len();
-                Ok(ok_json(&onedrive::root(roots)))
-            }
-            Action::Item(address) => {
-                let item = self.item_at(address, context).await?;
-                Ok(ok_json(&self.item_json(&item).await?))
-            }
-            Action::Children(address) => {
-                let items = match address {
-                    Address::Root => self.engine.root_items().await?,
-                    address => {
-                        let path = self.path_at(address, context).await?;
-                        self.engine.items_in(&path).await?
-                    }
-                };
-                let mut children = Vec::with_capacity(items.len());
-                for item in &items {
-                    children.push(self.item_json(item).await?);
-                }
-                Ok(ok_json(&json!({ "value": children })))
-            }
-            Action::Content(address) => {
-                let path = self.path_at(address, context).await?;
-                let (entry, file) = self.engine.open_item(&path).await?;
-                let size = entry.kind.size().unwrap_or_default();
-                files::reply(file, &entry.name, size, &request.method, &request.headers)
-            }
-            Action::Copy(address) => {
-                let body = self.json_body(request, body).await?;
-                let params = self.copy_params(request, address, &body, context).await?;
-                self.submit_action("copy", params, context).await
-            }
-            Action::Upload(address) => {
-                if !Preferences::of(&request.headers).respond_async {
-                    let detail = "An upload from a URL needs the header `Prefer: respond-async`.";
-                    return Err(Problem::malformed(detail));
-                }
-                let body = self.json_body(request, body).await?;
-                let params = self.upload_params(request, address, &body, context).await?;
-                self.submit_action("fetch", params, context).await
-            }
-            Action::Monitor(token) => self.monitor(&token, endpoint.prefix, context).await,
-            Action::MonitorResult(token) => {
-                let view = self.engine.monitored(&token).await?;
-                self.downloads
-                    .result(&view.job, &request.method, &request.headers)
-                    .await
-            }
+/// `GET /drive/root` and `GET /drive/items/{item}`.
+pub(crate) async fn item(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>, Problem> {
+    match address(&call)? {
+        Address::Root => {
+            let roots = app.engine.root_items().await?.len();
+            Ok(ok_json(&onedrive::root(roots)))
+        }
+        address => {
+            let item = app.item_at(address, call.context).await?;
+            Ok(ok_json(&app.item_json(&item).await?))
         }
     }
+}
 
+/// `GET /drive/root/children` and `GET /drive/items/{item}/children`.
+pub(crate) async fn children(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>, Problem> {
+    let items = match address(&call)? {
+        Address::Root => app.engine.root_items().await?,
+        address => {
+            let path = app.path_at(address, call.context).await?;
+            app.engine.items_in(&path).await?
+        }
+    };
+    let mut children = Vec::with_capacity(items.len());
+    for item in &items {
+        children.push(app.item_json(item).await?);
+    }
+    Ok(ok_json(&json!({ "value": children })))
+}
+
+/// `GET /drive/items/{item}/content`.
+pub(crate) async fn content(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>, Problem> {
+    let request = call.request;
+    let path = app.path_at(address(&call)?, call.context).await?;
+    let (entry, file) = app.engine.open_item(&path).await?;
+    let size = entry.kind.size().unwrap_or_default();
+    files::reply(file, &entry.name, size, &request.method, &request.headers)
+}
+
+/// `POST /drive/items/{item}/copy`.
+pub(crate) async fn copy(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>, Problem> {
+    let source = address(&call)?;
+    let body = app.json_body(call.request, call.body).await?;
+    let params = app
+        .copy_params(call.request, source, &body, call.context)
+        .await?;
+    app.submit_action("copy", params, call.context).await
+}
+
+/// `POST /drive/items/{item}/children`.
+pub(crate) async fn upload(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>, Problem> {
+    let folder = address(&call)?;
+    if !Preferences::of(&call.request.headers).respond_async {
+        let detail = "An upload from a URL needs the header `Prefer: respond-async`.";
+        return Err(Problem::malformed(detail));
+    }
+    let body = app.json_body(call.request, call.body).await?;
+    let params = app
+        .upload_params(call.request, folder, &body, call.context)
+        .await?;
+    app.submit_action("fetch", params, call.context).await
+}
+
+/// The item in the path.
+fn address(call: &Call<'_>) -> Result<Address, Problem> {
+    onedrive::item_address(call.request.uri.path()).ok_or_else(nothing_here)
+}
+
+impl App {
     /// Shows a job by its monitor token. `prefix` is the version prefix of the request's path.
     pub(crate) async fn monitor(
         &self,

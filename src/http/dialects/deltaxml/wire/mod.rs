@@ -19,6 +19,4 @@ pub(crate) use crate::http::dialects::deltaxml::wire::merge::types;
 pub(crate) use crate::http::dialects::deltaxml::wire::request::{
     AsyncOptions, DeltaRequest, Part, of_form, of_json, of_xml, part,
 };
-pub(crate) use endpoint::{
-    Action, Endpoint, Operation, Product, RouteError, endpoint_at, is_download,
-};
+pub(crate) use endpoint::{Operation, Product, is_download};

@@ -1,6 +1,5 @@
 //! The paths of OneDrive's API: which item and which action they stand for.
 
-use http::Method;
 use percent_encoding::percent_decode_str;
 
 /// The prefix of paths in version 1.0 of the API.
@@ -9,33 +8,6 @@ const VERSION_PREFIX: &str = "v1.0/";
 const ME_PREFIX: &str = "me/";
 /// The path of the folder of all roots.
 pub(crate) const ROOT_PATH: &str = "drive/root";
-
-/// The action of a request, and the prefix of its path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Endpoint {
-    /// `/v1.0` or empty.
-    pub(crate) prefix: &'static str,
-    pub(crate) action: Action,
-}
-
-/// The action of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// Shows an item.
-    Item(Address),
-    /// Downloads a file.
-    Content(Address),
-    /// Lists a folder.
-    Children(Address),
-    /// Copies an item.
-    Copy(Address),
-    /// Fetches a URL into a folder.
-    Upload(Address),
-    /// Shows a job by its monitor token.
-    Monitor(String),
-    /// Downloads a job's result by its monitor token.
-    MonitorResult(String),
-}
 
 /// The address of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,48 +29,53 @@ pub(crate) fn is_onedrive_path(path: &str) -> bool {
         || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The endpoint of a method and a path, given without its first slash; `None` if the path does not exist.
-///
-/// # Errors
-/// The methods that the path supports, if `method` is not one of them.
-pub(crate) fn endpoint_at(method: &Method, path: &str) -> Option<Result<Endpoint, &'static str>> {
-    let (prefix, path) = match path.strip_prefix(VERSION_PREFIX) {
-        Some(path) => ("/v1.0", path),
-        None => ("", path),
-    };
-    if let (Some(token), false) = (path.strip_prefix("monitor/"), prefix.is_empty()) {
-        let action = match token.split_once('/') {
-            None => Action::Monitor(token.to_owned()),
-            Some((token, "result")) => Action::MonitorResult(token.to_owned()),
-            Some(_) => return None,
-        };
-        return Some(read(method, prefix, action));
+/// Maps a path to the path in the table of routes, where items have numbers and no version. Other paths of the dialect
+/// are mapped to a path that does not exist, and paths of other APIs are unchanged.
+pub(crate) fn canonical_path(path: &str) -> &str {
+    if is_onedrive_path(path) {
+        path_in_table(path).unwrap_or_default()
+    } else {
+        path
     }
-    let (address, segment) = split_address(path.strip_prefix(ME_PREFIX).unwrap_or(path))?;
-    let write = |action: Action| match *method {
-        Method::POST => Ok(Endpoint { prefix, action }),
-        _ => Err("POST, OPTIONS"),
-    };
+}
+
+fn path_in_table(path: &str) -> Option<&str> {
+    let plain = path.strip_prefix('/')?;
+    if let Some(token) = plain
+        .strip_prefix(VERSION_PREFIX)
+        .and_then(|rest| rest.strip_prefix("monitor/"))
+    {
+        let is_job = !token.contains('/');
+        let is_result = token
+            .split_once('/')
+            .is_some_and(|(_, rest)| rest == "result");
+        // The native path, with its leading slash.
+        return (is_job || is_result).then(|| &path[VERSION_PREFIX.len()..]);
+    }
+    let (address, segment) = split_item(plain)?;
     Some(match segment {
-        "" => read(method, prefix, Action::Item(address)),
-        "content" => read(method, prefix, Action::Content(address)),
-        "copy" | "action.copy" => write(Action::Copy(address)),
+        "" if address == Address::Root => "/drive/root",
         // Files cannot be put next to the roots.
-        "children" if address == Address::Root => read(method, prefix, Action::Children(address)),
-        "children" => match *method {
-            Method::POST => write(Action::Upload(address)),
-            _ => read(method, prefix, Action::Children(address))
-                .map_err(|_| "GET, HEAD, POST, OPTIONS"),
-        },
+        "children" if address == Address::Root => "/drive/root/children",
+        "" => "/drive/items/{item}",
+        "children" => "/drive/items/{item}/children",
+        "content" => "/drive/items/{item}/content",
+        "copy" | "action.copy" => "/drive/items/{item}/copy",
         _ => return None,
     })
 }
 
-fn read(method: &Method, prefix: &'static str, action: Action) -> Result<Endpoint, &'static str> {
-    match *method {
-        Method::GET | Method::HEAD => Ok(Endpoint { prefix, action }),
-        _ => Err("GET, HEAD, OPTIONS"),
-    }
+/// The item in the path of a request.
+pub(crate) fn item_address(path: &str) -> Option<Address> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let (address, _) = split_item(path.strip_prefix('/')?)?;
+    Some(address)
+}
+
+/// The item and the action in the path of a request, without its leading slash.
+fn split_item(path: &str) -> Option<(Address, &str)> {
+    let path = path.strip_prefix(VERSION_PREFIX).unwrap_or(path);
+    split_address(path.strip_prefix(ME_PREFIX).unwrap_or(path))
 }
 
 /// Splits a path into the address of an item and the segment after it, which is empty or an action.
@@ -144,64 +121,62 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_path_maps_to_one_endpoint() {
-        let path = |path: &str| Address::Path(path.into());
-        let check = |method: Method, address: &str, expected: Option<Action>| {
-            let found =
-                endpoint_at(&method, address).map(|found| found.map(|endpoint| endpoint.action));
-            assert_eq!(found, expected.map(Ok), "{method} {address}");
-        };
-        let get = |address: &str, expected| check(Method::GET, address, expected);
-        get("drive/root", Some(Action::Item(Address::Root)));
-        get("v1.0/drive/items/root", Some(Action::Item(Address::Root)));
-        get("v1.0/me/drive/root", Some(Action::Item(Address::Root)));
-        get("me/drive/items/7", Some(Action::Item(Address::Number(7))));
-        get("me/monitor/x", None);
-        get("me/me/drive/root", None);
-        get("drive/root:/docs", Some(Action::Item(path("/docs"))));
-        get(
-            "drive/root:/docs/a%20b:",
-            Some(Action::Item(path("/docs/a b"))),
-        );
-        get(
-            "drive/root:/docs/a:/content",
-            Some(Action::Content(path("/docs/a"))),
-        );
-        get(
-            "drive/root:/docs/12%3A30/x",
-            Some(Action::Item(path("/docs/12:30/x"))),
-        );
-        get("drive/items/7", Some(Action::Item(Address::Number(7))));
-        get(
-            "drive/items/7/content",
-            Some(Action::Content(Address::Number(7))),
-        );
-        get("drive/root/children", Some(Action::Children(Address::Root)));
-        get("v1.0/monitor/x", Some(Action::Monitor("x".into())));
-        for nothing in [
-            "drive",
-            "drive/items/x",
-            "drive/rootx",
-            "drive/items/7/move",
-            "monitor/x",
-            "v1.0/x",
+    fn paths_map_to_the_table_of_routes() {
+        for (path, expected) in [
+            ("/drive/root", "/drive/root"),
+            ("/drive/root:", "/drive/root"),
+            ("/v1.0/drive/items/root", "/drive/root"),
+            ("/v1.0/me/drive/root", "/drive/root"),
+            ("/drive/root/children", "/drive/root/children"),
+            ("/drive/items/root/children", "/drive/root/children"),
+            ("/me/drive/items/7", "/drive/items/{item}"),
+            ("/drive/root:/docs/a%20b:", "/drive/items/{item}"),
+            ("/drive/items/7/content", "/drive/items/{item}/content"),
+            (
+                "/drive/root:/docs/a:/content",
+                "/drive/items/{item}/content",
+            ),
+            (
+                "/drive/root:/docs:/children",
+                "/drive/items/{item}/children",
+            ),
+            ("/drive/items/7/copy", "/drive/items/{item}/copy"),
+            ("/drive/items/7/action.copy", "/drive/items/{item}/copy"),
+            ("/v1.0/drive/root:/docs/a:/copy", "/drive/items/{item}/copy"),
+            ("/v1.0/monitor/x", "/monitor/x"),
+            ("/v1.0/monitor/x/result", "/monitor/x/result"),
+            // Paths of others.
+            ("/v1/jobs/x", "/v1/jobs/x"),
+            ("/monitor/x", "/monitor/x"),
+            ("/me/monitor/x", "/me/monitor/x"),
+            ("/me/me/drive/root", "/me/me/drive/root"),
+            // Paths that do not exist.
+            ("/drive", ""),
+            ("/drive/items/x", ""),
+            ("/drive/rootx", ""),
+            ("/drive/items/7/move", ""),
+            ("/v1.0/x", ""),
+            ("/v1.0/monitor/x/events", ""),
         ] {
-            get(nothing, None);
+            assert_eq!(canonical_path(path), expected, "{path}");
         }
-        let post = |address: &str, expected| check(Method::POST, address, Some(expected));
-        post("drive/items/7/copy", Action::Copy(Address::Number(7)));
-        post(
-            "drive/items/7/action.copy",
-            Action::Copy(Address::Number(7)),
-        );
-        post(
-            "v1.0/drive/root:/docs/a:/copy",
-            Action::Copy(path("/docs/a")),
-        );
-        post("drive/root:/docs:/children", Action::Upload(path("/docs")));
-        assert_eq!(
-            endpoint_at(&Method::GET, "drive/items/7/copy"),
-            Some(Err("POST, OPTIONS"))
-        );
+    }
+
+    #[test]
+    fn items_are_named_by_number_or_path() {
+        let path = |path: &str| Some(Address::Path(path.into()));
+        for (address, expected) in [
+            ("/drive/root", Some(Address::Root)),
+            ("/v1.0/me/drive/items/root/", Some(Address::Root)),
+            ("/drive/items/7/copy", Some(Address::Number(7))),
+            ("/drive/root:/docs", path("/docs")),
+            ("/drive/root:/docs/a%20b:", path("/docs/a b")),
+            ("/drive/root:/docs/a:/content", path("/docs/a")),
+            ("/drive/root:/docs/12%3A30/x", path("/docs/12:30/x")),
+            ("/drive/items/x", None),
+            ("/v1/jobs", None),
+        ] {
+            assert_eq!(item_address(address), expected, "{address}");
+        }
     }
 }

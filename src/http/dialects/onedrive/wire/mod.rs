@@ -6,7 +6,7 @@ mod endpoint;
 pub(crate) mod monitor;
 
 pub(crate) use crate::http::dialects::onedrive::wire::address::{
-    Action, Address, Endpoint, endpoint_at, is_onedrive_path,
+    Address, canonical_path, is_onedrive_path, item_address,
 };
 pub(crate) use crate::http::dialects::onedrive::wire::body::{conflict, copy, upload};
 pub(crate) use crate::http::dialects::onedrive::wire::monitor::{Monitor, monitor};
