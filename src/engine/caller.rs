@@ -10,7 +10,7 @@ use crate::store::Owner;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Caller {
     /// An unauthenticated client where tokens are required. Sees no jobs.
-    Nobody,
+    Unauthenticated,
     /// Any client where no tokens are configured. Sees the jobs that were submitted without a token.
     Anyone,
     /// The bearer of the token with this name. Sees the jobs submitted with that token.
@@ -25,7 +25,7 @@ impl Caller {
     /// The token name that new jobs and idempotency keys belong to.
     pub(crate) fn name(&self) -> Option<&Arc<str>> {
         match self {
-            Self::Nobody | Self::Anyone | Self::Host => None,
+            Self::Unauthenticated | Self::Anyone | Self::Host => None,
             Self::Named(name) | Self::Admin(name) => Some(name),
         }
     }
@@ -38,7 +38,7 @@ impl Caller {
     /// Whether this caller may see jobs of the token with this name.
     pub(super) fn sees_jobs_of(&self, token: Option<&str>) -> bool {
         match self {
-            Self::Nobody => false,
+            Self::Unauthenticated => false,
             Self::Anyone => token.is_none(),
             Self::Named(name) => token == Some(name),
             Self::Admin(_) | Self::Host => true,
@@ -53,7 +53,7 @@ impl Caller {
     /// The filter for lists of this caller's jobs, or `None` if it may see no jobs.
     pub(super) fn owner(&self) -> Option<Owner> {
         match self {
-            Self::Nobody => None,
+            Self::Unauthenticated => None,
             Self::Anyone => Some(Owner::Without),
             Self::Named(name) => Some(Owner::Token(Arc::clone(name))),
             Self::Admin(_) | Self::Host => Some(Owner::Any),

@@ -226,7 +226,7 @@ pub(super) fn plain_connection(path: &Path) -> Result<Connection, OpenError> {
         "full"
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
-    // On macOS fsync leaves data in the disk's cache unless SQLite is told to flush that as well. No effect elsewhere.
+    // On macOS fsync leaves data in the disk's cache unless this is set. No effect elsewhere.
     connection.pragma_update(None, "fullfsync", true)?;
     connection.pragma_update(None, "mmap_size", 0)?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;

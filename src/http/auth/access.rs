@@ -65,7 +65,7 @@ impl Access {
             return Ok((Caller::Anyone, Grant::Open));
         }
         if paths::is_open(request.uri.path()) {
-            return Ok((Caller::Nobody, Grant::Open));
+            return Ok((Caller::Unauthenticated, Grant::Open));
         }
         let found = if request.headers.contains_key(AUTHORIZATION) {
             self.token(&request.headers)

@@ -21,7 +21,7 @@ const resolve = (schema, root) => {
 
 const typeOf = (schema) => [schema.type].flat().find((type) => type && type !== 'null');
 
-// The values of an enumeration; null if the schema is none.
+// The values of an enumeration; null if the schema has none.
 const choices = (schema) => schema.enum ?? (schema.oneOf?.every((one) => 'const' in one) ? schema.oneOf.map((one) => one.const) : null);
 
 const isTextList = (schema) => typeOf(schema) === 'array' && [undefined, 'string'].includes(typeOf(schema.items ?? {}));

@@ -29,7 +29,7 @@ const QUEUED_FILES_PER_WORKER: usize = 4;
 /// The state of files that an earlier attempt copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Earlier {
-    /// There are none.
+    /// No such files exist.
     Nothing,
     /// All writes are intact: files that look complete are.
     Kept,

@@ -120,7 +120,7 @@ fn wrapping_against_editing_is_a_conflict() {
         "<l><y>ben</y><b>two</b></l>",
     );
     assert_eq!(document.counts.conflicts, 1, "{}", document.xml);
-    // Equal replacements, and deletions without one, are none.
+    // Equal replacements and plain deletions do not conflict.
     let replaced = "<l><x>both</x><b>two</b></l>";
     without_conflict(
         "<l><a>one</a><b>two</b></l>",
