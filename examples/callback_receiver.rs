@@ -1,4 +1,4 @@
-//! Receives callbacks for ended jobs and verifies their signatures (Standard Webhooks 1.0).
+//! Receives callbacks for finished jobs and verifies their signatures (Standard Webhooks 1.0).
 //!
 //! ```sh
 //! export SECRET=whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3   # use your own; the server has it in [callbacks] secrets

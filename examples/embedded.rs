@@ -18,7 +18,7 @@ use tokio::io::AsyncReadExt;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Params {
-    /// The upper bound, itself excluded.
+    /// The upper bound, exclusive.
     below: u64,
 }
 

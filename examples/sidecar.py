@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A minimal desktop program that runs slow work in a Cloakroom server of its own, which ends with the program.
+"""A minimal desktop program that runs slow work in its own Cloakroom server, which stops with the program.
 
     sidecar.py FOLDER ARCHIVE [CLOAKROOM]
 
@@ -21,7 +21,7 @@ import uuid
 
 
 class Sidecar:
-    """A private server: on a free port, with a token that only this program knows."""
+    """A private server on a free port, with a token that only this program knows."""
 
     def __init__(self, program, data, *roots):
         command = [program, "serve", "--data", data, "--listen", "127.0.0.1:0", "--announce", "json"]
@@ -62,12 +62,12 @@ class Sidecar:
             return json.load(reply)
 
     def watch(self, job):
-        """Yields the job each time it has changed, until it has ended."""
+        """Yields the job after each change, until it has finished."""
         version = None
         while True:
             path, headers = job["links"]["self"], []
             if version:
-                # The server responds when the job has another version, or after 30 seconds.
+                # The server responds when the job changes, or after 30 seconds.
                 path, headers = path + "?wait=30s", [("If-None-Match", version)]
             try:
                 with self.request("GET", path, headers=headers) as reply:

@@ -1,4 +1,4 @@
-//! Writes units as an archive.
+//! Writes compressed blocks as an archive.
 
 use std::io::Write;
 use std::time::UNIX_EPOCH;
@@ -8,24 +8,27 @@ use cap_std::fs::Metadata;
 use crate::operations::OperationError;
 use crate::operations::zip::block::{Block, BlockEntry, EntryHeader, Piece};
 use crate::operations::zip::format::{Archive, Entry, Method};
-use crate::operations::zip::moment::Moment;
+use crate::operations::zip::timestamp::Timestamp;
 use crate::operations::zip::workers::Workers;
 
-/// A symbolic link's type, and permissions that nobody looks at.
+/// The mode of a symbolic link: its type, and permissions, which readers ignore.
 const LINK_MODE: u32 = 0o120_777;
 
-/// Writes all that the crew hands out.
+/// Writes all blocks of the workers.
 ///
 /// # Errors
-/// The crew's, and what the disk says.
-pub(super) fn write(writer: impl Write, crew: &mut Workers<'_, '_>) -> Result<(), OperationError> {
+/// The errors of [`Workers::next`], and [`OperationError::Failed`] if the archive cannot be written.
+pub(super) fn write(
+    writer: impl Write,
+    workers: &mut Workers<'_, '_>,
+) -> Result<(), OperationError> {
     let mut archive = Archive::new(writer);
-    let mut parts = Parts {
-        crew,
-        unit: Block::default(),
+    let mut entries = Entries {
+        workers,
+        block: Block::default(),
     };
-    while let Some(part) = parts.next()? {
-        match part {
+    while let Some(block_entry) = entries.next()? {
+        match block_entry {
             BlockEntry::Folder(head) => {
                 let name = format!("{}/", head.name);
                 let folder = Entry {
@@ -39,7 +42,8 @@ pub(super) fn write(writer: impl Write, crew: &mut Workers<'_, '_>) -> Result<()
                     mode: LINK_MODE,
                     ..entry(&head)
                 };
-                let size = u32::try_from(target.len()).expect("the system takes shorter ones only");
+                let size = u32::try_from(target.len())
+                    .expect("link targets are limited to a few kilobytes");
                 let crc = crc32fast::hash(&target);
                 archive.add(link, Method::Stored, (crc, size), &target)?;
             }
@@ -47,30 +51,33 @@ pub(super) fn write(writer: impl Write, crew: &mut Workers<'_, '_>) -> Result<()
                 let head = piece
                     .head
                     .as_ref()
-                    .expect("a file that begins here has one");
-                let size = u32::try_from(piece.size()).expect("it is at most a block");
-                let (crc, bytes) = (piece.crc, parts.unit.bytes(&piece));
+                    .expect("the first piece of a file has a header");
+                let size = u32::try_from(piece.size()).expect("a piece is at most a block");
+                let (crc, bytes) = (piece.crc, entries.block.bytes(&piece));
                 archive.add(entry(head), piece.method, (crc, size), bytes)?;
             }
-            BlockEntry::File(piece) => write_long(&mut archive, piece, &mut parts)?,
+            BlockEntry::File(piece) => write_long(&mut archive, piece, &mut entries)?,
         }
     }
     archive.finish()?;
     Ok(())
 }
 
-/// Writes a file that begins with this piece, and goes on in units that are not read yet.
+/// Writes a file that begins with this piece and continues in the next blocks.
 fn write_long<W: Write>(
     archive: &mut Archive<W>,
     mut piece: Piece,
-    parts: &mut Parts<'_, '_, '_>,
+    entries: &mut Entries<'_, '_, '_>,
 ) -> Result<(), OperationError> {
-    let head = piece.head.take().expect("a file's first piece has one");
+    let head = piece
+        .head
+        .take()
+        .expect("the first piece of a file has a header");
     let streamed = archive.begin(entry(&head), head.metadata.len())?;
     let mut crc = crc32fast::Hasher::new();
     let mut size = 0;
     loop {
-        archive.append(parts.unit.bytes(&piece))?;
+        archive.append(entries.block.bytes(&piece))?;
         crc.combine(&crc32fast::Hasher::new_with_initial_len(
             piece.crc,
             piece.size(),
@@ -79,8 +86,8 @@ fn write_long<W: Write>(
         if piece.last {
             break;
         }
-        let Some(BlockEntry::File(next)) = parts.next()? else {
-            unreachable!("a file goes on in the next unit until its last piece")
+        let Some(BlockEntry::File(next)) = entries.next()? else {
+            unreachable!("a file continues in the next block until its last piece")
         };
         piece = next;
     }
@@ -88,24 +95,24 @@ fn write_long<W: Write>(
     Ok(())
 }
 
-/// All parts of all units, one after the other.
-struct Parts<'a, 'scope, 'env> {
-    crew: &'a mut Workers<'scope, 'env>,
-    /// The one that the last part is from.
-    unit: Block,
+/// Iterates over the entries of all blocks.
+struct Entries<'a, 'scope, 'env> {
+    workers: &'a mut Workers<'scope, 'env>,
+    /// The block of the last entry.
+    block: Block,
 }
 
-impl Parts<'_, '_, '_> {
+impl Entries<'_, '_, '_> {
     fn next(&mut self) -> Result<Option<BlockEntry>, OperationError> {
-        if let Some(part) = self.unit.parts.pop_front() {
-            return Ok(Some(part));
+        if let Some(block_entry) = self.block.entries.pop_front() {
+            return Ok(Some(block_entry));
         }
-        self.crew.recycle(std::mem::take(&mut self.unit));
-        let Some(unit) = self.crew.next()? else {
+        self.workers.recycle(std::mem::take(&mut self.block));
+        let Some(block) = self.workers.next()? else {
             return Ok(None);
         };
-        self.unit = unit;
-        Ok(self.unit.parts.pop_front())
+        self.block = block;
+        Ok(self.block.entries.pop_front())
     }
 }
 
@@ -114,7 +121,7 @@ fn entry(head: &EntryHeader) -> Entry<'_> {
     Entry {
         name: &head.name,
         mode: unix_mode(&head.metadata),
-        modified: Moment::of(modified.map_or(UNIX_EPOCH, cap_std::time::SystemTime::into_std)),
+        modified: Timestamp::of(modified.map_or(UNIX_EPOCH, cap_std::time::SystemTime::into_std)),
     }
 }
 

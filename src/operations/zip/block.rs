@@ -1,8 +1,8 @@
-//! What goes from the reader to a helper and from there to the writer: up to one block of data, cut from one long
-//! file or put together from short ones, and the compressed form of it.
+//! Blocks: a reader fills them with data of one long file or several short ones, a worker compresses them, and the writer
+//! writes them.
 //!
-//! A long file's blocks are compressed on their own, each with the 32 KiB before it as dictionary and up to a byte
-//! boundary, so that they can be joined to one deflate stream (as pigz does).
+//! The blocks of a long file are compressed independently, each with the preceding 32 KiB as dictionary and flushed to a
+//! byte boundary, so that they form one deflate stream when joined (like in pigz).
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -13,89 +13,92 @@ use flate2::{Compress, FlushCompress, Status};
 
 use crate::operations::zip::format::Method;
 
-/// Data in a unit. Larger ones compress no better; smaller ones pay for the empty block at their end.
+/// The amount of data in a block. Larger blocks do not compress better; smaller ones pay for the flush at their end.
 const BLOCK_BYTES: usize = 256 * 1024;
-/// As far as deflate looks back.
+/// The window of deflate.
 const DICTIONARY_BYTES: usize = 32 * 1024;
-/// Entries in a unit, so that many empty ones do not take much memory.
-const PARTS: usize = 256;
+/// The maximum number of entries in a block, which bounds the memory for many empty files.
+const MAX_ENTRIES: usize = 256;
 
-/// An entry's name and what its header says.
+/// The name and the metadata of an entry.
 pub(super) struct EntryHeader {
-    /// Below the archive's top; a folder's without the `/` at its end.
+    /// The path in the archive; that of a folder without the `/` at its end.
     pub(super) name: String,
     pub(super) metadata: Metadata,
 }
 
-/// A step in the making of an archive.
+/// An entry of the archive, or a piece of one.
 pub(super) enum BlockEntry {
     Folder(EntryHeader),
-    /// With what the link says.
+    /// A link, with its target.
     Link(EntryHeader, Vec<u8>),
     File(Piece),
 }
 
-/// The data of one file in a unit.
+/// The data of one file in a block.
 pub(super) struct Piece {
-    /// None if the file began in an earlier unit.
+    /// `None` if the file began in an earlier block.
     pub(super) head: Option<EntryHeader>,
-    /// Nothing of the file follows.
+    /// Whether this is the last piece of the file.
     pub(super) last: bool,
     pub(super) crc: u32,
-    /// How the bytes are written. A file of several pieces is deflated, even at level 0: the end of what is stored can be
-    /// found only by a length that stands before it, and nobody knows what a file will still have when it is read.
+    /// How the bytes are written. A file of several pieces is deflated even at level 0, because a stored entry needs its
+    /// length in front, and the file may become shorter while it is read.
     pub(super) method: Method,
     data: Range<usize>,
     packed: Range<usize>,
 }
 
 impl Piece {
-    /// How many bytes of the file these are.
+    /// The number of bytes of the file, before compression.
     pub(super) fn size(&self) -> u64 {
         self.data.len() as u64
     }
 }
 
-/// A block of work. Used again and again, so that its buffers are allocated once.
+/// A block of data and its compressed form. Blocks are reused, so that their buffers are allocated once.
 #[derive(Default)]
 pub(super) struct Block {
-    pub(super) parts: VecDeque<BlockEntry>,
-    /// Where the dictionary ends and new data begins.
+    pub(super) entries: VecDeque<BlockEntry>,
+    /// The offset in `data` at which the dictionary ends and the block's own data begins.
     fresh: usize,
     data: Vec<u8>,
     packed: Vec<u8>,
 }
 
 impl Block {
-    /// Empties it, for use again.
+    /// Empties the block for reuse.
     pub(super) fn clear(&mut self) {
-        self.parts.clear();
+        self.entries.clear();
         self.data.clear();
         self.packed.clear();
         self.fresh = 0;
     }
 
-    /// Begins with the end of what was read of a file before.
+    /// Sets the dictionary: the bytes of the file that precede this block.
     pub(super) fn set_dictionary(&mut self, dictionary: &[u8]) {
         self.data.extend_from_slice(dictionary);
         self.fresh = dictionary.len();
     }
 
-    /// How many bytes still fit.
+    /// The number of bytes that still fit.
     pub(super) fn room(&self) -> usize {
         (self.fresh + BLOCK_BYTES).saturating_sub(self.data.len())
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.parts.is_empty()
+        self.entries.is_empty()
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.room() == 0 || self.parts.len() >= PARTS
+        self.room() == 0 || self.entries.len() >= MAX_ENTRIES
     }
 
-    /// Reads up to `left` bytes of a file, until its end or until the unit is full; gives how many bytes that were and
-    /// whether they were the last, and keeps the end of them in `dictionary` if not.
+    /// Reads up to `left` bytes of a file, until its end or until the block is full. Returns the number of bytes and whether
+    /// they are the last of the file. If not, `dictionary` receives the dictionary for the next block.
+    ///
+    /// # Errors
+    /// The I/O error of reading the file.
     pub(super) fn read(
         &mut self,
         head: Option<EntryHeader>,
@@ -105,9 +108,9 @@ impl Block {
     ) -> io::Result<(u64, bool)> {
         let wanted = left.min(self.room() as u64);
         let start = self.data.len();
-        // Exact, or doubling would make twice of it; a few bytes more, into which the end of a file is looked for.
-        let most = DICTIONARY_BYTES + BLOCK_BYTES + 64;
-        self.data.reserve_exact(most - start);
+        // Reserve exactly, because growth would double the buffer. `read_to_end` needs a few bytes more to find the end.
+        let max_bytes = DICTIONARY_BYTES + BLOCK_BYTES + 64;
+        self.data.reserve_exact(max_bytes - start);
         let read = file.take(wanted).read_to_end(&mut self.data)?;
         let last = wanted == left || (read as u64) < wanted;
         if !last {
@@ -116,7 +119,7 @@ impl Block {
             dictionary.clear();
             dictionary.extend_from_slice(&self.data[from.max(begin)..]);
         }
-        self.parts.push_back(BlockEntry::File(Piece {
+        self.entries.push_back(BlockEntry::File(Piece {
             head,
             last,
             crc: 0,
@@ -127,13 +130,13 @@ impl Block {
         Ok((read as u64, last))
     }
 
-    /// Compresses every piece. `level` is the compressor's; at level 0 it only cuts into blocks what is in several pieces.
+    /// Compresses every piece. At level 0, files of one piece are stored, and longer ones are deflated without compression.
     pub(super) fn pack(&mut self, compress: &mut Compress, level: u8) {
-        // So much that deflate is done in one go, and recycled with the unit.
+        // Enough for deflate to finish without growing the buffer, which is reused with the block.
         let bound = self.data.len() + self.data.len() / 8 + 1024;
         self.packed.reserve_exact(bound);
-        for part in &mut self.parts {
-            let BlockEntry::File(piece) = part else {
+        for entry in &mut self.entries {
+            let BlockEntry::File(piece) = entry else {
                 continue;
             };
             let bytes = &self.data[piece.data.clone()];
@@ -157,7 +160,7 @@ impl Block {
         }
     }
 
-    /// A piece's bytes as they are written.
+    /// The bytes of a piece as they are written to the archive.
     pub(super) fn bytes(&self, piece: &Piece) -> &[u8] {
         match piece.method {
             Method::Stored => &self.data[piece.data.clone()],
@@ -189,7 +192,7 @@ fn deflate(
         let status = compress
             .compress_vec(&bytes[taken..], packed, flush)
             .expect("a stream that is fed in order does not fail");
-        // Room that is left means that the flush is complete.
+        // The flush is complete once it leaves room in the buffer.
         let done = match flush {
             FlushCompress::Finish => status == Status::StreamEnd,
             _ => packed.len() < packed.capacity(),
@@ -227,32 +230,34 @@ mod tests {
             let mut source = data.as_slice();
             let mut compress = Compress::new(Compression::new(level.into()), false);
             let mut dictionary = Vec::new();
-            let mut unit = Block::default();
+            let mut block = Block::default();
             let mut crc = crc32fast::Hasher::new();
             let mut joined = Vec::new();
-            // Something else is in the unit where the file begins.
-            unit.read(head("other"), &mut &b"other"[..], 5, &mut Vec::new())
+            // The block in which the file begins also contains another file.
+            block
+                .read(head("other"), &mut &b"other"[..], 5, &mut Vec::new())
                 .expect("it is read");
             let mut begins = head("long");
             let deflated = loop {
                 let left = source.len() as u64;
-                unit.read(begins.take(), &mut source, left, &mut dictionary)
+                block
+                    .read(begins.take(), &mut source, left, &mut dictionary)
                     .expect("it is read");
-                unit.pack(&mut compress, level);
-                let Some(BlockEntry::File(piece)) = unit.parts.back() else {
+                block.pack(&mut compress, level);
+                let Some(BlockEntry::File(piece)) = block.entries.back() else {
                     panic!("a file was read")
                 };
                 crc.combine(&crc32fast::Hasher::new_with_initial_len(
                     piece.crc,
                     piece.size(),
                 ));
-                joined.extend_from_slice(unit.bytes(piece));
+                joined.extend_from_slice(block.bytes(piece));
                 let deflated = piece.method == Method::Deflated;
                 if piece.last {
                     break deflated;
                 }
-                unit.clear();
-                unit.set_dictionary(&dictionary);
+                block.clear();
+                block.set_dictionary(&dictionary);
             };
             assert_eq!(crc.finalize(), crc32fast::hash(&data), "{length}");
             let mut inflated = Vec::new();
@@ -268,21 +273,21 @@ mod tests {
 
     #[test]
     fn block_reads_stop_at_the_remaining_length() {
-        let mut unit = Block::default();
+        let mut block = Block::default();
         let mut dictionary = Vec::new();
         let head = EntryHeader {
             name: "log".into(),
             metadata: metadata(),
         };
-        let read = unit.read(Some(head), &mut io::repeat(7), 1000, &mut dictionary);
+        let read = block.read(Some(head), &mut io::repeat(7), 1000, &mut dictionary);
         assert_eq!(read.expect("it is read"), (1000, true));
-        unit.clear();
+        block.clear();
         let length = BLOCK_BYTES as u64;
-        let read = unit.read(None, &mut io::repeat(7), length + 1, &mut dictionary);
+        let read = block.read(None, &mut io::repeat(7), length + 1, &mut dictionary);
         assert_eq!(read.expect("it is read"), (length, false));
-        unit.clear();
-        unit.set_dictionary(&dictionary);
-        let read = unit.read(None, &mut io::repeat(7), 1, &mut dictionary);
+        block.clear();
+        block.set_dictionary(&dictionary);
+        let read = block.read(None, &mut io::repeat(7), 1, &mut dictionary);
         assert_eq!(read.expect("it is read"), (1, true));
     }
 }

@@ -1,10 +1,10 @@
-//! What is left out of an archive by its name.
+//! The globs that exclude files and folders from an archive.
 
 use std::path::Path;
 
 use globset::{Glob, GlobBuilder, GlobSet};
 
-/// Globs, compiled.
+/// Compiled globs.
 pub(super) struct Exclude {
     /// Matched against the name alone, at any depth.
     names: GlobSet,
@@ -13,14 +13,16 @@ pub(super) struct Exclude {
 }
 
 impl Exclude {
+    /// Compiles globs.
+    ///
     /// # Errors
-    /// The number of the first pattern that is none, and why.
+    /// The index of the first invalid pattern, and its error.
     pub(super) fn new(patterns: &[String]) -> Result<Self, (usize, globset::Error)> {
         let mut names = GlobSet::builder();
         let mut paths = GlobSet::builder();
         for (number, pattern) in patterns.iter().enumerate() {
             let glob = compile(pattern).map_err(|error| (number, error))?;
-            // A slash at the end says "a folder" to people who know .gitignore, not "a path".
+            // As in .gitignore, a slash at the end does not make a pattern a path.
             if pattern.trim_end_matches('/').contains('/') {
                 paths.add(glob);
             } else {
@@ -34,7 +36,7 @@ impl Exclude {
         })
     }
 
-    /// Whether this is left out, with all that is below it.
+    /// Whether the entry at `path` is excluded, with everything below it.
     pub(super) fn matches(&self, path: &Path) -> bool {
         self.names.is_match(path.file_name().unwrap_or_default()) || self.paths.is_match(path)
     }

@@ -1,20 +1,21 @@
-//! The ZIP format (PKWARE's APPNOTE 6.3): an archive as it is written, entry after entry, without seeking back.
+//! Writes the ZIP format (PKWARE's APPNOTE 6.3), entry after entry, without seeking back.
 //!
-//! The sizes and the checksum of an entry stand in its local header wherever they are known before it is written: a
-//! reader that streams finds the end of a stored entry only there. Only an entry whose bytes are still being made has
-//! them behind its data, in a data descriptor, and it is always deflated, which marks its own end.
+//! The sizes and the checksum of an entry are in its local header if they are known before the entry is written, because
+//! a streaming reader finds the end of a stored entry only by its size. The sizes of a streamed entry follow its data in a
+//! data descriptor. Streamed entries are always deflated, and deflate marks its own end.
 
 use std::io::{self, Write};
 
 use crate::operations::zip::extra_field::{put_field, put16};
-use crate::operations::zip::moment::Moment;
+use crate::operations::zip::timestamp::Timestamp;
 
-/// Deflate, and UTF-8 names.
+/// The version needed to extract deflated entries.
 const VERSION: u16 = 20;
+/// The version needed to extract Zip64 entries.
 const VERSION_ZIP64: u16 = 45;
-/// Made on Unix: the upper half of the external attributes is a mode.
+/// "Made by Unix": the upper half of the external attributes is a mode.
 const MADE_ON_UNIX: u16 = 3 << 8;
-/// The external attributes' mark of a folder in MS-DOS.
+/// The MS-DOS folder flag in the external attributes.
 const DOS_FOLDER: u32 = 0x10;
 
 const FLAG_DESCRIPTOR: u16 = 1 << 3;
@@ -28,7 +29,7 @@ const END64_LOCATOR: u32 = 0x0706_4b50;
 const END: u32 = 0x0605_4b50;
 
 const ZIP64_FIELD: u16 = 1;
-/// Stands for a number that is in the Zip64 field.
+/// The placeholder for a number that is in the Zip64 field.
 const IN_ZIP64: u32 = u32::MAX;
 
 /// How an entry's bytes are written.
@@ -47,23 +48,23 @@ impl Method {
     }
 }
 
-/// What an entry is called, and what is said of it.
+/// The name and the attributes of an entry.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry<'a> {
-    /// In UTF-8, of at most 65535 bytes; a folder's ends with `/`.
+    /// The path in the archive, at most 65535 bytes. That of a folder ends with `/`.
     pub(super) name: &'a str,
-    /// As `st_mode` has it, with the type.
+    /// The mode with the file type, as in `st_mode`.
     pub(super) mode: u32,
-    pub(super) modified: Moment,
+    pub(super) modified: Timestamp,
 }
 
-/// An entry's length and checksum.
+/// The checksum and the lengths of an entry.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sizes {
-    pub(super) crc: u32,
-    /// In the archive.
-    pub(super) packed: u64,
-    /// Of the file.
+    crc: u32,
+    /// The length in the archive, in bytes.
+    packed: u64,
+    /// The length of the file, in bytes.
     size: u64,
 }
 
@@ -71,12 +72,12 @@ struct Sizes {
 pub(super) struct Archive<W> {
     writer: W,
     offset: u64,
-    /// The headers for the end.
+    /// The central headers, which follow the last entry.
     directory: Vec<u8>,
     entries: u64,
 }
 
-/// An entry whose bytes are still coming.
+/// An entry that is being streamed.
 pub(super) struct Streamed<'a> {
     entry: Entry<'a>,
     is_zip64: bool,
@@ -94,7 +95,10 @@ impl<W: Write> Archive<W> {
         }
     }
 
-    /// Adds an entry of less than 4 GiB whose bytes are at hand. `crc` and `size` are those of the file.
+    /// Adds a complete entry of less than 4 GiB. `crc` and `size` are those of the uncompressed bytes.
+    ///
+    /// # Errors
+    /// The I/O error of the writer.
     pub(super) fn add(
         &mut self,
         entry: Entry<'_>,
@@ -121,13 +125,16 @@ impl<W: Write> Archive<W> {
         Ok(())
     }
 
-    /// Begins an entry of about `expected` bytes, to be deflated and to be given to [`Archive::append`].
+    /// Begins a streamed entry of about `expected` bytes. Its deflated bytes follow with [`Archive::append`].
+    ///
+    /// # Errors
+    /// The I/O error of the writer.
     pub(super) fn begin<'a>(
         &mut self,
         entry: Entry<'a>,
         expected: u64,
     ) -> io::Result<Streamed<'a>> {
-        // Bytes that cannot be made fewer become up to a thousandth more.
+        // Incompressible bytes grow by up to a thousandth.
         let is_zip64 = expected + expected / 1024 >= IN_ZIP64.into();
         let header = Header::streamed(entry, is_zip64, Sizes::default());
         let header_at = self.offset;
@@ -140,12 +147,18 @@ impl<W: Write> Archive<W> {
         })
     }
 
-    /// Writes more of an entry's deflated bytes; only between its begin and its end.
+    /// Writes the next deflated bytes of the entry that has begun and not ended.
+    ///
+    /// # Errors
+    /// The I/O error of the writer.
     pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.write(bytes)
     }
 
-    /// Ends an entry with the checksum and the length of what was deflated.
+    /// Ends a streamed entry with the checksum and the length of its uncompressed bytes.
+    ///
+    /// # Errors
+    /// The I/O error of the writer, or an error if an entry that was begun without Zip64 became longer than 4 GiB.
     pub(super) fn end(&mut self, streamed: &Streamed<'_>, crc: u32, size: u64) -> io::Result<()> {
         let packed = self.offset - streamed.data_at;
         let sizes = Sizes { crc, packed, size };
@@ -168,7 +181,10 @@ impl<W: Write> Archive<W> {
         Ok(())
     }
 
-    /// Writes what comes behind the last entry.
+    /// Writes the central directory and the end records.
+    ///
+    /// # Errors
+    /// The I/O error of the writer.
     pub(super) fn finish(mut self) -> io::Result<()> {
         let at = self.offset;
         let directory = std::mem::take(&mut self.directory);
@@ -179,11 +195,11 @@ impl<W: Write> Archive<W> {
             self.entries >= u16::MAX.into() || length >= IN_ZIP64.into() || at >= IN_ZIP64.into();
         if needs_zip64 {
             put32(&mut end, END64);
-            // The length of what follows.
+            // The length of the rest of this record.
             put64(&mut end, 44);
             put16(&mut end, MADE_ON_UNIX | VERSION_ZIP64);
             put16(&mut end, VERSION_ZIP64);
-            // The number of this disk, and of the one where the directory is.
+            // The number of this disk, and of the disk with the central directory.
             put64(&mut end, 0);
             for number in [self.entries, self.entries, length, at] {
                 put64(&mut end, number);
@@ -191,7 +207,7 @@ impl<W: Write> Archive<W> {
             put32(&mut end, END64_LOCATOR);
             put32(&mut end, 0);
             put64(&mut end, self.offset);
-            // Disks in all.
+            // The number of disks.
             put32(&mut end, 1);
         }
         let entries = u16::try_from(self.entries).unwrap_or(u16::MAX);
@@ -219,7 +235,7 @@ impl<W: Write> Archive<W> {
     }
 }
 
-/// What both of an entry's headers say.
+/// The contents of an entry's local and central headers.
 struct Header<'a> {
     entry: Entry<'a>,
     method: Method,
@@ -239,12 +255,12 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// The one before the data.
+    /// The local header, which precedes the data.
     fn local(&self) -> Vec<u8> {
         let mut fields = Vec::new();
         let mut sizes = [self.sizes.packed, self.sizes.size].map(short);
         if self.is_zip64 {
-            // Says that the data descriptor's sizes have 8 bytes each.
+            // The field means that the sizes in the data descriptor have 8 bytes each.
             put_field(&mut fields, ZIP64_FIELD, &[0; 16]);
             sizes = [IN_ZIP64; 2];
         }
@@ -257,7 +273,7 @@ impl<'a> Header<'a> {
         header
     }
 
-    /// The one in the directory, for data whose local header is `at` this offset.
+    /// Appends the central header. `at` is the offset of the local header.
     fn central(&self, at: u64, directory: &mut Vec<u8>) {
         let mut large = Vec::new();
         for number in [self.sizes.size, self.sizes.packed, at] {
@@ -286,7 +302,7 @@ impl<'a> Header<'a> {
         directory.extend_from_slice(&fields);
     }
 
-    /// What is alike in both headers.
+    /// Appends the fields that both headers have.
     fn put_common(
         &self,
         header: &mut Vec<u8>,
@@ -295,13 +311,12 @@ impl<'a> Header<'a> {
         fields: usize,
     ) {
         let name = self.entry.name;
-        let length =
-            u16::try_from(name.len()).expect("longer names are refused when they are found");
+        let length = u16::try_from(name.len()).expect("the reader rejects longer names");
         let utf8 = if name.is_ascii() { 0 } else { FLAG_UTF8 };
         put16(header, if is_zip64 { VERSION_ZIP64 } else { VERSION });
         put16(header, self.flags | utf8);
         put16(header, self.method.number());
-        let (date, time) = self.entry.modified.in_dos();
+        let (date, time) = self.entry.modified.to_dos();
         put16(header, time);
         put16(header, date);
         put32(header, self.sizes.crc);
@@ -315,7 +330,7 @@ impl<'a> Header<'a> {
     }
 }
 
-/// A number as the 32 bits have it.
+/// The number in 32 bits, or the Zip64 placeholder.
 fn short(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(IN_ZIP64)
 }

@@ -13,10 +13,10 @@ mod block;
 mod exclude;
 mod extra_field;
 mod format;
-mod moment;
 mod operation;
 mod params;
 mod reader;
+mod timestamp;
 mod top;
 mod workers;
 

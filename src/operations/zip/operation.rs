@@ -1,12 +1,4 @@
-//! `zip`: files and folders become an archive.
-//!
-//! ```text
-//!   feed: walks and reads ──units──► crew: helpers deflate ──in order──► archive: writes
-//!   └──────────────────── the attempt's own thread but for the helpers ─────────────────┘
-//! ```
-//!
-//! Streams: one file is open at a time, and a fixed number of blocks is in memory. The tree is walked twice, first to
-//! count, so that percent means bytes really read.
+//! The `zip` operation: counts the files, and streams them through the workers into the archive.
 
 use std::path::Path;
 use std::thread;
@@ -20,7 +12,7 @@ use crate::operations::files::walk;
 use crate::operations::files::walk::{Kind, Skipped, Walker};
 use crate::operations::zip::exclude::Exclude;
 use crate::operations::zip::params::{Names, ZipParams};
-use crate::operations::zip::reader::{Reader, Tally};
+use crate::operations::zip::reader::{Reader, Totals};
 use crate::operations::zip::top::Top;
 use crate::operations::zip::{archive, params, workers};
 use crate::operations::{
@@ -54,15 +46,19 @@ impl Operation for Zip {
         context.set_phase("Zipping");
         let name = params.filename(&tops);
         let mut result = context.result("application/zip", &name);
-        let feed = Reader::new(context, context.roots(), &prune, &tops, Some(total));
-        let (skipped, changes) = write(context, &mut result, feed, params.level)?;
+        let reader = Reader::new(context, context.roots(), &prune, &tops, Some(total));
+        let (skipped, changes) = write(context, &mut result, reader, params.level)?;
         let remarks = [skipped.describe(), changes.describe()];
         context.set_phase(&walk::summary("Zipped", remarks));
         result.finish()
     }
 }
 
-/// Archives what is in a folder of our own, under its names there. Shows no progress.
+/// Archives the contents of a folder that belongs to the server, without showing progress.
+///
+/// # Errors
+/// [`OperationError::Failed`] if the folder cannot be read or the archive cannot be written, [`OperationError::Canceled`]
+/// if the attempt was asked to stop.
 pub(in crate::operations) fn folder(
     context: &Context,
     folder: &Path,
@@ -79,38 +75,38 @@ pub(in crate::operations) fn folder(
         name: String::new(),
     };
     let mut result = context.result("application/zip", name);
-    let feed = Reader::new(
+    let reader = Reader::new(
         context,
         &roots,
         &|_| false,
         std::slice::from_ref(&top),
         None,
     );
-    write(context, &mut result, feed, params::LEVEL)?;
+    write(context, &mut result, reader, params::LEVEL)?;
     result.finish()
 }
 
 pub(super) fn write<'a>(
     context: &'a Context,
     result: &mut ResultWriter,
-    feed: Reader<'a>,
+    reader: Reader<'a>,
     level: u8,
 ) -> Result<(Skipped, Changes), OperationError> {
     let shared = workers::Shared::default();
     thread::scope(|scope| {
-        let mut crew = workers::Workers::new(scope, &shared, context, feed, level);
-        archive::write(result, &mut crew)?;
-        Ok((crew.skipped(), crew.changes()))
+        let mut workers = workers::Workers::new(scope, &shared, context, reader, level);
+        archive::write(result, &mut workers)?;
+        Ok((workers.skipped(), workers.changes()))
     })
 }
 
-/// Names every source and finds out how much there is below all of them.
+/// Gives every source a distinct name in the archive, and counts all entries and bytes.
 fn count(
     context: &Context,
     params: &ZipParams,
     prune: &dyn Fn(&Path) -> bool,
-) -> Result<(Vec<Top>, Tally), OperationError> {
-    let mut total = Tally::default();
+) -> Result<(Vec<Top>, Totals), OperationError> {
+    let mut total = Totals::default();
     let mut names = Names::default();
     let mut tops = Vec::new();
     for path in params.paths() {

@@ -1,4 +1,4 @@
-//! What a zip job may be asked, and the names that come of it.
+//! The params of the `zip` operation, and the names of archives and sources.
 
 use std::collections::HashSet;
 
@@ -13,27 +13,28 @@ use crate::operations::zip::exclude::Exclude;
 use crate::operations::zip::top::Top;
 use crate::roots::Roots;
 
-/// What file systems allow a name, in bytes.
+/// The maximum length of a file name in common file systems, in bytes.
 const NAME_BYTES: usize = 255;
-/// How hard it is compressed where nothing else was said: zlib's own default.
+/// The default compression level, the same as zlib's.
 pub(super) const LEVEL: u8 = 6;
 const SUFFIX: &str = ".zip";
 
-/// What to put into the archive.
+/// The files and folders to archive, and how.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ZipParams {
-    /// A file or a folder below a root, or a list of them.
+    /// The path of a file or folder below a root, or a list of up to 1000 such paths.
     path: Paths,
-    /// The archive's name; `.zip` is added where it is missing. Without one it is the source's, or `archive.zip`.
+    /// The file name of the archive. `.zip` is added if it is missing. Default: the name of the file or folder, or
+    /// `archive.zip` for a list.
     #[schemars(length(min = 1, max = 251), extend("format" = "filename"))]
     name: Option<String>,
-    /// From 0, which only stores, to 9, which takes longest.
+    /// The compression level, from 0 (no compression, fastest) to 9 (smallest, slowest). Default: 6.
     #[serde(default = "default_level")]
     #[schemars(range(min = 0, max = 9))]
     pub(super) level: u8,
-    /// Globs of what to leave out, folders with all that is in them. One without `/` is matched against names at any
-    /// depth, one with `/` against paths below the source.
+    /// Globs of files and folders to leave out, a folder with everything in it. A glob without `/` is matched against names
+    /// at any depth (`*.o`), one with `/` against paths below the source (`build/*.log`). Default: none.
     #[serde(default)]
     #[schemars(length(max = 256), extend("items" = { "type": "string", "format": "glob", "minLength": 1, "maxLength": 1024 }))]
     pub(super) exclude: Vec<String>,
@@ -52,7 +53,7 @@ fn default_level() -> u8 {
 }
 
 impl ZipParams {
-    /// Every source.
+    /// The paths of all sources.
     pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
         let paths = match &self.path {
             Paths::One(path) => std::slice::from_ref(path),
@@ -61,7 +62,7 @@ impl ZipParams {
         paths.iter().map(|path| path.0.as_str())
     }
 
-    /// The archive's name.
+    /// The file name of the archive.
     pub(super) fn filename(&self, tops: &[Top]) -> String {
         match (&self.name, &self.path, tops) {
             (Some(name), ..) => with_suffix(name),
@@ -71,7 +72,7 @@ impl ZipParams {
     }
 }
 
-/// A source's name with the suffix, shortened where file systems would not take both.
+/// The name of a source with the suffix, shortened to the limit of file systems.
 fn default_name(source: &str) -> String {
     let end = source.floor_char_boundary(NAME_BYTES - SUFFIX.len());
     format!("{}{SUFFIX}", &source[..end])
@@ -85,7 +86,10 @@ fn with_suffix(name: &str) -> String {
     }
 }
 
-/// Finds what is wrong with params that fit the schema.
+/// Validates params that match the schema.
+///
+/// # Errors
+/// Every invalid param: paths that are not below a root, an invalid archive name, an invalid glob.
 pub(super) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<InvalidParam>> {
     let fault = |pointer: &str, detail: String| InvalidParam {
         pointer: pointer.to_owned(),
@@ -118,28 +122,28 @@ pub(super) fn check(params: &Value, roots: &Roots) -> Result<(), Vec<InvalidPara
 
 fn wrong_name(name: &str) -> Option<String> {
     let why = if name.contains(['/', '\\']) || name.chars().any(char::is_control) {
-        "it holds a slash or a control character"
+        "it contains a slash, a backslash or a control character"
     } else if matches!(name, "." | "..") {
-        "it is a folder's"
+        "it is reserved for folders"
     } else if with_suffix(name).len() > NAME_BYTES {
-        "it is longer than 255 bytes"
+        "with .zip it is longer than 255 bytes"
     } else {
         return None;
     };
-    Some(format!("{name:?} cannot be an archive's name: {why}"))
+    Some(format!("{name:?} is not a valid archive name: {why}"))
 }
 
-/// The names that are taken at the top of an archive.
+/// The names that are in use at the top of an archive.
 #[derive(Default)]
 pub(super) struct Names(HashSet<String>);
 
 impl Names {
-    /// The name, with a number where it is taken.
+    /// The name, with a number if it is in use.
     pub(super) fn distinct(&mut self, name: &str, folder: bool) -> String {
         let free = std::iter::once(name.to_owned())
             .chain(numbered(name, folder, NAME_BYTES))
             .find(|name| !self.0.contains(name))
-            .expect("there are more numbers than names");
+            .expect("there are more numbers than sources");
         self.0.insert(free.clone());
         free
     }

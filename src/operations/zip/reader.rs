@@ -1,4 +1,4 @@
-//! Walks the sources and reads them into units. Shows progress as it goes.
+//! Walks the sources and reads them into blocks. Shows the progress.
 
 use std::fs::File;
 use std::path::Path;
@@ -12,55 +12,55 @@ use crate::operations::zip::top::Top;
 use crate::operations::{Context, OperationError};
 use crate::roots::Roots;
 
-/// The longest name of an entry, in bytes, without the slash at the end of a folder's.
+/// The maximum length of an entry's path, in bytes, without the slash at the end of a folder's.
 const NAME_BYTES: usize = u16::MAX as usize - 1;
 
-/// How much there is.
+/// A number of entries and bytes.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Tally {
+pub(super) struct Totals {
     pub(super) entries: u64,
     pub(super) bytes: u64,
 }
 
 /// A file that is being read.
-struct Reading {
+struct OpenFile {
     file: File,
-    /// In the archive.
+    /// The path in the archive.
     name: String,
-    /// As the job's params have it.
+    /// The path as clients see it.
     path: String,
-    /// When it was opened; no more is read.
+    /// The length when the file was opened, in bytes. No more is read.
     length: u64,
     read: u64,
-    /// Until its first piece has taken it along.
+    /// The header, until the first piece has taken it.
     head: Option<EntryHeader>,
-    /// The end of the piece before.
+    /// The end of the previous piece.
     dictionary: Vec<u8>,
 }
 
-/// The reader.
+/// Reads the sources, block by block.
 pub(super) struct Reader<'a> {
     context: &'a Context,
     roots: &'a Roots,
     prune: &'a dyn Fn(&Path) -> bool,
     tops: std::slice::Iter<'a, Top>,
     walk: Option<(Walker<'a>, &'a str)>,
-    reading: Option<Reading>,
-    done: Tally,
-    total: Option<Tally>,
+    reading: Option<OpenFile>,
+    done: Totals,
+    total: Option<Totals>,
     skipped: Skipped,
     changes: Changes,
 }
 
 impl<'a> Reader<'a> {
-    /// Will read `total` below `tops`, but for what changes meanwhile. Without a total no progress is shown. What is
-    /// in a top without a name is at the top itself.
+    /// Creates a reader of `tops`. `total` is their size, from which the progress is computed; without it no progress is
+    /// shown. The contents of a source without a name are at the top of the archive.
     pub(super) fn new(
         context: &'a Context,
         roots: &'a Roots,
         prune: &'a dyn Fn(&Path) -> bool,
         tops: &'a [Top],
-        total: Option<Tally>,
+        total: Option<Totals>,
     ) -> Self {
         Self {
             context,
@@ -69,14 +69,14 @@ impl<'a> Reader<'a> {
             tops: tops.iter(),
             walk: None,
             reading: None,
-            done: Tally::default(),
+            done: Totals::default(),
             total,
             skipped: Skipped::default(),
             changes: Changes::default(),
         }
     }
 
-    /// What was left out.
+    /// The entries that were skipped.
     pub(super) fn skipped(&self) -> Skipped {
         self.skipped
     }
@@ -86,20 +86,20 @@ impl<'a> Reader<'a> {
         self.changes
     }
 
-    /// Fills a unit that is clear. It stays empty at the end.
+    /// Fills an empty block. It stays empty at the end of the sources.
     ///
     /// # Errors
-    /// A cancel, or what is wrong with a source.
-    pub(super) fn fill(&mut self, unit: &mut Block) -> Result<(), OperationError> {
+    /// [`OperationError::Canceled`] if the attempt was asked to stop, [`OperationError::Failed`] if a source cannot be read.
+    pub(super) fn fill(&mut self, block: &mut Block) -> Result<(), OperationError> {
         if let Some(reading) = &self.reading {
-            unit.set_dictionary(&reading.dictionary);
+            block.set_dictionary(&reading.dictionary);
         }
         loop {
             self.context.check()?;
             if self.reading.is_some() {
-                self.read(unit)?;
+                self.read(block)?;
             }
-            if unit.is_full() {
+            if block.is_full() {
                 return Ok(());
             }
             let Some((found, name)) = self.next()? else {
@@ -112,19 +112,20 @@ impl<'a> Reader<'a> {
             }
             let metadata = found.metadata.clone();
             match &found.kind {
-                Kind::Folder => unit
-                    .parts
+                Kind::Folder => block
+                    .entries
                     .push_back(BlockEntry::Folder(EntryHeader { name, metadata })),
                 Kind::Link(target) => {
                     let target = target.as_os_str().as_encoded_bytes().to_owned();
-                    unit.parts
+                    block
+                        .entries
                         .push_back(BlockEntry::Link(EntryHeader { name, metadata }, target));
                 }
                 Kind::File => {
                     self.open(&found, name)?;
-                    // A file that fits one block is not cut; one that does not wastes no room of this one.
+                    // Start a new block rather than cutting a file at the end of this one.
                     let length = self.reading.as_ref().map_or(0, |reading| reading.length);
-                    if !unit.is_empty() && length > unit.room() as u64 {
+                    if !block.is_empty() && length > block.room() as u64 {
                         return Ok(());
                     }
                 }
@@ -133,9 +134,12 @@ impl<'a> Reader<'a> {
     }
 
     fn open(&mut self, found: &Found, name: String) -> Result<(), OperationError> {
-        let (walker, _) = self.walk.as_mut().expect("the file was found by it");
+        let (walker, _) = self
+            .walk
+            .as_mut()
+            .expect("the walk that found the file is current");
         if let Some((file, metadata)) = walker.open(found)? {
-            self.reading = Some(Reading {
+            self.reading = Some(OpenFile {
                 file,
                 length: metadata.len(),
                 read: 0,
@@ -151,14 +155,14 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads on in the current file.
-    fn read(&mut self, unit: &mut Block) -> Result<(), OperationError> {
+    /// Reads the next bytes of the current file.
+    fn read(&mut self, block: &mut Block) -> Result<(), OperationError> {
         let Some(reading) = &mut self.reading else {
             return Ok(());
         };
         let head = reading.head.take();
         let left = reading.length - reading.read;
-        let (read, last) = unit
+        let (read, last) = block
             .read(head, &mut reading.file, left, &mut reading.dictionary)
             .map_err(|error| unreadable(&reading.path, &error))?;
         reading.read += read;
@@ -190,7 +194,7 @@ impl<'a> Reader<'a> {
                     if name.len() > NAME_BYTES {
                         let start: String = name.chars().take(100).collect();
                         let message = format!(
-                            "The path {start}... is longer than the {NAME_BYTES} bytes that it may have in a ZIP archive."
+                            "The path {start}... is longer than {NAME_BYTES} bytes, the limit of ZIP archives."
                         );
                         return Err(Failure::new("over_limit", message).into());
                     }
@@ -209,8 +213,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Names in archives are UTF-8 with `/` between the parts. A backslash would be taken for another `/` by many readers,
-/// and could lead them anywhere.
+/// The path of an entry in the archive, in UTF-8 with `/` between the parts. Backslashes are replaced, because many readers
+/// take them for separators, and a name could then lead out of the target folder.
 fn entry_name(top: &str, path: &Path) -> String {
     let mut name = top.replace('\\', "_");
     for part in path {

@@ -1,4 +1,4 @@
-//! The paths that a client asked to zip.
+//! The sources that a client asked to zip.
 
 /// A source and its name in the archive.
 pub(super) struct Top {

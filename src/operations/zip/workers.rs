@@ -1,7 +1,7 @@
-//! Compresses units on all cores, and hands them out in the order in which they were read.
+//! Compresses blocks on all cores, and returns them in the order in which they were read.
 //!
-//! A fixed number of units is under way. Helpers are started when there is work for them, take a permit of the
-//! machine's [`Cores`] for each unit, and end with the crew.
+//! A fixed number of blocks is in memory. Worker threads are started when there is work for them. They take a permit of
+//! the machine's [`Cores`] for each block, and end when [`Workers`] is dropped.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -17,10 +17,10 @@ use crate::operations::zip::block::Block;
 use crate::operations::zip::reader::Reader;
 use crate::operations::{Context, Cores, OperationError};
 
-/// Between two looks whether the job is to stop, while its thread waits for helpers.
-const LOOK: Duration = Duration::from_millis(50);
+/// The interval at which the attempt's thread checks whether it was asked to stop, while it waits for workers.
+const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What the attempt's thread and its helpers share.
+/// The state that the attempt's thread shares with its workers.
 #[derive(Default)]
 pub(super) struct Shared {
     state: Mutex<State>,
@@ -33,23 +33,23 @@ struct State {
     work: VecDeque<(u64, Block)>,
     done: HashMap<u64, Block>,
     waiting: usize,
-    /// No more work will come, and nobody wants what is left.
+    /// Whether [`Workers`] was dropped. Workers discard the remaining work and end.
     closed: bool,
-    /// A helper panicked: a unit will never be done.
+    /// Whether a worker panicked, so that a block will never be done.
     broken: bool,
 }
 
-/// A feed and its helpers.
+/// A reader and the worker threads that compress its blocks.
 pub(super) struct Workers<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     shared: &'env Shared,
     context: &'env Context,
-    feed: Reader<'env>,
+    reader: Reader<'env>,
     level: u8,
-    helpers: usize,
+    worker_count: usize,
     spare: Vec<Block>,
     read: u64,
-    handed_out: u64,
+    returned: u64,
     exhausted: bool,
 }
 
@@ -58,87 +58,89 @@ impl<'scope, 'env> Workers<'scope, 'env> {
         scope: &'scope Scope<'scope, 'env>,
         shared: &'env Shared,
         context: &'env Context,
-        feed: Reader<'env>,
+        reader: Reader<'env>,
         level: u8,
     ) -> Self {
         Self {
             scope,
             shared,
             context,
-            feed,
+            reader,
             level,
-            helpers: 0,
+            worker_count: 0,
             spare: Vec::new(),
             read: 0,
-            handed_out: 0,
+            returned: 0,
             exhausted: false,
         }
     }
 
-    /// What was left out.
+    /// The entries that were skipped.
     pub(super) fn skipped(&self) -> Skipped {
-        self.feed.skipped()
+        self.reader.skipped()
     }
 
     /// The files that changed their length while they were read.
     pub(super) fn changes(&self) -> Changes {
-        self.feed.changes()
+        self.reader.changes()
     }
 
-    /// The next unit, compressed, or none at the end. Reads ahead as far as it may.
+    /// The next compressed block, or `None` at the end. Reads ahead up to the limit of blocks in memory.
     ///
     /// # Errors
-    /// A cancel, or what is wrong with a source.
+    /// [`OperationError::Canceled`] if the attempt was asked to stop, [`OperationError::Failed`] if a source cannot be read.
     pub(super) fn next(&mut self) -> Result<Option<Block>, OperationError> {
-        // Enough that a helper finds the next unit ready, while the one before is being written.
+        // Enough for each worker to find its next block ready while the last one waits to be written.
         let window = 2 * self.context.cores().count() as u64 + 1;
-        while !self.exhausted && self.read - self.handed_out < window {
-            let mut unit = self.spare.pop().unwrap_or_default();
-            self.feed.fill(&mut unit)?;
-            if unit.is_empty() {
+        while !self.exhausted && self.read - self.returned < window {
+            let mut block = self.spare.pop().unwrap_or_default();
+            self.reader.fill(&mut block)?;
+            if block.is_empty() {
                 self.exhausted = true;
             } else {
-                self.hand_in(unit)?;
+                self.enqueue(block)?;
             }
         }
-        if self.read == self.handed_out {
+        if self.read == self.returned {
             return Ok(None);
         }
         let mut state = self.shared.state.lock();
         loop {
             self.context.check()?;
-            if let Some(unit) = state.done.remove(&self.handed_out) {
-                self.handed_out += 1;
-                return Ok(Some(unit));
+            if let Some(block) = state.done.remove(&self.returned) {
+                self.returned += 1;
+                return Ok(Some(block));
             }
-            assert!(!state.broken, "a helper panicked");
-            self.shared.has_done.wait_for(&mut state, LOOK);
+            assert!(!state.broken, "a worker panicked");
+            self.shared
+                .has_done
+                .wait_for(&mut state, STOP_CHECK_INTERVAL);
         }
     }
 
-    /// Takes a unit back that was written.
-    pub(super) fn recycle(&mut self, mut unit: Block) {
-        unit.clear();
-        self.spare.push(unit);
+    /// Takes back a block that was written, for reuse.
+    pub(super) fn recycle(&mut self, mut block: Block) {
+        block.clear();
+        self.spare.push(block);
     }
 
-    fn hand_in(&mut self, unit: Block) -> io::Result<()> {
+    fn enqueue(&mut self, block: Block) -> io::Result<()> {
         let mut state = self.shared.state.lock();
-        state.work.push_back((self.read, unit));
+        state.work.push_back((self.read, block));
         self.read += 1;
-        if state.waiting >= state.work.len() || self.helpers == self.context.cores().count() {
+        if state.waiting >= state.work.len() || self.worker_count == self.context.cores().count() {
             self.shared.has_work.notify_one();
             return Ok(());
         }
         drop(state);
         let (shared, cores, level) = (self.shared, self.context.cores(), self.level);
-        let helper = Builder::new()
+        let worker = Builder::new()
             .name("zip".into())
-            .spawn_scoped(self.scope, move || help(shared, cores, level));
-        match helper {
-            Ok(_) => self.helpers += 1,
-            // Those that there are do the work.
-            Err(_) if self.helpers > 0 => {}
+            .spawn_scoped(self.scope, move || run_worker(shared, cores, level));
+        match worker {
+            Ok(_) => self.worker_count += 1,
+            // The existing workers do the work.
+            Err(_) if self.worker_count > 0 => {}
             Err(error) => return Err(error),
         }
         Ok(())
@@ -152,10 +154,10 @@ impl Drop for Workers<'_, '_> {
     }
 }
 
-/// Says so when a helper panics, or the attempt would wait for its unit for ever.
-struct Alarm<'a>(&'a Shared);
+/// Reports the panic of a worker. Otherwise the attempt would wait for its block for ever.
+struct PanicGuard<'a>(&'a Shared);
 
-impl Drop for Alarm<'_> {
+impl Drop for PanicGuard<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.state.lock().broken = true;
@@ -164,8 +166,8 @@ impl Drop for Alarm<'_> {
     }
 }
 
-/// What zlib-rs calls what others call `level`. Its 6 makes archives of object files 2.4 % larger than zlib's 6 does,
-/// its 7 1.8 % larger, for a fifth more time, which is still less than zlib's.
+/// The level of zlib-rs for a level of zlib. Level 6 of zlib-rs makes archives of object files 2.4 % larger than zlib's;
+/// its level 7 makes them 1.8 % larger and takes a fifth more time, which is still less than zlib's level 6.
 fn compression_level(level: u8) -> Compression {
     Compression::new(match level {
         6 => 7,
@@ -173,8 +175,8 @@ fn compression_level(level: u8) -> Compression {
     })
 }
 
-fn help(shared: &Shared, cores: &Cores, level: u8) {
-    let _alarm = Alarm(shared);
+fn run_worker(shared: &Shared, cores: &Cores, level: u8) {
+    let _guard = PanicGuard(shared);
     let mut compress = Compress::new(compression_level(level), false);
     loop {
         let mut state = shared.state.lock();
@@ -183,14 +185,14 @@ fn help(shared: &Shared, cores: &Cores, level: u8) {
             .has_work
             .wait_while(&mut state, |state| state.work.is_empty() && !state.closed);
         state.waiting -= 1;
-        let Some((number, mut unit)) = state.work.pop_front().filter(|_| !state.closed) else {
+        let Some((number, mut block)) = state.work.pop_front().filter(|_| !state.closed) else {
             return;
         };
         drop(state);
         let permit = cores.acquire();
-        unit.pack(&mut compress, level);
+        block.pack(&mut compress, level);
         drop(permit);
-        shared.state.lock().done.insert(number, unit);
+        shared.state.lock().done.insert(number, block);
         shared.has_done.notify_one();
     }
 }

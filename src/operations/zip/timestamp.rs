@@ -1,21 +1,22 @@
-//! When an entry was modified, in the three ways in which a ZIP archive says it.
+//! The modification time of an entry, in the three encodings of ZIP archives.
 //!
-//! The header itself has a date and a time of MS-DOS, without a zone, in steps of 2 seconds, from 1980 to 2107. Readers
-//! take it for local time; it is UTC here, since the zone of whoever unpacks is not known. The exact moment stands in
-//! a field beside it, which has precedence: Info-ZIP's where it fits 32 bits, which is until 2038, else NTFS's.
+//! Each header has an MS-DOS date and time without a time zone, in steps of 2 seconds, from 1980 to 2107. Readers interpret
+//! it as local time; it is written in UTC here, because the reader's time zone is not known. An extra field contains the
+//! exact time and takes precedence: that of Info-ZIP if the time fits in 32 bits (until 2038), else that of NTFS.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::operations::zip::extra_field::put_field;
 
-/// Info-ZIP's extended timestamp.
+/// The id of Info-ZIP's extended timestamp.
 const UNIX_TIME_FIELD: u16 = 0x5455;
-/// Which times are there: that of the modification.
+/// The flag for a modification time.
 const HAS_MODIFIED: u8 = 1;
+/// The id of the NTFS field.
 const NTFS_FIELD: u16 = 0x000a;
-/// From 1601, where NTFS begins, to 1970.
+/// The seconds from 1601, where NTFS times begin, to 1970.
 const NTFS_EPOCH_SECONDS: i64 = 11_644_473_600;
-const NTFS_TICKS: i64 = 10_000_000;
+const NTFS_TICKS_PER_SECOND: i64 = 10_000_000;
 
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 /// 1980-01-01, in days since 1970.
@@ -25,12 +26,12 @@ const DOS_FIRST: (u16, u16) = (0x0021, 0);
 /// 2107-12-31 23:59:58.
 const DOS_LAST: (u16, u16) = (0xff9f, 0xbf7d);
 
-/// Seconds since 1970, before it negative.
+/// Seconds since 1970; negative before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Moment(i64);
+pub(super) struct Timestamp(i64);
 
-impl Moment {
-    /// Rounded down.
+impl Timestamp {
+    /// Rounds down to whole seconds.
     pub(super) fn of(time: SystemTime) -> Self {
         let seconds = match time.duration_since(UNIX_EPOCH) {
             Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
@@ -43,7 +44,7 @@ impl Moment {
         Self(seconds)
     }
 
-    /// Adds the field that has it exactly, if one can.
+    /// Appends the extra field that can hold the exact time, if there is one.
     pub(super) fn put_fields(self, fields: &mut Vec<u8>) {
         if let Ok(seconds) = i32::try_from(self.0) {
             let mut data = vec![HAS_MODIFIED];
@@ -54,10 +55,11 @@ impl Moment {
         let ticks = self
             .0
             .checked_add(NTFS_EPOCH_SECONDS)
-            .and_then(|seconds| seconds.checked_mul(NTFS_TICKS))
+            .and_then(|seconds| seconds.checked_mul(NTFS_TICKS_PER_SECOND))
             .and_then(|ticks| u64::try_from(ticks).ok());
         if let Some(ticks) = ticks {
-            // Reserved; attribute 1 of 24 bytes: modified, last read, made. Only the first is known.
+            // Reserved; attribute 1 of 24 bytes: modification, access and creation time. Only the first is known, and is
+            // written for all three.
             let mut data = vec![0, 0, 0, 0, 1, 0, 24, 0];
             for _ in 0..3 {
                 data.extend_from_slice(&ticks.to_le_bytes());
@@ -66,13 +68,13 @@ impl Moment {
         }
     }
 
-    /// The date and the time of MS-DOS, in UTC; the first or the last that there is where it lies outside.
-    pub(super) fn in_dos(self) -> (u16, u16) {
+    /// The MS-DOS date and time in UTC. Times out of range become the first or the last possible time.
+    pub(super) fn to_dos(self) -> (u16, u16) {
         let days = self.0.div_euclid(DAY_SECONDS);
         let Ok(mut days) = u64::try_from(days - DOS_EPOCH_DAYS) else {
             return DOS_FIRST;
         };
-        // Years since 1980. 2100 is the only year that four divides and that has no 29th of February.
+        // Years since 1980. 2100 is the only year divisible by four in the range that is not a leap year.
         let mut year = 0;
         loop {
             let length = if is_leap(year) { 366 } else { 365 };
@@ -115,7 +117,7 @@ mod tests {
     #[test]
     fn dos_times_are_clamped_to_1980_to_2107() {
         let check = |seconds: i64, expected: (u16, u16, u16, u16, u16, u16)| {
-            let (date, time) = Moment(seconds).in_dos();
+            let (date, time) = Timestamp(seconds).to_dos();
             let found = (
                 date / 512 + 1980,
                 date / 32 % 16,
@@ -143,7 +145,7 @@ mod tests {
     fn exact_time_uses_the_smallest_sufficient_field() {
         let fields = |seconds: i64| {
             let mut fields = Vec::new();
-            Moment(seconds).put_fields(&mut fields);
+            Timestamp(seconds).put_fields(&mut fields);
             fields
         };
         assert_eq!(fields(1), [0x55, 0x54, 5, 0, 1, 1, 0, 0, 0]);
@@ -158,7 +160,7 @@ mod tests {
     #[test]
     fn times_are_rounded_down() {
         let half = Duration::from_millis(1500);
-        assert_eq!(Moment::of(UNIX_EPOCH + half), Moment(1));
-        assert_eq!(Moment::of(UNIX_EPOCH - half), Moment(-2));
+        assert_eq!(Timestamp::of(UNIX_EPOCH + half), Timestamp(1));
+        assert_eq!(Timestamp::of(UNIX_EPOCH - half), Timestamp(-2));
     }
 }
