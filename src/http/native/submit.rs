@@ -71,9 +71,7 @@ impl App {
         context: &RequestContext,
     ) -> Result<View, Problem> {
         let Some((_, operation)) = self.engine.registry().get(name) else {
-            return Err(Problem::not_found(format!(
-                "There is no operation named {name:?}."
-            )));
+            return Err(Problem::unknown_operation(name));
         };
         let token = context.caller.name().cloned();
         let key = idempotency_key(request)?;

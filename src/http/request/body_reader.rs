@@ -36,7 +36,7 @@ pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
         return Ok(());
     }
     Err(unsupported(
-        "Request bodies with a Content-Encoding are not supported.",
+        "The body has a Content-Encoding. Send it uncompressed, without that header.",
     ))
 }
 
@@ -82,14 +82,16 @@ pub(crate) async fn next_data(
             .await
             .map_err(|_| {
                 let detail = format!(
-                    "No byte of the body arrived for {}.",
+                    "No byte of the body arrived for {}. Send the request again.",
                     humantime::format_duration(idle_timeout)
                 );
                 Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
             })?;
         let Some(frame) = frame else { break };
-        let frame = frame
-            .map_err(|_| Problem::malformed("The body ended early or its framing is malformed."))?;
+        let frame = frame.map_err(|_| {
+            let detail = "The body ended before its announced length, or its chunks are malformed.";
+            Problem::malformed(detail)
+        })?;
         // Trailers are ignored.
         if let Ok(data) = frame.into_data() {
             return Ok(Some(data));
@@ -161,14 +163,16 @@ impl Upload {
 
 /// The rejection of an upload that is longer than `max_bytes`.
 pub(crate) fn upload_too_large(max_bytes: u64) -> Problem {
-    let detail = format!("The upload is longer than the limit of {max_bytes} bytes.");
+    let detail = format!(
+        "The upload is longer than the limit of {max_bytes} bytes (upload-bytes in the server's configuration)."
+    );
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "upload_too_large", detail)
 }
 
 /// The rejection of params that are longer than the limit.
 pub(crate) fn too_large(bounds: Bounds) -> Problem {
     let detail = format!(
-        "The params are longer than the limit of {} bytes.",
+        "The params are longer than the limit of {} bytes (params-bytes in the server's configuration).",
         bounds.params
     );
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "params_too_large", detail)

@@ -134,8 +134,12 @@ impl<F: Fn(&Part<'_>) -> Result<PartUse, Problem>> Form<'_, F> {
         let text = Encoding::for_label_no_replacement(charset.as_bytes()).and_then(|encoding| {
             encoding.decode_without_bom_handling_and_without_replacement(&text)
         });
-        text.map(Cow::into_owned)
-            .ok_or_else(|| malformed(format!("the field {:?} is not {charset}", head.name)))
+        text.map(Cow::into_owned).ok_or_else(|| {
+            malformed(format!(
+                "the text of the field {:?} is not valid {charset}",
+                head.name
+            ))
+        })
     }
 
     /// Skips a part, which may be as long as an upload.

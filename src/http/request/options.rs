@@ -39,7 +39,7 @@ pub(crate) fn split(
     let (job_options, mut faults) = job_options(&options, base);
     for (name, _) in &scalars {
         if operation.params["properties"][name].is_null() {
-            faults.push(fault(name, "Unknown parameter."));
+            faults.push(fault(name, unknown(name, operation)));
         }
     }
     if faults.is_empty() {
@@ -47,6 +47,13 @@ pub(crate) fn split(
     } else {
         Err(query::faults(faults))
     }
+}
+
+fn unknown(name: &str, operation: &OperationSpec) -> String {
+    format!(
+        "The operation {} has no parameter {name:?}. GET /v1/operations/{0} describes its parameters.",
+        operation.name
+    )
 }
 
 fn job_options(options: &Pairs, base: &str) -> (JobOptions, Vec<InvalidParam>) {
@@ -61,14 +68,17 @@ fn job_options(options: &Pairs, base: &str) -> (JobOptions, Vec<InvalidParam>) {
         match (name.as_str(), value.as_str()) {
             ("keep", "true") => {}
             ("keep", "false") => job_options.keep = false,
-            ("keep", _) => faults.push(fault(name, "Must be true or false.")),
+            ("keep", _) => faults.push(fault(
+                name,
+                format!("Must be true or false, not {value:?}."),
+            )),
             ("output", "") => faults.push(fault(name, "Must be the path of a file below a root.")),
             ("output", path) => job_options.output = Some(path.to_owned()),
             ("callback", address) => url = Some(address.to_owned()),
             (_, value) => match value.to_ascii_uppercase().as_str() {
                 "GET" => method = Some(Method::Get),
                 "POST" => method = Some(Method::Post),
-                _ => faults.push(fault(name, "Must be GET or POST.")),
+                _ => faults.push(fault(name, format!("Must be GET or POST, not {value:?}."))),
             },
         }
     }

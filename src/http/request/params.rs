@@ -184,15 +184,17 @@ async fn document<'d>(
     };
     if content_type.is_empty() {
         return Err(unsupported(
-            "The request has no Content-Type. Send params as JSON with Content-Type: application/json, a document with \
-             its own type.",
+            "The request has no Content-Type. Send params as JSON with Content-Type: application/json, or a document \
+             with its own media type.",
         ));
     }
     let media_type = MediaType::parse(content_type)
         .map_err(|error| unsupported(format!("The body cannot be read: {error}.")))?;
     let media_type = media_type.ok_or_else(|| {
         let shown: String = content_type.chars().take(100).collect();
-        unsupported(format!("The Content-Type {shown:?} is not a media type."))
+        unsupported(format!(
+            "The Content-Type is {shown:?}; expected a media type like application/xml."
+        ))
     })?;
     let mut upload = Upload::begin(engine, bounds, body.size_hint().lower())?;
     while let Some(data) = next_data(&mut body, bounds.idle_timeout).await? {
@@ -208,7 +210,7 @@ fn part_use(part: &Part<'_>, operation: &OperationSpec) -> Result<PartUse, Probl
         let name = part.name.replace('~', "~0").replace('/', "~1");
         let fault = crate::operations::InvalidParam {
             pointer: format!("#/{name}"),
-            detail: format!("The operation has no document named {:?}.", part.name),
+            detail: no_document(part.name, operation),
         };
         return Err(crate::engine::SubmitError::Invalid(vec![fault]).into());
     }
@@ -217,6 +219,16 @@ fn part_use(part: &Part<'_>, operation: &OperationSpec) -> Result<PartUse, Probl
     } else {
         PartUse::Text
     })
+}
+
+fn no_document(name: &str, operation: &OperationSpec) -> String {
+    let known: Vec<_> = operation.inputs.keys().map(String::as_str).collect();
+    let known = if known.is_empty() {
+        "It takes no files.".to_owned()
+    } else {
+        format!("Its documents are {}.", known.join(", "))
+    };
+    format!("The operation has no document named {name:?}. {known}")
 }
 
 fn texts(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, Value)> {

@@ -1,5 +1,8 @@
 //! Conditional and range requests (RFC 9110, sections 13 and 14) for downloads and for versions of jobs.
 //!
+//! The crate `headers` reads the same headers, but does not give out the tags of a list, which [`Seen`] needs, and rejects
+//! a whole list or range for what RFC 9110 tells a server to ignore.
+//!
 //! Headers are read as bytes, because an entity tag may contain bytes above ASCII and a list may span several lines. A
 //! malformed validator matches nothing, which is the safe outcome of each condition. Dates are ignored: no response has
 //! `Last-Modified`.
@@ -52,7 +55,7 @@ pub(crate) fn evaluate(headers: &HeaderMap, tag: Option<&str>) -> Result<Conditi
         return Err(Problem::new(
             StatusCode::PRECONDITION_FAILED,
             "precondition_failed",
-            "If-Match does not name the current ETag.",
+            "The ETag in If-Match is not the current one. Fetch the resource again to get it.",
         ));
     }
     if Tags::of(headers, &IF_NONE_MATCH).is_some_and(|tags| is_named(&tags, true)) {

@@ -118,6 +118,13 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
+    /// The 404 response for an operation that does not exist.
+    pub(crate) fn unknown_operation(name: &str) -> Self {
+        Self::not_found(format!(
+            "There is no operation named {name:?}. GET /v1/operations lists all operations."
+        ))
+    }
+
     /// A 400 response for a request that is malformed.
     pub(crate) fn malformed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "malformed_request", detail)
@@ -125,7 +132,7 @@ impl Problem {
 
     /// A 405 response; `allowed` is the value of `Allow`.
     pub(crate) fn method(allowed: &'static str) -> Self {
-        let detail = format!("This resource allows {allowed}.");
+        let detail = format!("This URL does not support the method. It supports {allowed}.");
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
             .with(ALLOW, HeaderValue::from_static(allowed))
     }
@@ -274,7 +281,7 @@ impl From<engine::Error> for Problem {
                 Self::new(StatusCode::CONFLICT, "not_ended", detail).retry_after(1)
             }
             Error::KeyTaken => {
-                let detail = "Another request was submitted under this Idempotency-Key.";
+                let detail = "A different request was submitted with this Idempotency-Key before. Use a new key for each new request.";
                 Self::new(
                     StatusCode::UNPROCESSABLE_ENTITY,
                     "idempotency_key_reused",
@@ -282,16 +289,17 @@ impl From<engine::Error> for Problem {
                 )
             }
             Error::StorageFull => {
-                let detail = "The server has no storage space left. Nothing was stored.";
+                let detail = "The server has no storage space left. Nothing was stored. Delete jobs, or try again later.";
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", detail).retry_after(60)
             }
-            Error::Busy => {
-                unavailable("database_busy", "The database is busy. Nothing was stored.")
-                    .retry_after(1)
-            }
+            Error::Busy => unavailable(
+                "database_busy",
+                "The database is busy. Nothing was stored. Try again later.",
+            )
+            .retry_after(1),
             Error::ReadOnly => unavailable(
                 "storage_readonly",
-                "The server cannot write to its disk. Nothing was stored.",
+                "The server cannot write to its disk, which the operator must fix. Nothing was stored.",
             ),
             Error::Illegal(illegal) => {
                 let status = illegal.status.as_str();
@@ -339,9 +347,7 @@ impl From<ItemError> for Problem {
 impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
         match error {
-            SubmitError::UnknownOperation(name) => {
-                Self::not_found(format!("There is no operation named {name:?}."))
-            }
+            SubmitError::UnknownOperation(name) => Self::unknown_operation(&name),
             SubmitError::Invalid(faults) => {
                 let detail = "The parameters are invalid; see \"errors\".";
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_params", detail)

@@ -133,7 +133,7 @@ async fn accept(
             Err(error) => {
                 if !is_about_one_connection(&error) {
                     if !std::mem::replace(&mut is_logged, true) {
-                        tracing::warn!(%error, "accepting connections fails");
+                        tracing::warn!(%error, "connections cannot be accepted; the server keeps trying");
                     }
                     tokio::time::sleep(ACCEPT_RETRY_PAUSE).await;
                 }

@@ -249,7 +249,7 @@ mod unix {
             Ok(found) if !found.file_type().is_socket() => {
                 return Err(io::Error::new(
                     io::ErrorKind::AlreadyExists,
-                    "the path exists and is not a socket",
+                    "the path exists and is not a socket; remove it or choose another path",
                 ));
             }
             Ok(_) => {}

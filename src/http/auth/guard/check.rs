@@ -61,7 +61,10 @@ impl Guard {
         };
         let is_prefetch = self.has(Check::Prefetch) && fetch_metadata::is_prefetch(headers);
         if is_prefetch && !matches!(request.method, Method::GET | Method::HEAD) {
-            let detail = "Prefetch requests may only use GET and HEAD.";
+            let detail = format!(
+                "A browser's prefetch may only use GET or HEAD, not {}.",
+                request.method
+            );
             return Err(Problem::new(StatusCode::FORBIDDEN, "prefetch", detail));
         }
         Ok(Admission {
@@ -91,7 +94,7 @@ pub(crate) fn check_transfer_coding(headers: &HeaderMap) -> Result<(), Problem> 
     if is_known {
         return Ok(());
     }
-    let detail = "The only supported Transfer-Encoding is chunked.";
+    let detail = "The Transfer-Encoding is not supported. Send the body with Content-Length or with Transfer-Encoding: chunked.";
     let problem = Problem::new(
         StatusCode::NOT_IMPLEMENTED,
         "unsupported_transfer_coding",

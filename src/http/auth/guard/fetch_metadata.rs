@@ -50,7 +50,7 @@ pub(crate) fn site<'a>(
     if is_allowed_navigation(guard, facts.request) {
         return Ok(Site::Navigation);
     }
-    Err(refusal())
+    Err(refusal(origin))
 }
 
 /// Whether the browser says that its user or a page of this server sent the request.
@@ -66,9 +66,12 @@ pub(crate) fn is_prefetch(headers: &HeaderMap) -> bool {
         .any(|purpose| purpose.contains("prefetch"))
 }
 
-/// The rejection of a page of another origin.
-pub(crate) fn refusal() -> Problem {
-    let detail = "Pages of other origins may not use this server. Start it with --allow-origin to allow one.";
+/// The rejection of a page of another origin, which is unknown if the browser does not name it.
+fn refusal(origin: Option<&str>) -> Problem {
+    let origin = origin.map_or_else(|| "another site".to_owned(), |origin| format!("{origin:?}"));
+    let detail = format!(
+        "Pages of {origin} may not use this server. Start the server with --allow-origin ORIGIN to allow them."
+    );
     Problem::new(StatusCode::FORBIDDEN, "cross_site", detail)
 }
 

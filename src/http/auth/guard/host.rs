@@ -27,17 +27,24 @@ pub(crate) fn single(request: &Parts) -> Result<&str, Problem> {
         {
             return Ok(LOCALHOST);
         }
-        return Err(Problem::malformed(
-            "A request needs exactly one Host header.",
-        ));
+        let count = request.headers.get_all(HOST).iter().count();
+        return Err(Problem::malformed(format!(
+            "The request has {count} Host headers. Send exactly one."
+        )));
     };
     let host = host
         .to_str()
-        .map_err(|_| Problem::malformed("The Host header is not ASCII."))?;
+        .map_err(|_| {
+            let detail = "The Host header has bytes beyond ASCII. Send the host name in its ASCII form (Punycode).";
+            Problem::malformed(detail)
+        })?;
     match request.uri.authority() {
-        Some(target) if !target.as_str().eq_ignore_ascii_case(host) => Err(Problem::malformed(
-            "The request's target and its Host header name different servers.",
-        )),
+        Some(target) if !target.as_str().eq_ignore_ascii_case(host) => {
+            Err(Problem::malformed(format!(
+                "The request's target names {:?}, but its Host header names {host:?}. Send the same host in both.",
+                target.as_str()
+            )))
+        }
         _ => Ok(host),
     }
 }
@@ -47,19 +54,23 @@ pub(crate) fn single(request: &Parts) -> Result<&str, Problem> {
 /// # Errors
 /// 400 if the header is malformed.
 pub(crate) fn name(host: &str) -> Result<&str, Problem> {
-    let malformed = || Problem::malformed("The Host header is not a host with an optional port.");
+    let malformed = || {
+        Problem::malformed(format!(
+            "The Host header is {host:?}; expected a host with an optional port, like localhost:7070."
+        ))
+    };
     let end = if host.starts_with('[') {
         host.find(']').ok_or_else(malformed)? + 1
     } else {
         host.find(':').unwrap_or(host.len())
     };
     let (name, rest) = host.split_at(end);
-    let port = rest.is_empty()
+    let is_port_valid = rest.is_empty()
         || rest
             .strip_prefix(':')
             .is_some_and(|port| port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit()));
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._[:]".contains(&b);
-    if name.is_empty() || !port || !name.bytes().all(plain) {
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._[:]".contains(&b);
+    if name.is_empty() || !is_port_valid || !name.bytes().all(is_allowed) {
         Err(malformed())
     } else {
         Ok(name)
@@ -78,13 +89,14 @@ pub(crate) fn is_ours(name: &str, local: Option<IpAddr>, names: &[String]) -> bo
     if address.is_some() && address == local {
         return true;
     }
-    let is = |ours: &str| name.eq_ignore_ascii_case(ours);
-    is(LOCALHOST) || names.iter().any(|ours| is(ours))
+    let matches = |own: &str| name.eq_ignore_ascii_case(own);
+    matches(LOCALHOST) || names.iter().any(|own| matches(own))
 }
 
 /// The rejection of a Host that is no name of this server.
 pub(crate) fn wrong(host: &str) -> Problem {
-    let detail =
-        format!("{host:?} is not a name of this server. Start it with --host to serve that name.");
+    let detail = format!(
+        "{host:?} is not a name of this server. Start the server with --host NAME to accept that name."
+    );
     Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong_host", detail)
 }

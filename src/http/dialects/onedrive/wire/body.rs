@@ -131,7 +131,7 @@ pub(crate) fn conflict<'q>(
         Some(asked) => ["fail", "replace", "rename"]
             .into_iter()
             .find(|known| *known == asked)
-            .ok_or_else(|| format!("{CONFLICT} is {asked:?}, not fail, replace or rename.")),
+            .ok_or_else(|| format!("{CONFLICT} is {asked:?}; expected fail, replace or rename.")),
     }
 }
 
