@@ -34,7 +34,9 @@ impl MediaType {
         if essence.len().max(charset_bytes) > MEDIA_TYPE_BYTES {
             return Err(TooLong);
         }
-        let is_valid = essence.parse::<Mime>().is_ok();
+        // `mime` accepts an empty subtype.
+        let parsed = essence.parse::<Mime>();
+        let is_valid = parsed.is_ok_and(|parsed| parsed.subtype() != "");
         Ok(is_valid.then_some(Self { essence, charset }))
     }
 
