@@ -68,14 +68,14 @@ impl CallbackSender for Webhooks {
 impl Webhooks {
     fn request(&self, message: &CallbackRequest, client: &Client) -> Result<Request, String> {
         let callback = &message.callback;
-        let judge = |url: &str| {
-            let judged = client.judge(url);
-            judged.map_err(|refusal| format!("The URL is refused: {refusal}."))
+        let check = |url: &str| {
+            let checked = client.judge(url);
+            checked.map_err(|refusal| format!("The URL is refused: {refusal}."))
         };
         match callback.method {
             job::Method::Get => {
                 let id = callback.id_format.format(message.job.id, message.job.seq);
-                judge(&with_job_id(&callback.url, &id)).map(Request::get)
+                check(&with_job_id(&callback.url, &id)).map(Request::get)
             }
             job::Method::Post => {
                 let body = body(message);
@@ -83,7 +83,7 @@ impl Webhooks {
                 let timestamp = since.unwrap_or_default().as_secs();
                 Ok(Request {
                     method: Method::POST,
-                    target: judge(&callback.url)?,
+                    target: check(&callback.url)?,
                     headers: self.headers(&message.job.id.to_string(), timestamp, &body),
                     body,
                 })

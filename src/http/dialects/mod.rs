@@ -1,5 +1,5 @@
-//! Ways to say the same thing: each turns requests into submissions and jobs into replies. Leaves: they know neither
-//! the engine nor the store nor each other.
+//! Other protocols for the same jobs, and routes that the operator configures. In each dialect `wire` is the pure encoding,
+//! `handler` calls the engine, and `openapi` describes both. A `wire` module knows neither the engine nor another dialect.
 
 pub(crate) mod custom;
 pub(crate) mod deltaxml;

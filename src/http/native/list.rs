@@ -29,7 +29,7 @@ impl App {
     ) -> Result<Response<Body>, Problem> {
         let (filter, limit) = filter(request)?;
         let (caller, base) = (&context.caller, &context.base);
-        let _turn = self.large.list().await;
+        let _permit = self.large.list_permit().await;
         let page = self.engine.list(caller, filter, limit).await?;
         let mut next = page.next;
         let mut text = b"{\"jobs\":[".to_vec();

@@ -53,7 +53,7 @@ impl App {
 
     /// The part of a log that is kept, within the limits on large bodies.
     async fn whole_log(&self, view: &View) -> Result<Bytes, Problem> {
-        let _turn = self.large.turn().await;
+        let _permit = self.large.read_permit().await;
         self.large.hold(self.engine.log(&view.job).await?).await
     }
 

@@ -55,7 +55,7 @@ impl App {
         if let Params::Inline(params) = &job.params {
             return self.large.hold(render(params).into()).await;
         }
-        let _turn = self.large.turn().await;
+        let _permit = self.large.read_permit().await;
         let params = self.engine.params(job).await?;
         let bytes = render(&params);
         drop(params);

@@ -21,7 +21,7 @@ pub(crate) enum Body {
     Result(ResultStream),
     /// A file below a root, or a range of it.
     File(FileStream),
-    /// Pieces that are sent as they arrive, until the sender is dropped.
+    /// Chunks that are sent as they arrive, until the sender is dropped.
     Events(mpsc::Receiver<Bytes>),
 }
 
@@ -64,9 +64,9 @@ impl hyper::body::Body for Body {
             Self::File(stream) => stream
                 .poll_bytes(context)
                 .map(|bytes| bytes.map(|bytes| bytes.map(Frame::data))),
-            Self::Events(pieces) => pieces
+            Self::Events(chunks) => chunks
                 .poll_recv(context)
-                .map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
+                .map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk)))),
         }
     }
 

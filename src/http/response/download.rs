@@ -52,7 +52,7 @@ impl Downloads {
             return Err(without_result(job));
         };
         // Without a result the answer is 404, whatever the conditions are.
-        let download = self.engine.download(job).await?.ok_or_else(gone)?;
+        let download = self.engine.download(job).await?.ok_or_else(result_gone)?;
         let content = Content {
             size: output.size,
             media_type: &output.media_type,
@@ -69,15 +69,16 @@ impl Downloads {
     }
 }
 
-fn gone() -> Problem {
+fn result_gone() -> Problem {
     let detail = "The result is gone: it was submitted with keep=false and has been downloaded, or its output file \
                   was changed or removed.";
     Problem::new(StatusCode::NOT_FOUND, "result_gone", detail)
 }
 
+/// The problem of a job that has no result, not yet or no longer.
 fn without_result(job: &Job) -> Problem {
     if job.status() == Status::Succeeded {
-        return gone();
+        return result_gone();
     }
     let status = job.status().as_str();
     if job.is_terminal() {

@@ -27,9 +27,9 @@ const HOLD_TIMEOUT: Duration = Duration::from_secs(1);
 /// The limits of one server.
 #[derive(Debug)]
 pub(crate) struct LargeBodies {
-    /// Turns to read a body from the disk.
-    turns: Semaphore,
-    /// Turns to build a list.
+    /// A permit for each body that is being read from the disk.
+    reads: Semaphore,
+    /// A permit for each list that is being built.
     lists: Semaphore,
     /// Units of memory, of [`PERMIT_BYTES`] each.
     held: Arc<Semaphore>,
@@ -40,7 +40,7 @@ pub(crate) struct LargeBodies {
 impl Default for LargeBodies {
     fn default() -> Self {
         Self {
-            turns: Semaphore::new(MAX_BODY_READS),
+            reads: Semaphore::new(MAX_BODY_READS),
             lists: Semaphore::new(MAX_LISTS),
             held: Arc::new(Semaphore::new(PERMITS)),
             hold_timeout: HOLD_TIMEOUT,
@@ -61,14 +61,14 @@ impl AsRef<[u8]> for Held {
 }
 
 impl LargeBodies {
-    /// Waits for a turn to read a body from the disk. Keep the permit until [`LargeBodies::hold`] has counted the body.
-    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+    /// Waits for a permit to read a body from the disk. Keep the permit until [`LargeBodies::hold`] has counted the body.
+    pub(crate) async fn read_permit(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed.
-        self.turns.acquire().await.ok()
+        self.reads.acquire().await.ok()
     }
 
-    /// Waits for a turn to build a list, whose parts may each wait for [`LargeBodies::turn`].
-    pub(crate) async fn list(&self) -> Option<SemaphorePermit<'_>> {
+    /// Waits for a permit to build a list, whose parts may each wait for [`LargeBodies::read_permit`].
+    pub(crate) async fn list_permit(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed.
         self.lists.acquire().await.ok()
     }

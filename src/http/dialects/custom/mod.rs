@@ -1,4 +1,4 @@
-//! Custom routes: an operation under addresses and names that the operator chose.
+//! Custom routes: operations at paths and with field names that the operator configures.
 
 pub(crate) mod handler;
 pub(crate) mod openapi;

@@ -22,11 +22,11 @@ pub(crate) enum Error {
     LongBoundary,
     /// The first bytes contain no delimiter.
     #[error(
-        "no part begins within the first {PREAMBLE_BYTES} bytes; the boundary in the Content-Type has to be the one in the body, {0:?}"
+        "no part begins within the first {PREAMBLE_BYTES} bytes; the body must begin with the boundary from the Content-Type, {0:?}"
     )]
     NoPart(String),
     /// The first delimiter is followed by LF alone.
-    #[error("its lines end in LF; they have to end in CRLF")]
+    #[error("its lines end in LF; end them with CRLF")]
     BareLineFeed,
     /// The body ends before the last delimiter.
     #[error("it ends before its closing delimiter, \"--{0}--\"")]

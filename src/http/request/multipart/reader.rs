@@ -171,12 +171,12 @@ impl Reader {
         let found = memmem::find(&self.buffer[from..], BLANK_LINE).map(|at| from + at);
         let length = found.unwrap_or(self.buffer.len());
         // A partial blank line does not count, so that the limit does not depend on the chunks.
-        let begun = if found.is_some() {
+        let partial_bytes = if found.is_some() {
             0
         } else {
             BLANK_LINE.len() - 1
         };
-        if length > HEAD_BYTES + begun {
+        if length > HEAD_BYTES + partial_bytes {
             return Err(Error::LongHead);
         }
         if found.is_none() {
@@ -267,9 +267,9 @@ impl Reader {
         }
         // CR occurs in a delimiter only as its first byte, so only the last CR can begin one.
         let tail = &self.buffer[from..];
-        let begun =
+        let partial_start =
             memrchr(b'\r', tail).filter(|at| self.delimiter.needle().starts_with(&tail[*at..]));
-        Found::NotBefore(from + begun.unwrap_or(tail.len()))
+        Found::NotBefore(from + partial_start.unwrap_or(tail.len()))
     }
 
     /// The bytes after the boundary of the delimiter at `at`.

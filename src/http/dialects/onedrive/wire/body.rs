@@ -121,17 +121,19 @@ pub(crate) fn conflict<'q>(
     mut query: impl Iterator<Item = (std::borrow::Cow<'q, str>, std::borrow::Cow<'q, str>)>,
     body: &Value,
 ) -> Result<&'static str, String> {
-    let asked = query.find(|(name, _)| name == CONFLICT || name == OLD_CONFLICT);
-    let asked = match &asked {
+    let requested = query.find(|(name, _)| name == CONFLICT || name == OLD_CONFLICT);
+    let requested = match &requested {
         Some((_, value)) => Some(&**value),
         None => body[CONFLICT].as_str().or(body[OLD_CONFLICT].as_str()),
     };
-    match asked {
+    match requested {
         None => Ok("fail"),
-        Some(asked) => ["fail", "replace", "rename"]
+        Some(requested) => ["fail", "replace", "rename"]
             .into_iter()
-            .find(|known| *known == asked)
-            .ok_or_else(|| format!("{CONFLICT} is {asked:?}; expected fail, replace or rename.")),
+            .find(|known| *known == requested)
+            .ok_or_else(|| {
+                format!("{CONFLICT} is {requested:?}; expected fail, replace or rename.")
+            }),
     }
 }
 
