@@ -24,10 +24,7 @@ pub(crate) async fn list(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body
 /// `GET /v1/operations/{name}`.
 pub(crate) async fn get(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>, Problem> {
     let Some((_, operation)) = app.engine.registry().get(call.param) else {
-        return Err(Problem::not_found(format!(
-            "There is no operation named {:?}.",
-            call.param
-        )));
+        return Err(Problem::unknown_operation(call.param));
     };
     let value = wire::operation(&operation.description, &call.context.base);
     Ok(json(StatusCode::OK, value.to_string().into()))
