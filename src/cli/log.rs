@@ -57,8 +57,12 @@ impl Log {
             .as_deref()
             .filter(|filter| !filter.is_empty())
             .unwrap_or(level);
-        let targets: Targets = filter.parse().map_err(|error| {
-            Failure::new(EXIT_USAGE, format!("CLOAKROOM_LOG: invalid filter {filter:?}: {error}; expected a level (error, warn, info, debug, trace) or levels by target like \"info,hyper=debug\""))
+        let targets: Targets = filter.parse().map_err(|_| {
+            let message = format!(
+                "CLOAKROOM_LOG: invalid filter {filter:?}: expected a level (off, error, warn, info, debug, trace) or \
+                 levels by target like \"info,hyper=debug\""
+            );
+            Failure::new(EXIT_USAGE, message)
         })?;
         let log = Self::default();
         let (writer, to) = (log.clone(), log.clone());

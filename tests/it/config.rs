@@ -77,6 +77,14 @@ fn errors_in_the_configuration_have_line_numbers() {
             ],
         ),
         (
+            "idle-timeout = 'soon'",
+            &["1: idle-timeout: invalid value \"soon\": expected a duration like \"90s\""],
+        ),
+        (
+            "listen = 3",
+            &["1: listen: expected a string or a list of strings, found an integer"],
+        ),
+        (
             "workers = 0",
             &["1: workers: invalid value \"0\"", "1..=65535"],
         ),

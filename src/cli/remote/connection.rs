@@ -21,7 +21,7 @@ pub(in crate::cli::remote) const DEFAULT_DATA: &str = "cloakroom-data";
 /// The server to connect to, and how.
 #[derive(Args)]
 pub(in crate::cli) struct Server {
-    /// URL of the server: http(s)://HOST[:PORT][/PATH] or unix:PATH [default: the server running on --data, else
+    /// URL of the server: `http(s)://HOST[:PORT][/PATH]` or `unix:PATH` [default: the server running on --data, else
     /// http://127.0.0.1:7070].
     #[arg(
         long,

@@ -40,7 +40,8 @@ pub(in crate::cli) struct Run {
     pub(in crate::cli::run) data: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::cli::run) progress: ProgressArgs,
-    /// Run the job on the server at this URL instead of in this process: http(s)://HOST[:PORT][/PATH] or unix:PATH.
+    /// Run the job on the server at this URL instead of in this process: `http(s)://HOST[:PORT][/PATH]` or
+    /// `unix:PATH`.
     #[arg(
         long,
         value_name = "URL",

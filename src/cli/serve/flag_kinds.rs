@@ -9,6 +9,9 @@ use clap::{Arg, ArgAction, Command};
 /// Flags that are no keys of the configuration file.
 const NO_KEYS: [&str; 2] = ["config", "check-config"];
 
+/// The placeholder of durations in the help.
+const DURATION: &str = "TIME";
+
 /// Values by flag name, each as on the command line.
 pub(super) type Values = BTreeMap<String, Vec<String>>;
 
@@ -40,9 +43,13 @@ pub(super) fn is_comma_list(flag: &Arg) -> bool {
     matches!(flag.get_value_names(), Some([name, ..]) if name.ends_with("LIST"))
 }
 
-/// Whether a flag takes any string, so that a number in the file is a mistake.
-pub(super) fn is_any_text(flag: &Arg) -> bool {
-    matches!(flag.get_value_names(), Some([name, ..]) if ["DIR", "NAME"].contains(&name.as_str()))
+/// Whether a number in the file is a mistake. A duration without a unit gets a better message from its parser.
+pub(super) fn takes_only_strings(flag: &Arg) -> bool {
+    !has_value_name(flag, &["N", DURATION])
+}
+
+fn has_value_name(flag: &Arg, names: &[&str]) -> bool {
+    matches!(flag.get_value_names(), Some([name, ..]) if names.contains(&name.as_str()))
 }
 
 /// Validates the values of a flag.
@@ -71,7 +78,9 @@ pub(super) fn check(command: &Command, flag: &Arg, values: &[String]) -> Result<
         (_, Some([name, ..])) => describe_value(name).to_owned(),
         _ => "a value".to_owned(),
     };
-    let reason = match error.source().map(ToString::to_string) {
+    let reason = error.source().map(ToString::to_string);
+    // The parser of durations reports positions in the text.
+    let reason = match reason.filter(|_| !has_value_name(flag, &[DURATION])) {
         Some(reason) if reason.contains("expected ") => reason,
         Some(reason) => format!("{reason}; expected {expected}"),
         None => format!("expected {expected}"),
@@ -82,7 +91,7 @@ pub(super) fn check(command: &Command, flag: &Arg, values: &[String]) -> Result<
 /// Describes the values that a placeholder of the help stands for.
 fn describe_value(name: &str) -> &str {
     match name {
-        "TIME" => "a duration like \"90s\" or \"1h 30m\"",
+        DURATION => "a duration like \"90s\" or \"1h 30m\"",
         "N" => "a whole number, at least 1",
         name => name,
     }

@@ -115,7 +115,7 @@ fn each_rule_finds_its_planted_violation() {
 }
 
 #[test]
-fn tests_and_comments_are_no_violation() {
+fn tests_and_comments_are_ignored() {
     let text =
         "// use crate::http::app;\n#[cfg(test)]\nmod tests {\n    use crate::http::app;\n}\n";
     assert_eq!(found(&[("job.rs", text)]), Vec::<String>::new());

@@ -167,7 +167,7 @@ pub(in crate::cli::serve::file) fn flag_values(
         "true or false"
     } else if flag_kinds::is_list(flag) || flag_kinds::is_comma_list(flag) {
         "a string or a list of strings"
-    } else if flag_kinds::is_any_text(flag) {
+    } else if flag_kinds::takes_only_strings(flag) {
         "a string"
     } else {
         "a string or a number"
@@ -175,7 +175,7 @@ pub(in crate::cli::serve::file) fn flag_values(
     let name = flag.get_long().unwrap_or_default();
     let one = |value: &Value<'_>| match (value.get_ref(), flag_kinds::is_switch(flag)) {
         (DeValue::String(text), false) => Ok(text.clone().into_owned()),
-        (DeValue::Integer(number), false) if !flag_kinds::is_any_text(flag) => {
+        (DeValue::Integer(number), false) if !flag_kinds::takes_only_strings(flag) => {
             Ok(number.as_str().to_owned())
         }
         (DeValue::Boolean(on), true) => Ok(on.to_string()),
