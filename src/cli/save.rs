@@ -179,6 +179,10 @@ fn unsaved(path: &Path, error: &std::io::Error) -> Failure {
 }
 
 /// Gives a temporary file, which is private, the mode that any new file has.
+#[allow(
+    clippy::useless_conversion,
+    reason = "the bits of a mode are a u16 on macOS"
+)]
 fn give_usual_mode(file: &File) -> std::io::Result<()> {
     #[cfg(unix)]
     {
