@@ -46,8 +46,8 @@ pub use encoding::Source;
 pub use error::{Error, ErrorKind, Position};
 pub use merge::Counts;
 pub use options::{
-    CompareOptions, Context, Limits, MatchOptions, MergeForm, MergeOptions, Mode, Namespaces,
-    Roots, Whitespace,
+    Additions, CompareOptions, Context, Limits, MatchOptions, MergeForm, MergeOptions, Mode,
+    Namespaces, Roots, Whitespace,
 };
 pub use paths::Rules;
 pub use progress::{Progress, ProgressSink, Step};
@@ -88,7 +88,7 @@ pub fn merge(
     for version in versions {
         read.read(&version.name, version.source, sink)?;
     }
-    read.merge(options.form, options.mode, sink)
+    read.merge(options.form, options.mode, options.additions, sink)
 }
 
 /// Extracts a version from a delta. `limits` are those of the original documents; the limits of the delta are derived

@@ -153,8 +153,24 @@ pub struct MergeOptions {
     pub form: MergeForm,
     /// How the versions derive from each other.
     pub mode: Mode,
+    /// What becomes of different elements that several versions added at one place.
+    pub additions: Additions,
     /// Matching.
     pub matching: MatchOptions,
+}
+
+/// What becomes of different elements that several versions added at one place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Additions {
+    /// All are kept, without a conflict, unless they have the same key or identifier.
+    #[default]
+    Both,
+    /// They are a conflict.
+    Conflict,
+    /// The merged document has those of the first version that added any. A delta has all.
+    Ours,
+    /// The merged document has those of the last version that added any. A delta has all.
+    Theirs,
 }
 
 /// How versions derive from each other.

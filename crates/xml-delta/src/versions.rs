@@ -7,7 +7,9 @@ use super::hashes::Hashing;
 use super::merge::{self, Counts, Form, Settings};
 use super::names::Names;
 use super::namespaces;
-use super::options::{Context, MatchOptions, MergeForm, Mode, Namespaces, Roots, Whitespace};
+use super::options::{
+    Additions, Context, MatchOptions, MergeForm, Mode, Namespaces, Roots, Whitespace,
+};
 use super::paths::Rules;
 use super::prefixes;
 use super::progress::ProgressSink;
@@ -121,6 +123,7 @@ impl Versions {
         self,
         form: MergeForm,
         mode: Mode,
+        additions: Additions,
         sink: &dyn ProgressSink,
     ) -> Result<Delta, Error> {
         let labels: Vec<&str> = self.labels.iter().map(String::as_str).collect();
@@ -135,6 +138,7 @@ impl Versions {
                 Mode::Sequential => "merge-sequential",
                 Mode::Concurrent | Mode::ThreeWay => "merge-concurrent",
             },
+            additions,
             ..self.settings()
         };
         self.write_delta(settings, sink)
@@ -152,6 +156,7 @@ impl Versions {
             matching: options.clone(),
             takes_last: is_loose || has_ignored || options.tolerance > 0.0,
             moves: false,
+            additions: Additions::Both,
             original_prefixes: Vec::new(),
             renamed: Vec::new(),
         }

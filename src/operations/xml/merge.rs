@@ -177,7 +177,9 @@ impl Operation for Merge {
             Format::Delta | Format::Html => MergeForm::Delta,
             Format::Merged => MergeForm::Merged,
         };
-        let delta = work.compute(|watcher| versions.merge(form, params.mode.into(), watcher))?;
+        let delta = work.compute(|watcher| {
+            versions.merge(form, params.mode.into(), params.additions.into(), watcher)
+        })?;
         let conflicts = delta.counts.conflicts;
         let conflicts = format!(
             "{conflicts} {}",

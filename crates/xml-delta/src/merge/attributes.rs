@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 
 use super::equality::{self, Equal};
+use super::frame::Opening;
 use super::mark_names;
 use super::marks::{Mask, Outcome};
 use super::merger::Merger;
@@ -17,7 +18,8 @@ type Differing = (NameId, Vec<(Mask, String)>);
 
 impl Merger<'_> {
     /// Writes common attributes, ends the start tag and writes the differing attributes.
-    pub(super) fn attributes(&mut self, groups: &[Group], all: Mask, is_marked: bool) {
+    pub(super) fn attributes(&mut self, groups: &[Group], opening: &Opening<'_>) {
+        let (all, is_marked) = (opening.mask, opening.is_marked);
         let mut differing = Vec::new();
         for (name, values) in self.gather(groups) {
             if self.is_ignored(groups, &values) {
@@ -38,7 +40,7 @@ impl Merger<'_> {
                 self.note_equal(groups, &values);
                 continue;
             }
-            match self.count_and_decide(all, &masks, is_marked, false) {
+            match self.count_and_decide(all, &masks, is_marked, opening.in_conflict) {
                 Outcome::Take(at) => self.out.attribute(name, &alternatives[at].1),
                 Outcome::Omit => {}
                 Outcome::Conflict { .. } => differing.push((name, alternatives)),

@@ -1,6 +1,8 @@
 //! Finds conflicts between nodes of one element's content that no single place shows: different replacements of the same
 //! content, and moves against deletions or other moves.
 
+use std::ops::Range;
+
 use hashbrown::HashMap;
 
 use super::marks::Mask;
@@ -8,6 +10,7 @@ use super::plan::{ColumnConflicts, PlanBuilder};
 use super::table::NONE;
 use crate::chars::is_blank;
 use crate::hashes::mix;
+use crate::options::Additions;
 
 /// Smaller elements occur twice by chance, so an equal deletion and addition are not a move.
 const MIN_MOVED_BYTES: usize = 16;
@@ -19,14 +22,11 @@ impl PlanBuilder<'_> {
         if self.rows.len() < 3 {
             return conflicts;
         }
-        let mut start = 0;
-        for column in 0..=self.columns.len() {
-            let is_common = column == self.columns.len() || self.missing(column) == 0;
-            if is_common {
-                if column > start && self.is_replaced_differently(start..column) {
-                    add(&mut conflicts, start..column);
-                }
-                start = column + 1;
+        for gap in self.gaps() {
+            let is_competing =
+                self.additions == Additions::Conflict && self.competing_rows(gap.clone()) != 0;
+            if is_competing || self.is_replaced_differently(gap.clone()) {
+                add(&mut conflicts, gap);
             }
         }
         self.add_moves(&mut conflicts);
@@ -34,10 +34,15 @@ impl PlanBuilder<'_> {
     }
 
     /// The rows that have nothing in a column.
-    fn missing(&self, column: usize) -> Mask {
+    pub(super) fn missing(&self, column: usize) -> Mask {
         let cells = self.columns.get(column).iter().enumerate();
         let missing = cells.filter(|(_, cell)| **cell == NONE);
         missing.fold(0, |mask, (row, _)| mask | 1 << row)
+    }
+
+    /// All rows.
+    pub(super) fn everyone(&self) -> Mask {
+        Mask::MAX >> (Mask::BITS as usize - self.rows.len())
     }
 
     fn is_blank_text(&self, column: usize) -> bool {
@@ -47,8 +52,8 @@ impl PlanBuilder<'_> {
 
     /// Whether, between common columns, several rows replaced the same content of the ancestor differently. In text alone
     /// the alternatives show that.
-    fn is_replaced_differently(&self, gap: std::ops::Range<usize>) -> bool {
-        let everyone = Mask::MAX >> (Mask::BITS as usize - self.rows.len());
+    pub(super) fn is_replaced_differently(&self, gap: Range<usize>) -> bool {
+        let everyone = self.everyone();
         let is_text = |column: usize| self.unit(column).1.is_text();
         if gap.len() < 3 || gap.clone().all(is_text) {
             return false;

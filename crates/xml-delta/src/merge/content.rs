@@ -1,5 +1,7 @@
 //! Aligns the content of an element that differs: at once, or in windows if it is long.
 
+use std::borrow::Cow;
+
 use super::alignment::Aligner;
 use super::common_ends;
 use super::frame::PendingContent;
@@ -139,7 +141,7 @@ impl Merger<'_> {
                 Vec::new()
             },
             rows,
-            columns,
+            columns: Cow::Borrowed(columns),
             whitespace: self.settings.matching.whitespace,
             takes_last: self.settings.takes_last,
             tolerance: self.settings.matching.tolerance,
@@ -147,6 +149,8 @@ impl Merger<'_> {
             order,
             is_pinned: false,
             has_ancestor: self.settings.mode != Mode::Sequential && groups[0].mask & 1 != 0,
+            additions: self.settings.additions,
+            form: self.settings.form,
             conflicts: ColumnConflicts::new(),
             level,
         };

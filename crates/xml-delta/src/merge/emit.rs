@@ -66,7 +66,7 @@ impl Merger<'_> {
 
     /// Writes text that differs, or text that must keep its place and is therefore marked.
     pub(super) fn text_alternatives(&mut self, range: Range<u32>, stays: bool) {
-        let in_conflict = std::mem::take(&mut self.in_conflict);
+        let in_conflict = self.take_in_conflict();
         let frame = self.frames.last_mut().expect("an element is open");
         let level = &mut frame.plan;
         let texts: Vec<Alternative> =
@@ -162,7 +162,7 @@ impl Merger<'_> {
 
     /// A comment or a processing instruction.
     pub(super) fn comment_or_instruction(&mut self, groups: &[Group]) {
-        let in_conflict = std::mem::take(&mut self.in_conflict);
+        let in_conflict = self.take_in_conflict();
         let frame = self.frames.last().expect("an element is open");
         let (all, is_marked) = (frame.mask, frame.is_marked);
         let masks: Vec<Mask> = groups.iter().map(|group| group.mask).collect();
@@ -210,7 +210,7 @@ impl Merger<'_> {
 
     /// Writes a child element.
     pub(super) fn element(&mut self, groups: Vec<Group>, positions: Range<u32>) {
-        let in_conflict = std::mem::take(&mut self.in_conflict);
+        let in_conflict = self.take_in_conflict();
         let frame = self.frames.last().expect("an element is open");
         let (all, is_marked) = (frame.mask, frame.is_marked || in_conflict);
         let one = groups[0];
@@ -251,6 +251,7 @@ impl Merger<'_> {
                         marks: &marks,
                         is_marked: true,
                         is_placed,
+                        in_conflict: in_conflict || gone,
                     };
                     self.open(groups, &opening);
                 }

@@ -20,6 +20,8 @@ pub(super) struct Frame {
     pub(super) outer: Scope,
     /// Its content carries marks.
     pub(super) is_marked: bool,
+    /// It is part of a conflict that is already counted.
+    pub(super) in_conflict: bool,
     /// It has original positions.
     pub(super) has_positions: bool,
     pub(super) groups: Vec<Group>,
@@ -48,6 +50,8 @@ pub(super) struct Opening<'o> {
     pub(super) is_marked: bool,
     /// It has original positions.
     pub(super) is_placed: bool,
+    /// It is part of a conflict that is already counted.
+    pub(super) in_conflict: bool,
 }
 
 impl Opening<'_> {
@@ -58,6 +62,7 @@ impl Opening<'_> {
             marks: "",
             is_marked: false,
             is_placed: false,
+            in_conflict: false,
         }
     }
 }

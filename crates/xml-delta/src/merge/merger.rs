@@ -243,7 +243,15 @@ impl Merger<'_> {
     /// Counts the conflicts that begin at the next operation.
     fn begin_conflicts(&mut self, conflict: Option<u32>) {
         self.in_conflict = conflict.is_some();
-        self.counts.conflicts += u64::from(conflict.unwrap_or(0));
+        if !self.frames.last().is_some_and(|frame| frame.in_conflict) {
+            self.counts.conflicts += u64::from(conflict.unwrap_or(0));
+        }
+    }
+
+    /// Whether the operation is part of a conflict that is already counted.
+    pub(super) fn take_in_conflict(&mut self) -> bool {
+        let is_part = self.frames.last().is_some_and(|frame| frame.in_conflict);
+        std::mem::take(&mut self.in_conflict) || is_part
     }
 
     pub(super) fn progress(&self) -> Progress {

@@ -3,6 +3,7 @@
 //! Elements are processed top down with an explicit stack, so deep documents need memory but no call stack. A
 //! comparison is a merge of two versions.
 
+mod additions;
 mod alignment;
 mod attributes;
 mod budget;

@@ -28,7 +28,7 @@ impl Merger<'_> {
             }
         }
         self.out.raw(opening.marks);
-        self.attributes(&groups, opening.mask, opening.is_marked);
+        self.attributes(&groups, opening);
         let mut rest = self.pending_content(&groups);
         let level = self.next_plan(&groups, &mut rest).unwrap_or_default();
         self.frames.push(Frame {
@@ -39,6 +39,7 @@ impl Merger<'_> {
             name,
             outer,
             is_marked: opening.is_marked,
+            in_conflict: opening.in_conflict,
             has_positions: opening.is_placed,
             groups,
             start,

@@ -1,15 +1,17 @@
 //! Turns the table of an element's content into operations: common text, differing text and nodes.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use hashbrown::HashMap;
 
 use super::equality::Equal;
 use super::marks::Mask;
+use super::settings::Form;
 use super::table::{AlignmentTable, NONE};
 use crate::align::{Row, Unit};
 use crate::hashes::Hashing;
-use crate::options::Whitespace;
+use crate::options::{Additions, Whitespace};
 use crate::tree::{Span, Tree};
 
 /// A node that a group of versions has in common.
@@ -104,7 +106,7 @@ pub(crate) struct PlanBuilder<'b> {
     /// The versions and the tree of each row.
     pub(crate) owners: &'b [(Mask, usize)],
     pub(crate) rows: &'b [Row<'b>],
-    pub(crate) columns: &'b AlignmentTable,
+    pub(crate) columns: Cow<'b, AlignmentTable>,
     pub(crate) whitespace: Whitespace,
     pub(crate) takes_last: bool,
     pub(crate) tolerance: f64,
@@ -114,6 +116,8 @@ pub(crate) struct PlanBuilder<'b> {
     pub(crate) is_pinned: bool,
     /// Several versions derive from the first row's, so that they can be in conflict.
     pub(crate) has_ancestor: bool,
+    pub(crate) additions: Additions,
+    pub(crate) form: Form,
     pub(crate) conflicts: ColumnConflicts,
     pub(crate) level: ContentPlan,
     /// For each unit of each row, its number among the elements; only in unordered content.
@@ -124,6 +128,7 @@ impl PlanBuilder<'_> {
     /// Converts the columns to operations.
     pub(crate) fn build(mut self) -> ContentPlan {
         if self.has_ancestor && self.order == Order::Significant {
+            self.drop_additions();
             self.conflicts = self.conflicts();
         }
         let mut column = 0;

@@ -42,6 +42,7 @@ impl Merger<'_> {
                     marks: &marks,
                     is_marked: true,
                     is_placed: false,
+                    in_conflict: false,
                 };
                 self.open(groups, &opening);
             }

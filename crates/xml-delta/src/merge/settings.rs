@@ -1,6 +1,6 @@
 //! Settings and counts of a merge.
 
-use crate::options::{MatchOptions, Mode};
+use crate::options::{Additions, MatchOptions, Mode};
 use crate::prefixes::OriginalPrefix;
 
 /// The form of the output.
@@ -24,6 +24,7 @@ pub(crate) struct Settings {
     /// Where versions count as equal, the output has the last version's content.
     pub(crate) takes_last: bool,
     pub(crate) moves: bool,
+    pub(crate) additions: Additions,
     /// Prefixes that were unified.
     pub(crate) original_prefixes: Vec<OriginalPrefix>,
     /// Namespaces and root elements that were renamed, as attributes of the delta's root element.

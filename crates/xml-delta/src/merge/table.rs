@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use hashbrown::HashSet;
+
 /// The version has no unit in the column.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -36,6 +38,17 @@ impl AlignmentTable {
         let before = &self.cells[..column * self.rows];
         let cells = before.iter().skip(row).step_by(self.rows);
         cells.filter(|&&cell| cell != NONE).count()
+    }
+
+    /// Removes columns.
+    pub(crate) fn remove(&mut self, columns: &HashSet<usize>) {
+        let mut kept = 0;
+        for column in (0..self.len()).filter(|column| !columns.contains(column)) {
+            let cells = column * self.rows..(column + 1) * self.rows;
+            self.cells.copy_within(cells, kept * self.rows);
+            kept += 1;
+        }
+        self.truncate(kept);
     }
 
     /// Keeps the first columns.

@@ -1,6 +1,6 @@
 //! Three-way merges: additions of both sides, and conflicts, which every form counts alike.
 
-use xml_delta::{self as xml, Delta, MergeForm, MergeOptions};
+use xml_delta::{self as xml, Additions, Delta, MergeForm, MergeOptions};
 
 use super::{inside, merged, named};
 
@@ -84,6 +84,65 @@ fn different_additions_at_one_place_stay_apart() {
         &list(&ben),
         expected.expect("a list"),
     );
+}
+
+#[test]
+fn different_additions_at_one_place_follow_the_option() {
+    let list = |added: &str| format!("<l>\n <i>one</i>{added}\n <i>two</i>\n</l>");
+    let (x, y) = ("\n <i>anna's</i>", "\n <j>ben's</j>");
+    let texts = [list(""), list(x), list(y)];
+    let versions = [
+        ("base", texts[0].as_str()),
+        ("anna", &texts[1]),
+        ("ben", &texts[2]),
+    ];
+    let check = |additions: Additions, conflicts: u64, expected: Option<&str>| {
+        let options = |form| MergeOptions {
+            form,
+            additions,
+            ..MergeOptions::default()
+        };
+        let delta = merged(&versions, &options(MergeForm::Delta));
+        let document = xml::merge(named(&versions), &options(MergeForm::Merged), &())
+            .expect("the merge succeeds");
+        assert_eq!(delta.counts.conflicts, conflicts, "{}", delta.xml);
+        assert_eq!(document.counts.conflicts, conflicts, "{}", document.xml);
+        if let Some(expected) = expected {
+            let expected = list(expected);
+            assert_eq!(
+                Some(inside(&document)),
+                expected
+                    .strip_prefix("<l>")
+                    .and_then(|rest| rest.strip_suffix("</l>"))
+            );
+        }
+    };
+    check(Additions::Both, 0, Some(&format!("{x}{y}")));
+    check(Additions::Ours, 0, Some(x));
+    check(Additions::Theirs, 0, Some(y));
+    check(Additions::Conflict, 1, None);
+}
+
+#[test]
+fn a_conflict_inside_a_conflict_is_not_counted() {
+    let document = merge(
+        "<l><s id='1'><p k='1'>one</p><q/></s></l>",
+        "<l><q/></l>",
+        "<l><s id='1'><p k='2'>two</p><q/></s></l>",
+    );
+    assert_eq!(document.counts.conflicts, 1, "{}", document.xml);
+}
+
+#[test]
+fn white_space_between_elements_is_no_conflict() {
+    let document = merge(
+        "<l><a/><b/></l>",
+        "<l>\n<a/>\n<b/>\n</l>",
+        "<l>\n\t<a/>\n\t<b/>\n</l>",
+    );
+    assert_eq!(document.counts.conflicts, 0, "{}", document.xml);
+    let document = merge("<p>one</p>", "<p>one </p>", "<p>one\t</p>");
+    assert_eq!(document.counts.conflicts, 1, "{}", document.xml);
 }
 
 #[test]
