@@ -17,8 +17,9 @@ type Gathered = (NameId, Vec<(usize, usize)>);
 type Differing = (NameId, Vec<(Mask, String)>);
 
 impl Merger<'_> {
-    /// Writes common attributes, ends the start tag and writes the differing attributes.
-    pub(super) fn attributes(&mut self, groups: &[Group], opening: &Opening<'_>) {
+    /// Writes common attributes, ends the start tag and writes the differing attributes. Returns whether the element ends
+    /// there, because no version has content.
+    pub(super) fn attributes(&mut self, groups: &[Group], opening: &Opening<'_>) -> bool {
         let (all, is_marked) = (opening.mask, opening.is_marked);
         let mut differing = Vec::new();
         for (name, values) in self.gather(groups) {
@@ -46,10 +47,16 @@ impl Merger<'_> {
                 Outcome::Conflict { .. } => differing.push((name, alternatives)),
             }
         }
-        self.out.raw(">");
         if !differing.is_empty() {
+            self.out.raw(">");
             self.differing(groups, &differing);
+            return false;
         }
+        let is_empty =
+            |group: &Group| self.trees[group.tree].node(group.node).end == group.node + 1;
+        let is_empty = groups.iter().all(is_empty);
+        self.out.raw(if is_empty { "/>" } else { ">" });
+        is_empty
     }
 
     /// Collects the attributes of all versions, in order of occurrence.

@@ -32,11 +32,11 @@ pub(crate) fn decide(mode: Mode, all: Mask, alternatives: &[Mask]) -> Outcome {
     if mode == Mode::Sequential {
         return of(1 << (Mask::BITS - 1 - all.leading_zeros()));
     }
-    // Added by several versions: the ancestor does not have the parent.
+    // Added by several versions: the ancestor does not have the parent, so that every difference is a conflict.
     if all & 1 == 0 {
         return match alternatives {
-            [_] => Outcome::Take(0),
-            _ => Outcome::Conflict { gone: false },
+            [one] if *one == all => Outcome::Take(0),
+            _ => Outcome::Conflict { gone: some != all },
         };
     }
     let changed = |one: &Mask| *one & 1 == 0;
@@ -114,7 +114,9 @@ mod tests {
         check(0b111, &[0b010], Outcome::Take(0));
         check(0b111, &[0b010, 0b100], Outcome::Conflict { gone: false });
         check(0b111, &[0b001, 0b010], Outcome::Conflict { gone: true });
-        check(0b110, &[0b010], Outcome::Take(0));
+        check(0b110, &[0b110], Outcome::Take(0));
+        check(0b110, &[0b010], Outcome::Conflict { gone: true });
+        check(0b010, &[0b010], Outcome::Take(0));
         assert_eq!(decide(Mode::Sequential, 0b111, &[0b011]), Outcome::Omit);
         assert_eq!(
             decide(Mode::Sequential, 0b111, &[0b001, 0b110]),

@@ -28,7 +28,10 @@ impl Merger<'_> {
             }
         }
         self.out.raw(opening.marks);
-        self.attributes(&groups, opening);
+        if self.attributes(&groups, opening) {
+            self.out.scope = outer;
+            return;
+        }
         let mut rest = self.pending_content(&groups);
         let level = self.next_plan(&groups, &mut rest).unwrap_or_default();
         self.frames.push(Frame {

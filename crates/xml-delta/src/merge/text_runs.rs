@@ -12,6 +12,9 @@ use crate::tree::Span;
 /// If less than this percentage of a text is common, the whole text counts as replaced.
 const MIN_COMMON_PERCENT: usize = 15;
 
+/// Longer runs without white space are not one word.
+const MAX_WORD_BYTES: usize = 64;
+
 /// Columns of text that are common to all rows, or not.
 #[derive(Debug, Clone)]
 pub(super) struct TextRun {
@@ -88,7 +91,15 @@ impl PlanBuilder<'_> {
             folded.push(stretch);
             while let [.., before, common, after] = &mut folded[..] {
                 let apart = self.keeps_apart() && before.changed_rows != after.changed_rows;
-                if apart || !common.is_common || common.len > before.len || common.len > after.len {
+                // Changes of different versions to one word, such as a version number, belong together.
+                let is_within_word = apart && common.is_common && self.is_within_word(common);
+                if is_within_word {
+                    before.changed_rows |= after.changed_rows;
+                } else if apart
+                    || !common.is_common
+                    || common.len > before.len
+                    || common.len > after.len
+                {
                     break;
                 }
                 before.columns.end = after.columns.end;
@@ -108,6 +119,17 @@ impl PlanBuilder<'_> {
             }];
         }
         folded
+    }
+
+    /// Whether a common run does not separate words.
+    fn is_within_word(&self, common: &TextRun) -> bool {
+        common.len <= MAX_WORD_BYTES
+            && common.columns.clone().all(|column| {
+                let text = self
+                    .text_at(0, column)
+                    .map(|text| self.rows[0].tree.str(text));
+                text.is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
+            })
     }
 
     /// The percentage of text that is common, without white space.

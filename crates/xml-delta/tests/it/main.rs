@@ -14,6 +14,7 @@ mod outside;
 mod page;
 mod quality;
 mod reading;
+mod triples;
 
 use xml_delta::{self as xml, CompareOptions, Delta, Limits, MergeOptions, Version};
 
