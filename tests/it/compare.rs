@@ -103,6 +103,30 @@ fn every_compare_param_changes_the_result() {
         "original-position=\"A=1, B=2\"",
     );
     check(json!({ "key": ["i@k"] }), "deltaxml:key=\"1\"");
+    check(json!({ "key": ["i: @k,."] }), "deltaxml:key=\"1&#10;x\"");
+    check(
+        json!({ "ignore": ["p"] }),
+        "<p deltaxml:deltaV2=\"A=B\">one 2</p>",
+    );
+    let numbers = |more: Value| {
+        let mut params = json!({
+            "a": inline("<r xmlns='urn:1'><x id='1'>1</x><x id='2'>2</x></r>"),
+            "b": inline("<r xmlns='urn:1'><x id='2'>1.01</x><x id='1'>2.01</x></r>"),
+        });
+        for (name, value) in more.as_object().expect("params") {
+            params[name] = value.clone();
+        }
+        succeeded(&client, "compare", &params).1
+    };
+    let by_order = numbers(json!({ "ids": false, "tolerance": 0.01 }));
+    assert!(!by_order.contains("deltaxml:textGroup"), "{by_order}");
+    let other = inline("<db xmlns='urn:2'><x id='1'>1</x><x id='2'>2</x></db>");
+    let renamed = numbers(json!({ "b": other, "namespaces": "ignored", "roots": "any" }));
+    assert!(
+        renamed.contains("root-names=\"B=db&gt;urn:1\""),
+        "{renamed}"
+    );
+    assert!(!renamed.contains("deltaxml:textGroup"), "{renamed}");
 }
 
 #[test]

@@ -21,10 +21,49 @@ pub(in crate::operations) struct MatchParams {
     #[serde(default)]
     #[schemars(length(max = 64))]
     orderless: Vec<String>,
-    /// Elements that match only if a key attribute has the same value, as path and attribute: `item@id`. Default: none.
+    /// Elements that match only if their keys are equal. A key is an attribute, `item@id`, or a list of attributes and
+    /// texts of children after a colon and a space: `dependency: groupId,artifactId`, `entry: @lang,head/title`,
+    /// `word: .` (the element's own text). Default: none.
     #[serde(default)]
     #[schemars(length(max = 64))]
     key: Vec<String>,
+    /// Elements and attributes whose changes are ignored, by path: `timestamp`, `build/number`, `item@modified`,
+    /// `@modified`. The result has those of the last document. Default: none.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    ignore: Vec<String>,
+    /// Whether elements match by attributes named `id`, `key` or `name`, with or without a prefix. Default: true.
+    #[serde(default = "yes")]
+    ids: bool,
+    /// Numbers that differ by at most this much are equal; the result has those of the last document. Default: 0.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    tolerance: f64,
+    /// Whether elements and attributes match only in the same namespace (`significant`), or by their local names where
+    /// the documents have different namespaces (`ignored`). Default: `significant`.
+    #[serde(default)]
+    namespaces: Namespaces,
+    /// Whether the root elements must have the same name (`same`) or can have different ones (`any`). Default: `same`.
+    #[serde(default)]
+    roots: Roots,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum Namespaces {
+    #[default]
+    Significant,
+    Ignored,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum Roots {
+    #[default]
+    Same,
+    Any,
 }
 
 fn yes() -> bool {
@@ -57,23 +96,35 @@ impl MatchParams {
             words: self.words,
             unordered: self.orderless,
             keys: self.key,
+            ignored: self.ignore,
+            ids: self.ids,
+            tolerance: self.tolerance,
+            namespaces: match self.namespaces {
+                Namespaces::Significant => xml::Namespaces::Significant,
+                Namespaces::Ignored => xml::Namespaces::Ignored,
+            },
+            roots: match self.roots {
+                Roots::Same => xml::Roots::Same,
+                Roots::Any => xml::Roots::Any,
+            },
             limits: unlimited(),
             ..MatchOptions::default()
         }
     }
 
-    /// Finds invalid paths in `orderless` and `key`.
+    /// Finds invalid paths in `orderless`, `key` and `ignore`.
     pub(in crate::operations) fn check(&self) -> Vec<InvalidParam> {
-        let wrong = |pointer: &str, orderless: &[String], keys: &[String]| {
-            let error = Rules::new(orderless, keys, &[]).err()?;
+        let wrong = |pointer: &str, orderless: &[String], keys: &[String], ignored: &[String]| {
+            let error = Rules::new(orderless, keys, ignored).err()?;
             Some(InvalidParam {
                 pointer: pointer.to_owned(),
                 detail: error.message,
             })
         };
         let faults = [
-            wrong("#/orderless", &self.orderless, &[]),
-            wrong("#/key", &[], &self.key),
+            wrong("#/orderless", &self.orderless, &[], &[]),
+            wrong("#/key", &[], &self.key, &[]),
+            wrong("#/ignore", &[], &[], &self.ignore),
         ];
         faults.into_iter().flatten().collect()
     }

@@ -33,6 +33,11 @@ struct MergeParams {
     /// people.
     #[serde(default)]
     format: Format,
+    /// What becomes of different elements that several versions added at one place: all are kept (`both`), they are a
+    /// conflict, or a merged document has only those of the first (`ours`) or last version (`theirs`) that added any.
+    /// Different elements with the same key or identifier are always a conflict. Default: `both`.
+    #[serde(default)]
+    additions: Additions,
     /// Whether to put each element on a line of its own, where that changes only insignificant white space. No effect on
     /// `html`. Default: false.
     #[serde(default)]
@@ -60,6 +65,28 @@ enum Format {
     Merged,
     // An HTML page with every difference. A doc comment here would turn the schema's `enum` into a `oneOf`.
     Html,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum Additions {
+    #[default]
+    Both,
+    Conflict,
+    Ours,
+    Theirs,
+}
+
+impl From<Additions> for xml::Additions {
+    fn from(additions: Additions) -> Self {
+        match additions {
+            Additions::Both => Self::Both,
+            Additions::Conflict => Self::Conflict,
+            Additions::Ours => Self::Ours,
+            Additions::Theirs => Self::Theirs,
+        }
+    }
 }
 
 /// A document with a name.

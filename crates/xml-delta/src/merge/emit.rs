@@ -76,7 +76,9 @@ impl Merger<'_> {
         let masks: Vec<Mask> = texts.iter().map(|one| one.mask).collect();
         let content = frame.pending.content;
         let part = |at: usize| &text[texts[at].text.start as usize..texts[at].text.end as usize];
-        let is_insignificant = !content.is_mixed
+        // What several versions added is the same if it differs in white space only, also in text.
+        let is_between_elements = !content.is_mixed || all & 1 == 0;
+        let is_insignificant = is_between_elements
             && !content.is_preserved
             && (0..texts.len()).all(|at| is_blank(part(at)));
         if masks == [all] && !(stays && is_marked) {

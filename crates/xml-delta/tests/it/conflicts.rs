@@ -146,6 +146,13 @@ fn white_space_between_elements_is_no_conflict() {
 }
 
 #[test]
+fn equal_additions_may_differ_in_white_space() {
+    let document = merge("<l/>", "<l><p>one two</p></l>", "<l><p> one\ntwo</p></l>");
+    assert_eq!(document.counts.conflicts, 0, "{}", document.xml);
+    assert_eq!(document.xml.matches("one").count(), 1, "{}", document.xml);
+}
+
+#[test]
 fn additions_with_the_same_identifier_are_in_conflict() {
     let document = merge(
         "<l><i id='1'/></l>",
