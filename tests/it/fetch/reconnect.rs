@@ -196,12 +196,12 @@ fn fetch_fails_when_the_content_is_gone_or_keeps_changing() {
         (
             "\"1\"",
             |_| b"HTTP/1.1 200 OK\r\netag: \"1\"\r\n\r\nshort".to_vec(),
-            "cannot go on",
+            "cannot be resumed",
         ),
         (
             "\"1\"",
             |_| part("500-999/1000", &[b'b'; 501]),
-            "cannot go on",
+            "cannot be resumed",
         ),
         // Cut repeatedly, with other content each time.
         (
@@ -211,7 +211,7 @@ fn fetch_fails_when_the_content_is_gone_or_keeps_changing() {
                 let whole = reply("200 OK", &tag, &[b'a'; 1000]);
                 whole[..whole.len() - 500].to_vec()
             },
-            "cannot go on",
+            "cannot be resumed",
         ),
     ];
     let cuts: Vec<_> = cases.iter().map(|(tag, then, _)| (*tag, *then)).collect();
