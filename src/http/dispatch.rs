@@ -59,7 +59,7 @@ impl App {
                 let ending = (!is_whole).then(|| self.access.ending(grant));
                 (response, ending)
             }
-            Err(problem) => (self.refusal(problem, &request), None),
+            Err(problem) => (self.refusal(&problem, &request), None),
         };
         counters.count(&request.method, response.status());
         if self.guard.allows_origins() {
@@ -137,8 +137,8 @@ impl App {
     }
 
     /// The error response, in the format of the API that the path belongs to.
-    pub(crate) fn refusal(&self, problem: Problem, request: &Parts) -> Response<Body> {
-        let own = table::served(&self.dialects).find_map(|api| (api.refusal)(&problem, request));
+    pub(crate) fn refusal(&self, problem: &Problem, request: &Parts) -> Response<Body> {
+        let own = table::served(&self.dialects).find_map(|api| (api.refusal)(problem, request));
         own.unwrap_or_else(|| problem.response(request.uri.path()))
     }
 }

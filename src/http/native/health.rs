@@ -29,7 +29,7 @@ impl App {
         let route = self.route(&request);
         let counters = self.requests.of(route.as_ref().ok());
         counters.count(&request.method, status);
-        self.refusal(problem, &request)
+        self.refusal(&problem, &request)
     }
 
     /// Checks whether the server accepts jobs.

@@ -45,7 +45,7 @@ impl App {
             Some(timeout) => self.result_or_ticket(view, timeout, context).await,
             None => self.ticket(&view, &context.base).await,
         };
-        let mut response = answer.unwrap_or_else(|problem| self.refusal(problem, request));
+        let mut response = answer.unwrap_or_else(|problem| self.refusal(&problem, request));
         let headers = response.headers_mut();
         headers.insert(LINK, link);
         headers.insert(VARY, HeaderValue::from_name(PREFER));

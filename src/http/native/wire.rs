@@ -3,72 +3,132 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::job::{ByteProgress, Failure, Job, Outcome, ResultLocation, Stage, State, WallMs};
 use crate::operations::OperationSpec;
 use crate::plan::Restart;
 
-#[derive(Serialize)]
+/// A job. All members are always present; unknown values are null.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Job")]
 struct JobJson<'a> {
+    #[schemars(schema_with = "job_id")]
     id: String,
+    /// The position in the order of submission.
+    #[schemars(range(min = 1))]
     seq: i64,
     operation: &'a str,
+    /// `deleted` occurs only in the response to DELETE and in events.
+    #[schemars(extend("enum" = ["queued", "running", "succeeded", "failed", "canceled", "deleted"]))]
     status: &'static str,
+    #[schemars(range(min = 0, max = 100))]
     percent_complete: Option<f64>,
     phase: Option<&'a str>,
     stage: Option<&'a Stage>,
     bytes: Option<ByteProgress>,
+    /// The number of times that the job was started.
     attempt: u32,
+    /// The params as submitted. Uploaded documents are shown by name, size, media type and digest.
+    #[schemars(with = "Map<String, Value>")]
     params: Cow<'a, RawValue>,
+    #[schemars(extend("format" = "date-time"))]
     created_at: String,
+    #[schemars(extend("format" = "date-time"))]
     started_at: Option<String>,
+    #[schemars(extend("format" = "date-time"))]
     finished_at: Option<String>,
+    /// The earliest time at which the job is deleted. Time while the server is down does not count.
+    #[schemars(extend("format" = "date-time"))]
     expires_at: Option<String>,
     output: Option<OutputJson<'a>>,
-    error: Option<Value>,
+    error: Option<ErrorJson<'a>>,
     callback: Option<CallbackJson<'a>>,
     links: LinksJson,
 }
 
-#[derive(Serialize)]
+/// The result of a job.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Output")]
 struct OutputJson<'a> {
+    /// `file` if the result was written to a file below a root, else `http`.
+    #[schemars(extend("enum" = ["http", "file"]))]
     r#type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     path: Option<&'a str>,
+    #[schemars(extend("format" = "uri"))]
     uri: String,
+    /// The size in bytes.
     size: u64,
     media_type: &'a str,
     filename: &'a str,
+    #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
     sha256: &'a str,
 }
 
-#[derive(Serialize)]
+/// Why a job failed.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JobError")]
+struct ErrorJson<'a> {
+    /// A stable error code. Operations can define their own codes.
+    code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Value")]
+    innererror: Option<&'a Value>,
+}
+
+/// The state of the callback delivery.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "CallbackDelivery")]
 struct CallbackJson<'a> {
+    #[schemars(extend("format" = "uri"))]
     url: &'a str,
+    #[schemars(extend("enum" = ["pending", "delivered", "failed", "skipped"]))]
     state: &'static str,
     attempts: u32,
     last_error: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+/// Related URLs. `cancel`, `retry` and `result` are present only while they can be used.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "JobLinks")]
 struct LinksJson {
     #[serde(rename = "self")]
+    #[schemars(extend("format" = "uri"))]
     job: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", extend("format" = "uri"))]
     cancel: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", extend("format" = "uri"))]
     retry: Option<String>,
+    #[schemars(extend("format" = "uri"))]
     events: String,
+    #[schemars(extend("format" = "uri"))]
     log: String,
+    #[schemars(extend("format" = "uri"))]
     monitor: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", extend("format" = "uri"))]
     result: Option<String>,
+}
+
+/// Adds the schemas of jobs, their results and their errors to the OpenAPI document.
+pub(crate) fn add_schemas(generator: &mut SchemaGenerator) {
+    generator.subschema_for::<JobJson>();
+}
+
+/// A reference to the schema of job ids, which are path parameters too.
+fn job_id(_: &mut SchemaGenerator) -> Schema {
+    Schema::new_ref("#/components/schemas/JobId".to_owned())
 }
 
 /// The parts that a job's links are made of.
@@ -143,7 +203,7 @@ impl<'a> JobJson<'a> {
             sha256: &output.sha256,
         });
         let error = match ended {
-            Some((_, _, Outcome::Failed(failure))) => Some(error(failure)),
+            Some((_, _, Outcome::Failed(failure))) => Some(ErrorJson::of(failure)),
             _ => None,
         };
         Self {
@@ -206,11 +266,17 @@ fn callback(job: &Job) -> Option<CallbackJson<'_>> {
 
 /// The error of a failed job.
 pub(crate) fn error(failure: &Failure) -> Value {
-    let mut error = json!({ "code": failure.code, "message": failure.message });
-    if let Some(inner) = &failure.inner {
-        error["innererror"] = inner.clone();
+    serde_json::to_value(ErrorJson::of(failure)).expect("plain structs always serialise")
+}
+
+impl<'a> ErrorJson<'a> {
+    fn of(failure: &'a Failure) -> Self {
+        Self {
+            code: &failure.code,
+            message: &failure.message,
+            innererror: failure.inner.as_ref(),
+        }
     }
-    error
 }
 
 /// Params without the blob numbers of uploads, which differ between identical requests.

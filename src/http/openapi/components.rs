@@ -1,25 +1,33 @@
 //! The components that several routes share: schemas, problems, parameters and headers.
 
 use http::StatusCode;
+use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
+use crate::http::native::wire;
 use crate::http::openapi::builder::{reply, schema};
+use crate::http::response::problem;
 use crate::http::response::problem::CODES;
 
-/// The schemas, by name.
+/// The schemas, by name. Those of jobs and problems come from the structs that are serialized.
 pub(crate) fn schemas() -> Map<String, Value> {
-    [
-        ("Job", job()),
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let settings = settings.with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+    });
+    let mut generator = settings.into_generator();
+    wire::add_schemas(&mut generator);
+    problem::add_schemas(&mut generator);
+    let mut schemas = generator.take_definitions(true);
+    for (name, schema) in [
         ("JobId", job_id()),
-        ("Output", output()),
-        ("JobError", job_error()),
         ("Monitor", monitor()),
         ("Operation", operation()),
-        ("Problem", problem()),
-    ]
-    .map(|(name, schema)| (name.to_owned(), schema))
-    .into_iter()
-    .collect()
+    ] {
+        schemas.insert(name.to_owned(), schema);
+    }
+    schemas
 }
 
 /// The schema of an object. Members are required unless their names end in `?`.
@@ -37,79 +45,8 @@ fn object(description: &str, members: &Value) -> Value {
     json!({ "description": description, "type": "object", "properties": properties, "required": required })
 }
 
-fn nullable(schema: &Value) -> Value {
-    json!({ "anyOf": [schema, { "type": "null" }] })
-}
-
 fn uri() -> Value {
     json!({ "type": "string", "format": "uri" })
-}
-
-fn time() -> Value {
-    json!({ "type": "string", "format": "date-time" })
-}
-
-fn job() -> Value {
-    let stage = object(
-        "The current step of a known number of steps.",
-        &json!({
-            "name": { "type": "string" },
-            "current": { "type": "integer", "minimum": 0 },
-            "total": { "type": "integer", "minimum": 0 },
-        }),
-    );
-    let callback = object(
-        "The state of the callback delivery.",
-        &json!({
-            "url": uri(),
-            "state": { "enum": ["pending", "delivered", "failed", "skipped"] },
-            "attempts": { "type": "integer", "minimum": 0 },
-            "lastError": { "type": ["string", "null"] },
-        }),
-    );
-    let bytes = object(
-        "The bytes processed so far, and in total if known.",
-        &json!({
-            "current": { "type": "integer", "minimum": 0 },
-            "total": { "type": ["integer", "null"], "minimum": 0 },
-        }),
-    );
-    let links = object(
-        "Related URLs. `cancel`, `retry` and `result` are present only while they can be used.",
-        &json!({ "self": uri(), "monitor": uri(), "events": uri(), "log": uri(), "cancel?": uri(), "retry?": uri(), "result?": uri() }),
-    );
-    object(
-        "A job. All members are always present; unknown values are null.",
-        &json!({
-            "id": schema("JobId"),
-            "seq": { "description": "The position in the order of submission.", "type": "integer", "minimum": 1 },
-            "operation": { "type": "string" },
-            "status": {
-                "description": "`deleted` occurs only in the response to DELETE and in events.",
-                "enum": ["queued", "running", "succeeded", "failed", "canceled", "deleted"],
-            },
-            "percentComplete": { "type": ["number", "null"], "minimum": 0, "maximum": 100 },
-            "phase": { "type": ["string", "null"] },
-            "stage": nullable(&stage),
-            "bytes": nullable(&bytes),
-            "attempt": { "description": "The number of times that the job was started.", "type": "integer", "minimum": 0 },
-            "params": {
-                "description": "The params as submitted. Uploaded documents are shown by name, size, media type and digest.",
-                "type": "object",
-            },
-            "createdAt": time(),
-            "startedAt": nullable(&time()),
-            "finishedAt": nullable(&time()),
-            "expiresAt": {
-                "description": "The earliest time at which the job is deleted. Time while the server is down does not count.",
-                "anyOf": [time(), { "type": "null" }],
-            },
-            "output": nullable(&schema("Output")),
-            "error": nullable(&schema("JobError")),
-            "callback": nullable(&callback),
-            "links": links,
-        }),
-    )
 }
 
 fn job_id() -> Value {
@@ -118,32 +55,6 @@ fn job_id() -> Value {
         "type": "string",
         "pattern": "^[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{26}$",
     })
-}
-
-fn output() -> Value {
-    object(
-        "The result of a job.",
-        &json!({
-            "type": { "description": "`file` if the result was written to a file below a root, else `http`.", "enum": ["http", "file"] },
-            "path?": { "type": "string" },
-            "uri": uri(),
-            "size": { "description": "The size in bytes.", "type": "integer", "minimum": 0 },
-            "mediaType": { "type": "string" },
-            "filename": { "type": "string" },
-            "sha256": { "type": "string", "pattern": "^[0-9a-f]{64}$" },
-        }),
-    )
-}
-
-fn job_error() -> Value {
-    object(
-        "Why a job failed.",
-        &json!({
-            "code": { "description": "A stable error code. Operations can define their own codes.", "type": "string" },
-            "message": { "type": "string" },
-            "innererror?": {},
-        }),
-    )
 }
 
 fn monitor() -> Value {
@@ -183,30 +94,6 @@ fn operation() -> Value {
                 unless the operation or `max-attempts` sets another value; `copy` has 10, because each attempt resumes \
                 where the previous one stopped." },
             "links": object("Related URLs.", &json!({ "self": uri() })),
-        }),
-    )
-}
-
-fn problem() -> Value {
-    let fault = object(
-        "One invalid value.",
-        &json!({
-            "pointer": { "description": "The location of the value: `#/param` for a param, `?name` for a query parameter.", "type": "string" },
-            "detail": { "type": "string" },
-        }),
-    );
-    let codes: Vec<_> = CODES.iter().map(|(_, code)| code).collect();
-    object(
-        "An error (RFC 9457). Programs should check `code`, which is stable; `detail` is for people.",
-        &json!({
-            "type": { "const": "about:blank" },
-            "title": { "type": "string" },
-            "status": { "type": "integer", "minimum": 400, "maximum": 599 },
-            "detail": { "type": "string" },
-            "code": { "enum": codes },
-            "instance": { "description": "The path of the request.", "type": "string" },
-            "errors?": { "description": "All invalid values.", "type": "array", "items": fault },
-            "error?": schema("JobError"),
         }),
     )
 }

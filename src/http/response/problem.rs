@@ -2,6 +2,7 @@
 
 use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -77,24 +78,49 @@ struct Inner {
     header: Option<(HeaderName, HeaderValue)>,
 }
 
-#[derive(Serialize)]
+/// An error (RFC 9457). Programs should check `code`, which is stable; `detail` is for people.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
 struct Wire<'a> {
+    #[schemars(extend("const" = "about:blank"))]
     r#type: &'static str,
     title: &'a str,
+    #[schemars(range(min = 400, max = 599))]
     status: u16,
     detail: &'a str,
+    #[schemars(schema_with = "code_schema")]
     code: &'a str,
+    /// The path of the request.
     instance: &'a str,
+    /// All invalid values.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<WireFault<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "job_error_schema")]
     error: Option<&'a Value>,
 }
 
-#[derive(Serialize)]
+/// One invalid value.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "InvalidValue")]
 struct WireFault<'a> {
+    /// The location of the value: `#/param` for a param, `?name` for a query parameter.
     pointer: &'a str,
     detail: &'a str,
+}
+
+/// Adds the schema of problems to the OpenAPI document.
+pub(crate) fn add_schemas(generator: &mut SchemaGenerator) {
+    generator.subschema_for::<Wire>();
+}
+
+fn code_schema(_: &mut SchemaGenerator) -> Schema {
+    let codes: Vec<_> = CODES.iter().map(|(_, code)| code).collect();
+    schemars::json_schema!({ "type": "string", "enum": codes })
+}
+
+fn job_error_schema(_: &mut SchemaGenerator) -> Schema {
+    Schema::new_ref("#/components/schemas/JobError".to_owned())
 }
 
 impl Problem {
