@@ -28,7 +28,9 @@
 //! | 0 | [`job`], [`plan`], [`address`], [`config`], [`header_params`], [`metrics`], [`memory`], [`descriptors`], [`failpoints`], [`private_file`], [`vital`] | pure, except for the last five: states and transitions, recovery, allowed outbound addresses, settings, header parameters, metrics, returning memory to the system, the limit of open files, planned faults in tests, files that only their owner can read, threads whose panic stops the server |
 //!
 //! - **Invariant**: a submission is answered after its commit with `synchronous=FULL`; by then the job can be polled.
-//! - **Invariant**: [`job::apply`] alone decides what happens to a job, on the store's one writing thread.
+//! - **Invariant**: [`job::apply`] alone decides what happens to a job, on the store's one writing thread. The one exception
+//!   is expiry: the sweeper decides on it by the idle clock, which changes no state, and the writer deletes the row without
+//!   reading it, so that even a job whose row is damaged expires.
 //! - **Invariant**: only [`store`] holds SQL; only [`http`] knows HTTP.
 //! - **Invariant**: the server connects to others only through [`outbound`], and only to addresses that [`address::Policy`] allows.
 //! - **Invariant**: [`job`] and [`plan`] know no clock, socket, file, database or runtime.

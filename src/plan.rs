@@ -1,4 +1,4 @@
-//! Decides what happens at startup to jobs that were running when the server died, and when callbacks and the idle clock
+//! Decides what happens at startup to jobs that were running when the server crashed, and when callbacks and the idle clock
 //! are due. Pure: the engine builds the plan from the jobs in the store, then executes it.
 
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::job::{Event, Failure, IdleMs, Job, State};
 
-/// What an operation wants to happen to a job whose attempt was interrupted by the server's death.
+/// What to do with a job whose attempt was interrupted by a crash of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Restart {
@@ -26,11 +26,27 @@ pub struct Policy {
     pub max_attempts: u32,
 }
 
+/// What the last attempt at a job has left in place, as far as it is known.
+#[derive(Debug, Clone, PartialEq)]
+pub enum InPlace {
+    /// No output: the attempt did not come that far.
+    Nothing,
+    /// The output may be in place; to find out, the disk has to be searched.
+    Unknown,
+    /// The output is in place, and this event records it.
+    Output(Event),
+}
+
 /// What recovery does with a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Recovery {
     /// Nothing: the job waits for a worker.
     Wait,
+    /// Searches the disk for the output, then decides again. If `locks` is set, the job cannot be canceled meanwhile.
+    FindOutput {
+        /// Whether to record [`Event::FinalizeStarted`] first.
+        locks: bool,
+    },
     /// Records this event.
     Record(Event),
     /// Removes what the job's attempts left outside the database, then records this event. The row must outlive the
@@ -38,10 +54,19 @@ pub enum Recovery {
     Remove(Event),
 }
 
-/// Decides what to do with a job that had not ended at startup and whose finished work is not in place. `policy` is
-/// `None` if the operation no longer exists.
-pub fn recover(job: &Job, policy: Option<Policy>) -> Recovery {
+/// Decides what to do with a job that had not ended at startup. `policy` is `None` if the operation no longer exists.
+pub fn recover(job: &Job, policy: Option<Policy>, in_place: InPlace) -> Recovery {
     let is_queued = job.state == State::Queued;
+    match in_place {
+        // Clients and other programs may have seen the output, so the job ends with it.
+        InPlace::Output(event) => return Recovery::Record(event),
+        InPlace::Unknown if !is_queued => {
+            return Recovery::FindOutput {
+                locks: !job.cancel_requested,
+            };
+        }
+        InPlace::Unknown | InPlace::Nothing => {}
+    }
     // A cancel or delete request was committed before the crash and comes first.
     if job.cancel_requested || job.delete_requested {
         return Recovery::Remove(Event::AttemptCanceled);
@@ -65,24 +90,18 @@ pub fn recover(job: &Job, policy: Option<Policy>) -> Recovery {
     if is_queued {
         return Recovery::Wait;
     }
-    judge_orphan(job, policy)
-}
-
-fn judge_orphan(orphan: &Job, policy: Policy) -> Recovery {
+    let interrupted = |message| Recovery::Remove(Event::Fail(Failure::new("interrupted", message)));
     if policy.restart == Restart::Fail {
-        return Recovery::Remove(Event::Fail(Failure::new(
-            "interrupted",
-            "The server stopped while the job ran, and its operation does not allow a second run.",
-        )));
+        return interrupted(
+            "The server stopped while the job ran, and the operation must not run twice."
+                .to_owned(),
+        );
     }
-    if orphan.interrupted_attempts >= policy.max_attempts {
-        return Recovery::Remove(Event::Fail(Failure::new(
-            "interrupted",
-            format!(
-                "The server died during each of {} attempts at this job; it is not tried again.",
-                orphan.interrupted_attempts
-            ),
-        )));
+    if job.interrupted_attempts >= policy.max_attempts {
+        return interrupted(format!(
+            "The server crashed during {} attempts at this job, so the job is not tried again.",
+            job.interrupted_attempts
+        ));
     }
     Recovery::Record(Event::Requeue)
 }
@@ -91,7 +110,7 @@ fn judge_orphan(orphan: &Job, policy: Policy) -> Recovery {
 pub fn unknown_operation(name: &str) -> Failure {
     Failure::new(
         "unknown_operation",
-        format!("This server has no operation named {name:?} any more."),
+        format!("This server no longer has an operation named {name:?}."),
     )
 }
 

@@ -11,13 +11,13 @@ use crate::engine::runner::Runner;
 use crate::failpoints;
 use crate::job::{Event, Failure, Job, Seq, Status};
 use crate::operations::{OperationError, discard_output, finalized_output};
-use crate::plan::{self, Policy, Recovery};
+use crate::plan::{self, InPlace, Policy, Recovery};
 use crate::store::{self, Attempt, WholeBlob};
 
 /// What to do with a job that has no attempt.
 #[derive(Debug)]
 pub(super) enum Conclusion {
-    /// Succeed if the output is finalized; otherwise recovery decides.
+    /// Search for a finalized output, then do what recovery decides.
     FindOutput,
     /// Remove leftovers, then apply this event.
     Remove(Event),
@@ -79,38 +79,40 @@ impl Runner {
     }
 
     fn conclude_now(&self, job: &Job, conclusion: Conclusion) -> Result<(), store::Error> {
-        let event = match conclusion {
-            Conclusion::Remove(event) => event,
+        let (recovery, result) = match conclusion {
+            Conclusion::Remove(event) => (Recovery::Remove(event), None),
             Conclusion::FindOutput => {
-                if let Some((event, result)) = self.find_output(job) {
-                    let attempt = Attempt {
-                        number: job.attempt,
-                        progress: job.progress.clone(),
-                        version: job.version,
-                        result,
-                        log: None,
-                    };
-                    return self.record(job.seq, event, attempt).map(drop);
-                }
-                match plan::recover(job, self.policy(job)) {
-                    Recovery::Remove(event) => event,
-                    Recovery::Record(event) => return self.record_unattempted(job, event),
-                    Recovery::Wait => return Ok(()),
-                }
+                let (in_place, result) = match self.find_output(job) {
+                    Some((event, result)) => (InPlace::Output(event), result),
+                    None => (InPlace::Nothing, None),
+                };
+                (plan::recover(job, self.policy(job), in_place), result)
             }
         };
-        self.remove_leftovers(job);
-        failpoints::failpoint("removed");
-        self.record_unattempted(job, event)
+        match recovery {
+            // The plan wants a search only where it is not known whether the output is in place.
+            Recovery::Wait | Recovery::FindOutput { .. } => Ok(()),
+            Recovery::Record(event) => self.record_unattempted(job, event, result),
+            Recovery::Remove(event) => {
+                self.remove_leftovers(job);
+                failpoints::failpoint("removed");
+                self.record_unattempted(job, event, None)
+            }
+        }
     }
 
     /// Applies an event to a job that has no attempt.
-    fn record_unattempted(&self, job: &Job, event: Event) -> Result<(), store::Error> {
+    fn record_unattempted(
+        &self,
+        job: &Job,
+        event: Event,
+        result: Option<WholeBlob>,
+    ) -> Result<(), store::Error> {
         let attempt = Attempt {
             number: job.attempt,
             progress: job.progress.clone(),
             version: job.version,
-            result: None,
+            result,
             log: None,
         };
         match self.record(job.seq, event, attempt) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::cleanup::Conclusion;
 use super::runner::Runner;
 use crate::job::{Event, Job, Status};
-use crate::plan::{self, Recovery};
+use crate::plan::{self, InPlace, Recovery};
 use crate::store::{self, Found, Store};
 
 /// How many jobs were recovered in which way, for the log.
@@ -17,6 +17,21 @@ pub(super) struct Report {
     pub(super) canceled: usize,
     /// Jobs whose output may be finalized already, which is being checked in the background.
     pub(super) finalizing: usize,
+}
+
+impl Report {
+    fn count(&mut self, recovery: &Recovery) {
+        let count = match recovery {
+            Recovery::Wait => &mut self.waiting,
+            Recovery::FindOutput { .. } => &mut self.finalizing,
+            Recovery::Record(Event::Requeue) | Recovery::Remove(Event::Requeue) => {
+                &mut self.requeued
+            }
+            Recovery::Record(Event::Fail(_)) | Recovery::Remove(Event::Fail(_)) => &mut self.failed,
+            Recovery::Record(_) | Recovery::Remove(_) => &mut self.canceled,
+        };
+        *count += 1;
+    }
 }
 
 /// Recovers every job that had not ended. Must complete before jobs are claimed. Checks for finalized outputs and the
@@ -32,26 +47,17 @@ pub(super) async fn recover(
     let mut report = Report::default();
     let mut recorded = Vec::new();
     for job in &found.active {
-        if may_be_finalized(runner, job).await {
-            report.finalizing += 1;
-            if !job.cancel_requested {
-                // The job cannot be canceled while its output may be finalized.
-                store.record(job.seq, Event::FinalizeStarted).await?;
-            }
-            runner.conclude(Arc::clone(job), Conclusion::FindOutput);
-            continue;
-        }
-        let recovery = plan::recover(job, runner.policy(job));
-        match &recovery {
-            Recovery::Wait => report.waiting += 1,
-            Recovery::Record(event) | Recovery::Remove(event) => match event {
-                Event::Requeue => report.requeued += 1,
-                Event::Fail(_) => report.failed += 1,
-                _ => report.canceled += 1,
-            },
-        }
+        let in_place = in_place(runner, job).await;
+        let recovery = plan::recover(job, runner.policy(job), in_place);
+        report.count(&recovery);
         match recovery {
             Recovery::Wait => {}
+            Recovery::FindOutput { locks } => {
+                if locks {
+                    store.record(job.seq, Event::FinalizeStarted).await?;
+                }
+                runner.conclude(Arc::clone(job), Conclusion::FindOutput);
+            }
             // All are queued before the first is awaited, so that one commit takes many.
             Recovery::Record(event) => recorded.push(store.record(job.seq, event)),
             Recovery::Remove(event) => {
@@ -65,11 +71,17 @@ pub(super) async fn recover(
     Ok(report)
 }
 
-async fn may_be_finalized(runner: &Arc<Runner>, job: &Arc<Job>) -> bool {
+/// What the last attempt at a job may have left in place, without a search of the disk.
+async fn in_place(runner: &Arc<Runner>, job: &Arc<Job>) -> InPlace {
+    // Saves a switch of threads for each queued job.
     if job.status() != Status::Running {
-        return false;
+        return InPlace::Nothing;
     }
     let (runner, job) = (Arc::clone(runner), Arc::clone(job));
     let checked = tokio::task::spawn_blocking(move || runner.may_be_finalized(&job)).await;
-    checked.unwrap_or_default()
+    if checked.unwrap_or_default() {
+        InPlace::Unknown
+    } else {
+        InPlace::Nothing
+    }
 }

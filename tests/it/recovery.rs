@@ -1,10 +1,11 @@
-//! Recovery decisions as pure functions.
+//! The decisions of recovery, without a server.
 
 use cloakroom::job::{
-    Event, Job, JobId, JobOptions, Params, Progress, Seq, State, Version, WallMs,
+    Event, Failure, Job, JobId, JobOptions, Params, Progress, Seq, State, Version, WallMs,
 };
-use cloakroom::plan::{Policy, Recovery, Restart, recover};
+use cloakroom::plan::{InPlace, Policy, Recovery, Restart, recover};
 
+/// A job that was running when the server crashed, after this many interrupted attempts.
 fn orphan(interrupted_attempts: u32) -> Job {
     Job {
         seq: Seq(1),
@@ -28,95 +29,98 @@ fn orphan(interrupted_attempts: u32) -> Job {
     }
 }
 
-/// The recorded decision, with a leading `+` if the remains are removed first.
+/// A decision in short: the recorded event or failure code, after a `+` if leftovers are removed first.
 fn code(recovery: Recovery) -> String {
     let code = |event| match event {
         Event::Fail(failure) => failure.code,
         other => format!("{other:?}"),
     };
     match recovery {
-        Recovery::Wait => "waits".into(),
+        Recovery::Wait => "wait".into(),
+        Recovery::FindOutput { locks: true } => "find, locked".into(),
+        Recovery::FindOutput { locks: false } => "find".into(),
         Recovery::Record(event) => code(event),
         Recovery::Remove(event) => format!("+{}", code(event)),
     }
 }
 
 #[test]
-fn orphan_is_requeued_or_interrupted_per_restart_policy() {
-    let requeue = Some(Policy {
-        restart: Restart::Requeue,
-        max_attempts: 3,
-    });
-    let fail = Some(Policy {
-        restart: Restart::Fail,
-        max_attempts: 3,
-    });
-    let check =
-        |job: &Job, policy, expected: &str| assert_eq!(code(recover(job, policy)), expected);
-    check(&orphan(1), requeue, "Requeue");
-    check(&orphan(2), requeue, "Requeue");
-    check(&orphan(3), requeue, "+interrupted");
-    check(&orphan(1), fail, "+interrupted");
-    check(&orphan(1), None, "+unknown_operation");
-}
-
-#[test]
-fn canceled_orphan_is_not_requeued() {
-    let canceled = Job {
-        cancel_requested: true,
-        ..orphan(1)
-    };
-    let deleted = Job {
-        delete_requested: true,
-        ..canceled.clone()
-    };
-    for policy in [
-        None,
+fn recovery_follows_the_table() {
+    let policy = |restart| {
         Some(Policy {
-            restart: Restart::Requeue,
+            restart,
             max_attempts: 3,
-        }),
-    ] {
-        for job in [&canceled, &deleted] {
-            assert_eq!(code(recover(job, policy)), "+AttemptCanceled");
-            let queued = Job {
-                state: State::Queued,
-                ..job.clone()
-            };
-            assert_eq!(code(recover(&queued, policy)), "+AttemptCanceled");
-        }
-    }
-}
-
-#[test]
-fn queued_job_stays_queued_unless_unwanted_or_its_operation_is_gone() {
-    let requeue = Some(Policy {
-        restart: Restart::Requeue,
-        max_attempts: 3,
-    });
-    let queued = |attempt| Job {
-        attempt,
-        state: State::Queued,
-        ..orphan(attempt)
+        })
     };
-    let ephemeral = |job: Job| {
-        let options = JobOptions {
+    let (requeue, fail, gone) = (policy(Restart::Requeue), policy(Restart::Fail), None);
+    let queued = |attempts| Job {
+        attempt: attempts,
+        state: State::Queued,
+        ..orphan(attempts)
+    };
+    let canceled = |job| Job {
+        cancel_requested: true,
+        ..job
+    };
+    let deleted = |job| Job {
+        cancel_requested: true,
+        delete_requested: true,
+        ..job
+    };
+    let ephemeral = |job| Job {
+        options: std::sync::Arc::new(JobOptions {
             ephemeral: true,
             ..JobOptions::default()
-        };
-        Job {
-            options: options.into(),
-            ..job
-        }
+        }),
+        ..job
     };
-    for (job, policy, expected) in [
-        (queued(0), requeue, "waits"),
-        (queued(3), requeue, "waits"),
-        (queued(0), None, "unknown_operation"),
-        (queued(1), None, "+unknown_operation"),
-        (ephemeral(queued(0)), requeue, "Delete"),
-        (ephemeral(orphan(1)), requeue, "+Requeue"),
-    ] {
-        assert_eq!(code(recover(&job, policy)), expected, "{job:?}");
+    let nothing = || InPlace::Nothing;
+    let unknown = || InPlace::Unknown;
+    let output = || InPlace::Output(Event::Fail(Failure::new("found", "The output is there.")));
+    let table = [
+        // A job that waited goes on waiting, unless its operation or its client is gone.
+        (queued(0), requeue, nothing(), "wait"),
+        (queued(3), fail, nothing(), "wait"),
+        (queued(3), requeue, unknown(), "wait"),
+        (queued(0), gone, nothing(), "unknown_operation"),
+        (queued(1), gone, nothing(), "+unknown_operation"),
+        (ephemeral(queued(0)), requeue, nothing(), "Delete"),
+        (ephemeral(queued(0)), gone, nothing(), "Delete"),
+        // An interrupted job runs again as often as its operation allows.
+        (orphan(1), requeue, nothing(), "Requeue"),
+        (orphan(2), requeue, nothing(), "Requeue"),
+        (orphan(3), requeue, nothing(), "+interrupted"),
+        (orphan(1), fail, nothing(), "+interrupted"),
+        (orphan(1), gone, nothing(), "+unknown_operation"),
+        (ephemeral(orphan(1)), requeue, nothing(), "+Requeue"),
+        (ephemeral(orphan(1)), gone, nothing(), "+Requeue"),
+        // A cancel or delete request comes before all of that.
+        (canceled(queued(1)), requeue, nothing(), "+AttemptCanceled"),
+        (canceled(queued(1)), gone, nothing(), "+AttemptCanceled"),
+        (canceled(orphan(1)), requeue, nothing(), "+AttemptCanceled"),
+        (canceled(orphan(3)), fail, nothing(), "+AttemptCanceled"),
+        (canceled(orphan(1)), gone, nothing(), "+AttemptCanceled"),
+        (deleted(queued(1)), requeue, nothing(), "+AttemptCanceled"),
+        (deleted(orphan(1)), requeue, nothing(), "+AttemptCanceled"),
+        (
+            canceled(ephemeral(orphan(1))),
+            requeue,
+            nothing(),
+            "+AttemptCanceled",
+        ),
+        // An output that may be in place comes before everything.
+        (orphan(1), requeue, unknown(), "find, locked"),
+        (orphan(3), fail, unknown(), "find, locked"),
+        (orphan(1), gone, unknown(), "find, locked"),
+        (ephemeral(orphan(1)), requeue, unknown(), "find, locked"),
+        (canceled(orphan(1)), requeue, unknown(), "find"),
+        (deleted(orphan(1)), requeue, unknown(), "find"),
+        (orphan(1), requeue, output(), "found"),
+        (orphan(3), fail, output(), "found"),
+        (canceled(orphan(1)), gone, output(), "found"),
+    ];
+    for (job, policy, in_place, expected) in table {
+        let context = format!("{policy:?}, {in_place:?}, {job:?}");
+        assert_eq!(code(recover(&job, policy, in_place)), expected, "{context}");
     }
 }
