@@ -3,7 +3,7 @@
 //! ```text
 //!   client ──POST──► http ──► engine ──► store (one writer, group commit, fsync) ──► SQLite file
 //!     ▲               │         │  ▲                        │
-//!     │              202        │  └── live table ◄── after the commit
+//!     │              202        │  └── job cache ◄─── after the commit
 //!     └──── poll ◄────┘         └──► runner ──► operation ──► result, in chunks ──► store
 //! ```
 //!
@@ -22,10 +22,10 @@
 //! |---|---|---|
 //! | 5 | [`cli`], [`Cloakroom`] | arguments become a [`config::Config`]; the parts are put together |
 //! | 4 | [`http`] | routes, authentication, errors, dialects: the only place that knows status codes |
-//! | 3 | [`engine`] | submit, read, wait, cancel, delete; the live table, the runner, recovery |
+//! | 3 | [`engine`] | submit, read, wait, cancel, delete; the job cache, the runner, recovery |
 //! | 2 | [`operations`], [`xml`] | what a job can do; comparing and merging documents (the crate `xml-delta`) |
 //! | 1 | [`store`], [`roots`], [`tokens`], [`outbound`] | the database of jobs and results; folders that jobs may access; access tokens; the only HTTP client |
-//! | 0 | [`job`], [`plan`], [`address`], [`config`], [`header_params`], [`metrics`], [`memory`], [`descriptors`], [`failpoints`], [`private_file`], [`vital`] | pure, except for the last five: states and transitions, recovery, allowed outbound addresses, settings, header parameters, metrics, returning memory to the system, the limit of open files, planned faults in tests, files that only their owner can read, threads whose panic stops the server |
+//! | 0 | [`job`], [`plan`], [`address`], [`config`], [`header_params`], [`metrics`], [`memory`], [`descriptors`], [`failpoints`], [`data_dir`], [`vital`] | pure, except for the last five: states and transitions, recovery, allowed outbound addresses, settings, header parameters, metrics, returning memory to the system, the limit of open files, planned faults in tests, names and private files in the data folder, threads whose panic stops the server |
 //!
 //! - **Invariant**: a submission is answered after its commit with `synchronous=FULL`; by then the job can be polled.
 //! - **Invariant**: [`job::apply`] alone decides what happens to a job, on the store's one writing thread. The one exception
@@ -75,6 +75,7 @@ pub mod outbound;
 #[doc(hidden)]
 pub mod plan;
 
+mod data_dir;
 mod descriptors;
 mod engine;
 mod failpoints;
@@ -82,6 +83,5 @@ mod header_params;
 mod http;
 mod memory;
 mod metrics;
-mod private_file;
 mod store;
 mod vital;

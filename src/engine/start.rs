@@ -19,13 +19,13 @@ use crate::engine::results::OneTimeResults;
 use crate::engine::runner::{Runner, RunnerParts};
 use crate::engine::sweeper::Sweeper;
 use crate::engine::{Engine, StartError, recovery};
-use crate::failpoints;
 use crate::operations::{OperationSpec, OutboundClients, Registry, command};
 use crate::roots::Roots;
 use crate::store::{
     self, Found, OpenError, Opened, OperationLimits, Store, StoreOptions, TokensAtStart,
 };
 use crate::vital::Vital;
+use crate::{data_dir, failpoints};
 
 /// Memory for ended jobs that clients may still read, in bytes.
 const ENDED_BYTES: usize = 4 << 20;
@@ -179,7 +179,7 @@ impl Engine {
 /// [`StartError`] if the data folder cannot be created or a root cannot be opened.
 fn open_roots(config: &Config) -> Result<Arc<Roots>, StartError> {
     // Walks exclude the data folder by its identity, so it must exist before the roots are opened.
-    store::create_private_dir(&config.data).map_err(|source| OpenError::Io {
+    data_dir::create_private_dir_all(&config.data).map_err(|source| OpenError::Io {
         path: config.data.clone(),
         source,
     })?;

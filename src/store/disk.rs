@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::StoreStats;
-use super::file_format::DATABASE_FILE;
+use crate::data_dir;
 
 /// The default mark is the size of the file system divided by this.
 const MARK_PART: u64 = 20;
@@ -49,7 +49,7 @@ impl Disk {
             data: data.to_owned(),
             mark,
             quota,
-            ballast: data.join("ballast"),
+            ballast: data.join(data_dir::BALLAST),
             ballast_bytes: (mark / BALLAST_PART)
                 .clamp(*BALLAST_BYTES.start(), *BALLAST_BYTES.end()),
             wal_step: (total / WAL_STEP_PART).clamp(*WAL_STEP_BYTES.start(), *WAL_STEP_BYTES.end()),
@@ -84,7 +84,7 @@ impl Disk {
 
     /// SQLite's shared memory file, through which the processes that use the database coordinate.
     pub(super) fn shared_memory(&self) -> PathBuf {
-        self.data.join(format!("{DATABASE_FILE}-shm"))
+        self.data.join(data_dir::DATABASE_SHARED_MEMORY)
     }
 
     /// Notes the length of the WAL, in bytes.
@@ -153,8 +153,8 @@ impl Disk {
             metadata.map_or(0, |metadata| metadata.len())
         };
         StoreStats {
-            database: length(DATABASE_FILE),
-            wal: length(&format!("{DATABASE_FILE}-wal")),
+            database: length(data_dir::DATABASE),
+            wal: length(data_dir::DATABASE_WAL),
             free_outside: room(&self.data).map_or(0, |(free, _)| free),
             mark: self.mark,
             ..StoreStats::default()

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use rusqlite::{ErrorCode, ffi};
 use tokio::task::JoinError;
 
-use super::file_format::{DATABASE_FILE, USER_VERSION};
+use super::file_format::USER_VERSION;
+use crate::data_dir;
 use crate::job::IllegalEvent;
 use crate::vital::panic_message;
 
@@ -188,7 +189,7 @@ pub enum OpenError {
 impl From<rusqlite::Error> for OpenError {
     fn from(source: rusqlite::Error) -> Self {
         Self::Sqlite {
-            path: DATABASE_FILE.into(),
+            path: data_dir::DATABASE.into(),
             source,
         }
     }

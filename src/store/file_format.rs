@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-/// File name of the database in the data folder.
-pub(crate) const DATABASE_FILE: &str = "cloakroom.db";
 /// The schema version that this release writes.
 pub(super) const USER_VERSION: u32 = 1;
 /// Size of a database page.

@@ -8,9 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::OpenError;
-use super::file_format::DATABASE_FILE;
 use super::lock::Locks;
-use crate::failpoints;
+use crate::{data_dir, failpoints};
 
 /// The files of one open database.
 #[derive(Debug)]
@@ -37,17 +36,17 @@ impl FileWatch {
     /// # Errors
     /// [`OpenError::Io`] if a file is missing; [`OpenError::Start`] if the database is not the locked one.
     pub(super) fn remember(data: &Path, locks: &Locks) -> Result<Self, OpenError> {
-        let named = |suffix: &str| {
-            let path = data.join(format!("{DATABASE_FILE}{suffix}"));
+        let named = |name: &str| {
+            let path = data.join(name);
             match look(&path) {
                 Ok(identity) => Ok(Named { path, identity }),
                 Err(source) => Err(OpenError::Io { path, source }),
             }
         };
         let file_watch = Self {
-            database: named("")?,
-            wal: named("-wal")?,
-            shared_memory: named("-shm")?,
+            database: named(data_dir::DATABASE)?,
+            wal: named(data_dir::DATABASE_WAL)?,
+            shared_memory: named(data_dir::DATABASE_SHARED_MEMORY)?,
         };
         let locked = locks.database().map(File::metadata);
         let replaced = match locked {

@@ -10,16 +10,18 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::OpenError;
-use super::file_format::DATABASE_FILE;
-
-const LOCK_FILE: &str = "lock";
+use crate::data_dir;
 
 /// The files below `data` that hold the locks and the database. Opening and closing a database file elsewhere in this
 /// process would release SQLite's locks. All of them exist once the store is open.
 pub(crate) fn own_files(data: &Path) -> Vec<PathBuf> {
-    let suffixes = ["", "-wal", "-shm"];
-    let database = suffixes.map(|suffix| data.join(format!("{DATABASE_FILE}{suffix}")));
-    database.into_iter().chain([data.join(LOCK_FILE)]).collect()
+    let names = [
+        data_dir::DATABASE,
+        data_dir::DATABASE_WAL,
+        data_dir::DATABASE_SHARED_MEMORY,
+        data_dir::LOCK,
+    ];
+    names.map(|name| data.join(name)).into()
 }
 
 /// The locks of a running server.
@@ -34,7 +36,7 @@ pub(super) struct Locks {
 impl Locks {
     /// Takes the lock on the lock file below `data`.
     pub(super) fn take(data: &Path) -> Result<Self, OpenError> {
-        let path = data.join(LOCK_FILE);
+        let path = data.join(data_dir::LOCK);
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)

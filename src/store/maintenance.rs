@@ -8,10 +8,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use super::chunks::chunk_id;
-use super::file_format::DATABASE_FILE;
 use super::rows;
-use super::schema::{plain_connection, reading_connection, recognise, sync_dir};
+use super::schema::{plain_connection, reading_connection, recognise};
 use super::{Error, OpenError, wal};
+use crate::data_dir;
 use crate::job::{BlobId, Job, Seq};
 
 /// The result of a check.
@@ -182,7 +182,7 @@ pub(crate) fn backup(data: &Path, to: &Path) -> Result<(), OpenError> {
         .prefix(".cloakroom-backup-")
         .tempdir_in(folder)
         .map_err(io_error)?;
-    let copy = draft.path().join(DATABASE_FILE);
+    let copy = draft.path().join(data_dir::DATABASE);
     let failed = |source| OpenError::Sqlite {
         path: to.to_owned(),
         source,
@@ -212,14 +212,14 @@ pub(crate) fn backup(data: &Path, to: &Path) -> Result<(), OpenError> {
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         file.sync_all()?;
         fs::rename(&copy, to)?;
-        sync_dir(folder)
+        data_dir::sync_dir(folder)
     };
     publish().map_err(io_error)
 }
 
 /// The path of the database below `data`, if it is Cloakroom's.
 fn find(data: &Path) -> Result<PathBuf, OpenError> {
-    let path = data.join(DATABASE_FILE);
+    let path = data.join(data_dir::DATABASE);
     let io_error = |source| OpenError::Io {
         path: path.clone(),
         source,

@@ -50,7 +50,6 @@ pub(crate) use handle::Store;
 pub(crate) use lock::own_files;
 pub(crate) use maintenance::{backup, check};
 pub(crate) use open::Opened;
-pub(crate) use schema::create_private_dir;
 pub(crate) use stats::{CommitMetrics, StoreStats};
 pub(crate) use types::{
     Attempt, CommitObserver, Committed, DueJob, Filter, Found, IdempotencyKey, NewJob,

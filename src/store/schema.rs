@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::file_format::{BUSY_TIMEOUT, DATABASE_FILE, USER_VERSION};
+use super::file_format::{BUSY_TIMEOUT, USER_VERSION};
 use super::lock::Locks;
 use super::meta::{meta, set_meta};
 use super::{OpenError, TokensAtStart, wal};
-use crate::failpoints;
 use crate::job::IdleMs;
+use crate::{data_dir, failpoints};
 
 /// "Clok": identifies the file as Cloakroom's.
 const APPLICATION_ID: u32 = 0x436c_6f6b;
@@ -42,10 +42,10 @@ pub(super) fn open(data: &Path, tokens: &TokensAtStart) -> Result<Opened, OpenEr
         let path = path.to_owned();
         move |source| OpenError::Io { path, source }
     };
-    create_private_dir(data).map_err(io_error(data))?;
+    data_dir::create_private_dir_all(data).map_err(io_error(data))?;
     let mut locks = Locks::take(data)?;
-    let path = data.join(DATABASE_FILE);
-    let wal = data.join(format!("{DATABASE_FILE}-wal"));
+    let path = data.join(data_dir::DATABASE);
+    let wal = data.join(data_dir::DATABASE_WAL);
     let has_wal = wal.try_exists().map_err(io_error(&wal))?;
     if !path.try_exists().map_err(io_error(&path))? {
         // An orderly stop leaves an empty WAL. Any other WAL belongs to a database that was removed, and SQLite would apply
@@ -122,7 +122,7 @@ fn create(data: &Path, path: &Path) -> Result<(), OpenError> {
         path: path.to_owned(),
         source,
     };
-    let draft = data.join("cloakroom.db.new");
+    let draft = data.join(data_dir::NEW_DATABASE);
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let mut leftover = draft.clone().into_os_string();
         leftover.push(suffix);
@@ -157,7 +157,7 @@ fn create(data: &Path, path: &Path) -> Result<(), OpenError> {
         .and_then(|f| f.sync_all())
         .map_err(io_error)?;
     fs::rename(&draft, path).map_err(io_error)?;
-    sync_dir(data).map_err(io_error)
+    data_dir::sync_dir(data).map_err(io_error)
 }
 
 /// Makes sure that a lost token file does not open the server to everyone. Writes only on a change. A crash around the
@@ -262,21 +262,4 @@ pub(super) fn pool(
         .test_on_check_out(false)
         .build(manager)
         .map_err(|e| OpenError::Start(e.to_string()))
-}
-
-/// Creates a folder that only its owner can enter, and its parents; an existing folder is not changed.
-pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
-pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    File::open(path)?.sync_all()?;
-    #[cfg(not(unix))]
-    let _ = path;
-    Ok(())
 }

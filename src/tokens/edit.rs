@@ -7,9 +7,7 @@ use std::path::Path;
 use super::file::{self, Content, Entry, Error};
 use super::table::{generate, hash};
 use super::token::Token;
-
-/// The lock file for editing the token file.
-const LOCK_FILE: &str = "tokens.lock";
+use crate::data_dir;
 
 /// Creates a token and returns its text, which is stored nowhere. Replaces a token file that is empty or missing.
 ///
@@ -85,8 +83,8 @@ fn lock(data: &Path) -> Result<File, Error> {
         let path = path.to_owned();
         move |source: io::Error| Error::Unwritable { path, source }
     };
-    crate::store::create_private_dir(data).map_err(unwritable(data))?;
-    let path = data.join(LOCK_FILE);
+    data_dir::create_private_dir_all(data).map_err(unwritable(data))?;
+    let path = data.join(data_dir::TOKENS_LOCK);
     let file = File::create(&path).map_err(unwritable(&path))?;
     file.lock().map_err(unwritable(&path))?;
     Ok(file)
@@ -116,7 +114,7 @@ mod tests {
     fn lost_token_file_is_an_error_until_tokens_are_added_or_turned_off() {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
-        let lose = || std::fs::remove_file(data.join(file::FILE)).expect("it was there");
+        let lose = || std::fs::remove_file(data.join(data_dir::TOKENS)).expect("it was there");
         assert_eq!(list(&data).expect("no tokens").len(), 0);
         add(&data, "anna", false).expect("a token");
         lose();

@@ -10,11 +10,9 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::token::{Hash, RUN_NAME, Token};
+use crate::data_dir;
 
-/// The name of the file in the data folder.
-pub(super) const FILE: &str = "tokens";
-/// The marker file of a data folder that has had a token, so that the loss of the token file is noticed.
-const MARKER_FILE: &str = "tokens.required";
+/// The content of the marker file.
 const MARKER: &str = "This data folder has had tokens: without the file `tokens` no server starts here.\n\
     `cloakroom token off` turns tokens off and removes this file.\n";
 /// The longest name, in characters.
@@ -132,7 +130,10 @@ impl Stamp {
 
 /// The stamp of a data folder's token file; `None` if it is missing or inaccessible.
 pub(super) fn stamp(data: &Path) -> Option<Stamp> {
-    fs::metadata(data.join(FILE)).ok().as_ref().map(Stamp::of)
+    fs::metadata(data.join(data_dir::TOKENS))
+        .ok()
+        .as_ref()
+        .map(Stamp::of)
 }
 
 /// Reads a data folder's token file.
@@ -140,7 +141,7 @@ pub(super) fn stamp(data: &Path) -> Option<Stamp> {
 /// # Errors
 /// [`Error::Unreadable`], [`Error::Line`], [`Error::Empty`] and [`Error::Missing`].
 pub(super) fn read(data: &Path) -> Result<(Content, Option<Stamp>), Error> {
-    let path = data.join(FILE);
+    let path = data.join(data_dir::TOKENS);
     // Take the stamp first, so that a change in between is noticed later.
     let stamp = stamp(data);
     match fs::read_to_string(&path) {
@@ -219,7 +220,7 @@ pub(super) fn write(data: &Path, entries: &[Entry]) -> Result<(), Error> {
     if entries.is_empty() {
         text.push_str(&format!("{REQUIRED}\n"));
     }
-    replace(&data.join(FILE), &text)
+    replace(&data.join(data_dir::TOKENS), &text)
 }
 
 /// Turns tokens off. After a crash in between, the marker is left, but the file takes precedence.
@@ -227,8 +228,8 @@ pub(super) fn write(data: &Path, entries: &[Entry]) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Unwritable`].
 pub(super) fn write_off(data: &Path) -> Result<(), Error> {
-    replace(&data.join(FILE), &format!("{HEADER}{OFF}\n"))?;
-    let marker = data.join(MARKER_FILE);
+    replace(&data.join(data_dir::TOKENS), &format!("{HEADER}{OFF}\n"))?;
+    let marker = data.join(data_dir::TOKENS_REQUIRED);
     match fs::remove_file(&marker) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Unwritable {
             path: marker,
@@ -239,7 +240,7 @@ pub(super) fn write_off(data: &Path) -> Result<(), Error> {
 }
 
 fn is_marked(data: &Path) -> io::Result<bool> {
-    data.join(MARKER_FILE).try_exists()
+    data.join(data_dir::TOKENS_REQUIRED).try_exists()
 }
 
 /// Creates the marker file: the folder has had a token.
@@ -250,11 +251,11 @@ pub(super) fn mark(data: &Path) -> Result<(), Error> {
     if is_marked(data).is_ok_and(|is_marked| is_marked) {
         return Ok(());
     }
-    replace(&data.join(MARKER_FILE), MARKER)
+    replace(&data.join(data_dir::TOKENS_REQUIRED), MARKER)
 }
 
 fn replace(path: &Path, text: &str) -> Result<(), Error> {
-    crate::private_file::write_file(path, text.as_bytes()).map_err(|source| Error::Unwritable {
+    data_dir::write_private_file(path, text.as_bytes()).map_err(|source| Error::Unwritable {
         path: path.to_owned(),
         source,
     })

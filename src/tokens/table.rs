@@ -11,9 +11,10 @@ use parking_lot::{Mutex, RwLock};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
+use crate::data_dir;
 use crate::store::TokensAtStart;
 use crate::tokens::file;
-use crate::tokens::file::{Content, Entry, Error, FILE, Stamp};
+use crate::tokens::file::{Content, Entry, Error, Stamp};
 use crate::tokens::token::{Hash, RUN_NAME, Token};
 
 /// How often the token file is checked, and so how long a removed token may stay valid.
@@ -152,7 +153,7 @@ impl Tokens {
     pub(crate) fn at_start(&self) -> TokensAtStart {
         match (&self.data, self.table.read().state) {
             (None, _) => TokensAtStart::Ignored,
-            (Some(data), State::Absent) => TokensAtStart::Absent(data.join(FILE)),
+            (Some(data), State::Absent) => TokensAtStart::Absent(data.join(data_dir::TOKENS)),
             (Some(_), State::Off) => TokensAtStart::Off,
             (Some(_), State::Required) => TokensAtStart::Required,
         }
@@ -261,7 +262,7 @@ impl Tokens {
         let mut table = self.table.write();
         match (table.state, new.state) {
             (State::Required, State::Absent) => {
-                let path = data.join(FILE);
+                let path = data.join(data_dir::TOKENS);
                 return Err(Error::Missing { path }.to_string());
             }
             (State::Required, State::Off) => {

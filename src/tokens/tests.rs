@@ -27,7 +27,7 @@ fn token_is_valid_until_its_line_is_removed() {
 #[test]
 fn lost_or_damaged_token_file_keeps_known_tokens_valid() {
     let data = tempfile::tempdir().expect("a folder");
-    let (data, path) = (data.path(), data.path().join(FILE));
+    let (data, path) = (data.path(), data.path().join(crate::data_dir::TOKENS));
     let anna = add(data, "anna", false).expect("a token");
     let tokens = Tokens::open(data).expect("a file");
     let whole = std::fs::read(&path).expect("the file");
@@ -62,7 +62,7 @@ fn lost_or_damaged_token_file_keeps_known_tokens_valid() {
 fn damaged_token_file_closes_a_server_without_tokens() {
     let data = tempfile::tempdir().expect("a folder");
     let tokens = Tokens::open(data.path()).expect("no file is fine");
-    std::fs::write(data.path().join(FILE), "").expect("it can be written");
+    std::fs::write(data.path().join(crate::data_dir::TOKENS), "").expect("it can be written");
     tokens.reload();
     assert!(tokens.are_required());
     turn_off(data.path()).expect("it can be written");
@@ -111,7 +111,7 @@ fn run_token_is_not_stored() {
         .and_then(Tokens::with_run_token)
         .expect("randomness");
     let text = tokens.run_token().expect("it has one").to_owned();
-    assert!(tokens.are_required() && !data.path().join(FILE).exists());
+    assert!(tokens.are_required() && !data.path().join(crate::data_dir::TOKENS).exists());
     let (_, token) = tokens.find(&text).expect("it is good");
     assert_eq!((&*token.name, token.admin), (RUN_NAME, true));
     assert!(!format!("{tokens:?}").contains(&text), "not even in a log");

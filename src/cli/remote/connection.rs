@@ -7,8 +7,8 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::cli::client::Client;
-use crate::cli::serve::SERVER_FILE;
 use crate::cli::{EXIT_FAILED, EXIT_USAGE, Failure};
+use crate::data_dir;
 
 /// The heading of these options in the help.
 pub(in crate::cli) const CONNECTION: &str = "Connection";
@@ -126,7 +126,7 @@ impl Server {
 pub(in crate::cli::remote) fn read_server_file(
     data: &Path,
 ) -> Result<Option<(String, Option<String>)>, Failure> {
-    let path = data.join(SERVER_FILE);
+    let path = data.join(data_dir::SERVER);
     let wrong = |error: &dyn std::fmt::Display| {
         Failure::new(EXIT_USAGE, format!("{}: {error}", path.display()))
     };

@@ -9,10 +9,7 @@ use serde::Serialize;
 use super::flags::Announce;
 use crate::cli::output::{NotWritten, print_line};
 use crate::config::Listen;
-use crate::private_file;
-
-/// Name of the file in the data folder.
-pub(in crate::cli) const SERVER_FILE: &str = "server.json";
+use crate::data_dir;
 
 /// The content of the announcement.
 #[derive(Serialize)]
@@ -63,9 +60,9 @@ pub(super) struct ServerFile(PathBuf);
 impl ServerFile {
     /// Writes the file and replaces one left by a crash. A write error is only logged, so that the server starts on a full disk.
     pub(super) fn write(data: &Path, announcement: &Announcement) -> Self {
-        let path = data.join(SERVER_FILE);
+        let path = data.join(data_dir::SERVER);
         let line = announcement.json() + "\n";
-        if let Err(error) = private_file::write_file(&path, line.as_bytes()) {
+        if let Err(error) = data_dir::write_private_file(&path, line.as_bytes()) {
             tracing::warn!(path = %path.display(), %error, "cannot write the server file; clients cannot find this server by --data");
         }
         Self(path)

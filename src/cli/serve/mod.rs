@@ -8,7 +8,6 @@ mod flags;
 mod layers;
 mod parent;
 
-pub(super) use crate::cli::serve::announce::SERVER_FILE;
 pub(super) use crate::cli::serve::file::File;
 pub(super) use crate::cli::serve::layers::{layered, with_variables};
 pub(in crate::cli) use command::Serve;

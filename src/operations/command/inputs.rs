@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::data_dir;
 use crate::operations::command::declaration::Plan;
-use crate::operations::command::work::{WorkFolder, make_private};
+use crate::operations::command::work::WorkFolder;
 use crate::operations::{Context, Document, InvalidParam, OperationError, is_url};
 
 /// Bytes copied between two checks for cancellation.
@@ -88,7 +89,7 @@ pub(in crate::operations) fn write(
         for (at, document) in documents(&params[name]).iter().enumerate() {
             // Each document has its own folder because names may be equal.
             let folder = work.inputs().join(format!("{name}-{}", at + 1));
-            make_private(&folder, false)?;
+            data_dir::create_private_dir(&folder)?;
             files.push(write_one(document, &folder, context)?);
         }
         inputs.insert(name.clone(), files);

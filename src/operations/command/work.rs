@@ -1,12 +1,11 @@
 //! The private folder of an attempt, with its inputs, its output and its home.
 
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The name of the folder below the data folder.
-const WORK_FOLDER: &str = "work";
+use crate::data_dir;
 
 /// A work folder, removed when dropped.
 #[derive(Debug)]
@@ -18,19 +17,19 @@ impl WorkFolder {
     /// Creates a work folder below the data folder.
     pub(in crate::operations) fn new(data: &Path) -> io::Result<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let parent = std::path::absolute(data)?.join(WORK_FOLDER);
-        make_private(&parent, true)?;
+        let parent = std::path::absolute(data)?.join(data_dir::WORK);
+        data_dir::create_private_dir_all(&parent)?;
         let work = loop {
             let number = NUMBER.fetch_add(1, Ordering::Relaxed);
             let path = parent.join(number.to_string());
-            match make_private(&path, false) {
+            match data_dir::create_private_dir(&path) {
                 // An earlier server left this folder and could not remove it.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 created => break created.map(|()| Self { path })?,
             }
         };
         for folder in [work.inputs(), work.output(), work.home()] {
-            make_private(&folder, false)?;
+            data_dir::create_private_dir(&folder)?;
         }
         Ok(work)
     }
@@ -61,21 +60,12 @@ impl Drop for WorkFolder {
 
 /// Whether a server has run commands on this data folder.
 pub(in crate::operations) fn exists(data: &Path) -> bool {
-    data.join(WORK_FOLDER).exists()
+    data.join(data_dir::WORK).exists()
 }
 
 /// Removes the work folders that earlier servers left.
 pub(in crate::operations) fn sweep(data: &Path) -> io::Result<()> {
-    remove(&data.join(WORK_FOLDER))
-}
-
-/// Creates a folder that only its owner can access.
-pub(in crate::operations) fn make_private(path: &Path, may_exist: bool) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(may_exist);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    remove(&data.join(data_dir::WORK))
 }
 
 /// Removes a folder with everything in it. Links are removed, never followed. Folders inside are moved up to the top
@@ -180,14 +170,14 @@ mod tests {
         let path = work.path.clone();
         drop(work);
         assert!(!path.exists());
-        let taken = data.path().join(WORK_FOLDER);
+        let taken = data.path().join(data_dir::WORK);
         for number in 0..100 {
             let _ = fs::create_dir(taken.join(number.to_string()));
         }
         drop(WorkFolder::new(data.path()).expect("another one"));
         assert!(outside.path().join("kept").exists());
         sweep(data.path()).expect("it can be swept");
-        assert!(!data.path().join(WORK_FOLDER).exists());
+        assert!(!data.path().join(data_dir::WORK).exists());
         sweep(data.path()).expect("sweeping nothing succeeds");
     }
 }
