@@ -1,17 +1,16 @@
-//! A batch that the writer works on, and the answers to those who wait for it.
-
-use std::sync::Arc;
+//! A batch that the writer works on, and its answers.
 
 use super::Error;
-use super::command_queue::{Batch, Chunk, Command};
-use crate::job::{IdleMs, Job, Seq};
+use super::command::Answer;
+use super::command_queue::{Batch, Chunk};
+use crate::job::{IdleMs, Seq};
 
 /// A batch and its answers.
 #[derive(Default)]
 pub(super) struct RunningBatch {
     pub(super) batch: Batch,
     pub(super) chunk_answers: Vec<Result<(), Error>>,
-    pub(super) command_answers: Vec<Result<Option<Arc<Job>>, Error>>,
+    pub(super) command_answers: Vec<Answer>,
 }
 
 impl RunningBatch {
@@ -28,50 +27,17 @@ impl RunningBatch {
             let _ = chunk.reply.send(answer);
         }
         for (command, answer) in self.batch.commands.into_iter().zip(self.command_answers) {
-            match (command, answer) {
-                (Command::Submit { reply, .. } | Command::Record { reply, .. }, Ok(Some(job))) => {
-                    let _ = reply.send(Ok(job));
-                }
-                (Command::Submit { reply, .. } | Command::Record { reply, .. }, Err(error)) => {
-                    let _ = reply.send(Err(error));
-                }
-                (
-                    Command::RecordIntent { reply, .. } | Command::NumberItems { reply, .. },
-                    answer,
-                ) => {
-                    let _ = reply.send(answer.map(|_| ()));
-                }
-                (
-                    Command::SetSlots { reply, .. }
-                    | Command::Sweep { reply, .. }
-                    | Command::EndLife { reply },
-                    _,
-                ) => {
-                    let _ = reply.send(Ok(()));
-                }
-                (_, _) => {}
-            }
+            command.reply(answer);
         }
     }
 
+    /// Answers everything with this error.
     pub(super) fn refuse(self, error: &Error) {
         for Chunk { reply, .. } in self.batch.chunks {
             let _ = reply.send(Err(error.clone()));
         }
         for command in self.batch.commands {
-            match command {
-                Command::Submit { reply, .. } | Command::Record { reply, .. } => {
-                    let _ = reply.send(Err(error.clone()));
-                }
-                Command::RecordIntent { reply, .. }
-                | Command::NumberItems { reply, .. }
-                | Command::SetSlots { reply, .. }
-                | Command::Sweep { reply, .. }
-                | Command::EndLife { reply } => {
-                    let _ = reply.send(Err(error.clone()));
-                }
-                Command::Abandon { .. } => {}
-            }
+            command.reply(Err(error.clone()));
         }
     }
 }

@@ -9,6 +9,7 @@ mod blob_owners;
 mod blobs;
 mod chunks;
 mod clock;
+mod command;
 mod command_queue;
 mod disk;
 mod due_callbacks;

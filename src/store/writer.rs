@@ -23,7 +23,7 @@ use super::file_watch::FileWatch;
 use super::jobs::Jobs;
 use super::readers::Gate;
 use super::wal::Wal;
-use super::{CommitMetrics, CommitObserver, Error, OpenError, chunks, items, pages, wal};
+use super::{CommitMetrics, CommitObserver, Error, OpenError, chunks, pages, wal};
 use crate::failpoints;
 use crate::job::BlobId;
 use crate::vital::Vital;
@@ -296,41 +296,7 @@ impl Writer {
             work.chunk_answers.push(Ok(()));
         }
         for command in &work.batch.commands {
-            let answer = match command {
-                Command::Submit { job, params, .. } => {
-                    self.jobs.submit(connection, job, *params).map(Some)
-                }
-                Command::Record {
-                    seq,
-                    event,
-                    attempt,
-                    ..
-                } => self
-                    .jobs
-                    .record(connection, *seq, event, attempt.as_deref())
-                    .map(Some),
-                Command::RecordIntent {
-                    seq,
-                    attempt,
-                    intent,
-                    places,
-                    ..
-                } => self
-                    .jobs
-                    .record_intent(connection, *seq, *attempt, intent, *places)
-                    .map(|()| None),
-                Command::NumberItems { root, paths, .. } => {
-                    items::insert(connection, root, paths).map(|()| None)
-                }
-                Command::SetSlots { .. } => Ok(None),
-                Command::Sweep { sweep, .. } => self.jobs.sweep(connection, sweep).map(|()| None),
-                Command::EndLife { .. } => self.jobs.end_life(connection).map(|()| None),
-                Command::Abandon { blob } => {
-                    self.jobs.blob_owners.abandon(*blob);
-                    Ok(None)
-                }
-            };
-            match answer {
+            match command.apply(connection, &mut self.jobs) {
                 Err(error) if !error.is_refusal() => return Err(error),
                 answer => work.command_answers.push(answer),
             }
