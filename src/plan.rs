@@ -71,7 +71,7 @@ pub fn recover(job: &Job, policy: Option<Policy>, in_place: InPlace) -> Recovery
     if job.cancel_requested || job.delete_requested {
         return Recovery::Remove(Event::AttemptCanceled);
     }
-    // The client that waited for the job lost its connection when the server died.
+    // The client that waited for the job lost its connection when the server crashed.
     if job.options.ephemeral {
         return if is_queued {
             Recovery::Record(Event::Delete)

@@ -39,7 +39,7 @@ pub(crate) struct CallbackRequest {
     /// The address and the form of the callback.
     pub callback: Callback,
     /// The job's monitor token.
-    pub monitor: String,
+    pub monitor_token: String,
 }
 
 /// The outcome of one attempt at a callback.
@@ -184,10 +184,10 @@ impl Outbox {
                 due_origins: free,
                 origins: MAX_ORIGINS,
             };
-            let looked = self.store.due_after(now, after, wanted).await?;
-            let last = self.begin(&looked.due, sending, sender);
-            *last_served = last.or_else(|| looked.last.clone());
-            after = match looked.last {
+            let found = self.store.due_after(now, after, wanted).await?;
+            let last = self.begin(&found.due, sending, sender);
+            *last_served = last.or_else(|| found.last.clone());
+            after = match found.last {
                 Some(last) if has_wrapped && begun_after.as_ref().is_some_and(|b| last >= *b) => {
                     break;
                 }
@@ -279,7 +279,7 @@ impl Outbox {
         };
         let params = self.params(&job).await?;
         let request = CallbackRequest {
-            monitor: self.monitor_key.token(job.id),
+            monitor_token: self.monitor_key.token(job.id),
             params,
             callback,
             job: Arc::clone(&job),

@@ -33,13 +33,13 @@ impl InputHolds {
     pub(super) async fn restore(
         &self,
         store: &Store,
-        idle: &Arc<IdleTracker>,
+        idle_tracker: &Arc<IdleTracker>,
         job: &Job,
     ) -> Result<(), store::Error> {
         let mut holds = Vec::new();
         for seq in &job.options.input_jobs {
             let source = store.job(*seq).await?;
-            holds.extend(source.and_then(|source| idle.hold(&source)));
+            holds.extend(source.and_then(|source| idle_tracker.hold(&source)));
         }
         self.hold(job.seq, holds);
         Ok(())

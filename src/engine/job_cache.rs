@@ -46,20 +46,20 @@ impl JobCache {
 
     /// The job with this sequence number, if it is in memory.
     pub(super) fn get(&self, seq: Seq) -> Option<(Arc<CachedJob>, Arc<Job>)> {
-        let live = self.at(seq)?;
-        let job = live.job()?;
-        Some((live, job))
+        let cached = self.at(seq)?;
+        let job = cached.job()?;
+        Some((cached, job))
     }
 
     /// Caches the rendered form of a version of a job for the next reader.
     pub(super) fn keep_rendered(
         &self,
-        live: &Arc<CachedJob>,
+        cached: &Arc<CachedJob>,
         version: Version,
         variant: &str,
         bytes: &Bytes,
     ) {
-        self.rendered.keep(live, version, variant, bytes);
+        self.rendered.keep(cached, version, variant, bytes);
     }
 
     /// All jobs that have not ended, in order of submission.
@@ -69,7 +69,7 @@ impl JobCache {
             let shard = shard.read();
             let jobs = shard
                 .values()
-                .filter_map(|live| Some((Arc::clone(live), live.job()?)));
+                .filter_map(|cached| Some((Arc::clone(cached), cached.job()?)));
             active.extend(jobs.filter(|(_, job)| !job.is_terminal()));
         }
         active.sort_unstable_by_key(|(_, job)| job.seq);
@@ -79,8 +79,8 @@ impl JobCache {
     /// Calls `visit` for every job that has not ended, in no particular order.
     pub(super) fn for_each_active(&self, mut visit: impl FnMut(&Job)) {
         for shard in &self.shards {
-            for live in shard.read().values() {
-                if let Some(job) = &*live.snapshot().borrow()
+            for cached in shard.read().values() {
+                if let Some(job) = &*cached.snapshot().borrow()
                     && !job.is_terminal()
                 {
                     visit(job);
@@ -95,7 +95,7 @@ impl JobCache {
             return self.forget(job.seq);
         }
         match self.at(job.seq) {
-            Some(live) => live
+            Some(cached) => cached
                 .snapshot()
                 .send_modify(|snapshot| *snapshot = Some(newer(job, snapshot.as_deref()))),
             None => {
@@ -130,8 +130,8 @@ impl JobCache {
 
     /// Updates the time at which an ended job is due. Wakes no watchers and keeps the version.
     pub(super) fn rearm(&self, seq: Seq, later: IdleMs) {
-        let Some(live) = self.at(seq) else { return };
-        live.snapshot().send_if_modified(|snapshot| {
+        let Some(cached) = self.at(seq) else { return };
+        cached.snapshot().send_if_modified(|snapshot| {
             if let Some(job) = snapshot
                 && let State::Ended { due, .. } = &mut Arc::make_mut(job).state
             {
@@ -143,8 +143,8 @@ impl JobCache {
 
     /// Removes a job that is gone and notifies its watchers.
     pub(super) fn forget(&self, seq: Seq) {
-        if let Some(live) = self.shard(seq).write().remove(&seq) {
-            live.snapshot().send_replace(None);
+        if let Some(cached) = self.shard(seq).write().remove(&seq) {
+            cached.snapshot().send_replace(None);
         }
     }
 
@@ -164,7 +164,7 @@ impl JobCache {
             let mut shard = self.shard(seq).write();
             if shard
                 .get(&seq)
-                .is_some_and(|live| live.snapshot().receiver_count() > 0)
+                .is_some_and(|cached| cached.snapshot().receiver_count() > 0)
             {
                 ended.order.push_back((seq, weight));
             } else {

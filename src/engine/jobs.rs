@@ -64,7 +64,7 @@ impl Engine {
     /// The error for a job that the caller may not see. A job in memory is looked up on the disk first, as a missing one
     /// would be, so that the response time does not reveal that the job exists.
     pub(in crate::engine) async fn hidden(&self, view: &View) -> Error {
-        if view.live.is_some() {
+        if view.cached.is_some() {
             // Only the time of the lookup matters.
             let _ = self.store.job(view.job.seq).await;
         }
@@ -74,13 +74,13 @@ impl Engine {
     /// The job with this sequence number, from memory or from the disk, without a check of the caller.
     pub(in crate::engine) async fn find(&self, seq: Seq) -> Result<View, Error> {
         Ok(match self.job_cache.get(seq) {
-            Some((live, job)) => View {
+            Some((cached, job)) => View {
                 job,
-                live: Some(live),
+                cached: Some(cached),
             },
             None => View {
                 job: self.store.job(seq).await?.ok_or(Error::NotFound)?,
-                live: None,
+                cached: None,
             },
         })
     }
@@ -109,10 +109,10 @@ impl Engine {
         timeout: Duration,
     ) -> Result<View, Error> {
         let view = self.get(caller, id).await?;
-        let Some(live) = view.live else {
+        let Some(cached) = view.cached else {
             return Ok(view);
         };
-        let mut changes = live.watch();
+        let mut changes = cached.watch();
         let waiting = changes.wait_for(|snapshot| match (snapshot, until) {
             (None, _) => true,
             (Some(job), _) if job.is_terminal() => true,
@@ -140,9 +140,9 @@ impl Engine {
         Ok(self
             .job_cache
             .get(id.seq())
-            .map_or(View { job, live: None }, |(live, job)| View {
+            .map_or(View { job, cached: None }, |(cached, job)| View {
                 job,
-                live: Some(live),
+                cached: Some(cached),
             }))
     }
 
@@ -187,26 +187,26 @@ impl Engine {
 
     /// The cached response body of the job, if it is of this version and of the form `variant`.
     pub(crate) fn rendered(view: &View, variant: &str) -> Option<Bytes> {
-        let live = view.live.as_ref()?;
-        live.rendered().get(view.job.version, variant)
+        let cached = view.cached.as_ref()?;
+        cached.rendered().get(view.job.version, variant)
     }
 
     /// Caches a response body of the job in the form `variant`, if the job is in memory.
     pub(crate) fn keep_rendered(&self, view: &View, variant: &str, bytes: &Bytes) {
-        if let Some(live) = &view.live {
+        if let Some(cached) = &view.cached {
             self.job_cache
-                .keep_rendered(live, view.job.version, variant, bytes);
+                .keep_rendered(cached, view.job.version, variant, bytes);
         }
     }
 
     /// The job from memory if it is there, otherwise as read from the disk.
     pub(in crate::engine) fn shown(&self, job: Arc<Job>) -> View {
         match self.job_cache.get(job.seq) {
-            Some((live, job)) => View {
+            Some((cached, job)) => View {
                 job,
-                live: Some(live),
+                cached: Some(cached),
             },
-            None => View { job, live: None },
+            None => View { job, cached: None },
         }
     }
 
@@ -215,9 +215,9 @@ impl Engine {
         let active = self.job_cache.active().into_iter();
         active
             .filter(|(_, job)| caller.sees(job))
-            .map(|(live, job)| View {
+            .map(|(cached, job)| View {
                 job,
-                live: Some(live),
+                cached: Some(cached),
             })
             .collect()
     }

@@ -69,13 +69,13 @@ mod tests {
 
     #[test]
     fn monitor_token_is_valid_for_one_job_and_one_key() {
-        let monitor = MonitorKey::new(&[7; 32]);
+        let key = MonitorKey::new(&[7; 32]);
         let id = JobId::new(WallMs(1_700_000_000_000), Seq(123_456), 42);
-        let token = monitor.token(id);
+        let token = key.token(id);
         assert_eq!(token.len(), 28);
         assert_eq!(MonitorKey::seq(&token), Some(Seq(123_456)));
-        assert!(monitor.is_for(&token, id));
-        assert!(!monitor.is_for(&token, JobId::new(id.time(), id.seq(), 43)));
+        assert!(key.is_for(&token, id));
+        assert!(!key.is_for(&token, JobId::new(id.time(), id.seq(), 43)));
         assert!(!MonitorKey::new(&[8; 32]).is_for(&token, id));
         for bad in [
             "",
@@ -84,7 +84,7 @@ mod tests {
             &format!("{token}A"),
             &format!("B{}", &token[1..]),
         ] {
-            assert!(!monitor.is_for(bad, id), "{bad}");
+            assert!(!key.is_for(bad, id), "{bad}");
         }
     }
 }

@@ -12,15 +12,19 @@ pub(super) struct PendingKeys(Mutex<HashSet<(String, String)>>);
 /// A reserved key. Dropping it releases the key.
 #[derive(Debug)]
 pub(crate) struct PendingKey {
-    keys: Arc<PendingKeys>,
+    pending: Arc<PendingKeys>,
     key: (String, String),
 }
 
 impl PendingKey {
-    pub(super) fn begin(keys: &Arc<PendingKeys>, token: Option<&str>, key: &str) -> Option<Self> {
+    pub(super) fn begin(
+        pending: &Arc<PendingKeys>,
+        token: Option<&str>,
+        key: &str,
+    ) -> Option<Self> {
         let key = (token.unwrap_or_default().to_owned(), key.to_owned());
-        keys.0.lock().insert(key.clone()).then(|| Self {
-            keys: Arc::clone(keys),
+        pending.0.lock().insert(key.clone()).then(|| Self {
+            pending: Arc::clone(pending),
             key,
         })
     }
@@ -28,6 +32,6 @@ impl PendingKey {
 
 impl Drop for PendingKey {
     fn drop(&mut self) {
-        self.keys.0.lock().remove(&self.key);
+        self.pending.0.lock().remove(&self.key);
     }
 }

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use crate::engine::test_job::a_job;
 
-    fn live(seq: i64) -> Arc<CachedJob> {
+    fn cached_job(seq: i64) -> Arc<CachedJob> {
         Arc::new(CachedJob::new(Arc::new(a_job(seq))))
     }
 
@@ -84,7 +84,7 @@ mod tests {
     fn rendered_jobs_are_bounded_by_their_bytes() {
         let cache = RenderedCache::default();
         let bytes = Bytes::from(vec![b' '; RENDERED_BYTES / 8]);
-        let jobs: Vec<_> = (0..100).map(live).collect();
+        let jobs: Vec<_> = (0..100).map(cached_job).collect();
         for job in &jobs {
             cache.keep(job, Version(1), "http://a", &bytes);
             assert!(cache.total.load(Ordering::Relaxed) <= RENDERED_BYTES);
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn another_base_url_replaces_the_cached_entry() {
         let cache = RenderedCache::default();
-        let job = live(1);
+        let job = cached_job(1);
         for host in 0..10_000 {
             let base = format!("http://host-{host:05}");
             cache.keep(&job, Version(1), &base, &Bytes::from_static(b"{}"));
@@ -125,7 +125,7 @@ mod tests {
         let cache = RenderedCache::default();
         for seq in 0..100_000 {
             cache.keep(
-                &live(seq),
+                &cached_job(seq),
                 Version(1),
                 "http://a",
                 &Bytes::from_static(b"{}"),

@@ -80,7 +80,7 @@ pub(crate) struct View {
     /// The job.
     pub job: Arc<Job>,
     /// The cache entry, which also holds the job's rendered form.
-    pub live: Option<Arc<CachedJob>>,
+    pub cached: Option<Arc<CachedJob>>,
 }
 
 /// A page of a list.

@@ -134,7 +134,7 @@ fn with_job_id(url: &str, id: &str) -> String {
 fn body(message: &CallbackRequest) -> Bytes {
     let links = native::Links {
         base: &message.callback.base,
-        token: message.monitor.clone(),
+        token: message.monitor_token.clone(),
     };
     let job = native::job(&message.job, &message.params, &links);
     let mut data: Value = serde_json::from_slice(&job).expect("the native API writes JSON");

@@ -35,7 +35,7 @@ pub enum Event {
     Delete,
     /// The server shuts down in order: the job is queued again, and the attempt does not count as interrupted.
     Drained,
-    /// The server died during the attempt: the job is queued again, and the attempt counts as interrupted.
+    /// The server crashed during the attempt: the job is queued again, and the attempt counts as interrupted.
     Requeue,
     /// The result was downloaded completely and is not to be kept.
     ResultConsumed,

@@ -32,7 +32,7 @@ impl RunningBatch {
     }
 
     /// Answers everything with this error.
-    pub(super) fn refuse(self, error: &Error) {
+    pub(super) fn fail(self, error: &Error) {
         for Chunk { reply, .. } in self.batch.chunks {
             let _ = reply.send(Err(error.clone()));
         }

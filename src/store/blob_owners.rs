@@ -15,14 +15,14 @@ const MAX_CHUNKS_FREED_WITH_JOB: usize = 2;
 /// Blob ids, and the blobs that the current transaction has taken from their owners.
 pub(super) struct BlobOwners {
     numbers: Sequence,
-    loose: Vec<BlobId>,
+    unowned: Vec<BlobId>,
 }
 
 impl BlobOwners {
     pub(super) fn load(connection: &Connection) -> Result<Self, rusqlite::Error> {
         Ok(Self {
             numbers: Sequence::load(connection, "blob_next")?,
-            loose: Vec::new(),
+            unowned: Vec::new(),
         })
     }
 
@@ -33,13 +33,13 @@ impl BlobOwners {
 
     /// Discards the changes of a transaction that was rolled back.
     pub(super) fn roll_back(&mut self, connection: &Connection) -> Result<(), Error> {
-        self.loose.clear();
+        self.unowned.clear();
         self.numbers.reload(connection)
     }
 
     /// The blobs without an owner after the committed transaction.
-    pub(super) fn take_loose(&mut self) -> impl Iterator<Item = BlobId> + '_ {
-        self.loose.drain(..)
+    pub(super) fn take_unowned(&mut self) -> impl Iterator<Item = BlobId> + '_ {
+        self.unowned.drain(..)
     }
 
     /// Stores a chunk of a blob that has no owner yet.
@@ -83,7 +83,7 @@ impl BlobOwners {
         owner: Seq,
     ) -> Result<(), Error> {
         if chunks::disown(connection, blob, owner)? {
-            self.loose.push(blob);
+            self.unowned.push(blob);
         }
         Ok(())
     }
@@ -98,13 +98,13 @@ impl BlobOwners {
         if chunks::disown(connection, blob, owner)?
             && !chunks::free(connection, blob, MAX_CHUNKS_FREED_WITH_JOB)?.1
         {
-            self.loose.push(blob);
+            self.unowned.push(blob);
         }
         Ok(())
     }
 
     /// Frees a blob that has no owner and will not get one.
     pub(super) fn abandon(&mut self, blob: BlobId) {
-        self.loose.push(blob);
+        self.unowned.push(blob);
     }
 }

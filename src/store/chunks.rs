@@ -97,7 +97,7 @@ pub(super) fn hand_over(connection: &Connection, blob: BlobId, owner: Seq) -> Re
 }
 
 /// All blobs without an owner.
-pub(super) fn select_loose(connection: &Connection) -> Result<Vec<BlobId>, Error> {
+pub(super) fn select_unowned(connection: &Connection) -> Result<Vec<BlobId>, Error> {
     let mut statement = connection.prepare_cached("select id from blob where owner is null")?;
     let blobs = statement
         .query_map([], |row| row.get(0).map(BlobId))?

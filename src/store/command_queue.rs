@@ -153,7 +153,7 @@ impl Batch {
         self.commands.is_empty() && self.chunks.is_empty() && self.progress.is_empty()
     }
 
-    /// Whether the batch is a single item that needs space and can be refused.
+    /// Whether the batch is a single item that needs space and can be rejected.
     pub(super) fn is_new(&self) -> bool {
         !self.is_single()
             || !self.chunks.is_empty()

@@ -1,4 +1,4 @@
-//! Free disk space: the mark below which no new data is accepted, and the ballast that is given up so that deleting still
+//! Free disk space: the minimum below which no new data is accepted, and the ballast that is given up so that deleting still
 //! works on a full disk. SQLite in WAL mode needs space even to delete.
 
 use std::fs::{self, File};
@@ -10,53 +10,55 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::StoreStats;
 use crate::data_dir;
 
-/// The default mark is the size of the file system divided by this.
-const MARK_PART: u64 = 20;
-/// Upper bound of the default mark, in bytes.
-const MARK_AT_MOST: u64 = 1 << 30;
+/// The default minimum of free space is the size of the file system divided by this.
+const MIN_FREE_DIVISOR: u64 = 20;
+/// Upper bound of the default minimum, in bytes.
+const MAX_DEFAULT_MIN_FREE: u64 = 1 << 30;
 /// The WAL is copied each time it has grown by the size of the file system divided by this, within the bounds in bytes.
-const WAL_STEP_PART: u64 = 32;
+const WAL_STEP_DIVISOR: u64 = 32;
 const WAL_STEP_BYTES: RangeInclusive<u64> = 256 << 10..=4 << 20;
-/// The ballast is the mark divided by this, within the bounds in bytes. It has to hold the WAL of a few deletions.
-const BALLAST_PART: u64 = 4;
+/// The ballast is the minimum divided by this, within the bounds in bytes. It has to hold the WAL of a few deletions.
+const BALLAST_DIVISOR: u64 = 4;
 const BALLAST_BYTES: RangeInclusive<u64> = 256 << 10..=8 << 20;
 
 /// The file system of the data folder.
 #[derive(Debug)]
 pub(super) struct Disk {
     data: PathBuf,
-    mark: u64,
+    min_free: u64,
     quota: Option<u64>,
     ballast: PathBuf,
     ballast_bytes: u64,
     wal_step: u64,
     low: AtomicBool,
     /// Bytes in used pages of the database; kept only if there is a quota.
-    filled: AtomicU64,
+    used: AtomicU64,
     /// Bytes in the WAL: the database may have to grow by this much.
     wal: AtomicU64,
     /// Bytes in free pages of the database.
-    inside: AtomicU64,
+    free_inside: AtomicU64,
 }
 
 impl Disk {
-    /// Measures the file system of `data` and creates the ballast. `mark` is the number of bytes to keep free, `quota` the
+    /// Measures the file system of `data` and creates the ballast. `min_free` is the number of bytes to keep free, `quota` the
     /// maximum size of the database's content in bytes.
-    pub(super) fn new(data: &Path, mark: Option<u64>, quota: Option<u64>) -> io::Result<Self> {
+    pub(super) fn new(data: &Path, min_free: Option<u64>, quota: Option<u64>) -> io::Result<Self> {
         let (_, total) = room(data)?;
-        let mark = mark.unwrap_or_else(|| (total / MARK_PART).min(MARK_AT_MOST));
+        let min_free =
+            min_free.unwrap_or_else(|| (total / MIN_FREE_DIVISOR).min(MAX_DEFAULT_MIN_FREE));
         let disk = Self {
             data: data.to_owned(),
-            mark,
+            min_free,
             quota,
             ballast: data.join(data_dir::BALLAST),
-            ballast_bytes: (mark / BALLAST_PART)
+            ballast_bytes: (min_free / BALLAST_DIVISOR)
                 .clamp(*BALLAST_BYTES.start(), *BALLAST_BYTES.end()),
-            wal_step: (total / WAL_STEP_PART).clamp(*WAL_STEP_BYTES.start(), *WAL_STEP_BYTES.end()),
+            wal_step: (total / WAL_STEP_DIVISOR)
+                .clamp(*WAL_STEP_BYTES.start(), *WAL_STEP_BYTES.end()),
             low: AtomicBool::new(false),
-            filled: AtomicU64::new(0),
+            used: AtomicU64::new(0),
             wal: AtomicU64::new(0),
-            inside: AtomicU64::new(0),
+            free_inside: AtomicU64::new(0),
         };
         disk.measure();
         Ok(disk)
@@ -64,11 +66,12 @@ impl Disk {
 
     /// Whether new data may be stored, according to the last measurement.
     pub(super) fn has_room(&self) -> bool {
-        let filled = self.filled.load(Ordering::Relaxed);
-        if self.quota.is_some_and(|quota| filled >= quota) {
+        let used = self.used.load(Ordering::Relaxed);
+        if self.quota.is_some_and(|quota| used >= quota) {
             return false;
         }
-        !self.is_low() || self.inside.load(Ordering::Relaxed) >= self.mark.max(self.ballast_bytes)
+        !self.is_low()
+            || self.free_inside.load(Ordering::Relaxed) >= self.min_free.max(self.ballast_bytes)
     }
 
     /// Like [`Disk::has_room`], but measures first; for large data.
@@ -92,45 +95,45 @@ impl Disk {
         self.wal.store(bytes, Ordering::Relaxed);
     }
 
-    /// Whether less space than the mark is free.
+    /// Whether less space is free than the minimum.
     pub(super) fn is_low(&self) -> bool {
         self.low.load(Ordering::Relaxed)
     }
 
     /// Notes the number of bytes in free pages of the database.
-    pub(super) fn set_inside(&self, bytes: u64) {
-        self.inside.store(bytes, Ordering::Relaxed);
+    pub(super) fn set_free_inside(&self, bytes: u64) {
+        self.free_inside.store(bytes, Ordering::Relaxed);
     }
 
-    /// Whether there is a quota, so that [`Disk::set_filled`] is needed.
+    /// Whether there is a quota, so that [`Disk::set_used`] is needed.
     pub(super) fn has_quota(&self) -> bool {
         self.quota.is_some()
     }
 
     /// Notes the number of bytes in used pages of the database.
-    pub(super) fn set_filled(&self, bytes: u64) {
-        self.filled.store(bytes, Ordering::Relaxed);
+    pub(super) fn set_used(&self, bytes: u64) {
+        self.used.store(bytes, Ordering::Relaxed);
     }
 
-    /// Measures the free space, and restores the ballast once there is room for it beyond the mark.
+    /// Measures the free space, and restores the ballast once there is room for it beyond the minimum.
     pub(super) fn measure(&self) {
         let Ok((free, _)) = room(&self.data) else {
             return;
         };
         let ballast = self.ballast_is_there();
         let missing = if ballast { 0 } else { self.ballast_bytes };
-        let low = free < self.mark + missing + self.wal.load(Ordering::Relaxed);
+        let low = free < self.min_free + missing + self.wal.load(Ordering::Relaxed);
         if self.low.swap(low, Ordering::Relaxed) != low {
             if low {
                 tracing::warn!(
                     free,
-                    mark = self.mark,
+                    min_free = self.min_free,
                     "the disk is nearly full: no new data is accepted"
                 );
             } else {
                 tracing::info!(
                     free,
-                    mark = self.mark,
+                    min_free = self.min_free,
                     "there is enough free disk space again"
                 );
             }
@@ -145,7 +148,7 @@ impl Disk {
         }
     }
 
-    /// File sizes and free space; the caller adds what is inside of the database.
+    /// File sizes and free space; the caller adds the free space inside the database.
     pub(super) fn stats(&self) -> StoreStats {
         // Uses the path: opening and closing the file would release SQLite's own locks on it.
         let length = |name: &str| {
@@ -156,7 +159,7 @@ impl Disk {
             database: length(data_dir::DATABASE),
             wal: length(data_dir::DATABASE_WAL),
             free_outside: room(&self.data).map_or(0, |(free, _)| free),
-            mark: self.mark,
+            min_free: self.min_free,
             ..StoreStats::default()
         }
     }

@@ -11,7 +11,7 @@ use crate::data_dir;
 use crate::job::IllegalEvent;
 use crate::vital::panic_message;
 
-/// Why the store refused or failed a request.
+/// Why the store rejected a request or failed to carry it out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
     /// The queue is full; holds its limit.
@@ -56,8 +56,8 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// Whether the command was refused before anything was written.
-    pub(super) fn is_refusal(&self) -> bool {
+    /// Whether the command was rejected before anything was written.
+    pub(super) fn is_rejection(&self) -> bool {
         matches!(
             self,
             Self::KeyTaken

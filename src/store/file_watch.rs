@@ -14,15 +14,15 @@ use crate::{data_dir, failpoints};
 /// The files of one open database.
 #[derive(Debug)]
 pub(super) struct FileWatch {
-    database: Named,
-    wal: Named,
+    database: WatchedFile,
+    wal: WatchedFile,
     /// Rebuilt at each start; without it, other processes do not notice that the database is in use.
-    shared_memory: Named,
+    shared_memory: WatchedFile,
 }
 
 /// A path and the file that was there at the start.
 #[derive(Debug)]
-struct Named {
+struct WatchedFile {
     path: PathBuf,
     identity: Identity,
 }
@@ -36,17 +36,17 @@ impl FileWatch {
     /// # Errors
     /// [`OpenError::Io`] if a file is missing; [`OpenError::Start`] if the database is not the locked one.
     pub(super) fn remember(data: &Path, locks: &Locks) -> Result<Self, OpenError> {
-        let named = |name: &str| {
+        let watched = |name: &str| {
             let path = data.join(name);
-            match look(&path) {
-                Ok(identity) => Ok(Named { path, identity }),
+            match identity_at(&path) {
+                Ok(identity) => Ok(WatchedFile { path, identity }),
                 Err(source) => Err(OpenError::Io { path, source }),
             }
         };
         let file_watch = Self {
-            database: named(data_dir::DATABASE)?,
-            wal: named(data_dir::DATABASE_WAL)?,
-            shared_memory: named(data_dir::DATABASE_SHARED_MEMORY)?,
+            database: watched(data_dir::DATABASE)?,
+            wal: watched(data_dir::DATABASE_WAL)?,
+            shared_memory: watched(data_dir::DATABASE_SHARED_MEMORY)?,
         };
         let locked = locks.database().map(File::metadata);
         let replaced = match locked {
@@ -88,10 +88,10 @@ impl FileWatch {
     }
 }
 
-impl Named {
+impl WatchedFile {
     fn check(&self) -> Result<(), String> {
         let path = self.path.display();
-        match look(&self.path) {
+        match identity_at(&self.path) {
             Ok(found) if found == self.identity => Ok(()),
             Ok(_) => Err(format!("{path} was replaced while it was open")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -102,7 +102,7 @@ impl Named {
     }
 }
 
-fn look(path: &Path) -> io::Result<Identity> {
+fn identity_at(path: &Path) -> io::Result<Identity> {
     Ok(identity(&std::fs::metadata(path)?))
 }
 

@@ -215,7 +215,7 @@ impl Store {
         )
     }
 
-    /// Like [`Store::write_blob`], for a client's upload, which is refused while the database is busy.
+    /// Like [`Store::write_blob`], for a client's upload, which is rejected while the database is busy.
     pub(crate) fn write_upload(&self) -> BlobWriter {
         BlobWriter::new(
             Arc::clone(&self.queue),

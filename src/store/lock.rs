@@ -105,14 +105,14 @@ impl Locks {
         self.database.as_ref()
     }
 
-    /// Whether the previous holder died.
+    /// Whether the previous server crashed.
     pub(super) fn were_left_behind(&self) -> bool {
         self.left_behind
     }
 
     /// Marks the locks as released in order; call once the database is closed.
     pub(super) fn release(self) {
-        // At worst the next server believes that this one died.
+        // At worst the next server takes this one for crashed.
         let _ = self.lock_file.set_len(0);
     }
 }

@@ -90,7 +90,7 @@ impl Store {
         self.read(move |connection| {
             Ok(StoreStats {
                 free_inside: number(connection, "pragma freelist_count")? * PAGE_BYTES,
-                untold: number(
+                pending_callbacks: number(
                     connection,
                     "select count(*) from job where callback_due is not null",
                 )?,

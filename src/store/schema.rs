@@ -56,7 +56,7 @@ pub(super) fn open(data: &Path, tokens: &TokensAtStart) -> Result<Opened, OpenEr
         }
         create(data, &path)?;
     } else if locks.were_left_behind() && !has_wal {
-        tracing::warn!(wal = %wal.display(), "the last server died, and its write-ahead log is missing: jobs that it accepted last may be lost");
+        tracing::warn!(wal = %wal.display(), "the last server crashed, and its write-ahead log is missing: the last jobs that it accepted may be lost");
     }
     let mut file = File::options()
         .read(true)

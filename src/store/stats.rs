@@ -39,7 +39,7 @@ pub(crate) struct StoreStats {
     /// Free space on the file system.
     pub free_outside: u64,
     /// No new data is accepted while less than this is free.
-    pub mark: u64,
+    pub min_free: u64,
     /// Number of callbacks that are not delivered yet.
-    pub untold: u64,
+    pub pending_callbacks: u64,
 }

@@ -95,7 +95,7 @@ impl Writer {
         observer: Arc<dyn CommitObserver>,
         shared: Shared,
     ) -> Result<Self, Error> {
-        let garbage = chunks::select_loose(&connection)?.into();
+        let garbage = chunks::select_unowned(&connection)?.into();
         let (answers, mut due) = mpsc::unbounded_channel::<RunningBatch>();
         shared.vital.task("store-answers", async move {
             failpoints::panic_point("store-answers");
@@ -209,7 +209,7 @@ impl Writer {
             Err(Error::StorageFull) if !work.batch.is_new() && self.disk.release() => {
                 return self.transact(RunningBatch::new(work.batch));
             }
-            Err(error) if work.batch.is_single() => work.refuse(&error),
+            Err(error) if work.batch.is_single() => work.fail(&error),
             Err(error) => {
                 tracing::warn!(%error, "a transaction was rolled back; its items are retried one by one");
                 for part in work.batch.split() {
@@ -230,9 +230,9 @@ impl Writer {
             self.is_held = true;
         }
         let (clients, server) = batch.by_origin();
-        RunningBatch::new(clients).refuse(&Error::Busy);
+        RunningBatch::new(clients).fail(&Error::Busy);
         if let Some(late) = self.queue.put_back(server) {
-            RunningBatch::new(late).refuse(&Error::Busy);
+            RunningBatch::new(late).fail(&Error::Busy);
         }
     }
 
@@ -267,7 +267,7 @@ impl Writer {
                 self.has_free_pages |= freed.chunks > 0 || work.batch.forgets();
                 self.garbage.drain(..freed.blobs);
                 self.measure()?;
-                self.garbage.extend(self.jobs.blob_owners.take_loose());
+                self.garbage.extend(self.jobs.blob_owners.take_unowned());
                 for change in self.jobs.staged.drain(..) {
                     self.observer.committed(change);
                 }
@@ -297,7 +297,7 @@ impl Writer {
         }
         for command in &work.batch.commands {
             match command.apply(connection, &mut self.jobs) {
-                Err(error) if !error.is_refusal() => return Err(error),
+                Err(error) if !error.is_rejection() => return Err(error),
                 answer => work.command_answers.push(answer),
             }
         }
@@ -353,11 +353,11 @@ impl Writer {
         let (is_low, has_quota) = (self.disk.is_low(), self.disk.has_quota());
         if is_low || has_quota {
             let free = pages::free(&self.connection)?.unsigned_abs();
-            self.disk.set_inside(free * PAGE_BYTES);
+            self.disk.set_free_inside(free * PAGE_BYTES);
             if has_quota {
                 let pages = pages::all(&self.connection)?;
                 self.disk
-                    .set_filled(pages.unsigned_abs().saturating_sub(free) * PAGE_BYTES);
+                    .set_used(pages.unsigned_abs().saturating_sub(free) * PAGE_BYTES);
             }
         }
         Ok(())

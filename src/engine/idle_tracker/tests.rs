@@ -72,17 +72,17 @@ impl World {
         }
     }
 
-    fn store(&mut self, idle: &IdleTracker, uses: &[(Seq, IdleMs)]) {
+    fn store(&mut self, tracker: &IdleTracker, uses: &[(Seq, IdleMs)]) {
         for (seq, due) in uses {
             let row = &mut self.rows[seq.0 as usize];
             row.due = row.due.max(due.0);
-            idle.written(*seq, *due);
+            tracker.written(*seq, *due);
         }
     }
 
-    fn live(&mut self, life: &Life) {
+    fn run(&mut self, life: &Life) {
         let clock = Arc::new(IdleClock::new(IdleMs(self.clock)));
-        let idle = IdleTracker::new(Arc::clone(&clock), HashMap::new(), TIMEOUT_MS);
+        let tracker = IdleTracker::new(Arc::clone(&clock), HashMap::new(), TIMEOUT_MS);
         let mut schedule = ClockSchedule::start(clock.now());
         let mut touches = life.touches.clone();
         touches.sort_unstable();
@@ -91,7 +91,7 @@ impl World {
         let mut passed = 0;
         loop {
             while let Some((_, number)) = touches.next_if(|(at, _)| *at <= passed) {
-                if self.rows[number].expired.is_none() && idle.touch(&self.job(number)) {
+                if self.rows[number].expired.is_none() && tracker.touch(&self.job(number)) {
                     self.rows[number].touched.push(self.up);
                     self.rows[number].last = self.up;
                 }
@@ -101,15 +101,15 @@ impl World {
                 if due > clock.now() || self.rows[number].expired.is_some() {
                     continue;
                 }
-                match idle.judge(seq, "zip", due) {
+                match tracker.judge(seq, "zip", due) {
                     Verdict::Expire => self.rows[number].expired = Some(self.up),
-                    Verdict::Rearm(due) => self.store(&idle, &[(seq, due)]),
+                    Verdict::Rearm(due) => self.store(&tracker, &[(seq, due)]),
                 }
             }
             let now = clock.now();
-            if schedule.next(now, IdleMs(self.clock), idle.has_waiting()) <= now {
-                let uses = idle.worth_storing(usize::MAX);
-                self.store(&idle, &uses.due);
+            if schedule.next(now, IdleMs(self.clock), tracker.has_waiting()) <= now {
+                let uses = tracker.worth_storing(usize::MAX);
+                self.store(&tracker, &uses.due);
                 schedule.has_stored(now, IdleMs(self.clock));
                 self.clock = now.0;
                 stored_at = self.up;
@@ -134,7 +134,7 @@ impl World {
                 row.last = row.kept;
             }
         } else {
-            self.store(&idle, &idle.touched());
+            self.store(&tracker, &tracker.touched());
             self.clock = clock.now().0;
             for row in &mut self.rows {
                 row.kept = row.last;
@@ -161,10 +161,10 @@ proptest! {
             ..World::default()
         };
         for life in &lives {
-            world.live(life);
+            world.run(life);
         }
         prop_assert!(world.rows[0].due == TIMEOUT_MS, "the job was never touched");
-        world.live(&Life { length: 3 * TIMEOUT_MS, crashes: false, touches: Vec::new() });
+        world.run(&Life { length: 3 * TIMEOUT_MS, crashes: false, touches: Vec::new() });
         for row in &world.rows {
             let expired = row.expired.expect("crashes do not keep a job from expiring");
             let earliest = row.kept + TIMEOUT_MS + world.lost(row.kept, expired);

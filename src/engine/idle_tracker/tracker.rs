@@ -104,18 +104,18 @@ pub(in crate::engine) struct IdleTracker {
 /// Keeps a job from expiring until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Hold {
-    pub(in crate::engine::idle_tracker) idle: Arc<IdleTracker>,
+    pub(in crate::engine::idle_tracker) tracker: Arc<IdleTracker>,
     pub(in crate::engine::idle_tracker) seq: Seq,
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let mut shard = self.idle.shard(self.seq).lock();
+        let mut shard = self.tracker.shard(self.seq).lock();
         if let Some(entry) = shard.entries.get_mut(&self.seq) {
             entry.holds -= 1;
-            entry.touched = self.idle.clock.now();
+            entry.touched = self.tracker.clock.now();
             let entry = *entry;
-            self.idle.update_waiting(&mut shard, self.seq, entry);
+            self.tracker.update_waiting(&mut shard, self.seq, entry);
         }
     }
 }
@@ -170,7 +170,7 @@ impl IdleTracker {
         };
         let held = self.enter(job.seq, &job.operation, due, |entry| entry.holds += 1);
         held.then(|| Hold {
-            idle: Arc::clone(self),
+            tracker: Arc::clone(self),
             seq: job.seq,
         })
     }

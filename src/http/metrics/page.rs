@@ -149,7 +149,7 @@ impl Page {
             "Callbacks that are neither delivered nor failed for good.",
             None,
         );
-        writer.gauge(pending, stats.untold)
+        writer.gauge(pending, stats.pending_callbacks)
     }
 
     fn http(&self, writer: &mut MetricWriter<'_>) -> Result<(), Error> {
@@ -206,7 +206,7 @@ impl Page {
             (
                 "disk_reserve",
                 "Free space on the file system of the data folder below which jobs are rejected.",
-                stats.mark,
+                stats.min_free,
             ),
         ] {
             writer.gauge((name, help, Some(Unit::Bytes)), bytes)?;

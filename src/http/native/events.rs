@@ -105,10 +105,10 @@ struct EventStream<'a> {
 impl EventStream<'_> {
     async fn stream_job(&self, view: View) -> Result<(), StreamClosed> {
         self.send(RETRY_FIELD.into()).await?;
-        let Some(live) = view.live.clone() else {
+        let Some(cached) = view.cached.clone() else {
             return self.send_job(&view, true).await;
         };
-        let mut changes = live.watch();
+        let mut changes = cached.watch();
         let mut last = view;
         let _hold = loop {
             let now = changes.borrow_and_update().clone();
@@ -117,7 +117,7 @@ impl EventStream<'_> {
             };
             last = View {
                 job,
-                live: Some(Arc::clone(&live)),
+                cached: Some(Arc::clone(&cached)),
             };
             self.send_job(&last, true).await?;
             if last.job.is_terminal() {

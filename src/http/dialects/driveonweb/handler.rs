@@ -150,12 +150,12 @@ impl App {
             )));
         }
         let mut polls = 0;
-        if let Some(live) = view.live.as_ref().filter(|_| !view.job.is_terminal()) {
+        if let Some(cached) = view.cached.as_ref().filter(|_| !view.job.is_terminal()) {
             let is_counted = request.method != Method::HEAD;
             polls = if is_counted {
-                live.poll()
+                cached.poll()
             } else {
-                live.polls()
+                cached.polls()
             };
             let hold = driveonweb::hold_time(polls);
             if is_counted && !hold.is_zero() {
