@@ -77,50 +77,48 @@ fn recovery_follows_the_table() {
     let nothing = || InPlace::Nothing;
     let unknown = || InPlace::Unknown;
     let output = || InPlace::Output(Event::Fail(Failure::new("found", "The output is there.")));
-    let table = [
-        // A job that waited goes on waiting, unless its operation or its client is gone.
-        (queued(0), requeue, nothing(), "wait"),
-        (queued(3), fail, nothing(), "wait"),
-        (queued(3), requeue, unknown(), "wait"),
-        (queued(0), gone, nothing(), "unknown_operation"),
-        (queued(1), gone, nothing(), "+unknown_operation"),
-        (ephemeral(queued(0)), requeue, nothing(), "Delete"),
-        (ephemeral(queued(0)), gone, nothing(), "Delete"),
-        // An interrupted job runs again as often as its operation allows.
-        (orphan(1), requeue, nothing(), "Requeue"),
-        (orphan(2), requeue, nothing(), "Requeue"),
-        (orphan(3), requeue, nothing(), "+interrupted"),
-        (orphan(1), fail, nothing(), "+interrupted"),
-        (orphan(1), gone, nothing(), "+unknown_operation"),
-        (ephemeral(orphan(1)), requeue, nothing(), "+Requeue"),
-        (ephemeral(orphan(1)), gone, nothing(), "+Requeue"),
-        // A cancel or delete request comes before all of that.
-        (canceled(queued(1)), requeue, nothing(), "+AttemptCanceled"),
-        (canceled(queued(1)), gone, nothing(), "+AttemptCanceled"),
-        (canceled(orphan(1)), requeue, nothing(), "+AttemptCanceled"),
-        (canceled(orphan(3)), fail, nothing(), "+AttemptCanceled"),
-        (canceled(orphan(1)), gone, nothing(), "+AttemptCanceled"),
-        (deleted(queued(1)), requeue, nothing(), "+AttemptCanceled"),
-        (deleted(orphan(1)), requeue, nothing(), "+AttemptCanceled"),
-        (
-            canceled(ephemeral(orphan(1))),
-            requeue,
-            nothing(),
-            "+AttemptCanceled",
-        ),
-        // An output that may be in place comes before everything.
-        (orphan(1), requeue, unknown(), "find, locked"),
-        (orphan(3), fail, unknown(), "find, locked"),
-        (orphan(1), gone, unknown(), "find, locked"),
-        (ephemeral(orphan(1)), requeue, unknown(), "find, locked"),
-        (canceled(orphan(1)), requeue, unknown(), "find"),
-        (deleted(orphan(1)), requeue, unknown(), "find"),
-        (orphan(1), requeue, output(), "found"),
-        (orphan(3), fail, output(), "found"),
-        (canceled(orphan(1)), gone, output(), "found"),
-    ];
-    for (job, policy, in_place, expected) in table {
-        let context = format!("{policy:?}, {in_place:?}, {job:?}");
-        assert_eq!(code(recover(&job, policy, in_place)), expected, "{context}");
-    }
+    let check = |job: &Job, policy, in_place: InPlace, expected: &str| {
+        let row = format!("{policy:?}, {in_place:?}, {job:?}");
+        assert_eq!(code(recover(job, policy, in_place)), expected, "{row}");
+    };
+    // A job that waited goes on waiting, unless its operation or its client is gone.
+    check(&queued(0), requeue, nothing(), "wait");
+    check(&queued(3), fail, nothing(), "wait");
+    check(&queued(3), requeue, unknown(), "wait");
+    check(&queued(0), gone, nothing(), "unknown_operation");
+    check(&queued(1), gone, nothing(), "+unknown_operation");
+    check(&ephemeral(queued(0)), requeue, nothing(), "Delete");
+    check(&ephemeral(queued(0)), gone, nothing(), "Delete");
+    // An interrupted job runs again as often as its operation allows.
+    check(&orphan(1), requeue, nothing(), "Requeue");
+    check(&orphan(2), requeue, nothing(), "Requeue");
+    check(&orphan(3), requeue, nothing(), "+interrupted");
+    check(&orphan(1), fail, nothing(), "+interrupted");
+    check(&orphan(1), gone, nothing(), "+unknown_operation");
+    check(&ephemeral(orphan(1)), requeue, nothing(), "+Requeue");
+    check(&ephemeral(orphan(1)), gone, nothing(), "+Requeue");
+    // A cancel or delete request comes before all of that.
+    check(&canceled(queued(1)), requeue, nothing(), "+AttemptCanceled");
+    check(&canceled(queued(1)), gone, nothing(), "+AttemptCanceled");
+    check(&canceled(orphan(1)), requeue, nothing(), "+AttemptCanceled");
+    check(&canceled(orphan(3)), fail, nothing(), "+AttemptCanceled");
+    check(&canceled(orphan(1)), gone, nothing(), "+AttemptCanceled");
+    check(&deleted(queued(1)), requeue, nothing(), "+AttemptCanceled");
+    check(&deleted(orphan(1)), requeue, nothing(), "+AttemptCanceled");
+    check(
+        &canceled(ephemeral(orphan(1))),
+        requeue,
+        nothing(),
+        "+AttemptCanceled",
+    );
+    // An output that may be in place comes before everything.
+    check(&orphan(1), requeue, unknown(), "find, locked");
+    check(&orphan(3), fail, unknown(), "find, locked");
+    check(&orphan(1), gone, unknown(), "find, locked");
+    check(&ephemeral(orphan(1)), requeue, unknown(), "find, locked");
+    check(&canceled(orphan(1)), requeue, unknown(), "find");
+    check(&deleted(orphan(1)), requeue, unknown(), "find");
+    check(&orphan(1), requeue, output(), "found");
+    check(&orphan(3), fail, output(), "found");
+    check(&canceled(orphan(1)), gone, output(), "found");
 }
