@@ -20,6 +20,9 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes from the end of stderr that a failure includes.
 const STDERR_TAIL_BYTES: usize = 4 * 1024;
 
+/// Bytes of the last line of stderr that the message of a failure includes.
+const SUMMARY_BYTES: usize = 200;
+
 /// One running command.
 pub(in crate::operations) struct Attempt<'a> {
     plan: &'a Plan,
@@ -198,8 +201,19 @@ fn failure(status: ExitStatus, stderr: &str) -> Failure {
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);
     #[cfg(not(unix))]
     let signal = None::<i32>;
+    let message = match last_line(stderr) {
+        Some(line) => format!("The command ended with {reason}: {line}"),
+        None => format!("The command ended with {reason}."),
+    };
     Failure {
         inner: Some(json!({ "exitStatus": status.code(), "signal": signal, "stderr": stderr })),
-        ..Failure::new("exit_status", format!("The command ended with {reason}."))
+        ..Failure::new("exit_status", message)
     }
+}
+
+/// The last line that is not blank, shortened to [`SUMMARY_BYTES`].
+fn last_line(text: &str) -> Option<&str> {
+    let lines = text.rsplit(['\n', '\r']).map(str::trim);
+    let line = lines.into_iter().find(|line| !line.is_empty())?;
+    Some(&line[..line.floor_char_boundary(SUMMARY_BYTES)])
 }

@@ -150,7 +150,7 @@ params.loud = { type = "boolean" }
     let details = text(&mut page, "#details");
     assert!(details.contains("<i>Echo</i>"), "{details}");
     assert_eq!(details.matches("exit_status").count(), 1, "{details}");
-    assert_eq!(details.matches("onerror").count(), 3, "{details}");
+    assert_eq!(details.matches("onerror").count(), 4, "{details}");
     for markup in ["img", "#main i", "#main u", "#main s", "#details b"] {
         let found = page.ask(&format!("document.querySelectorAll({markup:?}).length"));
         assert_eq!(found, 0, "{markup}");

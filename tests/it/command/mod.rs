@@ -365,6 +365,8 @@ fn failure_has_exit_status_and_last_lines_of_stderr() {
     assert_eq!(job["error"]["code"], "exit_status");
     assert_eq!(job["error"]["innererror"]["exitStatus"], 3, "{job}");
     assert_eq!(job["error"]["innererror"]["stderr"], "first\nlast words");
+    let message = &job["error"]["message"];
+    assert_eq!(message, "The command ended with exit status 3: last words");
     let id = job["id"].as_str().expect("an id");
     let log = client.get(&format!("/v1/jobs/{id}/log"), 200).body;
     assert_eq!(log, b"first\nlast words\n");
