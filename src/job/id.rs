@@ -59,6 +59,15 @@ impl JobId {
         Some(Self(uuid.as_u128()))
     }
 
+    /// The lowest and the highest identifier whose text begins with `prefix`, in either case. `None` if no identifier can.
+    pub(crate) fn with_prefix(prefix: &str) -> Option<(Self, Self)> {
+        // Text that begins with a higher digit has more than 128 bits.
+        let fits = prefix.starts_with(|first| matches!(first, '0'..='7'));
+        let missing = ulid::ULID_LEN.checked_sub(prefix.len()).filter(|_| fits)?;
+        let padded = |digit: &str| format!("{prefix}{}", digit.repeat(missing)).parse().ok();
+        Some((padded("0")?, padded("Z")?))
+    }
+
     /// The embedded time, which never decreases from one identifier to the next in the same store.
     pub fn time(self) -> WallMs {
         WallMs((self.0 >> 80) as i64)

@@ -129,9 +129,17 @@ fn select_due(connection: &Connection, now: IdleMs, most: usize) -> Result<Vec<D
 fn select_page(connection: &Connection, filter: &Filter, most: usize) -> Result<Rows, Error> {
     let mut query =
         format!("select {COLUMNS} from job where delete_requested = 0 and seq < :before");
-    let before = filter.before.map_or(i64::MAX, |seq| seq.0);
+    let mut before = filter.before.map_or(i64::MAX, |seq| seq.0);
+    let from;
     let one_more = most as i64 + 1;
-    let mut values: Vec<(&str, &dyn ToSql)> = vec![(":before", &before), (":one_more", &one_more)];
+    let mut values: Vec<(&str, &dyn ToSql)> = Vec::new();
+    if let Some((lowest, highest)) = filter.ids {
+        from = first_seq(connection, |id| id >= lowest.to_bytes())?;
+        before = before.min(first_seq(connection, |id| id > highest.to_bytes())?);
+        query.push_str(" and seq >= :from");
+        values.push((":from", &from));
+    }
+    values.extend([(":before", &before as &dyn ToSql), (":one_more", &one_more)]);
     if let Some(operation) = &filter.operation {
         query.push_str(" and operation = :operation");
         values.push((":operation", operation));
@@ -166,6 +174,27 @@ fn select_page(connection: &Connection, filter: &Filter, most: usize) -> Result<
         page.jobs.push(job);
     }
     Ok(page)
+}
+
+/// The first sequence number that only jobs with a high identifier have; later jobs have higher identifiers. A binary search,
+/// since identifiers have no index.
+fn first_seq(connection: &Connection, is_high: impl Fn([u8; 16]) -> bool) -> Result<i64, Error> {
+    let mut newest = connection.prepare_cached("select max(seq) from job")?;
+    let newest: Option<i64> = newest.query_row([], |row| row.get(0))?;
+    let (mut low, mut high) = (0, newest.unwrap_or_default() + 1);
+    let mut next =
+        connection.prepare_cached("select seq, id from job where seq >= ? order by seq limit 1")?;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let found = next.query_row([middle], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 16]>(1)?))
+        });
+        match found.optional()? {
+            Some((seq, id)) if !is_high(id) => low = seq + 1,
+            _ => high = middle,
+        }
+    }
+    Ok(high)
 }
 
 /// When the next ended job is due.

@@ -201,6 +201,8 @@ pub(crate) struct Filter {
     pub operation: Option<String>,
     /// Only jobs submitted before this one.
     pub before: Option<Seq>,
+    /// The lowest and the highest identifier to include; `None` for all.
+    pub ids: Option<(JobId, JobId)>,
     /// The owner of the jobs.
     pub owner: Owner,
 }

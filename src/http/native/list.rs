@@ -10,7 +10,7 @@ use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::{header, json};
 use crate::http::{App, RequestContext};
-use crate::job::{Seq, Status};
+use crate::job::{JobId, Seq, Status};
 use crate::operations::InvalidParam;
 
 /// The number of jobs on a page if the request has no `limit`.
@@ -95,6 +95,12 @@ fn filter(request: &Parts) -> Result<(Filter, usize), Problem> {
                     }
                 }
             }
+            "id-prefix" => match JobId::with_prefix(&value) {
+                Some(ids) => filter.ids = Some(ids),
+                None => fault(format!(
+                    "Expected the first characters of a job ID, found {value:?}."
+                )),
+            },
             "operation" => filter.operation = Some(value.into_owned()),
             "limit" => match value.parse() {
                 Ok(number @ 1..=MAX_LIMIT) => limit = number,

@@ -97,7 +97,7 @@ pub(crate) fn list() -> Value {
         &page,
     );
     RouteDoc {
-        parameters: &["status", "operation", "limit", "after"],
+        parameters: &["status", "operation", "id-prefix", "limit", "after"],
         ..RouteDoc::default()
     }
     .with_replies(&[("200", page)], &[422, STORE])

@@ -169,6 +169,9 @@ pub(crate) fn parameters() -> Map<String, Value> {
             "pattern": "^(queued|running|succeeded|failed|canceled)(,(queued|running|succeeded|failed|canceled)){0,4}$",
         })),
         one("query", "operation", "Only jobs of this operation.", text.clone()),
+        one("query", "id-prefix", "Only jobs whose id begins with this, in either case.", json!({
+            "type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{0,25}$",
+        })),
         one("query", "limit", "The maximum number of jobs per page. A page also ends once it exceeds 2 MiB.", json!({
             "type": "integer", "minimum": 1, "maximum": 1000, "default": 100,
         })),
