@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use crate::cli::client::{Client, Error, WithEtag};
 use crate::cli::progress::ProgressReporter;
-use crate::cli::{EXIT_FAILED, Failure};
 
 /// Waits until a job is finished. `seen` is the job's last known state with its ETag. While the server is unreachable,
 /// requests are retried within the client's retry budget.
@@ -42,18 +41,4 @@ pub(super) async fn follow(
         }
     }
     Ok(job)
-}
-
-/// The failure to report for a job that did not succeed.
-pub(super) fn job_failed(job: &Value) -> Failure {
-    let error = &job["error"];
-    let message = match (error["code"].as_str(), error["message"].as_str()) {
-        (Some(code), Some(message)) => format!("{message} ({code})"),
-        // Only a canceled job has no error.
-        _ => format!(
-            "the job was {}",
-            job["status"].as_str().unwrap_or("deleted")
-        ),
-    };
-    Failure::new(EXIT_FAILED, message)
 }

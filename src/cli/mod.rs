@@ -9,6 +9,7 @@ mod job_args;
 mod log;
 mod maintenance;
 mod name;
+mod outcome;
 mod output;
 mod params;
 mod progress;

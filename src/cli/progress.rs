@@ -167,6 +167,14 @@ impl ProgressReporter {
         }
     }
 
+    /// Hides the bar while `print` writes to the terminal.
+    pub(super) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+        match self {
+            Self::Bar(bar) => bar.bar.suspend(print),
+            Self::Lines { .. } | Self::Nothing => print(),
+        }
+    }
+
     /// Removes the bar from the terminal.
     pub(super) fn end(&mut self) {
         if let Self::Bar(bar) = self {

@@ -21,11 +21,15 @@ pub(super) struct Submission<'a> {
 }
 
 impl<'a> Submission<'a> {
-    /// The submission of a job, with a random idempotency key unless `key` is one.
+    /// The submission of a job with these options, and with a random idempotency key unless `key` is one.
     ///
     /// # Errors
     /// The operation's name, a param or a file is malformed.
-    pub(super) fn new(job: &'a JobArgs, key: Option<&str>) -> Result<Self, Failure> {
+    pub(super) fn new(
+        job: &'a JobArgs,
+        options: &[(&str, String)],
+        key: Option<&str>,
+    ) -> Result<Self, Failure> {
         let operation = &job.operation;
         let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
         if operation.is_empty() || !operation.bytes().all(is_name) {
@@ -34,8 +38,14 @@ impl<'a> Submission<'a> {
             );
             return Err(Failure::new(EXIT_USAGE, message));
         }
+        let mut path = format!("/v1/operations/{operation}");
+        if !options.is_empty() {
+            let mut query = form_urlencoded::Serializer::new(path + "?");
+            query.extend_pairs(options);
+            path = query.finish();
+        }
         Ok(Self {
-            path: format!("/v1/operations/{operation}"),
+            path,
             fields: fields(&job.params)?,
             files: job
                 .input

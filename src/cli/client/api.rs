@@ -134,7 +134,11 @@ impl Client {
         Error::Lost(format!("lost the connection to {}: {error}", self.endpoint))
     }
 
-    pub(in crate::cli::client) async fn in_time<T>(
+    /// Limits the time of an exchange to [`REPLY_TIMEOUT`].
+    ///
+    /// # Errors
+    /// The exchange fails or takes too long.
+    pub(in crate::cli) async fn in_time<T>(
         &self,
         exchange: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {

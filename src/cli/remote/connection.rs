@@ -119,6 +119,30 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Names the command that prints the log of a job on this server.
+    pub(in crate::cli::remote) fn log_hint(&self, job: &Value) -> String {
+        let id = job["id"].as_str().unwrap_or_default();
+        format!(
+            "`cloakroom log {id}{}` prints the whole log",
+            self.arguments()
+        )
+    }
+
+    /// The arguments that lead other commands to this server, as they were given on the command line.
+    fn arguments(&self) -> String {
+        let data = self.data.as_ref().map(|data| data.display().to_string());
+        let argument = |flag: &str, variable: &str, value: Option<&str>| match value {
+            Some(value) if std::env::var(variable).ok().as_deref() != Some(value) => {
+                format!(" {flag} {value}")
+            }
+            _ => String::new(),
+        };
+        argument("--url", "CLOAKROOM_URL", self.url.as_deref())
+            + &argument("--data", "CLOAKROOM_DATA", data.as_deref())
+    }
+}
+
 /// Reads the URL and the token of the run from the file of a server on this data folder; `None` if no server is running.
 ///
 /// # Errors

@@ -5,10 +5,12 @@ use serde_json::Value;
 
 use crate::cli::Failure;
 use crate::cli::remote::job::Job;
-use crate::cli::remote::print::print_id;
+use crate::cli::remote::print::Format;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Cancel {
+    #[command(flatten)]
+    format: Format,
     #[command(flatten)]
     job: Job,
 }
@@ -16,38 +18,43 @@ pub(in crate::cli) struct Cancel {
 #[derive(clap::Args)]
 pub(in crate::cli) struct Retry {
     #[command(flatten)]
+    format: Format,
+    #[command(flatten)]
     job: Job,
 }
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Delete {
     #[command(flatten)]
+    format: Format,
+    #[command(flatten)]
     job: Job,
 }
 
 impl Cancel {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        request(&self.job, Method::POST, "/cancel").await?;
-        Ok(())
+        let job = request(&self.job, Method::POST, "/cancel").await?;
+        self.format.print_if_json(&job)
     }
 }
 
 impl Retry {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let job = request(&self.job, Method::POST, "/retry").await?;
-        print_id(&job)
+        self.format.print_new_job(&job)
     }
 }
 
 impl Delete {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        request(&self.job, Method::DELETE, "").await?;
-        Ok(())
+        let job = request(&self.job, Method::DELETE, "").await?;
+        self.format.print_if_json(&job)
     }
 }
 
 async fn request(job: &Job, method: Method, action: &str) -> Result<Value, Failure> {
-    let path = format!("{}{action}", job.path()?);
-    let (answer, _) = job.client()?.json(method, &path, &[], None).await?;
+    let (client, path) = job.find().await?;
+    let path = format!("{path}{action}");
+    let (answer, _) = client.json(method, &path, &[], None).await?;
     Ok(answer)
 }

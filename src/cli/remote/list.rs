@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use crate::cli::Failure;
 use crate::cli::client::Client;
+use crate::cli::outcome::explanation;
+use crate::cli::output::print_line;
 use crate::cli::remote::connection::Server;
 use crate::cli::remote::job::Job;
 use crate::cli::remote::print::Format;
@@ -44,8 +46,14 @@ pub(in crate::cli) struct Operations {
 
 impl Status {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let job = get(&self.job.client()?, &self.job.path()?).await?;
-        self.format.print_job(&job)
+        let (client, path) = self.job.find().await?;
+        let job = get(&client, &path).await?;
+        self.format.print_job(&job)?;
+        if job["status"] == "failed" && !self.format.is_json() {
+            let hint = self.job.log_hint(&job);
+            print_line(explanation(&client, &job, Some(&hint)).await)?;
+        }
+        Ok(())
     }
 }
 

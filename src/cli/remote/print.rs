@@ -9,7 +9,7 @@ use crate::cli::remote::table::{cell, table};
 /// How a command prints jobs or operations.
 #[derive(clap::Args)]
 pub(in crate::cli::remote) struct Format {
-    /// Print the server's JSON instead of a table.
+    /// Print the server's JSON.
     #[arg(long)]
     json: bool,
 }
@@ -30,6 +30,32 @@ impl Format {
         self.print(list, || operations(members(list, "operations")))
     }
 
+    /// Prints one job as JSON if that was asked for, else nothing.
+    pub(in crate::cli::remote) fn print_if_json(&self, job: &Value) -> Result<(), Failure> {
+        if self.json {
+            print_line(job)?;
+        }
+        Ok(())
+    }
+
+    /// Prints a new job, or its ID.
+    ///
+    /// # Errors
+    /// Standard output cannot be written; the message then has the ID.
+    pub(in crate::cli::remote) fn print_new_job(&self, job: &Value) -> Result<(), Failure> {
+        let id = job["id"].as_str().unwrap_or_default();
+        let printed = if self.json {
+            print_line(job)
+        } else {
+            print_line(id)
+        };
+        printed.map_err(|error| error.after(format_args!("the job's ID is {id}")))
+    }
+
+    pub(in crate::cli::remote) fn is_json(&self) -> bool {
+        self.json
+    }
+
     fn print(&self, value: &Value, table: impl FnOnce() -> String) -> Result<(), Failure> {
         if self.json {
             print_line(value)?;
@@ -38,15 +64,6 @@ impl Format {
         }
         Ok(())
     }
-}
-
-/// Prints a job's ID.
-///
-/// # Errors
-/// Standard output cannot be written; the message then has the ID.
-pub(in crate::cli::remote) fn print_id(job: &Value) -> Result<(), Failure> {
-    let id = job["id"].as_str().unwrap_or_default();
-    print_line(id).map_err(|error| error.after(format_args!("the job's ID is {id}")))
 }
 
 fn operations(operations: &[Value]) -> String {

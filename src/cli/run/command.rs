@@ -6,8 +6,9 @@ use std::time::Duration;
 use http::Method;
 
 use crate::cli::client::{Client, WithEtag};
-use crate::cli::follow::{follow, job_failed};
-use crate::cli::job_args::JobArgs;
+use crate::cli::follow::follow;
+use crate::cli::job_args::{JobArgs, OptionArgs};
+use crate::cli::outcome::job_failed;
 use crate::cli::progress::{ProgressArgs, ProgressReporter};
 use crate::cli::remote::{Access, CONNECTION, RetryFor};
 use crate::cli::run::local_server;
@@ -15,7 +16,7 @@ use crate::cli::run::local_server::LocalServer;
 use crate::cli::save::save;
 use crate::cli::signals::Signals;
 use crate::cli::submission::{Submission, unknown_operation};
-use crate::cli::{EXIT_FAILED, Failure};
+use crate::cli::{EXIT_FAILED, EXIT_USAGE, Failure};
 
 /// How long to wait for a canceled job to stop.
 pub(in crate::cli::run) const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,6 +33,8 @@ Examples:
 pub(in crate::cli) struct Run {
     #[command(flatten)]
     pub(in crate::cli::run) job: JobArgs,
+    #[command(flatten)]
+    pub(in crate::cli::run) options: OptionArgs,
     /// File to save the result to, or "-" for stdout [default: the result's own name in the current folder].
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli::run) output: Option<PathBuf>,
@@ -78,6 +81,11 @@ impl Run {
         signals: Signals,
         progress: &mut ProgressReporter,
     ) -> Result<(), Failure> {
+        if let Some((name, _)) = self.options.pairs().first() {
+            let message =
+                format!("--{name} needs --url: without it, nothing outlives this command");
+            return Err(Failure::new(EXIT_USAGE, message));
+        }
         let own = LocalServer::start(self.data.as_deref()).await?;
         let client = own.client();
         let done = async {
@@ -100,7 +108,7 @@ impl Run {
         mut signals: Signals,
         progress: &mut ProgressReporter,
     ) -> Result<(), Failure> {
-        let submission = Submission::new(&self.job, None)?;
+        let submission = Submission::new(&self.job, &self.options.pairs(), None)?;
         let sent = tokio::select! {
             sent = submission.send(client, progress) => sent,
             () = signals.next() => {
@@ -141,7 +149,7 @@ impl Run {
             self.with_hint(error.into(), command, &id)
         })?;
         if job["status"] != "succeeded" {
-            return Err(job_failed(&job));
+            return Err(job_failed(client, &job, self.log_hint(&id).as_deref()).await);
         }
         let saved = tokio::select! {
             saved = save(client, &job, self.output.as_deref(), progress) => saved,
@@ -172,6 +180,22 @@ impl Run {
             Ok(Err(error)) if error.is_transient() => self.with_hint(interrupted(), "cancel", id),
             // The server has accepted the cancellation, even if the job has not stopped yet.
             _ => Failure::new(EXIT_FAILED, "canceled; nothing was saved"),
+        }
+    }
+
+    /// Names the command that prints the log of the job, unless the server and its data are gone.
+    fn log_hint(&self, id: &str) -> Option<String> {
+        match (&self.url, &self.data) {
+            (Some(url), _) => Some(format!(
+                "`cloakroom log {id} --url {url}` prints the whole log"
+            )),
+            (None, Some(data)) => {
+                let data = data.display();
+                Some(format!(
+                    "`cloakroom log {id} --data {data}` prints the whole log while `cloakroom serve --data {data}` is running"
+                ))
+            }
+            (None, None) => None,
         }
     }
 

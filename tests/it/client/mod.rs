@@ -1,5 +1,8 @@
 //! Commands that talk to a running server.
 
+mod failures;
+mod ids;
+mod options;
 mod output;
 mod run;
 mod tls;

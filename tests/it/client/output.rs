@@ -194,9 +194,9 @@ fn control_characters_are_escaped_on_a_terminal_and_raw_in_a_pipe() {
 fn suggested_result_names_stay_in_the_folder() {
     let origin = Origin::new(|ask, stream| {
         let body = match ask.path.as_str() {
-            "/v1/downloads/X" => b"result".to_vec(),
+            "/v1/downloads/01ARZ3NDEKTSV4RRFFQ69G5FAV" => b"result".to_vec(),
             _ => serde_json::to_vec(&serde_json::json!({
-                "id": "X",
+                "id": "01ARZ3NDEKTSV4RRFFQ69G5FAV",
                 "status": "succeeded",
                 "finishedAt": "2026-01-01T00:00:00Z",
                 "output": {
@@ -211,7 +211,11 @@ fn suggested_result_names_stay_in_the_folder() {
     });
     let site = Site::new();
     let url = origin.url("");
-    let output = command(&site, &["get", "-q", "--url", &url, "X"]).output();
+    let output = command(
+        &site,
+        &["get", "-q", "--url", &url, "01ARZ3NDEKTSV4RRFFQ69G5FAV"],
+    )
+    .output();
     let output = output.expect("it runs");
     assert!(output.status.success(), "{output:?}");
     assert_eq!(output.stdout, b"__[2J_rc\n");
