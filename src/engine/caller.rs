@@ -17,6 +17,8 @@ pub(crate) enum Caller {
     Named(Arc<str>),
     /// The bearer of an admin token with this name. Sees all jobs.
     Admin(Arc<str>),
+    /// The bearer of a metrics token with this name. Sees no jobs.
+    Metrics(Arc<str>),
     /// The program that embeds the engine. Sees all jobs, and submits its own without a token.
     Host,
 }
@@ -26,7 +28,7 @@ impl Caller {
     pub(crate) fn name(&self) -> Option<&Arc<str>> {
         match self {
             Self::Unauthenticated | Self::Anyone | Self::Host => None,
-            Self::Named(name) | Self::Admin(name) => Some(name),
+            Self::Named(name) | Self::Admin(name) | Self::Metrics(name) => Some(name),
         }
     }
 
@@ -38,22 +40,26 @@ impl Caller {
     /// Whether this caller may see jobs of the token with this name.
     pub(super) fn sees_jobs_of(&self, token: Option<&str>) -> bool {
         match self {
-            Self::Unauthenticated => false,
+            Self::Unauthenticated | Self::Metrics(_) => false,
             Self::Anyone => token.is_none(),
             Self::Named(name) => token == Some(name),
             Self::Admin(_) | Self::Host => true,
         }
     }
 
-    /// Whether this caller may see all jobs. Where no tokens are configured, all jobs were submitted without one.
-    pub(crate) fn sees_all(&self) -> bool {
-        matches!(self, Self::Anyone | Self::Admin(_) | Self::Host)
+    /// Whether this caller may see the metrics, which cover all jobs. Where no tokens are configured, all jobs were submitted
+    /// without one.
+    pub(crate) fn sees_metrics(&self) -> bool {
+        matches!(
+            self,
+            Self::Anyone | Self::Admin(_) | Self::Metrics(_) | Self::Host
+        )
     }
 
     /// The filter for lists of this caller's jobs, or `None` if it may see no jobs.
     pub(super) fn owner(&self) -> Option<Owner> {
         match self {
-            Self::Unauthenticated => None,
+            Self::Unauthenticated | Self::Metrics(_) => None,
             Self::Anyone => Some(Owner::Without),
             Self::Named(name) => Some(Owner::Token(Arc::clone(name))),
             Self::Admin(_) | Self::Host => Some(Owner::Any),

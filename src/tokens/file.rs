@@ -1,15 +1,17 @@
 //! The token file: its format, and what it says about a data folder.
 //!
-//! Each line holds a token's name, the SHA-256 of its text, and `admin` if it sees all jobs. A file without tokens holds
-//! the word `required` (the last token was removed) or `off`, so that an empty or truncated file is never taken for a
-//! folder without tokens. Lines that begin with `#` are comments.
+//! Each line holds a token's name, the SHA-256 of its text, and words about it: `admin` or `metrics` for tokens of these
+//! kinds, `expires=TIME`, and `replaced` for a token that another one of the same name has replaced. A file without tokens
+//! holds the word `required` (the last token was removed) or `off`, so that an empty or truncated file is never taken for
+//! a folder without tokens. For the same reason a token's line must end with a line break: a line that lost its last words
+//! would allow more. Lines that begin with `#` are comments.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::token::{Hash, RUN_NAME, Token};
+use super::token::{Hash, RUN_NAME, Token, TokenKind};
 use crate::data_dir;
 
 /// The content of the marker file.
@@ -18,9 +20,16 @@ const MARKER: &str = "This data folder has had tokens: without the file `tokens`
 /// The longest name, in characters.
 const MAX_NAME_CHARS: usize = 64;
 /// The first line, a comment.
-const HEADER: &str = "# NAME SHA256 [admin]: see `cloakroom token`\n";
+const HEADER: &str =
+    "# NAME SHA256 [admin|metrics] [expires=TIME] [replaced]: see `cloakroom token`\n";
 /// The word of a file without tokens while requests still need one.
 const REQUIRED: &str = "required";
+/// The beginning of the word that says when a token expires, as in RFC 3339.
+const EXPIRES: &str = "expires=";
+/// The last second of the year 9999, since 1970.
+pub(super) const LAST_TIME: Duration = Duration::from_secs(253_402_300_799);
+/// The word of a token that another one has replaced.
+const REPLACED: &str = "replaced";
 /// The word of a file that turns tokens off.
 const OFF: &str = "off";
 
@@ -36,7 +45,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The token file has a malformed line.
-    #[error("{}:{line}: expected NAME SHA256 [admin]. Correct or restore the file, or turn tokens off with `cloakroom token off`", path.display())]
+    #[error("{}:{line}: expected NAME SHA256 [admin|metrics] [expires=TIME] [replaced] and a line break. Correct or restore the file, or turn tokens off with `cloakroom token off`", path.display())]
     Line {
         /// The file.
         path: PathBuf,
@@ -74,6 +83,9 @@ pub enum Error {
     /// No token has this name.
     #[error("no token is named {0:?}")]
     Unknown(String),
+    /// The token is to expire at a time that has passed.
+    #[error("the token {0:?} would have expired already; give a later time")]
+    Expired(String),
     /// The system's random number generator failed.
     #[error("cannot generate a random token: {0}")]
     Random(String),
@@ -158,14 +170,14 @@ pub(super) fn read(data: &Path) -> Result<(Content, Option<Stamp>), Error> {
 fn parse(path: &Path, text: &str) -> Result<Content, Error> {
     let mut entries = Vec::new();
     let (mut is_required, mut is_off) = (false, false);
-    for (number, line) in text.lines().map(str::trim).enumerate() {
-        match line {
+    for (number, whole) in text.split_inclusive('\n').enumerate() {
+        match whole.trim() {
             "" => {}
             REQUIRED => is_required = true,
             OFF if entries.is_empty() => is_off = true,
             comment if comment.starts_with('#') => {}
             line => match entry(line) {
-                Some(entry) if !is_off => entries.push(entry),
+                Some(entry) if !is_off && whole.ends_with('\n') => entries.push(entry),
                 // A file cannot hold both tokens and `off`.
                 _ => {
                     let (path, line) = (path.to_owned(), number + 1);
@@ -184,19 +196,41 @@ fn parse(path: &Path, text: &str) -> Result<Content, Error> {
     }
 }
 
+/// The time as the file stores it: times after the year 9999 have no form in RFC 3339.
+pub(super) fn storable(time: SystemTime) -> SystemTime {
+    time.min(UNIX_EPOCH + LAST_TIME)
+}
+
 fn entry(line: &str) -> Option<Entry> {
-    let words: Vec<_> = line.split_ascii_whitespace().collect();
-    let (name, digest, admin) = match *words {
-        [name, digest] => (name, digest, false),
-        [name, digest, "admin"] => (name, digest, true),
-        _ => return None,
-    };
+    let mut words = line.split_ascii_whitespace();
+    let name = words.next().filter(|name| is_name(name))?;
     let mut hash = Hash::default();
-    hex::decode_to_slice(digest, &mut hash).ok()?;
-    let name = is_name(name).then(|| name.into())?;
+    hex::decode_to_slice(words.next()?, &mut hash).ok()?;
+    let (mut kind, mut expires, mut replaced) = (None, None, false);
+    for word in words {
+        if let Some(time) = word.strip_prefix(EXPIRES)
+            && expires.is_none()
+        {
+            expires = Some(humantime::parse_rfc3339(time).ok()?);
+        } else if word == REPLACED && !replaced {
+            replaced = true;
+        } else if kind.is_none() {
+            kind = TokenKind::ALL
+                .into_iter()
+                .find(|kind| kind.as_str() == word);
+            kind?;
+        } else {
+            return None;
+        }
+    }
     Some(Entry {
         hash,
-        token: Token { name, admin },
+        token: Token {
+            name: name.into(),
+            kind: kind.unwrap_or(TokenKind::User),
+            expires,
+            replaced,
+        },
     })
 }
 
@@ -214,8 +248,20 @@ pub(super) fn write(data: &Path, entries: &[Entry]) -> Result<(), Error> {
     mark(data)?;
     let mut text = String::from(HEADER);
     for Entry { hash, token } in entries {
-        let admin = if token.admin { " admin" } else { "" };
-        text.push_str(&format!("{} {}{admin}\n", token.name, hex::encode(hash)));
+        text.push_str(&format!("{} {}", token.name, hex::encode(hash)));
+        if token.kind != TokenKind::User {
+            text.push_str(&format!(" {}", token.kind.as_str()));
+        }
+        if let Some(end) = token.expires {
+            text.push_str(&format!(
+                " {EXPIRES}{}",
+                humantime::format_rfc3339_seconds(end)
+            ));
+        }
+        if token.replaced {
+            text.push_str(&format!(" {REPLACED}"));
+        }
+        text.push('\n');
     }
     if entries.is_empty() {
         text.push_str(&format!("{REQUIRED}\n"));
@@ -268,15 +314,26 @@ mod tests {
     #[test]
     fn malformed_lines_are_rejected() {
         let digest = "ab".repeat(32);
-        let good = |line: &str| entry(line).map(|entry| (entry.token.name, entry.token.admin));
-        assert_eq!(
-            good(&format!("anna {digest}")),
-            Some(("anna".into(), false))
+        let check = |line: &str, name: &str, kind, seconds: Option<u64>, replaced| {
+            let token = Token {
+                name: name.into(),
+                kind,
+                expires: seconds.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds)),
+                replaced,
+            };
+            assert_eq!(entry(line).map(|entry| entry.token), Some(token), "{line}");
+        };
+        let (user, admin, metrics) = (TokenKind::User, TokenKind::Admin, TokenKind::Metrics);
+        check(&format!("anna {digest}"), "anna", user, None, false);
+        check(
+            &format!("a-b_c.9\t{digest}  admin"),
+            "a-b_c.9",
+            admin,
+            None,
+            false,
         );
-        assert_eq!(
-            good(&format!("a-b_c.9\t{digest}  admin")),
-            Some(("a-b_c.9".into(), true))
-        );
+        let line = format!("prom {digest} metrics expires=1970-01-01T00:01:00Z replaced");
+        check(&line, "prom", metrics, Some(60), true);
         for bad in [
             "anna".to_owned(),
             format!("anna {}", &digest[2..]),
@@ -284,6 +341,9 @@ mod tests {
             format!("anna {}", "xy".repeat(32)),
             format!("anna {digest} root"),
             format!("anna {digest} admin x"),
+            format!("anna {digest} admin metrics"),
+            format!("anna {digest} expires=tomorrow"),
+            format!("anna {digest} expires=1970-01-01T00:01:00Z expires=1970-01-01T00:01:00Z"),
             format!("{RUN_NAME} {digest}"),
             format!("a/b {digest}"),
             format!("{} {digest}", "a".repeat(65)),
@@ -302,7 +362,7 @@ mod tests {
             Err(_) => None,
         };
         let whole = format!("{HEADER}{anna}");
-        for cut in 0..whole.len() - 1 {
+        for cut in 0..whole.len() {
             assert_eq!(tokens(&whole[..cut]), None, "{cut}");
         }
         assert_eq!(tokens(&whole), Some(1));

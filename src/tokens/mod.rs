@@ -14,9 +14,9 @@ mod file;
 mod table;
 mod token;
 
-pub use edit::{add, list, remove, turn_off};
+pub use edit::{add, list, remove, rotate, turn_off};
 pub use file::Error;
-pub(crate) use table::Grant;
 pub use table::Tokens;
-pub use token::Token;
+pub(crate) use table::{Grant, Rejection};
 pub(crate) use token::{Hash, is_local};
+pub use token::{Token, TokenKind};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -15,10 +15,12 @@ use crate::data_dir;
 use crate::store::TokensAtStart;
 use crate::tokens::file;
 use crate::tokens::file::{Content, Entry, Error, Stamp};
-use crate::tokens::token::{Hash, RUN_NAME, Token};
+use crate::tokens::token::{Hash, RUN_NAME, Token, TokenKind};
 
 /// How often the token file is checked, and so how long a removed token may stay valid.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a wait for a token's expiry lasts at most before the clock is read again, since the clock may be set.
+const CLOCK_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// The prefix of all tokens, for people and for secret scanners.
 pub(in crate::tokens) const PREFIX: &str = "cloakroom_";
 
@@ -31,6 +33,15 @@ pub(crate) enum Grant {
     NoTokens,
     /// The request had this token. A new token with the same name has a different hash.
     Token(Hash, Token),
+}
+
+/// Why a token is not valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Rejection {
+    /// No token has this text.
+    Unknown,
+    /// The token has expired.
+    Expired(Token),
 }
 
 /// The tokens of one server.
@@ -132,7 +143,9 @@ impl Tokens {
             text,
             token: Token {
                 name: RUN_NAME.into(),
-                admin: true,
+                kind: TokenKind::Admin,
+                expires: None,
+                replaced: false,
             },
         });
         Ok(self)
@@ -165,17 +178,34 @@ impl Tokens {
     }
 
     /// Finds a token by its text. New tokens are valid at once; removed ones become invalid within a second.
-    pub(crate) fn find(&self, text: &str) -> Option<(Hash, Token)> {
+    ///
+    /// # Errors
+    /// [`Rejection`] if no token has this text, or the token has expired.
+    pub(crate) fn find(&self, text: &str) -> Result<(Hash, Token), Rejection> {
         let hash = hash(text);
-        let found = self.with_hash(&hash).or_else(|| {
+        let found = self.with_hash(&hash).or_else(|rejection| {
             self.reload();
-            self.with_hash(&hash)
+            self.with_hash(&hash).map_err(|_| rejection)
         });
         found.map(|token| (hash, token))
     }
 
-    /// The token with this hash, if it is still valid.
-    pub(crate) fn with_hash(&self, hash: &Hash) -> Option<Token> {
+    /// The token with this hash.
+    ///
+    /// # Errors
+    /// [`Rejection`] if no token has this hash, or the token has expired.
+    pub(crate) fn with_hash(&self, hash: &Hash) -> Result<Token, Rejection> {
+        match self.known(hash) {
+            Some(token) if token.expires.is_none() || !token.has_expired(SystemTime::now()) => {
+                Ok(token)
+            }
+            Some(token) => Err(Rejection::Expired(token)),
+            None => Err(Rejection::Unknown),
+        }
+    }
+
+    /// The token with this hash, even if it has expired.
+    fn known(&self, hash: &Hash) -> Option<Token> {
         match &self.run {
             Some(run) if run.hash == *hash => Some(run.token.clone()),
             _ => self.table.read().tokens.get(hash).cloned(),
@@ -186,18 +216,37 @@ impl Tokens {
     pub(crate) async fn ended(&self, grant: &Grant) {
         let mut changes = self.changes.subscribe();
         while self.holds(grant) {
-            if changes.changed().await.is_err() {
-                // Not reached: `self` owns the sender.
-                return;
-            }
+            let changed = changes.changed();
+            let Some(left) = self.time_left(grant) else {
+                if changed.await.is_err() {
+                    // Not reached: `self` owns the sender.
+                    return;
+                }
+                continue;
+            };
+            let left = left.min(CLOCK_CHECK_INTERVAL);
+            // The end of the time is no error: the grant is checked again.
+            let _ = tokio::time::timeout(left, changed).await;
         }
+    }
+
+    /// The time until the grant's token expires.
+    fn time_left(&self, grant: &Grant) -> Option<Duration> {
+        let Grant::Token(hash, _) = grant else {
+            return None;
+        };
+        let end = self.known(hash)?.expires?;
+        Some(end.duration_since(SystemTime::now()).unwrap_or_default())
     }
 
     pub(in crate::tokens) fn holds(&self, grant: &Grant) -> bool {
         match grant {
             Grant::Open => true,
             Grant::NoTokens => !self.are_required(),
-            Grant::Token(hash, token) => self.with_hash(hash).as_ref() == Some(token),
+            // A token that has been replaced by another one is still the same token, with an earlier end.
+            Grant::Token(hash, token) => self
+                .with_hash(hash)
+                .is_ok_and(|now| now.name == token.name && now.kind == token.kind),
         }
     }
 

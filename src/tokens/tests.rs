@@ -1,21 +1,21 @@
 use super::*;
-use crate::tokens::{add, remove, turn_off};
+use crate::tokens::{add, remove, rotate, turn_off};
 
 #[test]
 fn token_is_valid_until_its_line_is_removed() {
     let data = tempfile::tempdir().expect("a folder");
     let tokens = Tokens::open(data.path()).expect("no file is fine");
     assert!(!tokens.are_required());
-    let anna = add(data.path(), "anna", false).expect("a token");
+    let anna = add(data.path(), "anna", TokenKind::User, None).expect("a token");
     let (hash, token) = tokens.find(&anna).expect("it is good at once");
-    assert_eq!((&*token.name, token.admin), ("anna", false));
+    assert_eq!((&*token.name, token.kind), ("anna", TokenKind::User));
     assert!(tokens.are_required());
-    assert!(tokens.find(&anna[..anna.len() - 1]).is_none());
-    assert!(tokens.find(&format!("{anna}x")).is_none());
-    assert!(tokens.find("").is_none());
+    assert!(tokens.find(&anna[..anna.len() - 1]).is_err());
+    assert!(tokens.find(&format!("{anna}x")).is_err());
+    assert!(tokens.find("").is_err());
     remove(data.path(), "anna").expect("it was there");
     tokens.reload();
-    assert!(tokens.with_hash(&hash).is_none());
+    assert!(tokens.with_hash(&hash).is_err());
     assert!(
         tokens.are_required(),
         "removing the last token opens nothing"
@@ -28,7 +28,7 @@ fn token_is_valid_until_its_line_is_removed() {
 fn lost_or_damaged_token_file_keeps_known_tokens_valid() {
     let data = tempfile::tempdir().expect("a folder");
     let (data, path) = (data.path(), data.path().join(crate::data_dir::TOKENS));
-    let anna = add(data, "anna", false).expect("a token");
+    let anna = add(data, "anna", TokenKind::User, None).expect("a token");
     let tokens = Tokens::open(data).expect("a file");
     let whole = std::fs::read(&path).expect("the file");
     for damaged in [
@@ -39,12 +39,12 @@ fn lost_or_damaged_token_file_keeps_known_tokens_valid() {
     ] {
         std::fs::write(&path, damaged).expect("it can be written");
         tokens.reload();
-        assert!(tokens.are_required() && tokens.find(&anna).is_some());
+        assert!(tokens.are_required() && tokens.find(&anna).is_ok());
         assert!(Tokens::open(data).is_err());
     }
     std::fs::remove_file(&path).expect("it was there");
     tokens.reload();
-    assert!(tokens.are_required() && tokens.find(&anna).is_some());
+    assert!(tokens.are_required() && tokens.find(&anna).is_ok());
     let missing = Tokens::open(data);
     assert!(matches!(missing, Err(Error::Missing { .. })));
     std::fs::remove_file(data.join("tokens.required")).expect("it was there");
@@ -73,7 +73,7 @@ fn damaged_token_file_closes_a_server_without_tokens() {
 #[test]
 fn turning_tokens_off_opens_only_servers_that_allow_it() {
     let data = tempfile::tempdir().expect("a folder");
-    add(data.path(), "anna", false).expect("a token");
+    add(data.path(), "anna", TokenKind::User, None).expect("a token");
     let open = || Tokens::open(data.path()).expect("a file");
     let (local, public) = (open(), open());
     public.forbid_off("others can reach it".into());
@@ -88,7 +88,7 @@ fn turning_tokens_off_opens_only_servers_that_allow_it() {
 async fn grant_ends_when_its_token_is_removed() {
     let data = tempfile::tempdir().expect("a folder");
     let tokens = Tokens::open(data.path()).expect("no file is fine");
-    let text = add(data.path(), "anna", false).expect("a token");
+    let text = add(data.path(), "anna", TokenKind::User, None).expect("a token");
     tokio::select! {
         () = tokens.ended(&Grant::NoTokens) => {}
         () = tokens.keep_reloading() => {}
@@ -96,12 +96,44 @@ async fn grant_ends_when_its_token_is_removed() {
     let (hash, token) = tokens.find(&text).expect("it is there");
     let grant = Grant::Token(hash, token);
     remove(data.path(), "anna").expect("it was there");
-    add(data.path(), "anna", false).expect("another one");
+    add(data.path(), "anna", TokenKind::User, None).expect("another one");
     tokio::select! {
         () = tokens.ended(&grant) => {}
         () = tokens.keep_reloading() => {}
     }
     assert!(!tokens.holds(&grant) && tokens.holds(&Grant::Open));
+}
+
+#[tokio::test]
+async fn grant_ends_when_its_token_expires() {
+    let data = tempfile::tempdir().expect("a folder");
+    let end = SystemTime::now() + Duration::from_secs(3);
+    let text = add(data.path(), "anna", TokenKind::User, Some(end)).expect("a token");
+    let tokens = Tokens::open(data.path()).expect("a file");
+    let (hash, token) = tokens.find(&text).expect("it is valid");
+    let grant = Grant::Token(hash, token.clone());
+    assert!(tokens.holds(&grant));
+    tokens.ended(&grant).await;
+    assert_eq!(tokens.find(&text), Err(Rejection::Expired(token)));
+    assert!(tokens.are_required());
+}
+
+#[test]
+fn grant_outlives_a_rotation_with_a_grace_period() {
+    let data = tempfile::tempdir().expect("a folder");
+    let old = add(data.path(), "anna", TokenKind::User, None).expect("a token");
+    let tokens = Tokens::open(data.path()).expect("a file");
+    let (hash, token) = tokens.find(&old).expect("it is valid");
+    let grant = Grant::Token(hash, token);
+    let rotate = |grace| {
+        let new = rotate(data.path(), "anna", grace, None).expect("a token");
+        tokens.reload();
+        assert!(tokens.find(&new).is_ok());
+    };
+    rotate(Duration::from_mins(1));
+    assert!(tokens.holds(&grant) && tokens.find(&old).is_ok());
+    rotate(Duration::ZERO);
+    assert!(!tokens.holds(&grant) && tokens.find(&old).is_err());
 }
 
 #[test]
@@ -113,6 +145,6 @@ fn run_token_is_not_stored() {
     let text = tokens.run_token().expect("it has one").to_owned();
     assert!(tokens.are_required() && !data.path().join(crate::data_dir::TOKENS).exists());
     let (_, token) = tokens.find(&text).expect("it is good");
-    assert_eq!((&*token.name, token.admin), (RUN_NAME, true));
+    assert_eq!((&*token.name, token.kind), (RUN_NAME, TokenKind::Admin));
     assert!(!format!("{tokens:?}").contains(&text), "not even in a log");
 }

@@ -259,7 +259,10 @@ fn token_names_are_listed_and_invalid_names_rejected() {
         command.arg(site.data()).output().expect("it runs")
     };
     let list = token(&["list"]);
-    assert_eq!(String::from_utf8_lossy(&list.stdout), "anna\nroot admin\n");
+    assert_eq!(
+        String::from_utf8_lossy(&list.stdout),
+        "NAME  KIND   STATE  EXPIRES\nanna  user   valid  never\nroot  admin  valid  never\n"
+    );
     for bad in ["", "a b", "launcher", "a/b", "anna"] {
         assert_eq!(token(&["add", bad]).status.code(), Some(2), "{bad}");
     }

@@ -61,6 +61,7 @@ mod state_machine;
 mod stderr;
 mod submit;
 mod tls_proxy;
+mod token_kinds;
 mod tokens;
 mod upload;
 mod wal;

@@ -12,3 +12,4 @@ mod table;
 
 pub(in crate::cli) use command::Command;
 pub(in crate::cli) use connection::{Access, CONNECTION, RetryFor};
+pub(in crate::cli) use table::table;

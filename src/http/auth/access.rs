@@ -19,7 +19,7 @@ use crate::http::response::problem::Problem;
 use crate::http::response::reply as response;
 use crate::http::routing::paths;
 use crate::http::server::timeouts::Ending;
-use crate::tokens::{Grant, Hash, Token, Tokens, is_local};
+use crate::tokens::{Grant, Hash, Rejection, Token, TokenKind, Tokens, is_local};
 
 /// Authenticates requests.
 pub(crate) struct Access {
@@ -51,7 +51,7 @@ impl Access {
     ///
     /// # Errors
     /// - 401 if a token is required and the request has no valid one
-    /// - 403 if the run's own token comes through a proxy
+    /// - 403 if the run's own token comes through a proxy, or a metrics token asks for something else
     pub(crate) fn admit(
         &self,
         request: &Parts,
@@ -67,15 +67,15 @@ impl Access {
         if paths::is_open(request.uri.path()) {
             return Ok((Caller::Unauthenticated, Grant::Open));
         }
-        let found = if request.headers.contains_key(AUTHORIZATION) {
-            self.token(&request.headers)
-        } else if admission.is_own_page {
-            let session = self.sessions.token(&request.headers);
-            session.and_then(|hash| Some((hash, self.tokens.with_hash(&hash)?)))
+        let session = if admission.is_own_page && !request.headers.contains_key(AUTHORIZATION) {
+            self.sessions.token(&request.headers)
         } else {
             None
         };
-        let (hash, token) = found.ok_or_else(unauthorized)?;
+        let (hash, token) = match session {
+            Some(hash) => (hash, self.tokens.with_hash(&hash).map_err(rejected)?),
+            None => self.token(&request.headers)?,
+        };
         if self.is_run_local
             && is_local(Some(&token.name))
             && guard::is_through_proxy(&request.headers)
@@ -83,10 +83,18 @@ impl Access {
             return Err(guard::behind_a_proxy());
         }
         let name = Arc::clone(&token.name);
-        let caller = if token.admin {
-            Caller::Admin(name)
-        } else {
-            Caller::Named(name)
+        let caller = match token.kind {
+            TokenKind::User => Caller::Named(name),
+            TokenKind::Admin => Caller::Admin(name),
+            TokenKind::Metrics if paths::is_metrics(&request.method, request.uri.path()) => {
+                Caller::Metrics(name)
+            }
+            TokenKind::Metrics => {
+                let detail = format!(
+                    "The token {name} gives access only to GET /metrics. Use a token that was created without --metrics."
+                );
+                return Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail));
+            }
         };
         Ok((caller, Grant::Token(hash, token)))
     }
@@ -120,7 +128,7 @@ impl Access {
         let mut response = response::no_content();
         if self.has_tokens() {
             // A session's own cookie does not count, so that sessions are not prolonged.
-            let (hash, _) = self.token(&request.headers).ok_or_else(unauthorized)?;
+            let (hash, _) = self.token(&request.headers)?;
             let url = guard.public_url();
             let (path, https) = url.map_or(("", false), |url| (url.path(), url.is_https()));
             let cookie = self.sessions.cookie(&hash, path, https);
@@ -131,14 +139,51 @@ impl Access {
         Ok(response)
     }
 
-    fn token(&self, headers: &HeaderMap) -> Option<(Hash, Token)> {
-        self.tokens.find(&token_in(headers)?)
+    /// The token in `Authorization`.
+    ///
+    /// # Errors
+    /// 401 if there is none, or it is not valid.
+    fn token(&self, headers: &HeaderMap) -> Result<(Hash, Token), Problem> {
+        let text = token_in(headers).ok_or_else(unauthorized)?;
+        self.tokens.find(&text).map_err(rejected)
     }
 }
 
-/// The rejection of a request without a valid token.
+/// The rejection of a request without a token, or with one that was removed while the request waited.
 pub(crate) fn unauthorized() -> Problem {
-    let detail = "A valid token is required, as `Authorization: Bearer TOKEN`. Create one with `cloakroom token add`.";
+    with_detail(
+        "A valid token is required, as `Authorization: Bearer TOKEN`. Create one with `cloakroom token add`.",
+    )
+}
+
+/// The rejection of a request whose token is not valid.
+fn rejected(rejection: Rejection) -> Problem {
+    match rejection {
+        Rejection::Unknown => with_detail(
+            "The token is not valid: it is mistyped or was removed. Create one with `cloakroom token add`, and send it as \
+             `Authorization: Bearer TOKEN`.",
+        ),
+        Rejection::Expired(token) => {
+            let (name, end) = (
+                &token.name,
+                token.expires.map(humantime::format_rfc3339_seconds),
+            );
+            let end = end.map_or_else(String::new, |end| format!(" at {end}"));
+            if token.replaced {
+                with_detail(format!(
+                    "The token {name} expired{end}: a newer one has replaced it. Use the newer one, or create another with \
+                     `cloakroom token rotate {name}`."
+                ))
+            } else {
+                with_detail(format!(
+                    "The token {name} expired{end}. Replace it with `cloakroom token rotate {name} --expires TIME`."
+                ))
+            }
+        }
+    }
+}
+
+fn with_detail(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
         .with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }

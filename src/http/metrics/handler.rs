@@ -30,15 +30,15 @@ impl App {
     /// The metrics of the whole server.
     ///
     /// # Errors
-    /// 403 if tokens are required and the caller's token is not an admin's.
+    /// 403 if tokens are required and the caller's token is a user's.
     pub(crate) async fn metrics(
         &self,
         request: &Parts,
         caller: &Caller,
     ) -> Result<Response<Body>, Problem> {
-        if !caller.sees_all() {
-            let detail = "Metrics cover the jobs of all tokens and need an admin token. Create one with `cloakroom token \
-                          add NAME --admin`.";
+        if !caller.sees_metrics() {
+            let detail = "Metrics cover the jobs of all tokens and need a metrics or admin token. Create one with `cloakroom \
+                          token add NAME --metrics`.";
             return Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail));
         }
         // Without statistics in time the other metrics are still sent.

@@ -20,7 +20,7 @@ pub(crate) fn metrics() -> Value {
     );
     text["content"] = json!({ "application/openmetrics-text": {}, "text/plain": {} });
     RouteDoc {
-        description: "If the server has tokens, an admin token is required.",
+        description: "If the server has tokens, a metrics or admin token is required.",
         ..RouteDoc::default()
     }
     .with_replies(&[("200", text)], &[])

@@ -12,6 +12,12 @@ pub(crate) fn is_open(path: &str) -> bool {
         || path.starts_with("/v1.0/monitor/")
 }
 
+/// Whether a request reads the metrics.
+pub(crate) fn is_metrics(method: &Method, path: &str) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+        && path.strip_suffix('/').unwrap_or(path) == "/metrics"
+}
+
 /// Whether a request is a health check. Some load balancers send OPTIONS to `/` or `*`.
 pub(crate) fn is_health_check(method: &Method, target: &Uri) -> bool {
     let path = target.path();
