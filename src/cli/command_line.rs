@@ -87,6 +87,14 @@ impl Arguments {
         }
         Ok(arguments)
     }
+
+    /// Takes the token that the parent process chose, if the command is `serve`, while no files are open.
+    fn with_chosen_token(mut self) -> Result<Self, Failure> {
+        if let Command::Serve(serve) = &mut self.command {
+            serve.take_chosen_token()?;
+        }
+        Ok(self)
+    }
 }
 
 pub(in crate::cli) fn parse(command: clap::Command) -> Result<ArgMatches, Failure> {
@@ -111,7 +119,7 @@ pub(in crate::cli) fn report_clap_error<T>(error: &clap::Error) -> Result<T, Fai
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::layered() {
+    let arguments = match Arguments::layered().and_then(Arguments::with_chosen_token) {
         Ok(arguments) => arguments,
         Err(failure) => return finish(Err(failure), output::print_error),
     };

@@ -6,6 +6,7 @@ use bytesize::ByteSize;
 
 use super::output::print_line;
 use super::{EXIT_DATA, EXIT_FAILED, Failure};
+use crate::config::data_folder;
 use crate::store;
 
 /// The data folder to work on.
@@ -14,10 +15,11 @@ struct Data {
     /// Data folder of the server.
     #[arg(
         long,
-        value_name = "DIR",
+        value_name = "DIR|auto",
         env = "CLOAKROOM_DATA",
         hide_env_values = true,
-        default_value = "cloakroom-data"
+        default_value = "cloakroom-data",
+        value_parser = data_folder
     )]
     data: PathBuf,
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::output::{NotWritten, print, print_line};
 use super::remote::table;
 use super::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
+use crate::config::data_folder;
 use crate::tokens::{self, Error, TokenKind};
 
 #[derive(clap::Args)]
@@ -16,10 +17,11 @@ pub(super) struct Token {
     /// Data folder of the server.
     #[arg(
         long,
-        value_name = "DIR",
+        value_name = "DIR|auto",
         env = "CLOAKROOM_DATA",
         hide_env_values = true,
         default_value = "cloakroom-data",
+        value_parser = data_folder,
         global = true
     )]
     data: PathBuf,
@@ -187,7 +189,7 @@ fn forget(data: &Path, name: &str, error: &NotWritten) -> Failure {
 /// The failure for a token error. `serve` uses the same exit codes.
 pub(super) fn failure(error: Error) -> Failure {
     let code = match error {
-        Error::Name(_) | Error::Taken(_) | Error::Expired(_) => EXIT_USAGE,
+        Error::Name(_) | Error::Taken(_) | Error::Expired(_) | Error::Weak(_) => EXIT_USAGE,
         Error::Unknown(_) | Error::Unwritable { .. } | Error::Random(_) => EXIT_FAILED,
         Error::Unreadable { .. }
         | Error::Line { .. }

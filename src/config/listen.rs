@@ -1,4 +1,4 @@
-//! Listening addresses, the public URL, and origins of web pages.
+//! Listening addresses and the public URL.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use http::Uri;
+
+use super::origin::Origin;
 
 /// A listening address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +101,7 @@ impl PublicUrl {
 
     /// Whether the scheme is https.
     pub fn is_https(&self) -> bool {
-        self.origin.0.starts_with("https:")
+        self.origin.as_str().starts_with("https:")
     }
 }
 
@@ -113,7 +115,7 @@ impl FromStr for PublicUrl {
             return Err(expected());
         };
         // The parser silently drops a fragment.
-        if uri.query().is_some() || text.contains('#') {
+        if !matches!(scheme, "http" | "https") || uri.query().is_some() || text.contains('#') {
             return Err(expected());
         }
         Ok(Self {
@@ -129,59 +131,6 @@ impl FromStr for PublicUrl {
 impl fmt::Display for PublicUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.origin, self.path)
-    }
-}
-
-/// The origin of a page, as browsers write it: scheme, host, and port unless it is the scheme's own; or `null`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin(String);
-
-impl Origin {
-    /// The origin that browsers send for sandboxed pages and pages from files.
-    pub const NULL: &'static str = "null";
-
-    /// The origin as browsers write it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether the origin is `null`.
-    pub fn is_null(&self) -> bool {
-        self.0 == Self::NULL
-    }
-}
-
-impl FromStr for Origin {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let expected = || "expected http(s)://HOST[:PORT] or null".to_owned();
-        if text == Self::NULL {
-            return Ok(Self(text.to_owned()));
-        }
-        let lower = text.to_ascii_lowercase();
-        let (scheme, authority) = lower.split_once("://").ok_or_else(expected)?;
-        let port = match scheme {
-            "http" => ":80",
-            "https" => ":443",
-            _ => return Err(expected()),
-        };
-        let authority = authority.strip_suffix(port).unwrap_or(authority);
-        let parsed: Uri = authority.parse().map_err(|_| expected())?;
-        let is_plain = parsed.authority().is_some_and(|found| {
-            found.as_str() == authority && !found.host().is_empty() && !authority.contains('@')
-        });
-        if is_plain {
-            Ok(Self(format!("{scheme}://{authority}")))
-        } else {
-            Err(expected())
-        }
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 
@@ -232,28 +181,6 @@ mod tests {
             "https:///x",
         ] {
             assert!(bad.parse::<PublicUrl>().is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn origin_is_normalized_as_browsers_write_it() {
-        let check = |text: &str, shown: &str| {
-            let origin: Result<Origin, _> = text.parse();
-            assert_eq!(origin.expect(text).as_str(), shown);
-        };
-        check("http://a.example:80", "http://a.example");
-        check("https://a.example:80", "https://a.example:80");
-        check("HTTPS://A.example", "https://a.example");
-        check("null", "null");
-        for bad in [
-            "a.example",
-            "http://a.example/",
-            "http://",
-            "*",
-            "file://x",
-            "http://u@a",
-        ] {
-            assert!(bad.parse::<Origin>().is_err(), "{bad}");
         }
     }
 }

@@ -2,10 +2,12 @@
 
 mod callbacks;
 mod command;
+mod data_folder;
 mod dialects;
 mod limits;
 mod listen;
 mod operation;
+mod origin;
 mod root;
 mod route;
 mod settings;
@@ -14,10 +16,12 @@ mod values;
 pub use crate::address::Allow;
 pub use callbacks::{Callbacks, Secret};
 pub use command::{CommandSpec, InputSpec, OutputSpec};
+pub use data_folder::data_folder;
 pub use dialects::{Dialect, Dialects};
 pub use limits::Limits;
-pub use listen::{Listen, Origin, PublicUrl};
+pub use listen::{Listen, PublicUrl};
 pub use operation::OperationOverrides;
+pub use origin::Origin;
 pub use root::RootSpec;
 pub use route::{FieldNames, Route};
 pub use settings::Config;

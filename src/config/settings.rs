@@ -11,8 +11,9 @@ use crate::config::callbacks::Callbacks;
 use crate::config::command::CommandSpec;
 use crate::config::dialects::{Dialect, Dialects};
 use crate::config::limits::Limits;
-use crate::config::listen::{Listen, Origin, PublicUrl};
+use crate::config::listen::{Listen, PublicUrl};
 use crate::config::operation::OperationOverrides;
+use crate::config::origin::Origin;
 use crate::config::route::Route;
 use crate::roots::RootSpec;
 

@@ -86,6 +86,9 @@ pub enum Error {
     /// The token is to expire at a time that has passed.
     #[error("the token {0:?} would have expired already; give a later time")]
     Expired(String),
+    /// The token of a run can be guessed or cannot be sent in a header. Holds what is wrong, never the token.
+    #[error("the token of this run {0}. Use at least 16 random bytes, in hex or base64")]
+    Weak(&'static str),
     /// The system's random number generator failed.
     #[error("cannot generate a random token: {0}")]
     Random(String),

@@ -17,6 +17,6 @@ mod token;
 pub use edit::{add, list, remove, rotate, turn_off};
 pub use file::Error;
 pub use table::Tokens;
-pub(crate) use table::{Grant, Rejection};
+pub(crate) use table::{Grant, MAX_CHOSEN_CHARS, Rejection};
 pub(crate) use token::{Hash, is_local};
 pub use token::{Token, TokenKind};

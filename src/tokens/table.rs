@@ -24,6 +24,13 @@ const CLOCK_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// The prefix of all tokens, for people and for secret scanners.
 pub(in crate::tokens) const PREFIX: &str = "cloakroom_";
 
+/// The fewest characters of a chosen token: 16 bytes in base64.
+const MIN_CHOSEN_CHARS: usize = 22;
+/// The most characters of a chosen token, which must fit into the head of a request.
+pub(crate) const MAX_CHOSEN_CHARS: usize = 512;
+/// The fewest different characters of a chosen token. Of random tokens with 32 hex digits, one in five billion has fewer.
+const MIN_CHOSEN_KINDS: usize = 7;
+
 /// Why a request was admitted. Its streams end when the grant is no longer valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Grant {
@@ -136,8 +143,21 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Error::Random`].
-    pub fn with_run_token(mut self) -> Result<Self, Error> {
-        let text = generate()?;
+    pub fn with_run_token(self) -> Result<Self, Error> {
+        Ok(self.with_run(generate()?))
+    }
+
+    /// Like [`Tokens::with_run_token`], with a token that the caller chose. It has 22 to 512 characters of RFC 6750 (letters,
+    /// digits, `-`, `.`, `_`, `~`, `+`, `/`, `=`), at least 7 of them different: 16 random bytes in hex or base64 are enough.
+    ///
+    /// # Errors
+    /// [`Error::Weak`].
+    pub fn with_chosen_run_token(self, text: &str) -> Result<Self, Error> {
+        check_strength(text).map_err(Error::Weak)?;
+        Ok(self.with_run(text.to_owned()))
+    }
+
+    fn with_run(mut self, text: String) -> Self {
         self.run = Some(RunToken {
             hash: hash(&text),
             text,
@@ -148,7 +168,7 @@ impl Tokens {
                 replaced: false,
             },
         });
-        Ok(self)
+        self
     }
 
     /// The text of the run token, if there is one.
@@ -346,6 +366,28 @@ pub(in crate::tokens) fn by_hash(entries: Vec<Entry>) -> HashMap<Hash, Token> {
 
 pub(in crate::tokens) fn hash(text: &str) -> Hash {
     Sha256::digest(text.as_bytes()).into()
+}
+
+/// Checks a token that a program chose.
+///
+/// # Errors
+/// What is wrong with it.
+fn check_strength(text: &str) -> Result<(), &'static str> {
+    let is_sendable = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    let mut kinds: Vec<_> = text.bytes().collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    if !text.bytes().all(is_sendable) {
+        Err("has a character other than letters, digits and -._~+/=")
+    } else if text.len() < MIN_CHOSEN_CHARS {
+        Err("has fewer than 22 characters")
+    } else if text.len() > MAX_CHOSEN_CHARS {
+        Err("has more than 512 characters")
+    } else if kinds.len() < MIN_CHOSEN_KINDS {
+        Err("has fewer than 7 different characters")
+    } else {
+        Ok(())
+    }
 }
 
 /// The text of a new token.

@@ -148,3 +148,33 @@ fn run_token_is_not_stored() {
     assert_eq!((&*token.name, token.kind), (RUN_NAME, TokenKind::Admin));
     assert!(!format!("{tokens:?}").contains(&text), "not even in a log");
 }
+
+#[test]
+fn guessable_run_tokens_are_rejected() {
+    let chosen = |text: &str| Tokens::none().with_chosen_run_token(text);
+    for good in [
+        "3f9a1c0e5b7d2468ace013579bdf2468",
+        "6b3c1b7e-52cf-4d25-8a38-0cf0e2a6b1d7",
+        "AZaz09-._~+/AZaz09-._==",
+        &"abcdefgh".repeat(64),
+    ] {
+        let tokens = chosen(good).unwrap_or_else(|error| panic!("{good}: {error}"));
+        assert!(tokens.are_required() && tokens.find(good).is_ok());
+    }
+    for bad in [
+        "",
+        "secret",
+        "3f9a1c0e5b7d2468ace01",
+        &"abcdef".repeat(10),
+        &"abcdefgh".repeat(65),
+        "3f9a1c0e5b7d 2468ace013579bdf2468",
+        "3f9a1c0e5b7d\u{e9}2468ace013579bdf2468",
+        "\"3f9a1c0e5b7d2468ace013579bdf2468\"",
+    ] {
+        let error = chosen(bad).expect_err(bad);
+        assert!(
+            bad.is_empty() || !error.to_string().contains(bad),
+            "{error}"
+        );
+    }
+}

@@ -129,6 +129,8 @@ fn cors_headers_are_sent_to_allowed_origins_only() {
     let mut command = site.command();
     command.args(["--allow-origin", "https://friend.example"]);
     command.args(["--allow-origin", "null"]);
+    command.args(["--allow-origin", "tauri://localhost"]);
+    command.args(["--allow-origin", "app://."]);
     let server = site.serve_with(command);
     let client = server.client();
     let cross = ("sec-fetch-site", "cross-site");
@@ -142,7 +144,12 @@ fn cors_headers_are_sent_to_allowed_origins_only() {
         client.ask("OPTIONS", "/v1/operations/zip", &headers, b"", status)
     };
     // Browsers send no token with a preflight.
-    for origin in ["https://friend.example", "null"] {
+    for origin in [
+        "https://friend.example",
+        "null",
+        "tauri://localhost",
+        "app://.",
+    ] {
         let reply = preflight(origin, 204);
         assert_eq!(reply.header("access-control-allow-origin"), origin);
         let methods = reply.header("access-control-allow-methods");
@@ -162,6 +169,10 @@ fn cors_headers_are_sent_to_allowed_origins_only() {
         "http://friend.example",
         "*",
         "https://friend.example.evil",
+        "tauri://localhost:1",
+        "tauri://evil",
+        "app://..",
+        "http://tauri.localhost",
     ] {
         let reply = preflight(origin, 403);
         assert!(!reply.headers.contains_key("access-control-allow-origin"));
@@ -189,6 +200,10 @@ fn cors_headers_are_sent_to_allowed_origins_only() {
         "etag",
         "link",
         "preference-applied",
+        "content-disposition",
+        "content-range",
+        "repr-digest",
+        "x-request-id",
     ] {
         assert!(exposed.contains(name), "{exposed}");
     }

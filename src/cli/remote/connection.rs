@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::cli::client::Client;
 use crate::cli::{EXIT_FAILED, EXIT_USAGE, Failure};
+use crate::config::data_folder;
 use crate::data_dir;
 
 /// The heading of these options in the help.
@@ -33,9 +34,10 @@ pub(in crate::cli) struct Server {
     /// Find the server on this machine by its data folder [default: cloakroom-data].
     #[arg(
         long,
-        value_name = "DIR",
+        value_name = "DIR|auto",
         env = "CLOAKROOM_DATA",
-        hide_env_values = true, help_heading = CONNECTION
+        hide_env_values = true, help_heading = CONNECTION,
+        value_parser = data_folder
     )]
     pub(in crate::cli::remote) data: Option<PathBuf>,
     #[command(flatten)]

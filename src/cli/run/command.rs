@@ -17,6 +17,7 @@ use crate::cli::save::save;
 use crate::cli::signals::Signals;
 use crate::cli::submission::{Submission, unknown_operation};
 use crate::cli::{EXIT_FAILED, EXIT_USAGE, Failure};
+use crate::config::data_folder;
 
 /// How long to wait for a canceled job to stop.
 pub(in crate::cli::run) const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,7 +40,7 @@ pub(in crate::cli) struct Run {
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli::run) output: Option<PathBuf>,
     /// Data folder of the server in this process [default: a temporary folder].
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR|auto", value_parser = data_folder)]
     pub(in crate::cli::run) data: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::cli::run) progress: ProgressArgs,

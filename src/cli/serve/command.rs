@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::serve::announce::{Announcement, ServerFile};
+use crate::cli::serve::chosen_token;
 use crate::cli::serve::file::File;
 use crate::cli::serve::flags::Flags;
 use crate::cli::serve::parent::Parent;
@@ -36,9 +37,22 @@ pub(in crate::cli) struct Serve {
     /// The sections of the configuration file.
     #[arg(skip)]
     pub(in crate::cli) file: File,
+    /// The token of this run that the parent process chose.
+    #[arg(skip)]
+    chosen_token: Option<String>,
 }
 
 impl Serve {
+    /// Takes the token that the parent process chose, if there is one. Must be called before this process opens files or
+    /// starts threads.
+    ///
+    /// # Errors
+    /// The token cannot be read.
+    pub(in crate::cli) fn take_chosen_token(&mut self) -> Result<(), Failure> {
+        self.chosen_token = chosen_token::take(self.flags.token_fd)?;
+        Ok(())
+    }
+
     pub(in crate::cli) async fn run(mut self) -> Result<(), Failure> {
         let lines = std::mem::take(&mut self.file.lines);
         let refused = |error: StartError| match error {
@@ -52,14 +66,17 @@ impl Serve {
         let (announce, only_check) = (flags.announce, self.check_config);
         let (token_per_run, exit_with_parent) = (flags.token_per_run, flags.exit_with_parent);
         let usage = |message| Failure::new(EXIT_USAGE, message);
+        let chosen_token = self.chosen_token.take();
         let mut config = self.settings();
         if !only_check {
             config.limits.max_connections =
                 descriptors::raise_fd_limit(config.limits.max_connections);
         }
         let (data, drain_timeout) = (config.data.clone(), config.drain_timeout);
-        let tokens = tokens(&config, token_per_run)?;
-        let token = tokens.run_token().map(str::to_owned);
+        let tokens = tokens(&config, token_per_run, chosen_token.as_deref())?;
+        // The parent process knows the token that it chose.
+        let token = tokens.run_token().filter(|_| chosen_token.is_none());
+        let token = token.map(str::to_owned);
         let builder = Cloakroom::builder().config(config).tokens(tokens);
         if only_check {
             return builder.check().map_err(refused);
@@ -119,13 +136,17 @@ impl Serve {
 /// Opens the tokens, without writing to the data folder.
 ///
 /// # Errors
-/// The token file cannot be read or is invalid.
-pub(in crate::cli::serve) fn tokens(config: &Config, per_run: bool) -> Result<Tokens, Failure> {
+/// The token file cannot be read or is invalid, or the token of the parent process can be guessed.
+pub(in crate::cli::serve) fn tokens(
+    config: &Config,
+    per_run: bool,
+    chosen: Option<&str>,
+) -> Result<Tokens, Failure> {
     let tokens = Tokens::open(&config.data);
-    let tokens = if per_run {
-        tokens.and_then(Tokens::with_run_token)
-    } else {
-        tokens
+    let tokens = match chosen {
+        Some(text) => tokens.and_then(|tokens| tokens.with_chosen_run_token(text)),
+        None if per_run => tokens.and_then(Tokens::with_run_token),
+        None => tokens,
     };
     tokens.map_err(failure)
 }

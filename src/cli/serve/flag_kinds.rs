@@ -12,6 +12,9 @@ const NO_KEYS: [&str; 2] = ["config", "check-config"];
 /// The placeholder of durations in the help.
 const DURATION: &str = "TIME";
 
+/// The placeholder of file descriptors in the help.
+const DESCRIPTOR: &str = "FD";
+
 /// Values by flag name, each as on the command line.
 pub(super) type Values = BTreeMap<String, Vec<String>>;
 
@@ -45,7 +48,7 @@ pub(super) fn is_comma_list(flag: &Arg) -> bool {
 
 /// Whether a number in the file is a mistake. A duration without a unit gets a better message from its parser.
 pub(super) fn takes_only_strings(flag: &Arg) -> bool {
-    !has_value_name(flag, &["N", DURATION])
+    !has_value_name(flag, &["N", DESCRIPTOR, DURATION])
 }
 
 fn has_value_name(flag: &Arg, names: &[&str]) -> bool {
@@ -92,6 +95,7 @@ pub(super) fn check(command: &Command, flag: &Arg, values: &[String]) -> Result<
 fn describe_value(name: &str) -> &str {
     match name {
         DURATION => "a duration like \"90s\" or \"1h 30m\"",
+        DESCRIPTOR => "the number of an open file descriptor",
         "N" => "a whole number, at least 1",
         name => name,
     }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::config::{Config, Dialects, Listen, Origin, PublicUrl};
+use crate::config::{Config, Dialects, Listen, Origin, PublicUrl, data_folder};
 use crate::roots::RootSpec;
 
 #[derive(Args)]
 pub(super) struct Flags {
-    /// Folder for the database with all jobs and results; created if missing.
-    #[arg(long, value_name = "DIR", default_value = "cloakroom-data")]
+    /// Folder for the database with all jobs and results; created if missing. "auto": the folder cloakroom where the
+    /// platform keeps the data of programs (~/.local/share on Linux).
+    #[arg(long, value_name = "DIR|auto", default_value = "cloakroom-data", value_parser = data_folder)]
     data: PathBuf,
     /// Address to listen on. Port 0 picks a free port; only its owner can connect to a Unix socket. Repeatable.
     #[arg(
@@ -42,12 +43,17 @@ pub(super) struct Flags {
     /// URL of the server behind a reverse proxy, used in links. The proxy must remove the path of this URL.
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
-    /// Origin of web pages that may use this server, or "null", which requires tokens. Repeatable.
-    #[arg(long, value_name = "ORIGIN")]
+    /// Origin of pages that may use this server, like https://example.org or tauri://localhost; "null" requires tokens.
+    /// Repeatable.
+    #[arg(long, value_name = "SCHEME://HOST[:PORT]|null")]
     allow_origin: Vec<Origin>,
     /// Create a token for this run. It is written to server.json in the data folder and to the JSON announcement.
     #[arg(long)]
     pub(super) token_per_run: bool,
+    /// Read the token for this run, which the parent process chooses, from this open file descriptor: one line of at least
+    /// 22 characters. It is written nowhere. The environment variable CLOAKROOM_RUN_TOKEN does the same without a descriptor.
+    #[arg(long, value_name = "FD")]
+    pub(super) token_fd: Option<u16>,
     /// Stop when standard input is closed, which happens when the parent process exits.
     #[arg(long)]
     pub(super) exit_with_parent: bool,

@@ -1,6 +1,7 @@
 //! `cloakroom serve`.
 
 mod announce;
+mod chosen_token;
 mod command;
 mod file;
 mod flag_kinds;

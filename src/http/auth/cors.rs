@@ -11,11 +11,13 @@ use crate::http::response::reply as response;
 
 /// The request headers that such a page may send.
 const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "authorization, content-type, idempotency-key, if-match, if-none-match, if-range, last-event-id, prefer, range",
+    "authorization, content-type, idempotency-key, if-match, if-none-match, if-range, last-event-id, prefer, range, \
+     x-request-id, traceparent, tracestate",
 );
 /// The response headers that such a page may read.
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "location, operation-location, retry-after, etag, link, preference-applied",
+    "location, operation-location, retry-after, etag, link, preference-applied, content-disposition, content-range, \
+     repr-digest, x-request-id",
 );
 /// How long a browser may cache a preflight, in seconds.
 const PREFLIGHT_MAX_AGE: HeaderValue = HeaderValue::from_static("600");
