@@ -7,10 +7,11 @@ use std::process::ExitCode;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::runtime::Runtime;
 
-use crate::cli::log::Log;
+use crate::cli::log::{Log, LogFormat, LogSettings, print_failure};
 use crate::cli::output::NotWritten;
+use crate::cli::serve::early_log_format;
 use crate::cli::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
-use crate::cli::{maintenance, output, remote, run, serve, token};
+use crate::cli::{maintenance, remote, run, serve, token};
 use crate::operations::command;
 use crate::vital::panic_message;
 
@@ -105,6 +106,12 @@ pub(in crate::cli) fn parse(command: clap::Command) -> Result<ArgMatches, Failur
 
 /// Prints clap's message: help and the version to stdout, usage errors to stderr. A usage error exits the process.
 pub(in crate::cli) fn report_clap_error<T>(error: &clap::Error) -> Result<T, Failure> {
+    if error.use_stderr() && early_log_format() == LogFormat::Json {
+        let text = error.to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text);
+        print_failure(text.trim_end(), LogFormat::Json);
+        std::process::exit(error.exit_code());
+    }
     let printed = error
         .print()
         .and_then(|()| std::io::stdout().flush())
@@ -119,15 +126,22 @@ pub(in crate::cli) fn report_clap_error<T>(error: &clap::Error) -> Result<T, Fai
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    let fail_early = |failure: Failure| {
+        finish(Err(failure), |message| {
+            print_failure(message, early_log_format());
+        })
+    };
     let arguments = match Arguments::layered().and_then(Arguments::with_chosen_token) {
         Ok(arguments) => arguments,
-        Err(failure) => return finish(Err(failure), output::print_error),
+        Err(failure) => return fail_early(failure),
     };
-    // The server logs its activity; the other commands log errors only.
-    let is_server = matches!(arguments.command, Command::Serve(_));
-    let log = match Log::start(if is_server { "info" } else { "error" }) {
-        Ok(log) => log,
-        Err(failure) => return finish(Err(failure), output::print_error),
+    let (is_server, settings) = match &arguments.command {
+        Command::Serve(serve) => (true, Ok(serve.log_settings())),
+        _ => (false, LogSettings::of_environment()),
+    };
+    let log = match settings {
+        Ok(settings) => Log::start(settings),
+        Err(failure) => return fail_early(failure),
     };
     let result = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -141,12 +155,14 @@ pub fn main() -> ExitCode {
     };
     if is_server {
         // Through the log's thread, so that a stuck reader of stderr cannot delay the exit.
-        let code = finish(result, |message| log.write_line(message));
+        let code = finish(result, |message| log.write_failure(message));
         log.flush();
         code
     } else {
         log.flush();
-        finish(result, output::print_error)
+        finish(result, |message| {
+            print_failure(message, LogFormat::Text);
+        })
     }
 }
 
@@ -178,7 +194,7 @@ pub(in crate::cli) fn finish(result: Result<(), Failure>, report: impl FnOnce(&s
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.is_quiet() {
-                report(&format!("cloakroom: {}", failure.message));
+                report(&failure.message);
             }
             failure.code.into()
         }

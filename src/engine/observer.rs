@@ -13,7 +13,7 @@ use crate::engine::job_cache::JobCache;
 use crate::engine::job_feed::{Forgotten, JobFeed};
 use crate::engine::metrics::JobMetrics;
 use crate::engine::runner::Runner;
-use crate::job::{Event, IdleMs, Job, JobId, Seq, Status};
+use crate::job::{Event, IdleMs, Job, JobId, Outcome, Seq, State, Status};
 use crate::store::{CommitObserver, Committed, Uses};
 use crate::vital::Vital;
 
@@ -71,6 +71,9 @@ impl EngineObserver {
 
     fn saved(&self, job: &Arc<Job>, was: Option<Status>) {
         self.count(job, was);
+        if was != Some(Status::Failed) {
+            log_failure(job);
+        }
         // Taken before the change is published: subscribers get the last state that readers saw.
         let deleted = job
             .delete_requested
@@ -108,6 +111,28 @@ impl EngineObserver {
         self.job_feed.changed(job.seq, job.token.as_deref());
         self.runner.dispatch(job);
     }
+}
+
+/// Logs why a job has failed, if it has.
+fn log_failure(job: &Job) {
+    let State::Ended {
+        started,
+        finished,
+        outcome: Outcome::Failed(failure),
+        ..
+    } = &job.state
+    else {
+        return;
+    };
+    tracing::warn!(
+        job.id = %job.id,
+        operation = %job.operation,
+        attempt = job.attempt,
+        duration_ms = started.map(|started| finished.0 - started.0),
+        code = failure.code,
+        error = failure.message,
+        "job failed"
+    );
 }
 
 impl CommitObserver for EngineObserver {

@@ -20,7 +20,7 @@ use crate::engine::metrics::JobMetrics;
 use crate::engine::progress_throttle::ProgressThrottle;
 use crate::engine::workers::Workers;
 use crate::failpoints;
-use crate::job::{Event, Failure, Job, Progress, Seq};
+use crate::job::{Event, Failure, Job, Progress, Seq, Status};
 use crate::operations::{
     Context, ContextResources, Cores, Log, OperationError, OutboundClients, Registry, StopReason,
     StopSignal, check_output, discard_output,
@@ -246,8 +246,11 @@ impl Runner {
                 if ended.is_terminal() {
                     self.metrics.worked(&job.operation, duration);
                 }
-                tracing::info!(job.id = %job.id, operation = %job.operation, attempt = job.attempt, duration_ms,
-                    status = ended.status().as_str(), "attempt ended");
+                // A failed job has a line of its own.
+                if ended.status() != Status::Failed {
+                    tracing::info!(job.id = %job.id, operation = %job.operation, attempt = job.attempt, duration_ms,
+                        status = ended.status().as_str(), "attempt ended");
+                }
             }
             Err(error) => {
                 tracing::error!(job.id = %job.id, attempt = job.attempt, duration_ms, %error,

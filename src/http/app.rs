@@ -11,6 +11,7 @@ use crate::http::auth::guard::Guard;
 use crate::http::dialects::custom::wire::Routes;
 use crate::http::metrics::requests::RequestMetrics;
 use crate::http::request::params::Bounds;
+use crate::http::request::request_id::RequestIds;
 use crate::http::response::download::Downloads;
 use crate::http::response::large::LargeBodies;
 use crate::http::routing::router::Router;
@@ -39,6 +40,7 @@ pub(crate) struct App {
     pub(crate) routes: Routes,
     pub(crate) openapi: Bytes,
     pub(crate) requests: RequestMetrics,
+    pub(crate) request_ids: Arc<RequestIds>,
     pub(crate) large: LargeBodies,
     pub(crate) downloads: Downloads,
 }

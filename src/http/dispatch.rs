@@ -4,13 +4,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use crate::http::app::{App, RequestContext};
 use crate::http::auth::access::unauthorized;
 use crate::http::auth::cors;
 use crate::http::auth::guard::{Admission, RequestFacts};
+use crate::http::metrics::requests::NO_ROUTE;
+use crate::http::request::request_id::X_REQUEST_ID;
 use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::options;
@@ -18,18 +21,29 @@ use crate::http::routing::route::{Call, nothing_here};
 use crate::http::routing::router::{RouteError, Target};
 use crate::http::routing::table;
 use crate::http::server::activity::Activity;
+use crate::http::server::request_log::{RequestLog, logs_all_requests, logs_refusal};
 use crate::http::server::timeouts::Ending;
 use crate::tokens::Grant;
 
+/// A request that has been answered.
+pub(crate) struct Answered {
+    pub(crate) response: Response<Body>,
+    /// When a streamed response is cut off.
+    pub(crate) ending: Option<Ending>,
+    /// The line of the log, if the request is logged. It is written when it is dropped.
+    pub(crate) log: Option<Box<RequestLog>>,
+}
+
 impl App {
-    /// Answers a request that was received on the address `local`, or on a Unix socket if there is none. A streamed
-    /// response comes with the [`Ending`] at which it is cut off.
+    /// Answers a request that was received on the address `local`, or on a Unix socket if there is none.
     pub(crate) async fn answer(
         self: &Arc<Self>,
         request: Request<Incoming>,
         local: Option<IpAddr>,
         activity: &Arc<Activity>,
-    ) -> (Response<Body>, Option<Ending>) {
+    ) -> Answered {
+        let started = Instant::now();
+        let id = self.request_ids.of(request.headers());
         let (request, body) = request.into_parts();
         let facts = RequestFacts {
             request: &request,
@@ -38,6 +52,8 @@ impl App {
         };
         let target = self.route(&request);
         let counters = self.requests.of(target.as_ref().ok());
+        let log = |target: &_| Box::new(log(&id, &request, target, started));
+        let mut line = logs_all_requests().then(|| log(&target));
         let mut origin = None;
         let answer = match self.guard.check(&facts) {
             Ok(admission) => {
@@ -48,6 +64,7 @@ impl App {
                     target,
                     &admission,
                     (facts.has_tokens, activity),
+                    line.as_deref_mut(),
                 )
                 .await
             }
@@ -61,11 +78,48 @@ impl App {
             }
             Err(problem) => (self.refusal(&problem, &request), None),
         };
-        counters.count(&request.method, response.status());
+        let status = response.status();
+        counters.count(&request.method, status);
+        if line.is_none() && logs_refusal(status) {
+            line = Some(log(&self.route(&request)));
+        }
+        if let Some(line) = &mut line {
+            line.set_status(status);
+        }
+        response.headers_mut().insert(X_REQUEST_ID, id);
         if self.guard.allows_origins() {
             cors::add(&mut response, origin);
         }
-        (response, ending)
+        Answered {
+            response,
+            ending,
+            log: line,
+        }
+    }
+
+    /// Rejects a request on a connection beyond the limit.
+    pub(crate) fn too_many_connections(&self, request: Request<Incoming>) -> Answered {
+        let started = Instant::now();
+        let (request, _) = request.into_parts();
+        let detail = "The server has reached its limit on connections. Close idle connections, then try again.";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let problem = Problem::new(status, "too_many_connections", detail).retry_after(1);
+        let id = self.request_ids.of(&request.headers);
+        let target = self.route(&request);
+        let counters = self.requests.of(target.as_ref().ok());
+        counters.count(&request.method, status);
+        let mut response = self.refusal(&problem, &request);
+        let log = logs_all_requests().then(|| {
+            let mut line = log(&id, &request, &target, started);
+            line.set_status(response.status());
+            Box::new(line)
+        });
+        response.headers_mut().insert(X_REQUEST_ID, id);
+        Answered {
+            response,
+            ending: None,
+            log,
+        }
     }
 
     /// The route of a request. Custom routes come last.
@@ -90,11 +144,15 @@ impl App {
         target: Result<Target<'_>, RouteError>,
         admission: &Admission<'_>,
         (has_tokens, activity): (bool, &Arc<Activity>),
+        line: Option<&mut RequestLog>,
     ) -> Result<(Response<Body>, Grant), Problem> {
         if let (true, Err(RouteError::Options(allowed))) = (admission.is_preflight, &target) {
             return Ok((cors::preflight(allowed), Grant::Open));
         }
         let (caller, grant) = self.access.admit(request, admission, has_tokens)?;
+        if let Some(line) = line {
+            line.set_token(caller.name());
+        }
         let context = RequestContext {
             caller,
             base: self.guard.base(admission.host),
@@ -141,4 +199,19 @@ impl App {
         let own = table::served(&self.dialects).find_map(|api| (api.refusal)(problem, request));
         own.unwrap_or_else(|| problem.response(request.uri.path()))
     }
+}
+
+/// The line of the log about a request.
+fn log(
+    id: &HeaderValue,
+    request: &Parts,
+    target: &Result<Target<'_>, RouteError>,
+    started: Instant,
+) -> RequestLog {
+    let route = match target {
+        Ok(Target::Listed(found)) => table::route(found.id).template,
+        Ok(Target::Custom(endpoint)) => endpoint.template(),
+        Err(_) => NO_ROUTE,
+    };
+    RequestLog::new(id, &request.method, route, started)
 }

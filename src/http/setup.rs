@@ -12,6 +12,7 @@ use crate::http::metrics;
 use crate::http::metrics::requests::RequestMetrics;
 use crate::http::openapi;
 use crate::http::request::params::Bounds;
+use crate::http::request::request_id::RequestIds;
 use crate::http::response::download::Downloads;
 use crate::http::response::large::LargeBodies;
 use crate::http::routing::table;
@@ -40,6 +41,7 @@ impl App {
             guard: Guard::new(config),
             access: Access::new(tokens, config.outbound().private),
             requests: RequestMetrics::new(templates.collect(), &routes),
+            request_ids: Arc::new(RequestIds::new()),
             openapi: openapi.to_string().into(),
             dialects: config.dialects.clone(),
             router: table::router(&config.dialects),

@@ -232,7 +232,7 @@ fn invalid_variable_or_flag_is_named_in_the_error() {
     command.env("CLOAKROOM_LOG", "hyper=loud");
     check_refused(
         &mut command,
-        &["CLOAKROOM_LOG: invalid filter \"hyper=loud\""],
+        &["CLOAKROOM_LOG: invalid value \"hyper=loud\": expected a level (off, error, warn"],
     );
     let mut command = site.configured("");
     check_refused(

@@ -165,7 +165,7 @@ fn lost_log_lines_are_counted() {
     let mut written = 0;
     let lost = loop {
         let line = lines.recv_timeout(TEST_TIMEOUT).expect("a line");
-        if line.contains("attempt ended") {
+        if line.contains("job failed") {
             written += 1;
         } else if let Some((_, number)) = line.rsplit_once("lines=")
             && line.contains("log lines were lost")

@@ -7,6 +7,6 @@ mod escape;
 mod stream;
 mod streams;
 
-pub(super) use escape::{LineEscaper, escape_line};
+pub(super) use escape::{LineEscaper, escape, escape_line};
 pub(super) use stream::Stream;
 pub(in crate::cli) use streams::{NotWritten, Output, for_stderr, print, print_error, print_line};

@@ -49,6 +49,12 @@ impl Announcement {
         print_line(line).map_err(NotWritten::into_error)
     }
 
+    /// Logs the addresses.
+    pub(super) fn log(&self) {
+        let (urls, version) = (self.urls.join(" "), self.version);
+        tracing::info!(urls, version, pid = self.pid, "listening");
+    }
+
     fn json(&self) -> String {
         serde_json::to_string(self).expect("a struct of strings and numbers always serializes")
     }

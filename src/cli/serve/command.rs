@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::cli::log::LogSettings;
 use crate::cli::serve::announce::{Announcement, ServerFile};
 use crate::cli::serve::chosen_token;
 use crate::cli::serve::file::File;
@@ -53,6 +54,11 @@ impl Serve {
         Ok(())
     }
 
+    /// How the server logs.
+    pub(in crate::cli) fn log_settings(&self) -> LogSettings {
+        self.flags.log_settings()
+    }
+
     pub(in crate::cli) async fn run(mut self) -> Result<(), Failure> {
         let lines = std::mem::take(&mut self.file.lines);
         let refused = |error: StartError| match error {
@@ -96,6 +102,7 @@ impl Serve {
         command::become_reaper();
         let cloakroom = builder.start().await.map_err(refused)?;
         let announcement = Announcement::new(cloakroom.addresses(), token);
+        announcement.log();
         let file = ServerFile::write(&data, &announcement);
         // On a thread of its own, since a stuck reader would block it.
         drop(tokio::task::spawn_blocking(move || {
@@ -116,7 +123,10 @@ impl Serve {
         // While this process still holds the lock of the data folder.
         drop(file);
         tokio::select! {
-            () = cloakroom.shutdown(drain_timeout) => Ok(()),
+            () = cloakroom.shutdown(drain_timeout) => {
+                tracing::info!("stopped");
+                Ok(())
+            }
             reason = cloakroom.failure() => Err(Failure::new(EXIT_DATA, reason)),
             () = signals.next() => {
                 let message = "stopped immediately; interrupted jobs are recovered at the next start";

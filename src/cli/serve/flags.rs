@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use tracing_subscriber::filter::Targets;
 
+use crate::cli::log::{LogFormat, LogSettings, parse_filter};
 use crate::config::{Config, Dialects, Listen, Origin, PublicUrl, data_folder};
 use crate::roots::RootSpec;
 
@@ -37,6 +39,14 @@ pub(super) struct Flags {
     /// Format of the line on stdout that announces the addresses of the server.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) announce: Announce,
+    /// How much to log on stderr: off, error, warn, info, debug, trace, or levels by module like "info,hyper=debug".
+    /// At debug, each request is one line.
+    #[arg(long, value_name = "FILTER", default_value = "info", value_parser = parse_filter)]
+    log: Targets,
+    /// Format of the log: text, or one JSON object per line with timestamp, level, message and fields. With json,
+    /// nothing else is written to stderr.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
     /// Additional host name of this server. Requests to other names are rejected. Repeatable.
     #[arg(long, value_name = "NAME", value_parser = host)]
     host: Vec<String>,
@@ -73,6 +83,14 @@ pub(super) enum Announce {
 }
 
 impl Flags {
+    /// How the server logs.
+    pub(super) fn log_settings(&self) -> LogSettings {
+        LogSettings {
+            filter: self.log.clone(),
+            format: self.log_format,
+        }
+    }
+
     /// Copies the flags to the configuration.
     pub(super) fn fill(self, config: &mut Config) {
         config.data = self.data;

@@ -3,6 +3,7 @@
 mod announce;
 mod chosen_token;
 mod command;
+mod early_format;
 mod file;
 mod flag_kinds;
 mod flags;
@@ -12,3 +13,4 @@ mod parent;
 pub(super) use crate::cli::serve::file::File;
 pub(super) use crate::cli::serve::layers::{layered, with_variables};
 pub(in crate::cli) use command::Serve;
+pub(in crate::cli) use early_format::early_log_format;

@@ -11,7 +11,7 @@ use crate::http::routing::router::Target;
 use crate::metrics::{Counter, Gauge};
 
 /// The label of requests that match no route.
-const NO_ROUTE: &str = "other";
+pub(crate) const NO_ROUTE: &str = "other";
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "other"];
 const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 

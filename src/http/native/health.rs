@@ -1,8 +1,7 @@
-//! Health checks: whether the server runs, and whether it accepts jobs and connections.
+//! Health checks: whether the server runs, and whether it accepts jobs.
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
+use http::{Response, StatusCode};
 
 use crate::http::App;
 use crate::http::response::body::Body;
@@ -20,18 +19,6 @@ pub(crate) fn ready() -> Response<Body> {
 }
 
 impl App {
-    /// Rejects a request on a connection beyond the limit.
-    pub(crate) fn too_many_connections(&self, request: Request<Incoming>) -> Response<Body> {
-        let (request, _) = request.into_parts();
-        let detail = "The server has reached its limit on connections. Close idle connections, then try again.";
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        let problem = Problem::new(status, "too_many_connections", detail).retry_after(1);
-        let route = self.route(&request);
-        let counters = self.requests.of(route.as_ref().ok());
-        counters.count(&request.method, status);
-        self.refusal(&problem, &request)
-    }
-
     /// Checks whether the server accepts jobs.
     ///
     /// # Errors

@@ -9,3 +9,4 @@ pub(crate) mod options;
 pub(crate) mod params;
 pub(crate) mod prefer;
 pub(crate) mod query;
+pub(crate) mod request_id;

@@ -7,8 +7,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Request;
 use http::header::{CONNECTION, HeaderValue};
-use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -19,12 +19,12 @@ use tokio::sync::watch;
 use crate::config::{Limits, Listen};
 use crate::failpoints;
 use crate::http::App;
-use crate::http::response::body::Body;
+use crate::http::dispatch::Answered;
 use crate::http::routing::paths;
 use crate::http::server::activity::Activity;
 use crate::http::server::connection_slots::{Slot, Slots};
 use crate::http::server::listener::Listener;
-use crate::http::server::timeouts::{Ending, TimedBody, TimeoutStream, Timeouts};
+use crate::http::server::timeouts::{TimedBody, TimeoutStream, Timeouts};
 use crate::vital::Vital;
 
 /// How long open connections have to finish when the server stops.
@@ -145,6 +145,7 @@ async fn accept(
         app.requests.accepted.count();
         let open = app.requests.open.enter();
         let (app, activity) = (Arc::clone(&app), Arc::new(Activity::default()));
+        let request_ids = Arc::clone(&app.request_ids);
         let must_leave = activity.asked_to_leave();
         let slot = Arc::new(slots.enter(&activity).await);
         let service = service_fn({
@@ -154,14 +155,19 @@ async fn accept(
                     (Arc::clone(&app), activity.begin_request(request.version()));
                 let (activity, slot) = (Arc::clone(&activity), Arc::clone(&slot));
                 async move {
-                    let (response, ending) = answer(&app, request, local, &activity, &slot).await;
+                    let answered = answer(&app, request, local, &activity, &slot).await;
+                    let Answered {
+                        response,
+                        ending,
+                        log,
+                    } = answered;
                     activity.note_response(response.body());
-                    let timed = |body| TimedBody::new(body, in_progress, ending);
+                    let timed = |body| TimedBody::new(body, in_progress, ending, log);
                     Ok::<_, Infallible>(response.map(timed))
                 }
             }
         });
-        let socket = TimeoutStream::new(stream, activity, timeouts);
+        let socket = TimeoutStream::new(stream, activity, timeouts, request_ids);
         let connection = graceful.watch(http.serve_connection(TokioIo::new(socket), service));
         tokio::spawn(async move {
             let mut connection = pin!(connection);
@@ -192,18 +198,18 @@ async fn answer(
     local: Option<IpAddr>,
     activity: &Arc<Activity>,
     slot: &Slot,
-) -> (Response<Body>, Option<Ending>) {
+) -> Answered {
     let is_health = slot.is_in_reserve() && paths::is_health_check(request.method(), request.uri());
-    let (mut response, ending) = if is_health || slot.admit().await {
+    let mut answered = if is_health || slot.admit().await {
         app.answer(request, local, activity).await
     } else {
-        (app.too_many_connections(request), None)
+        app.too_many_connections(request)
     };
     if slot.is_in_reserve() || activity.must_leave() {
         let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(CONNECTION, close);
+        answered.response.headers_mut().insert(CONNECTION, close);
     }
-    (response, ending)
+    answered
 }
 
 fn is_about_one_connection(error: &io::Error) -> bool {

@@ -162,6 +162,14 @@ impl Activity {
         (!has_head && is_flushed).then(|| self.answered())
     }
 
+    /// Whether no request is being answered and no response is on its way, so that bytes to write are the HTTP library's own
+    /// response to a malformed head.
+    pub(crate) fn awaits_head(&self) -> bool {
+        let is_flushed =
+            self.flushed.load(Ordering::Relaxed) == self.requests.load(Ordering::Relaxed);
+        is_flushed && !self.is_answering()
+    }
+
     /// Notes that the socket has taken everything that was to be written.
     pub(crate) fn note_flush(&self) {
         if !self.is_answering() {

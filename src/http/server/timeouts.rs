@@ -14,11 +14,15 @@ use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use crate::http::request::request_id::RequestIds;
 use crate::http::response::body::Body;
 use crate::http::server::activity::{Activity, RequestInProgress};
 use crate::http::server::hangup::{Peer, Watch};
+use crate::http::server::own_response::OwnResponse;
+use crate::http::server::request_log::RequestLog;
 
 /// The response to a head that takes too long, after which the connection is closed.
+/// [`OwnResponse`] adds its id.
 const REQUEST_TIMEOUT_RESPONSE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\n\
     cache-control: no-store\r\nconnection: close\r\ncontent-length: 171\r\n\r\n\
     {\"type\":\"about:blank\",\"title\":\"Request Timeout\",\"status\":408,\
@@ -44,14 +48,22 @@ pub(crate) struct TimedBody {
     in_progress: RequestInProgress,
     /// Completes when the client loses its access.
     ending: Option<Ending>,
+    /// The line of the log, which is written when the body is dropped.
+    log: Option<Box<RequestLog>>,
 }
 
 impl TimedBody {
-    pub(crate) fn new(body: Body, in_progress: RequestInProgress, ending: Option<Ending>) -> Self {
+    pub(crate) fn new(
+        body: Body,
+        in_progress: RequestInProgress,
+        ending: Option<Ending>,
+        log: Option<Box<RequestLog>>,
+    ) -> Self {
         let mut timed = Self {
             body,
             in_progress,
             ending,
+            log,
         };
         // hyper does not poll an empty body.
         timed.note_end();
@@ -87,6 +99,9 @@ impl hyper::body::Body for TimedBody {
         if frame.is_ready() {
             self.note_end();
         }
+        if let (Some(log), Poll::Ready(Some(Ok(frame)))) = (&mut self.log, &frame) {
+            log.add_bytes(frame.data_ref().map_or(0, bytes::Bytes::len));
+        }
         frame
     }
 
@@ -111,10 +126,16 @@ pub(crate) struct TimeoutStream<S> {
     stalled: Option<Instant>,
     write_timer: Option<Pin<Box<Sleep>>>,
     watch: Watch,
+    own_response: OwnResponse,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TimeoutStream<S> {
-    pub(crate) fn new(socket: S, activity: Arc<Activity>, timeouts: Timeouts) -> Self {
+    pub(crate) fn new(
+        socket: S,
+        activity: Arc<Activity>,
+        timeouts: Timeouts,
+        request_ids: Arc<RequestIds>,
+    ) -> Self {
         Self {
             socket,
             activity,
@@ -124,6 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimeoutStream<S> {
             stalled: None,
             write_timer: None,
             watch: Watch::default(),
+            own_response: OwnResponse::new(request_ids),
         }
     }
 
@@ -149,7 +171,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimeoutStream<S> {
         let requests = self.activity.requests();
         if self.head.is_some_and(|(after, _)| after == requests) {
             // The connection is closed even if the client does not take the response.
-            let _ = Pin::new(&mut self.socket).poll_write(context, REQUEST_TIMEOUT_RESPONSE);
+            let _ = self.own_response.poll_write(
+                Pin::new(&mut self.socket),
+                context,
+                &[io::IoSlice::new(REQUEST_TIMEOUT_RESPONSE)],
+            );
         }
     }
 
@@ -224,6 +250,9 @@ impl<S: AsyncRead + AsyncWrite + Peer + Unpin> AsyncWrite for TimeoutStream<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        if this.activity.awaits_head() {
+            return self.poll_write_vectored(context, &[io::IoSlice::new(bytes)]);
+        }
         let write = || Pin::new(&mut this.socket).poll_write(context, bytes);
         let result = this.activity.write(bytes.len(), write);
         self.after_write(context, result)
@@ -235,6 +264,11 @@ impl<S: AsyncRead + AsyncWrite + Peer + Unpin> AsyncWrite for TimeoutStream<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        if this.activity.awaits_head() {
+            let socket = Pin::new(&mut this.socket);
+            let result = this.own_response.poll_write(socket, context, slices);
+            return self.after_write(context, result);
+        }
         let bytes = slices.iter().map(|slice| slice.len()).sum();
         let write = || Pin::new(&mut this.socket).poll_write_vectored(context, slices);
         let result = this.activity.write(bytes, write);

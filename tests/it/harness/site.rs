@@ -56,7 +56,7 @@ impl Site {
             .arg(format!("docs={}", self.docs().display()));
         command
             .args(["--listen", "127.0.0.1:0", "--announce", "json"])
-            .env("CLOAKROOM_LOG", "warn");
+            .env("CLOAKROOM_LOG", "error");
         command
     }
 

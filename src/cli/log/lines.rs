@@ -1,33 +1,25 @@
-//! The log on standard error.
+//! The lines of the log on their way to standard error.
 //!
 //! A thread of its own writes the lines. Logging never waits for standard error and never fails: with a closed or stuck pipe or
 //! a full disk, lines are lost and counted, and nothing else happens.
 
-use std::fmt::{self, Debug, Write as _};
-use std::io::{self, IsTerminal, Write};
+use std::io::Write;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use tracing::field::Field;
-use tracing_subscriber::field::MakeExt;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::format::{self, Writer};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
-use super::output::{LineEscaper, Stream, for_stderr};
-use super::{EXIT_USAGE, Failure};
+use crate::cli::output::Stream;
 
 /// Most bytes that wait to be written; further lines are lost.
 const PENDING_BYTES: usize = 256 * 1024;
 /// How long the process waits at exit for pending lines to be written.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A handle to the log.
+/// A handle to the lines.
 #[derive(Clone, Default)]
-pub(super) struct Log(Arc<Shared>);
+pub(super) struct Lines(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -45,58 +37,16 @@ struct Pending {
     lost: u64,
 }
 
-impl Log {
-    /// Starts logging at `level`, or as `CLOAKROOM_LOG` says: a level, or levels by target like `info,hyper=debug`. Panics
-    /// are logged, too.
-    ///
-    /// # Errors
-    /// `CLOAKROOM_LOG` is invalid.
-    pub(super) fn start(level: &str) -> Result<Self, Failure> {
-        let variable = std::env::var("CLOAKROOM_LOG").ok();
-        let filter = variable
-            .as_deref()
-            .filter(|filter| !filter.is_empty())
-            .unwrap_or(level);
-        let targets: Targets = filter.parse().map_err(|_| {
-            let message = format!(
-                "CLOAKROOM_LOG: invalid filter {filter:?}: expected a level (off, error, warn, info, debug, trace) or \
-                 levels by target like \"info,hyper=debug\""
-            );
-            Failure::new(EXIT_USAGE, message)
-        })?;
-        let log = Self::default();
-        let (writer, to) = (log.clone(), log.clone());
+impl Lines {
+    /// Starts the thread.
+    pub(super) fn start() -> Self {
+        let lines = Self::default();
+        let writer = lines.clone();
         // If the thread cannot start, all lines are lost, as on a full disk.
         let _ = thread::Builder::new()
             .name("log".into())
             .spawn(move || writer.write_lines());
-        tracing_subscriber::fmt()
-            .with_max_level(LevelFilter::TRACE)
-            .with_writer(move || to.clone())
-            .log_internal_errors(false)
-            .with_ansi(io::stderr().is_terminal())
-            .with_target(false)
-            .fmt_fields(format::debug_fn(show_field).delimited(" "))
-            .finish()
-            .with(targets)
-            .init();
-        std::panic::set_hook(Box::new(|panic| {
-            let thread = thread::current();
-            let message = panic.to_string().replacen(":\n", ": ", 1);
-            tracing::error!(thread = thread.name(), "{message}");
-            let backtrace = std::backtrace::Backtrace::capture();
-            if backtrace.status() == std::backtrace::BacktraceStatus::Captured {
-                for line in backtrace.to_string().lines() {
-                    tracing::error!("{line}");
-                }
-            }
-        }));
-        Ok(log)
-    }
-
-    /// Writes one line of plain text.
-    pub(super) fn write_line(&self, text: &str) {
-        self.push((for_stderr(text) + "\n").as_bytes());
+        lines
     }
 
     /// Waits until all pending lines are written, for at most [`FLUSH_TIMEOUT`].
@@ -110,7 +60,8 @@ impl Log {
         }
     }
 
-    fn push(&self, lines: &[u8]) {
+    /// Adds whole lines.
+    pub(super) fn push(&self, lines: &[u8]) {
         let mut pending = self.0.pending.lock();
         if pending.text.len() + lines.len() > PENDING_BYTES {
             pending.lost += count(lines);
@@ -153,18 +104,6 @@ impl Log {
     }
 }
 
-/// Each call writes one event.
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.push(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Writes as much as possible and returns the number of bytes written. `is_torn` is set when only part of a line was written;
 /// the next call then ends that line first.
 fn write(text: &[u8], is_torn: &mut bool) -> usize {
@@ -187,17 +126,4 @@ fn write(text: &[u8], is_torn: &mut bool) -> usize {
 
 fn count(lines: &[u8]) -> u64 {
     lines.split(|byte| *byte == b'\n').skip(1).count() as u64
-}
-
-/// Writes a field of an event. Values may come from clients, so line breaks and terminal control characters are escaped.
-fn show_field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
-    let name = field.name();
-    if name != "message" {
-        if writer.has_ansi_escapes() {
-            write!(writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m")?;
-        } else {
-            write!(writer, "{name}=")?;
-        }
-    }
-    write!(LineEscaper(writer), "{value:?}")
 }
