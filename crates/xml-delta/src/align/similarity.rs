@@ -115,6 +115,10 @@ impl<'r> NodeRows<'r> {
             for (rest_x, rest_y) in lcs::gaps(&found, xs.len(), ys.len()) {
                 if rest_x.len() * rest_y.len() <= MAX_TABLE_CELLS {
                     found.extend(gap.pairs_by_table(rest_x, rest_y));
+                } else if rest_x.len() == rest_y.len() {
+                    // Long lists in which every item changed in the same way, without anything rare in common.
+                    let in_order = rest_x.zip(rest_y).filter(|&(x, y)| gap.weight(x, y) > 0);
+                    found.extend(in_order.map(|(x, y)| (x as u32, y as u32)));
                 }
             }
             found

@@ -19,6 +19,13 @@ fn list(items: impl Iterator<Item = String>) -> String {
 }
 
 #[test]
+fn items_of_a_long_list_are_paired_in_order() {
+    let list = |text: &str| format!("<r>{}</r>", format!("<a>{text}</a>").repeat(1000));
+    let delta = compared(&list("1"), &list("2"), &CompareOptions::default());
+    assert_eq!(delta.counts.changes, 1000);
+}
+
+#[test]
 fn each_edited_attribute_of_a_short_list_is_one_change() {
     let document =
         |v: u32| list((0..10).map(|n| format!("  <i n=\"k{n}\" v=\"{v}\">word{n}</i>\n")));
