@@ -11,7 +11,7 @@ use crate::cli::log::{Log, LogFormat, LogSettings, print_failure};
 use crate::cli::output::NotWritten;
 use crate::cli::serve::early_log_format;
 use crate::cli::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
-use crate::cli::{maintenance, remote, run, serve, token};
+use crate::cli::{maintenance, merge_driver, remote, run, serve, token};
 use crate::operations::command;
 use crate::vital::panic_message;
 
@@ -57,6 +57,12 @@ pub(in crate::cli) enum Command {
     /// Works while a server is running. To restore a backup, copy it into an empty data folder as cloakroom.db. Tokens
     /// are not included.
     Backup(maintenance::Backup),
+    /// Merge XML files for git.
+    ///
+    /// Writes the merged document over OURS. Conflicts are marked in it, and the exit code is 1. To merge all XML files
+    /// in this way, configure git: `git config merge.cloakroom.driver "cloakroom merge-driver %O %A %B"`, and add
+    /// `*.xml merge=cloakroom` to .gitattributes.
+    MergeDriver(merge_driver::MergeDriver),
     /// Manage the tokens with which clients authenticate.
     Token(token::Token),
 }
@@ -174,6 +180,7 @@ pub(in crate::cli) fn execute(command: Command, runtime: Runtime) -> Result<(), 
             Command::Remote(command) => command.run().await,
             Command::Check(check) => check.run(),
             Command::Backup(backup) => backup.run(),
+            Command::MergeDriver(driver) => driver.run(),
             Command::Token(token) => token.run(),
         }
     };

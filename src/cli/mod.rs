@@ -8,6 +8,7 @@ mod form;
 mod job_args;
 mod log;
 mod maintenance;
+mod merge_driver;
 mod name;
 mod outcome;
 mod output;

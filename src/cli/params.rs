@@ -24,7 +24,7 @@ pub(super) fn params(
                 format!("expected NAME=VALUE, found {pair:?}"),
             ));
         };
-        let text = if mentions_path(&schema["properties"][name]) {
+        let text = if mentions_path(&schema["properties"][name], schema, 0) {
             absolute(text)?
         } else {
             text.to_owned()
@@ -77,16 +77,27 @@ fn absolute(path: &str) -> Result<String, Failure> {
     Ok(absolute.to_string_lossy().into_owned())
 }
 
-/// Whether a property is a path or a list of paths.
-fn mentions_path(property: &Value) -> bool {
+/// How many references to definitions are followed, one inside the other.
+const MAX_REFERENCES: u32 = 8;
+
+/// Whether a property is a path, a document, or a list of them.
+fn mentions_path(property: &Value, schema: &Value, references: u32) -> bool {
     match property {
         Value::Object(members) => {
+            let reference = members.get("$ref").and_then(Value::as_str);
+            let pointer = reference.and_then(|reference| reference.strip_prefix('#'));
+            let definition = pointer.and_then(|pointer| schema.pointer(pointer));
             members.get("format").and_then(Value::as_str) == Some("path")
-                || members
-                    .iter()
-                    .any(|(key, value)| key != "description" && mentions_path(value))
+                || definition.is_some_and(|definition| {
+                    references < MAX_REFERENCES && mentions_path(definition, schema, references + 1)
+                })
+                || members.iter().any(|(key, value)| {
+                    key != "description" && mentions_path(value, schema, references)
+                })
         }
-        Value::Array(items) => items.iter().any(mentions_path),
+        Value::Array(items) => items
+            .iter()
+            .any(|item| mentions_path(item, schema, references)),
         _ => false,
     }
 }
@@ -102,7 +113,9 @@ mod tests {
         let schema = json!({ "properties": {
             "path": { "anyOf": [{ "type": "string", "format": "path" }, { "type": "array" }] },
             "name": { "type": "string" },
-        }});
+            "document": { "$ref": "#/$defs/Document" },
+            "versions": { "type": "array", "items": { "$ref": "#/$defs/Document" } },
+        }, "$defs": { "Document": { "anyOf": [{ "type": "string", "format": "path" }] } } });
         let check = |pairs: &[&str], expected: Value| {
             let pairs: Vec<_> = pairs.iter().map(ToString::to_string).collect();
             assert_eq!(
@@ -123,6 +136,10 @@ mod tests {
         check(&["path=."], json!({ "path": here }));
         let new = here.parent().expect("a folder").join("not there yet");
         check(&["path=../not there yet"], json!({ "path": new }));
+        check(
+            &["document=.", "versions=/", "versions=."],
+            json!({ "document": here, "versions": ["/", here] }),
+        );
         let input = params(&[], &["document=.".into()], &schema).map_err(|f| f.message);
         assert_eq!(input, Ok(json!({ "document": here })));
         let input = params(&[], &["document=https://a.test/b".into()], &schema);

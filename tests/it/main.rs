@@ -40,6 +40,7 @@ mod log;
 mod maintenance;
 mod many_clients;
 mod memory;
+mod merge_driver;
 mod metrics;
 mod monitor;
 mod one_time_results;

@@ -26,7 +26,8 @@ pub(in crate::cli::run) const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 const EXAMPLES: &str = "\
 Examples:
   cloakroom run zip path=photos -o photos.zip
-  cloakroom run compare -i a=old.xml -i b=new.xml -o changes.xml
+  cloakroom run compare a=old.xml b=new.xml -o changes.xml
+  cloakroom run merge versions=base.xml versions=ours.xml versions=theirs.xml format=merged --fail-on-conflict
   cloakroom run --url https://jobs.example.org zip path=/docs/2026";
 
 #[derive(clap::Args)]
@@ -42,6 +43,9 @@ pub(in crate::cli) struct Run {
     /// Data folder of the server in this process [default: a temporary folder].
     #[arg(long, value_name = "DIR|auto", value_parser = data_folder)]
     pub(in crate::cli::run) data: Option<PathBuf>,
+    /// Exit with 1 if a merge has conflicts. The result is saved nevertheless.
+    #[arg(long)]
+    pub(in crate::cli::run) fail_on_conflict: bool,
     #[command(flatten)]
     pub(in crate::cli::run) progress: ProgressArgs,
     /// Run the job on the server at this URL instead of in this process: `http(s)://HOST[:PORT][/PATH]` or
@@ -156,7 +160,17 @@ impl Run {
             saved = save(client, &job, self.output.as_deref(), progress) => saved,
             () = signals.next() => Err(interrupted()),
         };
-        saved.map_err(|failure| self.with_hint(failure, "get", &id))
+        saved.map_err(|failure| self.with_hint(failure, "get", &id))?;
+        match conflicts(&job) {
+            Some(count) if self.fail_on_conflict && count != "0" => {
+                let s = if count == "1" { "" } else { "s" };
+                Err(Failure::new(
+                    EXIT_FAILED,
+                    format!("the merge has {count} conflict{s}"),
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Cancels the job and waits until it has stopped, until [`CANCEL_TIMEOUT`] or another signal.
@@ -220,4 +234,11 @@ impl Run {
 
 pub(in crate::cli::run) fn interrupted() -> Failure {
     Failure::new(EXIT_FAILED, "interrupted; nothing was saved")
+}
+
+/// The number of conflicts of a finished merge, from its last stage: `Output, 7 changes, 2 conflicts`.
+fn conflicts(job: &serde_json::Value) -> Option<&str> {
+    let stage = job["stage"]["name"].as_str()?;
+    let (count, _) = stage.rsplit(", ").next()?.split_once(" conflict")?;
+    Some(count)
 }
