@@ -140,7 +140,10 @@ fn compare() -> Value {
                     "output": { "type": "object", "properties": { "path": { "type": "string" } } },
                 },
             },
-            "configuration": { "type": "object" },
+            "configuration": {
+                "type": "object",
+                "description": "Settings: ignoreChanges, keys, orderless, numericTolerance, whitespace, wordByWord and the other params of the operation. An unknown setting is an error.",
+            },
         },
     })
 }

@@ -38,11 +38,6 @@ fn form_documents_are_files_or_paths() {
     ] {
         let more = [
             ("name= \"async\"", "", "true"),
-            (
-                "name=\"configuration\"; filename=\"c.xml\"",
-                "",
-                "<ignored/>",
-            ),
             ("name=\"words\"", "", "false"),
         ];
         let (headers, body) = form(&[&parts[..], &more].concat());
@@ -59,6 +54,84 @@ fn form_documents_are_files_or_paths() {
     }
     server.stop();
     site.check_tables();
+}
+
+#[test]
+fn configurations_are_honored_or_rejected() {
+    let site = Site::new();
+    site.write(
+        "a.xml",
+        b"<r t='1'><p>one two</p><n>1</n><l><i>a</i><i>b</i></l></r>",
+    );
+    site.write(
+        "b.xml",
+        b"<r t='2'><p>one 2</p><n>1.01</n><l><i>b</i><i>a</i></l></r>",
+    );
+    let server = site.serve();
+    let client = server.client();
+    let path = format!("{COMPARE}/compare");
+    let compare = |configuration: &str, status| {
+        let body = format!(
+            "<compare><input-a><path>/docs/a.xml</path></input-a><input-b><path>/docs/b.xml</path></input-b>{configuration}</compare>"
+        );
+        let headers = [("content-type", "application/xml")];
+        text(&ask(client, "POST", &path, &headers, &body, status))
+    };
+    // Texts are marked as a whole unless the configuration says otherwise.
+    assert!(compare("", 200).contains(">one two</deltaxml:text>"));
+    let delta = compare(
+        "<configuration><word-by-word>true</word-by-word><ignoreChanges>@t</ignoreChanges>\
+         <numericTolerance>0.01</numericTolerance><orderless>l</orderless></configuration>",
+        200,
+    );
+    assert!(delta.contains("one <deltaxml:textGroup"), "{delta}");
+    assert!(!delta.contains("deltaxml:attributes"), "{delta}");
+    assert!(
+        delta.contains("<n deltaxml:deltaV2=\"A=B\">1.01</n>"),
+        "{delta}"
+    );
+    assert!(delta.contains("original-position=\"A=1, B=2\""), "{delta}");
+    let lists = compare(
+        "<configuration><ignoreChanges>@t</ignoreChanges><ignoreChanges>n</ignoreChanges></configuration>",
+        200,
+    );
+    assert!(
+        lists.contains("<n deltaxml:deltaV2=\"A=B\">1.01</n>"),
+        "{lists}"
+    );
+    let unknown = compare(
+        "<configuration><output-format>html</output-format></configuration>",
+        400,
+    );
+    assert!(
+        unknown.contains("unknown setting") && unknown.contains("tolerance"),
+        "{unknown}"
+    );
+    compare(
+        "<configuration type='file'><path>/docs/c.xml</path></configuration>",
+        400,
+    );
+    compare("<configuration>/docs/c.xml</configuration>", 400);
+    compare("<configuration/>", 200);
+
+    let merge = |kind: &str, status| {
+        let version = |name: &str, file: &str| {
+            format!("<Version name=\"{name}\"><Path>/docs/{file}</Path></Version>")
+        };
+        let versions =
+            version("base", "a.xml") + &version("ours", "b.xml") + &version("theirs", "a.xml");
+        let body =
+            format!("<ConcurrentMerge><Versions>{versions}</Versions>{kind}</ConcurrentMerge>");
+        let headers = [("content-type", "application/xml")];
+        let path = format!("{}/types/concurrent", super::MERGE);
+        text(&ask(client, "POST", &path, &headers, &body, status))
+    };
+    assert!(merge("<ResultType>DELTAV2</ResultType>", 200).contains("deltaxml:deltaV2"));
+    let merged = merge("<ResultType>RULE_PROCESSED_DELTAV2</ResultType>", 200);
+    assert!(!merged.contains("deltaxml:"), "{merged}");
+    let error = merge("<ResultType>XML_TRACK_CHANGES</ResultType>", 400);
+    assert!(error.contains("RULE_PROCESSED_DELTAV2"), "{error}");
+    server.stop();
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::http::dialects::deltaxml::wire::value::{document, member, text};
 use crate::http::dialects::deltaxml::wire::{Operation, Product};
 
 /// The settings of XML Merge that a form may contain and this server ignores. Any other unknown field is a version.
-pub(crate) const IGNORED_SETTINGS: [&str; 14] = [
+pub(crate) const IGNORED_SETTINGS: [&str; 13] = [
     "CalsTableProcessing",
     "CalsValidationLevel",
     "Catalog",
@@ -19,7 +19,6 @@ pub(crate) const IGNORED_SETTINGS: [&str; 14] = [
     "FormattingElementsConfiguration",
     "HtmlTableProcessing",
     "InvalidCalsTableBehaviour",
-    "ResultType",
     "RuleConfiguration",
     "WarningReportMode",
     "XmlCatalog",
@@ -34,7 +33,25 @@ pub(crate) fn params(operation: Operation, request: &Value) -> Result<Value, Str
         .map(version_list)
         .unwrap_or_default();
     let versions: Result<Vec<_>, _> = versions.into_iter().map(version).collect();
-    Ok(json!({ "mode": operation.mode(), "versions": versions? }))
+    let format = result_format(request)?;
+    Ok(json!({ "mode": operation.mode(), "versions": versions?, "format": format }))
+}
+
+/// The format of the result: `ResultType` of the request or of its configuration.
+///
+/// # Errors
+/// A sentence about an unsupported type.
+fn result_format(request: &Value) -> Result<&'static str, String> {
+    let configured = member(request, "Configuration");
+    let configured = configured.and_then(|configuration| member(configuration, "ResultType"));
+    let name = member(request, "ResultType").or(configured);
+    match name.map(|name| name.as_str().unwrap_or_default().trim()) {
+        None | Some("" | "DELTAV2") => Ok("delta"),
+        Some("RULE_PROCESSED_DELTAV2") => Ok("merged"),
+        Some(other) => Err(format!(
+            "This server has no ResultType {other:?}. Send \"DELTAV2\" for a delta of all versions, or \"RULE_PROCESSED_DELTAV2\" for one document in which only conflicts are marked."
+        )),
+    }
 }
 
 /// The versions: a list, or the `Version` members of an object.

@@ -59,6 +59,7 @@ pub(crate) fn part(operation: Operation, name: &str, spec: &OperationSpec) -> Pa
             (Some((input, _)), _) => Part::Document(input),
             (None, Some(option)) => Part::JobOption(option),
             _ if same_name(name, "async") => Part::Async,
+            _ if same_name(name, "configuration") => Part::Setting,
             _ if setting(name, spec).is_some() => Part::Setting,
             _ => Part::Unknown,
         };
@@ -66,6 +67,7 @@ pub(crate) fn part(operation: Operation, name: &str, spec: &OperationSpec) -> Pa
     let is_capital = name.starts_with(|c: char| c.is_ascii_uppercase());
     match name {
         "Async" => Part::Async,
+        "ResultType" => Part::Setting,
         "AsyncCallback" => Part::JobOption("Callback"),
         "AsyncOutput" => Part::JobOption("Output"),
         _ if merge::IGNORED_SETTINGS.contains(&name) => Part::Unknown,
@@ -77,11 +79,7 @@ pub(crate) fn part(operation: Operation, name: &str, spec: &OperationSpec) -> Pa
 
 /// The param that a setting stands for, if it is one.
 fn setting<'d>(name: &str, spec: &'d OperationSpec) -> Option<&'d str> {
-    let name = if same_name(name, "WordByWord") {
-        "words"
-    } else {
-        name
-    };
+    let name = compare::setting(name);
     let mut params = spec.params["properties"].as_object()?.keys();
     let is_setting = |param: &str| !spec.inputs.contains_key(param) && param != "mode";
     let param = params.find(|param| same_name(param, name))?;
@@ -126,6 +124,7 @@ pub(crate) fn of_form(
             Part::Version => versions.push(json!({ "name": name, "Input": value })),
             Part::Async => is_async = boolean(&value, &name)?,
             Part::JobOption(name) => insert(&mut job_options, name.to_owned(), value),
+            Part::Setting if name == "ResultType" => insert(&mut request, name, value),
             Part::Setting => insert(&mut settings, name, value),
             Part::Unknown => {}
         }
@@ -156,14 +155,9 @@ pub(crate) fn of_json(
             merge::params(operation, request)?
         }
     };
-    if let Some(Value::Object(members)) = member(request, "configuration") {
-        let settings = members
-            .iter()
-            .filter_map(|(name, value)| Some((setting(name, spec)?, value.clone())));
-        let settings = coerce(settings, &spec.params);
-        for (name, value) in settings.as_object().into_iter().flatten() {
-            params[name] = value.clone();
-        }
+    let settings = configured(operation, request, spec)?;
+    for (name, value) in settings.as_object().into_iter().flatten() {
+        params[name] = value.clone();
     }
     let async_options = match member(request, "async") {
         None => None,
@@ -180,6 +174,50 @@ pub(crate) fn of_json(
         params,
         async_options,
     })
+}
+
+/// The params that the configuration sets. XML Data Compare has no settings that may be ignored.
+///
+/// # Errors
+/// A sentence about a setting that this server does not have.
+fn configured(
+    operation: Operation,
+    request: &Value,
+    spec: &OperationSpec,
+) -> Result<Value, String> {
+    let mut settings = Vec::new();
+    let configuration = member(request, "configuration");
+    let members = configuration.and_then(Value::as_object);
+    for (name, value) in members.into_iter().flatten() {
+        let Some(param) = setting(name, spec) else {
+            if operation == Operation::Compare {
+                return Err(unknown_setting(name, spec));
+            }
+            continue;
+        };
+        match value {
+            Value::Array(items) => settings.extend(items.iter().map(|item| (param, item.clone()))),
+            one => settings.push((param, one.clone())),
+        }
+    }
+    let is_read = members.is_some() || configuration.is_none_or(|one| *one == json!(""));
+    if operation == Operation::Compare && !is_read {
+        return Err("The configuration must be an object with settings; this server reads no configuration files.".into());
+    }
+    Ok(coerce(settings, &spec.params))
+}
+
+fn unknown_setting(name: &str, spec: &OperationSpec) -> String {
+    let params = spec.params["properties"].as_object();
+    let params = params.into_iter().flat_map(|params| params.keys());
+    let known: Vec<&str> = params
+        .map(String::as_str)
+        .filter(|param| setting(param, spec).is_some())
+        .collect();
+    format!(
+        "The configuration has an unknown setting {name:?}. This server has the settings {}.",
+        known.join(", ")
+    )
 }
 
 /// Reads the options of an asynchronous request.
