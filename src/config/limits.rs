@@ -22,6 +22,9 @@ pub struct Limits {
     /// The maximum size of one XML document, in bytes.
     #[serde(rename = "document-bytes", deserialize_with = "values::size")]
     pub max_document_bytes: u64,
+    /// The maximum memory of one comparison or merge of XML documents, in bytes.
+    #[serde(deserialize_with = "values::size")]
+    pub document_memory: u64,
     /// The maximum size of the database with all jobs and results, in bytes; `None` for no limit.
     #[serde(deserialize_with = "values::some_size")]
     pub database_bytes: Option<u64>,
@@ -52,6 +55,7 @@ impl Default for Limits {
             upload_bytes: 4 << 30,
             result_bytes: 16 << 30,
             max_document_bytes: 64 << 20,
+            document_memory: 1 << 30,
             database_bytes: None,
             free_disk_bytes: None,
             max_queued_jobs: 10_000,

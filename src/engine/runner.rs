@@ -322,6 +322,7 @@ impl Runner {
                 vital: self.vital.clone(),
                 result_bytes: self.limits.result_bytes,
                 document_bytes: self.limits.max_document_bytes,
+                document_memory: self.limits.document_memory,
             },
             signal,
             self.log(job.seq).unwrap_or_default(),

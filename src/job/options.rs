@@ -35,10 +35,6 @@ pub struct JobOptions {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[doc(hidden)]
     pub input_jobs: Vec<Seq>,
-    /// The places of write-only values in the params, as JSON pointers. They are left out wherever the job is shown.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[doc(hidden)]
-    pub write_only: Vec<String>,
 }
 
 impl Default for JobOptions {
@@ -49,7 +45,6 @@ impl Default for JobOptions {
             callback: None,
             ephemeral: false,
             input_jobs: Vec::new(),
-            write_only: Vec::new(),
         }
     }
 }
@@ -93,11 +88,6 @@ impl JobOptions {
         callback.map_or(0, |callback| callback.url.len() + callback.base.len())
             + self.output.as_ref().map_or(0, String::len)
             + size_of_val(&*self.input_jobs)
-            + self
-                .write_only
-                .iter()
-                .map(|place| size_of::<String>() + place.len())
-                .sum::<usize>()
     }
 }
 

@@ -73,6 +73,8 @@ pub(crate) struct ContextResources {
     pub result_bytes: u64,
     /// The maximum length of an XML document, in bytes.
     pub document_bytes: u64,
+    /// The maximum memory of one comparison or merge of XML documents, in bytes.
+    pub document_memory: u64,
 }
 
 /// The environment of one attempt at a job.
@@ -240,6 +242,11 @@ impl Context {
     /// The maximum length of an XML document that the operation may read, in bytes.
     pub fn document_bytes(&self) -> u64 {
         self.shared.document_bytes
+    }
+
+    /// The maximum memory of one comparison or merge of XML documents, in bytes.
+    pub fn document_memory(&self) -> u64 {
+        self.shared.document_memory
     }
 
     /// Access to other servers.

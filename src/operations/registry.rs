@@ -10,7 +10,7 @@ use crate::config::{Config, OperationOverrides};
 use crate::job::BlobId;
 use crate::operations::command::{Command, SpecError};
 use crate::operations::documents::document;
-use crate::operations::params::{validation_errors, write_only};
+use crate::operations::params::validation_errors;
 use crate::operations::xml::{compare, extract, merge};
 use crate::operations::{
     InvalidParam, Operation, OperationSpec, OutboundAccess, RESERVED, copy, fetch, zip,
@@ -25,8 +25,6 @@ pub(crate) struct Registered {
     /// The implementation.
     pub operation: Arc<dyn Operation>,
     validator: Validator,
-    /// Whether the schema of the params marks any as write-only.
-    marks_write_only: bool,
 }
 
 impl Registered {
@@ -38,16 +36,7 @@ impl Registered {
         }
     }
 
-    /// The places of write-only values in params.
-    pub(crate) fn write_only(&self, params: &Value) -> Vec<String> {
-        if self.marks_write_only {
-            write_only::find(&self.description.params, params)
-        } else {
-            Vec::new()
-        }
-    }
-
-    /// Validates the params of a submission. Messages do not quote values at the places `write_only`.
+    /// Validates the params of a submission.
     ///
     /// # Errors
     /// The invalid params, at most a thousand.
@@ -57,7 +46,6 @@ impl Registered {
         uploads: &[BlobId],
         roots: &Roots,
         outside: &OutboundAccess,
-        write_only: &[String],
     ) -> Result<(), Vec<InvalidParam>> {
         let forged = document::forged_uploads(params, uploads);
         if !forged.is_empty() {
@@ -66,10 +54,7 @@ impl Registered {
         let faults: Vec<_> = self
             .validator
             .iter_errors(params)
-            .flat_map(|error| {
-                let pointer = error.instance_path().to_string();
-                validation_errors::faults(&error, !write_only::touches(&pointer, write_only))
-            })
+            .flat_map(|error| validation_errors::faults(&error))
             .take(validation_errors::MAX_FAULTS)
             .collect();
         let faults = if faults.is_empty() {
@@ -210,7 +195,6 @@ impl Registry {
         self.0.insert(
             name.into(),
             Arc::new(Registered {
-                marks_write_only: write_only::marks_any(&description.params),
                 description,
                 operation,
                 validator,

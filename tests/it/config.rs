@@ -277,7 +277,7 @@ fn check_config_accepts_a_valid_file_and_changes_nothing() {
          idle-timeout = '1h 30m'\ndrain-timeout = '1s'\nannounce = 'json'\ninsecure-no-token = false\n\
          dialects = ['onedrive', 'custom']\n\
          [roots]\nmore = '{0}'\n\
-         [limits]\nparams-bytes = 1000\nupload-bytes = '1 GiB'\nresult-bytes = '1.5 GiB'\ndocument-bytes = 9\n\
+         [limits]\nparams-bytes = 1000\nupload-bytes = '1 GiB'\nresult-bytes = '1.5 GiB'\ndocument-bytes = 9\ndocument-memory = '1 GiB'\n\
          database-bytes = '10 GiB'\nfree-disk-bytes = 0\nqueue = 5\nconnections = 6\nheader-time = '1s'\n\
          idle-time = '2s'\nbody-idle-time = '3s'\n\
          [callbacks]\nallow = ['hooks.test', '10.0.0.0/8']\nschedule = ['1s']\nper-host = 1\n\

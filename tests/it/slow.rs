@@ -18,6 +18,7 @@ const LIMITS: Limits = Limits {
     upload_bytes: 1 << 30,
     result_bytes: 1 << 30,
     max_document_bytes: 1 << 20,
+    document_memory: 64 << 20,
     database_bytes: None,
     free_disk_bytes: None,
     max_queued_jobs: 100,

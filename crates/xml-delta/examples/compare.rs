@@ -7,7 +7,7 @@
 
 use std::error::Error;
 
-use xml_delta::{self as xml, CompareOptions, Limits};
+use xml_delta::{self as xml, CompareOptions, Limits, PageOptions};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -30,7 +30,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         0
     );
     match arguments.get(2) {
-        Some(_) => print!("{}", xml::render_html(delta.xml, &Limits::default(), &())?),
+        Some(_) => {
+            let options = PageOptions {
+                files: arguments[..2].to_vec(),
+            };
+            let page = xml::render_html(delta, &options, &Limits::default(), &())?;
+            print!("{page}");
+        }
         None => print!("{}", delta.xml),
     }
     Ok(())

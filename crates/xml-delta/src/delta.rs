@@ -75,6 +75,7 @@ pub(super) fn read_document(
         sink,
         quote: false,
         rules: &Rules::default(),
+        used_memory: 0,
     };
     let tree = read::read(source, &mut names, &reading)?;
     Ok((tree, names))

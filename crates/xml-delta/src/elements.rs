@@ -35,6 +35,7 @@ pub fn parse_elements(source: Source, limits: &Limits) -> Result<Element, Error>
         sink: &(),
         quote: false,
         rules: &Rules::default(),
+        used_memory: 0,
     };
     let tree = read::read(source, &mut names, &reading)?;
     if tree

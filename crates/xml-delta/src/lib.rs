@@ -47,7 +47,7 @@ pub use error::{Error, ErrorKind, Position};
 pub use merge::Counts;
 pub use options::{
     Additions, CompareOptions, Context, Limits, MatchOptions, MergeForm, MergeOptions, Mode,
-    Namespaces, Roots, Whitespace,
+    Namespaces, PageOptions, Roots, Whitespace,
 };
 pub use paths::Rules;
 pub use progress::{Progress, ProgressSink, Step};
@@ -114,15 +114,17 @@ pub fn indent(document: String, limits: &Limits, sink: &dyn ProgressSink) -> Res
     indent::indent(document.into(), limits, sink)
 }
 
-/// Renders a delta as a self-contained HTML page. `limits` are those of the original documents.
+/// Renders a delta as a self-contained HTML page: inline or side by side, with a list of changes. `limits` are those of
+/// the original documents.
 ///
 /// # Errors
 /// [`ErrorKind::NotADelta`] if the document is not a delta, [`ErrorKind::NotWellFormed`], [`ErrorKind::OverLimit`] and
 /// [`ErrorKind::Stopped`].
 pub fn render_html(
-    delta: String,
+    delta: Delta,
+    options: &PageOptions,
     limits: &Limits,
     sink: &dyn ProgressSink,
 ) -> Result<String, Error> {
-    html::render(delta.into(), limits, sink)
+    html::render(delta, options, limits, sink)
 }

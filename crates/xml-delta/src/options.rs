@@ -15,6 +15,10 @@ pub struct Limits {
     pub namespaces: usize,
     /// Maximum size in bytes of all entity expansions.
     pub entity_bytes: usize,
+    /// Maximum memory in bytes for all documents and the output together, as an estimate.
+    pub memory: usize,
+    /// Maximum size in bytes of the output.
+    pub output: usize,
 }
 
 impl Default for Limits {
@@ -26,6 +30,8 @@ impl Default for Limits {
             attributes: 4096,
             namespaces: 1024,
             entity_bytes: 8 << 20,
+            memory: 2 << 30,
+            output: usize::MAX,
         }
     }
 }
@@ -171,6 +177,13 @@ pub enum Additions {
     Ours,
     /// The merged document has those of the last version that added any. A delta has all.
     Theirs,
+}
+
+/// Options of a page.
+#[derive(Debug, Clone, Default)]
+pub struct PageOptions {
+    /// The names of the files, in the order of the versions. They can be missing.
+    pub files: Vec<String>,
 }
 
 /// How versions derive from each other.

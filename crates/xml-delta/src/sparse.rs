@@ -35,6 +35,13 @@ impl<T: Copy> SparseMap<T> {
         self.values.push(value);
     }
 
+    /// The memory in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.words.capacity() * 8
+            + self.below.capacity() * 4
+            + self.values.capacity() * size_of::<T>()
+    }
+
     pub(crate) fn get(&self, number: u32) -> Option<T> {
         self.rank(number).map(|rank| self.values[rank])
     }

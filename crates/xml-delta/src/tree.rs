@@ -198,6 +198,17 @@ impl Tree {
         }
     }
 
+    /// The approximate memory in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        let texts = self.source.capacity() + self.expanded_text.capacity();
+        let nodes = self.nodes.capacity() * size_of::<PackedNode>();
+        let attributes = self.attributes.capacity() * size_of::<Attribute>();
+        let sparse =
+            self.first_attributes.memory() + self.text_starts.memory() + self.loose.memory();
+        let hashes = self.exact.capacity() * size_of::<u64>();
+        texts + nodes + attributes + sparse + hashes
+    }
+
     /// The number of nodes.
     pub(crate) fn len(&self) -> u32 {
         self.nodes.len() as u32

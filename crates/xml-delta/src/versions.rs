@@ -35,6 +35,8 @@ pub struct Delta {
     pub xml: String,
     /// The number of differences.
     pub counts: Counts,
+    /// The offsets in the document at which conflicts begin, in ascending order.
+    pub conflict_offsets: Vec<usize>,
 }
 
 /// Reads versions one at a time, to observe each input. [`super::compare`] and [`super::merge()`] do it in one call.
@@ -78,6 +80,7 @@ impl Versions {
             sink,
             quote: true,
             rules: &self.rules,
+            used_memory: self.trees.iter().map(Tree::memory).sum(),
         };
         self.trees
             .push(read::read(source, &mut self.names, &reading)?);
@@ -198,6 +201,7 @@ impl Versions {
                 return Ok(Delta {
                     xml: merged.xml,
                     counts: merged.counts,
+                    conflict_offsets: merged.conflict_offsets,
                 });
             }
             // Now that these numbers are known to be equal, elements with no other difference are, too.

@@ -10,11 +10,9 @@
 
 mod attempt;
 mod declaration;
-mod error;
 mod inputs;
 mod operation;
 mod output;
-mod params;
 mod process;
 mod progress;
 mod tail;
@@ -22,6 +20,6 @@ mod template;
 mod values;
 mod work;
 
-pub use crate::operations::command::error::SpecError;
+pub use crate::operations::command::declaration::SpecError;
 pub(crate) use crate::operations::command::process::{become_reaper, kill_all};
 pub(crate) use operation::{Command, clear};

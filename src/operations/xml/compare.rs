@@ -75,7 +75,7 @@ impl Operation for Compare {
     fn run(&self, context: &Context) -> Result<OperationOutput, OperationError> {
         let params: CompareParams = context.params()?;
         let work = XmlWork::new(context, NAMES.map(str::to_owned).into());
-        let matching = params.matching.options();
+        let matching = params.matching.options(xml_documents::limits(context));
         let mut versions = work.compute(|_| Versions::new(&matching))?;
         for (number, (label, document)) in
             [("A", &params.a), ("B", &params.b)].into_iter().enumerate()
@@ -97,7 +97,13 @@ impl Operation for Compare {
         let stem = xml_documents::stem(&params.b).or(xml_documents::stem(&params.a));
         let name = stem.map_or_else(|| "delta".into(), |stem| format!("{stem}-delta"));
         if params.format == Format::Html {
-            return work.hand_over_page(delta, &stage, &name);
+            let files = [("A", &params.a), ("B", &params.b)];
+            let file = |(label, document): (&str, &Document)| {
+                xml_documents::file_name(document)
+                    .unwrap_or(label)
+                    .to_owned()
+            };
+            return work.hand_over_page(delta, &stage, (&name, files.map(file).into()));
         }
         work.hand_over(&delta.xml, &stage, MEDIA_TYPE, &format!("{name}.xml"))
     }

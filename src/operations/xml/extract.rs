@@ -40,12 +40,8 @@ impl Operation for Extract {
         context.set_phase("Extracting");
         work.begin(&params.version);
         let text = work.compute(|watcher| {
-            xml::extract(
-                source,
-                &params.version,
-                &xml_documents::unlimited(),
-                watcher,
-            )
+            let limits = xml_documents::limits(context);
+            xml::extract(source, &params.version, &limits, watcher)
         })?;
         let filename = format!("{}.xml", params.version.replace(['/', '\\'], "_"));
         work.hand_over(&text, "Output", MEDIA_TYPE, &filename)

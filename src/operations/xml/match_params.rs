@@ -4,8 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::operations::InvalidParam;
-use crate::operations::xml::xml_documents::unlimited;
-use crate::xml::{self, MatchOptions, Rules};
+use crate::xml::{self, Limits, MatchOptions, Rules};
 
 /// How elements and texts are matched.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -86,7 +85,7 @@ enum Whitespace {
 
 impl MatchParams {
     /// The params as options of the library.
-    pub(in crate::operations) fn options(self) -> MatchOptions {
+    pub(in crate::operations) fn options(self, limits: Limits) -> MatchOptions {
         MatchOptions {
             whitespace: match self.whitespace {
                 Whitespace::Exact => xml::Whitespace::Exact,
@@ -107,7 +106,7 @@ impl MatchParams {
                 Roots::Same => xml::Roots::Same,
                 Roots::Any => xml::Roots::Any,
             },
-            limits: unlimited(),
+            limits,
             ..MatchOptions::default()
         }
     }

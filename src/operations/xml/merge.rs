@@ -193,7 +193,7 @@ impl Operation for Merge {
             .map(|version| version.name.clone())
             .collect();
         let work = XmlWork::new(context, names.clone());
-        let matching = params.matching.options();
+        let matching = params.matching.options(xml_documents::limits(context));
         let mut versions = work.compute(|_| Versions::new(&matching))?;
         for (number, Named { name, document }) in params.versions.iter().enumerate() {
             let source = work.load(document, number, &format!("Processing Version '{name}'"))?;
@@ -219,7 +219,7 @@ impl Operation for Merge {
         let stage = format!("Output, {}, {conflicts}", changes(delta.counts.changes));
         let name = format!("{}-merged", names[0]);
         if params.format == Format::Html {
-            return work.hand_over_page(delta, &stage, &name);
+            return work.hand_over_page(delta, &stage, (&name, names));
         }
         let filename = format!("{name}.xml");
         if params.indent {

@@ -10,7 +10,9 @@ use crate::job::Failure;
 use crate::operations::cores::Permit;
 use crate::operations::documents::document::{Encoding, Opened, Tagged};
 use crate::operations::{Context, Document, Input, OperationError, OperationOutput};
-use crate::xml::{self, Delta, Error, ErrorKind, Limits, Progress, ProgressSink, Source, Step};
+use crate::xml::{
+    self, Delta, Error, ErrorKind, Limits, PageOptions, Progress, ProgressSink, Source, Step,
+};
 
 pub(in crate::operations) const MEDIA_TYPE: &str = "application/xml";
 
@@ -170,7 +172,8 @@ impl<'c> XmlWork<'c> {
         stage: &str,
         filename: &str,
     ) -> Result<OperationOutput, OperationError> {
-        let indented = self.compute(|watcher| xml::indent(delta.xml, &unlimited(), watcher))?;
+        let indented =
+            self.compute(|watcher| xml::indent(delta.xml, &limits(self.context), watcher))?;
         self.hand_over(&indented, stage, MEDIA_TYPE, filename)
     }
 
@@ -182,17 +185,22 @@ impl<'c> XmlWork<'c> {
         &self,
         delta: Delta,
         stage: &str,
-        name: &str,
+        (name, files): (&str, Vec<String>),
     ) -> Result<OperationOutput, OperationError> {
-        let page = self.compute(|watcher| xml::render_html(delta.xml, &unlimited(), watcher))?;
+        let options = PageOptions { files };
+        let limits = limits(self.context);
+        let page = self.compute(|watcher| xml::render_html(delta, &options, &limits, watcher))?;
         self.hand_over(&page, stage, "text/html", &format!("{name}.html"))
     }
 }
 
-/// Limits without a maximum length, because [`XmlWork::load`] has checked the length already.
-pub(in crate::operations) fn unlimited() -> Limits {
+/// The limits of a job's documents. There is no maximum length, because [`XmlWork::load`] has checked the length already.
+pub(in crate::operations) fn limits(context: &Context) -> Limits {
+    let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     Limits {
         bytes: usize::MAX,
+        memory: size(context.document_memory()),
+        output: size(context.max_result_bytes()),
         ..Limits::default()
     }
 }
@@ -252,6 +260,13 @@ fn failure(error: &Error, names: &[String]) -> OperationError {
 
 /// The file name of a document without its extension. `None` if the document has no file name.
 pub(in crate::operations) fn stem(document: &Document) -> Option<&str> {
+    let name = file_name(document)?;
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    (!stem.is_empty()).then_some(stem)
+}
+
+/// The name of a document's file; `None` if it has none.
+pub(in crate::operations) fn file_name(document: &Document) -> Option<&str> {
     let name = match document {
         Document::Path(path) | Document::Tagged(Tagged::File { path }) => path.as_str(),
         Document::Tagged(Tagged::Upload { name, .. }) => name,
@@ -259,6 +274,5 @@ pub(in crate::operations) fn stem(document: &Document) -> Option<&str> {
         Document::Tagged(_) => return None,
     };
     let name = name.rsplit(['/', '\\']).next()?;
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    (!stem.is_empty()).then_some(stem)
+    (!name.is_empty()).then_some(name)
 }

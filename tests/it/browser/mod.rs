@@ -2,6 +2,7 @@
 
 mod chromium;
 mod dashboard;
+mod differences;
 mod hostile_site;
 mod page;
 

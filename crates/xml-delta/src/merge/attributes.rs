@@ -22,6 +22,7 @@ impl Merger<'_> {
     pub(super) fn attributes(&mut self, groups: &[Group], opening: &Opening<'_>) -> bool {
         let (all, is_marked) = (opening.mask, opening.is_marked);
         let mut differing = Vec::new();
+        let mut conflicting = Vec::new();
         for (name, values) in self.gather(groups) {
             if self.is_ignored(groups, &values) {
                 self.last_value(groups, (name, &values), all);
@@ -41,15 +42,23 @@ impl Merger<'_> {
                 self.note_equal(groups, &values);
                 continue;
             }
-            match self.count_and_decide(all, &masks, is_marked, opening.in_conflict) {
+            let conflicts = self.conflict_offsets.len();
+            let outcome = self.count_and_decide(all, &masks, is_marked, opening.in_conflict);
+            // The conflict begins where the attribute is written.
+            let is_conflict = self.conflict_offsets.len() > conflicts;
+            self.conflict_offsets.truncate(conflicts);
+            match outcome {
                 Outcome::Take(at) => self.out.attribute(name, &alternatives[at].1),
                 Outcome::Omit => {}
-                Outcome::Conflict { .. } => differing.push((name, alternatives)),
+                Outcome::Conflict { .. } => {
+                    differing.push((name, alternatives));
+                    conflicting.extend(is_conflict.then_some(name));
+                }
             }
         }
         if !differing.is_empty() {
             self.out.raw(">");
-            self.differing(groups, &differing);
+            self.differing(groups, &differing, &conflicting);
             return false;
         }
         let is_empty =
@@ -137,7 +146,7 @@ impl Merger<'_> {
         alternatives
     }
 
-    fn differing(&mut self, groups: &[Group], differing: &[Differing]) {
+    fn differing(&mut self, groups: &[Group], differing: &[Differing], conflicting: &[NameId]) {
         // Versions that agree in all of these attributes form a group.
         let mut profiles: Vec<(Vec<Option<usize>>, Mask)> = Vec::new();
         for group in groups {
@@ -155,6 +164,9 @@ impl Merger<'_> {
         self.mark_names
             .start(&mut self.out.text, &self.mark_names.attributes, masks);
         for (name, values) in differing {
+            if conflicting.contains(name) {
+                self.conflict_offsets.push(self.out.text.len());
+            }
             self.differing_attribute(*name, values);
         }
         mark_names::end(&mut self.out.text, &self.mark_names.attributes);

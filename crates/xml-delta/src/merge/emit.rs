@@ -154,7 +154,7 @@ impl Merger<'_> {
         let outcome = marks::decide(self.settings.mode, all, masks);
         let contradicts = matches!(outcome, Outcome::Conflict { .. });
         self.counts.changes += 1;
-        self.counts.conflicts += u64::from(contradicts && !in_conflict);
+        self.count_conflicts(u64::from(contradicts && !in_conflict));
         if is_marked || in_conflict {
             Outcome::Conflict { gone: false }
         } else {
@@ -227,7 +227,7 @@ impl Merger<'_> {
         let outcome = marks::decide(self.settings.mode, all, &owners.clone().collect::<Vec<_>>());
         let gone = !is_shared && matches!(outcome, Outcome::Conflict { gone: true });
         self.counts.changes += u64::from(some != all);
-        self.counts.conflicts += u64::from(gone && !in_conflict);
+        self.count_conflicts(u64::from(gone && !in_conflict));
         if is_marked || gone {
             let mut marks = std::mem::take(&mut self.scratch);
             marks.clear();

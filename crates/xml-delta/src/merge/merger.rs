@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::hashes::Hashing;
 use crate::names::{NameId, Names, Scope};
 use crate::progress::{Progress, ProgressSink, Step};
+use crate::read;
 use crate::tree::{Kind, Tree};
 use crate::vocabulary;
 use crate::write::{Quoting, Writer};
@@ -32,6 +33,9 @@ pub(super) struct Merger<'t> {
     pub(super) out: Writer,
     pub(super) frames: Vec<Frame>,
     pub(super) counts: Counts,
+    pub(super) conflict_offsets: Vec<usize>,
+    /// Bytes of memory that the documents need.
+    documents_memory: usize,
     pub(super) mark_names: MarkNames,
     pub(super) budget: Budget,
     pub(super) moved: HashMap<(usize, u32), Moved>,
@@ -51,6 +55,8 @@ pub(super) struct Merger<'t> {
 pub(crate) struct Merged {
     pub(crate) xml: String,
     pub(crate) counts: Counts,
+    /// The offsets at which conflicts begin.
+    pub(crate) conflict_offsets: Vec<usize>,
     /// Texts and attributes that count as equal.
     pub(crate) equal: HashSet<Equal>,
     pub(crate) names: Names,
@@ -80,6 +86,8 @@ pub(crate) fn merge(
         out: Writer::new(names, settings.matching.whitespace),
         frames: Vec::new(),
         counts: Counts::default(),
+        conflict_offsets: Vec::new(),
+        documents_memory: trees.iter().map(Tree::memory).sum(),
         budget: Budget::new(trees),
         moved: HashMap::new(),
         unmatched: Vec::new(),
@@ -104,6 +112,7 @@ pub(crate) fn merge(
     Ok(Merged {
         xml: merger.out.text,
         counts: merger.counts,
+        conflict_offsets: merger.conflict_offsets,
         equal: merger.equal,
         names: merger.out.names,
     })
@@ -147,6 +156,7 @@ impl Merger<'_> {
             self.frames.clear();
             self.unmatched.clear();
             self.counts = Counts::default();
+            self.conflict_offsets.clear();
             self.done = 0;
             if self.run()? || !self.budget.tighten() {
                 return Ok(());
@@ -189,8 +199,11 @@ impl Merger<'_> {
         self.root(all, groups);
         while !self.frames.is_empty() {
             self.step()?;
-            if self.ticks.is_multiple_of(PROGRESS_INTERVAL) && self.is_too_long() {
-                return Ok(false);
+            if self.ticks.is_multiple_of(PROGRESS_INTERVAL) {
+                self.check_limits()?;
+                if self.is_too_long() {
+                    return Ok(false);
+                }
             }
         }
         if self.settings.form == Form::Merged {
@@ -198,7 +211,24 @@ impl Merger<'_> {
         }
         self.out.raw("\n");
         self.misc(|tree| &tree.epilog);
+        self.check_limits()?;
         Ok(!self.is_too_long())
+    }
+
+    /// Checks the size of the output and the memory.
+    fn check_limits(&self) -> Result<(), Error> {
+        let limits = &self.settings.matching.limits;
+        let over_limit = |message: String| Err(Error::new(ErrorKind::OverLimit, message));
+        if self.out.text.len() > limits.output {
+            let limit = limits.output;
+            return over_limit(format!(
+                "The result is longer than the limit of {limit} bytes."
+            ));
+        }
+        if self.documents_memory + self.out.text.capacity() > limits.memory {
+            return over_limit(read::memory_message(limits.memory));
+        }
+        Ok(())
     }
 
     /// Writes one operation, or ends an element.
@@ -244,7 +274,15 @@ impl Merger<'_> {
     fn begin_conflicts(&mut self, conflict: Option<u32>) {
         self.in_conflict = conflict.is_some();
         if !self.frames.last().is_some_and(|frame| frame.in_conflict) {
-            self.counts.conflicts += u64::from(conflict.unwrap_or(0));
+            self.count_conflicts(u64::from(conflict.unwrap_or(0)));
+        }
+    }
+
+    /// Counts conflicts that begin here.
+    pub(super) fn count_conflicts(&mut self, count: u64) {
+        self.counts.conflicts += count;
+        if count > 0 {
+            self.conflict_offsets.push(self.out.text.len());
         }
     }
 

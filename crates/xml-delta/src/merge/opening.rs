@@ -88,6 +88,13 @@ impl Merger<'_> {
             return;
         }
         self.out.text.truncate(frame.start);
+        let inside = self
+            .conflict_offsets
+            .partition_point(|&at| at <= frame.start);
+        if inside < self.conflict_offsets.len() {
+            self.conflict_offsets.truncate(inside);
+            self.conflict_offsets.push(frame.start);
+        }
         self.unmatched.truncate(frame.outer_unmatched);
         for group in frame.groups {
             self.marked_copy(group, group.mask);

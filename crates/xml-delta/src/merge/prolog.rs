@@ -29,7 +29,7 @@ impl<'t> Merger<'t> {
             Outcome::Take(at) => doctypes.get(at).copied(),
             Outcome::Omit => None,
             Outcome::Conflict { .. } => {
-                self.counts.conflicts += 1;
+                self.count_conflicts(1);
                 doctypes.first().copied()
             }
         };

@@ -6,4 +6,4 @@ mod element;
 mod keys;
 mod parser;
 
-pub(crate) use parser::{ReadOptions, read};
+pub(crate) use parser::{ReadOptions, memory_message, read};

@@ -21,6 +21,14 @@ use crate::tree::{MAX_SOURCE_BYTES, NodeContext, Span, Tree};
 /// Number of nodes between two progress reports.
 const PROGRESS_INTERVAL: usize = 4096;
 
+/// Bytes of the hashes of a node.
+const NODE_HASH_BYTES: usize = 16;
+
+/// The message of an error about memory.
+pub(crate) fn memory_message(limit: usize) -> String {
+    format!("The documents and the result need more than the limit of {limit} bytes of memory.")
+}
+
 /// How to read a document.
 pub(crate) struct ReadOptions<'r> {
     /// The index of the input.
@@ -31,6 +39,8 @@ pub(crate) struct ReadOptions<'r> {
     pub(crate) quote: bool,
     /// Rules about elements from the options.
     pub(crate) rules: &'r Rules,
+    /// Bytes of memory that other documents need.
+    pub(crate) used_memory: usize,
 }
 
 /// Reads a document.
@@ -101,6 +111,7 @@ fn parse(
         pending: Pending::Nothing,
         raw_attributes: Vec::new(),
         keyed: Vec::new(),
+        next_report: 0,
     };
     parser.run()?;
     let (mut tree, keyed) = (parser.tree, parser.keyed);
@@ -167,6 +178,8 @@ pub(super) struct Parser<'a, 'r> {
     pub(super) pending: Pending,
     pub(super) raw_attributes: Vec<RawAttribute<'a>>,
     pub(super) keyed: Vec<KeyedElement>,
+    /// The number of nodes at which progress is reported and the memory is checked.
+    pub(super) next_report: usize,
 }
 
 impl Parser<'_, '_> {
@@ -330,7 +343,18 @@ impl Parser<'_, '_> {
     }
 
     /// Checks the number of nodes, and reports progress.
-    pub(super) fn check_node_limit(&self, at: usize) -> Result<(), Fault> {
+    fn check_memory(&self, at: usize) -> Result<(), Fault> {
+        let limit = self.reading.limits.memory;
+        // The hashes of the nodes are computed later.
+        let hashes = self.tree.len() as usize * NODE_HASH_BYTES;
+        let used = self.reading.used_memory + self.source.len() + self.tree.memory() + hashes;
+        if used > limit {
+            return Err(Fault::over_limit(at, memory_message(limit)));
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_node_limit(&mut self, at: usize) -> Result<(), Fault> {
         let number = self.tree.len() as usize;
         let limit = self.reading.limits.nodes;
         if number >= limit {
@@ -339,7 +363,9 @@ impl Parser<'_, '_> {
                 format!("The document has more than {limit} nodes."),
             ));
         }
-        if number.is_multiple_of(PROGRESS_INTERVAL) {
+        if number >= self.next_report {
+            self.next_report = number + PROGRESS_INTERVAL;
+            self.check_memory(at)?;
             let progress = Progress {
                 step: Step::Reading(self.reading.input),
                 done: at as u64,

@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use xml_delta::{
-    self as xml, CompareOptions, Error, ErrorKind, Limits, MatchOptions, Progress, ProgressSink,
+    self as xml, CompareOptions, Error, ErrorKind, Limits, MatchOptions, PageOptions, Progress,
+    ProgressSink,
 };
 
 use super::{compared, root_mark};
@@ -277,6 +278,37 @@ fn documents_over_a_limit_are_rejected() {
 }
 
 #[test]
+fn memory_and_output_are_limited() {
+    let many = |text: &str| format!("<r>{}</r>", format!("<a>{text}</a>").repeat(10_000));
+    let (a, b) = (many("1"), many("2"));
+    let compare = |memory: usize, output: usize| {
+        let mut options = CompareOptions::default();
+        options.matching.limits.memory = memory;
+        options.matching.limits.output = output;
+        xml::compare(a.as_str().into(), b.as_str().into(), &options, &())
+    };
+    let message = |memory, output| {
+        let error = compare(memory, output)
+            .map(|_| ())
+            .expect_err("over a limit");
+        assert_eq!(error.kind, ErrorKind::OverLimit);
+        (error.input, error.message)
+    };
+    let delta = compare(usize::MAX, usize::MAX).expect("no limit");
+    let memory = |limit| {
+        format!("The documents and the result need more than the limit of {limit} bytes of memory.")
+    };
+    // Reading the first document, reading the second, and writing the result.
+    assert_eq!(message(300_000, usize::MAX), (Some(0), memory(300_000)));
+    assert_eq!(message(1_100_000, usize::MAX), (Some(1), memory(1_100_000)));
+    assert_eq!(message(1_300_000, usize::MAX), (None, memory(1_300_000)));
+    let limit = delta.xml.len() - 1;
+    let longer = format!("The result is longer than the limit of {limit} bytes.");
+    assert_eq!(message(usize::MAX, limit), (None, longer));
+    compare(usize::MAX, delta.xml.len()).expect("within the limit");
+}
+
+#[test]
 fn delta_may_exceed_the_limits_of_its_documents() {
     let a = "<r><d k='1'>one</d><t>some words</t></r>";
     let b = "<r>\n<d k='2'>one</d><t>some text</t>\n</r>";
@@ -287,6 +319,7 @@ fn delta_may_exceed_the_limits_of_its_documents() {
         attributes: 1,
         namespaces: 0,
         entity_bytes: 0,
+        ..Limits::default()
     };
     let matching = MatchOptions {
         limits: limits.clone(),
@@ -304,7 +337,7 @@ fn delta_may_exceed_the_limits_of_its_documents() {
     };
     let taken = xml::extract(delta.xml.clone().into(), "B", &short, &());
     assert!(taken.is_ok_and(|taken| taken.ends_with("</t>\n</r>\n")));
-    xml::render_html(delta.xml, &short, &()).expect("a page");
+    xml::render_html(delta, &PageOptions::default(), &short, &()).expect("a page");
     let error = xml::extract(long.into(), "B", &short, &()).expect_err("it is too long");
     assert_eq!(error.kind, ErrorKind::OverLimit);
 }
