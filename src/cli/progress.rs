@@ -1,8 +1,10 @@
 //! Shows a job's progress on stderr: a bar on a terminal, plain lines elsewhere.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use serde_json::Value;
 
 use super::output::{escape_line, print_error};
@@ -40,6 +42,8 @@ pub(super) enum ProgressReporter {
 pub(super) struct Bar {
     bar: ProgressBar,
     unit: Option<Unit>,
+    /// When the job's current attempt started, as the server gives it.
+    started: Option<String>,
 }
 
 /// The unit that a bar counts.
@@ -54,13 +58,13 @@ impl Unit {
     fn template(self) -> &'static str {
         match self {
             Self::PerMille => {
-                "{prefix} [{bar:25}] {percent_precise}%, {elapsed} elapsed, {eta} left  {wide_msg}"
+                "{prefix} [{bar:25}] {percent_precise}%, {since_start} elapsed, {remaining} left  {wide_msg}"
             }
             Self::Bytes => {
-                "{prefix} [{bar:25}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left  {wide_msg}"
+                "{prefix} [{bar:25}] {bytes} of {total_bytes}, {bytes_per_sec}, {remaining} left  {wide_msg}"
             }
             Self::BytesWithoutEnd => {
-                "{prefix} {bytes}, {bytes_per_sec}, {elapsed} elapsed  {wide_msg}"
+                "{prefix} {bytes}, {bytes_per_sec}, {since_start} elapsed  {wide_msg}"
             }
         }
     }
@@ -69,7 +73,8 @@ impl Unit {
 impl Bar {
     fn count(&mut self, unit: Unit, position: u64, length: u64) {
         if self.unit != Some(unit) {
-            self.bar.set_style(style(unit.template()));
+            let before = self.started.as_deref().map_or(Duration::ZERO, time_since);
+            self.bar.set_style(timed_style(unit.template(), before));
             self.bar.reset();
             self.unit = Some(unit);
         }
@@ -88,7 +93,11 @@ impl ProgressReporter {
             let bar = ProgressBar::new(PER_MILLE);
             // The unit is not known yet.
             bar.set_style(style("{prefix}"));
-            return Self::Bar(Bar { bar, unit: None });
+            return Self::Bar(Bar {
+                bar,
+                unit: None,
+                started: None,
+            });
         }
         Self::Lines {
             phase: String::new(),
@@ -107,6 +116,11 @@ impl ProgressReporter {
             Self::Bar(bar) => {
                 bar.bar.set_prefix(escape_line(phase).into_owned());
                 bar.bar.set_message(stage(&job["stage"]));
+                let started = job["startedAt"].as_str().map(str::to_owned);
+                if bar.started != started {
+                    bar.started = started;
+                    bar.unit = None;
+                }
                 let bytes = &job["bytes"];
                 match (bytes["current"].as_u64(), bytes["total"].as_u64()) {
                     (Some(current), Some(total)) => bar.count(Unit::Bytes, current, total),
@@ -134,6 +148,7 @@ impl ProgressReporter {
             bar.bar.set_prefix(label);
             bar.bar.set_message("");
             bar.unit = None;
+            bar.started = None;
             bar.count(Unit::Bytes, 0, bytes);
         }
     }
@@ -189,6 +204,42 @@ fn style(template: &str) -> ProgressStyle {
         .progress_chars("=> ")
 }
 
+/// A style whose times count from `before` the bar began: a command may follow a job that has been running for long.
+fn timed_style(template: &str, before: Duration) -> ProgressStyle {
+    style(template)
+        .with_key(
+            "since_start",
+            move |state: &ProgressState, text: &mut dyn Write| {
+                let _ = write!(text, "{:#}", HumanDuration(before + state.elapsed()));
+            },
+        )
+        .with_key(
+            "remaining",
+            move |state: &ProgressState, text: &mut dyn Write| {
+                let elapsed = before + state.elapsed();
+                let left = remaining(elapsed, state.pos(), state.len().unwrap_or_default());
+                let _ = match left {
+                    Some(left) => write!(text, "{:#}", HumanDuration(left)),
+                    None => text.write_str("?"),
+                };
+            },
+        )
+}
+
+/// The remaining time if the work goes on as fast as it has since its start. Unlike the speed of the last seconds, this does
+/// not jump.
+fn remaining(elapsed: Duration, done: u64, all: u64) -> Option<Duration> {
+    let left = all.checked_sub(done)? as f64;
+    Duration::try_from_secs_f64(elapsed.as_secs_f64() * left / done as f64).ok()
+}
+
+/// The time since an RFC 3339 timestamp of the server; zero if the clocks of the two machines differ too much for an answer.
+fn time_since(timestamp: &str) -> Duration {
+    let time = humantime::parse_rfc3339(timestamp).ok();
+    time.and_then(|time| time.elapsed().ok())
+        .unwrap_or_default()
+}
+
 /// The current stage, like `2 of 3  name`.
 fn stage(stage: &Value) -> String {
     let Some(name) = stage["name"].as_str() else {
@@ -197,4 +248,22 @@ fn stage(stage: &Value) -> String {
     let number = |key: &str| stage[key].as_u64().unwrap_or_default();
     let name = escape_line(name);
     format!("{} of {}  {name}", number("current"), number("total"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remaining_time_is_reckoned_from_the_start() {
+        let minute = Duration::from_mins(1);
+        assert_eq!(remaining(minute, 250, 1000), Some(3 * minute));
+        assert_eq!(remaining(minute, 1000, 1000), Some(Duration::ZERO));
+        assert_eq!(remaining(minute, 0, 1000), None);
+        assert_eq!(remaining(minute, 5, 0), None);
+        let ago = std::time::SystemTime::now() - minute;
+        let since = time_since(&humantime::format_rfc3339_millis(ago).to_string());
+        assert!(since >= minute && since < 2 * minute, "{since:?}");
+        assert_eq!(time_since("9999-01-01T00:00:00Z"), Duration::ZERO);
+    }
 }
