@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 
 use super::output::print_line;
-use super::{EXIT_DATA, EXIT_FAILED, Failure};
+use super::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
 use crate::config::data_folder;
 use crate::store;
 
@@ -65,6 +65,10 @@ pub(super) struct Backup {
 
 impl Backup {
     pub(super) fn run(self) -> Result<(), Failure> {
+        if self.file.as_os_str() == "-" {
+            let message = "a backup cannot be written to standard output; name a file";
+            return Err(Failure::new(EXIT_USAGE, message));
+        }
         store::backup(&self.data.data, &self.file).map_err(|error| {
             let code = match &error {
                 store::OpenError::Foreign { .. }

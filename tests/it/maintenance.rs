@@ -176,3 +176,13 @@ fn backup_rejects_destinations_it_would_damage() {
     assert!(tool(&["check"], &site.data()).status.success());
     server.stop();
 }
+
+#[test]
+fn backup_to_standard_output_is_refused() {
+    let site = Site::new();
+    site.serve().stop();
+    let output = tool(&["backup", "-"], &site.data());
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    assert!(!std::path::Path::new("-").exists());
+}
