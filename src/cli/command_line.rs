@@ -8,7 +8,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::runtime::Runtime;
 
 use crate::cli::log::{Log, LogFormat, LogSettings, print_failure};
-use crate::cli::output::NotWritten;
+use crate::cli::output::{ColorChoice, NotWritten};
 use crate::cli::serve::early_log_format;
 use crate::cli::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
 use crate::cli::{maintenance, merge_driver, remote, run, serve, token};
@@ -29,6 +29,15 @@ Exit codes:
 #[derive(Parser)]
 #[command(version, about, after_help = EXIT_CODES)]
 pub(in crate::cli) struct Arguments {
+    /// When to use colors. In "auto", on a terminal unless NO_COLOR is set.
+    #[arg(
+        long,
+        global = true,
+        value_name = "auto|always|never",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    color: ColorChoice,
     #[command(subcommand)]
     pub(in crate::cli) command: Command,
 }
@@ -141,6 +150,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(failure) => return fail_early(failure),
     };
+    arguments.color.apply();
     let (is_server, settings) = match &arguments.command {
         Command::Serve(serve) => (true, Ok(serve.log_settings())),
         _ => (false, LogSettings::of_environment()),

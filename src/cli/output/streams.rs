@@ -64,6 +64,16 @@ pub(in crate::cli) fn print(text: &str) -> Result<(), NotWritten> {
     output.end()
 }
 
+/// Writes text to standard output that has colors, and no harmful characters.
+///
+/// # Errors
+/// As [`Output::write`].
+pub(in crate::cli) fn print_escaped(text: &str) -> Result<(), NotWritten> {
+    Stream::Stdout
+        .write_all(text.as_bytes())
+        .map_err(NotWritten)
+}
+
 /// Writes a line to standard output.
 ///
 /// # Errors

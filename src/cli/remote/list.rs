@@ -1,15 +1,19 @@
 //! `status`, `jobs`, `operations`: show jobs and operations.
 
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::cli::Failure;
 use crate::cli::client::Client;
 use crate::cli::outcome::explanation;
-use crate::cli::output::print_line;
+use crate::cli::output::{print, print_line};
 use crate::cli::remote::connection::Server;
 use crate::cli::remote::job::Job;
 use crate::cli::remote::print::Format;
+use crate::cli::remote::table::{cell, table};
+
+/// Most jobs on a page of the server.
+const PAGE_JOBS: u64 = 1000;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Status {
@@ -28,8 +32,14 @@ pub(in crate::cli) struct Jobs {
     #[arg(long, value_name = "NAME")]
     operation: Option<String>,
     /// Maximum number of jobs to list.
-    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=1000))]
-    limit: u16,
+    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: u64,
+    /// List all jobs.
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+    /// Continue a list: the value of "next" in its JSON.
+    #[arg(long, value_name = "VALUE")]
+    after: Option<String>,
     #[command(flatten)]
     format: Format,
     #[command(flatten)]
@@ -59,43 +69,49 @@ impl Status {
 
 impl Jobs {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let mut all = Vec::new();
-        let mut next = None;
-        // The server ends a page of large jobs before the limit.
-        let rest = loop {
-            let mut page = self.page(all.len(), next.as_deref()).await?;
-            if let Some(jobs) = page.get_mut("jobs").and_then(Value::as_array_mut) {
-                all.append(jobs);
+        let client = self.server.client()?;
+        let mut list = self.format.list();
+        let mut left = if self.all { u64::MAX } else { self.limit };
+        let mut after = self.after.clone();
+        loop {
+            let page = get(&client, &self.page(left, after.as_deref())).await?;
+            let jobs = page["jobs"].as_array().map_or(&[][..], Vec::as_slice);
+            list.page(jobs)?;
+            left = left.saturating_sub(jobs.len() as u64);
+            // The server ends a page of large jobs before the limit.
+            after = page["next"].as_str().map(str::to_owned);
+            if after.is_none() || left == 0 {
+                return list.end(&page["next"]);
             }
-            next = page["next"].as_str().map(str::to_owned);
-            if next.is_none() || all.len() >= usize::from(self.limit) {
-                break page["next"].take();
-            }
-        };
-        let list = json!({ "jobs": all, "next": rest });
-        self.format.print_jobs(&list)
+        }
     }
 
-    /// The next page of jobs after the cursor `after`, with at most the number that `known` leaves of the limit.
-    async fn page(&self, known: usize, after: Option<&str>) -> Result<Value, Failure> {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        let limit = usize::from(self.limit).saturating_sub(known);
-        query.append_pair("limit", &limit.to_string());
+    /// The path of the page of jobs after the cursor `after`, with at most `left` jobs.
+    fn page(&self, left: u64, after: Option<&str>) -> String {
+        let mut query = form_urlencoded::Serializer::new("/v1/jobs?".to_owned());
+        query.append_pair("limit", &left.min(PAGE_JOBS).to_string());
         query.extend_pairs(self.status.iter().map(|status| ("status", status)));
         query.extend_pairs(self.operation.iter().map(|name| ("operation", name)));
         query.extend_pairs(after.iter().map(|after| ("after", after)));
-        get(
-            &self.server.client()?,
-            &format!("/v1/jobs?{}", query.finish()),
-        )
-        .await
+        query.finish()
     }
 }
 
 impl Operations {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let list = get(&self.server.client()?, "/v1/operations").await?;
-        self.format.print_operations(&list)
+        if self.format.is_json() {
+            print_line(&list)?;
+            return Ok(());
+        }
+        let text =
+            |operation: &Value, name: &str| cell(operation[name].as_str().unwrap_or_default());
+        let operations = list["operations"].as_array().into_iter().flatten();
+        let rows: Vec<_> = operations
+            .map(|operation| [text(operation, "name"), text(operation, "title")])
+            .collect();
+        print(&table(["NAME", "TITLE"], &rows))?;
+        Ok(())
     }
 }
 

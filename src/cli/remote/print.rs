@@ -1,10 +1,14 @@
-//! Prints jobs and operations, as tables or as the server's JSON.
+//! Prints jobs, as tables or as the server's JSON.
+
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
 use crate::cli::Failure;
-use crate::cli::output::{print, print_line};
-use crate::cli::remote::table::{cell, table};
+use crate::cli::output::{print, print_escaped, print_line, stdout_has_colors};
+use crate::cli::remote::table::{cell, styled_table};
+
+const HEADINGS: [&str; 6] = ["ID", "OPERATION", "STATUS", "PROGRESS", "CREATED", "DETAIL"];
 
 /// How a command prints jobs or operations.
 #[derive(clap::Args)]
@@ -17,17 +21,22 @@ pub(in crate::cli::remote) struct Format {
 impl Format {
     /// Prints one job.
     pub(in crate::cli::remote) fn print_job(&self, job: &Value) -> Result<(), Failure> {
-        self.print(job, || jobs(std::slice::from_ref(job)))
+        if self.json {
+            print_line(job)?;
+            return Ok(());
+        }
+        let mut list = self.list();
+        list.page(std::slice::from_ref(job))?;
+        list.end(&Value::Null)
     }
 
-    /// Prints a list of jobs, as the server returns it.
-    pub(in crate::cli::remote) fn print_jobs(&self, list: &Value) -> Result<(), Failure> {
-        self.print(list, || jobs(members(list, "jobs")))
-    }
-
-    /// Prints the list of operations, as the server returns it.
-    pub(in crate::cli::remote) fn print_operations(&self, list: &Value) -> Result<(), Failure> {
-        self.print(list, || operations(members(list, "operations")))
+    /// Starts a list of jobs.
+    pub(in crate::cli::remote) fn list(&self) -> JobList {
+        if self.json {
+            JobList::Json { count: 0 }
+        } else {
+            JobList::Table { rows: Vec::new() }
+        }
     }
 
     /// Prints one job as JSON if that was asked for, else nothing.
@@ -55,33 +64,68 @@ impl Format {
     pub(in crate::cli::remote) fn is_json(&self) -> bool {
         self.json
     }
+}
 
-    fn print(&self, value: &Value, table: impl FnOnce() -> String) -> Result<(), Failure> {
-        if self.json {
-            print_line(value)?;
-        } else {
-            print(&table())?;
+/// Prints a list of jobs that comes in pages.
+pub(in crate::cli::remote) enum JobList {
+    /// One JSON document, written page by page: jobs may have long params.
+    Json { count: usize },
+    /// A table, written at the end, when the widths of its columns are known.
+    Table { rows: Vec<[String; 6]> },
+}
+
+impl JobList {
+    /// Adds jobs.
+    pub(in crate::cli::remote) fn page(&mut self, jobs: &[Value]) -> Result<(), Failure> {
+        match self {
+            Self::Json { count } => {
+                let mut text = String::new();
+                for job in jobs {
+                    text.push_str(if *count == 0 { "{\"jobs\":[" } else { "," });
+                    text.push_str(&job.to_string());
+                    *count += 1;
+                }
+                print(&text)?;
+            }
+            Self::Table { rows } => {
+                let now = SystemTime::now();
+                rows.extend(jobs.iter().map(|job| row(job, now)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the list. `next` is where a later list can continue.
+    pub(in crate::cli::remote) fn end(self, next: &Value) -> Result<(), Failure> {
+        match self {
+            Self::Json { count } => {
+                let start = if count == 0 { "{\"jobs\":[" } else { "" };
+                print_line(format_args!("{start}],\"next\":{next}}}"))?;
+            }
+            Self::Table { rows } => {
+                let has_colors = stdout_has_colors();
+                let is_status = |column: usize| has_colors && HEADINGS[column] == "STATUS";
+                let style = |column, cell: &str| status_style(cell).filter(|_| is_status(column));
+                print_escaped(&styled_table(HEADINGS, &rows, style))?;
+            }
         }
         Ok(())
     }
 }
 
-fn operations(operations: &[Value]) -> String {
-    let row = |operation: &Value| [text(operation, "name"), text(operation, "title")];
-    let rows: Vec<_> = operations.iter().map(row).collect();
-    table(["NAME", "TITLE"], &rows)
-}
-
-fn jobs(jobs: &[Value]) -> String {
-    let rows: Vec<_> = jobs.iter().map(row).collect();
-    table(
-        ["ID", "OPERATION", "STATUS", "PROGRESS", "CREATED", "DETAIL"],
-        &rows,
-    )
+/// The color of a status, as SGR parameters.
+fn status_style(status: &str) -> Option<&'static str> {
+    match status {
+        "succeeded" => Some("32"),
+        "failed" => Some("31"),
+        "canceled" => Some("33"),
+        "running" => Some("36"),
+        _ => None,
+    }
 }
 
 /// A job as a row; the last cell is its phase or its error.
-fn row(job: &Value) -> [String; 6] {
+fn row(job: &Value, now: SystemTime) -> [String; 6] {
     let percent = job["percentComplete"].as_f64();
     let detail = match &job["error"] {
         Value::Null => text(job, "phase"),
@@ -92,15 +136,48 @@ fn row(job: &Value) -> [String; 6] {
         text(job, "operation"),
         text(job, "status"),
         percent.map_or_else(String::new, |percent| format!("{percent:.0}%")),
-        text(job, "createdAt"),
+        ago(&text(job, "createdAt"), now),
         detail,
     ]
 }
 
-fn members<'a>(list: &'a Value, name: &str) -> &'a [Value] {
-    list[name].as_array().map_or(&[], Vec::as_slice)
+/// How long ago a timestamp was, in its largest unit.
+fn ago(timestamp: &str, now: SystemTime) -> String {
+    let Ok(time) = humantime::parse_rfc3339(timestamp) else {
+        return timestamp.to_owned();
+    };
+    // A time in the future: the clocks of the two machines differ.
+    let age = now.duration_since(time).unwrap_or(Duration::ZERO).as_secs();
+    match age {
+        0 => "now".to_owned(),
+        1..60 => format!("{age}s ago"),
+        60..3600 => format!("{}m ago", age / 60),
+        3600..86_400 => format!("{}h ago", age / 3600),
+        _ => format!("{}d ago", age / 86_400),
+    }
 }
 
 fn text(value: &Value, name: &str) -> String {
     cell(value[name].as_str().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn age_has_one_unit() {
+        let now = humantime::parse_rfc3339("2026-03-01T12:00:00Z").expect("a time");
+        for (timestamp, expected) in [
+            ("2026-03-01T12:00:09.000Z", "now"),
+            ("2026-03-01T11:59:59.500Z", "now"),
+            ("2026-03-01T11:59:01.000Z", "59s ago"),
+            ("2026-03-01T11:59:00.000Z", "1m ago"),
+            ("2026-03-01T11:00:00.000Z", "1h ago"),
+            ("2026-02-27T12:00:00.000Z", "2d ago"),
+            ("", ""),
+        ] {
+            assert_eq!(ago(timestamp, now), expected, "{timestamp}");
+        }
+    }
 }

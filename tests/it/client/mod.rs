@@ -2,6 +2,7 @@
 
 mod failures;
 mod ids;
+mod lists;
 mod options;
 mod output;
 mod run;

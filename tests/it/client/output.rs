@@ -41,23 +41,65 @@ fn without_reader() -> io::PipeWriter {
 
 /// What a command prints on a terminal, both streams together.
 fn shown(site: &Site, arguments: &[&str]) -> String {
+    shown_by(&mut command(site, arguments))
+}
+
+fn shown_by(command: &mut Command) -> String {
+    let (mut terminal, other) = terminal();
+    let again = other.try_clone().expect("a descriptor");
+    let child = command.stdout(other).stderr(again).spawn();
+    // The command holds descriptors of the other end.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let shown = read_to_end(&mut terminal);
+    child.expect("it runs").wait().expect("it ends");
+    shown
+}
+
+/// A terminal: the end of its user, and the end of its programs.
+pub(super) fn terminal() -> (File, File) {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&terminal).expect("a terminal");
     unlockpt(&terminal).expect("a terminal");
     let name = ptsname(&terminal, Vec::new()).expect("its name");
     let flags = OFlags::RDWR | OFlags::NOCTTY;
     let other = rustix::fs::open(name.as_c_str(), flags, Mode::empty()).expect("its other end");
-    let again = other.try_clone().expect("a descriptor");
-    let child = command(site, arguments).stdout(other).stderr(again).spawn();
+    (terminal.into(), other.into())
+}
+
+/// Reads what programs print on a terminal until all of them have ended.
+pub(super) fn read_to_end(terminal: &mut File) -> String {
     let mut shown = Vec::new();
-    let mut terminal = File::from(terminal);
     // Reading fails once the other end is closed.
     let mut piece = [0; 4096];
     while let Ok(length @ 1..) = terminal.read(&mut piece) {
         shown.extend_from_slice(&piece[..length]);
     }
-    child.expect("it runs").wait().expect("it ends");
     String::from_utf8(shown).expect("text")
+}
+
+#[test]
+fn statuses_are_colored_on_a_terminal_unless_no_color_is_set() {
+    let site = Site::new();
+    site.write("a", b"a");
+    let server = site.serve();
+    let id = said(&site, &["submit", "-q", "zip", "path=/docs/a"]);
+    said(&site, &["wait", "-q", id.trim()]);
+    let green = "\u{1b}[32msucceeded\u{1b}[0m";
+    let has_color = |arguments: &[&str], no_color: &str| {
+        let mut command = command(&site, arguments);
+        command.env("TERM", "xterm").env("NO_COLOR", no_color);
+        let shown = shown_by(&mut command);
+        assert!(shown.contains("succeeded"), "{shown}");
+        shown.contains(green)
+    };
+    assert!(has_color(&["jobs"], ""));
+    assert!(!has_color(&["jobs"], "1"));
+    assert!(has_color(&["jobs", "--color", "always"], "1"));
+    assert!(!has_color(&["--color", "never", "status", id.trim()], ""));
+    assert!(!said(&site, &["jobs"]).contains('\u{1b}'), "in a pipe");
+    assert!(said(&site, &["jobs", "--color=always"]).contains(green));
+    assert!(!said(&site, &["jobs", "--json", "--color=always"]).contains('\u{1b}'));
+    server.stop();
 }
 
 #[test]
