@@ -112,6 +112,15 @@ impl Trust {
 }
 
 impl Fault {
+    /// Whether the peer may not use TLS at all: it answered with something else, or hung up.
+    pub(crate) fn may_be_plain(&self) -> bool {
+        match self {
+            Self::Tls(error) => matches!(error, rustls::Error::InvalidMessage(_)),
+            Self::Io(error) => error.kind() == io::ErrorKind::UnexpectedEof,
+            _ => false,
+        }
+    }
+
     /// Whether a retry may succeed: the error is not about the certificate.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self, Self::Io(_))

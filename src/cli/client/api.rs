@@ -168,6 +168,7 @@ impl Client {
         let json = json.unwrap_or_default();
         let retry_after = text(RETRY_AFTER).and_then(|text| text.parse().ok());
         let refusal = Refusal::new(head.status, retry_after.map(Duration::from_secs), &json);
+        let refusal = refusal.with_token_hint(self.token.is_some());
         if json["code"].is_string() || refusal.is_transient() {
             Err(Error::Refused(refusal))
         } else {

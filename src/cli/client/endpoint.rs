@@ -73,8 +73,14 @@ impl Endpoint {
             });
         }
         let public: PublicUrl = url.parse().map_err(|_| {
+            let with_scheme = format!("http://{url}");
+            let hint = if !url.contains("://") && with_scheme.parse::<PublicUrl>().is_ok() {
+                format!("; did you mean {with_scheme}?")
+            } else {
+                String::new()
+            };
             let message = format!(
-                "invalid server URL {url:?}: expected http(s)://HOST[:PORT][/PATH] or unix:PATH"
+                "invalid server URL {url:?}: expected http(s)://HOST[:PORT][/PATH] or unix:PATH{hint}"
             );
             Failure::new(EXIT_USAGE, message)
         })?;
@@ -139,8 +145,14 @@ impl Endpoint {
 
     fn distrusted(&self, fault: &tls::Fault) -> Error {
         let hint = match fault {
-            tls::Fault::Issuer => "; use --ca to name a PEM file with the authority that signed it",
-            _ => "",
+            tls::Fault::Issuer => {
+                "; use --ca to name a PEM file with the authority that signed it".to_owned()
+            }
+            fault if fault.may_be_plain() => format!(
+                "; if the server does not use TLS, write http://{}{}",
+                self.host, self.path
+            ),
+            _ => String::new(),
         };
         let message = format!("cannot connect to {self} securely: {fault}{hint}");
         if fault.is_transient() {

@@ -7,6 +7,7 @@ mod options;
 mod output;
 mod run;
 mod tls;
+mod wrong_address;
 
 use std::process::{Command, Output};
 
