@@ -2,6 +2,7 @@
 
 mod client;
 mod command_line;
+mod destination;
 mod failure;
 mod follow;
 mod form;

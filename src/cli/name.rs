@@ -54,8 +54,8 @@ fn shorten(name: &mut String) {
     name.truncate(name.floor_char_boundary(NAME_BYTES));
 }
 
-/// A safe name that no file in the current folder has: `name (1).ext` if `name.ext` exists.
-pub(super) fn free_name(suggested: &str) -> PathBuf {
+/// The path of a file in `folder` that does not exist, with a safe name: `name (1).ext` if `name.ext` exists.
+pub(super) fn free_path(folder: &Path, suggested: &str) -> PathBuf {
     let plain = PathBuf::from(safe_name(suggested));
     let (stem, extension) = (plain.file_stem().unwrap_or_default(), plain.extension());
     let numbered = (1..).map(|n| {
@@ -66,10 +66,11 @@ pub(super) fn free_name(suggested: &str) -> PathBuf {
             name.with_added_extension(extension)
         })
     });
-    let is_taken = |name: &Path| std::fs::symlink_metadata(name).is_ok();
-    let mut names = std::iter::once(plain.clone()).chain(numbered);
+    let is_taken = |path: &Path| std::fs::symlink_metadata(path).is_ok();
+    let names = std::iter::once(plain.clone()).chain(numbered);
     names
-        .find(|name| !is_taken(name))
+        .map(|name| folder.join(name))
+        .find(|path| !is_taken(path))
         .expect("a folder cannot hold every number")
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::cli::client::{Client, Error};
-use crate::cli::name::free_name;
+use crate::cli::destination::{Destination, folder_of, unsaved};
 use crate::cli::output::{Output, print_line};
 use crate::cli::progress::ProgressReporter;
 use crate::cli::{EXIT_FAILED, Failure};
@@ -23,23 +23,23 @@ use crate::cli::{EXIT_FAILED, Failure};
 /// Longest time without data before a connection counts as lost.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Saves a job's result: writes it to a temporary file in the target's folder, checks its SHA-256 and renames it. `to`
-/// defaults to the result's own name in the current folder; `-` is stdout. A broken download is resumed within the client's
-/// retry budget.
+/// Saves a job's result: writes it to a temporary file in the target's folder, checks its SHA-256 and renames it. A broken
+/// download is resumed within the client's retry budget.
 ///
 /// # Errors
 /// The result cannot be downloaded or written, or its checksum does not match.
 pub(super) async fn save(
     client: &Client,
     job: &Value,
-    to: Option<&Path>,
+    destination: &Destination,
     progress: &mut ProgressReporter,
 ) -> Result<(), Failure> {
     let output = &job["output"];
-    let mut target = match to {
-        Some(path) if path.as_os_str() == "-" => Target::Stdout(Output::new()),
+    let name = output["filename"].as_str().unwrap_or("result");
+    let mut target = match destination.path(name) {
+        None => Target::Stdout(Output::new()),
+        Some(path) if destination.is_device() => Target::device(path)?,
         Some(path) => Target::file(path)?,
-        None => Target::file(&free_name(output["filename"].as_str().unwrap_or("result")))?,
     };
     progress.begin_transfer("Saving", output["size"].as_u64().unwrap_or_default());
     let path = format!("/v1/downloads/{}", job["id"].as_str().unwrap_or_default());
@@ -123,6 +123,7 @@ async fn next(client: &Client, body: &mut Incoming) -> Result<Option<Bytes>, Err
 /// The destination of a result.
 enum Target {
     Stdout(Output),
+    Device(File, PathBuf),
     File {
         temporary: NamedTempFile,
         path: PathBuf,
@@ -130,21 +131,21 @@ enum Target {
 }
 
 impl Target {
-    fn file(path: &Path) -> Result<Self, Failure> {
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let temporary = NamedTempFile::new_in(folder).map_err(|e| unsaved(path, &e))?;
-        Ok(Self::File {
-            temporary,
-            path: path.to_owned(),
-        })
+    fn device(path: PathBuf) -> Result<Self, Failure> {
+        let file = File::options().write(true).open(&path);
+        let file = file.map_err(|e| unsaved(&path, &e))?;
+        Ok(Self::Device(file, path))
+    }
+
+    fn file(path: PathBuf) -> Result<Self, Failure> {
+        let temporary = NamedTempFile::new_in(folder_of(&path)).map_err(|e| unsaved(&path, &e))?;
+        Ok(Self::File { temporary, path })
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         match self {
             Self::Stdout(output) => Ok(output.write(bytes)?),
+            Self::Device(file, path) => file.write_all(bytes).map_err(|e| unsaved(path, &e)),
             Self::File { temporary, path } => {
                 temporary.write_all(bytes).map_err(|e| unsaved(path, &e))
             }
@@ -155,6 +156,7 @@ impl Target {
     fn finish(self) -> Result<(), Failure> {
         let (temporary, path) = match self {
             Self::Stdout(output) => return Ok(output.end()?),
+            Self::Device(_, path) => return Ok(print_line(path.display())?),
             Self::File { temporary, path } => (temporary, path),
         };
         give_usual_mode(temporary.as_file()).map_err(|e| unsaved(&path, &e))?;
@@ -169,13 +171,6 @@ impl Target {
         print_line(&path)
             .map_err(|error| error.after(format_args!("the result was saved as {path}")))
     }
-}
-
-fn unsaved(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(
-        EXIT_FAILED,
-        format!("cannot save the result as {}: {error}", path.display()),
-    )
 }
 
 /// Gives a temporary file, which is private, the mode that any new file has.

@@ -26,6 +26,22 @@ impl Signals {
         }
     }
 
+    /// Waits for the next request; true if it is SIGINT.
+    #[cfg(unix)]
+    pub(super) async fn next_is_interrupt(&mut self) -> bool {
+        tokio::select! {
+            _ = self.terminate.recv() => false,
+            _ = self.interrupt.recv() => true,
+        }
+    }
+
+    /// Waits for the next request, which is always Ctrl-C.
+    #[cfg(not(unix))]
+    pub(super) async fn next_is_interrupt(&mut self) -> bool {
+        self.next().await;
+        true
+    }
+
     #[cfg(not(unix))]
     pub(super) fn new() -> std::io::Result<Self> {
         Ok(Self {})

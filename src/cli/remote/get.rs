@@ -1,12 +1,11 @@
 //! `wait`, `get`, `log`: follow a job and fetch its result or its log.
 
-use std::path::PathBuf;
-
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 
 use crate::cli::client::{Client, WithEtag};
+use crate::cli::destination::DestinationArgs;
 use crate::cli::follow::follow;
 use crate::cli::outcome::{job_failed, success};
 use crate::cli::output::Output;
@@ -31,9 +30,8 @@ pub(in crate::cli) struct Wait {
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Get {
-    /// File to save the result to, or "-" for stdout [default: the result's own name in the current folder].
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    destination: DestinationArgs,
     #[command(flatten)]
     progress: ProgressArgs,
     #[command(flatten)]
@@ -84,6 +82,7 @@ pub(in crate::cli::remote) async fn wait(
 
 impl Get {
     pub(super) async fn run(self) -> Result<(), Failure> {
+        let destination = self.destination.check()?;
         let (client, path) = self.job.find().await?;
         let client = self.retry_for.apply(client);
         let (job, _) = client.json(Method::GET, &path, &[], None).await?;
@@ -97,7 +96,7 @@ impl Get {
             return Err(job_failed(&client, &job, Some(&hint)).await);
         }
         let mut progress = self.progress.reporter();
-        let saved = save(&client, &job, self.output.as_deref(), &mut progress).await;
+        let saved = save(&client, &job, &destination, &mut progress).await;
         progress.end();
         saved
     }

@@ -6,11 +6,14 @@ use std::time::Duration;
 use http::Method;
 
 use crate::cli::client::{Client, WithEtag};
+use crate::cli::destination::{Destination, DestinationArgs};
 use crate::cli::follow::follow;
 use crate::cli::job_args::{JobArgs, OptionArgs};
 use crate::cli::outcome::job_failed;
 use crate::cli::progress::{ProgressArgs, ProgressReporter};
 use crate::cli::remote::{Access, CONNECTION, RetryFor};
+use crate::cli::run::interrupt;
+use crate::cli::run::interrupt::Choice;
 use crate::cli::run::local_server;
 use crate::cli::run::local_server::LocalServer;
 use crate::cli::save::save;
@@ -37,9 +40,8 @@ pub(in crate::cli) struct Run {
     pub(in crate::cli::run) job: JobArgs,
     #[command(flatten)]
     pub(in crate::cli::run) options: OptionArgs,
-    /// File to save the result to, or "-" for stdout [default: the result's own name in the current folder].
-    #[arg(short, long, value_name = "FILE")]
-    pub(in crate::cli::run) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli::run) destination: DestinationArgs,
     /// Data folder of the server in this process [default: a temporary folder].
     #[arg(long, value_name = "DIR|auto", value_parser = data_folder)]
     pub(in crate::cli::run) data: Option<PathBuf>,
@@ -68,13 +70,15 @@ impl Run {
         let signals = Signals::new().map_err(|e| {
             Failure::new(EXIT_FAILED, format!("cannot install signal handlers: {e}"))
         })?;
+        let destination = self.destination.check()?;
         let mut progress = self.progress.reporter();
         let done = match &self.url {
             Some(url) => {
                 let client = self.retry_for.apply(self.access.client(url, None)?);
-                self.run_remotely(&client, signals, &mut progress).await
+                self.run_remotely(&client, &destination, signals, &mut progress)
+                    .await
             }
-            None => self.run_locally(signals, &mut progress).await,
+            None => self.run_locally(&destination, signals, &mut progress).await,
         };
         progress.end();
         done
@@ -83,6 +87,7 @@ impl Run {
     /// Runs the job on a server in this process, which stops when the job is finished.
     pub(in crate::cli::run) async fn run_locally(
         &self,
+        destination: &Destination,
         signals: Signals,
         progress: &mut ProgressReporter,
     ) -> Result<(), Failure> {
@@ -95,7 +100,7 @@ impl Run {
         let client = own.client();
         let done = async {
             let submitted = local_server::submit(&client, &self.job).await?;
-            self.follow_and_save(&client, submitted, signals, progress)
+            self.follow_and_save(&client, submitted, destination, signals, progress)
                 .await
         };
         let done = tokio::select! {
@@ -110,6 +115,7 @@ impl Run {
     pub(in crate::cli::run) async fn run_remotely(
         &self,
         client: &Client,
+        destination: &Destination,
         mut signals: Signals,
         progress: &mut ProgressReporter,
     ) -> Result<(), Failure> {
@@ -123,7 +129,7 @@ impl Run {
         };
         match sent {
             Ok(submitted) => {
-                self.follow_and_save(client, submitted, signals, progress)
+                self.follow_and_save(client, submitted, destination, signals, progress)
                     .await
             }
             Err(error) if error.is_not_found() => {
@@ -133,20 +139,35 @@ impl Run {
         }
     }
 
-    /// Follows a job to its end and saves its result; a signal cancels it.
+    /// Follows a job to its end and saves its result. A signal cancels it, unless the user decides otherwise.
     pub(in crate::cli::run) async fn follow_and_save(
         &self,
         client: &Client,
         submitted: WithEtag,
+        destination: &Destination,
         mut signals: Signals,
         progress: &mut ProgressReporter,
     ) -> Result<(), Failure> {
         let id = submitted.0["id"].as_str().unwrap_or_default().to_owned();
-        let ended = tokio::select! {
-            ended = follow(client, submitted, progress) => ended,
-            () = signals.next() => {
-                progress.end();
-                return Err(self.cancel(client, &id, signals).await);
+        let ended = loop {
+            let choice = tokio::select! {
+                ended = follow(client, submitted.clone(), progress) => break ended,
+                is_interrupt = signals.next_is_interrupt() => match &self.url {
+                    Some(_) if is_interrupt => interrupt::ask(progress, &mut signals).await,
+                    // A job in this process ends with it.
+                    _ => Choice::Cancel,
+                },
+            };
+            match choice {
+                Choice::Continue => {}
+                Choice::Cancel => {
+                    progress.end();
+                    return Err(self.cancel(client, &id, signals).await);
+                }
+                Choice::Leave => {
+                    let message = format!("the job {id} is still running");
+                    return Err(self.with_hint(Failure::new(EXIT_FAILED, message), "wait", &id));
+                }
             }
         };
         let job = ended.map_err(|error| {
@@ -157,7 +178,7 @@ impl Run {
             return Err(job_failed(client, &job, self.log_hint(&id).as_deref()).await);
         }
         let saved = tokio::select! {
-            saved = save(client, &job, self.output.as_deref(), progress) => saved,
+            saved = save(client, &job, destination, progress) => saved,
             () = signals.next() => Err(interrupted()),
         };
         saved.map_err(|failure| self.with_hint(failure, "get", &id))?;

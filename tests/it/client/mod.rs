@@ -2,10 +2,12 @@
 
 mod failures;
 mod ids;
+mod interrupt;
 mod lists;
 mod options;
 mod output;
 mod run;
+mod save;
 mod tls;
 mod wrong_address;
 
