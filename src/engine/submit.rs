@@ -8,7 +8,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::engine::pending_keys::PendingKey;
 use crate::engine::{Caller, Engine, Error, Hold, Submission, SubmitError, View};
-use crate::job::{Event, JobId, Seq};
+use crate::job::{Event, JobId, Seq, TraceContext};
 use crate::operations::{
     InvalidParam, OperationSpec, check_options, make_whole_numbers_integers, source_jobs,
 };
@@ -92,12 +92,18 @@ impl Engine {
         Ok(self.shown(job))
     }
 
-    /// Submits a new job with the operation, params, options and uploads of an ended one.
+    /// Submits a new job with the operation, params, options and uploads of an ended one. `trace` replaces the trace of
+    /// the old job if there is one.
     ///
     /// # Errors
     /// [`Error::NotEnded`] if the job has not ended, [`Error::NotFound`] if there is no such job,
     /// [`SubmitError::UnknownOperation`] if its operation is no longer registered; otherwise like [`Engine::submit`].
-    pub(crate) async fn retry(&self, caller: &Caller, id: JobId) -> Result<View, SubmitError> {
+    pub(crate) async fn retry(
+        &self,
+        caller: &Caller,
+        id: JobId,
+        trace: Option<Box<TraceContext>>,
+    ) -> Result<View, SubmitError> {
         let view = self.get(caller, id).await?;
         if !view.job.is_terminal() {
             return Err(Error::NotEnded.into());
@@ -108,7 +114,7 @@ impl Engine {
             ));
         }
         let params = self.params(&view.job).await?;
-        let job = self.store.submit_again(&view.job, params).await?;
+        let job = self.store.submit_again(&view.job, params, trace).await?;
         Ok(self.shown(job))
     }
 

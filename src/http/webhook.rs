@@ -43,7 +43,12 @@ impl CallbackSender for Webhooks {
         Box::pin(async move {
             failpoints::panic_point("callback-delivery");
             let request = match request {
-                Ok(request) => request,
+                Ok(mut request) => {
+                    if let Some(trace) = &message.job.options.trace {
+                        request.set_trace(trace);
+                    }
+                    request
+                }
                 Err(error) => return DeliveryOutcome::Never { error },
             };
             match outside

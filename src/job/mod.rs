@@ -9,6 +9,7 @@ mod id;
 mod model;
 mod options;
 mod time;
+mod trace;
 
 #[doc(hidden)]
 pub use apply::{Change, Event, IllegalEvent, Now, apply};
@@ -24,3 +25,4 @@ pub use options::{
     Callback, CallbackDelivery, CallbackState, CallbackTrigger, JobIdFormat, JobOptions, Method,
 };
 pub use time::{IdleMs, WallMs};
+pub use trace::TraceContext;

@@ -5,6 +5,7 @@ use url::Url;
 
 use crate::job::id::{JobId, Seq};
 use crate::job::time::IdleMs;
+use crate::job::trace::TraceContext;
 
 /// What happens to a job's result, and whether a callback is sent when the job ends.
 ///
@@ -26,6 +27,9 @@ pub struct JobOptions {
     /// The callback to send when the job has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<Callback>,
+    /// The trace that the job belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Box<TraceContext>>,
     /// Whether the job belongs to one synchronous request: it is deleted once the response is sent, and canceled if the
     /// client disconnects.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -43,6 +47,7 @@ impl Default for JobOptions {
             keep: true,
             output: None,
             callback: None,
+            trace: None,
             ephemeral: false,
             input_jobs: Vec::new(),
         }
@@ -82,11 +87,19 @@ impl JobOptions {
         self
     }
 
+    /// Makes the job a part of a trace: commands, callbacks and the requests that the job makes get it.
+    #[must_use]
+    pub fn trace(mut self, trace: TraceContext) -> Self {
+        self.trace = Some(Box::new(trace));
+        self
+    }
+
     /// Approximate size of the heap memory that the options use, in bytes.
     pub(super) fn weight(&self) -> usize {
         let callback = self.callback.as_ref();
         callback.map_or(0, |callback| callback.url.len() + callback.base.len())
             + self.output.as_ref().map_or(0, String::len)
+            + self.trace.as_ref().map_or(0, |trace| trace.weight())
             + size_of_val(&*self.input_jobs)
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::job::{ByteProgress, Failure, Job, JobId, Progress, Seq, Stage};
+use crate::job::{ByteProgress, Failure, Job, JobId, Progress, Seq, Stage, TraceContext};
 use crate::operations::signal::{StopReason, StopSignal};
 use crate::operations::{Cores, Log, OperationError, OutboundAccess};
 use crate::roots::Roots;
@@ -87,6 +87,8 @@ pub struct Context {
     params: Arc<str>,
     /// The target path of the result, if the submission named one.
     output: Option<String>,
+    /// The trace that the job belongs to.
+    trace: Option<Box<TraceContext>>,
     /// Whether the job is ephemeral: no other attempt follows when the server stops.
     synchronous: bool,
     shared: ContextResources,
@@ -112,6 +114,7 @@ impl Context {
             attempt: job.attempt,
             params,
             output: job.options.output.clone(),
+            trace: job.options.trace.clone(),
             synchronous: job.options.ephemeral,
             shared,
             signal,
@@ -222,6 +225,11 @@ impl Context {
     /// The target path of the result, if the submission named one.
     pub(crate) fn output(&self) -> Option<&str> {
         self.output.as_deref()
+    }
+
+    /// The trace that the job belongs to, which the operation passes on.
+    pub fn trace(&self) -> Option<&TraceContext> {
+        self.trace.as_deref()
     }
 
     /// The folders that the operation may access.

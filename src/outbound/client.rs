@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::address::Policy;
+use crate::job::TraceContext;
 use crate::outbound::connect::{Connector, Dial, Resolve, System};
 use crate::outbound::error::{Error, MAX_REDIRECTS};
 use crate::outbound::target::{Refusal, Target};
@@ -79,6 +80,19 @@ impl Request {
             target,
             headers: HeaderMap::new(),
             body: Bytes::new(),
+        }
+    }
+
+    /// Makes the request a part of a trace.
+    pub fn set_trace(&mut self, trace: &TraceContext) {
+        let state = trace.tracestate().map(|state| ("tracestate", state));
+        for (name, text) in [("traceparent", trace.traceparent())]
+            .into_iter()
+            .chain(state)
+        {
+            let value = HeaderValue::from_str(text);
+            self.headers
+                .insert(name, value.expect("a trace context is printable ASCII"));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::job::{BlobId, Event, INLINE_PARAMS_BYTES, Job, Progress, Seq};
+use crate::job::{BlobId, Event, INLINE_PARAMS_BYTES, Job, Progress, Seq, TraceContext};
 use crate::store::blobs::{BlobReader, BlobWriter};
 use crate::store::clock::IdleClock;
 use crate::store::command_queue::{Command, CommandQueue, NewParams, Origin};
@@ -92,12 +92,16 @@ impl Store {
         &self,
         old: &Job,
         params: Arc<str>,
+        trace: Option<Box<TraceContext>>,
     ) -> impl Future<Output = Result<Arc<Job>, Error>> + use<> {
         let (token, operation) = (old.token.clone(), Arc::clone(&old.operation));
         // The client that waited for the old job does not know the new one.
         let mut options = Arc::clone(&old.options);
         if options.ephemeral {
             Arc::make_mut(&mut options).ephemeral = false;
+        }
+        if trace.is_some() {
+            Arc::make_mut(&mut options).trace = trace;
         }
         self.submit(NewJob {
             token,

@@ -67,6 +67,7 @@ mod submit;
 mod tls_proxy;
 mod token_kinds;
 mod tokens;
+mod trace_context;
 mod upload;
 mod wal;
 mod watch;

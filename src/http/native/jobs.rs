@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::header::HeaderMap;
 use http::request::Parts;
 use http::{Response, StatusCode};
 
@@ -9,6 +10,7 @@ use crate::engine::{Submission, View, WaitFor};
 use crate::http::native::events::EventFormat;
 use crate::http::native::wire;
 use crate::http::request::query;
+use crate::http::request::trace;
 use crate::http::response::body::Body;
 use crate::http::response::conditions::Seen;
 use crate::http::response::problem::Problem;
@@ -76,7 +78,8 @@ pub(crate) async fn log(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>
 /// `POST /v1/jobs/{id}/retry`.
 pub(crate) async fn retry(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>, Problem> {
     let RequestContext { caller, base, .. } = call.context;
-    let view = app.engine.retry(caller, call.job_id()?).await?;
+    let trace = trace::of(&call.request.headers);
+    let view = app.engine.retry(caller, call.job_id()?, trace).await?;
     app.ticket(&view, base).await
 }
 
@@ -131,11 +134,12 @@ impl App {
         }
     }
 
-    /// Submits a job with default options.
+    /// Submits a job with default options. `headers` are those of the request.
     pub(crate) async fn submit_with_defaults(
         &self,
         operation: &str,
         params: serde_json::Value,
+        headers: &HeaderMap,
         context: &RequestContext,
     ) -> Result<View, Problem> {
         let submission = Submission {
@@ -143,7 +147,10 @@ impl App {
             operation: operation.to_owned(),
             params,
             uploads: None,
-            options: JobOptions::default(),
+            options: JobOptions {
+                trace: trace::of(headers),
+                ..JobOptions::default()
+            },
             key: None,
         };
         Ok(self.engine.submit(submission).await?)

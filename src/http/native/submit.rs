@@ -15,6 +15,7 @@ use crate::http::request::options;
 use crate::http::request::params;
 use crate::http::request::params::Decoded;
 use crate::http::request::prefer::{PREFER, PREFERENCE_APPLIED, Preferences};
+use crate::http::request::trace;
 use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply as response;
@@ -80,6 +81,7 @@ impl App {
         if let Some(callback) = &mut job_options.callback {
             callback.id_format = id_format;
         }
+        job_options.trace = trace::of(&request.headers);
         // The store detects a repeated key when the body is complete, but an upload may take hours.
         let key_guard = match &key {
             Some(key) if params::may_be_long(&request.headers) => {
@@ -234,6 +236,10 @@ fn fingerprint(operation: &str, params: &Value, job_options: &JobOptions) -> [u8
     // A client may repeat a request under another name of the same server.
     if let Some(callback) = job_options["callback"].as_object_mut() {
         callback.remove("base");
+    }
+    // Each request of a client has a span of its own.
+    if let Some(members) = job_options.as_object_mut() {
+        members.remove("trace");
     }
     let mut all = json!([operation, native::without_blobs(params), job_options]);
     // 1 and 1.0 are the same value, and so are objects whose members have another order.

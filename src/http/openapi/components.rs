@@ -182,6 +182,8 @@ pub(crate) fn parameters() -> Map<String, Value> {
         one("query", "output", "The file below a root to write the result to.", json!({ "type": "string", "format": "path" })),
         one("query", "callback", "The URL to call when the job has finished. Delivery is retried until the URL answers 2xx.", uri()),
         one("query", "callback-method", "The method of the callback: GET with `jobId` in the query, or POST as in Standard Webhooks 1.0.", json!({ "enum": ["GET", "POST"], "default": "GET" })),
+        one("header", "traceparent", "The trace that the job belongs to (W3C Trace Context). Passed on unchanged to commands, callbacks and the requests that the job makes. An invalid one is ignored.", text.clone()),
+        one("header", "tracestate", "Passed on with `traceparent`.", text.clone()),
         one("header", "Range", "The range of bytes to send. A request for several ranges gets the whole result.", text.clone()),
         one("header", "If-Range", "Send the range only if the result has this `ETag`, else the whole result.", text.clone()),
         one("header", "If-Match", "Fail with `412` unless the result has this `ETag`.", text.clone()),

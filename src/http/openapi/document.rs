@@ -18,6 +18,9 @@ HEAD is supported wherever GET is, and never waits. OPTIONS returns `204` with `
 Submissions reject unknown query parameters with `422`; other routes ignore them. \
 All responses except results have `Cache-Control: no-store`.
 
+All responses have `X-Request-Id`: that of the request, if it has 1 to 128 letters, digits, `-`, `_` and `.`, or else a new \
+one. The server's log has the same id.
+
 Requests that are not valid HTTP/1.1 get `400`, and requests whose head is too long get `431` or `414`, each without a \
 body.";
 

@@ -10,13 +10,15 @@ use crate::operations::{Input, OperationSpec};
 const DEFINITIONS: &str = "#/components/schemas/";
 
 /// The parameters of every submission besides the params of the operation.
-const SUBMISSION: [&str; 6] = [
+const SUBMISSION: [&str; 8] = [
     "Prefer",
     "Idempotency-Key",
     "keep",
     "output",
     "callback",
     "callback-method",
+    "traceparent",
+    "tracestate",
 ];
 
 /// The name of the schema of an operation's params.

@@ -10,3 +10,4 @@ pub(crate) mod params;
 pub(crate) mod prefer;
 pub(crate) mod query;
 pub(crate) mod request_id;
+pub(crate) mod trace;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::config::CommandSpec;
-use crate::job::Failure;
+use crate::job::{Failure, TraceContext};
 use crate::operations::command::attempt::Attempt;
 use crate::operations::command::declaration::{Output, Plan, SpecError};
 use crate::operations::command::process::Process;
@@ -42,6 +42,7 @@ impl Command {
     pub(in crate::operations::command) fn start(
         &self,
         given: &TemplateValues<'_>,
+        trace: Option<&TraceContext>,
         vital: &Vital,
     ) -> Result<Process, OperationError> {
         let mut command = std::process::Command::new(&self.plan.program);
@@ -52,6 +53,14 @@ impl Command {
         let passed = std::iter::once("PATH").chain(self.plan.spec.env.iter().map(String::as_str));
         command.envs(passed.filter_map(|name| Some((name, std::env::var_os(name)?))));
         command.envs(["HOME", "TMPDIR"].map(|name| (name, &given.home)));
+        if let Some(trace) = trace {
+            command.env("TRACEPARENT", trace.traceparent());
+            match trace.tracestate() {
+                Some(state) => command.env("TRACESTATE", state),
+                // One that `env` passes on would belong to another trace.
+                None => command.env_remove("TRACESTATE"),
+            };
+        }
         Process::start(command, &self.data, vital).map_err(|error| {
             let program = self.plan.program.display();
             Failure::new("not_started", format!("Cannot start {program}: {error}.")).into()
@@ -90,7 +99,7 @@ impl Operation for Command {
         let file = given.folder.join(&given.filename);
         context.check()?;
         context.set_phase("Running");
-        let process = self.start(&given, context.vital())?;
+        let process = self.start(&given, context.trace(), context.vital())?;
         let attempt = Attempt::new(&self.plan, context, &given.filename);
         let is_too_large =
             || std::fs::symlink_metadata(&file).is_ok_and(|f| context.is_too_large(f.len()));

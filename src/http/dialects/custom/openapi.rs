@@ -15,12 +15,14 @@ const STORE: u16 = 503;
 
 /// The parameters of every submission besides the params of the operation. `Prefer` is not among them: the response is
 /// always `202`.
-const SUBMISSION: [&str; 5] = [
+const SUBMISSION: [&str; 7] = [
     "Idempotency-Key",
     "keep",
     "output",
     "callback",
     "callback-method",
+    "traceparent",
+    "tracestate",
 ];
 
 /// The paths of all custom routes.

@@ -17,6 +17,7 @@ use crate::http::dialects::deltaxml::wire::{
 };
 use crate::http::request::body_reader::{check_encoding, unsupported};
 use crate::http::request::form::{Form, Part, PartUse};
+use crate::http::request::trace;
 use crate::http::request::{json_body, media_type, params};
 use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
@@ -115,10 +116,13 @@ impl App {
             operation: operation.name().to_owned(),
             params,
             uploads: Some(uploads),
-            options: async_options
-                .as_ref()
-                .map(|options| job_options(operation, options, context))
-                .unwrap_or_default(),
+            options: JobOptions {
+                trace: trace::of(&request.headers),
+                ..async_options
+                    .as_ref()
+                    .map(|options| job_options(operation, options, context))
+                    .unwrap_or_default()
+            },
             key: None,
         };
         if async_options.is_none() {

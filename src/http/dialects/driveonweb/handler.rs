@@ -119,7 +119,7 @@ impl App {
             }
         };
         let view = self
-            .submit_with_defaults(kind.as_str(), params, context)
+            .submit_with_defaults(kind.as_str(), params, &request.headers, context)
             .await?;
         let location = kind.polling_url(self.base_path(), view.job.seq);
         let body = driveonweb::started(&location).to_string();

@@ -73,7 +73,8 @@ pub(crate) async fn copy(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body
     let params = app
         .copy_params(call.request, source, &body, call.context)
         .await?;
-    app.submit_action("copy", params, call.context).await
+    app.submit_action(call.request, "copy", params, call.context)
+        .await
 }
 
 /// `POST /drive/items/{item}/children`.
@@ -87,7 +88,8 @@ pub(crate) async fn upload(app: &Arc<App>, call: Call<'_>) -> Result<Response<Bo
     let params = app
         .upload_params(call.request, folder, &body, call.context)
         .await?;
-    app.submit_action("fetch", params, call.context).await
+    app.submit_action(call.request, "fetch", params, call.context)
+        .await
 }
 
 /// The item in the path.
@@ -251,12 +253,13 @@ impl App {
     /// Submits a job. The response has no body, but `Location` with the monitor URL.
     async fn submit_action(
         &self,
+        request: &Parts,
         operation: &str,
         params: Value,
         context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
         let view = self
-            .submit_with_defaults(operation, params, context)
+            .submit_with_defaults(operation, params, &request.headers, context)
             .await?;
         let token = self.engine.monitor_token(&view.job);
         let mut response = response::json(StatusCode::ACCEPTED, Bytes::new());

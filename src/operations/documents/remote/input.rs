@@ -96,6 +96,9 @@ impl<'a> Remote<'a> {
             value.set_sensitive(true);
             request.headers.insert(AUTHORIZATION, value);
         }
+        if let Some(trace) = context.trace() {
+            request.set_trace(trace);
+        }
         let sent = context.block_on(client.follow(request.clone(), Timeouts::STREAM))?;
         let (target, reply) = sent.map_err(|error| failed(&error))?;
         if !reply.status.is_success() || reply.status == StatusCode::PARTIAL_CONTENT {
