@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use crate::cli::log::{Log, LogFormat, LogSettings, print_failure};
 use crate::cli::output::{ColorChoice, NotWritten};
 use crate::cli::serve::early_log_format;
-use crate::cli::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
+use crate::cli::{EXIT_DATA, EXIT_FAILED, Failure};
 use crate::cli::{maintenance, merge_driver, remote, run, serve, token};
 use crate::operations::command;
 use crate::vital::panic_message;
@@ -77,10 +77,11 @@ pub(in crate::cli) enum Command {
 }
 
 impl Arguments {
-    /// Parses the command line; for `serve`, fills in settings from the environment and the configuration file.
+    /// Parses the command line; for `serve`, fills in settings from the environment and the configuration file, whose faults
+    /// `serve` reports.
     ///
     /// # Errors
-    /// An argument, a variable or the configuration file is invalid.
+    /// An argument is invalid.
     pub(in crate::cli) fn layered() -> Result<Self, Failure> {
         let mut command = Self::command().mut_subcommand("serve", serve::with_variables);
         let mut matches = parse(command.clone())?;
@@ -90,9 +91,8 @@ impl Arguments {
                 .find_subcommand("serve")
                 .cloned()
                 .expect("`serve` is a subcommand");
-            let (layered, found) = serve::layered(flags, given)
-                .map_err(|message| Failure::new(EXIT_USAGE, message))?;
-            file = found;
+            let layered;
+            (layered, file) = serve::layered(flags, given);
             command = command.mut_subcommand("serve", |_| layered);
             matches = parse(command)?;
         }

@@ -98,19 +98,35 @@ impl Builder {
         self
     }
 
-    /// Checks whether the server would start, as far as possible without touching its data.
-    ///
-    /// # Errors
-    /// The same as [`Builder::start`], except for those of the data and the listeners.
-    pub(crate) fn check(&self) -> Result<(), StartError> {
-        exposure::check(&self.settings()?, self.tokens.are_required())
-            .map_err(StartError::Exposed)?;
-        self.registry()?;
-        let nowhere = PathBuf::new();
-        let roots = Roots::open(&self.config.roots, &nowhere);
-        roots
-            .map(drop)
-            .map_err(|(path, source)| StartError::Root { path, source })
+    /// Every reason why the server would not start, as far as they can be found without touching its data and listeners.
+    pub(crate) fn faults(&self) -> Vec<StartError> {
+        let mut faults = Vec::new();
+        match self.settings() {
+            Ok(config) => faults.extend(
+                exposure::check(&config, self.tokens.are_required())
+                    .map_err(StartError::Exposed)
+                    .err(),
+            ),
+            Err(error) => faults.push(error),
+        }
+        match self.registry() {
+            Ok(registry) => {
+                let routes = http::check_routes(&self.config, &registry).into_iter();
+                faults.extend(routes.map(StartError::Route));
+            }
+            Err(error) => faults.push(error),
+        }
+        let mut roots = self.config.roots.clone();
+        while let Err((path, source)) = Roots::open(&roots, &PathBuf::new()) {
+            // Without the last root at this path, the next fault can be found.
+            if let Some(at) = roots.iter().rposition(|root| root.path == path) {
+                roots.remove(at);
+            } else {
+                roots.clear();
+            }
+            faults.push(StartError::Root { path, source });
+        }
+        faults
     }
 
     /// Opens the data, recovers interrupted jobs, begins to run jobs and listens.
@@ -127,7 +143,11 @@ impl Builder {
             self.tokens.forbid_off(reason);
         }
         // The data comes first: if another server uses the same data and address, the error should name the data.
-        let engine = Engine::start(&config, self.registry()?, self.tokens.at_start());
+        let registry = self.registry()?;
+        if let Some(fault) = http::check_routes(&config, &registry).into_iter().next() {
+            return Err(fault.into());
+        }
+        let engine = Engine::start(&config, registry, self.tokens.at_start());
         let engine = Arc::new(engine.await?);
         let server = match listen(&self.config.listen, self.listeners).await {
             Ok(server) => server,
@@ -178,7 +198,6 @@ impl Builder {
             registry.register(Arc::clone(operation))?;
         }
         registry.configure(&self.config)?;
-        http::check_routes(&self.config, &registry)?;
         Ok(registry)
     }
 }

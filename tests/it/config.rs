@@ -291,6 +291,8 @@ fn check_config_accepts_a_valid_file_and_changes_nothing() {
         .output()
         .expect("it runs");
     assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(output.stdout, b"configuration is valid\n");
+    assert_eq!(said(&output), "");
     assert!(
         !site.path().join("fresh").exists(),
         "the data is not touched"

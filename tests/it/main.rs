@@ -7,6 +7,7 @@ mod callback;
 mod callback_origins;
 mod certificates;
 mod charset;
+mod check_config;
 mod chosen_token;
 mod client;
 mod clock;

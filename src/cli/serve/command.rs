@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::log::LogSettings;
+use crate::cli::output::{print_error, print_line};
 use crate::cli::serve::announce::{Announcement, ServerFile};
 use crate::cli::serve::chosen_token;
 use crate::cli::serve::file::File;
@@ -30,7 +31,9 @@ pub(in crate::cli) struct Serve {
     /// Configuration file in TOML; none is read by default.
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli::serve) config: Option<PathBuf>,
-    /// Check the settings, report the first error and exit.
+    /// Check the settings, report all errors and exit.
+    ///
+    /// Also warns of commands whose program cannot be found.
     #[arg(long)]
     pub(in crate::cli::serve) check_config: bool,
     #[command(flatten)]
@@ -60,6 +63,13 @@ impl Serve {
     }
 
     pub(in crate::cli) async fn run(mut self) -> Result<(), Failure> {
+        if self.check_config {
+            return self.check();
+        }
+        let faults = std::mem::take(&mut self.file.faults);
+        if !faults.is_empty() {
+            return Err(invalid(&faults));
+        }
         let lines = std::mem::take(&mut self.file.lines);
         let refused = |error: StartError| match error {
             StartError::Route(fault) => Failure::new(EXIT_USAGE, lines.route_error(&fault)),
@@ -69,24 +79,18 @@ impl Serve {
             other => other.into(),
         };
         let flags = &self.flags;
-        let (announce, only_check) = (flags.announce, self.check_config);
+        let announce = flags.announce;
         let (token_per_run, exit_with_parent) = (flags.token_per_run, flags.exit_with_parent);
         let usage = |message| Failure::new(EXIT_USAGE, message);
         let chosen_token = self.chosen_token.take();
         let mut config = self.settings();
-        if !only_check {
-            config.limits.max_connections =
-                descriptors::raise_fd_limit(config.limits.max_connections);
-        }
+        config.limits.max_connections = descriptors::raise_fd_limit(config.limits.max_connections);
         let (data, drain_timeout) = (config.data.clone(), config.drain_timeout);
         let tokens = tokens(&config, token_per_run, chosen_token.as_deref())?;
         // The parent process knows the token that it chose.
         let token = tokens.run_token().filter(|_| chosen_token.is_none());
         let token = token.map(str::to_owned);
         let builder = Cloakroom::builder().config(config).tokens(tokens);
-        if only_check {
-            return builder.check().map_err(refused);
-        }
         let mut signals = Signals::new().map_err(|error| {
             Failure::new(
                 EXIT_FAILED,
@@ -135,12 +139,69 @@ impl Serve {
         }
     }
 
+    /// Checks the settings, and prints that they are valid. Warns of programs that cannot be found.
+    ///
+    /// # Errors
+    /// All faults.
+    fn check(mut self) -> Result<(), Failure> {
+        let mut faults = std::mem::take(&mut self.file.faults);
+        let lines = std::mem::take(&mut self.file.lines);
+        let token_per_run = self.flags.token_per_run;
+        let chosen_token = self.chosen_token.take();
+        let config = self.settings();
+        for warning in lines.missing_programs(&config) {
+            print_error(&format!("cloakroom: {warning}"));
+        }
+        let routes = config.served_routes().to_vec();
+        let tokens = match tokens(&config, token_per_run, chosen_token.as_deref()) {
+            Ok(tokens) => tokens,
+            // A damaged token file alone is an error of the data.
+            Err(error) if faults.is_empty() => return Err(error),
+            Err(error) => {
+                faults.push(error.message);
+                Tokens::none()
+            }
+        };
+        let builder = Cloakroom::builder().config(config).tokens(tokens);
+        for error in builder.faults() {
+            faults.push(match error {
+                StartError::Route(fault) => {
+                    let route = routes.get(fault.route);
+                    if route.is_some_and(|route| lines.is_consequence(&fault, route)) {
+                        continue;
+                    }
+                    lines.route_error(&fault)
+                }
+                StartError::Root { ref path, .. } => lines.root_error(path, &error),
+                other => other.to_string(),
+            });
+        }
+        if !faults.is_empty() {
+            return Err(invalid(&faults));
+        }
+        print_line("configuration is valid")?;
+        Ok(())
+    }
+
     pub(in crate::cli::serve) fn settings(self) -> Config {
         let mut config = Config::default();
         self.file.fill(&mut config);
         self.flags.fill(&mut config);
         config
     }
+}
+
+/// The failure of an invalid configuration.
+fn invalid(faults: &[String]) -> Failure {
+    let message = match faults {
+        [fault] => fault.clone(),
+        faults => format!(
+            "the configuration has {} errors:\n{}",
+            faults.len(),
+            faults.join("\n")
+        ),
+    };
+    Failure::new(EXIT_USAGE, message)
 }
 
 /// Opens the tokens, without writing to the data folder.

@@ -3,6 +3,7 @@
 //! Flags are declared to clap only. A value from the environment or the file becomes the default of its flag. It is validated
 //! beforehand, so that the error can name the variable or the line.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use clap::parser::ValueSource;
@@ -24,23 +25,19 @@ pub(in crate::cli) fn with_variables(command: Command) -> Command {
 }
 
 /// Makes the values of the environment and the configuration file the defaults of the flags, and returns the sections of the
-/// file. `given` are the arguments of the command line.
-///
-/// # Errors
-/// A variable or the file is invalid; the message says where.
-pub(in crate::cli) fn layered(
-    command: Command,
-    given: &ArgMatches,
-) -> Result<(Command, File), String> {
-    let mut values = environment(&command, given)?;
+/// file, and the faults of both. `given` are the arguments of the command line.
+pub(in crate::cli) fn layered(command: Command, given: &ArgMatches) -> (Command, File) {
+    let (mut values, mut faults) = environment(&command, given);
     let path = given.get_one::<std::path::PathBuf>("config");
     let path = path
         .map(std::path::PathBuf::as_path)
         .or_else(|| values.get("config")?.first().map(Path::new));
-    let (file, keys) = match path {
-        Some(path) => File::read(path, &command)?,
+    let (mut file, keys) = match path {
+        Some(path) => File::read(path, &command),
         None => Default::default(),
     };
+    faults.append(&mut file.faults);
+    file.faults = faults;
     for (name, given) in keys {
         values.entry(name).or_insert(given);
     }
@@ -51,15 +48,13 @@ pub(in crate::cli) fn layered(
             None => command,
         }
     });
-    Ok((command, file))
+    (command, file)
 }
 
-/// The values of environment variables for flags that the command line leaves out. Empty variables are ignored.
-///
-/// # Errors
-/// A variable is invalid.
-fn environment(command: &Command, given: &ArgMatches) -> Result<Values, String> {
-    let mut values = Values::new();
+/// The values of environment variables for flags that the command line leaves out, and the faults of those that are
+/// invalid. Empty variables are ignored.
+fn environment(command: &Command, given: &ArgMatches) -> (Values, Vec<String>) {
+    let (mut values, mut faults) = (Values::new(), Vec::new());
     for flag in command.get_arguments() {
         let (Some(name), Some(variable)) = (flag.get_long(), variable(flag)) else {
             continue;
@@ -72,20 +67,33 @@ fn environment(command: &Command, given: &ArgMatches) -> Result<Values, String> 
         if on_command_line {
             continue;
         }
-        let text = text
-            .into_string()
-            .map_err(|text| format!("{variable}: {} is not UTF-8", text.display()))?;
-        let texts = if is_list(flag) {
-            text.split(',').map(str::to_owned).collect()
-        } else if is_switch(flag) {
-            vec![switch(&text).map_err(|expected| format!("{variable}: {expected}"))?]
-        } else {
-            vec![text]
-        };
-        check(command, flag, &texts).map_err(|reason| format!("{variable}: {reason}"))?;
-        values.insert(name.to_owned(), texts);
+        match flag_values(command, flag, text) {
+            Ok(texts) => {
+                values.insert(name.to_owned(), texts);
+            }
+            Err(reason) => faults.push(format!("{variable}: {reason}")),
+        }
     }
-    Ok(values)
+    (values, faults)
+}
+
+/// The values of a flag in the text of its variable.
+///
+/// # Errors
+/// The text is not UTF-8, or a value is invalid.
+fn flag_values(command: &Command, flag: &Arg, text: OsString) -> Result<Vec<String>, String> {
+    let text = text
+        .into_string()
+        .map_err(|text| format!("{} is not UTF-8", text.display()))?;
+    let texts = if is_list(flag) {
+        text.split(',').map(str::to_owned).collect()
+    } else if is_switch(flag) {
+        vec![switch(&text)?]
+    } else {
+        vec![text]
+    };
+    check(command, flag, &texts)?;
+    Ok(texts)
 }
 
 fn switch(text: &str) -> Result<String, String> {

@@ -23,33 +23,33 @@ pub struct RouteFault {
     pub message: String,
 }
 
-/// Checks whether the custom routes can be served.
-///
-/// # Errors
-/// [`RouteFault`] for the first route whose operation does not exist, whose field names repeat, or whose path is taken.
-pub(crate) fn check(config: &Config, registry: &Registry) -> Result<(), RouteFault> {
+/// The errors in the custom routes: operations that do not exist, field names that repeat, and paths that are taken.
+pub(crate) fn check(config: &Config, registry: &Registry) -> Vec<RouteFault> {
     let routes = Routes::new(config.served_routes());
     let owners = Owners::new(&config.dialects);
     let mut before: Vec<(usize, &CustomRoute, &str, &Template)> = Vec::new();
+    let mut faults = Vec::new();
     for (number, route) in routes.iter().enumerate() {
-        let fault = |key: &'static str, message: String| RouteFault {
-            route: number,
-            key,
-            message,
+        let mut fault = |key: &'static str, message: String| {
+            faults.push(RouteFault {
+                route: number,
+                key,
+                message,
+            });
         };
         if registry.get(&route.operation).is_none() {
             let message = format!("there is no operation {:?}", route.operation);
-            return Err(fault("operation", message));
+            fault("operation", message);
         }
         if let Some(name) = route.field_names.repeated() {
             let message = format!("{name:?} would be two members of the same object");
-            return Err(fault("words", message));
+            fault("words", message);
         }
         for (key, address) in route.templates() {
             let own = format!("{key} = {:?}", address.text());
             if let Some(whose) = owners.of(address) {
-                let message = format!("{own} clashes with an address of {whose}");
-                return Err(fault(key, message));
+                fault(key, format!("{own} clashes with an address of {whose}"));
+                continue;
             }
             let other = before.iter().find(|(.., other)| address.overlaps(other));
             if let Some((at, of, other_key, other)) = other {
@@ -62,12 +62,13 @@ pub(crate) fn check(config: &Config, registry: &Registry) -> Result<(), RouteFau
                     "{own} clashes with {other_key} = {:?} of {whose}",
                     other.text()
                 );
-                return Err(fault(key, message));
+                fault(key, message);
+                continue;
             }
             before.push((number, route, key, address));
         }
     }
-    Ok(())
+    faults
 }
 
 /// The existing routes, by their owners.
@@ -122,9 +123,9 @@ mod tests {
             dialects: dialects.parse().expect("dialects"),
             ..Config::default()
         };
-        check(&config, &Registry::built_in()).map_err(|fault| {
-            let RouteFault { route, message, .. } = fault;
-            format!("{route} {message}")
+        let fault = check(&config, &Registry::built_in()).into_iter().next();
+        fault.map_or(Ok(()), |RouteFault { route, message, .. }| {
+            Err(format!("{route} {message}"))
         })
     }
 

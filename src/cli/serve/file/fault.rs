@@ -38,6 +38,11 @@ impl Fault {
         Self::new(at, plain(&message))
     }
 
+    /// Where in the file the error is, in bytes.
+    pub(super) fn position(&self) -> usize {
+        self.at.start
+    }
+
     /// Formats the error as `FILE:LINE: message`.
     pub(super) fn with_line(&self, path: &Path, text: &str) -> String {
         let line = line(text, self.at.start);
@@ -66,7 +71,7 @@ impl From<toml::de::Error> for Fault {
         Self {
             at: error.span().unwrap_or_default(),
             message: plain(error.message()),
-            names_key: false,
+            names_key: error.message().starts_with("unknown field"),
         }
     }
 }

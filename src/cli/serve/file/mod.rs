@@ -3,6 +3,8 @@
 //! Errors name the file and line, and what was expected there.
 
 mod fault;
+mod operations;
 mod read;
+mod section;
 
 pub(in crate::cli) use read::File;

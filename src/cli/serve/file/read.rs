@@ -2,26 +2,24 @@
 //!
 //! Errors name the file and line, and what was expected there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, ValueDeserializer};
+use toml::de::{DeTable, DeValue};
 
 use crate::cli::serve::file::fault;
 use crate::cli::serve::file::fault::Fault;
+use crate::cli::serve::file::operations::operations;
+use crate::cli::serve::file::section::{Value, section, span_of, type_name};
 use crate::cli::serve::flag_kinds;
 use crate::cli::serve::flag_kinds::Values;
 use crate::cloakroom::StartError;
 use crate::config::{Callbacks, CommandSpec, Config, Limits, OperationOverrides, Route};
 use crate::http::RouteFault;
-use crate::operations::{Command, Registry, check_name};
+use crate::operations::command;
 use crate::roots::RootSpec;
-
-pub(in crate::cli::serve::file) type Value<'a> = Spanned<DeValue<'a>>;
 
 pub(in crate::cli::serve::file) const SECTIONS: [&str; 5] =
     ["roots", "limits", "callbacks", "operations", "route"];
@@ -35,17 +33,23 @@ pub(in crate::cli) struct File {
     pub(in crate::cli::serve::file) commands: BTreeMap<String, CommandSpec>,
     pub(in crate::cli::serve::file) routes: Vec<Route>,
     pub(in crate::cli::serve) lines: SettingLines,
+    /// Faults of the file and of environment variables, as messages. Keys with a fault are left out.
+    pub(in crate::cli::serve) faults: Vec<String>,
 }
 
 /// The lines of a table's keys.
 pub(in crate::cli::serve::file) type KeyLines = BTreeMap<&'static str, usize>;
 
-/// The lines of settings that are only validated at the start of the server: custom routes and roots.
+/// The lines of settings that are only validated at the start of the server: custom routes, roots and programs.
 #[derive(Default)]
 pub(in crate::cli::serve) struct SettingLines {
     pub(in crate::cli::serve::file) path: PathBuf,
     pub(in crate::cli::serve::file) routes: Vec<KeyLines>,
     pub(in crate::cli::serve::file) roots: Vec<(PathBuf, usize)>,
+    /// The lines of programs, by the names of their operations.
+    pub(in crate::cli::serve::file) commands: BTreeMap<String, usize>,
+    /// Operations that were left out because of a fault.
+    pub(in crate::cli::serve::file) invalid_operations: BTreeSet<String>,
 }
 
 impl SettingLines {
@@ -59,6 +63,21 @@ impl SettingLines {
     pub(in crate::cli::serve) fn root_error(&self, path: &Path, fault: &StartError) -> String {
         let root = self.roots.iter().find(|(root, _)| root == path);
         self.with_line(root.map(|(_, line)| line), fault)
+    }
+
+    /// Whether the error in a custom route follows from a fault in the declaration of its operation.
+    pub(in crate::cli::serve) fn is_consequence(&self, fault: &RouteFault, route: &Route) -> bool {
+        fault.key == "operation" && self.invalid_operations.contains(&route.operation)
+    }
+
+    /// Formats a warning for each command whose program cannot be found.
+    pub(in crate::cli::serve) fn missing_programs(&self, config: &Config) -> Vec<String> {
+        let missing = config.commands.iter().filter_map(|(name, spec)| {
+            let problem = command::missing_program(spec)?;
+            let message = format!("warning: operations.{name}.command: {problem}");
+            Some(self.with_line(self.commands.get(name), &message))
+        });
+        missing.collect()
     }
 
     pub(in crate::cli::serve::file) fn with_line(
@@ -82,20 +101,24 @@ impl SettingLines {
 }
 
 impl File {
-    /// Reads a file: its sections, and the values of its keys for `flags`.
-    ///
-    /// # Errors
-    /// The file cannot be read or is invalid; the message has the line of the first error.
-    pub(in crate::cli::serve) fn read(
-        path: &Path,
-        flags: &clap::Command,
-    ) -> Result<(Self, Values), String> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        let parsed = parse(&text, flags);
-        let (mut file, values) = parsed.map_err(|fault| fault.with_line(path, &text))?;
+    /// Reads a file: its sections, and the values of its keys for `flags`. Whatever has a fault is left out.
+    pub(in crate::cli::serve) fn read(path: &Path, flags: &clap::Command) -> (Self, Values) {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => {
+                let file = Self {
+                    faults: vec![format!("cannot read {}: {error}", path.display())],
+                    ..Self::default()
+                };
+                return (file, Values::new());
+            }
+        };
+        let (mut file, values, mut faults) = parse(&text, flags);
+        faults.sort_by_key(Fault::position);
+        let faults = faults.iter().map(|fault| fault.with_line(path, &text));
+        file.faults = faults.collect();
         path.clone_into(&mut file.lines.path);
-        Ok((file, values))
+        (file, values)
     }
 
     /// Copies the sections to the configuration.
@@ -108,61 +131,69 @@ impl File {
     }
 }
 
-pub(in crate::cli::serve::file) fn parse(
-    text: &str,
-    flags: &clap::Command,
-) -> Result<(File, Values), Fault> {
-    let document = DeTable::parse(text)?;
+fn parse(text: &str, flags: &clap::Command) -> (File, Values, Vec<Fault>) {
+    let (document, errors) = DeTable::parse_recoverable(text);
     let (mut file, mut values) = (File::default(), Values::new());
+    if !errors.is_empty() {
+        // What the parser makes of such a file may have faults that the file has not.
+        let faults = errors.into_iter().map(Fault::from).collect();
+        return (file, values, faults);
+    }
+    let mut faults = Vec::new();
     for (key, value) in document.into_inner() {
         match key.get_ref().as_ref() {
             "roots" => {
-                for (root, at) in roots(value)? {
+                for (root, at) in roots(value, &mut faults) {
                     let root = [root];
                     file.lines.note_roots(&root, fault::line(text, at.start));
                     values.entry("root".to_owned()).or_default().extend(root);
                 }
             }
-            "limits" => file.limits = section(value)?,
-            "callbacks" => file.callbacks = section(value)?,
-            "operations" => operations(value, &mut file)?,
-            "route" => (file.routes, file.lines.routes) = routes(value, text)?,
+            "limits" => file.limits = section(value, &mut faults).unwrap_or_default(),
+            "callbacks" => file.callbacks = section(value, &mut faults).unwrap_or_default(),
+            "operations" => {
+                let found = operations(value, text, &mut faults);
+                (file.operations, file.commands) = (found.overrides, found.commands);
+                file.lines.commands = found.lines;
+                file.lines.invalid_operations = found.invalid;
+            }
+            "route" => (file.routes, file.lines.routes) = routes(value, text, &mut faults),
             name => {
                 let flag = flag_kinds::keys(flags)
                     .find(|key| *key == name)
                     .and_then(|name| flag_kinds::flag(flags, name));
-                let flag = flag.ok_or_else(|| {
+                let Some(flag) = flag else {
                     let known = flag_kinds::keys(flags).chain(SECTIONS);
-                    Fault::unknown_key(key.span(), name, known)
-                })?;
+                    faults.push(Fault::unknown_key(key.span(), name, known));
+                    continue;
+                };
                 let at = value.span();
-                let texts = flag_values(flag, &value)?;
-                if name == "root" {
-                    file.lines.note_roots(&texts, fault::line(text, at.start));
+                for one in flag_values(flag, &value) {
+                    let checked = one.and_then(|one| {
+                        flag_kinds::check(flags, flag, std::slice::from_ref(&one)).map_err(
+                            |reason| Fault::new(at.clone(), format!("{name}: {reason}")),
+                        )?;
+                        Ok(one)
+                    });
+                    match checked {
+                        Ok(one) => {
+                            let one = [one];
+                            if name == "root" {
+                                file.lines.note_roots(&one, fault::line(text, at.start));
+                            }
+                            values.entry(name.to_owned()).or_default().extend(one);
+                        }
+                        Err(fault) => faults.push(fault),
+                    }
                 }
-                flag_kinds::check(flags, flag, &texts)
-                    .map_err(|reason| Fault::new(at, format!("{name}: {reason}")))?;
-                values.entry(name.to_owned()).or_default().extend(texts);
             }
         }
     }
-    Ok((file, values))
+    (file, values, faults)
 }
 
-pub(in crate::cli::serve::file) fn section<T: DeserializeOwned>(
-    value: Value<'_>,
-) -> Result<T, Fault> {
-    Ok(T::deserialize(ValueDeserializer::from(value))?)
-}
-
-/// The value of a flag's key, as strings of a command line.
-///
-/// # Errors
-/// The value has the wrong type.
-pub(in crate::cli::serve::file) fn flag_values(
-    flag: &clap::Arg,
-    value: &Value<'_>,
-) -> Result<Vec<String>, Fault> {
+/// The values of a flag's key, as strings of a command line. An item is a fault if it has the wrong type.
+fn flag_values(flag: &clap::Arg, value: &Value<'_>) -> Vec<Result<String, Fault>> {
     let expected = if flag_kinds::is_switch(flag) {
         "true or false"
     } else if flag_kinds::is_list(flag) || flag_kinds::is_comma_list(flag) {
@@ -187,32 +218,16 @@ pub(in crate::cli::serve::file) fn flag_values(
     match value.get_ref() {
         DeValue::Array(items) if flag_kinds::is_list(flag) => items.iter().map(one).collect(),
         DeValue::Array(items) if flag_kinds::is_comma_list(flag) => {
-            let words: Vec<_> = items.iter().map(one).collect::<Result<_, _>>()?;
-            Ok(vec![words.join(",")])
+            let words: Result<Vec<_>, _> = items.iter().map(one).collect();
+            vec![words.map(|words| words.join(","))]
         }
-        _ => Ok(vec![one(value)?]),
+        _ => vec![one(value)],
     }
 }
 
-/// The TOML type of a value, with its article.
-fn type_name(value: &DeValue<'_>) -> String {
-    let name = value.type_str();
-    let article = if name.starts_with(['a', 'i']) {
-        "an"
-    } else {
-        "a"
-    };
-    format!("{article} {name}")
-}
-
 /// Reads roots (`NAME = "PATH[:ro]"`), each as a value for `--root`.
-///
-/// # Errors
-/// A root's name or path is invalid.
-pub(in crate::cli::serve::file) fn roots(
-    value: Value<'_>,
-) -> Result<Vec<(String, Range<usize>)>, Fault> {
-    let roots: BTreeMap<Spanned<String>, Spanned<String>> = section(value)?;
+fn roots(value: Value<'_>, faults: &mut Vec<Fault>) -> Vec<(String, Range<usize>)> {
+    let roots: Option<BTreeMap<Spanned<String>, Spanned<String>>> = section(value, faults);
     let root = |(name, path): (Spanned<String>, Spanned<String>)| {
         let (at, text) = (
             name.span(),
@@ -231,109 +246,14 @@ pub(in crate::cli::serve::file) fn roots(
             Err(reason) => Err(Fault::new(at, reason)),
         }
     };
-    roots.into_iter().map(root).collect()
-}
-
-/// Reads the settings of built-in operations and the declarations of commands, which have a key `command`.
-///
-/// # Errors
-/// A setting is invalid, or a name fits neither.
-pub(in crate::cli::serve::file) fn operations(
-    value: Value<'_>,
-    file: &mut File,
-) -> Result<(), Fault> {
-    let registry = Registry::built_in();
-    for (key, value) in tables(value)? {
-        let name = key.get_ref().as_ref();
-        let is_command = value.get_ref().get("command").is_some();
-        let is_built_in = registry.get(name).is_some();
-        match (is_command, is_built_in) {
-            (true, true) => {
-                let message =
-                    format!("{name:?} is a built-in operation and cannot have a \"command\"");
-                return Err(Fault::new(key.span(), message));
-            }
-            (false, false) => {
-                let message =
-                    format!("{name:?} is not a built-in operation and has no \"command\"");
-                return Err(Fault::new(key.span(), message));
-            }
-            (false, true) => {
-                let overrides = section(value)?;
-                file.operations.insert(name.to_owned(), overrides);
-            }
-            (true, false) => {
-                let spec = command(key.span(), name, value)?;
-                file.commands.insert(name.to_owned(), spec);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Reads and checks the declaration of a command, so that errors can name the line.
-///
-/// # Errors
-/// The name or a key is invalid.
-pub(in crate::cli::serve::file) fn command(
-    at: Range<usize>,
-    name: &str,
-    value: Value<'_>,
-) -> Result<CommandSpec, Fault> {
-    check_name(name).map_err(|error| Fault::new(at.clone(), error.to_string()))?;
-    let declared = value.clone();
-    let spec = section(value)?;
-    let command = Command::new(name, &spec, Path::new("")).map_err(|error| {
-        let at = span_of(&declared, &error.key, error.item).unwrap_or(at.clone());
-        Fault::new(at, format!("{}: {error}", error.key.join(".")))
-    })?;
-    let registered = Registry::default().register(Arc::new(command));
-    registered.map_err(|error| Fault::new(at, error.to_string()))?;
-    Ok(spec)
-}
-
-/// The byte range of a nested key's value, or of one item of it. Falls back to the innermost key that exists.
-pub(in crate::cli::serve::file) fn span_of(
-    value: &Value<'_>,
-    key: &[String],
-    item: Option<usize>,
-) -> Option<Range<usize>> {
-    let mut found = value;
-    for key in key {
-        let Some(next) = found.get_ref().get(key.as_str()) else {
-            return Some(found.span());
-        };
-        found = next;
-    }
-    Some(match item {
-        Some(item) => found.get_ref().get(item)?.span(),
-        None => found.span(),
-    })
-}
-
-/// The tables of a section with one table for each name.
-///
-/// # Errors
-/// The section is not a table.
-pub(in crate::cli::serve::file) fn tables(value: Value<'_>) -> Result<DeTable<'_>, Fault> {
-    let at = value.span();
-    match value.into_inner() {
-        DeValue::Table(tables) => Ok(tables),
-        other => {
-            let message = format!("expected a table, found {}", type_name(&other));
-            Err(Fault::new(at, message))
-        }
-    }
+    let roots = roots.unwrap_or_default().into_iter().map(root);
+    roots
+        .filter_map(|root| root.map_err(|fault| faults.push(fault)).ok())
+        .collect()
 }
 
 /// Reads the custom routes, and the lines of their keys.
-///
-/// # Errors
-/// A route is invalid.
-pub(in crate::cli::serve::file) fn routes(
-    value: Value<'_>,
-    text: &str,
-) -> Result<(Vec<Route>, Vec<KeyLines>), Fault> {
+fn routes(value: Value<'_>, text: &str, faults: &mut Vec<Fault>) -> (Vec<Route>, Vec<KeyLines>) {
     let at = value.span();
     let declared = match value.into_inner() {
         DeValue::Array(declared) => declared,
@@ -341,7 +261,8 @@ pub(in crate::cli::serve::file) fn routes(
             let found = type_name(&other);
             let message =
                 format!("route: expected tables that start with [[route]], found {found}");
-            return Err(Fault::new(at, message));
+            faults.push(Fault::new(at, message));
+            return Default::default();
         }
     };
     let (mut routes, mut lines) = (Vec::new(), Vec::new());
@@ -354,8 +275,11 @@ pub(in crate::cli::serve::file) fn routes(
                 fault::line(text, at.unwrap_or_else(|| one.span()).start),
             )
         };
-        lines.push(keys.map(line).into());
-        routes.push(section(one)?);
+        let keys = keys.map(line).into();
+        if let Some(route) = section(one, faults) {
+            lines.push(keys);
+            routes.push(route);
+        }
     }
-    Ok((routes, lines))
+    (routes, lines)
 }
