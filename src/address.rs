@@ -131,7 +131,7 @@ impl Policy {
     ///
     /// # Errors
     /// The class of the address, if it is not allowed.
-    pub fn judge(&self, host: &str, ip: IpAddr) -> Result<(), Class> {
+    pub fn check(&self, host: &str, ip: IpAddr) -> Result<(), Class> {
         // The operating system treats IPv4-mapped addresses as IPv4.
         let ip = ip.to_canonical();
         let class = Class::of(ip);

@@ -318,7 +318,7 @@ impl Runner {
                 roots: Arc::new(self.roots.pinned()),
                 store: Arc::clone(&self.store),
                 cores: Arc::clone(&self.cores),
-                outside: Arc::clone(self.outbound_access.of(job.token.as_deref())),
+                outbound: Arc::clone(self.outbound_access.of(job.token.as_deref())),
                 vital: self.vital.clone(),
                 result_bytes: self.limits.result_bytes,
                 document_bytes: self.limits.max_document_bytes,

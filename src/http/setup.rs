@@ -23,7 +23,7 @@ impl App {
     /// Builds the state. Requests need one of `tokens`, unless there are none.
     pub(crate) fn new(engine: Arc<Engine>, config: &Config, tokens: Arc<Tokens>) -> Self {
         let webhooks = Webhooks {
-            outside: engine.outbound_access().clone(),
+            outbound: engine.outbound_access().clone(),
             secrets: config.callbacks.secrets.clone(),
         };
         engine.set_callback_sender(Arc::new(webhooks));

@@ -32,14 +32,14 @@ const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// Sends callbacks to their URLs.
 pub(crate) struct Webhooks {
-    pub(crate) outside: OutboundClients,
+    pub(crate) outbound: OutboundClients,
     pub(crate) secrets: Vec<Secret>,
 }
 
 impl CallbackSender for Webhooks {
     fn deliver(&self, message: CallbackRequest) -> Delivering {
-        let outside = Arc::clone(self.outside.of(message.job.token.as_deref()));
-        let request = self.request(&message, &outside.client);
+        let outbound = Arc::clone(self.outbound.of(message.job.token.as_deref()));
+        let request = self.request(&message, &outbound.client);
         Box::pin(async move {
             failpoints::panic_point("callback-delivery");
             let request = match request {
@@ -51,7 +51,7 @@ impl CallbackSender for Webhooks {
                 }
                 Err(error) => return DeliveryOutcome::Never { error },
             };
-            match outside
+            match outbound
                 .client
                 .send(request, Timeouts::within(ATTEMPT_TIMEOUT))
                 .await
@@ -74,7 +74,7 @@ impl Webhooks {
     fn request(&self, message: &CallbackRequest, client: &Client) -> Result<Request, String> {
         let callback = &message.callback;
         let check = |url: &str| {
-            let checked = client.judge(url);
+            let checked = client.check(url);
             checked.map_err(|refusal| format!("The URL is refused: {refusal}."))
         };
         match callback.method {

@@ -66,7 +66,7 @@ pub(crate) struct ContextResources {
     /// The permits for computing threads.
     pub cores: Arc<Cores>,
     /// Access to other servers.
-    pub outside: Arc<OutboundAccess>,
+    pub outbound: Arc<OutboundAccess>,
     /// Spawns the threads that an attempt needs in order to finish.
     pub vital: Vital,
     /// The maximum length of a result, in bytes.
@@ -258,8 +258,8 @@ impl Context {
     }
 
     /// Access to other servers.
-    pub(super) fn outside(&self) -> &OutboundAccess {
-        &self.shared.outside
+    pub(super) fn outbound(&self) -> &OutboundAccess {
+        &self.shared.outbound
     }
 
     /// Spawns the threads that an attempt needs in order to finish.
@@ -272,7 +272,7 @@ impl Context {
     /// # Errors
     /// [`OperationError::Canceled`] if the attempt was asked to stop.
     pub fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T, OperationError> {
-        self.shared.outside.runtime.block_on(async {
+        self.shared.outbound.runtime.block_on(async {
             tokio::select! {
                 biased;
                 () = self.signal.raised() => Err(OperationError::Canceled),

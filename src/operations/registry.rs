@@ -45,7 +45,7 @@ impl Registered {
         params: &Value,
         uploads: &[BlobId],
         roots: &Roots,
-        outside: &OutboundAccess,
+        outbound: &OutboundAccess,
     ) -> Result<(), Vec<InvalidParam>> {
         let forged = document::forged_uploads(params, uploads);
         if !forged.is_empty() {
@@ -58,7 +58,7 @@ impl Registered {
             .take(validation_errors::MAX_FAULTS)
             .collect();
         let faults = if faults.is_empty() {
-            let mut faults = outside.check(params, &self.description);
+            let mut faults = outbound.check(params, &self.description);
             faults.extend(document::misplaced(params, &self.description, roots));
             faults.extend(
                 self.operation

@@ -124,12 +124,12 @@ impl Client {
         &self.connector.policy
     }
 
-    /// Judges a URL without any network access, as [`Target::judge`].
+    /// Judges a URL without any network access, as [`Target::check`].
     ///
     /// # Errors
     /// [`Refusal`].
-    pub fn judge(&self, url: &str) -> Result<Target, Refusal> {
-        Target::judge(url, self.policy())
+    pub fn check(&self, url: &str) -> Result<Target, Refusal> {
+        Target::check(url, self.policy())
     }
 
     /// Sends a request and returns the reply once its head has arrived, whatever its status. Does not follow redirects.

@@ -1,7 +1,7 @@
 //! The HTTP client for all outgoing requests: callbacks, remote documents and remote files.
 //!
 //! ```text
-//!   text ──judge──► Target ──resolve once──► addresses ──judge all──► dial one of them ──TLS──► HTTP/1.1 ──► Reply
+//!   text ──check──► Target ──resolve once──► addresses ──check all──► dial one of them ──TLS──► HTTP/1.1 ──► Reply
 //! ```
 //!
 //! The client resolves and connects only what [`Policy`](crate::address::Policy) allows: first the form of the URL, then

@@ -73,7 +73,7 @@ impl Target {
     ///
     /// # Errors
     /// [`Refusal`], whose text continues "the URL is refused: ".
-    pub fn judge(text: &str, policy: &Policy) -> Result<Self, Refusal> {
+    pub fn check(text: &str, policy: &Policy) -> Result<Self, Refusal> {
         if text.len() > MAX_URL_BYTES {
             return Err(Refusal::TooLong);
         }
@@ -132,7 +132,7 @@ impl Target {
     /// Judges an address of the host.
     pub(super) fn judge_address(&self, ip: IpAddr, policy: &Policy) -> Result<(), Refusal> {
         policy
-            .judge(self.host(), ip)
+            .check(self.host(), ip)
             .map_err(|class| Refusal::Address {
                 host: self.host().to_owned(),
                 class,

@@ -1,4 +1,4 @@
-//! A thread for reads of single jobs that are not in the live table: concurrent reads share a transaction, and each request
+//! A thread for reads of single jobs that are not in the job cache: concurrent reads share a transaction, and each request
 //! costs one thread switch and one lookup.
 
 use std::sync::Arc;

@@ -158,7 +158,7 @@ fn prepare(
     }
     if let Some(there) = there {
         match params.conflict {
-            Conflict::Fail => return Err(target.taken().into()),
+            Conflict::Fail => return Err(target.already_exists().into()),
             Conflict::Replace if there == from || source.above.contains(&there) => {
                 return refused(format!(
                     "{to_path} is or contains {from_path}, which would be replaced by its copy."

@@ -228,7 +228,7 @@ impl<'a> StagedFile<'a> {
                 }
             }
         }
-        Err(self.target.taken().into())
+        Err(self.target.already_exists().into())
     }
 
     /// Replaces an existing entry with the new content. After a crash, one of them has the name and is complete. On file

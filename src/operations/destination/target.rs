@@ -158,7 +158,7 @@ impl Destination {
     }
 
     /// The failure for a name that is taken.
-    pub(in crate::operations) fn taken(&self) -> Failure {
+    pub(in crate::operations) fn already_exists(&self) -> Failure {
         let message = format!("{} already exists.", self.path_of(&self.name));
         Failure::new("name_exists", message)
     }

@@ -57,7 +57,7 @@ impl OutboundAccess {
         pointer: &str,
         url: Option<&str>,
     ) -> Vec<InvalidParam> {
-        let refusal = url.and_then(|url| self.client.judge(url).err());
+        let refusal = url.and_then(|url| self.client.check(url).err());
         let invalid = |refusal| InvalidParam {
             pointer: pointer.to_owned(),
             detail: format!("The URL is refused: {refusal}."),

@@ -120,7 +120,7 @@ fn make_file(
     // Check the name first, so that a taken name is reported before the download.
     let there = target.look()?;
     if params.conflict.is_fail() && there.is_some() {
-        return Err(target.taken().into());
+        return Err(target.already_exists().into());
     }
     let mut remote = open(context, params)?;
     let mut sink = FileSink::new(staged.create_file()?, target);

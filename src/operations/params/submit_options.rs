@@ -8,12 +8,12 @@ use crate::roots::Roots;
 pub(crate) fn check_options(
     job_options: &JobOptions,
     roots: &Roots,
-    outside: &OutboundAccess,
+    outbound: &OutboundAccess,
 ) -> Vec<InvalidParam> {
     let output = job_options.output.as_ref();
     let output = output.and_then(|path| destination::check(roots, "?output", path));
     let callback = job_options.callback.as_ref();
-    let callback = callback.map(|callback| outside.check_url("?callback", Some(&callback.url)));
+    let callback = callback.map(|callback| outbound.check_url("?callback", Some(&callback.url)));
     output
         .into_iter()
         .chain(callback.unwrap_or_default())

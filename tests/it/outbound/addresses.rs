@@ -217,7 +217,7 @@ fn net(server: Option<SocketAddr>) -> std::sync::Arc<Net> {
 async fn no_disguised_private_address_is_dialled() {
     for url in DISGUISED {
         let net = net(None);
-        let refusal = net.client(&public_only()).judge(url);
+        let refusal = net.client(&public_only()).check(url);
         assert!(
             matches!(refusal, Err(Refusal::Address { .. })),
             "{url:?} is rejected without resolving: {refusal:?}"
@@ -242,13 +242,13 @@ async fn malformed_urls_are_rejected_without_resolving() {
     for url in MALFORMED {
         for policy in [public_only(), private_too()] {
             let net = net(None);
-            let refusal = net.client(&policy).judge(url).expect_err(url).to_string();
+            let refusal = net.client(&policy).check(url).expect_err(url).to_string();
             assert_eq!((net.resolved(), net.dialled().len()), (0, 0), "{url:?}");
             assert!(!refusal.contains("secret"), "{url:?}: {refusal}");
         }
     }
     let long = format!("http://public.test/{}", "a".repeat(9000));
-    let refusal = net(None).client(&public_only()).judge(&long);
+    let refusal = net(None).client(&public_only()).check(&long);
     assert_eq!(refusal, Err(Refusal::TooLong));
 }
 

@@ -21,7 +21,7 @@ fn client() -> Client {
 async fn within(timeouts: Timeouts, url: &str) -> Result<Vec<u8>, Error> {
     let client = client();
     let reply = client
-        .send(Request::get(client.judge(url)?), timeouts)
+        .send(Request::get(client.check(url)?), timeouts)
         .await?;
     reply.first_bytes(1 << 20).await
 }
@@ -43,7 +43,7 @@ async fn request_has_accept_host_and_user_agent() {
         method: Method::POST,
         headers,
         body: Bytes::from_static(b"{}"),
-        ..Request::get(client.judge(&origin.url("/a b?c=d|e#f")).expect("a URL"))
+        ..Request::get(client.check(&origin.url("/a b?c=d|e#f")).expect("a URL"))
     };
     let reply = client
         .send(request, Timeouts::within(TEST_TIMEOUT))
@@ -182,7 +182,7 @@ fn redirect(location: &str) -> Vec<u8> {
 }
 
 async fn follow(client: &Client, url: &str) -> Result<(String, Vec<u8>), Error> {
-    let mut request = Request::get(client.judge(url)?);
+    let mut request = Request::get(client.check(url)?);
     request
         .headers
         .insert(AUTHORIZATION, HeaderValue::from_static("Bearer secret"));
@@ -205,7 +205,7 @@ async fn redirects_are_not_followed_by_default() {
     let client = client();
     let reply = get(&client, &origin.url("/a/b")).await.expect("a reply");
     assert_eq!(reply.status, 302);
-    let from = client.judge(&origin.url("/a/b")).expect("a URL");
+    let from = client.check(&origin.url("/a/b")).expect("a URL");
     let next = reply
         .redirect(&from, client.policy())
         .expect("a URL")

@@ -103,7 +103,7 @@ fn allowing(names: &[&str]) -> Policy {
 
 /// Sends a GET.
 async fn get(client: &Client, url: &str) -> Result<Reply, Error> {
-    let target = client.judge(url)?;
+    let target = client.check(url)?;
     client
         .send(Request::get(target), Timeouts::within(TEST_TIMEOUT))
         .await

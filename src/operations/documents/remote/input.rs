@@ -81,9 +81,9 @@ impl<'a> Remote<'a> {
         url: &str,
         authorization: Option<&str>,
     ) -> Result<Self, OperationError> {
-        let client = &context.outside().client;
+        let client = &context.outbound().client;
         let target = client
-            .judge(url)
+            .check(url)
             .map_err(|refusal| failed(&refusal.into()))?;
         let mut request = Request::get(target);
         if let Some(text) = authorization {
@@ -241,7 +241,7 @@ impl<'a> Remote<'a> {
             request.headers.insert(RANGE, range);
             request.headers.insert(IF_RANGE, tag.clone());
         }
-        let client = &self.context.outside().client;
+        let client = &self.context.outbound().client;
         let sent = self
             .context
             .block_on(client.follow(request, Timeouts::STREAM))?;

@@ -31,7 +31,7 @@ impl<'a> RemoteReader<'a> {
         authorization: Option<&str>,
     ) -> Result<Self, OperationError> {
         let remote = Remote::open(context, url, authorization)?;
-        let max_bytes = context.outside().input_bytes;
+        let max_bytes = context.outbound().input_bytes;
         if remote.total().is_some_and(|total| total > max_bytes) {
             return Err(too_long(max_bytes).into());
         }
@@ -54,7 +54,7 @@ impl<'a> RemoteReader<'a> {
             Piece::Bytes(bytes) => {
                 let left = self.left.checked_sub(bytes.len() as u64);
                 self.left =
-                    left.ok_or_else(|| too_long(self.remote.context.outside().input_bytes))?;
+                    left.ok_or_else(|| too_long(self.remote.context.outbound().input_bytes))?;
                 Ok(bytes)
             }
             Piece::End => Ok(Bytes::new()),
