@@ -11,9 +11,10 @@ use crate::cloakroom::{Cloakroom, StartError, exposure};
 use crate::config::{Config, Listen};
 use crate::engine::Engine;
 use crate::http;
-use crate::http::{App, Server};
+use crate::http::{App, Reserved, Server};
 use crate::operations::{Operation, Registry};
 use crate::roots::{RootSpec, Roots};
+use crate::store;
 use crate::tokens::Tokens;
 
 /// The configuration of a server to be started.
@@ -142,14 +143,21 @@ impl Builder {
         if let Err(reason) = exposure::check(&config, false) {
             self.tokens.forbid_off(reason);
         }
-        // The data comes first: if another server uses the same data and address, the error should name the data.
         let registry = self.registry()?;
         if let Some(fault) = http::check_routes(&config, &registry).into_iter().next() {
             return Err(fault.into());
         }
+        // Before the first write. If another server uses the same data and address, the error should name the data.
+        let reserved = match Reserved::new(&self.config.listen).await {
+            Ok(reserved) => reserved,
+            Err(error) => {
+                store::check_unused(&config.data).map_err(StartError::Data)?;
+                return Err(StartError::listen(error));
+            }
+        };
         let engine = Engine::start(&config, registry, self.tokens.at_start());
         let engine = Arc::new(engine.await?);
-        let server = match listen(&self.config.listen, self.listeners).await {
+        let server = match listen(reserved, self.listeners).await {
             Ok(server) => server,
             Err(error) => {
                 engine.drain(Duration::ZERO).await;
@@ -212,9 +220,8 @@ fn base(config: &Config, addresses: &[Listen]) -> String {
         .unwrap_or_else(|| "http://localhost".to_owned())
 }
 
-async fn listen(addresses: &[Listen], open: Vec<TcpListener>) -> Result<Server, StartError> {
-    let server = Server::bind(addresses).await;
-    let mut server = server.map_err(|(address, source)| StartError::Listen { address, source })?;
+async fn listen(reserved: Reserved, open: Vec<TcpListener>) -> Result<Server, StartError> {
+    let mut server = reserved.listen().await.map_err(StartError::listen)?;
     for listener in open {
         server.add(listener).map_err(StartError::Listener)?;
     }

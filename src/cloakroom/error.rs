@@ -48,6 +48,12 @@ pub enum StartError {
     Listener(io::Error),
 }
 
+impl StartError {
+    pub(super) fn listen((address, source): (Listen, io::Error)) -> Self {
+        Self::Listen { address, source }
+    }
+}
+
 impl From<engine::StartError> for StartError {
     fn from(error: engine::StartError) -> Self {
         match error {

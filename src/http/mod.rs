@@ -20,6 +20,6 @@ mod webhook;
 
 pub use crate::http::routing::conflict::RouteFault;
 pub(crate) use crate::http::routing::conflict::check as check_routes;
-pub(crate) use crate::http::server::accept::Server;
+pub(crate) use crate::http::server::accept::{Reserved, Server};
 pub(crate) use app::App;
 pub(crate) use app::RequestContext;

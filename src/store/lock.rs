@@ -24,6 +24,32 @@ pub(crate) fn own_files(data: &Path) -> Vec<PathBuf> {
     names.map(|name| data.join(name)).into()
 }
 
+/// Checks that no other server uses the data below `data`, without writing to it.
+///
+/// # Errors
+/// [`OpenError::InUse`].
+pub(crate) fn check_unused(data: &Path) -> Result<(), OpenError> {
+    let path = data.join(data_dir::LOCK);
+    // Whatever else is wrong is found when the data is opened.
+    let Ok(file) = File::open(&path) else {
+        return Ok(());
+    };
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Err(in_use(path, file)),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    }
+}
+
+fn in_use(path: PathBuf, mut lock_file: File) -> OpenError {
+    let mut holder = String::new();
+    // The process id is only for the message.
+    let _ = lock_file.read_to_string(&mut holder);
+    OpenError::InUse {
+        path,
+        holder: holder.trim().parse().ok(),
+    }
+}
+
 /// The locks of a running server.
 #[derive(Debug)]
 pub(super) struct Locks {
@@ -49,15 +75,7 @@ impl Locks {
             })?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // The process id is only for the message.
-                let _ = file.read_to_string(&mut holder);
-                return Err(OpenError::InUse {
-                    path,
-                    holder: holder.trim().parse().ok(),
-                });
-            }
+            Err(TryLockError::WouldBlock) => return Err(in_use(path, file)),
             Err(TryLockError::Error(source)) => return Err(OpenError::Io { path, source }),
         }
         // A server that stops in order empties the file.

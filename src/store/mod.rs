@@ -48,7 +48,7 @@ pub(crate) use error::Error;
 pub use error::OpenError;
 pub(crate) use file_format::CHUNK_BYTES;
 pub(crate) use handle::Store;
-pub(crate) use lock::own_files;
+pub(crate) use lock::{check_unused, own_files};
 pub(crate) use maintenance::{backup, check};
 pub(crate) use open::Opened;
 pub(crate) use stats::{CommitMetrics, StoreStats};

@@ -1,6 +1,7 @@
 //! Cloakroom's tests: pure functions, real servers on real sockets, and servers that are killed.
 
 mod access;
+mod addresses;
 mod architecture;
 mod browser;
 mod callback;
@@ -35,6 +36,7 @@ mod guard;
 mod harness;
 mod hostile_trees;
 mod jobs;
+mod json_content_type;
 mod lifecycle;
 mod lock;
 mod log;

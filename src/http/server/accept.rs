@@ -23,7 +23,7 @@ use crate::http::dispatch::Answered;
 use crate::http::routing::paths;
 use crate::http::server::activity::Activity;
 use crate::http::server::connection_slots::{Slot, Slots};
-use crate::http::server::listener::Listener;
+use crate::http::server::listener::{Listener, Reservation};
 use crate::http::server::timeouts::{TimedBody, TimeoutStream, Timeouts};
 use crate::vital::Vital;
 
@@ -39,21 +39,50 @@ pub(crate) struct Server {
     listeners: Vec<Listener>,
 }
 
-impl Server {
-    /// Opens every listener. A Unix socket without a listening process is replaced, so the caller must hold the lock of the
+/// The addresses of a server that does not listen yet.
+pub(crate) struct Reserved(Vec<(Listen, Reservation)>);
+
+impl Reserved {
+    /// Reserves every address, without a trace in the file system.
+    ///
+    /// # Errors
+    /// The first address that is not free or cannot be bound, with the error.
+    pub(crate) async fn new(addresses: &[Listen]) -> Result<Self, (Listen, io::Error)> {
+        let mut reserved: Vec<(Listen, Reservation)> = Vec::new();
+        for address in addresses {
+            let is_taken = !has_any_port(address) && reserved.iter().any(|(own, _)| own == address);
+            let reservation = if is_taken {
+                Err(io::ErrorKind::AddrInUse.into())
+            } else {
+                Reservation::new(address).await
+            };
+            let reservation = reservation.map_err(|error| (address.clone(), error))?;
+            reserved.push((address.clone(), reservation));
+        }
+        Ok(Self(reserved))
+    }
+
+    /// Opens the listeners. A Unix socket without a listening process is replaced, so the caller must hold the lock of the
     /// data folder.
     ///
     /// # Errors
-    /// The first address that cannot be bound, with the error.
-    pub(crate) async fn bind(addresses: &[Listen]) -> Result<Self, (Listen, io::Error)> {
+    /// The first address that cannot be listened on, with the error.
+    pub(crate) async fn listen(self) -> Result<Server, (Listen, io::Error)> {
         let mut listeners = Vec::new();
-        for address in addresses {
-            let listener = Listener::bind(address).await;
-            listeners.push(listener.map_err(|e| (address.clone(), e))?);
+        for (address, reservation) in self.0 {
+            let listener = reservation.listen().await;
+            listeners.push(listener.map_err(|error| (address, error))?);
         }
-        Ok(Self { listeners })
+        Ok(Server { listeners })
     }
+}
 
+/// Whether the system chooses the port.
+fn has_any_port(address: &Listen) -> bool {
+    address.tcp().is_some_and(|address| address.port() == 0)
+}
+
+impl Server {
     /// Adds a listener that is already open.
     ///
     /// # Errors

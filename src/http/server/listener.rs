@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::pin::Pin;
 #[cfg(unix)]
 use std::task::ready;
@@ -14,13 +16,16 @@ use tokio::io::Interest;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[cfg(unix)]
 use tokio::net::UnixStream;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::config::Listen;
 use crate::http::server::hangup::Peer;
 
 #[cfg(unix)]
 use unix::OwnListener;
+
+/// The largest number of connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// One open listener.
 pub(crate) enum Listener {
@@ -31,21 +36,57 @@ pub(crate) enum Listener {
     Unix(OwnListener),
 }
 
-impl Listener {
-    /// Opens a listener.
+/// An address that no other process listens on. Until [`Reservation::listen`], clients cannot connect.
+pub(crate) enum Reservation {
+    /// A TCP socket that is bound to its address.
+    Tcp(TcpSocket),
+    /// The path of a Unix domain socket. It may exist if its server died.
+    #[cfg(unix)]
+    Unix(PathBuf),
+}
+
+impl Reservation {
+    /// Reserves an address without a trace in the file system.
     ///
     /// # Errors
     /// The error of the system; `AddrInUse` for a Unix socket that a process listens on.
-    pub(crate) async fn bind(address: &Listen) -> io::Result<Self> {
+    pub(crate) async fn new(address: &Listen) -> io::Result<Self> {
         match address {
-            Listen::Tcp(address) => Self::tcp(TcpListener::bind(address).await?),
+            Listen::Tcp(address) => {
+                let socket = match address {
+                    SocketAddr::V4(_) => TcpSocket::new_v4(),
+                    SocketAddr::V6(_) => TcpSocket::new_v6(),
+                }?;
+                // Connections of an earlier server may linger. Elsewhere, the option would allow to steal the address.
+                #[cfg(unix)]
+                socket.set_reuseaddr(true)?;
+                socket.bind(*address)?;
+                Ok(Self::Tcp(socket))
+            }
             #[cfg(unix)]
-            Listen::Unix(path) => OwnListener::bind(path).await.map(Self::Unix),
+            Listen::Unix(path) => {
+                unix::check_free(path).await?;
+                Ok(Self::Unix(path.clone()))
+            }
             #[cfg(not(unix))]
             Listen::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
+    /// Opens the listener. A Unix socket without a listening process is replaced.
+    ///
+    /// # Errors
+    /// The error of the system; `AddrInUse` if a process has begun to listen on the address meanwhile.
+    pub(crate) async fn listen(self) -> io::Result<Listener> {
+        match self {
+            Self::Tcp(socket) => Listener::tcp(socket.listen(BACKLOG)?),
+            #[cfg(unix)]
+            Self::Unix(path) => OwnListener::bind(&path).await.map(Listener::Unix),
+        }
+    }
+}
+
+impl Listener {
     /// A listener from a socket that is already open.
     ///
     /// # Errors
@@ -188,8 +229,8 @@ mod unix {
     use rustix::fs::Mode;
     use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
-    /// The largest number of connections that wait to be accepted.
-    const BACKLOG: u32 = 1024;
+    use super::BACKLOG;
+
     /// The mode of the socket: only its owner can connect.
     const OWNER_ONLY: u32 = 0o600;
 
@@ -241,10 +282,30 @@ mod unix {
     /// Removes the socket of a server that died.
     ///
     /// # Errors
-    /// `AlreadyExists` if the path is no socket, `AddrInUse` if a process listens on it, or the error of the system.
+    /// As [`check_free`].
     async fn remove_stale_socket(path: &Path) -> io::Result<()> {
+        if check_free(path).await? == Free::Stale {
+            fs::remove_file(path)?;
+        }
+        Ok(())
+    }
+
+    /// Why a path is free.
+    #[derive(Debug, PartialEq, Eq)]
+    pub(super) enum Free {
+        /// There is nothing.
+        Empty,
+        /// There is the socket of a server that died.
+        Stale,
+    }
+
+    /// Checks that no process listens on a path.
+    ///
+    /// # Errors
+    /// `AlreadyExists` if the path is no socket, `AddrInUse` if a process listens on it, or the error of the system.
+    pub(super) async fn check_free(path: &Path) -> io::Result<Free> {
         match fs::symlink_metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Free::Empty),
             Err(error) => return Err(error),
             Ok(found) if !found.file_type().is_socket() => {
                 return Err(io::Error::new(
@@ -255,7 +316,7 @@ mod unix {
             Ok(_) => {}
         }
         match UnixStream::connect(path).await {
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(Free::Stale),
             Err(error) => Err(error),
             Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
         }

@@ -178,7 +178,8 @@ impl App {
                 }
                 None => {
                     return Err(unsupported(format!(
-                        "The Content-Type is {essence:?}. Send application/xml, application/json or multipart/form-data."
+                        "The Content-Type is {essence:?}. Send XML with Content-Type: application/xml, JSON with \
+                         Content-Type: application/json, or a form as multipart/form-data."
                     )));
                 }
             }
