@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn last_ten_lines_are_shown_without_overwritten_text() {
-        let many: String = (0..20).map(|n| format!("line {n}\n")).collect();
+        let many: Vec<_> = (0..20).map(|n| format!("line {n}")).collect();
+        let many = many.join("\n");
         let lines = last_lines(&many);
         assert_eq!(
             (lines.len(), lines[0], lines[9]),

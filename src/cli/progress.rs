@@ -40,7 +40,7 @@ pub(super) enum ProgressReporter {
 
 /// A bar and the unit that it counts.
 pub(super) struct Bar {
-    bar: ProgressBar,
+    shown: ProgressBar,
     unit: Option<Unit>,
     /// When the job's current attempt started, as the server gives it.
     started: Option<String>,
@@ -74,12 +74,12 @@ impl Bar {
     fn count(&mut self, unit: Unit, position: u64, length: u64) {
         if self.unit != Some(unit) {
             let before = self.started.as_deref().map_or(Duration::ZERO, time_since);
-            self.bar.set_style(timed_style(unit.template(), before));
-            self.bar.reset();
+            self.shown.set_style(timed_style(unit.template(), before));
+            self.shown.reset();
             self.unit = Some(unit);
         }
-        self.bar.set_length(length);
-        self.bar.set_position(position);
+        self.shown.set_length(length);
+        self.shown.set_position(position);
     }
 }
 
@@ -94,7 +94,7 @@ impl ProgressReporter {
             // The unit is not known yet.
             bar.set_style(style("{prefix}"));
             return Self::Bar(Bar {
-                bar,
+                shown: bar,
                 unit: None,
                 started: None,
             });
@@ -114,8 +114,8 @@ impl ProgressReporter {
         let percent = job["percentComplete"].as_f64().unwrap_or_default();
         match self {
             Self::Bar(bar) => {
-                bar.bar.set_prefix(escape_line(phase).into_owned());
-                bar.bar.set_message(stage(&job["stage"]));
+                bar.shown.set_prefix(escape_line(phase).into_owned());
+                bar.shown.set_message(stage(&job["stage"]));
                 let started = job["startedAt"].as_str().map(str::to_owned);
                 if bar.started != started {
                     bar.started = started;
@@ -145,8 +145,8 @@ impl ProgressReporter {
     /// Starts showing a transfer of `bytes` bytes.
     pub(super) fn begin_transfer(&mut self, label: &'static str, bytes: u64) {
         if let Self::Bar(bar) = self {
-            bar.bar.set_prefix(label);
-            bar.bar.set_message("");
+            bar.shown.set_prefix(label);
+            bar.shown.set_message("");
             bar.unit = None;
             bar.started = None;
             bar.count(Unit::Bytes, 0, bytes);
@@ -156,14 +156,14 @@ impl ProgressReporter {
     /// Sets the number of bytes transferred so far.
     pub(super) fn transferred(&mut self, bytes: u64) {
         if let Self::Bar(bar) = self {
-            bar.bar.set_position(bytes);
+            bar.shown.set_position(bytes);
         }
     }
 
     /// A function that adds to the number of bytes transferred, for use on another thread.
     pub(super) fn adder(&self) -> impl Fn(u64) + Send + use<> {
         let bar = match self {
-            Self::Bar(bar) => Some(bar.bar.clone()),
+            Self::Bar(bar) => Some(bar.shown.clone()),
             _ => None,
         };
         move |bytes| {
@@ -176,7 +176,7 @@ impl ProgressReporter {
     /// Prints a message above the progress.
     pub(super) fn print_message(&self, message: &str) {
         match self {
-            Self::Bar(bar) => bar.bar.suspend(|| print_error(message)),
+            Self::Bar(bar) => bar.shown.suspend(|| print_error(message)),
             Self::Lines { .. } => print_error(message),
             Self::Nothing => {}
         }
@@ -185,7 +185,7 @@ impl ProgressReporter {
     /// Hides the bar while `print` writes to the terminal.
     pub(super) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
         match self {
-            Self::Bar(bar) => bar.bar.suspend(print),
+            Self::Bar(bar) => bar.shown.suspend(print),
             Self::Lines { .. } | Self::Nothing => print(),
         }
     }
@@ -193,7 +193,7 @@ impl ProgressReporter {
     /// Removes the bar from the terminal.
     pub(super) fn end(&mut self) {
         if let Self::Bar(bar) = self {
-            bar.bar.finish_and_clear();
+            bar.shown.finish_and_clear();
         }
     }
 }

@@ -85,12 +85,12 @@ impl Refusal {
     /// Says how to give a token to this program, if the server asks for one.
     pub(super) fn with_token_hint(mut self, has_token: bool) -> Self {
         if self.status == StatusCode::UNAUTHORIZED && self.code == "unauthorized" {
-            self.message = if has_token {
+            let hint = if has_token {
                 "the server does not know this token; check --token or CLOAKROOM_TOKEN"
             } else {
                 "the server requires a token; give one with --token or CLOAKROOM_TOKEN"
-            }
-            .to_owned();
+            };
+            hint.clone_into(&mut self.message);
         }
         self
     }

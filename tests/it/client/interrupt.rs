@@ -6,8 +6,8 @@ use std::process::Command;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::output::{read_to_end, terminal};
-use crate::harness::{Server, Site, wait_for};
+use super::output::{read_to_end, read_until, terminal};
+use crate::harness::{Server, Site};
 
 /// Presses Ctrl-C while the job is running, gives the answer, and returns the exit code, the text on the terminal and the
 /// job.
@@ -21,17 +21,17 @@ fn interrupted(site: &Site, server: &Server, answer: &str) -> (Option<i32>, Stri
     let child = command.stdin(input).stdout(output).stderr(programs).spawn();
     let mut child = child.expect("it runs");
     drop(command);
+    // The command knows the job.
+    let mut shown = read_until(&mut user, "running");
     let client = server.client();
-    let job = wait_for("a running job", || {
-        let list = client.get("/v1/jobs?status=running", 200).json();
-        list["jobs"].get(0).cloned()
-    });
+    let list = client.get("/v1/jobs?status=running", 200).json();
+    let job = list["jobs"][0].clone();
     kill_process(Pid::from_child(&child), Signal::INT).expect("it can be signaled");
     user.write_all(answer.as_bytes()).expect("an answer");
     if answer == "\n" {
         std::fs::write(site.path().join("open"), b"").expect("a file");
     }
-    let shown = read_to_end(&mut user);
+    shown.push_str(&read_to_end(&mut user));
     let status = child.wait().expect("it ends");
     let id = job["id"].as_str().expect("an ID");
     let job = client.get(&format!("/v1/jobs/{id}"), 200).json();

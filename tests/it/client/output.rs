@@ -66,6 +66,18 @@ pub(super) fn terminal() -> (File, File) {
     (terminal.into(), other.into())
 }
 
+/// Reads what programs print on a terminal until they have printed `part`.
+pub(super) fn read_until(terminal: &mut File, part: &str) -> String {
+    let mut shown = String::new();
+    let mut piece = [0; 4096];
+    while !shown.contains(part) {
+        let length = terminal.read(&mut piece);
+        let length = length.unwrap_or_else(|error| panic!("{error} before {part:?}: {shown}"));
+        shown.push_str(&String::from_utf8_lossy(&piece[..length]));
+    }
+    shown
+}
+
 /// Reads what programs print on a terminal until all of them have ended.
 pub(super) fn read_to_end(terminal: &mut File) -> String {
     let mut shown = Vec::new();
