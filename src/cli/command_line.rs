@@ -8,7 +8,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::runtime::Runtime;
 
 use crate::cli::log::{Log, LogFormat, LogSettings, print_failure};
-use crate::cli::output::{ColorChoice, NotWritten};
+use crate::cli::output::{ColorChoice, NotWritten, print};
 use crate::cli::serve::early_log_format;
 use crate::cli::{EXIT_DATA, EXIT_FAILED, Failure};
 use crate::cli::{maintenance, merge_driver, remote, run, serve, token};
@@ -35,7 +35,8 @@ pub(in crate::cli) struct Arguments {
         global = true,
         value_name = "auto|always|never",
         default_value = "auto",
-        hide_possible_values = true
+        hide_possible_values = true,
+        display_order = 1000
     )]
     color: ColorChoice,
     #[command(subcommand)]
@@ -83,8 +84,13 @@ impl Arguments {
     /// # Errors
     /// An argument is invalid.
     pub(in crate::cli) fn layered() -> Result<Self, Failure> {
-        let mut command = Self::command().mut_subcommand("serve", serve::with_variables);
+        let mut command = definition();
         let mut matches = parse(command.clone())?;
+        if let Some(run) = matches.subcommand_matches("run")
+            && !run.contains_id("operation")
+        {
+            return print_run_help(command);
+        }
         let mut file = serve::File::default();
         if let Some(given) = matches.subcommand_matches("serve") {
             let flags = command
@@ -111,6 +117,26 @@ impl Arguments {
         }
         Ok(self)
     }
+}
+
+/// The commands with their flags and variables.
+fn definition() -> clap::Command {
+    let command = Arguments::command().mut_subcommand("serve", serve::with_variables);
+    // `run --help` needs no operation; `run OPERATION --help` describes it.
+    command.mut_subcommand("run", |run| {
+        run.mut_arg("operation", |operation| {
+            operation.required(false).required_unless_present("help")
+        })
+    })
+}
+
+fn print_run_help<T>(mut command: clap::Command) -> Result<T, Failure> {
+    command.build();
+    let run = command
+        .find_subcommand_mut("run")
+        .expect("`run` is a subcommand");
+    print(&run.render_long_help().to_string())?;
+    Err(Failure::quiet())
 }
 
 pub(in crate::cli) fn parse(command: clap::Command) -> Result<ArgMatches, Failure> {

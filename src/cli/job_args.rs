@@ -9,9 +9,10 @@ pub(super) const OPTIONS: &str = "Options of the job";
 #[derive(clap::Args)]
 pub(super) struct JobArgs {
     /// Name of the operation; see `cloakroom operations`.
+    #[arg(index = 1)]
     pub(super) operation: String,
     /// Params of the operation. Repeat a name to give a list.
-    #[arg(value_name = "NAME=VALUE")]
+    #[arg(index = 2, value_name = "NAME=VALUE")]
     pub(super) params: Vec<String>,
     /// File to use as an input document. Repeatable.
     #[arg(short, long, value_name = "NAME=FILE")]

@@ -11,6 +11,7 @@ mod log;
 mod maintenance;
 mod merge_driver;
 mod name;
+mod operation_text;
 mod outcome;
 mod output;
 mod params;

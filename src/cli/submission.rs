@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use http::Method;
+use serde_json::Value;
 
 use crate::cli::client::{Client, Error, WithEtag};
 use crate::cli::form::Form;
@@ -30,15 +31,7 @@ impl<'a> Submission<'a> {
         options: &[(&str, String)],
         key: Option<&str>,
     ) -> Result<Self, Failure> {
-        let operation = &job.operation;
-        let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-        if operation.is_empty() || !operation.bytes().all(is_name) {
-            let message = format!(
-                "invalid operation name {operation:?}: use letters, digits, \"-\", \"_\" and \".\""
-            );
-            return Err(Failure::new(EXIT_USAGE, message));
-        }
-        let mut path = format!("/v1/operations/{operation}");
+        let mut path = operation_path(&job.operation)?;
         if !options.is_empty() {
             let mut query = form_urlencoded::Serializer::new(path + "?");
             query.extend_pairs(options);
@@ -102,6 +95,37 @@ impl<'a> Submission<'a> {
         }
         Ok(form)
     }
+}
+
+/// The description of an operation.
+///
+/// # Errors
+/// - There is no such operation; the message names those that exist
+/// - The server cannot be reached, or answers with an error
+pub(super) async fn operation(client: &Client, name: &str) -> Result<Value, Failure> {
+    let path = operation_path(name)?;
+    match client.json(Method::GET, &path, &[], None).await {
+        Ok((operation, _)) => Ok(operation),
+        Err(error) if error.is_not_found() => Err(Failure {
+            code: EXIT_FAILED,
+            ..unknown_operation(client, name).await
+        }),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The path of an operation.
+///
+/// # Errors
+/// The name has characters that would lead to another path.
+pub(super) fn operation_path(name: &str) -> Result<String, Failure> {
+    let is_valid = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    if name.is_empty() || !name.bytes().all(is_valid) {
+        let message =
+            format!("invalid operation name {name:?}: use letters, digits, \"-\", \"_\" and \".\"");
+        return Err(Failure::new(EXIT_USAGE, message));
+    }
+    Ok(format!("/v1/operations/{name}"))
 }
 
 /// The failure for an unknown operation, with the names of those that exist.

@@ -15,7 +15,7 @@ pub(in crate::cli) enum Command {
     Status(list::Status),
     /// List jobs, newest first.
     Jobs(list::Jobs),
-    /// List the operations of a server.
+    /// List the operations of a server, or describe one.
     Operations(list::Operations),
     /// Wait for a job to finish and show its progress.
     ///

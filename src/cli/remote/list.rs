@@ -5,12 +5,14 @@ use serde_json::Value;
 
 use crate::cli::Failure;
 use crate::cli::client::Client;
+use crate::cli::operation_text::describe;
 use crate::cli::outcome::explanation;
 use crate::cli::output::{print, print_line};
 use crate::cli::remote::connection::Server;
 use crate::cli::remote::job::Job;
 use crate::cli::remote::print::Format;
 use crate::cli::remote::table::{cell, table};
+use crate::cli::submission::operation;
 
 /// Most jobs on a page of the server.
 const PAGE_JOBS: u64 = 1000;
@@ -48,6 +50,8 @@ pub(in crate::cli) struct Jobs {
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Operations {
+    /// Describe this operation: its params, its inputs and an example.
+    name: Option<String>,
     #[command(flatten)]
     format: Format,
     #[command(flatten)]
@@ -99,7 +103,17 @@ impl Jobs {
 
 impl Operations {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let list = get(&self.server.client()?, "/v1/operations").await?;
+        let client = self.server.client()?;
+        if let Some(name) = &self.name {
+            let operation = operation(&client, name).await?;
+            if self.format.is_json() {
+                print_line(&operation)?;
+            } else {
+                print(&describe(&operation, "cloakroom submit"))?;
+            }
+            return Ok(());
+        }
+        let list = get(&client, "/v1/operations").await?;
         if self.format.is_json() {
             print_line(&list)?;
             return Ok(());

@@ -9,7 +9,9 @@ use crate::cli::client::{Client, WithEtag};
 use crate::cli::destination::{Destination, DestinationArgs};
 use crate::cli::follow::follow;
 use crate::cli::job_args::{JobArgs, OptionArgs};
+use crate::cli::operation_text::describe;
 use crate::cli::outcome::job_failed;
+use crate::cli::output::print;
 use crate::cli::progress::{ProgressArgs, ProgressReporter};
 use crate::cli::remote::{Access, CONNECTION, RetryFor};
 use crate::cli::run::interrupt;
@@ -18,7 +20,7 @@ use crate::cli::run::local_server;
 use crate::cli::run::local_server::LocalServer;
 use crate::cli::save::save;
 use crate::cli::signals::Signals;
-use crate::cli::submission::{Submission, unknown_operation};
+use crate::cli::submission::{Submission, operation, unknown_operation};
 use crate::cli::{EXIT_FAILED, EXIT_USAGE, Failure};
 use crate::config::data_folder;
 
@@ -31,17 +33,29 @@ Examples:
   cloakroom run zip path=photos -o photos.zip
   cloakroom run compare a=old.xml b=new.xml -o changes.xml
   cloakroom run merge versions=base.xml versions=ours.xml versions=theirs.xml format=merged --fail-on-conflict
+  cloakroom run zip --help
+  cloakroom run --config cloakroom.toml convert-video -i source=film.mov
   cloakroom run --url https://jobs.example.org zip path=/docs/2026";
 
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    disable_help_flag = true,
+    override_usage = "cloakroom run [OPTIONS] <OPERATION> [NAME=VALUE]..."
+)]
 pub(in crate::cli) struct Run {
+    /// Print help. With an operation, describe its params and inputs.
+    #[arg(short, long)]
+    pub(in crate::cli::run) help: bool,
     #[command(flatten)]
     pub(in crate::cli::run) job: JobArgs,
     #[command(flatten)]
     pub(in crate::cli::run) options: OptionArgs,
     #[command(flatten)]
     pub(in crate::cli::run) destination: DestinationArgs,
+    /// Configuration file with operations and limits for the server in this process.
+    #[arg(long, value_name = "FILE", conflicts_with = "url")]
+    pub(in crate::cli::run) config: Option<PathBuf>,
     /// Data folder of the server in this process [default: a temporary folder].
     #[arg(long, value_name = "DIR|auto", value_parser = data_folder)]
     pub(in crate::cli::run) data: Option<PathBuf>,
@@ -70,6 +84,9 @@ impl Run {
         let signals = Signals::new().map_err(|e| {
             Failure::new(EXIT_FAILED, format!("cannot install signal handlers: {e}"))
         })?;
+        if self.help {
+            return self.describe_operation().await;
+        }
         let destination = self.destination.check()?;
         let mut progress = self.progress.reporter();
         let done = match &self.url {
@@ -84,6 +101,26 @@ impl Run {
         done
     }
 
+    /// Prints the description of the operation.
+    async fn describe_operation(&self) -> Result<(), Failure> {
+        let name = &self.job.operation;
+        let (operation, command) = if let Some(url) = &self.url {
+            let client = self.access.client(url, None)?;
+            let command = format!("cloakroom run --url {url}");
+            (operation(&client, name).await, command)
+        } else {
+            let own = LocalServer::start(None, self.config.as_deref()).await?;
+            let found = operation(&own.client(), name).await;
+            own.stop().await;
+            let file = self.config.as_ref().map(|file| file.display());
+            let config = file.map_or_else(String::new, |file| format!(" --config {file}"));
+            (found, format!("cloakroom run{config}"))
+        };
+        print(&describe(&operation?, &command))?;
+        print("\nThe options of this command: cloakroom run --help\n")?;
+        Ok(())
+    }
+
     /// Runs the job on a server in this process, which stops when the job is finished.
     pub(in crate::cli::run) async fn run_locally(
         &self,
@@ -96,7 +133,7 @@ impl Run {
                 format!("--{name} needs --url: without it, nothing outlives this command");
             return Err(Failure::new(EXIT_USAGE, message));
         }
-        let own = LocalServer::start(self.data.as_deref()).await?;
+        let own = LocalServer::start(self.data.as_deref(), self.config.as_deref()).await?;
         let client = own.client();
         let done = async {
             let submitted = local_server::submit(&client, &self.job).await?;

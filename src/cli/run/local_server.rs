@@ -10,11 +10,13 @@ use tempfile::TempDir;
 use crate::cli::client::{Client, WithEtag};
 use crate::cli::job_args::JobArgs;
 use crate::cli::params::params;
-use crate::cli::submission::unknown_operation;
+use crate::cli::serve;
+use crate::cli::submission::{operation_path, unknown_operation};
 use crate::cli::token::failure;
 use crate::cli::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
 use crate::cloakroom::Cloakroom;
 use crate::config::{Config, Listen};
+use crate::operations::command;
 use crate::roots::RootSpec;
 use crate::tokens::Tokens;
 
@@ -27,11 +29,11 @@ pub(super) struct LocalServer {
 }
 
 impl LocalServer {
-    /// Starts the server, on a temporary data folder unless `data` names one.
+    /// Starts the server, on a temporary data folder unless `data` names one, with the operations of a configuration file.
     ///
     /// # Errors
-    /// The data folder is unusable, or the server cannot listen.
-    pub(super) async fn start(data: Option<&Path>) -> Result<Self, Failure> {
+    /// The file is invalid, the data folder is unusable, or the server cannot listen.
+    pub(super) async fn start(data: Option<&Path>, file: Option<&Path>) -> Result<Self, Failure> {
         let temporary = if data.is_none() {
             let folder = tempfile::tempdir();
             Some(folder.map_err(|e| {
@@ -45,6 +47,13 @@ impl LocalServer {
         };
         let beside = temporary.as_ref().map(|folder| folder.path().join("data"));
         let data = data.map(Path::to_owned).or(beside);
+        let mut config = Config::default();
+        if let Some(file) = file {
+            let usage = |message| Failure::new(EXIT_USAGE, message);
+            serve::fill_operations(&mut config, file).map_err(usage)?;
+            // All child processes are those of command operations, so reaping orphans is safe.
+            command::become_reaper();
+        }
         let config = Config {
             data: data.expect("a temporary folder was created if none was given"),
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
@@ -54,7 +63,7 @@ impl LocalServer {
                 path: file_system_root()?,
                 read_only: false,
             }],
-            ..Config::default()
+            ..config
         };
         // Other users of this machine can reach the server, and must not read files through it.
         let tokens = Tokens::open(&config.data).and_then(Tokens::with_run_token);
@@ -89,7 +98,7 @@ impl LocalServer {
 /// # Errors
 /// The operation is unknown, or the params are invalid.
 pub(super) async fn submit(client: &Client, job: &JobArgs) -> Result<WithEtag, Failure> {
-    let path = format!("/v1/operations/{}", job.operation);
+    let path = operation_path(&job.operation)?;
     let (spec, _) = match client.json(Method::GET, &path, &[], None).await {
         Err(error) if error.is_not_found() => {
             return Err(unknown_operation(client, &job.operation).await);

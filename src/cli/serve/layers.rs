@@ -7,10 +7,12 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 
+use super::command::Serve;
 use super::file::File;
 use super::flag_kinds::{Values, check, flag, is_list, is_switch};
+use crate::config::Config;
 
 /// Adds the environment variable of each flag to its help.
 pub(in crate::cli) fn with_variables(command: Command) -> Command {
@@ -49,6 +51,22 @@ pub(in crate::cli) fn layered(command: Command, given: &ArgMatches) -> (Command,
         }
     });
     (command, file)
+}
+
+/// Copies the operations and limits of a configuration file, for a command without the flags of `serve`. The file's other
+/// settings are only validated.
+///
+/// # Errors
+/// The file cannot be read or is invalid; the message has all faults.
+pub(in crate::cli) fn fill_operations(config: &mut Config, path: &Path) -> Result<(), String> {
+    let flags = Serve::augment_args(Command::new("serve"));
+    let (file, _) = File::read(path, &flags);
+    if !file.faults.is_empty() {
+        return Err(file.faults.join("\n"));
+    }
+    file.fill(config);
+    config.routes.clear();
+    Ok(())
 }
 
 /// The values of environment variables for flags that the command line leaves out, and the faults of those that are

@@ -11,6 +11,6 @@ mod layers;
 mod parent;
 
 pub(super) use crate::cli::serve::file::File;
-pub(super) use crate::cli::serve::layers::{layered, with_variables};
+pub(super) use crate::cli::serve::layers::{fill_operations, layered, with_variables};
 pub(in crate::cli) use command::Serve;
 pub(in crate::cli) use early_format::early_log_format;

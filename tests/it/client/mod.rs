@@ -4,6 +4,7 @@ mod failures;
 mod ids;
 mod interrupt;
 mod lists;
+mod operations;
 mod options;
 mod output;
 mod run;
