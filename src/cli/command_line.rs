@@ -11,7 +11,7 @@ use crate::cli::log::{Log, LogFormat, LogSettings, print_failure};
 use crate::cli::output::{ColorChoice, NotWritten, print};
 use crate::cli::serve::early_log_format;
 use crate::cli::{EXIT_DATA, EXIT_FAILED, Failure};
-use crate::cli::{maintenance, merge_driver, remote, run, serve, token};
+use crate::cli::{generated, maintenance, merge_driver, remote, run, serve, token};
 use crate::operations::command;
 use crate::vital::panic_message;
 
@@ -75,6 +75,14 @@ pub(in crate::cli) enum Command {
     MergeDriver(merge_driver::MergeDriver),
     /// Manage the tokens with which clients authenticate.
     Token(token::Token),
+    /// Print a script that completes commands in a shell.
+    ///
+    /// For bash, for example: cloakroom completions bash > /etc/bash_completion.d/cloakroom
+    Completions(generated::Completions),
+    /// Print the manual page.
+    ///
+    /// For example: cloakroom man > /usr/local/share/man/man1/cloakroom.1
+    Man,
 }
 
 impl Arguments {
@@ -218,6 +226,8 @@ pub(in crate::cli) fn execute(command: Command, runtime: Runtime) -> Result<(), 
             Command::Backup(backup) => backup.run(),
             Command::MergeDriver(driver) => driver.run(),
             Command::Token(token) => token.run(),
+            Command::Completions(completions) => completions.run(definition()),
+            Command::Man => generated::print_manual(definition()),
         }
     };
     let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(work)));

@@ -6,6 +6,7 @@ mod destination;
 mod failure;
 mod follow;
 mod form;
+mod generated;
 mod job_args;
 mod log;
 mod maintenance;

@@ -32,6 +32,7 @@ mod fetch;
 mod finalizing;
 mod form;
 mod framing;
+mod generated;
 mod guard;
 mod harness;
 mod hostile_trees;
