@@ -1,8 +1,8 @@
 //! The declaration of an operation that runs a program.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -22,12 +22,14 @@ pub struct CommandSpec {
     pub title: Option<String>,
     /// The description for people.
     pub description: Option<String>,
-    /// Input documents, by name.
+    /// Input documents, by name, in the order that clients see.
     #[serde(default)]
-    pub inputs: BTreeMap<String, InputSpec>,
-    /// The JSON Schema of each other param, by name.
+    pub inputs: IndexMap<String, InputSpec>,
+    /// The JSON Schema of each other param, by name, in the order that clients see. Two more keys: `required: false` makes
+    /// a param optional, and `flag` is the argument that stands for `true`. The values of params with `writeOnly: true` or
+    /// the format `password` are used, but never shown.
     #[serde(default)]
-    pub params: BTreeMap<String, Value>,
+    pub params: IndexMap<String, Value>,
     /// The media type and file name of the result.
     #[serde(default)]
     pub output: OutputSpec,
@@ -86,8 +88,8 @@ impl CommandSpec {
             command: command.into_iter().map(Into::into).collect(),
             title: None,
             description: None,
-            inputs: BTreeMap::new(),
-            params: BTreeMap::new(),
+            inputs: IndexMap::new(),
+            params: IndexMap::new(),
             output: OutputSpec::default(),
             progress: Vec::new(),
             timeout: DEFAULT_TIMEOUT,

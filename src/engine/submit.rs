@@ -33,12 +33,19 @@ impl Engine {
         let Some((operation, registered)) = self.registry.get(&submission.operation) else {
             return Err(SubmitError::UnknownOperation(submission.operation));
         };
+        submission.options.write_only = registered.write_only(&submission.params);
         let mut uploads = submission.uploads;
         let blobs = uploads.as_ref().map(Uploads::blobs).unwrap_or_default();
         let check = |roots: &Roots| {
             let outbound = self.outbound_access.of(submission.token.as_deref());
             let mut invalid = check_options(&submission.options, roots, outbound);
-            let params = registered.check(&submission.params, &blobs, roots, outbound);
+            let params = registered.check(
+                &submission.params,
+                &blobs,
+                roots,
+                outbound,
+                &submission.options.write_only,
+            );
             invalid.extend(params.err().unwrap_or_default());
             invalid
         };

@@ -39,6 +39,10 @@ pub struct JobOptions {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[doc(hidden)]
     pub input_jobs: Vec<Seq>,
+    /// The places of write-only values in the params, as JSON pointers. They are left out wherever the job is shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[doc(hidden)]
+    pub write_only: Vec<String>,
 }
 
 impl Default for JobOptions {
@@ -50,6 +54,7 @@ impl Default for JobOptions {
             trace: None,
             ephemeral: false,
             input_jobs: Vec::new(),
+            write_only: Vec::new(),
         }
     }
 }
@@ -101,6 +106,11 @@ impl JobOptions {
             + self.output.as_ref().map_or(0, String::len)
             + self.trace.as_ref().map_or(0, |trace| trace.weight())
             + size_of_val(&*self.input_jobs)
+            + self
+                .write_only
+                .iter()
+                .map(|place| size_of::<String>() + place.len())
+                .sum::<usize>()
     }
 }
 

@@ -39,6 +39,7 @@ pub(crate) use crate::operations::params::canonical_numbers::{
     coerce, make_whole_numbers_integers,
 };
 pub(crate) use crate::operations::params::submit_options::check_options;
+pub(crate) use crate::operations::params::write_only::remove as remove_write_only;
 pub use crate::operations::registry::RegisterError;
 pub(crate) use crate::operations::registry::{Registry, check_name};
 pub use crate::operations::result::{OperationOutput, ResultWriter};

@@ -10,7 +10,7 @@ use crate::config::{Config, OperationOverrides};
 use crate::job::BlobId;
 use crate::operations::command::{Command, SpecError};
 use crate::operations::documents::document;
-use crate::operations::params::validation_errors;
+use crate::operations::params::{validation_errors, write_only};
 use crate::operations::xml::{compare, extract, merge};
 use crate::operations::{
     InvalidParam, Operation, OperationSpec, OutboundAccess, RESERVED, copy, fetch, zip,
@@ -25,6 +25,8 @@ pub(crate) struct Registered {
     /// The implementation.
     pub operation: Arc<dyn Operation>,
     validator: Validator,
+    /// Whether the schema of the params marks any as write-only.
+    marks_write_only: bool,
 }
 
 impl Registered {
@@ -36,7 +38,16 @@ impl Registered {
         }
     }
 
-    /// Validates the params of a submission.
+    /// The places of write-only values in params.
+    pub(crate) fn write_only(&self, params: &Value) -> Vec<String> {
+        if self.marks_write_only {
+            write_only::find(&self.description.params, params)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Validates the params of a submission. Messages do not quote values at the places `write_only`.
     ///
     /// # Errors
     /// The invalid params, at most a thousand.
@@ -46,6 +57,7 @@ impl Registered {
         uploads: &[BlobId],
         roots: &Roots,
         outbound: &OutboundAccess,
+        write_only: &[String],
     ) -> Result<(), Vec<InvalidParam>> {
         let forged = document::forged_uploads(params, uploads);
         if !forged.is_empty() {
@@ -54,7 +66,10 @@ impl Registered {
         let faults: Vec<_> = self
             .validator
             .iter_errors(params)
-            .flat_map(|error| validation_errors::faults(&error))
+            .flat_map(|error| {
+                let pointer = error.instance_path().to_string();
+                validation_errors::faults(&error, !write_only::touches(&pointer, write_only))
+            })
             .take(validation_errors::MAX_FAULTS)
             .collect();
         let faults = if faults.is_empty() {
@@ -195,6 +210,7 @@ impl Registry {
         self.0.insert(
             name.into(),
             Arc::new(Registered {
+                marks_write_only: write_only::marks_any(&description.params),
                 description,
                 operation,
                 validator,

@@ -1,8 +1,8 @@
 //! The description of an operation: its name, params and settings.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ pub struct OperationSpec {
     /// The JSON Schema of the params, which must describe an object.
     pub params: Value,
     /// The params that hold documents, by name.
-    pub inputs: BTreeMap<String, Input>,
+    pub inputs: IndexMap<String, Input>,
     /// The usual media type of results.
     pub output: String,
     /// How to handle a job that was running when the server died.
@@ -59,7 +59,7 @@ impl OperationSpec {
             name: name.into(),
             title: title.into(),
             params: schemars::schema_for!(P).into(),
-            inputs: BTreeMap::new(),
+            inputs: IndexMap::new(),
             output: "application/octet-stream".into(),
             restart: Restart::Requeue,
             max_attempts: DEFAULT_MAX_ATTEMPTS,

@@ -60,7 +60,8 @@ function control(name, schema, operation) {
     });
   }
   if (type === 'string' || schema.anyOf?.some((one) => typeOf(one) === 'string')) {
-    return read(input('input', { type: 'text', minlength: schema.minLength, maxlength: schema.maxLength }), String);
+    const secret = schema.writeOnly ? { type: 'password', autocomplete: 'off' } : { type: 'text' };
+    return read(input('input', { ...secret, minlength: schema.minLength, maxlength: schema.maxLength }), String);
   }
   return read(input('textarea', { placeholder: 'JSON' }), JSON.parse);
 }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::job::{ByteProgress, Failure, Job, Outcome, ResultLocation, Stage, State, WallMs};
-use crate::operations::OperationSpec;
+use crate::operations::{OperationSpec, remove_write_only};
 use crate::plan::Restart;
 
 /// A job. All members are always present; unknown values are null.
@@ -33,7 +33,8 @@ struct JobJson<'a> {
     bytes: Option<ByteProgress>,
     /// The number of times that the job was started.
     attempt: u32,
-    /// The params as submitted. Uploaded documents are shown by name, size, media type and digest.
+    /// The params as submitted, without those that are write-only. Uploaded documents are shown by name, size, media type and
+    /// digest.
     #[schemars(with = "Map<String, Value>")]
     params: Cow<'a, RawValue>,
     #[schemars(extend("format" = "date-time"))]
@@ -241,14 +242,16 @@ impl<'a> JobJson<'a> {
     }
 }
 
-/// Params as they were sent, without blob numbers and `Authorization` headers. Most have neither and need no parsing.
+/// Params as they were sent, without blob numbers and write-only values. Most have neither and need no parsing.
 fn public_params<'a>(job: &Job, params: &'a str) -> Cow<'a, RawValue> {
     const VALID: &str = "stored params are JSON that this server wrote";
-    if job.uploads.is_empty() && !params.contains("\"authorization\"") {
+    let write_only = &job.options.write_only;
+    if job.uploads.is_empty() && write_only.is_empty() {
         return Cow::Borrowed(serde_json::from_str(params).expect(VALID));
     }
     let params: Value = serde_json::from_str(params).expect(VALID);
-    let public = without_members(&params, &[("upload", "blob"), ("http", "authorization")]);
+    let mut public = without_blobs(&params);
+    remove_write_only(&mut public, write_only);
     Cow::Owned(RawValue::from_string(public.to_string()).expect(VALID))
 }
 
@@ -281,29 +284,19 @@ impl<'a> ErrorJson<'a> {
 
 /// Params without the blob numbers of uploads, which differ between identical requests.
 pub(crate) fn without_blobs(params: &Value) -> Value {
-    without_members(params, &[("upload", "blob")])
-}
-
-/// Params without some members, each given with the `type` of the objects that it is removed from.
-fn without_members(params: &Value, hidden: &[(&str, &str)]) -> Value {
     match params {
         Value::Object(members) => {
-            let is_hidden = |name: &str| {
-                let kind = members.get("type").and_then(Value::as_str);
-                let mut hidden = hidden.iter();
-                hidden.any(|(of_kind, member)| kind == Some(of_kind) && name == *member)
-            };
-            let shown = members.iter().filter(|(name, _)| !is_hidden(name));
+            let is_upload = members.get("type").is_some_and(|kind| kind == "upload");
+            let shown = members
+                .iter()
+                .filter(|(name, _)| !is_upload || *name != "blob");
             Value::Object(
                 shown
-                    .map(|(name, value)| (name.clone(), without_members(value, hidden)))
+                    .map(|(name, value)| (name.clone(), without_blobs(value)))
                     .collect(),
             )
         }
-        Value::Array(items) => items
-            .iter()
-            .map(|item| without_members(item, hidden))
-            .collect(),
+        Value::Array(items) => items.iter().map(without_blobs).collect(),
         other => other.clone(),
     }
 }

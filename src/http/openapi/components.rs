@@ -85,7 +85,7 @@ fn operation() -> Value {
         &json!({
             "name": { "type": "string", "pattern": "^[a-z][a-z0-9-]*$" },
             "title": { "type": "string" },
-            "params": { "description": "The JSON Schema of the params.", "type": "object" },
+            "params": { "description": "The JSON Schema of the params, in the order of their declaration. Values of params with `writeOnly` are never shown.", "type": "object" },
             "inputs": { "type": "object", "additionalProperties": input },
             "output": object("The usual media type of the results.", &json!({ "mediaType": { "type": "string" } })),
             "restart": { "description": "What happens to a job that was running when the server crashed: it is queued again, or it fails.", "enum": ["requeue", "fail"] },

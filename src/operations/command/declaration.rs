@@ -4,46 +4,26 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use regex::Regex;
 use schemars::schema_for;
 use serde_json::{Map, Value, json};
 
 use crate::config::CommandSpec;
-use crate::operations::command::progress;
+use crate::operations::command::error::SpecError;
+use crate::operations::command::params::Param;
 use crate::operations::command::template::{Placeholder, Template, is_name};
-use crate::operations::params::validation_errors;
+use crate::operations::command::{params, progress};
 use crate::operations::{Document, Input, OperationSpec, RESERVED};
 
 /// How long killed processes may take to disappear.
 const KILL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// An invalid declaration.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct SpecError {
-    /// The path of the key, outermost first.
-    pub key: Vec<String>,
-    /// The index of the invalid item, if the key holds a list.
-    pub item: Option<usize>,
-    /// What is wrong, as a sentence without a full stop.
-    pub message: String,
-}
-
-impl SpecError {
-    fn new(key: &[&str], item: Option<usize>, message: impl Into<String>) -> Self {
-        let key = key.iter().map(|&key| key.to_owned()).collect();
-        Self {
-            key,
-            item,
-            message: message.into(),
-        }
-    }
-}
-
 /// A validated declaration, ready to run.
 #[derive(Debug)]
 pub(in crate::operations) struct Plan {
     pub(in crate::operations) spec: CommandSpec,
+    pub(in crate::operations) params: IndexMap<String, Param>,
     /// The program. A relative path is made absolute; a bare name is looked up in `PATH`.
     pub(in crate::operations) program: PathBuf,
     pub(in crate::operations) arguments: Vec<Template>,
@@ -72,7 +52,7 @@ impl Plan {
     pub(in crate::operations) fn new(name: &str, spec: &CommandSpec) -> Result<Self, SpecError> {
         check_names(spec)?;
         check_inputs(spec)?;
-        check_params(spec)?;
+        let params = params::compile(spec)?;
         let Some((program, arguments)) = spec.command.split_first() else {
             return Err(SpecError::new(
                 &["command"],
@@ -91,6 +71,7 @@ impl Plan {
             .enumerate()
             .map(|(at, text)| Template::parse(text, spec).map_err(wrong(at + 1)))
             .collect::<Result<Vec<_>, _>>()?;
+        check_flags(&params, &arguments)?;
         let expressions = spec.progress.iter().enumerate().map(|(at, text)| {
             let expression = progress::expression(text);
             expression.map_err(|message| SpecError::new(&["progress"], Some(at), message))
@@ -107,9 +88,10 @@ impl Plan {
             program: own_path(program),
             output: output(&arguments)?,
             arguments,
-            filename: filename(name, spec)?,
+            filename: filename(name, spec, &params)?,
             media_type: media_type(spec)?,
             progress,
+            params,
             spec: spec.clone(),
         })
     }
@@ -128,51 +110,50 @@ impl Plan {
         OperationSpec {
             name: name.to_owned(),
             title: spec.title.clone().unwrap_or_else(|| name.to_owned()),
-            params: schema(spec),
+            params: self.schema(),
             inputs: spec.inputs.iter().map(input).collect(),
             output: self.media_type.clone(),
             cancel_grace: spec.grace + KILL_TIMEOUT,
             ..OperationSpec::new::<()>(name, name)
         }
     }
-}
 
-/// The JSON Schema of all params. Params without a default are required.
-fn schema(spec: &CommandSpec) -> Value {
-    let mut document: Value = schema_for!(Document).into();
-    if let Some(members) = document.as_object_mut() {
-        members.remove("$schema");
-        members.remove("title");
+    /// The JSON Schema of all params, for clients and for validation.
+    fn schema(&self) -> Value {
+        let spec = &self.spec;
+        let mut document: Value = schema_for!(Document).into();
+        if let Some(members) = document.as_object_mut() {
+            members.remove("$schema");
+            members.remove("title");
+        }
+        let mut properties = Map::new();
+        for (name, input) in &spec.inputs {
+            let schema = if input.list {
+                json!({ "type": "array", "items": document, "minItems": u8::from(input.required) })
+            } else {
+                document.clone()
+            };
+            properties.insert(name.clone(), schema);
+        }
+        let params = self.params.iter();
+        properties.extend(params.map(|(name, param)| (name.clone(), param.public_schema())));
+        let inputs = spec.inputs.iter().filter(|(_, input)| input.required);
+        let params = self.params.iter().filter(|(_, param)| param.required);
+        let required: Vec<_> = inputs
+            .map(|(name, _)| name)
+            .chain(params.map(|(name, _)| name))
+            .collect();
+        let mut schema = json!({
+            "type": "object",
+            "properties": properties,
+            "required": required,
+            "additionalProperties": false,
+        });
+        if let Some(description) = &spec.description {
+            schema["description"] = description.clone().into();
+        }
+        schema
     }
-    let mut properties = Map::new();
-    for (name, input) in &spec.inputs {
-        let schema = if input.list {
-            json!({ "type": "array", "items": document, "minItems": u8::from(input.required) })
-        } else {
-            document.clone()
-        };
-        properties.insert(name.clone(), schema);
-    }
-    properties.extend(spec.params.clone());
-    let inputs = spec.inputs.iter().filter(|(_, input)| input.required);
-    let params = spec
-        .params
-        .iter()
-        .filter(|(_, schema)| schema["default"].is_null());
-    let required: Vec<_> = inputs
-        .map(|(name, _)| name)
-        .chain(params.map(|(name, _)| name))
-        .collect();
-    let mut schema = json!({
-        "type": "object",
-        "properties": properties,
-        "required": required,
-        "additionalProperties": false,
-    });
-    if let Some(description) = &spec.description {
-        schema["description"] = description.clone().into();
-    }
-    schema
 }
 
 fn check_names(spec: &CommandSpec) -> Result<(), SpecError> {
@@ -210,20 +191,13 @@ fn check_inputs(spec: &CommandSpec) -> Result<(), SpecError> {
     Ok(())
 }
 
-fn check_params(spec: &CommandSpec) -> Result<(), SpecError> {
-    for (name, schema) in &spec.params {
-        let wrong = |message: String| SpecError::new(&["params", name], None, message);
-        if !schema.is_object() {
-            return Err(wrong(
-                "expected a table with the JSON Schema of a param".into(),
-            ));
-        }
-        let validator = jsonschema::validator_for(schema)
-            .map_err(|error| wrong(format!("invalid JSON Schema: {}", describe_error(&error))))?;
-        if let Some(default) = schema.get("default") {
-            validator.validate(default).map_err(|error| {
-                wrong(format!("the default does not match the schema: {error}"))
-            })?;
+/// Rejects flags that no argument uses.
+fn check_flags(params: &IndexMap<String, Param>, arguments: &[Template]) -> Result<(), SpecError> {
+    for (name, _) in params.iter().filter(|(_, param)| param.is_flag()) {
+        let mut places = arguments.iter().flat_map(Template::places);
+        if !places.any(|place| matches!(place, Placeholder::Param(used) if used == name)) {
+            let message = format!("no argument of the command uses {{{name}}}");
+            return Err(SpecError::new(&["params", name, "flag"], None, message));
         }
     }
     Ok(())
@@ -246,7 +220,11 @@ fn output(arguments: &[Template]) -> Result<Output, SpecError> {
     }
 }
 
-fn filename(name: &str, spec: &CommandSpec) -> Result<Template, SpecError> {
+fn filename(
+    name: &str,
+    spec: &CommandSpec,
+    params: &IndexMap<String, Param>,
+) -> Result<Template, SpecError> {
     let wrong = |message: String| SpecError::new(&["output", "filename"], None, message);
     let text = spec.output.filename.as_deref().unwrap_or(name);
     let template = Template::parse(text, spec).map_err(wrong)?;
@@ -257,6 +235,15 @@ fn filename(name: &str, spec: &CommandSpec) -> Result<Template, SpecError> {
         return Err(wrong(format!(
             "expected a file name without a path, found {text:?}"
         )));
+    }
+    for place in template.places() {
+        if let Placeholder::Param(name) = place
+            && params[name].is_write_only()
+        {
+            return Err(wrong(format!(
+                "the param {name:?} is write-only and would be shown in the file name"
+            )));
+        }
     }
     Ok(template)
 }
@@ -280,13 +267,6 @@ fn is_media_type(text: &str) -> bool {
     let parts = essence.split_once('/');
     parts.is_some_and(|(kind, name)| plain(kind) && plain(name))
         && text.bytes().all(|b| (b' '..=b'~').contains(&b))
-}
-
-/// A schema's validation errors, joined into one line.
-fn describe_error(error: &jsonschema::ValidationError<'_>) -> String {
-    let faults = validation_errors::faults(error).into_iter();
-    let faults: Vec<_> = faults.map(|fault| fault.detail).collect();
-    faults.join(", ")
 }
 
 /// Resolves a relative path against the server's working directory, not the command's.

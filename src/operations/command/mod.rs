@@ -10,9 +10,11 @@
 
 mod attempt;
 mod declaration;
+mod error;
 mod inputs;
 mod operation;
 mod output;
+mod params;
 mod process;
 mod program;
 mod progress;
@@ -21,7 +23,7 @@ mod template;
 mod values;
 mod work;
 
-pub use crate::operations::command::declaration::SpecError;
+pub use crate::operations::command::error::SpecError;
 pub(crate) use crate::operations::command::process::{become_reaper, kill_all};
 pub(crate) use operation::{Command, clear};
 pub(crate) use program::missing_program;

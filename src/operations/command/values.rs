@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::operations::InvalidParam;
 use crate::operations::command::declaration::Plan;
 use crate::operations::command::inputs::{Input, plain_name};
+use crate::operations::command::params::texts;
 use crate::operations::command::template::{Placeholder, Template, Values};
 
 /// The values of one attempt.
@@ -25,7 +26,9 @@ impl Values for TemplateValues<'_> {
     fn values(&self, place: &Placeholder) -> Vec<String> {
         let inputs = |name: &String| self.inputs.get(name).map_or(&[][..], Vec::as_slice);
         match place {
-            Placeholder::Param(name) => texts(param(self.plan, self.params, name)),
+            Placeholder::Param(name) => {
+                self.plan.params[name].texts(param(self.plan, self.params, name))
+            }
             Placeholder::Input(name) => inputs(name).iter().map(|one| text(&one.path)).collect(),
             Placeholder::Stem(name) => inputs(name).iter().map(|one| one.stem.clone()).collect(),
             Placeholder::Output => vec![text(&self.folder.join(&self.filename))],
@@ -47,7 +50,7 @@ impl TemplateValues<'_> {
 /// Rejects params that cannot be passed as an argument, and those that the program would take for an option.
 pub(in crate::operations) fn check(plan: &Plan, params: &Value) -> Vec<InvalidParam> {
     let mut faults = Vec::new();
-    for (name, schema) in &plan.spec.params {
+    for (name, declared) in plan.params.iter().filter(|(_, param)| !param.is_flag()) {
         let value = param(plan, params, name);
         let texts = texts(value);
         let mut fault = |detail: &str| {
@@ -61,7 +64,7 @@ pub(in crate::operations) fn check(plan: &Plan, params: &Value) -> Vec<InvalidPa
         }
         let begins = |argument: &Template| begins(argument, name, plan, params);
         if texts.iter().any(|text| text.starts_with('-'))
-            && !allows(schema, value)
+            && !allows(&declared.schema, value)
             && plan.arguments.iter().any(begins)
         {
             fault("The value begins with '-', which the program would take for an option.");
@@ -72,7 +75,10 @@ pub(in crate::operations) fn check(plan: &Plan, params: &Value) -> Vec<InvalidPa
 
 /// Whether an argument may begin with a param's value: only empty values precede it.
 fn begins(argument: &Template, name: &str, plan: &Plan, params: &Value) -> bool {
-    let may_be_empty = |one: &str| texts(param(plan, params, one)).iter().any(String::is_empty);
+    let may_be_empty = |one: &str| {
+        let texts = plan.params[one].texts(param(plan, params, one));
+        texts.iter().any(String::is_empty)
+    };
     for one in argument.first_params() {
         if one == name {
             return true;
@@ -116,17 +122,8 @@ fn holds(list: &Value, word: &str) -> bool {
 }
 
 fn param<'a>(plan: &'a Plan, params: &'a Value, name: &str) -> &'a Value {
-    let default = || &plan.spec.params[name]["default"];
+    let default = || &plan.params[name].schema["default"];
     params.get(name).unwrap_or_else(default)
-}
-
-fn texts(value: &Value) -> Vec<String> {
-    match value {
-        Value::Null => Vec::new(),
-        Value::String(text) => vec![text.clone()],
-        Value::Array(items) => items.iter().flat_map(texts).collect(),
-        other => vec![other.to_string()],
-    }
 }
 
 /// A path as text. Only the data folder's part may not be UTF-8.

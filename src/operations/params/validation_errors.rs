@@ -9,11 +9,15 @@ use crate::operations::InvalidParam;
 /// The maximum length of a message, in characters. Messages may quote long values.
 const MESSAGE_CHARS: usize = 300;
 
+/// Stands for a secret value in a message.
+const HIDDEN: &str = "The value";
+
 /// The maximum number of invalid params that are reported. A body of 1 MiB may have a hundred thousand.
 pub(in crate::operations) const MAX_FAULTS: usize = 1000;
 
-/// The invalid params that a validation error stands for.
-pub(in crate::operations) fn faults(error: &ValidationError<'_>) -> Vec<InvalidParam> {
+/// The invalid params that a validation error stands for. The messages quote the values of the client unless they are
+/// secret.
+pub(in crate::operations) fn faults(error: &ValidationError<'_>, quote: bool) -> Vec<InvalidParam> {
     let inside = |name: &str| {
         let name = name.replace('~', "~0").replace('/', "~1");
         format!("#{}/{name}", error.instance_path())
@@ -34,13 +38,13 @@ pub(in crate::operations) fn faults(error: &ValidationError<'_>) -> Vec<InvalidP
             let words = words.map(ToString::to_string);
             vec![fault(
                 pointer(error),
-                &unlike(&error.instance().to_string(), "one of", words),
+                &unlike(&quoted(error, quote), "one of", words),
             )]
         }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
-            alternatives(error, context)
+            alternatives(error, context, quote)
         }
-        _ => vec![fault(pointer(error), &error.to_string())],
+        _ => vec![fault(pointer(error), &message(error, quote))],
     }
 }
 
@@ -49,6 +53,7 @@ pub(in crate::operations) fn faults(error: &ValidationError<'_>) -> Vec<InvalidP
 fn alternatives(
     error: &ValidationError<'_>,
     context: &[Vec<ValidationError<'_>>],
+    quote: bool,
 ) -> Vec<InvalidParam> {
     let is_here = |one: &&ValidationError<'_>| one.instance_path() == error.instance_path();
     // A value of another type, or with another constant such as `type`, was not meant for this alternative.
@@ -60,7 +65,10 @@ fn alternatives(
     let mut meant = context
         .iter()
         .filter(|errors| !errors.iter().any(rules_out));
-    let wants = |errors: &[ValidationError<'_>]| errors.iter().flat_map(faults).collect::<Vec<_>>();
+    let wants = |errors: &[ValidationError<'_>]| {
+        let each = errors.iter().flat_map(|error| faults(error, quote));
+        each.collect::<Vec<_>>()
+    };
     if let Some(first) = meant.next() {
         let (mut common, mut others) = (wants(first), meant.map(|errors| wants(errors)).peekable());
         if others.peek().is_none() {
@@ -79,8 +87,7 @@ fn alternatives(
     };
     if let Some(first) = all().find(|one| word(one).is_some()) {
         let same = all().filter(|one| one.instance_path() == first.instance_path());
-        let sent = first.instance().to_string();
-        let detail = unlike(&sent, "one of", same.filter_map(word));
+        let detail = unlike(&quoted(first, quote), "one of", same.filter_map(word));
         return vec![fault(pointer(first), &detail)];
     }
     let kind = |one: &ValidationError<'_>| match one.kind() {
@@ -91,11 +98,31 @@ fn alternatives(
     };
     let kinds: Vec<_> = all().filter(is_here).filter_map(kind).collect();
     let detail = if kinds.is_empty() {
-        error.to_string()
-    } else {
+        message(error, quote)
+    } else if quote {
         unlike(&outline(error.instance()), "of type", kinds.into_iter())
+    } else {
+        unlike(HIDDEN, "of type", kinds.into_iter())
     };
     vec![fault(pointer(error), &detail)]
+}
+
+/// The value as JSON, or a word for it.
+fn quoted(error: &ValidationError<'_>, quote: bool) -> String {
+    if quote {
+        error.instance().to_string()
+    } else {
+        HIDDEN.to_owned()
+    }
+}
+
+/// The library's message.
+fn message(error: &ValidationError<'_>, quote: bool) -> String {
+    if quote {
+        error.to_string()
+    } else {
+        error.masked_with(HIDDEN).to_string()
+    }
 }
 
 /// A message like `5 is not of type "string" or "object"`.
@@ -163,7 +190,7 @@ mod tests {
             let validator = jsonschema::validator_for(schema).expect("a schema");
             let found = validator
                 .iter_errors(&sent)
-                .flat_map(|error| faults(&error));
+                .flat_map(|error| faults(&error, true));
             let found: Vec<_> = found
                 .map(|fault| format!("{}: {}", fault.pointer, fault.detail))
                 .collect();

@@ -63,6 +63,46 @@ fn errors_in_declarations_have_line_numbers() {
             &["3: params.x: the default does not match the schema"],
         ),
         (
+            "command = ['a', '{x}']\nparams.x = { type = 'string', flag = '-x' }",
+            &["3: params.x.flag: only a param with type = \"boolean\" has a flag"],
+        ),
+        (
+            "command = ['a', '{x}']\nparams.x = { type = 'boolean', flag = '' }",
+            &["3: params.x.flag: expected an argument like \"--verbose\", found \"\""],
+        ),
+        (
+            "command = ['a', '{x}']\nparams.x = { type = 'boolean', flag = true }",
+            &["3: params.x.flag: ", "found true"],
+        ),
+        (
+            "command = ['a']\nparams.x = { type = 'boolean', flag = '-x' }",
+            &["3: params.x.flag: no argument of the command uses {x}"],
+        ),
+        (
+            "command = ['a', '{x}']\n[operations.c.params.x]\ntype = 'boolean'\nflag = '-x'\nrequired = true",
+            &["6: params.x.required: a param with a flag is never required"],
+        ),
+        (
+            "command = ['a', '{x}']\n[operations.c.params.x]\ntype = 'string'\nrequired = 'no'",
+            &["5: params.x.required: expected true or false, found \"no\""],
+        ),
+        (
+            "command = ['a']\nparams.x = { required = true, default = 1 }",
+            &["3: params.x.required: a param with a default is never required"],
+        ),
+        (
+            "command = ['a']\nparams.x = { type = 'string', writeOnly = 1 }",
+            &["3: params.x.writeOnly: expected true or false, found 1"],
+        ),
+        (
+            "command = ['a']\nparams.x = { type = 'string', write-only = true }",
+            &["3: params.x.write-only: ", "did you mean \"writeOnly\"?"],
+        ),
+        (
+            "command = ['a']\noutput.filename = '{x}.txt'\nparams.x = { type = 'string', format = 'password' }",
+            &["3: output.filename: the param \"x\" is write-only"],
+        ),
+        (
             "command = ['a']\nparams.keep = { type = 'string' }",
             &["3: params.keep: ", "is reserved"],
         ),

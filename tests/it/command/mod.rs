@@ -5,9 +5,11 @@ mod chain;
 mod declarations;
 mod example;
 mod limits;
+mod params;
 mod progress;
 mod server_crash;
 mod termination;
+mod write_only;
 
 use serde_json::{Value, json};
 
