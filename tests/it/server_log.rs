@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::net::sockopt;
 use serde_json::{Value, json};
 
+use crate::client::output::{read_to_end, terminal};
 use crate::harness::{Server, Site, wait_for};
 
 /// Starts a server whose log is this file below the site.
@@ -292,6 +293,60 @@ fn startup_errors_are_json_in_a_json_log() {
     let server = site.serve();
     check(site.command().args(json), 3, "in use");
     server.stop();
+}
+
+#[test]
+fn warnings_of_check_config_are_json_in_a_json_log() {
+    let site = Site::new();
+    let mut command = site.configured(
+        "log-format = 'json'\n[operations.a]\ncommand = ['no-such-program-anywhere']\n",
+    );
+    let output = command.arg("--check-config").output().expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stderr).expect("text");
+    let lines: Vec<_> = text.lines().map(object).collect();
+    let [line] = &lines[..] else {
+        panic!("{text}");
+    };
+    assert_eq!(line["level"], "WARN");
+    assert!(
+        line["message"]
+            .as_str()
+            .expect("text")
+            .contains("no-such-program-anywhere")
+    );
+}
+
+#[test]
+fn log_has_colors_on_a_terminal_only() {
+    let shown = |arguments: &[&str], no_color: &str| {
+        let site = Site::new();
+        let (mut terminal, other) = terminal();
+        let mut command = site.command();
+        command
+            .env_remove("CLOAKROOM_LOG")
+            .env("NO_COLOR", no_color);
+        command.args(arguments).stderr(other);
+        site.serve_with(command).stop();
+        read_to_end(&mut terminal)
+    };
+    let text = shown(&[], "");
+    assert!(
+        text.contains("stopped") && text.contains('\u{1b}'),
+        "{text}"
+    );
+    let text = shown(&[], "1");
+    assert!(
+        text.contains("stopped") && !text.contains('\u{1b}'),
+        "{text}"
+    );
+    let text = shown(&["--log-format", "json"], "");
+    assert!(!text.contains('\u{1b}'), "{text}");
+    assert!(
+        text.lines()
+            .map(object)
+            .any(|line| line["message"] == "stopped")
+    );
 }
 
 #[test]

@@ -50,8 +50,8 @@ impl Log {
     /// Writes why the program ends, without the log. whatever the filter says.
     pub(in crate::cli) fn write_failure(&self, message: &str) {
         let line = match self.format {
-            LogFormat::Text => for_stderr(&text_failure(message)) + "\n",
-            LogFormat::Json => json_failure(message) + "\n",
+            LogFormat::Text => for_stderr(&with_name(message)) + "\n",
+            LogFormat::Json => json_line("ERROR", message) + "\n",
         };
         self.lines.push(line.as_bytes());
     }
@@ -65,20 +65,28 @@ impl Log {
 /// Writes why the program ends, without the log.
 pub(in crate::cli) fn print_failure(message: &str, format: LogFormat) {
     match format {
-        LogFormat::Text => print_error(&text_failure(message)),
-        LogFormat::Json => print_error(&json_failure(message)),
+        LogFormat::Text => print_error(&with_name(message)),
+        LogFormat::Json => print_error(&json_line("ERROR", message)),
     }
 }
 
-fn text_failure(message: &str) -> String {
+/// Writes a warning about the configuration, without the log.
+pub(in crate::cli) fn print_warning(message: &str, format: LogFormat) {
+    match format {
+        LogFormat::Text => print_error(&with_name(message)),
+        LogFormat::Json => print_error(&json_line("WARN", message)),
+    }
+}
+
+fn with_name(message: &str) -> String {
     format!("cloakroom: {message}")
 }
 
-fn json_failure(message: &str) -> String {
+fn json_line(level: &str, message: &str) -> String {
     let timestamp = humantime::format_rfc3339_micros(SystemTime::now());
     let line = serde_json::json!({
         "timestamp": timestamp.to_string(),
-        "level": "ERROR",
+        "level": level,
         "message": message,
     });
     escape(&line.to_string()).into_owned()

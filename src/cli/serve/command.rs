@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::cli::log::LogSettings;
-use crate::cli::output::{print_error, print_line};
+use crate::cli::log::{LogSettings, print_warning};
+use crate::cli::output::print_line;
 use crate::cli::serve::announce::{Announcement, ServerFile};
 use crate::cli::serve::chosen_token;
 use crate::cli::serve::file::File;
@@ -147,10 +147,11 @@ impl Serve {
         let mut faults = std::mem::take(&mut self.file.faults);
         let lines = std::mem::take(&mut self.file.lines);
         let token_per_run = self.flags.token_per_run;
+        let format = self.log_settings().format;
         let chosen_token = self.chosen_token.take();
         let config = self.settings();
         for warning in lines.missing_programs(&config) {
-            print_error(&format!("cloakroom: {warning}"));
+            print_warning(&warning, format);
         }
         let routes = config.served_routes().to_vec();
         let tokens = match tokens(&config, token_per_run, chosen_token.as_deref()) {

@@ -6,7 +6,7 @@ mod interrupt;
 mod lists;
 mod operations;
 mod options;
-mod output;
+pub(crate) mod output;
 mod run;
 mod save;
 mod tls;

@@ -56,7 +56,7 @@ fn shown_by(command: &mut Command) -> String {
 }
 
 /// A terminal: the end of its user, and the end of its programs.
-pub(super) fn terminal() -> (File, File) {
+pub(crate) fn terminal() -> (File, File) {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&terminal).expect("a terminal");
     unlockpt(&terminal).expect("a terminal");
@@ -79,7 +79,7 @@ pub(super) fn read_until(terminal: &mut File, part: &str) -> String {
 }
 
 /// Reads what programs print on a terminal until all of them have ended.
-pub(super) fn read_to_end(terminal: &mut File) -> String {
+pub(crate) fn read_to_end(terminal: &mut File) -> String {
     let mut shown = Vec::new();
     // Reading fails once the other end is closed.
     let mut piece = [0; 4096];
