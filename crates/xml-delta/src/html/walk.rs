@@ -33,6 +33,8 @@ struct Place {
     parents: usize,
     /// It is written in the line of its parent.
     is_inline: bool,
+    /// It is part of an element that is in conflict.
+    in_conflict: bool,
 }
 
 pub(super) struct Walk<'w> {
@@ -76,6 +78,7 @@ impl<'w> Walk<'w> {
             owner: Owner::ALL,
             parents: self.versions.len(),
             is_inline: false,
+            in_conflict: false,
         };
         self.tasks.push(Task::Node(0, root));
         let mut count = 0_u32;
@@ -183,7 +186,7 @@ impl<'w> Walk<'w> {
                 None => label.to_owned(),
             };
             let end = self.end_of(group);
-            let is_conflict = self.is_conflict(one.at()..end);
+            let is_conflict = place.in_conflict || self.is_conflict(one.at()..end);
             self.lines
                 .add_change(&label, !place.is_inline, (is_conflict, is_blank))
         };
@@ -230,8 +233,9 @@ impl<'w> Walk<'w> {
         self.names.write(&mut written, name);
         let mut place = place;
         let is_one_sided = own < place.parents;
+        place.in_conflict |= self.is_conflict(self.tree.node(node).at()..self.end_of(node));
         if is_one_sided {
-            let is_conflict = self.is_conflict(self.tree.node(node).at()..self.end_of(node));
+            let is_conflict = place.in_conflict;
             if place.owner.change == 0 {
                 place.owner.change = self.lines.add_change(
                     &format!("<{written}>"),
@@ -340,7 +344,8 @@ impl<'w> Walk<'w> {
         let change = if place.owner.change > 0 {
             place.owner.change
         } else {
-            let is_conflict = self.is_conflict(self.tree.node(element).at()..self.end_of(element));
+            let tag = self.tree.node(element).at()..self.end_of(element);
+            let is_conflict = place.in_conflict || self.is_conflict(tag);
             self.lines.add_change(&name, false, (is_conflict, false))
         };
         for value in self.tree.children(element) {

@@ -11,7 +11,7 @@ use super::settings::Form;
 use crate::chars::is_blank;
 use crate::error::Error;
 use crate::hashes;
-use crate::options::Whitespace;
+use crate::options::{Mode, Whitespace};
 use crate::tree::Span;
 use crate::write::{self, Writer};
 
@@ -212,9 +212,10 @@ impl Merger<'_> {
 
     /// Writes a child element.
     pub(super) fn element(&mut self, groups: Vec<Group>, positions: Range<u32>) {
+        let is_part = self.in_conflict;
         let in_conflict = self.take_in_conflict();
         let frame = self.frames.last().expect("an element is open");
-        let (all, is_marked) = (frame.mask, frame.is_marked || in_conflict);
+        let (all, is_marked) = (frame.mask, frame.is_marked || is_part);
         let one = groups[0];
         self.advance_progress(one.tree, one.node);
         let owners = groups.iter().map(|group| group.mask);
@@ -227,7 +228,9 @@ impl Merger<'_> {
         let outcome = marks::decide(self.settings.mode, all, &owners.clone().collect::<Vec<_>>());
         let gone = !is_shared && matches!(outcome, Outcome::Conflict { gone: true });
         self.counts.changes += u64::from(some != all);
-        self.count_conflicts(u64::from(gone && !in_conflict));
+        let added_differently = self.are_added_differently(&groups, all);
+        self.count_conflicts(u64::from((gone || added_differently) && !in_conflict));
+        let in_conflict = in_conflict || gone || added_differently;
         if is_marked || gone {
             let mut marks = std::mem::take(&mut self.scratch);
             marks.clear();
@@ -253,7 +256,7 @@ impl Merger<'_> {
                         marks: &marks,
                         is_marked: true,
                         is_placed,
-                        in_conflict: in_conflict || gone,
+                        in_conflict,
                     };
                     self.open(groups, &opening);
                 }
@@ -268,8 +271,23 @@ impl Merger<'_> {
                     .copy(&self.trees[groups[at].tree], groups[at].node, "");
             }
             Outcome::Omit => {}
-            Outcome::Conflict { .. } => self.open(groups, &Opening::unmarked(some)),
+            Outcome::Conflict { .. } => {
+                let opening = Opening {
+                    in_conflict,
+                    ..Opening::unmarked(some)
+                };
+                self.open(groups, &opening);
+            }
         }
+    }
+
+    /// Whether several versions added elements with the same key or identifier, but different content.
+    fn are_added_differently(&self, groups: &[Group], all: Mask) -> bool {
+        let loose = |group: &Group| self.trees[group.tree].loose(group.node);
+        let is_added = groups.iter().all(|group| group.mask & 1 == 0);
+        let has_ancestor = self.settings.mode != Mode::Sequential && all & 1 != 0;
+        let differs = || groups.iter().any(|group| loose(group) != loose(&groups[0]));
+        has_ancestor && is_added && differs()
     }
 
     /// Writes an element of a group with its mark.
