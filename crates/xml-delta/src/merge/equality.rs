@@ -51,7 +51,7 @@ impl PlanBuilder<'_> {
         if !are_close(texts.iter().map(String::as_str), self.tolerance) {
             return false;
         }
-        let last = self.rows.len() - 1;
+        let last = self.last_row();
         let hash = self.hashing.text(&texts[last]);
         for (row, units) in units.iter().enumerate() {
             let tree = self.owners[row].1;

@@ -147,18 +147,25 @@ impl PlanBuilder<'_> {
                 column += 1;
             }
         }
-        let last = self.rows.len() - 1;
+        let last = self.last_row();
         let tail = self.rows[last].trailing_space;
         self.insignificant_space(last, tail);
         self.level
     }
 
-    /// The last row that has a unit in a column, and the unit.
+    /// The row of the last version.
+    pub(super) fn last_row(&self) -> usize {
+        let rows = 0..self.rows.len();
+        rows.max_by_key(|&row| latest(self.owners[row].0))
+            .unwrap_or(0)
+    }
+
+    /// The row of the last version that has a unit in a column, and the unit.
     pub(super) fn unit(&self, column: usize) -> (usize, &Unit) {
         let cells = self.columns.get(column);
-        let row = cells
-            .iter()
-            .rposition(|&cell| cell != NONE)
+        let row = (0..cells.len())
+            .filter(|&row| cells[row] != NONE)
+            .max_by_key(|&row| latest(self.owners[row].0))
             .expect("no column is empty");
         (row, &self.rows[row].units[cells[row] as usize])
     }
@@ -209,10 +216,10 @@ impl PlanBuilder<'_> {
                 .find(|group| self.trees[group.tree].exact[group.node as usize] == unit.key);
             match same {
                 Some(group) => {
-                    group.mask |= mask;
-                    if self.takes_last {
+                    if self.takes_last && latest(mask) > latest(group.mask) {
                         (group.tree, group.node) = (tree, unit.node);
                     }
+                    group.mask |= mask;
                 }
                 None => self.level.groups.push(Group {
                     mask,
@@ -333,4 +340,9 @@ impl PlanBuilder<'_> {
             }
         });
     }
+}
+
+/// The number of the last version in a set.
+fn latest(versions: Mask) -> u32 {
+    Mask::BITS - versions.leading_zeros()
 }

@@ -8,7 +8,7 @@ use xml_delta::{
 
 use super::canonical::canonical;
 use super::generate::{document, edited, edits, written};
-use super::{compared, merged, named};
+use super::{compared, merged, named, recovered};
 
 fn matching(words: bool, orderless: bool, window: usize) -> MatchOptions {
     MatchOptions {
@@ -30,6 +30,11 @@ fn windows() -> impl Strategy<Value = usize> {
 
 fn modes() -> impl Strategy<Value = Mode> {
     prop_oneof![Just(Mode::Concurrent), Just(Mode::Sequential)]
+}
+
+fn ignored_paths() -> impl Strategy<Value = Vec<String>> {
+    let paths = ["a", "/root/item", "p:x", "@k", "item@id", "*@xml:lang"].map(str::to_owned);
+    prop::sample::subsequence(paths.to_vec(), 0..=4)
 }
 
 proptest! {
@@ -75,6 +80,23 @@ proptest! {
         }
         compared(&a, &b, &options);
         compared(&b, &a, &options);
+    }
+
+    #[test]
+    fn last_version_is_recovered_although_content_is_ignored(
+        a in document(), changes in edits(), other in edits(), ignored in ignored_paths(), orderless in prop::bool::weighted(0.2),
+        window in windows(), tolerance in prop_oneof![Just(0.0), Just(1.0)],
+    ) {
+        let texts = [written(&a), written(&edited(&a, &other)), written(&edited(&a, &changes))];
+        let keys = vec!["item: @k,a".into(), "p:x: .".into()];
+        let matching = MatchOptions { ignored, tolerance, keys, ..matching(true, orderless, window) };
+        let options = CompareOptions { matching: matching.clone(), ..CompareOptions::default() };
+        let delta = xml::compare(texts[0].as_str().into(), texts[2].as_str().into(), &options, &()).expect("the comparison succeeds");
+        recovered(&delta, "B", &texts[2]);
+        let versions = named(&[("base", &texts[0]), ("anna", &texts[1]), ("ben", &texts[2])]);
+        let options = MergeOptions { matching, ..MergeOptions::default() };
+        let delta = xml::merge(versions, &options, &()).expect("the merge succeeds");
+        recovered(&delta, "ben", &texts[2]);
     }
 
     #[test]
