@@ -221,7 +221,9 @@ impl Merger<'_> {
         let owners = groups.iter().map(|group| group.mask);
         let some = owners.clone().fold(0, |some, one| some | one);
         let is_shared = groups.len() == 1 && one.mask == all;
-        if groups.len() == 1 && !is_shared && self.trees[one.tree].ignored.contains(&one.node) {
+        // In unordered content, elements of one version are needed to restore positions.
+        let is_one_sided = groups.len() == 1 && !is_shared && positions.is_empty();
+        if is_one_sided && self.trees[one.tree].ignored.contains(&one.node) {
             self.ignored_element(one, (all, is_marked));
             return;
         }
