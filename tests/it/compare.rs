@@ -108,6 +108,11 @@ fn every_compare_param_changes_the_result() {
         json!({ "ignore": ["p"] }),
         "<p deltaxml:deltaV2=\"A=B\">one 2</p>",
     );
+    let entity = |text: &str| inline(&format!("<!DOCTYPE r SYSTEM 'r.dtd'><r>{text}</r>"));
+    check(
+        json!({ "a": entity("&x;"), "b": entity("1"), "dtd": inline("<!ENTITY x '1'>") }),
+        "deltaxml:deltaV2=\"A=B\"",
+    );
     let numbers = |more: Value| {
         let mut params = json!({
             "a": inline("<r xmlns='urn:1'><x id='1'>1</x><x id='2'>2</x></r>"),

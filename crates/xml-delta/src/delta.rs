@@ -76,6 +76,7 @@ pub(super) fn read_document(
         quote: false,
         rules: &Rules::default(),
         used_memory: 0,
+        external_subset: None,
     };
     let tree = read::read(source, &mut names, &reading)?;
     Ok((tree, names))
@@ -192,7 +193,7 @@ impl MarkedMisc {
         entities
             .attribute_value(data, 0, &mut markup, limits)
             .ok()?;
-        let prolog = prolog::read(&markup, limits).ok()?;
+        let prolog = prolog::read(&markup, None, limits).ok()?;
         let mut items = prolog.misc;
         let misc = items
             .pop()

@@ -1,6 +1,6 @@
 //! Parses the document type declaration, and keeps entities and attribute types.
 //!
-//! Nothing outside the document is read, and default values of attributes are not added.
+//! Nothing outside the document is opened, and default values of attributes are not added.
 
 use hashbrown::{HashMap, HashSet};
 
@@ -10,7 +10,7 @@ use super::options::Limits;
 use super::scan::{self, Scanner};
 
 /// Maximum nesting of parameter entities.
-const MAX_PARAMETER_DEPTH: usize = 16;
+pub(super) const MAX_PARAMETER_DEPTH: usize = 16;
 const TOKENIZED_TYPES: [&str; 7] = [
     "IDREFS", "IDREF", "ID", "ENTITIES", "ENTITY", "NMTOKENS", "NMTOKEN",
 ];
@@ -33,10 +33,11 @@ impl Dtd {
     }
 }
 
-/// Parses a document type declaration.
+/// Parses a document type declaration, with the text of its external subset if that is known.
 pub(crate) fn read(
     scanner: &mut Scanner<'_>,
     standalone: bool,
+    external_subset: Option<&str>,
     limits: &Limits,
 ) -> Result<Dtd, Fault> {
     scanner.expect("<!DOCTYPE")?;
@@ -52,7 +53,8 @@ pub(crate) fn read(
         limits,
     };
     let spaced = scanner.space();
-    if scanner.starts_with("SYSTEM") || scanner.starts_with("PUBLIC") {
+    let has_external_subset = scanner.starts_with("SYSTEM") || scanner.starts_with("PUBLIC");
+    if has_external_subset {
         if !spaced {
             return Err(scanner.fault("Expected white space."));
         }
@@ -65,23 +67,26 @@ pub(crate) fn read(
         scanner.expect("]")?;
         scanner.space();
     }
+    if let Some(text) = external_subset.filter(|_| has_external_subset && !standalone) {
+        reader.external_subset(text, scanner.place())?;
+    }
     scanner.expect(">")?;
     reader.dtd.entities.has_unread_declarations &= !standalone;
     reader.dtd.entities.undeclared_is_allowed &= !standalone;
     Ok(reader.dtd)
 }
 
-struct Reader<'l> {
-    dtd: Dtd,
+pub(super) struct Reader<'l> {
+    pub(super) dtd: Dtd,
     /// Parameter entities; `None` for external ones.
-    parameters: HashMap<String, Option<String>>,
+    pub(super) parameters: HashMap<String, Option<String>>,
     /// Attributes that were declared already: the first declaration counts.
     declared: HashSet<(String, String)>,
     standalone: bool,
     /// Declarations after an unread parameter entity are checked but not used (XML 1.0, section 5.1).
-    ignores_declarations: bool,
-    expanded: usize,
-    limits: &'l Limits,
+    pub(super) ignores_declarations: bool,
+    pub(super) expanded: usize,
+    pub(super) limits: &'l Limits,
 }
 
 impl Reader<'_> {

@@ -36,6 +36,7 @@ pub fn parse_elements(source: Source, limits: &Limits) -> Result<Element, Error>
         quote: false,
         rules: &Rules::default(),
         used_memory: 0,
+        external_subset: None,
     };
     let tree = read::read(source, &mut names, &reading)?;
     if tree

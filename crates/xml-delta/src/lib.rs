@@ -20,6 +20,7 @@ mod elements;
 mod encoding;
 mod entities;
 mod error;
+mod external_subset;
 mod extract;
 mod hashes;
 mod html;

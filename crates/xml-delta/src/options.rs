@@ -113,6 +113,9 @@ pub struct MatchOptions {
     /// Numbers are equal if they differ by at most this much. Texts and attributes count as numbers as a whole. The
     /// output has the last version's.
     pub tolerance: f64,
+    /// The text of the DTD that document type declarations refer to: its entities are expanded. Without it, references
+    /// to entities that a document does not declare are kept.
+    pub external_subset: Option<String>,
     /// How namespaces count.
     pub namespaces: Namespaces,
     /// Whether root elements must have the same name.
@@ -134,6 +137,7 @@ impl Default for MatchOptions {
             ignored: Vec::new(),
             ids: true,
             tolerance: 0.0,
+            external_subset: None,
             namespaces: Namespaces::Significant,
             roots: Roots::Same,
             window: 1 << 17,

@@ -41,8 +41,12 @@ struct Declaration<'a> {
     standalone: bool,
 }
 
-/// Parses the prolog.
-pub(crate) fn read(text: &str, limits: &Limits) -> Result<Prolog, Fault> {
+/// Parses the prolog, with the external subset of the document type if it is known.
+pub(crate) fn read(
+    text: &str,
+    external_subset: Option<&str>,
+    limits: &Limits,
+) -> Result<Prolog, Fault> {
     let mut scanner = Scanner::new(text);
     let declaration = declaration(&mut scanner)?;
     let standalone = declaration.is_some_and(|one| one.standalone);
@@ -59,7 +63,12 @@ pub(crate) fn read(text: &str, limits: &Limits) -> Result<Prolog, Fault> {
             let (target, data) = scan::instruction(scanner.take_until("?>")?, at)?;
             misc.push(Misc::Instruction(instruction_text(target, data)));
         } else if scanner.starts_with("<!DOCTYPE") && dtd.is_none() {
-            dtd = Some(dtd::read(&mut scanner, standalone, limits)?);
+            dtd = Some(dtd::read(
+                &mut scanner,
+                standalone,
+                external_subset,
+                limits,
+            )?);
             misc.push(Misc::Doctype(text[at..scanner.at()].to_owned()));
         } else {
             return Ok(Prolog {

@@ -80,6 +80,7 @@ impl Versions {
             sink,
             quote: true,
             rules: &self.rules,
+            external_subset: self.options.external_subset.as_deref(),
             used_memory: self.trees.iter().map(Tree::memory).sum(),
         };
         self.trees

@@ -50,9 +50,9 @@ pub(in crate::operations) struct Compare;
 
 impl Operation for Compare {
     fn spec(&self) -> OperationSpec {
-        let inputs = ["a", "b"].map(|name| (name.to_owned(), xml_documents::input(false)));
+        let input = |name: &str| (name.to_owned(), xml_documents::input(false));
         OperationSpec {
-            inputs: inputs.into(),
+            inputs: [input("a"), input("b"), xml_documents::dtd_input()].into(),
             output: MEDIA_TYPE.into(),
             // A comparison takes several times the size of its documents in memory.
             concurrency: Some(1),
@@ -75,7 +75,8 @@ impl Operation for Compare {
     fn run(&self, context: &Context) -> Result<OperationOutput, OperationError> {
         let params: CompareParams = context.params()?;
         let work = XmlWork::new(context, NAMES.map(str::to_owned).into());
-        let matching = params.matching.options(xml_documents::limits(context));
+        let dtd = work.load_dtd(params.matching.dtd.as_ref())?;
+        let matching = params.matching.options(dtd, xml_documents::limits(context));
         let mut versions = work.compute(|_| Versions::new(&matching))?;
         for (number, (label, document)) in
             [("A", &params.a), ("B", &params.b)].into_iter().enumerate()

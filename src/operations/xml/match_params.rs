@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::operations::InvalidParam;
+use crate::operations::{Document, InvalidParam};
 use crate::xml::{self, Limits, MatchOptions, Rules};
 
 /// How elements and texts are matched.
@@ -38,6 +38,10 @@ pub(in crate::operations) struct MatchParams {
     #[serde(default)]
     #[schemars(range(min = 0))]
     tolerance: f64,
+    /// The DTD that the documents refer to, in UTF-8: entities that it declares are expanded. Without it, references to
+    /// entities that a document does not declare are kept.
+    #[serde(default)]
+    pub(in crate::operations) dtd: Option<Document>,
     /// Whether elements and attributes match only in the same namespace (`significant`), or by their local names where
     /// the documents have different namespaces (`ignored`). Default: `significant`.
     #[serde(default)]
@@ -85,7 +89,11 @@ enum Whitespace {
 
 impl MatchParams {
     /// The params as options of the library.
-    pub(in crate::operations) fn options(self, limits: Limits) -> MatchOptions {
+    pub(in crate::operations) fn options(
+        self,
+        dtd: Option<String>,
+        limits: Limits,
+    ) -> MatchOptions {
         MatchOptions {
             whitespace: match self.whitespace {
                 Whitespace::Exact => xml::Whitespace::Exact,
@@ -98,6 +106,7 @@ impl MatchParams {
             ignored: self.ignore,
             ids: self.ids,
             tolerance: self.tolerance,
+            external_subset: dtd,
             namespaces: match self.namespaces {
                 Namespaces::Significant => xml::Namespaces::Significant,
                 Namespaces::Ignored => xml::Namespaces::Ignored,

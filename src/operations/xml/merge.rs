@@ -154,7 +154,11 @@ pub(in crate::operations) struct Merge;
 impl Operation for Merge {
     fn spec(&self) -> OperationSpec {
         OperationSpec {
-            inputs: [("versions".to_owned(), xml_documents::input(true))].into(),
+            inputs: [
+                ("versions".to_owned(), xml_documents::input(true)),
+                xml_documents::dtd_input(),
+            ]
+            .into(),
             output: MEDIA_TYPE.into(),
             // A merge takes several times the size of its documents in memory.
             concurrency: Some(1),
@@ -193,7 +197,8 @@ impl Operation for Merge {
             .map(|version| version.name.clone())
             .collect();
         let work = XmlWork::new(context, names.clone());
-        let matching = params.matching.options(xml_documents::limits(context));
+        let dtd = work.load_dtd(params.matching.dtd.as_ref())?;
+        let matching = params.matching.options(dtd, xml_documents::limits(context));
         let mut versions = work.compute(|_| Versions::new(&matching))?;
         for (number, Named { name, document }) in params.versions.iter().enumerate() {
             let source = work.load(document, number, &format!("Processing Version '{name}'"))?;

@@ -32,6 +32,18 @@ pub(in crate::operations) fn input(is_list: bool) -> Input {
     }
 }
 
+/// The input for the DTD of the documents, which is optional.
+pub(in crate::operations) fn dtd_input() -> (String, Input) {
+    let input = Input {
+        required: false,
+        list: false,
+        media_types: ["application/xml-dtd", "application/*", "text/*"]
+            .map(str::to_owned)
+            .to_vec(),
+    };
+    ("dtd".to_owned(), input)
+}
+
 /// The work of one attempt, with its progress over all steps.
 pub(in crate::operations) struct XmlWork<'c> {
     context: &'c Context,
@@ -97,18 +109,50 @@ impl<'c> XmlWork<'c> {
         self.context
             .set_progress(READ * number as u64 / self.inputs(), ALL);
         self.context.flush_progress();
-        let max_bytes = self.max_bytes;
         let mut opened = document.open(self.context)?;
+        let bytes = self.read(&mut opened)?.ok_or_else(|| {
+            let max_bytes = self.max_bytes;
+            let message = format!("The document is longer than the limit of {max_bytes} bytes.");
+            failure(&Error::over_limit(message, number), &self.names)
+        })?;
+        Ok(source(bytes, opened.encoding()))
+    }
+
+    /// Reads the DTD of the documents into memory, if there is one.
+    ///
+    /// # Errors
+    /// The errors of [`Document::open`], and a failure with code `over_limit` if the DTD is too long, or
+    /// `not_well_formed` if it is not in UTF-8.
+    pub(in crate::operations) fn load_dtd(
+        &self,
+        document: Option<&Document>,
+    ) -> Result<Option<String>, OperationError> {
+        let Some(document) = document else {
+            return Ok(None);
+        };
+        let mut opened = document.open(self.context)?;
+        let max_bytes = self.max_bytes;
+        let bytes = self.read(&mut opened)?.ok_or_else(|| {
+            let message = format!("dtd: The DTD is longer than the limit of {max_bytes} bytes.");
+            Failure::new(ErrorKind::OverLimit.as_str(), message)
+        })?;
+        let text = String::from_utf8(bytes).map_err(|_| {
+            let message = "dtd: The DTD is not in UTF-8. Convert it to UTF-8.";
+            Failure::new(ErrorKind::NotWellFormed.as_str(), message)
+        })?;
+        Ok(Some(text))
+    }
+
+    /// Reads a document to its end; `None` if it is too long.
+    fn read(&self, opened: &mut Opened<'_>) -> Result<Option<Vec<u8>>, OperationError> {
         let mut bytes = Vec::new();
         loop {
             self.context.check()?;
-            if read_chunk(&mut opened, &mut bytes)? == 0 {
-                return Ok(source(bytes, opened.encoding()));
+            if read_chunk(opened, &mut bytes)? == 0 {
+                return Ok(Some(bytes));
             }
-            if bytes.len() as u64 > max_bytes {
-                let message =
-                    format!("The document is longer than the limit of {max_bytes} bytes.");
-                return Err(failure(&Error::over_limit(message, number), &self.names));
+            if bytes.len() as u64 > self.max_bytes {
+                return Ok(None);
             }
         }
     }

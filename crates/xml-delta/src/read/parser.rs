@@ -41,6 +41,8 @@ pub(crate) struct ReadOptions<'r> {
     pub(crate) rules: &'r Rules,
     /// Bytes of memory that other documents need.
     pub(crate) used_memory: usize,
+    /// The text of the external subset of the document type.
+    pub(crate) external_subset: Option<&'r str>,
 }
 
 /// Reads a document.
@@ -85,7 +87,7 @@ fn parse(
     names: &mut Names,
     reading: &ReadOptions<'_>,
 ) -> Result<(Tree, Vec<KeyedElement>), Fault> {
-    let prolog = prolog::read(source, reading.limits)?;
+    let prolog = prolog::read(source, reading.external_subset, reading.limits)?;
     if !source[prolog.end..].starts_with('<') {
         return Err(Fault::new(prolog.end, "Expected the root element."));
     }

@@ -77,6 +77,61 @@ fn merged_with_metadata(base: &str) -> String {
 }
 
 #[test]
+fn entities_of_a_supplied_dtd_are_expanded() {
+    let dtd = r#"<?xml version="1.0" encoding="UTF-8"?>
+<!-- Characters: <!ENTITY no "no"> -->
+<!ENTITY % HTMLlat1 PUBLIC "-//W3C//ENTITIES Latin 1" "lat1.ent">
+%HTMLlat1;
+<!ENTITY % include "INCLUDE"><!ENTITY % model "(#PCDATA)*">
+<!ELEMENT p %model;><!ATTLIST p t CDATA "a > b">
+<![%include;[<!ENTITY nbsp "&#160;">
+<![IGNORE[<!ENTITY nbsp "wrong"> <![INCLUDE[ ]]> ]]>
+]]>
+<!ENTITY % more '<!ENTITY two "%model; 100&#37;">'>
+%more;
+<!ENTITY own "external">"#;
+    let document = |internal: &str, text: &str| {
+        format!("<!DOCTYPE p SYSTEM \"p.dtd\" [{internal}]><p>{text}</p>")
+    };
+    let compare = |a: &str, b: &str, dtd: &str| {
+        let mut options = CompareOptions::default();
+        options.matching.external_subset = Some(dtd.to_owned());
+        xml::compare(a.into(), b.into(), &options, &())
+    };
+    let text = |internal: &str, text: &str, same: &str| {
+        let (a, b) = (document(internal, text), document(internal, same));
+        let delta = compare(&a, &b, dtd).expect("the comparison succeeds");
+        assert_eq!(delta.counts.changes, 0, "{}", delta.xml);
+    };
+    text("", "a&nbsp;b", "a\u{a0}b");
+    text("", "&two;", "(#PCDATA)* 100%");
+    // The internal subset takes precedence, and unknown entities are kept.
+    text("<!ENTITY own 'internal'>", "&own;", "internal");
+    text("", "&unknown;", "&unknown;");
+    let a = document("", "&own;");
+    for wrong in ["x", "<!ENTITY a", "<![INCLUDE", "<!ENTITY a '&;'>", "<!-- "] {
+        let error = compare(&a, &a, wrong).expect_err(wrong);
+        assert_eq!(
+            error.kind,
+            xml::ErrorKind::NotWellFormed,
+            "{wrong}: {error}"
+        );
+    }
+    let bomb = format!(
+        "<!ENTITY % a '{}'>{}",
+        "<!-- -->".repeat(1000),
+        "%a;".repeat(2000)
+    );
+    let error = compare(&a, &a, &bomb).expect_err("too long");
+    assert_eq!(error.kind, xml::ErrorKind::OverLimit);
+    let loops = "<!ENTITY % a '&#37;a;'>%a;";
+    assert_eq!(
+        compare(&a, &a, loops).expect_err("a loop").kind,
+        xml::ErrorKind::OverLimit
+    );
+}
+
+#[test]
 fn entities_of_unread_declarations_are_kept() {
     let doctype =
         "<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Strict//EN\" \"xhtml1-strict.dtd\">";
