@@ -57,6 +57,7 @@ mod panics;
 mod paths;
 mod power;
 mod proxy;
+mod readme;
 mod recovery;
 mod remote_documents;
 mod request_ids;

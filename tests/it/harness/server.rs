@@ -18,6 +18,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Starts the server of a command line, which announces its address on stdout.
+    pub(crate) fn of(command: Command, data: PathBuf) -> Self {
+        Self::start(command, data).expect("the server starts")
+    }
+
     pub(super) fn start(mut command: Command, data: PathBuf) -> Result<Self, String> {
         let mut child = command
             .stdout(Stdio::piped())
