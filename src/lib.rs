@@ -58,7 +58,10 @@ pub mod tokens;
 // Useful by itself.
 pub use xml_delta as xml;
 
-pub use crate::cloakroom::{Builder, Cloakroom, Error, JobResult, StartError};
+pub use crate::cloakroom::{
+    Builder, Cloakroom, Error, EventsEnded, JobEvent, JobEvents, JobFilter, JobPage, JobRequest,
+    JobResult, StartError,
+};
 pub use crate::engine::WaitFor;
 pub use crate::http::RouteFault;
 pub use crate::job::JobOptions;

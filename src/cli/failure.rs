@@ -49,6 +49,7 @@ impl From<StartError> for Failure {
             | StartError::Route(_)
             | StartError::Root { .. } => EXIT_USAGE,
             StartError::Data(_) | StartError::Recovery(_) => EXIT_DATA,
+            StartError::NoRuntime => EXIT_FAILED,
             StartError::Listen { .. } | StartError::Listener(_) => EXIT_LISTEN,
         };
         Self::new(code, error)

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
 
+use crate::cloakroom::runtime::Runtime;
 use crate::cloakroom::{Cloakroom, StartError, exposure};
 use crate::config::{Config, Listen};
 use crate::engine::Engine;
 use crate::http;
 use crate::http::{App, Reserved, Server};
-use crate::operations::{Operation, Registry};
+use crate::operations::{AsyncOperation, Blocking, Operation, Registry};
 use crate::roots::{RootSpec, Roots};
 use crate::store;
 use crate::tokens::Tokens;
@@ -75,6 +76,11 @@ impl Builder {
         self
     }
 
+    /// Adds an operation whose work is a future.
+    pub fn async_operation(self, operation: impl AsyncOperation) -> Self {
+        self.operation(Blocking(operation))
+    }
+
     /// Leaves out the built-in operations.
     pub fn without_built_in(mut self) -> Self {
         self.without_built_in = true;
@@ -130,14 +136,13 @@ impl Builder {
         faults
     }
 
-    /// Opens the data, recovers interrupted jobs, begins to run jobs and listens.
+    /// Opens the data, recovers interrupted jobs, begins to run jobs and listens. The server runs in the tokio runtime of the
+    /// caller, which needs its timer and its I/O driver (`enable_all`) and must go on running.
     ///
     /// # Errors
-    /// [`StartError`] if the configuration is invalid, or the data, a root or a listener cannot be used. Nothing runs then.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime.
+    /// [`StartError`] if there is no tokio runtime, the configuration is invalid, or the data, a root or a listener cannot be used. Nothing runs then.
     pub async fn start(self) -> Result<Cloakroom, StartError> {
+        let runtime = Runtime::current()?;
         let config = self.settings()?;
         exposure::check(&config, self.tokens.are_required()).map_err(StartError::Exposed)?;
         if let Err(reason) = exposure::check(&config, false) {
@@ -179,6 +184,7 @@ impl Builder {
         };
         Ok(Cloakroom {
             engine,
+            runtime,
             addresses,
             base,
             stop,

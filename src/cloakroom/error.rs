@@ -15,6 +15,9 @@ pub enum StartError {
     /// The server would be reachable without authentication; see [`crate::config::Config::insecure_no_token`].
     #[error("{0}")]
     Exposed(String),
+    /// The server was started outside of a tokio runtime.
+    #[error("the server must be started inside a tokio runtime")]
+    NoRuntime,
     /// An operation cannot be registered.
     #[error(transparent)]
     Operation(#[from] RegisterError),
@@ -82,6 +85,12 @@ pub enum Error {
     /// The job has ended or is finalizing its result.
     #[error("the job has ended already")]
     AlreadyEnded,
+    /// The job has not ended.
+    #[error("the job has not ended")]
+    NotEnded,
+    /// Another submission has used the same idempotency key.
+    #[error("another submission has used this idempotency key")]
+    KeyTaken,
     /// The job has no result.
     #[error("the job has no result: {0}")]
     NoResult(String),
@@ -109,6 +118,8 @@ impl From<engine::Error> for Error {
         match error {
             engine::Error::QueueFull(waiting) => Self::QueueFull(waiting),
             engine::Error::NotFound => Self::NotFound,
+            engine::Error::NotEnded => Self::NotEnded,
+            engine::Error::KeyTaken => Self::KeyTaken,
             engine::Error::Illegal(_) => Self::AlreadyEnded,
             engine::Error::StorageFull => Self::StorageFull,
             engine::Error::Stopped => Self::Stopped,

@@ -8,20 +8,27 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 use crate::cloakroom::error::Error;
+use crate::cloakroom::events::JobEvents;
+use crate::cloakroom::request::{JobFilter, JobPage, JobRequest};
 use crate::cloakroom::result::JobResult;
+use crate::cloakroom::runtime::Runtime;
 use crate::config::Listen;
-use crate::engine::{Caller, Engine, Submission, WaitFor};
+use crate::engine::{Caller, Engine, WaitFor};
 use crate::job::{Job, JobId, JobOptions, Status};
 
 /// A running server, which accepts, runs and keeps jobs until it is [shut down](Self::shutdown).
 ///
-/// This handle gives access to all jobs. Jobs submitted through it belong to no token: over HTTP they are visible to all
-/// clients where no tokens are configured, and otherwise only to admins.
+/// This handle gives access to all jobs. Jobs submitted through it belong to no token, unless a [`JobRequest`] names one: over
+/// HTTP they are visible to all clients where no tokens are configured, and otherwise only to admins.
+///
+/// All methods may be called from any thread, also outside of the tokio runtime in which the server was started and in other
+/// runtimes, for as long as that runtime runs.
 ///
 /// If the handle is dropped without a shutdown, the server accepts no more connections, but jobs continue until the
 /// runtime ends. Jobs running at that time are recovered at the next start, as after a crash.
 pub struct Cloakroom {
     pub(in crate::cloakroom) engine: Arc<Engine>,
+    pub(in crate::cloakroom) runtime: Runtime,
     pub(in crate::cloakroom) addresses: Vec<Listen>,
     /// The base URL of links in callbacks.
     pub(in crate::cloakroom) base: String,
@@ -36,15 +43,16 @@ impl Cloakroom {
         &self.addresses
     }
 
-    /// Submits a job. The job is on the disk when this returns.
+    /// Submits a job. The job is on the disk when this returns. `params` is a JSON object, as the operation's
+    /// [schema](crate::operations::OperationSpec::params) describes it.
     ///
     /// # Errors
     /// [`Error::UnknownOperation`], [`Error::Invalid`] for invalid params, [`Error::NoResult`] for an input from a job
     /// without a result, [`Error::QueueFull`] and [`Error::StorageFull`]: no job was created. After [`Error::Stopped`] and
     /// [`Error::Store`] the job may exist.
     pub async fn submit(&self, operation: &str, params: Value) -> Result<JobId, Error> {
-        let options = JobOptions::default();
-        self.submit_with(operation, params, options).await
+        self.submit_request(JobRequest::new(operation, params))
+            .await
     }
 
     /// Like [`Cloakroom::submit`], with options.
@@ -56,24 +64,21 @@ impl Cloakroom {
         &self,
         operation: &str,
         params: Value,
-        mut options: JobOptions,
+        options: JobOptions,
     ) -> Result<JobId, Error> {
-        // Only synchronous HTTP requests have a guard that deletes their job.
-        options.ephemeral = false;
-        if let Some(callback) = &mut options.callback
-            && callback.base.is_empty()
-        {
-            callback.base.clone_from(&self.base);
-        }
-        let submission = Submission {
-            token: None,
-            operation: operation.to_owned(),
-            params,
-            uploads: None,
-            options,
-            key: None,
-        };
-        Ok(self.engine.submit(submission).await?.job.id)
+        let request = JobRequest::new(operation, params).options(options);
+        self.submit_request(request).await
+    }
+
+    /// Like [`Cloakroom::submit_with`], with an idempotency key and in the name of a token.
+    ///
+    /// # Errors
+    /// Like [`Cloakroom::submit_with`]; [`Error::KeyTaken`] if another submission has used the key.
+    pub async fn submit_request(&self, request: JobRequest) -> Result<JobId, Error> {
+        let submission = request.into_submission(&self.base)?;
+        let submitted =
+            self.on_engine(move |engine| async move { engine.submit(submission).await });
+        Ok(submitted.await??.job.id)
     }
 
     /// The current state of a job. Like every read of a job or its result, this restarts the job's idle timeout.
@@ -81,7 +86,31 @@ impl Cloakroom {
     /// # Errors
     /// [`Error::NotFound`] if the job does not exist, was deleted or has expired.
     pub async fn job(&self, id: JobId) -> Result<Arc<Job>, Error> {
-        Ok(self.engine.get(&Caller::Host, id).await?.job)
+        let view = self.on_engine(move |engine| async move { engine.get(&Caller::Host, id).await });
+        Ok(view.await??.job)
+    }
+
+    /// A page of all jobs, of all tokens, newest first. Counts as no use of the jobs.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the database cannot be read.
+    pub async fn jobs(&self, filter: JobFilter) -> Result<JobPage, Error> {
+        let (limit, filter) = (filter.limit(), filter.into_filter());
+        let page =
+            self.on_engine(
+                move |engine| async move { engine.list(&Caller::Host, filter, limit).await },
+            );
+        let page = page.await??;
+        Ok(JobPage {
+            jobs: page.jobs.into_iter().map(|view| view.job).collect(),
+            next: page.next,
+        })
+    }
+
+    /// Subscribes to the changes of all jobs from now on. To know the state of each job, subscribe first, then list the
+    /// jobs with [`Cloakroom::jobs`].
+    pub fn events(&self) -> JobEvents {
+        JobEvents::new(&self.engine, &self.runtime)
     }
 
     /// Waits until a job has ended, or until it has changed, to show its progress. At a shutdown the wait ends early with
@@ -90,8 +119,11 @@ impl Cloakroom {
     /// # Errors
     /// [`Error::NotFound`] if the job does not exist, was deleted or has expired.
     pub async fn wait(&self, id: JobId, until: WaitFor) -> Result<Arc<Job>, Error> {
-        let view = self.engine.wait(&Caller::Host, id, until, Duration::MAX);
-        Ok(view.await?.job)
+        let view = self.on_engine(move |engine| async move {
+            let view = engine.wait(&Caller::Host, id, until, Duration::MAX);
+            view.await
+        });
+        Ok(view.await??.job)
     }
 
     /// Requests that a job be canceled. A job that waits for its first attempt is canceled at once; another one when its
@@ -101,7 +133,31 @@ impl Cloakroom {
     /// [`Error::AlreadyEnded`] if the job has succeeded or failed, or is finalizing its result; [`Error::NotFound`] if the
     /// job does not exist, was deleted or has expired.
     pub async fn cancel(&self, id: JobId) -> Result<Arc<Job>, Error> {
-        Ok(self.engine.cancel(&Caller::Host, id).await?.job)
+        let view =
+            self.on_engine(move |engine| async move { engine.cancel(&Caller::Host, id).await });
+        Ok(view.await??.job)
+    }
+
+    /// Submits an ended job again, with the same operation, params, options and uploads, and returns the new job. The ended
+    /// job stays, but its uploads belong to the new one.
+    ///
+    /// # Errors
+    /// [`Error::NotEnded`], [`Error::NotFound`], [`Error::UnknownOperation`] if the operation is not registered any more;
+    /// otherwise like [`Cloakroom::submit`].
+    pub async fn retry(&self, id: JobId) -> Result<JobId, Error> {
+        let view =
+            self.on_engine(move |engine| async move { engine.retry(&Caller::Host, id).await });
+        Ok(view.await??.job.id)
+    }
+
+    /// Deletes a job and its result, and stops its attempt. Returns the last state of the job.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the job does not exist, was deleted or has expired.
+    pub async fn delete(&self, id: JobId) -> Result<Arc<Job>, Error> {
+        let job =
+            self.on_engine(move |engine| async move { engine.delete(&Caller::Host, id).await });
+        Ok(job.await??)
     }
 
     /// Opens the result of a job. The job is kept until the result is dropped.
@@ -110,10 +166,18 @@ impl Cloakroom {
     /// [`Error::NoResult`] if the job has not succeeded or its result is gone; [`Error::NotFound`] if the job does not
     /// exist, was deleted or has expired.
     pub async fn result(&self, id: JobId) -> Result<JobResult, Error> {
-        let job = self.job(id).await?;
-        let download = self.engine.download(&job).await?;
+        let opened = self.on_engine(move |engine| async move {
+            let job = engine.get(&Caller::Host, id).await?.job;
+            let download = engine.download(&job).await?;
+            Ok::<_, Error>((job, download))
+        });
+        let (job, download) = opened.await??;
         match (job.output(), download) {
-            (Some(output), Some(download)) => Ok(JobResult::new(output.clone(), download)),
+            (Some(output), Some(download)) => Ok(JobResult::new(
+                output.clone(),
+                download,
+                self.runtime.clone(),
+            )),
             _ if job.status() == Status::Succeeded => {
                 Err(Error::NoResult("it has been deleted".to_owned()))
             }
@@ -122,6 +186,18 @@ impl Cloakroom {
                 Err(Error::NoResult(reason))
             }
         }
+    }
+
+    /// Calls the engine in the server's runtime.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] if the runtime has ended.
+    async fn on_engine<T, F>(&self, call: impl FnOnce(Arc<Engine>) -> F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        self.runtime.run(call(Arc::clone(&self.engine))).await
     }
 
     /// Waits for a fatal failure and returns its reason: the database has failed, or a part of the server has panicked.
@@ -157,6 +233,8 @@ impl Cloakroom {
         self.engine.end_waits();
         // A panic of the server's task has been reported already. The jobs must be drained all the same.
         let _ = serving.await;
-        self.engine.drain(grace).await;
+        let drained = self.on_engine(move |engine| async move { engine.drain(grace).await });
+        // An error means that the runtime has ended, and all jobs with it.
+        let _ = drained.await;
     }
 }

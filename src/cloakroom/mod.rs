@@ -5,11 +5,16 @@
 
 mod builder;
 mod error;
+mod events;
 mod exposure;
 mod handle;
+mod request;
 mod result;
+mod runtime;
 
 pub use builder::Builder;
 pub use error::{Error, StartError};
+pub use events::{EventsEnded, JobEvent, JobEvents};
 pub use handle::Cloakroom;
+pub use request::{JobFilter, JobPage, JobRequest};
 pub use result::JobResult;

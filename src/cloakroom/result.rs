@@ -8,6 +8,7 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::task::JoinHandle;
 
+use crate::cloakroom::runtime::Runtime;
 use crate::engine::Download;
 use crate::job::Output;
 
@@ -16,6 +17,7 @@ use crate::job::Output;
 pub struct JobResult {
     output: Output,
     download: Download,
+    runtime: Runtime,
     /// The rest of the current chunk.
     chunk: Bytes,
     /// The index of the next chunk.
@@ -26,11 +28,12 @@ pub struct JobResult {
 }
 
 impl JobResult {
-    pub(super) fn new(output: Output, download: Download) -> Self {
+    pub(super) fn new(output: Output, download: Download, runtime: Runtime) -> Self {
         Self {
             left: output.size,
             output,
             download,
+            runtime,
             chunk: Bytes::new(),
             next: 0,
             reading: None,
@@ -45,11 +48,11 @@ impl JobResult {
     /// Loads the next chunk if the current one is used up, on a thread for blocking work.
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.chunk.is_empty() && self.left > 0 {
-            let (reader, number) = (&self.download.reader, self.next);
-            let reading = self.reading.get_or_insert_with(|| {
-                let reader = reader.clone();
-                tokio::task::spawn_blocking(move || reader.chunk(number))
-            });
+            let (reader, number) = (self.download.reader.clone(), self.next);
+            let runtime = self.runtime.clone();
+            let reading = self
+                .reading
+                .get_or_insert_with(|| runtime.spawn_blocking(move || reader.chunk(number)));
             let read = ready!(Pin::new(reading).poll(context));
             self.reading = None;
             let chunk = read.map_err(io::Error::other)??;

@@ -356,6 +356,8 @@ impl Runner {
         let _deadline = timeout.map(|timeout| Deadline::start(&self.runtime, timeout, &signal));
         failpoints::failpoint("in-attempt");
         let work = || {
+            // For operations that use tokio.
+            let _runtime = self.runtime.enter();
             if let Some(path) = context.output() {
                 check_output(&context, path)?;
             }

@@ -272,13 +272,15 @@ impl Context {
     /// # Errors
     /// [`OperationError::Canceled`] if the attempt was asked to stop.
     pub fn block_on<T>(&self, work: impl Future<Output = T>) -> Result<T, OperationError> {
-        self.shared.outbound.runtime.block_on(async {
+        let work = async {
             tokio::select! {
                 biased;
                 () = self.signal.raised() => Err(OperationError::Canceled),
                 done = work => Ok(done),
             }
-        })
+        };
+        // An async operation is inside of a `block_on` already, when it opens a remote document for example.
+        tokio::task::block_in_place(|| self.shared.outbound.runtime.block_on(work))
     }
 
     /// Sleeps, and returns early if the attempt is asked to stop.

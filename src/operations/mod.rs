@@ -3,6 +3,7 @@
 //! An operation runs on a thread of its own, where it may block. It knows nothing of HTTP or of other jobs. Its
 //! [`Context`] gives it the params, reports progress, signals cancelation and stores the result.
 
+mod async_operation;
 pub(crate) mod command;
 mod context;
 mod copy;
@@ -24,6 +25,8 @@ mod spec;
 mod xml;
 mod zip;
 
+pub use crate::operations::async_operation::AsyncOperation;
+pub(crate) use crate::operations::async_operation::Blocking;
 pub(crate) use crate::operations::command::Command;
 pub use crate::operations::command::SpecError;
 pub use crate::operations::context::Context;

@@ -25,7 +25,8 @@ pub trait Operation: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Does the work. Runs on a thread of its own, where it may block. A panic fails only this job.
+    /// Does the work. Runs on a thread of its own, where it may block, inside the server's tokio runtime: `tokio::spawn` and
+    /// [`Context::block_on`] work. A panic fails only this job.
     ///
     /// # Errors
     /// [`OperationError::Canceled`] soon after the context asks the attempt to stop, [`OperationError::Failed`] if the

@@ -237,7 +237,7 @@ fn entry(line: &str) -> Option<Entry> {
     })
 }
 
-pub(super) fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     (1..=MAX_NAME_CHARS).contains(&name.len()) && name.chars().all(plain) && name != RUN_NAME
 }

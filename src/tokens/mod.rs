@@ -16,6 +16,7 @@ mod token;
 
 pub use edit::{add, list, remove, rotate, turn_off};
 pub use file::Error;
+pub(crate) use file::is_name;
 pub use table::Tokens;
 pub(crate) use table::{Grant, MAX_CHOSEN_CHARS, Rejection};
 pub(crate) use token::{Hash, is_local};

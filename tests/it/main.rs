@@ -24,6 +24,7 @@ mod dashboard;
 mod database_files;
 mod dialects;
 mod disk;
+mod embedded_calls;
 mod embedding;
 mod examples;
 mod exhaustion;

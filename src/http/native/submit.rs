@@ -6,10 +6,8 @@ use http::header::{CONTENT_LOCATION, HeaderName, HeaderValue, LINK, LOCATION, VA
 use http::request::Parts;
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use crate::engine::{IdempotencyKey, Submission, View, WaitFor};
+use crate::engine::{IdempotencyKey, Submission, View, WaitFor, fingerprint};
 use crate::http::native::wire as native;
 use crate::http::request::options;
 use crate::http::request::params;
@@ -21,8 +19,7 @@ use crate::http::response::problem::Problem;
 use crate::http::response::reply as response;
 use crate::http::response::reply::header;
 use crate::http::{App, RequestContext};
-use crate::job::{self, JobOptions, Outcome, State};
-use crate::operations::make_whole_numbers_integers;
+use crate::job::{self, Outcome, State};
 
 const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -103,7 +100,7 @@ impl App {
         let key = key.map(|key| IdempotencyKey {
             token: token.clone(),
             name: key,
-            fingerprint: fingerprint(name, &params, &job_options),
+            fingerprint: fingerprint(name, native::without_blobs(&params), &job_options),
         });
         let submission = Submission {
             token,
@@ -227,23 +224,4 @@ fn key_in_use() -> Problem {
     let detail =
         "Another request with this Idempotency-Key is still being received. Try again later.";
     Problem::new(StatusCode::CONFLICT, "idempotency_key_in_use", detail).retry_after(1)
-}
-
-/// The fingerprint of a submission, which is the same if the client repeats it. Uploads count by their digests, not by
-/// their blob numbers, which differ each time.
-fn fingerprint(operation: &str, params: &Value, job_options: &JobOptions) -> [u8; 32] {
-    let mut job_options = json!(job_options);
-    // A client may repeat a request under another name of the same server.
-    if let Some(callback) = job_options["callback"].as_object_mut() {
-        callback.remove("base");
-    }
-    // Each request of a client has a span of its own.
-    if let Some(members) = job_options.as_object_mut() {
-        members.remove("trace");
-    }
-    let mut all = json!([operation, native::without_blobs(params), job_options]);
-    // 1 and 1.0 are the same value, and so are objects whose members have another order.
-    make_whole_numbers_integers(&mut all);
-    all.sort_all_objects();
-    Sha256::digest(all.to_string()).into()
 }
