@@ -59,8 +59,8 @@ pub mod tokens;
 pub use xml_delta as xml;
 
 pub use crate::cloakroom::{
-    Builder, Cloakroom, Error, EventsEnded, JobEvent, JobEvents, JobFilter, JobPage, JobRequest,
-    JobResult, StartError,
+    Builder, Cloakroom, Error, EventsEnded, HttpBody, HttpService, JobEvent, JobEvents, JobFilter,
+    JobPage, JobRequest, JobResult, StartError,
 };
 pub use crate::engine::WaitFor;
 pub use crate::http::RouteFault;

@@ -45,6 +45,7 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         let code = match error {
             StartError::Exposed(_)
+            | StartError::Mount(_)
             | StartError::Operation(_)
             | StartError::Route(_)
             | StartError::Root { .. } => EXIT_USAGE,

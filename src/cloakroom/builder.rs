@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 
 use crate::cloakroom::runtime::Runtime;
+use crate::cloakroom::service::Place;
 use crate::cloakroom::{Cloakroom, StartError, exposure};
 use crate::config::{Config, Listen};
 use crate::engine::Engine;
@@ -26,6 +27,7 @@ pub struct Builder {
     without_built_in: bool,
     listeners: Vec<TcpListener>,
     tokens: Tokens,
+    place: Option<Place>,
 }
 
 impl Default for Builder {
@@ -40,6 +42,7 @@ impl Default for Builder {
             without_built_in: false,
             listeners: Vec::new(),
             tokens: Tokens::none(),
+            place: None,
         }
     }
 }
@@ -96,6 +99,30 @@ impl Builder {
     /// Adds an open listener. For a tokio listener, call `into_std` first.
     pub fn listener(mut self, listener: TcpListener) -> Self {
         self.listeners.push(listener);
+        self
+    }
+
+    /// Serves the API in the program's own server, as [`Cloakroom::service`].
+    ///
+    /// That server listens on `address` (of which the port only matters for links in callbacks) and passes on the requests for
+    /// `path` and everything below it, without changing their path: `"/jobs"` makes `/jobs/v1/operations/zip` a submission. An
+    /// empty path is the whole server. In axum that is `.route_service("/jobs/{*rest}", service)`; `nest_service` would remove the
+    /// path.
+    ///
+    /// The address decides who may connect, exactly as an address to [listen](Self::listen) on, because this crate does not see
+    /// the connections: on loopback or a Unix socket, clients need no token, and the `Host` of a request must be the address,
+    /// `localhost` or one of [`Config::hosts`]. Beyond loopback, tokens are required. An address that is not true opens the API to
+    /// others. If the server speaks TLS, or clients come through a proxy, set [`Config::public_url`], with which all links then
+    /// begin; `path` is not appended to it.
+    ///
+    /// Timeouts and the number of connections are up to the program's server. It should drop the future of a response when its
+    /// client disconnects: that cancels ephemeral jobs. A one-time result counts as downloaded when its last bytes are taken out
+    /// of the body.
+    pub fn mount(mut self, address: impl Into<Listen>, path: impl Into<String>) -> Self {
+        self.place = Some(Place {
+            address: address.into(),
+            path: path.into(),
+        });
         self
     }
 
@@ -170,7 +197,7 @@ impl Builder {
             }
         };
         let addresses = server.addresses();
-        let base = base(&config, &addresses);
+        let base = base(&config, &addresses, self.place.as_ref());
         let (stop, stopped) = watch::channel(false);
         let app = Arc::new(App::new(
             Arc::clone(&engine),
@@ -179,11 +206,13 @@ impl Builder {
         ));
         let vital = engine.vital().clone();
         let serving = {
-            let vital = vital.clone();
+            let (app, vital) = (Arc::clone(&app), vital.clone());
             async move { server.serve(app, &config.limits, stopped, &vital).await }
         };
         Ok(Cloakroom {
             engine,
+            app,
+            place: self.place,
             runtime,
             addresses,
             base,
@@ -198,6 +227,10 @@ impl Builder {
         for listener in &self.listeners {
             let address = listener.local_addr().map_err(StartError::Listener)?;
             config.listen.push(address.into());
+        }
+        if let Some(place) = &self.place {
+            place.check()?;
+            config.listen.push(place.address.clone());
         }
         Ok(config)
     }
@@ -217,12 +250,13 @@ impl Builder {
 }
 
 /// The base URL of links in callbacks and other messages that do not answer a request.
-fn base(config: &Config, addresses: &[Listen]) -> String {
+fn base(config: &Config, addresses: &[Listen], place: Option<&Place>) -> String {
     let public = config.public_url.as_ref().map(ToString::to_string);
     let is_tcp = |address: &&Listen| address.tcp().is_some();
     let first = || addresses.iter().find(is_tcp).map(Listen::url);
     public
         .or_else(first)
+        .or_else(|| place?.url())
         .unwrap_or_else(|| "http://localhost".to_owned())
 }
 

@@ -18,6 +18,11 @@ pub enum StartError {
     /// The server was started outside of a tokio runtime.
     #[error("the server must be started inside a tokio runtime")]
     NoRuntime,
+    /// The path of [`Builder::mount`](crate::Builder::mount) is invalid.
+    #[error(
+        "invalid path {0:?} for the API: expected a path like \"/jobs\", without a slash at its end, or \"\""
+    )]
+    Mount(String),
     /// An operation cannot be registered.
     #[error(transparent)]
     Operation(#[from] RegisterError),

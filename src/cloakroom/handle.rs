@@ -12,8 +12,10 @@ use crate::cloakroom::events::JobEvents;
 use crate::cloakroom::request::{JobFilter, JobPage, JobRequest};
 use crate::cloakroom::result::JobResult;
 use crate::cloakroom::runtime::Runtime;
+use crate::cloakroom::service::{HttpService, Place};
 use crate::config::Listen;
 use crate::engine::{Caller, Engine, WaitFor};
+use crate::http::App;
 use crate::job::{Job, JobId, JobOptions, Status};
 
 /// A running server, which accepts, runs and keeps jobs until it is [shut down](Self::shutdown).
@@ -30,6 +32,9 @@ pub struct Cloakroom {
     pub(in crate::cloakroom) engine: Arc<Engine>,
     pub(in crate::cloakroom) runtime: Runtime,
     pub(in crate::cloakroom) addresses: Vec<Listen>,
+    pub(in crate::cloakroom) app: Arc<App>,
+    /// The place of the API in the program's own server.
+    pub(in crate::cloakroom) place: Option<Place>,
     /// The base URL of links in callbacks.
     pub(in crate::cloakroom) base: String,
     pub(in crate::cloakroom) stop: watch::Sender<bool>,
@@ -41,6 +46,16 @@ impl Cloakroom {
     /// The addresses that the server listens on, with actual port numbers.
     pub fn addresses(&self) -> &[Listen] {
         &self.addresses
+    }
+
+    /// The API as a service, if the builder was told of its [place](crate::Builder::mount).
+    pub fn service(&self) -> Option<HttpService> {
+        let mount = self.place.as_ref()?.mount();
+        Some(HttpService::new(
+            Arc::clone(&self.app),
+            mount,
+            self.runtime.clone(),
+        ))
     }
 
     /// Submits a job. The job is on the disk when this returns. `params` is a JSON object, as the operation's
@@ -145,8 +160,8 @@ impl Cloakroom {
     /// [`Error::NotEnded`], [`Error::NotFound`], [`Error::UnknownOperation`] if the operation is not registered any more;
     /// otherwise like [`Cloakroom::submit`].
     pub async fn retry(&self, id: JobId) -> Result<JobId, Error> {
-        let view =
-            self.on_engine(move |engine| async move { engine.retry(&Caller::Host, id).await });
+        let view = self
+            .on_engine(move |engine| async move { engine.retry(&Caller::Host, id, None).await });
         Ok(view.await??.job.id)
     }
 

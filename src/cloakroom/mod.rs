@@ -11,6 +11,7 @@ mod handle;
 mod request;
 mod result;
 mod runtime;
+mod service;
 
 pub use builder::Builder;
 pub use error::{Error, StartError};
@@ -18,3 +19,4 @@ pub use events::{EventsEnded, JobEvent, JobEvents};
 pub use handle::Cloakroom;
 pub use request::{JobFilter, JobPage, JobRequest};
 pub use result::JobResult;
+pub use service::{HttpBody, HttpService};

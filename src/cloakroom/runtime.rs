@@ -1,6 +1,6 @@
 //! The tokio runtime that the server was started in.
 
-use tokio::runtime::Handle;
+use tokio::runtime::{EnterGuard, Handle};
 use tokio::task::JoinHandle;
 
 use crate::cloakroom::error::{Error, StartError};
@@ -33,6 +33,11 @@ impl Runtime {
         }
         let mut task = AbortOnDrop(self.0.spawn(work));
         (&mut task.0).await.map_err(|_| Error::Stopped)
+    }
+
+    /// Makes the server's runtime that of this thread until the guard is dropped.
+    pub(super) fn enter(&self) -> EnterGuard<'_> {
+        self.0.enter()
     }
 
     /// Runs `work`, which blocks, on a thread of the server's runtime.

@@ -29,6 +29,19 @@ pub(crate) struct RequestContext {
     pub(crate) activity: Arc<Activity>,
 }
 
+impl RequestContext {
+    /// The path of the base URL, with which links without a host begin. Often empty.
+    pub(crate) fn base_path(&self) -> &str {
+        let rest = self.base.split_once("://").map_or("", |(_, rest)| rest);
+        rest.find('/').map_or("", |at| &rest[at..])
+    }
+
+    /// Whether clients use https, as far as the configuration says.
+    pub(crate) fn is_https(&self) -> bool {
+        self.base.starts_with("https:")
+    }
+}
+
 /// The state that all requests share.
 pub(crate) struct App {
     pub(crate) engine: Arc<Engine>,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use crate::http::app::{App, RequestContext};
@@ -13,6 +12,7 @@ use crate::http::auth::access::unauthorized;
 use crate::http::auth::cors;
 use crate::http::auth::guard::{Admission, RequestFacts};
 use crate::http::metrics::requests::NO_ROUTE;
+use crate::http::request::request_body::RequestBody;
 use crate::http::request::request_id::X_REQUEST_ID;
 use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
@@ -25,6 +25,15 @@ use crate::http::server::request_log::{RequestLog, logs_all_requests, logs_refus
 use crate::http::server::timeouts::Ending;
 use crate::tokens::Grant;
 
+/// Where a request has arrived.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival<'a> {
+    /// The local address of the connection; `None` for a Unix socket.
+    pub(crate) local: Option<IpAddr>,
+    /// The path below which another server serves this one, and which is removed from the request; mostly empty.
+    pub(crate) below: &'a str,
+}
+
 /// A request that has been answered.
 pub(crate) struct Answered {
     pub(crate) response: Response<Body>,
@@ -35,11 +44,11 @@ pub(crate) struct Answered {
 }
 
 impl App {
-    /// Answers a request that was received on the address `local`, or on a Unix socket if there is none.
+    /// Answers a request.
     pub(crate) async fn answer(
         self: &Arc<Self>,
-        request: Request<Incoming>,
-        local: Option<IpAddr>,
+        request: Request<RequestBody>,
+        arrival: Arrival<'_>,
         activity: &Arc<Activity>,
     ) -> Answered {
         let started = Instant::now();
@@ -47,7 +56,7 @@ impl App {
         let (request, body) = request.into_parts();
         let facts = RequestFacts {
             request: &request,
-            local,
+            local: arrival.local,
             has_tokens: self.access.has_tokens(),
         };
         let target = self.route(&request);
@@ -63,7 +72,7 @@ impl App {
                     body,
                     target,
                     &admission,
-                    (facts.has_tokens, activity),
+                    (facts.has_tokens, arrival.below, activity),
                     line.as_deref_mut(),
                 )
                 .await
@@ -98,7 +107,7 @@ impl App {
     }
 
     /// Rejects a request on a connection beyond the limit.
-    pub(crate) fn too_many_connections(&self, request: Request<Incoming>) -> Answered {
+    pub(crate) fn too_many_connections(&self, request: Request<RequestBody>) -> Answered {
         let started = Instant::now();
         let (request, _) = request.into_parts();
         let detail = "The server has reached its limit on connections. Close idle connections, then try again.";
@@ -140,10 +149,10 @@ impl App {
     async fn authorize_and_answer(
         self: &Arc<Self>,
         request: &Parts,
-        body: Incoming,
+        body: RequestBody,
         target: Result<Target<'_>, RouteError>,
         admission: &Admission<'_>,
-        (has_tokens, activity): (bool, &Arc<Activity>),
+        (has_tokens, below, activity): (bool, &str, &Arc<Activity>),
         line: Option<&mut RequestLog>,
     ) -> Result<(Response<Body>, Grant), Problem> {
         if let (true, Err(RouteError::Options(allowed))) = (admission.is_preflight, &target) {
@@ -155,7 +164,7 @@ impl App {
         }
         let context = RequestContext {
             caller,
-            base: self.guard.base(admission.host),
+            base: self.guard.base(admission.host, below),
             may_have_side_effects: admission.may_have_side_effects,
             activity: Arc::clone(activity),
         };
@@ -176,7 +185,7 @@ impl App {
     async fn dispatch(
         self: &Arc<Self>,
         request: &Parts,
-        body: Incoming,
+        body: RequestBody,
         target: Target<'_>,
         context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {

@@ -100,7 +100,7 @@ async fn echo(cloakroom: &Cloakroom) -> JobId {
 }
 
 /// Runs a future on this thread without tokio.
-fn block_on_without_tokio<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn block_on_without_tokio<T>(work: impl Future<Output = T>) -> T {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -136,7 +136,7 @@ fn async_operation_uses_tokio_and_blocks_where_it_likes() {
             let cloakroom = builder.start().await.expect("it starts");
             let id = echo(&cloakroom).await;
             assert_eq!(text(&cloakroom, id).await, "echo!");
-            let source = json!({ "type": "http", "url": origin.url("/x") });
+            let source = json!({ "type": "http", "uri": origin.url("/x") });
             let params = json!({ "act": "got", "source": source });
             let id = cloakroom.submit("act", params).await.expect("a job");
             cloakroom

@@ -48,6 +48,7 @@ mod memory;
 mod merge_driver;
 mod metrics;
 mod monitor;
+mod mounted;
 mod one_time_results;
 mod openapi;
 mod origin;

@@ -12,7 +12,7 @@ use http::{Response, StatusCode};
 use crate::engine::Caller;
 use crate::failpoints;
 use crate::http::auth::guard;
-use crate::http::auth::guard::{Admission, Guard};
+use crate::http::auth::guard::Admission;
 use crate::http::auth::session::Sessions;
 use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
@@ -115,7 +115,7 @@ impl Access {
         self.tokens.keep_reloading().await;
     }
 
-    /// Starts a session for a token in `Authorization`. A server without tokens needs no sessions: the response has no
+    /// Starts a session for a token in `Authorization`, for the pages below `path`. A server without tokens needs no sessions: the response has no
     /// cookie.
     ///
     /// # Errors
@@ -123,15 +123,14 @@ impl Access {
     pub(crate) fn session(
         &self,
         request: &Parts,
-        guard: &Guard,
+        path: &str,
+        is_https: bool,
     ) -> Result<Response<Body>, Problem> {
         let mut response = response::no_content();
         if self.has_tokens() {
             // A session's own cookie does not count, so that sessions are not prolonged.
             let (hash, _) = self.token(&request.headers)?;
-            let url = guard.public_url();
-            let (path, https) = url.map_or(("", false), |url| (url.path(), url.is_https()));
-            let cookie = self.sessions.cookie(&hash, path, https);
+            let cookie = self.sessions.cookie(&hash, path, is_https);
             response
                 .headers_mut()
                 .insert(SET_COOKIE, response::header(&cookie));

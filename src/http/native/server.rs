@@ -39,5 +39,7 @@ pub(crate) async fn openapi(app: &Arc<App>, _: Call<'_>) -> Result<Response<Body
 
 /// `POST /session`.
 pub(crate) async fn session(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>, Problem> {
-    app.access.session(call.request, &app.guard)
+    let context = call.context;
+    app.access
+        .session(call.request, context.base_path(), context.is_https())
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use http::header::{CONTENT_LOCATION, HeaderName, HeaderValue, LINK, LOCATION, VARY};
 use http::request::Parts;
 use http::{Response, StatusCode};
-use hyper::body::Incoming;
 
 use crate::engine::{IdempotencyKey, Submission, View, WaitFor, fingerprint};
 use crate::http::native::wire as native;
@@ -13,6 +12,7 @@ use crate::http::request::options;
 use crate::http::request::params;
 use crate::http::request::params::Decoded;
 use crate::http::request::prefer::{PREFER, PREFERENCE_APPLIED, Preferences};
+use crate::http::request::request_body::RequestBody;
 use crate::http::request::trace;
 use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
@@ -31,7 +31,7 @@ impl App {
     pub(crate) async fn submit(
         &self,
         request: &Parts,
-        body: Incoming,
+        body: RequestBody,
         name: &str,
         context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
@@ -63,7 +63,7 @@ impl App {
     pub(crate) async fn submit_request(
         &self,
         request: &Parts,
-        body: Incoming,
+        body: RequestBody,
         name: &str,
         id_format: job::JobIdFormat,
         context: &RequestContext,

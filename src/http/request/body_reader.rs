@@ -6,11 +6,12 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, HeaderMap};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use serde_json::{Value, json};
 
 use crate::engine::{Engine, UploadWriter, Uploads};
 use crate::http::request::media_type::MediaType;
+use crate::http::request::request_body::RequestBody;
 use crate::http::response::problem::Problem;
 
 /// The limits on one body.
@@ -55,7 +56,7 @@ pub(crate) fn unsupported(detail: impl Into<String>) -> Problem {
 /// - 400 if the body is cut off or malformed
 /// - 408 if it stalls
 /// - 413 if it is longer than params may be
-pub(crate) async fn collect(mut body: Incoming, bounds: Bounds) -> Result<Bytes, Problem> {
+pub(crate) async fn collect(mut body: RequestBody, bounds: Bounds) -> Result<Bytes, Problem> {
     if body.size_hint().lower() > bounds.params as u64 {
         return Err(too_large(bounds));
     }
@@ -74,7 +75,7 @@ pub(crate) async fn collect(mut body: Incoming, bounds: Bounds) -> Result<Bytes,
 /// # Errors
 /// 400 if the body is cut off or malformed, 408 if it stalls.
 pub(crate) async fn next_data(
-    body: &mut Incoming,
+    body: &mut RequestBody,
     idle_timeout: Duration,
 ) -> Result<Option<Bytes>, Problem> {
     while !body.is_end_stream() {

@@ -7,13 +7,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use encoding_rs::Encoding;
 use http::StatusCode;
-use hyper::body::Incoming;
 use serde_json::Value;
 
 use crate::engine::{Engine, Uploads};
 use crate::http::request::body_reader::{Bounds, Upload, next_data, too_large, upload_too_large};
 use crate::http::request::media_type::MediaType;
 use crate::http::request::multipart::{Event, Head, Reader};
+use crate::http::request::request_body::RequestBody;
 use crate::http::response::problem::Problem;
 
 /// A part, as its head describes it.
@@ -58,7 +58,7 @@ impl<F: Fn(&Part<'_>) -> Result<PartUse, Problem>> Form<'_, F> {
     pub(crate) async fn read(
         &self,
         content_type: &str,
-        body: Incoming,
+        body: RequestBody,
         uploads: &mut Uploads,
     ) -> Result<Vec<(String, Value)>, Problem> {
         let mut parts = Parts {
@@ -165,7 +165,7 @@ impl<F: Fn(&Part<'_>) -> Result<PartUse, Problem>> Form<'_, F> {
 /// The parts of a form, read from a body as it arrives.
 struct Parts {
     reader: Reader,
-    body: Incoming,
+    body: RequestBody,
     timeout: Duration,
     /// Whether the current part may have more content.
     is_in_part: bool,

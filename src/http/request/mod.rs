@@ -9,5 +9,6 @@ pub(crate) mod options;
 pub(crate) mod params;
 pub(crate) mod prefer;
 pub(crate) mod query;
+pub(crate) mod request_body;
 pub(crate) mod request_id;
 pub(crate) mod trace;

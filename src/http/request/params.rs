@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap};
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use serde_json::Value;
 
 use crate::engine::{Engine, Uploads};
@@ -17,6 +17,7 @@ use crate::http::request::media_type;
 use crate::http::request::media_type::MediaType;
 use crate::http::request::multipart::limits::PARTS;
 use crate::http::request::query;
+use crate::http::request::request_body::RequestBody;
 use crate::http::response::problem::Problem;
 use crate::operations::{OperationSpec, coerce};
 
@@ -61,7 +62,7 @@ pub(crate) fn content_type(headers: &HeaderMap) -> Cow<'_, str> {
 /// - 503 or 507 if the store cannot take an upload
 pub(crate) async fn read(
     headers: &HeaderMap,
-    body: Incoming,
+    body: RequestBody,
     scalars: Vec<(String, String)>,
     operation: &OperationSpec,
     engine: &Engine,
@@ -166,7 +167,7 @@ fn only_input(operation: &OperationSpec) -> Option<&str> {
 /// Stores a body that is the one document of an operation, and returns it with its name among the params.
 async fn document<'d>(
     content_type: &str,
-    mut body: Incoming,
+    mut body: RequestBody,
     uploads: &mut Uploads,
     operation: &'d OperationSpec,
     engine: &Engine,

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use http::Response;
 use http::request::Parts;
-use hyper::body::Incoming;
 use serde_json::{Map, Value};
 
 use crate::config::Dialect;
 use crate::engine;
+use crate::http::request::request_body::RequestBody;
 use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
 use crate::http::routing::router::Verb;
@@ -22,7 +22,7 @@ pub(crate) struct Call<'a> {
     /// The head of the request.
     pub(crate) request: &'a Parts,
     /// The body of the request.
-    pub(crate) body: Incoming,
+    pub(crate) body: RequestBody,
     /// The segment in place of the template's parameter; empty if the template has none.
     pub(crate) param: &'a str,
     /// The client, and the base URL of links.

@@ -19,7 +19,8 @@ use tokio::sync::watch;
 use crate::config::{Limits, Listen};
 use crate::failpoints;
 use crate::http::App;
-use crate::http::dispatch::Answered;
+use crate::http::dispatch::{Answered, Arrival};
+use crate::http::request::request_body::RequestBody;
 use crate::http::routing::paths;
 use crate::http::server::activity::Activity;
 use crate::http::server::connection_slots::{Slot, Slots};
@@ -129,7 +130,12 @@ impl Server {
             };
             loops.push(vital.task("accept", serving));
         }
+        let mut stop = stop;
         let served = async {
+            if loops.is_empty() {
+                // Another server serves this one, or there is no HTTP. An error means that the process ends.
+                let _ = stop.wait_for(|stop| *stop).await;
+            }
             for serving in loops {
                 // A panic in the task has been reported by `vital`.
                 let _ = serving.await;
@@ -184,6 +190,7 @@ async fn accept(
                     (Arc::clone(&app), activity.begin_request(request.version()));
                 let (activity, slot) = (Arc::clone(&activity), Arc::clone(&slot));
                 async move {
+                    let request = request.map(RequestBody::Incoming);
                     let answered = answer(&app, request, local, &activity, &slot).await;
                     let Answered {
                         response,
@@ -223,14 +230,15 @@ async fn accept(
 /// Answers a request if its connection has a slot within the limit, or is a health check.
 async fn answer(
     app: &Arc<App>,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
     local: Option<IpAddr>,
     activity: &Arc<Activity>,
     slot: &Slot,
 ) -> Answered {
     let is_health = slot.is_in_reserve() && paths::is_health_check(request.method(), request.uri());
     let mut answered = if is_health || slot.admit().await {
-        app.answer(request, local, activity).await
+        let arrival = Arrival { local, below: "" };
+        app.answer(request, arrival, activity).await
     } else {
         app.too_many_connections(request)
     };

@@ -207,6 +207,15 @@ impl Activity {
         self.has_spent.store(true, Ordering::Relaxed);
     }
 
+    /// Consumes the one-time result whose last bytes have been handed to another server. What becomes of them is unknown.
+    pub(crate) fn consume_spent(&self) {
+        if self.has_spent.swap(false, Ordering::Relaxed)
+            && let Some(guard) = self.spent.lock().take()
+        {
+            guard.consume_if(|| (true, ()));
+        }
+    }
+
     /// Writes the connection's buffer, which hyper hands over as a whole, to the socket. If the buffer ends with the last
     /// bytes of a one-time result, no other download of it can start until the outcome of the write is known.
     pub(crate) fn write(

@@ -56,17 +56,12 @@ impl Guard {
         }
     }
 
-    /// The URL that links begin with.
-    pub(crate) fn base(&self, host: &str) -> String {
+    /// The URL that links begin with, of a server below this path.
+    pub(crate) fn base(&self, host: &str, below: &str) -> String {
         match &self.public_url {
             Some(url) => url.to_string(),
-            None => format!("http://{host}"),
+            None => format!("http://{host}{below}"),
         }
-    }
-
-    /// The URL under which clients reach the server, if it is configured.
-    pub(crate) fn public_url(&self) -> Option<&PublicUrl> {
-        self.public_url.as_ref()
     }
 
     /// Whether responses depend on the origin of the page that sent the request.

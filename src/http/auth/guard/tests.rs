@@ -313,6 +313,14 @@ fn prefetches_and_cross_site_links_have_no_side_effects() {
 
 #[test]
 fn links_begin_with_the_host_or_the_public_url() {
-    assert_eq!(guard().base("localhost:1"), "https://public.example/jobs");
-    assert_eq!(Guard::default().base("localhost:1"), "http://localhost:1");
+    assert_eq!(
+        guard().base("localhost:1", ""),
+        "https://public.example/jobs"
+    );
+    assert_eq!(
+        Guard::default().base("localhost:1", ""),
+        "http://localhost:1"
+    );
+    let below = Guard::default().base("localhost:1", "/jobs");
+    assert_eq!(below, "http://localhost:1/jobs");
 }

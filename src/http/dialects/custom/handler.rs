@@ -3,10 +3,10 @@
 use http::header::LOCATION;
 use http::request::Parts;
 use http::{Response, StatusCode};
-use hyper::body::Incoming;
 
 use crate::engine::View;
 use crate::http::dialects::custom::wire::{Action, CustomRoute, Endpoint};
+use crate::http::request::request_body::RequestBody;
 use crate::http::response::body::Body;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply as response;
@@ -19,7 +19,7 @@ impl App {
     pub(crate) async fn custom(
         &self,
         request: &Parts,
-        body: Incoming,
+        body: RequestBody,
         endpoint: Endpoint,
         context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
@@ -31,7 +31,7 @@ impl App {
                     self.submit_request(request, body, operation, JobIdFormat::Seq, context);
                 let view = submitted.await?;
                 let status_path = route.status.path_of(view.job.seq);
-                let location = format!("{}{status_path}", self.base_path());
+                let location = format!("{}{status_path}", context.base_path());
                 let mut response = response::empty(StatusCode::ACCEPTED);
                 let headers = response.headers_mut();
                 headers.insert(LOCATION, header(&location));
@@ -42,7 +42,7 @@ impl App {
             }
             Action::Status(seq) => {
                 let view = self.job_of_route(route, seq, context).await?;
-                let body = route.job(&view.job, self.base_path()).to_string();
+                let body = route.job(&view.job, context.base_path()).to_string();
                 let mut response = response::json(StatusCode::OK, body.into());
                 if !view.job.is_terminal() {
                     response::retry_after(response.headers_mut());
@@ -75,11 +75,5 @@ impl App {
                 seq.0, route.operation
             )))
         }
-    }
-
-    /// The path of the public URL, with which links without a host begin. It is empty if no public URL is configured.
-    pub(crate) fn base_path(&self) -> &str {
-        let url = self.guard.public_url();
-        url.map_or("", |url| url.path())
     }
 }

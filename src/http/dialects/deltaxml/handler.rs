@@ -6,7 +6,6 @@ use std::time::Duration;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, VARY};
 use http::request::Parts;
 use http::{Response, StatusCode};
-use hyper::body::Incoming;
 use uuid::{Builder, Uuid};
 
 use crate::engine::{self, Submission, Uploads, View, WaitFor};
@@ -17,6 +16,7 @@ use crate::http::dialects::deltaxml::wire::{
 };
 use crate::http::request::body_reader::{check_encoding, unsupported};
 use crate::http::request::form::{Form, Part, PartUse};
+use crate::http::request::request_body::RequestBody;
 use crate::http::request::trace;
 use crate::http::request::{json_body, media_type, params};
 use crate::http::response::body::Body;
@@ -43,9 +43,9 @@ pub(crate) async fn submit(
 }
 
 /// Lists the merge types.
-pub(crate) async fn types(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>, Problem> {
+pub(crate) async fn types(_: &Arc<App>, call: Call<'_>) -> Result<Response<Body>, Problem> {
     let media = preferred(&call.request.headers);
-    let types = deltaxml::types(app.base_path()).render(media, "MergeTypes");
+    let types = deltaxml::types(call.context.base_path()).render(media, "MergeTypes");
     Ok(rendered(StatusCode::OK, media, types))
 }
 
@@ -94,7 +94,7 @@ impl App {
     async fn deltaxml_submit(
         &self,
         request: &Parts,
-        body: Incoming,
+        body: RequestBody,
         operation: Operation,
         context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
@@ -147,7 +147,7 @@ impl App {
     async fn read_request(
         &self,
         headers: &HeaderMap,
-        body: Incoming,
+        body: RequestBody,
         operation: Operation,
         spec: &OperationSpec,
         uploads: &mut Uploads,

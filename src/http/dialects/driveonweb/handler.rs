@@ -121,7 +121,7 @@ impl App {
         let view = self
             .submit_with_defaults(kind.as_str(), params, &request.headers, context)
             .await?;
-        let location = kind.polling_url(self.base_path(), view.job.seq);
+        let location = kind.polling_url(context.base_path(), view.job.seq);
         let body = driveonweb::started(&location).to_string();
         let mut response = response::json(StatusCode::SEE_OTHER, body.into());
         let headers = response.headers_mut();
@@ -174,7 +174,7 @@ impl App {
                 None => None,
             },
         };
-        let body = driveonweb::job(kind, &view.job, polls, now, result, self.base_path());
+        let body = driveonweb::job(kind, &view.job, polls, now, result, context.base_path());
         let mut response = response::json(StatusCode::OK, body.to_string().into());
         if !view.job.is_terminal() {
             response::retry_after(response.headers_mut());

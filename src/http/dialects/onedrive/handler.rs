@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::request::Parts;
 use http::{Response, StatusCode};
-use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use crate::config::Dialect;
@@ -16,6 +15,7 @@ use crate::http::dialects::onedrive::wire as onedrive;
 use crate::http::dialects::onedrive::wire::{Address, Facet, Monitor};
 use crate::http::request::body_reader::check_encoding;
 use crate::http::request::prefer::Preferences;
+use crate::http::request::request_body::RequestBody;
 use crate::http::request::{json_body, params, query};
 use crate::http::response::body::Body;
 use crate::http::response::files;
@@ -238,7 +238,7 @@ impl App {
     }
 
     /// The body of a request, which must be a JSON object.
-    async fn json_body(&self, request: &Parts, body: Incoming) -> Result<Value, Problem> {
+    async fn json_body(&self, request: &Parts, body: RequestBody) -> Result<Value, Problem> {
         check_encoding(&request.headers)?;
         let bytes = params::collect(body, self.bounds).await?;
         let charset = charset(&params::content_type(&request.headers));
