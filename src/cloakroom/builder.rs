@@ -167,7 +167,8 @@ impl Builder {
     /// caller, which needs its timer and its I/O driver (`enable_all`) and must go on running.
     ///
     /// # Errors
-    /// [`StartError`] if there is no tokio runtime, the configuration is invalid, or the data, a root or a listener cannot be used. Nothing runs then.
+    /// [`StartError`] if there is no tokio runtime, the configuration is invalid, or the data, a root or a listener cannot be
+    /// used. Nothing runs then.
     pub async fn start(self) -> Result<Cloakroom, StartError> {
         let runtime = Runtime::current()?;
         let config = self.settings()?;
