@@ -9,6 +9,7 @@ use crate::job::{Event, Failure, IdleMs, Job, State};
 
 /// What to do with a job whose attempt was interrupted by a crash of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Restart {
     /// Run the job again.

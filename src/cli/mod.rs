@@ -17,6 +17,8 @@ mod outcome;
 mod output;
 mod params;
 mod progress;
+#[cfg(test)]
+mod reference;
 mod remote;
 mod run;
 mod save;

@@ -12,11 +12,15 @@ use crate::address::Allow;
 
 /// Settings of callbacks, and of every other request that the server makes on a job's behalf.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Callbacks {
-    /// Hosts and networks that the server may call although their addresses are not public.
+    /// Hosts (`example.org`) and networks (`10.0.0.0/8`) that the server may call although their addresses are not public.
+    #[cfg_attr(test, serde(skip_serializing), schemars(with = "Vec<String>"))]
     pub allow: Vec<Allow>,
-    /// Secrets that callbacks are signed with; each callback carries a signature for every secret.
+    /// Secrets that callbacks are signed with: `whsec_` and 24 to 64 bytes in base64. Each callback carries a signature for
+    /// every secret.
+    #[cfg_attr(test, serde(skip_serializing), schemars(with = "Vec<String>"))]
     pub secrets: Vec<Secret>,
     /// How long to wait before the second attempt, the third, and so on.
     #[serde(deserialize_with = "values::times")]

@@ -14,21 +14,24 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// A command: its program and arguments, inputs, params and result.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CommandSpec {
     /// The program and its arguments, with placeholders in braces. No shell is involved.
     pub command: Vec<String>,
-    /// The title for people; `None` for the operation's name.
+    /// The title for people. Default: the name of the operation.
     pub title: Option<String>,
     /// The description for people.
     pub description: Option<String>,
     /// Input documents, by name, in the order that clients see.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, InputSpec>"))]
     pub inputs: IndexMap<String, InputSpec>,
     /// The JSON Schema of each other param, by name, in the order that clients see. Two more keys: `required: false` makes
     /// a param optional, and `flag` is the argument that stands for `true`. The values of params with `writeOnly: true` or
     /// the format `password` are used, but never shown.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, Value>"))]
     pub params: IndexMap<String, Value>,
     /// The media type and file name of the result.
     #[serde(default)]
@@ -39,16 +42,16 @@ pub struct CommandSpec {
     /// How long one attempt may take.
     #[serde(default = "default_timeout", deserialize_with = "values::time")]
     pub timeout: Duration,
-    /// The number of jobs that may run at once; `None` for the number of workers.
+    /// The number of jobs that may run at once. Default: the number of workers.
     #[serde(default, deserialize_with = "values::some_count")]
     pub concurrency: Option<usize>,
-    /// What to do with a job that was running when the server died; `None` to run it again.
+    /// What to do with a job that was running when the server died. Default: requeue.
     #[serde(default)]
     pub on_restart: Option<Restart>,
-    /// The number of attempts that the server's death may interrupt before the job fails; `None` for 3.
+    /// The number of attempts that the server's death may interrupt before the job fails. Default: 3.
     #[serde(default, deserialize_with = "values::some_count")]
     pub max_attempts: Option<u32>,
-    /// How long finished jobs stay idle before they are deleted; `None` for the server's setting.
+    /// How long finished jobs stay idle before they are deleted. Default: that of the server.
     #[serde(default, deserialize_with = "values::some_time")]
     pub idle_timeout: Option<Duration>,
     /// Names of environment variables that are passed on to the command, besides `PATH`.
@@ -61,23 +64,25 @@ pub struct CommandSpec {
 
 /// An input document of a command.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct InputSpec {
     /// Whether a job must supply the document.
     pub required: bool,
     /// Whether the input is a list of documents.
     pub list: bool,
-    /// Accepted media types; empty accepts all. `image/*` matches every image.
+    /// Accepted media types; `image/*` matches every image. Default: all.
     pub media_types: Vec<String>,
 }
 
 /// The media type and file name of a command's result.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct OutputSpec {
-    /// The media type; `None` for `application/octet-stream`.
+    /// The media type. Default: application/octet-stream.
     pub media_type: Option<String>,
-    /// The file name, with placeholders; `None` for the operation's name.
+    /// The file name, with placeholders of params and `{input.NAME.stem}`. Default: the name of the operation.
     pub filename: Option<String>,
 }
 

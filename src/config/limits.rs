@@ -8,6 +8,7 @@ use super::values;
 
 /// Limits; field names include the unit of sizes.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Limits {
     /// The maximum size of a submission's params, in bytes.
@@ -25,10 +26,10 @@ pub struct Limits {
     /// The maximum memory of one comparison or merge of XML documents, in bytes.
     #[serde(deserialize_with = "values::size")]
     pub document_memory: u64,
-    /// The maximum size of the database with all jobs and results, in bytes; `None` for no limit.
+    /// The maximum size of the database with all jobs and results, in bytes. Default: no limit.
     #[serde(deserialize_with = "values::some_size")]
     pub database_bytes: Option<u64>,
-    /// Bytes to keep free on the disk of the data folder; `None` for 5% of the disk and at most 1 GiB.
+    /// Bytes to keep free on the disk of the data folder. Default: 5% of the disk and at most 1 GiB.
     #[serde(deserialize_with = "values::some_size")]
     pub free_disk_bytes: Option<u64>,
     /// The maximum number of queued jobs.

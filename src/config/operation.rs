@@ -9,6 +9,7 @@ use crate::plan::Restart;
 
 /// Settings of an operation; `None` keeps the operation's default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct OperationOverrides {
     /// How long one attempt may take.

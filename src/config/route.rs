@@ -8,6 +8,7 @@ const ID_PLACEHOLDER: &str = "{id}";
 
 /// A custom route to an operation.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// The operation's name.
@@ -29,6 +30,7 @@ pub struct Route {
 
 /// Names of members and states.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct FieldNames {
     /// The member with the state.
@@ -45,9 +47,9 @@ pub struct FieldNames {
     pub canceled: String,
     /// The member with the result's URL.
     pub result: String,
-    /// The member with the reason for a failure; omitted if `None`.
+    /// The member with the reason for a failure; omitted without a name.
     pub error: Option<String>,
-    /// The member with the progress in percent; omitted if `None`.
+    /// The member with the progress in percent; omitted without a name.
     pub percent: Option<String>,
 }
 

@@ -379,3 +379,24 @@ fn result_over_the_size_limit_fails_its_job() {
     assert_eq!(job["status"], "succeeded");
     server.stop();
 }
+
+#[test]
+fn every_key_of_the_file_is_documented() {
+    let site = Site::new();
+    let output = site.configured("xyzzy = 1").arg("--check-config").output();
+    let output = output.expect("it runs");
+    let (_, known) = said(&output).split_once("expected one of ").expect("keys");
+    let known: Vec<_> = known.split('"').skip(1).step_by(2).collect();
+    assert!(known.contains(&"listen") && known.contains(&"route"));
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    for key in known {
+        let is_there = |text: String| page.contains(&text);
+        assert!(
+            is_there(format!("| `--{key}` |"))
+                || is_there(format!("\n## `[{key}"))
+                || is_there(format!("\n## `[[{key}")),
+            "docs/configuration.md does not describe {key:?}"
+        );
+    }
+}
