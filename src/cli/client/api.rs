@@ -236,6 +236,7 @@ impl Client {
         sent.map_err(|error| match error.source() {
             // The body failed: a file of the form cannot be read.
             Some(reason) if error.is_user() => Error::Usage(reason.to_string()),
+            _ if error.is_parse() => Error::NotCloakroom(self.endpoint.not_http()),
             _ => self.lost(error),
         })
     }

@@ -143,6 +143,17 @@ impl Endpoint {
         connected.await.map_err(late)?
     }
 
+    /// The message for a server that answers with something else than HTTP.
+    pub(super) fn not_http(&self) -> String {
+        let hint = match &self.route {
+            Route::Plain(_) => {
+                format!("; if it uses TLS, write https://{}{}", self.host, self.path)
+            }
+            _ => String::new(),
+        };
+        format!("{self} does not answer in HTTP{hint}")
+    }
+
     fn distrusted(&self, fault: &tls::Fault) -> Error {
         let hint = match fault {
             tls::Fault::Issuer => {

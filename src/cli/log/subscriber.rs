@@ -1,9 +1,9 @@
 //! Turns events into lines: text for people, or a JSON object for programs.
 
 use std::fmt::{self, Debug, Write as _};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::time::SystemTime;
-use std::{env, str, thread};
+use std::{str, thread};
 
 use tracing::Subscriber;
 use tracing::field::Field;
@@ -16,7 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::log::lines::Lines;
 use crate::cli::log::settings::{LogFormat, LogSettings};
-use crate::cli::output::{LineEscaper, escape, for_stderr, print_error};
+use crate::cli::output::{LineEscaper, escape, for_stderr, print_error, stderr_has_colors};
 
 /// A handle to the log.
 pub(in crate::cli) struct Log {
@@ -93,12 +93,11 @@ fn json_line(level: &str, message: &str) -> String {
 }
 
 fn text(lines: Lines) -> impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync {
-    let has_color = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     tracing_subscriber::fmt()
         .with_max_level(LevelFilter::TRACE)
         .with_writer(move || TextWriter(lines.clone()))
         .log_internal_errors(false)
-        .with_ansi(has_color && io::stderr().is_terminal())
+        .with_ansi(stderr_has_colors())
         .with_target(false)
         .fmt_fields(format::debug_fn(show_field).delimited(" "))
         .finish()

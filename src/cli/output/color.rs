@@ -27,13 +27,22 @@ impl ColorChoice {
 
 /// Whether standard output has colors.
 pub(in crate::cli) fn stdout_has_colors() -> bool {
+    has_colors(std::io::stdout().is_terminal())
+}
+
+/// Whether standard error has colors.
+pub(in crate::cli) fn stderr_has_colors() -> bool {
+    has_colors(std::io::stderr().is_terminal())
+}
+
+fn has_colors(is_terminal: bool) -> bool {
     match CHOICE.get() {
         Some(ColorChoice::Always) => true,
         Some(ColorChoice::Never) => false,
         Some(ColorChoice::Auto) | None => {
             let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
             let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-            std::io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb
+            is_terminal && !is_set("NO_COLOR") && !is_dumb
         }
     }
 }

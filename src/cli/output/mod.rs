@@ -8,7 +8,7 @@ mod escape;
 mod stream;
 mod streams;
 
-pub(in crate::cli) use color::{ColorChoice, stdout_has_colors};
+pub(in crate::cli) use color::{ColorChoice, stderr_has_colors, stdout_has_colors};
 pub(super) use escape::{LineEscaper, escape, escape_line};
 pub(super) use stream::Stream;
 pub(in crate::cli) use streams::{

@@ -71,7 +71,9 @@ pub(in crate::cli::remote) async fn wait(
     let ended = follow(client, seen, progress).await;
     progress.end();
     let job = ended?;
-    format.print_if_json(&job)?;
+    if format.is_json() {
+        format.print_new_job(&job)?;
+    }
     if job["status"] == "succeeded" {
         progress.print_message(&success(&job));
         Ok(())

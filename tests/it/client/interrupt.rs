@@ -22,7 +22,7 @@ fn interrupted(site: &Site, server: &Server, answer: &str) -> (Option<i32>, Stri
     let mut child = child.expect("it runs");
     drop(command);
     // The command knows the job.
-    let mut shown = read_until(&mut user, "running");
+    let mut shown = read_until(&mut user, "Running");
     let client = server.client();
     let list = client.get("/v1/jobs?status=running", 200).json();
     let job = list["jobs"][0].clone();

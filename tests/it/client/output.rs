@@ -127,6 +127,13 @@ fn unwritable_stdout_fails_with_one_sentence() {
         &["jobs"][..],
         &["jobs", "--json"],
         &["operations"],
+        &["operations", "zip"],
+        &["jobs", "--json", "--all"],
+        &["wait", "-q", "--json", id],
+        &["run", "zip", "--help"],
+        &["run", "--help"],
+        &["completions", "bash"],
+        &["man"],
         &["status", id],
         &["get", "-q", "-o", "-", id],
         &["get", "-q", id],
@@ -147,7 +154,11 @@ fn unwritable_stdout_fails_with_one_sentence() {
         assert_eq!(quiet, (Some(0), String::new()), "{arguments:?}");
     }
     // The stored result is kept.
-    for arguments in [&["submit", "-q", "zip", "path=/docs/a"][..], &["retry", id]] {
+    for arguments in [
+        &["submit", "-q", "zip", "path=/docs/a"][..],
+        &["submit", "-q", "--json", "--wait", "zip", "path=/docs/a"],
+        &["retry", id],
+    ] {
         let (code, text) = end(&site, arguments, full());
         assert_eq!(code, Some(1), "{arguments:?}: {text}");
         assert_eq!(text.lines().count(), 1, "{arguments:?}: {text}");
@@ -156,7 +167,7 @@ fn unwritable_stdout_fails_with_one_sentence() {
         let quiet = end(&site, arguments, without_reader());
         assert_eq!(quiet, (Some(0), String::new()), "{arguments:?}");
     }
-    assert_eq!(count(&site), before + 4);
+    assert_eq!(count(&site), before + 6);
     server.stop();
 }
 

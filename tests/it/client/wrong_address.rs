@@ -1,7 +1,9 @@
 //! What commands say about wrong URLs and tokens.
 
 use super::{cloakroom, said, words};
+use crate::certificates::{CertificateAuthority, VALID};
 use crate::harness::Site;
+use crate::tls_proxy::TlsProxy;
 
 #[test]
 fn wrong_address_or_token_gets_a_hint() {
@@ -35,5 +37,12 @@ fn wrong_address_or_token_gets_a_hint() {
     let encrypted = format!("https://{address}");
     let hint = format!("does not use TLS, write {plain}");
     check(&["--url", &encrypted], 1, &hint);
+
+    let authority = CertificateAuthority::new("ours");
+    let front = TlsProxy::new(Some(authority.server(&["localhost"], VALID)), "");
+    front.forward_to(address);
+    let plain = format!("http://localhost:{}", front.port());
+    let hint = format!("if it uses TLS, write https://localhost:{}", front.port());
+    check(&["--url", &plain], 1, &hint);
     server.stop();
 }
