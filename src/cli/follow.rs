@@ -20,6 +20,10 @@ pub(super) async fn follow(
     let id = job["id"].as_str().unwrap_or_default().to_owned();
     let path = format!("/v1/jobs/{id}?wait=20s");
     let mut budget = client.retry_budget();
+    if job["finishedAt"].is_null() {
+        // The next state may be far away.
+        progress.job(&job);
+    }
     while job["finishedAt"].is_null() {
         let seen = tag.clone().unwrap_or_default();
         let headers = [("if-none-match", seen.as_str())];
