@@ -135,6 +135,21 @@ fn every_compare_param_changes_the_result() {
 }
 
 #[test]
+fn memory_of_documents_is_limited() {
+    let site = Site::new();
+    let many = |name: &str| format!("<r>{}</r>", format!("<{name}/>").repeat(100_000));
+    site.write("a.xml", many("a").as_bytes());
+    site.write("b.xml", many("b").as_bytes());
+    let server = site.serve_configured("[limits]\ndocument-memory = '4 MiB'\n");
+    let params = json!({ "a": "/docs/a.xml", "b": "/docs/b.xml" });
+    let error = failed(&server.client(), "compare", &params);
+    assert_eq!(error["code"], "over_limit");
+    let message = error["message"].as_str().unwrap_or_default();
+    assert!(message.contains("4194304 bytes of memory"), "{message}");
+    server.stop();
+}
+
+#[test]
 fn documents_are_read_from_form_parts() {
     let site = Site::new();
     let server = site.serve();

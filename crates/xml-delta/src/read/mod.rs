@@ -5,5 +5,7 @@ mod content;
 mod element;
 mod keys;
 mod parser;
+mod read_options;
 
-pub(crate) use parser::{ReadOptions, memory_message, read};
+pub(crate) use parser::read;
+pub(crate) use read_options::{ReadOptions, memory_message};

@@ -5,6 +5,7 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
 use super::keys::{self, KeyedElement};
+use super::read_options::ReadOptions;
 use crate::attributes::{self, RawAttribute};
 use crate::chars;
 use crate::dtd::Dtd;
@@ -12,38 +13,12 @@ use crate::encoding::{self, Source};
 use crate::entities;
 use crate::error::{Error, ErrorKind, Fault};
 use crate::names::{NameId, Names, Scope, StringId, XML_URI};
-use crate::options::Limits;
-use crate::paths::Rules;
-use crate::progress::{Progress, ProgressSink, Step};
+use crate::progress::{Progress, Step};
 use crate::prolog;
 use crate::tree::{MAX_SOURCE_BYTES, NodeContext, Span, Tree};
 
 /// Number of nodes between two progress reports.
 const PROGRESS_INTERVAL: usize = 4096;
-
-/// Bytes of the hashes of a node.
-const NODE_HASH_BYTES: usize = 16;
-
-/// The message of an error about memory.
-pub(crate) fn memory_message(limit: usize) -> String {
-    format!("The documents and the result need more than the limit of {limit} bytes of memory.")
-}
-
-/// How to read a document.
-pub(crate) struct ReadOptions<'r> {
-    /// The index of the input.
-    pub(crate) input: usize,
-    pub(crate) limits: &'r Limits,
-    pub(crate) sink: &'r dyn ProgressSink,
-    /// Quote namespaces of the delta vocabulary, because they are content.
-    pub(crate) quote: bool,
-    /// Rules about elements from the options.
-    pub(crate) rules: &'r Rules,
-    /// Bytes of memory that other documents need.
-    pub(crate) used_memory: usize,
-    /// The text of the external subset of the document type.
-    pub(crate) external_subset: Option<&'r str>,
-}
 
 /// Reads a document.
 pub(crate) fn read(
@@ -345,17 +320,6 @@ impl Parser<'_, '_> {
     }
 
     /// Checks the number of nodes, and reports progress.
-    fn check_memory(&self, at: usize) -> Result<(), Fault> {
-        let limit = self.reading.limits.memory;
-        // The hashes of the nodes are computed later.
-        let hashes = self.tree.len() as usize * NODE_HASH_BYTES;
-        let used = self.reading.used_memory + self.source.len() + self.tree.memory() + hashes;
-        if used > limit {
-            return Err(Fault::over_limit(at, memory_message(limit)));
-        }
-        Ok(())
-    }
-
     pub(super) fn check_node_limit(&mut self, at: usize) -> Result<(), Fault> {
         let number = self.tree.len() as usize;
         let limit = self.reading.limits.nodes;
@@ -367,7 +331,7 @@ impl Parser<'_, '_> {
         }
         if number >= self.next_report {
             self.next_report = number + PROGRESS_INTERVAL;
-            self.check_memory(at)?;
+            self.reading.check_memory(&self.tree, self.source, at)?;
             let progress = Progress {
                 step: Step::Reading(self.reading.input),
                 done: at as u64,
