@@ -150,3 +150,43 @@ fn outgoing_requests_have_the_trace() {
     assert_eq!(trace(&origin.asked()[5]), ("", ""));
     server.stop();
 }
+
+#[test]
+fn dialects_take_the_trace_of_a_submission() {
+    let site = Site::new();
+    let server = site.serve_configured(&format!(
+        "{ENVIRONMENT}[[route]]\noperation = 'fetch'\nsubmit = '/get'\nstatus = '/get/{{id}}'\nresult = '/got/{{id}}'\n"
+    ));
+    let client = server.client();
+    let origin = Origin::saying(reply(
+        "200 OK",
+        "content-type: application/xml\r\n",
+        b"<r/>",
+    ));
+    let url = origin.url("/x.xml");
+    let ask = |path: &str, body: serde_json::Value, expected: u16| {
+        let headers = [
+            ("traceparent", PARENT),
+            ("tracestate", STATE),
+            ("content-type", "application/json"),
+            ("prefer", "respond-async"),
+        ];
+        let body = body.to_string();
+        client.ask("POST", path, &headers, body.as_bytes(), expected);
+    };
+    let upload = json!({ "@microsoft.graph.sourceUrl": url, "name": "x.xml", "file": {} });
+    ask("/drive/root:/docs:/children", upload, 202);
+    ask("/get", json!({ "uri": url }), 202);
+    let compare = "/api/xml-data-compare/v1/compare";
+    ask(compare, json!({ "input-a": url, "input-b": url }), 200);
+    ask(
+        compare,
+        json!({ "input-a": url, "input-b": url, "async": {} }),
+        202,
+    );
+    wait_for("six requests", || (origin.asked().len() == 6).then_some(()));
+    for ask in origin.asked() {
+        assert_eq!(trace(&ask), (PARENT, STATE), "{ask:?}");
+    }
+    server.stop();
+}

@@ -143,7 +143,9 @@ pub(crate) fn log() -> Value {
 /// `POST /v1/jobs/{id}/retry`.
 pub(crate) fn retry() -> Value {
     RouteDoc {
-        description: "Submits a new job with the same params and uploads.",
+        description: "Submits a new job with the same params, options and uploads. A `traceparent` of this request replaces that of \
+                      the old job.",
+        parameters: &["traceparent", "tracestate"],
         ..RouteDoc::default()
     }
     .with_replies(&[("202", ticket())], &[404, 409, 422, STORE, 507])

@@ -21,6 +21,8 @@ All responses except results have `Cache-Control: no-store`.
 All responses have `X-Request-Id`: that of the request, if it has 1 to 128 letters, digits, `-`, `_` and `.`, or else a new \
 one. The server's log has the same id.
 
+Submissions through any API take `traceparent` and `tracestate`.
+
 Requests that are not valid HTTP/1.1 get `400`, and requests whose head is too long get `431` or `414`, each without a \
 body.";
 

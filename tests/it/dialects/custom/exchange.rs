@@ -23,14 +23,16 @@ succeeded = "completed"
 result = "download_link"
 "#;
 
-/// The whole reply except its time.
+/// The whole reply except its time and id.
 fn whole(reply: &Reply) -> (u16, HashMap<&str, &str>, &str) {
     let headers = reply.headers.iter();
     let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
     let body = str::from_utf8(&reply.body).expect("text");
     (
         reply.status,
-        headers.filter(|(name, _)| *name != "date").collect(),
+        headers
+            .filter(|(name, _)| !["date", "x-request-id"].contains(name))
+            .collect(),
         body,
     )
 }
