@@ -60,7 +60,7 @@ pub use xml_delta as xml;
 
 pub use crate::cloakroom::{
     Builder, Cloakroom, Error, EventsEnded, HttpBody, HttpService, JobEvent, JobEvents, JobFilter,
-    JobPage, JobRequest, JobResult, StartError,
+    JobPage, JobRequest, JobResult, ReloadError, Reloaded, StartError,
 };
 pub use crate::engine::WaitFor;
 pub use crate::http::RouteFault;

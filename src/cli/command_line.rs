@@ -92,13 +92,24 @@ impl Arguments {
     /// # Errors
     /// An argument is invalid.
     pub(in crate::cli) fn layered() -> Result<Self, Failure> {
-        let mut command = definition();
-        let mut matches = parse(command.clone())?;
+        let command = definition();
+        let matches = parse(command.clone())?;
         if let Some(run) = matches.subcommand_matches("run")
             && !run.contains_id("operation")
         {
             return print_run_help(command);
         }
+        Self::with_layers(command, matches).or_else(|error| report_clap_error(&error))
+    }
+
+    /// Fills in settings of `serve` from the environment and the configuration file.
+    ///
+    /// # Errors
+    /// An argument is invalid together with these settings.
+    fn with_layers(
+        mut command: clap::Command,
+        mut matches: ArgMatches,
+    ) -> Result<Self, clap::Error> {
         let mut file = serve::File::default();
         if let Some(given) = matches.subcommand_matches("serve") {
             let flags = command
@@ -108,14 +119,31 @@ impl Arguments {
             let layered;
             (layered, file) = serve::layered(flags, given);
             command = command.mut_subcommand("serve", |_| layered);
-            matches = parse(command)?;
+            matches = command.try_get_matches()?;
         }
-        let mut arguments =
-            Self::from_arg_matches(&matches).or_else(|error| report_clap_error(&error))?;
+        let mut arguments = Self::from_arg_matches(&matches)?;
         if let Command::Serve(serve) = &mut arguments.command {
             serve.file = file;
+            serve.read_again = Some(Self::serve_again);
         }
         Ok(arguments)
+    }
+
+    /// Reads the settings of `serve` again.
+    ///
+    /// # Errors
+    /// A setting is invalid.
+    fn serve_again() -> Result<serve::Settings, Vec<String>> {
+        let command = definition();
+        let matches = command.clone().try_get_matches();
+        match matches.and_then(|matches| Self::with_layers(command, matches)) {
+            Ok(Self {
+                command: Command::Serve(serve),
+                ..
+            }) => serve.into_settings(),
+            Ok(_) => Err(vec!["the command is not `serve`".to_owned()]),
+            Err(error) => Err(vec![error.to_string()]),
+        }
     }
 
     /// Takes the token that the parent process chose, if the command is `serve`, while no files are open.

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
 
+use crate::cloakroom::faults::{faults, registry};
+use crate::cloakroom::reload::Reloader;
 use crate::cloakroom::runtime::Runtime;
 use crate::cloakroom::service::Place;
 use crate::cloakroom::{Cloakroom, StartError, exposure};
@@ -15,7 +17,7 @@ use crate::engine::Engine;
 use crate::http;
 use crate::http::{App, Reserved, Server};
 use crate::operations::{AsyncOperation, Blocking, Operation, Registry};
-use crate::roots::{RootSpec, Roots};
+use crate::roots::RootSpec;
 use crate::store;
 use crate::tokens::Tokens;
 
@@ -134,32 +136,13 @@ impl Builder {
 
     /// Every reason why the server would not start, as far as they can be found without touching its data and listeners.
     pub(crate) fn faults(&self) -> Vec<StartError> {
-        let mut faults = Vec::new();
-        match self.settings() {
-            Ok(config) => faults.extend(
-                exposure::check(&config, self.tokens.are_required())
-                    .map_err(StartError::Exposed)
-                    .err(),
-            ),
-            Err(error) => faults.push(error),
-        }
-        match self.registry() {
-            Ok(registry) => {
-                let routes = http::check_routes(&self.config, &registry).into_iter();
-                faults.extend(routes.map(StartError::Route));
-            }
-            Err(error) => faults.push(error),
-        }
-        let mut roots = self.config.roots.clone();
-        while let Err((path, source)) = Roots::open(&roots, &PathBuf::new()) {
-            // Without the last root at this path, the next fault can be found.
-            if let Some(at) = roots.iter().rposition(|root| root.path == path) {
-                roots.remove(at);
-            } else {
-                roots.clear();
-            }
-            faults.push(StartError::Root { path, source });
-        }
+        let config = match self.settings() {
+            Ok(config) => config,
+            Err(error) => return vec![error],
+        };
+        let registry = self.registry();
+        let mut faults = faults(&config, self.tokens.are_required(), registry.as_ref());
+        faults.extend(registry.err());
         faults
     }
 
@@ -205,6 +188,13 @@ impl Builder {
             &config,
             Arc::new(self.tokens),
         ));
+        let reloader = Reloader {
+            app: Arc::clone(&app),
+            operations: self.operations,
+            without_built_in: self.without_built_in,
+            listen: self.config.listen,
+            config: Mutex::new(config.clone()),
+        };
         let vital = engine.vital().clone();
         let serving = {
             let (app, vital) = (Arc::clone(&app), vital.clone());
@@ -218,6 +208,7 @@ impl Builder {
             addresses,
             base,
             stop,
+            reloader,
             serving: Mutex::new(Some(vital.task("server", serving))),
         })
     }
@@ -237,16 +228,7 @@ impl Builder {
     }
 
     fn registry(&self) -> Result<Registry, StartError> {
-        let mut registry = if self.without_built_in {
-            Registry::default()
-        } else {
-            Registry::built_in()
-        };
-        for operation in &self.operations {
-            registry.register(Arc::clone(operation))?;
-        }
-        registry.configure(&self.config)?;
-        Ok(registry)
+        registry(&self.config, &self.operations, self.without_built_in)
     }
 }
 

@@ -9,11 +9,12 @@ use tokio::task::JoinHandle;
 
 use crate::cloakroom::error::Error;
 use crate::cloakroom::events::JobEvents;
+use crate::cloakroom::reload::{ReloadError, Reloaded, Reloader};
 use crate::cloakroom::request::{JobFilter, JobPage, JobRequest};
 use crate::cloakroom::result::JobResult;
 use crate::cloakroom::runtime::Runtime;
 use crate::cloakroom::service::{HttpService, Place};
-use crate::config::Listen;
+use crate::config::{Config, Listen};
 use crate::engine::{Caller, Engine, WaitFor};
 use crate::http::App;
 use crate::job::{Job, JobId, JobOptions, Status};
@@ -38,6 +39,7 @@ pub struct Cloakroom {
     /// The base URL of links in callbacks.
     pub(in crate::cloakroom) base: String,
     pub(in crate::cloakroom) stop: watch::Sender<bool>,
+    pub(in crate::cloakroom) reloader: Reloader,
     /// `None` once the server is shut down.
     pub(in crate::cloakroom) serving: Mutex<Option<JoinHandle<()>>>,
 }
@@ -225,6 +227,21 @@ impl Cloakroom {
             // An error would mean that the engine is gone, but `self` owns it.
             Err(_) => std::future::pending().await,
         }
+    }
+
+    /// Replaces the settings of a running server, as far as that is possible without a restart: operations, callbacks, the
+    /// idle timeout, the number of workers, and the limits of params, uploads, results and documents. Attempts under way
+    /// keep what they started with.
+    ///
+    /// # Errors
+    /// [`ReloadError`]
+    pub async fn reload(&self, config: Config) -> Result<Reloaded, ReloadError> {
+        self.reloader.reload(&self.engine, config).await
+    }
+
+    /// Reads the tokens again.
+    pub(crate) fn reload_tokens(&self) {
+        self.reloader.reload_tokens();
     }
 
     /// Accepts no more connections and ends all waits. For use after a [failure](Self::failure).

@@ -11,7 +11,7 @@ use super::values;
 use crate::address::Allow;
 
 /// Settings of callbacks, and of every other request that the server makes on a job's behalf.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Callbacks {

@@ -13,7 +13,7 @@ use crate::plan::Restart;
 const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// A command: its program and arguments, inputs, params and result.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CommandSpec {

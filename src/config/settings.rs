@@ -18,7 +18,7 @@ use crate::config::route::Route;
 use crate::roots::RootSpec;
 
 /// The configuration of a server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// The data folder: everything that the server itself writes.
     pub data: PathBuf,

@@ -64,6 +64,11 @@ impl Slots {
         }
     }
 
+    /// Changes how many attempts at one origin may be under way at once.
+    pub(super) fn set_per_host(&mut self, per_origin: usize) {
+        self.per_origin = per_origin;
+    }
+
     /// How many more attempts may begin at origins that are not known to be slow.
     pub(super) fn free(&self) -> usize {
         SHARED.saturating_sub(self.attempts.len() - self.aside)

@@ -8,7 +8,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout};
@@ -77,7 +77,7 @@ pub(super) struct Outbox {
     store: Arc<Store>,
     job_cache: Arc<JobCache>,
     monitor_key: Arc<MonitorKey>,
-    settings: Callbacks,
+    settings: RwLock<Callbacks>,
     sender: OnceLock<Arc<dyn CallbackSender>>,
     slots: Mutex<Slots>,
     /// Notified when a job with a callback has ended, and when an attempt has ended or become slow.
@@ -98,11 +98,18 @@ impl Outbox {
             job_cache,
             monitor_key,
             slots: Mutex::new(Slots::new(settings.per_host)),
-            settings,
+            settings: RwLock::new(settings),
             sender: OnceLock::new(),
             wake_up: Notify::new(),
             metrics,
         }
+    }
+
+    /// Replaces the settings, for attempts from now on.
+    pub(super) fn set_settings(&self, settings: Callbacks) {
+        self.slots.lock().set_per_host(settings.per_host);
+        *self.settings.write() = settings;
+        self.wake_up();
     }
 
     /// Looks for pending callbacks again.
@@ -301,7 +308,7 @@ impl Outbox {
                 let random = getrandom::u32().unwrap_or_default();
                 let pause = plan::next_callback_attempt(
                     attempts + 1,
-                    &self.settings.schedule,
+                    &self.settings.read().schedule,
                     after,
                     random,
                 );

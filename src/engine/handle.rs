@@ -22,7 +22,7 @@ use crate::engine::runner::Runner;
 use crate::engine::sweeper::Sweeper;
 use crate::engine::upload::UploadWriter;
 use crate::job::{Job, Status};
-use crate::operations::{OutboundClients, Registry};
+use crate::operations::{OutboundClients, SharedRegistry};
 use crate::roots::Roots;
 use crate::store::{CommitMetrics, Store, StoreStats, Uploads};
 use crate::vital::Vital;
@@ -32,7 +32,7 @@ pub(crate) struct Engine {
     pub(in crate::engine) store: Arc<Store>,
     pub(in crate::engine) job_cache: Arc<JobCache>,
     pub(in crate::engine) runner: Arc<Runner>,
-    pub(in crate::engine) registry: Arc<Registry>,
+    pub(in crate::engine) registry: Arc<SharedRegistry>,
     pub(in crate::engine) roots: Arc<Roots>,
     pub(in crate::engine) probe: Probe,
     pub(in crate::engine) outbound_access: OutboundClients,
@@ -81,7 +81,7 @@ impl Engine {
     }
 
     /// The registered operations.
-    pub(crate) fn registry(&self) -> &Registry {
+    pub(crate) fn registry(&self) -> &SharedRegistry {
         &self.registry
     }
 
@@ -112,10 +112,8 @@ impl Engine {
 
     /// The number of queued and running jobs of every registered operation.
     pub(crate) fn active_by_operation(&self) -> BTreeMap<Arc<str>, ActiveJobs> {
-        let names = self.metrics.operations.keys();
-        let mut active: BTreeMap<_, _> = names
-            .map(|name| (Arc::clone(name), ActiveJobs::default()))
-            .collect();
+        let names = self.metrics.operations().into_keys();
+        let mut active: BTreeMap<_, _> = names.map(|name| (name, ActiveJobs::default())).collect();
         self.job_cache.for_each_active(|job| {
             if let Some(active) = active.get_mut(&job.operation) {
                 match job.status() {

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::RwLock;
+
 use crate::job::Status;
 use crate::metrics::{Counter, Gauge, Histogram};
 
@@ -29,7 +31,7 @@ const BUCKETS_US: &[u64] = &[
 #[derive(Debug)]
 pub(crate) struct JobMetrics {
     /// The metrics of each registered operation, by name.
-    pub operations: BTreeMap<Arc<str>, OperationMetrics>,
+    operations: RwLock<BTreeMap<Arc<str>, Arc<OperationMetrics>>>,
     /// The number of jobs deleted because their idle timeout had passed.
     pub expired: Counter,
     /// The outcomes of attempts at callbacks.
@@ -80,13 +82,27 @@ pub(crate) struct ActiveJobs {
 impl JobMetrics {
     /// Creates metrics for the named operations, all zero.
     pub(super) fn new<'a>(operations: impl Iterator<Item = &'a Arc<str>>) -> Self {
-        let operations = operations.map(|name| (Arc::clone(name), OperationMetrics::default()));
-        Self {
-            operations: operations.collect(),
+        let metrics = Self {
+            operations: RwLock::default(),
             expired: Counter::default(),
             callbacks: CallbackMetrics::default(),
             downloads: Arc::default(),
+        };
+        metrics.add(operations);
+        metrics
+    }
+
+    /// Adds metrics for those of the named operations that have none. Operations that are no longer registered keep theirs.
+    pub(super) fn add<'a>(&self, operations: impl Iterator<Item = &'a Arc<str>>) {
+        let mut known = self.operations.write();
+        for name in operations {
+            known.entry(Arc::clone(name)).or_default();
         }
+    }
+
+    /// The metrics of each operation, by name.
+    pub(crate) fn operations(&self) -> BTreeMap<Arc<str>, Arc<OperationMetrics>> {
+        self.operations.read().clone()
     }
 
     /// Counts a submitted job.
@@ -120,7 +136,7 @@ impl JobMetrics {
     }
 
     fn of(&self, operation: &str, count: impl FnOnce(&OperationMetrics)) {
-        if let Some(of) = self.operations.get(operation) {
+        if let Some(of) = self.operations.read().get(operation) {
             count(of);
         }
     }

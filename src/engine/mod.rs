@@ -27,6 +27,7 @@ mod pending_keys;
 mod probe;
 mod progress_throttle;
 mod recovery;
+mod reload;
 mod rendered;
 mod rendered_slot;
 mod results;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -22,8 +22,8 @@ use crate::engine::workers::Workers;
 use crate::failpoints;
 use crate::job::{Event, Failure, Job, Progress, Seq, Status};
 use crate::operations::{
-    Context, ContextResources, Cores, Log, OperationError, OutboundClients, Registry, StopReason,
-    StopSignal, check_output, discard_output,
+    Context, ContextResources, Cores, Log, OperationError, OutboundClients, SharedRegistry,
+    StopReason, StopSignal, check_output, discard_output,
 };
 use crate::plan;
 use crate::roots::Roots;
@@ -43,13 +43,14 @@ struct Running {
 
 pub(super) struct Runner {
     pub(super) store: Arc<Store>,
-    pub(super) registry: Arc<Registry>,
+    pub(super) registry: Arc<SharedRegistry>,
     roots: Arc<Roots>,
     outbound_access: OutboundClients,
     pub(super) job_cache: Arc<JobCache>,
     job_feed: Arc<JobFeed>,
     cores: Arc<Cores>,
-    limits: Limits,
+    /// The limits of attempts to come.
+    pub(super) limits: RwLock<Limits>,
     metrics: Arc<JobMetrics>,
     vital: Vital,
     /// The runtime for the timers of deadlines.
@@ -68,7 +69,7 @@ pub(super) struct Runner {
 /// The parts that the runner shares with the rest of the engine.
 pub(super) struct RunnerParts {
     pub(super) store: Arc<Store>,
-    pub(super) registry: Arc<Registry>,
+    pub(super) registry: Arc<SharedRegistry>,
     pub(super) roots: Arc<Roots>,
     pub(super) outbound_access: OutboundClients,
     pub(super) job_cache: Arc<JobCache>,
@@ -89,7 +90,7 @@ impl Runner {
             job_cache: parts.job_cache,
             job_feed: parts.job_feed,
             cores: Arc::default(),
-            limits: parts.limits,
+            limits: RwLock::new(parts.limits),
             metrics: parts.metrics,
             vital: parts.vital,
             runtime: Handle::current(),
@@ -311,6 +312,7 @@ impl Runner {
     }
 
     pub(super) fn context(&self, job: &Job, params: Arc<str>, signal: Arc<StopSignal>) -> Context {
+        let limits = self.limits.read();
         Context::new(
             job,
             params,
@@ -318,11 +320,11 @@ impl Runner {
                 roots: Arc::new(self.roots.pinned()),
                 store: Arc::clone(&self.store),
                 cores: Arc::clone(&self.cores),
-                outbound: Arc::clone(self.outbound_access.of(job.token.as_deref())),
+                outbound: self.outbound_access.of(job.token.as_deref()),
                 vital: self.vital.clone(),
-                result_bytes: self.limits.result_bytes,
-                document_bytes: self.limits.max_document_bytes,
-                document_memory: self.limits.document_memory,
+                result_bytes: limits.result_bytes,
+                document_bytes: limits.max_document_bytes,
+                document_memory: limits.document_memory,
             },
             signal,
             self.log(job.seq).unwrap_or_default(),

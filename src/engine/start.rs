@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::engine::callbacks::Outbox;
-use crate::engine::idle_tracker::IdleTracker;
+use crate::engine::idle_tracker::{IdleTimeouts, IdleTracker};
 use crate::engine::job_cache::JobCache;
 use crate::engine::metrics::JobMetrics;
 use crate::engine::monitor_token::MonitorKey;
@@ -19,7 +19,7 @@ use crate::engine::results::OneTimeResults;
 use crate::engine::runner::{Runner, RunnerParts};
 use crate::engine::sweeper::Sweeper;
 use crate::engine::{Engine, StartError, recovery};
-use crate::operations::{OperationSpec, OutboundClients, Registry, command};
+use crate::operations::{OperationSpec, OutboundClients, Registry, SharedRegistry, command};
 use crate::roots::Roots;
 use crate::store::{
     self, Found, OpenError, Opened, OperationLimits, Store, StoreOptions, TokensAtStart,
@@ -43,11 +43,7 @@ impl Engine {
         let roots = open_roots(config)?;
         let vital = Vital::default();
         let options = store_options(config, &registry, tokens);
-        let idle_timeouts = options.operations.iter();
-        let idle_timeouts = idle_timeouts
-            .map(|(name, limits)| (Arc::clone(name), limits.idle_timeout_ms))
-            .collect();
-        let default_timeout_ms = options.default_idle_timeout_ms;
+        let idle_timeouts = idle_timeouts(&options.operations, options.default_idle_timeout_ms);
         let Opened {
             store,
             found,
@@ -55,8 +51,7 @@ impl Engine {
         } = Store::open(&config.data, options, &vital)?;
         command::clear(&config.data);
         roots.protect(&store::own_files(&config.data));
-        let idle_tracker =
-            IdleTracker::new(Arc::clone(store.clock()), idle_timeouts, default_timeout_ms);
+        let idle_tracker = IdleTracker::new(Arc::clone(store.clock()), idle_timeouts);
         let mut engine = Self::connect(config, registry, roots, store, &found, idle_tracker, vital);
         writer.start(Arc::new(EngineObserver::new(&engine)))?;
         if let Err(error) = engine.recover(&found, config.workers).await {
@@ -77,10 +72,11 @@ impl Engine {
         idle_tracker: IdleTracker,
         vital: Vital,
     ) -> Self {
-        let (registry, idle_tracker) = (Arc::new(registry), Arc::new(idle_tracker));
+        let idle_tracker = Arc::new(idle_tracker);
         let job_cache = Arc::new(JobCache::new(ENDED_BYTES));
         let job_feed = Arc::default();
         let metrics = Arc::new(JobMetrics::new(registry.iter().map(|(name, _)| name)));
+        let registry = Arc::new(SharedRegistry::new(registry));
         let monitor_key = Arc::new(MonitorKey::new(&found.monitor_key));
         let outbound_access = OutboundClients::new(
             config.outbound(),
@@ -200,7 +196,25 @@ async fn tick(store: Arc<Store>) {
     }
 }
 
-fn store_options(config: &Config, registry: &Registry, tokens: TokensAtStart) -> StoreOptions {
+/// The idle timeouts of operations with these limits.
+pub(super) fn idle_timeouts(
+    operations: &HashMap<Arc<str>, OperationLimits>,
+    default: i64,
+) -> IdleTimeouts {
+    let timeouts = operations
+        .iter()
+        .map(|(name, limits)| (Arc::clone(name), limits.idle_timeout_ms));
+    IdleTimeouts {
+        by_operation: timeouts.collect(),
+        default,
+    }
+}
+
+/// The store's limits for each operation.
+pub(super) fn operation_limits(
+    config: &Config,
+    registry: &Registry,
+) -> HashMap<Arc<str>, OperationLimits> {
     let limits = |description: &OperationSpec| OperationLimits {
         concurrency: description.concurrency.unwrap_or(config.workers),
         idle_timeout_ms: description
@@ -208,15 +222,18 @@ fn store_options(config: &Config, registry: &Registry, tokens: TokensAtStart) ->
             .unwrap_or(config.idle_timeout)
             .as_millis() as i64,
     };
-    let operations: HashMap<_, _> = registry
+    registry
         .iter()
         .map(|(name, registered)| (Arc::clone(name), limits(&registered.description)))
-        .collect();
+        .collect()
+}
+
+fn store_options(config: &Config, registry: &Registry, tokens: TokensAtStart) -> StoreOptions {
     StoreOptions {
         queue: config.limits.max_queued_jobs,
         free_disk_bytes: config.limits.free_disk_bytes,
         database_bytes: config.limits.database_bytes,
-        operations,
+        operations: operation_limits(config, registry),
         default_idle_timeout_ms: config.idle_timeout.as_millis() as i64,
         tokens,
     }

@@ -38,12 +38,12 @@ impl Engine {
         let blobs = uploads.as_ref().map(Uploads::blobs).unwrap_or_default();
         let check = |roots: &Roots| {
             let outbound = self.outbound_access.of(submission.token.as_deref());
-            let mut invalid = check_options(&submission.options, roots, outbound);
+            let mut invalid = check_options(&submission.options, roots, &outbound);
             let params = registered.check(
                 &submission.params,
                 &blobs,
                 roots,
-                outbound,
+                &outbound,
                 &submission.options.write_only,
             );
             invalid.extend(params.err().unwrap_or_default());
@@ -71,7 +71,7 @@ impl Engine {
         let uploads = uploads.as_mut().map(Uploads::take).unwrap_or_default();
         let new = NewJob {
             token: submission.token,
-            operation: Arc::clone(operation),
+            operation: operation,
             params,
             uploads,
             options: Arc::new(submission.options),

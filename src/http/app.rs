@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::RwLock;
 
 use crate::config::Dialects;
 use crate::engine::{Caller, Engine};
@@ -16,6 +17,7 @@ use crate::http::response::download::Downloads;
 use crate::http::response::large::LargeBodies;
 use crate::http::routing::router::Router;
 use crate::http::server::activity::Activity;
+use crate::http::webhook::Webhooks;
 
 /// The authenticated request, as the handlers see it.
 pub(crate) struct RequestContext {
@@ -47,11 +49,12 @@ pub(crate) struct App {
     pub(crate) engine: Arc<Engine>,
     pub(crate) guard: Guard,
     pub(crate) access: Access,
-    pub(crate) bounds: Bounds,
+    pub(crate) bounds: RwLock<Bounds>,
     pub(crate) dialects: Dialects,
     pub(crate) router: Router,
     pub(crate) routes: Routes,
-    pub(crate) openapi: Bytes,
+    pub(crate) openapi: RwLock<Bytes>,
+    pub(crate) webhooks: Arc<Webhooks>,
     pub(crate) requests: RequestMetrics,
     pub(crate) request_ids: Arc<RequestIds>,
     pub(crate) large: LargeBodies,

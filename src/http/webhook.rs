@@ -1,7 +1,6 @@
 //! Callback requests: a GET with the job's id in the query, or a POST in the format of Standard Webhooks 1.0; and the
 //! meaning of their responses.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -10,6 +9,7 @@ use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
+use parking_lot::RwLock;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -33,12 +33,12 @@ const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 /// Sends callbacks to their URLs.
 pub(crate) struct Webhooks {
     pub(crate) outbound: OutboundClients,
-    pub(crate) secrets: Vec<Secret>,
+    pub(crate) secrets: RwLock<Vec<Secret>>,
 }
 
 impl CallbackSender for Webhooks {
     fn deliver(&self, message: CallbackRequest) -> Delivering {
-        let outbound = Arc::clone(self.outbound.of(message.job.token.as_deref()));
+        let outbound = self.outbound.of(message.job.token.as_deref());
         let request = self.request(&message, &outbound.client);
         Box::pin(async move {
             failpoints::panic_point("callback-delivery");
@@ -102,8 +102,9 @@ impl Webhooks {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert("webhook-id", ascii(id));
         headers.insert("webhook-timestamp", timestamp.into());
-        if !self.secrets.is_empty() {
-            let signed = self.secrets.iter();
+        let secrets = self.secrets.read();
+        if !secrets.is_empty() {
+            let signed = secrets.iter();
             let signed: Vec<_> = signed
                 .map(|secret| signature(secret, id, timestamp, body))
                 .collect();

@@ -20,6 +20,7 @@ pub(crate) mod params;
 mod registry;
 mod report;
 mod result;
+mod shared_registry;
 mod signal;
 mod spec;
 mod xml;
@@ -49,6 +50,7 @@ pub use crate::operations::result::{OperationOutput, ResultWriter};
 pub(crate) use crate::operations::result::{
     check_output, discard_output, finalized_output, open_output,
 };
+pub(crate) use crate::operations::shared_registry::SharedRegistry;
 pub(crate) use crate::operations::signal::{StopReason, StopSignal};
 pub use crate::operations::spec::{Input, OperationSpec};
 pub use crate::plan::Restart;

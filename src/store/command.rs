@@ -37,8 +37,8 @@ impl Command {
             Self::NumberItems { root, paths, .. } => {
                 items::insert(connection, root, paths).map(|()| None)
             }
-            // Stored nowhere: the writer sets the slots before the transaction, which may be rolled back.
-            Self::SetSlots { .. } => Ok(None),
+            // Stored nowhere: the writer applies these before the transaction, which may be rolled back.
+            Self::SetSlots { .. } | Self::SetOperations { .. } => Ok(None),
             Self::Sweep { sweep, .. } => jobs.sweep(connection, sweep).map(|()| None),
             Self::EndLife { .. } => jobs.end_life(connection).map(|()| None),
             Self::Abandon { blob } => {
@@ -59,6 +59,7 @@ impl Command {
             Self::RecordIntent { reply, .. }
             | Self::NumberItems { reply, .. }
             | Self::SetSlots { reply, .. }
+            | Self::SetOperations { reply, .. }
             | Self::Sweep { reply, .. }
             | Self::EndLife { reply } => {
                 let _ = reply.send(answer.map(drop));

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use super::{Attempt, Error, NewJob, Sweep, WholeBlob};
+use super::{Attempt, Error, NewJob, OperationLimits, Sweep, WholeBlob};
 use crate::job::{BlobId, Event, Job, Progress, Seq};
 
 /// Maximum number of commands in one transaction.
@@ -56,6 +56,11 @@ pub(super) enum Command {
     },
     SetSlots {
         slots: usize,
+        reply: Reply<()>,
+    },
+    SetOperations {
+        operations: HashMap<Arc<str>, OperationLimits>,
+        default_idle_timeout_ms: i64,
         reply: Reply<()>,
     },
     Abandon {

@@ -1,5 +1,6 @@
 //! The handle on the open store.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -15,7 +16,7 @@ use crate::store::error::Error;
 use crate::store::file_watch::FileWatch;
 use crate::store::readers::Readers;
 use crate::store::stats::CommitMetrics;
-use crate::store::types::{Attempt, NewJob, Sweep};
+use crate::store::types::{Attempt, NewJob, OperationLimits, Sweep};
 use crate::store::uploads::Uploads;
 use crate::store::{lock, reader};
 
@@ -187,6 +188,24 @@ impl Store {
     pub(crate) async fn set_slots(&self, slots: usize) -> Result<(), Error> {
         self.ask(move |reply| Command::SetSlots { slots, reply })
             .await
+    }
+
+    /// Replaces the limits of operations, and the idle timeout of jobs of other operations. The writer claims the jobs that
+    /// are ready.
+    ///
+    /// # Errors
+    /// An error of the database, if the claims cannot be stored.
+    pub(crate) async fn set_operations(
+        &self,
+        operations: HashMap<Arc<str>, OperationLimits>,
+        default_idle_timeout_ms: i64,
+    ) -> Result<(), Error> {
+        self.ask(move |reply| Command::SetOperations {
+            operations,
+            default_idle_timeout_ms,
+            reply,
+        })
+        .await
     }
 
     /// Executes the sweeper's decisions in one commit.

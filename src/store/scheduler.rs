@@ -23,6 +23,14 @@ struct OperationQueue {
 }
 
 impl OperationQueue {
+    fn new(limits: &OperationLimits) -> Self {
+        Self {
+            limit: limits.concurrency.max(1),
+            running: 0,
+            ready: BTreeSet::new(),
+        }
+    }
+
     fn has_room(&self) -> bool {
         self.running < self.limit
     }
@@ -30,14 +38,9 @@ impl OperationQueue {
 
 impl Scheduler {
     pub(super) fn new(operations: &HashMap<Arc<str>, OperationLimits>) -> Self {
-        let queue = |limits: &OperationLimits| OperationQueue {
-            limit: limits.concurrency.max(1),
-            running: 0,
-            ready: BTreeSet::new(),
-        };
         let queues = operations
             .iter()
-            .map(|(name, limits)| (Arc::clone(name), queue(limits)))
+            .map(|(name, limits)| (Arc::clone(name), OperationQueue::new(limits)))
             .collect();
         Self {
             slots: 0,
@@ -97,6 +100,19 @@ impl Scheduler {
                 }
             }
             State::Ended { .. } => {}
+        }
+    }
+
+    /// Replaces the limits of operations. Jobs of an operation that is gone are still claimed, one at a time, so that they
+    /// fail instead of waiting forever.
+    pub(super) fn set_operations(&mut self, operations: &HashMap<Arc<str>, OperationLimits>) {
+        for queue in self.queues.values_mut() {
+            queue.limit = 1;
+        }
+        for (name, limits) in operations {
+            let queue = self.queues.entry(Arc::clone(name));
+            let queue = queue.or_insert_with(|| OperationQueue::new(limits));
+            queue.limit = limits.concurrency.max(1);
         }
     }
 

@@ -192,8 +192,16 @@ impl Writer {
     /// Only fatal errors; the batch is dropped unanswered then.
     fn transact(&mut self, mut work: RunningBatch) -> Result<(), Error> {
         for command in &work.batch.commands {
-            if let Command::SetSlots { slots, .. } = command {
-                self.jobs.set_slots(*slots);
+            match command {
+                Command::SetSlots { slots, .. } => self.jobs.set_slots(*slots),
+                Command::SetOperations {
+                    operations,
+                    default_idle_timeout_ms,
+                    ..
+                } => self
+                    .jobs
+                    .set_operations(operations, *default_idle_timeout_ms),
+                _ => {}
             }
         }
         match self.try_transact(&mut work) {

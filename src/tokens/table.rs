@@ -283,6 +283,12 @@ impl Tokens {
         }
     }
 
+    /// Reloads the file if it has changed, and logs an error again that was logged before.
+    pub(crate) fn reload_now(&self) {
+        *self.fault.lock() = None;
+        self.reload();
+    }
+
     /// Reloads the file if it has changed. A file that cannot be used leaves the known tokens valid, but a server without
     /// tokens then rejects all requests. The error is logged once.
     pub(in crate::tokens) fn reload(&self) {

@@ -61,6 +61,7 @@ mod power;
 mod proxy;
 mod readme;
 mod recovery;
+mod reload;
 mod remote_documents;
 mod request_ids;
 mod roots;

@@ -6,10 +6,12 @@ use crate::cli::log::{LogSettings, print_warning};
 use crate::cli::output::print_line;
 use crate::cli::serve::announce::{Announcement, ServerFile};
 use crate::cli::serve::chosen_token;
+use crate::cli::serve::faults::messages;
 use crate::cli::serve::file::File;
 use crate::cli::serve::flags::Flags;
 use crate::cli::serve::parent::Parent;
-use crate::cli::signals::Signals;
+use crate::cli::serve::reload::{ReadAgain, Reload, Settings};
+use crate::cli::signals::{Hangup, Signals};
 use crate::cli::token::failure;
 use crate::cli::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
 use crate::cloakroom::{Cloakroom, StartError};
@@ -41,6 +43,9 @@ pub(in crate::cli) struct Serve {
     /// The sections of the configuration file.
     #[arg(skip)]
     pub(in crate::cli) file: File,
+    /// Reads all settings again.
+    #[arg(skip)]
+    pub(in crate::cli) read_again: Option<ReadAgain>,
     /// The token of this run that the parent process chose.
     #[arg(skip)]
     chosen_token: Option<String>,
@@ -83,20 +88,25 @@ impl Serve {
         let (token_per_run, exit_with_parent) = (flags.token_per_run, flags.exit_with_parent);
         let usage = |message| Failure::new(EXIT_USAGE, message);
         let chosen_token = self.chosen_token.take();
+        let mut reload = Reload {
+            read: self.read_again,
+            has_file: self.config.is_some(),
+            process: flags.process_settings(),
+            connections: (0, 0),
+        };
+        // Before anything can take long: the default action of this signal would end the process.
+        let mut hangup = Hangup::new().map_err(no_signals)?;
         let mut config = self.settings();
+        reload.connections.0 = config.limits.max_connections;
         config.limits.max_connections = descriptors::raise_fd_limit(config.limits.max_connections);
-        let (data, drain_timeout) = (config.data.clone(), config.drain_timeout);
+        reload.connections.1 = config.limits.max_connections;
+        let (data, mut drain_timeout) = (config.data.clone(), config.drain_timeout);
         let tokens = tokens(&config, token_per_run, chosen_token.as_deref())?;
         // The parent process knows the token that it chose.
         let token = tokens.run_token().filter(|_| chosen_token.is_none());
         let token = token.map(str::to_owned);
         let builder = Cloakroom::builder().config(config).tokens(tokens);
-        let mut signals = Signals::new().map_err(|error| {
-            Failure::new(
-                EXIT_FAILED,
-                format!("cannot install signal handlers: {error}"),
-            )
-        })?;
+        let mut signals = Signals::new().map_err(no_signals)?;
         let mut parent = if exit_with_parent {
             Parent::watch().map_err(usage)?
         } else {
@@ -115,12 +125,24 @@ impl Serve {
             }
         }));
         memory::trim_heap();
-        tokio::select! {
-            () = signals.next() => {}
-            () = parent.exited() => tracing::info!("standard input was closed"),
-            reason = cloakroom.failure() => {
-                cloakroom.hang_up().await;
-                return Err(Failure::new(EXIT_DATA, reason));
+        loop {
+            tokio::select! {
+                () = signals.next() => break,
+                () = parent.exited() => {
+                    tracing::info!("standard input was closed");
+                    break;
+                }
+                reason = cloakroom.failure() => {
+                    cloakroom.hang_up().await;
+                    return Err(Failure::new(EXIT_DATA, reason));
+                }
+                () = hangup.next() => {}
+            }
+            tokio::select! {
+                () = signals.next() => break,
+                config = reload.run(&cloakroom) => {
+                    drain_timeout = config.map_or(drain_timeout, |config| config.drain_timeout);
+                }
             }
         }
         tracing::info!("stopping; send a second signal to stop immediately");
@@ -137,6 +159,22 @@ impl Serve {
                 Err(Failure::new(EXIT_FAILED, message))
             }
         }
+    }
+
+    /// All settings, for a reload.
+    ///
+    /// # Errors
+    /// The errors of the configuration file and the environment.
+    pub(in crate::cli) fn into_settings(mut self) -> Result<Settings, Vec<String>> {
+        let faults = std::mem::take(&mut self.file.faults);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok(Settings {
+            lines: std::mem::take(&mut self.file.lines),
+            process: self.flags.process_settings(),
+            config: self.settings(),
+        })
     }
 
     /// Checks the settings, and prints that they are valid. Warns of programs that cannot be found.
@@ -164,19 +202,7 @@ impl Serve {
             }
         };
         let builder = Cloakroom::builder().config(config).tokens(tokens);
-        for error in builder.faults() {
-            faults.push(match error {
-                StartError::Route(fault) => {
-                    let route = routes.get(fault.route);
-                    if route.is_some_and(|route| lines.is_consequence(&fault, route)) {
-                        continue;
-                    }
-                    lines.route_error(&fault)
-                }
-                StartError::Root { ref path, .. } => lines.root_error(path, &error),
-                other => other.to_string(),
-            });
-        }
+        faults.extend(messages(builder.faults(), &lines, &routes));
         if !faults.is_empty() {
             return Err(invalid(&faults));
         }
@@ -190,6 +216,11 @@ impl Serve {
         self.flags.fill(&mut config);
         config
     }
+}
+
+fn no_signals(error: std::io::Error) -> Failure {
+    let message = format!("cannot install signal handlers: {error}");
+    Failure::new(EXIT_FAILED, message)
 }
 
 /// The failure of an invalid configuration.

@@ -76,7 +76,7 @@ pub(super) struct Flags {
     insecure_no_token: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Announce {
     Text,
     Json,
@@ -89,6 +89,18 @@ impl Flags {
             filter: self.log.clone(),
             format: self.log_format,
         }
+    }
+
+    /// The settings that are not part of the configuration, by key, for comparison.
+    pub(super) fn process_settings(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("announce", format!("{:?}", self.announce)),
+            ("log", self.log.to_string()),
+            ("log-format", format!("{:?}", self.log_format)),
+            ("token-per-run", self.token_per_run.to_string()),
+            ("token-fd", format!("{:?}", self.token_fd)),
+            ("exit-with-parent", self.exit_with_parent.to_string()),
+        ]
     }
 
     /// Copies the flags to the configuration.

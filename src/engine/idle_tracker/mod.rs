@@ -3,4 +3,4 @@
 mod tracker;
 
 pub(crate) use tracker::Hold;
-pub(in crate::engine) use tracker::{IdleTracker, Verdict};
+pub(in crate::engine) use tracker::{IdleTimeouts, IdleTracker, Verdict};

@@ -82,7 +82,13 @@ impl World {
 
     fn run(&mut self, life: &Life) {
         let clock = Arc::new(IdleClock::new(IdleMs(self.clock)));
-        let tracker = IdleTracker::new(Arc::clone(&clock), HashMap::new(), TIMEOUT_MS);
+        let tracker = IdleTracker::new(
+            Arc::clone(&clock),
+            IdleTimeouts {
+                by_operation: HashMap::new(),
+                default: TIMEOUT_MS,
+            },
+        );
         let mut schedule = ClockSchedule::start(clock.now());
         let mut touches = life.touches.clone();
         touches.sort_unstable();

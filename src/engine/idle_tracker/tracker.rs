@@ -18,7 +18,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
 use crate::job::{IdleMs, Job, Seq, State};
@@ -86,14 +86,20 @@ pub(in crate::engine) enum Verdict {
     Rearm(IdleMs),
 }
 
+/// How long ended jobs are kept without being used, in milliseconds.
+#[derive(Debug)]
+pub(in crate::engine) struct IdleTimeouts {
+    /// The timeout of each operation.
+    pub(in crate::engine) by_operation: HashMap<Arc<str>, i64>,
+    /// The timeout of jobs whose operation is not registered.
+    pub(in crate::engine) default: i64,
+}
+
 /// The touches and holds of ended jobs.
 #[derive(Debug)]
 pub(in crate::engine) struct IdleTracker {
     pub(in crate::engine::idle_tracker) clock: Arc<IdleClock>,
-    /// The idle timeout of each operation, in milliseconds.
-    pub(in crate::engine::idle_tracker) timeouts: HashMap<Arc<str>, i64>,
-    /// The idle timeout of jobs whose operation is no longer registered, in milliseconds.
-    pub(in crate::engine::idle_tracker) default_timeout_ms: i64,
+    pub(in crate::engine::idle_tracker) timeouts: RwLock<IdleTimeouts>,
     pub(in crate::engine::idle_tracker) shards: [Mutex<Shard>; SHARDS],
     /// The number of jobs whose touches wait to be stored or that are held.
     pub(in crate::engine::idle_tracker) waiting: AtomicUsize,
@@ -121,15 +127,10 @@ impl Drop for Hold {
 }
 
 impl IdleTracker {
-    pub(in crate::engine) fn new(
-        clock: Arc<IdleClock>,
-        timeouts: HashMap<Arc<str>, i64>,
-        default_timeout_ms: i64,
-    ) -> Self {
+    pub(in crate::engine) fn new(clock: Arc<IdleClock>, timeouts: IdleTimeouts) -> Self {
         Self {
             clock,
-            timeouts,
-            default_timeout_ms,
+            timeouts: RwLock::new(timeouts),
             shards: Default::default(),
             waiting: AtomicUsize::new(0),
             first_waiting: Notify::new(),
@@ -271,10 +272,14 @@ impl IdleTracker {
 
     /// The idle timeout of jobs of an operation, in milliseconds.
     pub(in crate::engine) fn timeout(&self, operation: &str) -> i64 {
-        self.timeouts
-            .get(operation)
-            .copied()
-            .unwrap_or(self.default_timeout_ms)
+        let timeouts = self.timeouts.read();
+        let own = timeouts.by_operation.get(operation).copied();
+        own.unwrap_or(timeouts.default)
+    }
+
+    /// Replaces the idle timeouts, for uses of jobs from now on.
+    pub(in crate::engine) fn set_timeouts(&self, timeouts: IdleTimeouts) {
+        *self.timeouts.write() = timeouts;
     }
 
     pub(in crate::engine::idle_tracker) fn enter(

@@ -115,6 +115,11 @@ impl Access {
         self.tokens.keep_reloading().await;
     }
 
+    /// Reloads the tokens now.
+    pub(crate) fn reload_tokens(&self) {
+        self.tokens.reload_now();
+    }
+
     /// Starts a session for a token in `Authorization`, for the pages below `path`. A server without tokens needs no sessions: the response has no
     /// cookie.
     ///

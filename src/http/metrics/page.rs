@@ -60,7 +60,7 @@ impl Collector for Page {
 
 impl Page {
     fn jobs(&self, writer: &mut MetricWriter<'_>) -> Result<(), Error> {
-        let operations = &self.jobs.operations;
+        let operations = self.jobs.operations();
         let submitted = ("jobs_submitted", "Jobs accepted.", None);
         writer.family(submitted, MetricType::Counter, |family| {
             operations.iter().try_for_each(|(name, of)| {
@@ -73,7 +73,7 @@ impl Page {
             None,
         );
         writer.family(ended, MetricType::Counter, |family| {
-            for (name, of) in operations {
+            for (name, of) in &operations {
                 for (status, counter) in [
                     ("succeeded", &of.succeeded),
                     ("failed", &of.failed),

@@ -13,8 +13,9 @@ use crate::http::routing::route::Call;
 
 /// `GET /v1/operations`.
 pub(crate) async fn list(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>, Problem> {
-    let operations = app.engine.registry().iter();
-    let all: Vec<_> = operations
+    let registry = app.engine.registry().load();
+    let all: Vec<_> = registry
+        .iter()
         .map(|(_, operation)| wire::operation(&operation.description, &call.context.base))
         .collect();
     let list = serde_json::json!({ "operations": all });

@@ -34,7 +34,7 @@ pub(crate) async fn metrics(app: &Arc<App>, call: Call<'_>) -> Result<Response<B
 
 /// `GET /openapi.json`.
 pub(crate) async fn openapi(app: &Arc<App>, _: Call<'_>) -> Result<Response<Body>, Problem> {
-    Ok(json(StatusCode::OK, app.openapi.clone()))
+    Ok(json(StatusCode::OK, app.openapi.read().clone()))
 }
 
 /// `POST /session`.

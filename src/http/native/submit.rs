@@ -93,7 +93,7 @@ impl App {
             scalars,
             &operation.description,
             &self.engine,
-            self.bounds,
+            self.bounds(),
         );
         let Decoded { params, uploads } = read.await?;
         drop(key_guard);

@@ -11,7 +11,8 @@ use crate::store::blob_owners::BlobOwners;
 use crate::store::scheduler::Scheduler;
 use crate::store::sequences::{RandomBits, Sequence};
 use crate::store::{
-    Attempt, Committed, Error, IdleClock, OpenError, StoreOptions, Sweep, keys, rows, schema,
+    Attempt, Committed, Error, IdleClock, OpenError, OperationLimits, StoreOptions, Sweep, keys,
+    rows, schema,
 };
 use crate::{failpoints, job};
 
@@ -75,6 +76,16 @@ impl Jobs {
 
     pub(in crate::store) fn set_slots(&mut self, slots: usize) {
         self.scheduler.set_slots(slots);
+    }
+
+    pub(in crate::store) fn set_operations(
+        &mut self,
+        operations: &HashMap<Arc<str>, OperationLimits>,
+        default_idle_timeout_ms: i64,
+    ) {
+        self.scheduler.set_operations(operations);
+        self.options.operations.clone_from(operations);
+        self.options.default_idle_timeout_ms = default_idle_timeout_ms;
     }
 
     /// Restores memory from the rows after a rollback.

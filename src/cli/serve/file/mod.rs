@@ -8,3 +8,4 @@ mod read;
 mod section;
 
 pub(in crate::cli) use read::File;
+pub(in crate::cli::serve) use read::SettingLines;

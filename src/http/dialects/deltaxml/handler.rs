@@ -158,7 +158,7 @@ impl App {
         let parsed = if essence == "multipart/form-data" {
             let form = Form {
                 engine: &self.engine,
-                bounds: self.bounds,
+                bounds: self.bounds(),
                 part_use: |part: &Part<'_>| part_use(operation, part, spec),
             };
             let pairs = form.read(&content_type, body, uploads).await?;
@@ -167,12 +167,12 @@ impl App {
             let charset = charset(&content_type);
             match Media::of(&essence) {
                 Some(Media::Xml) => {
-                    let body = params::collect(body, self.bounds).await?;
+                    let body = params::collect(body, self.bounds()).await?;
                     let body = Source::new(body.into(), charset);
                     deltaxml::of_xml(operation, body, spec)
                 }
                 Some(Media::Json) => {
-                    let body = params::collect(body, self.bounds).await?;
+                    let body = params::collect(body, self.bounds()).await?;
                     let request = json_body::parse(&body, charset.as_deref())?;
                     deltaxml::of_json(operation, &request, spec)
                 }

@@ -240,7 +240,7 @@ impl App {
     /// The body of a request, which must be a JSON object.
     async fn json_body(&self, request: &Parts, body: RequestBody) -> Result<Value, Problem> {
         check_encoding(&request.headers)?;
-        let bytes = params::collect(body, self.bounds).await?;
+        let bytes = params::collect(body, self.bounds()).await?;
         let charset = charset(&params::content_type(&request.headers));
         let body = json_body::parse(&bytes, charset.as_deref())?;
         if body.is_object() {
