@@ -240,6 +240,7 @@ fn client_gives_up_on_an_absent_server_and_can_follow_the_job_later() {
     let run = [
         "run",
         "gate",
+        "-q",
         "--url",
         &url,
         "--retry-for",
