@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn types_are_told_in_words() {
+    fn types_are_described_in_words() {
         let schema = json!({ "$defs": { "D": { "anyOf": [
             { "type": "string", "format": "path" }, { "type": "object" }, { "type": "object" },
         ] } } });
