@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::LOCATION;
+use http::header::{HeaderMap, LOCATION};
 use http::uri::PathAndQuery;
 use http::{Request, Response, StatusCode, Uri};
 use hyper::body::{Body, Frame, SizeHint};
@@ -18,6 +18,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use crate::http::App;
 use crate::http::dispatch::{Answered, Arrival};
 use crate::http::request::request_body::RequestBody;
+use crate::http::request::request_id::X_REQUEST_ID;
 use crate::http::response::body::Body as ResponseBody;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply;
@@ -47,11 +48,9 @@ impl App {
         let stripped = strip(request.uri(), &mount.path);
         let answered = match stripped {
             // The dashboard's links are relative.
-            _ if !mount.path.is_empty() && request.uri().path() == mount.path => Answered {
-                response: to_folder(&mount.path),
-                ending: None,
-                log: None,
-            },
+            _ if !mount.path.is_empty() && request.uri().path() == mount.path => {
+                self.answered_unlogged(request.headers(), to_folder(&mount.path))
+            }
             Some(uri) => {
                 *request.uri_mut() = uri;
                 let arrival = Arrival {
@@ -62,11 +61,8 @@ impl App {
             }
             None => {
                 let (request, _) = request.into_parts();
-                Answered {
-                    response: self.refusal(&nothing_here(), &request),
-                    ending: None,
-                    log: None,
-                }
+                let response = self.refusal(&nothing_here(), &request);
+                self.answered_unlogged(&request.headers, response)
             }
         };
         let Answered {
@@ -81,6 +77,21 @@ impl App {
             activity.consume_spent();
             MountedBody { body, activity }
         })
+    }
+
+    /// A response with its id. The request is not this server's, so it is not logged.
+    fn answered_unlogged(
+        &self,
+        request: &HeaderMap,
+        mut response: Response<ResponseBody>,
+    ) -> Answered {
+        let id = self.request_ids.of(request);
+        response.headers_mut().insert(X_REQUEST_ID, id);
+        Answered {
+            response,
+            ending: None,
+            log: None,
+        }
     }
 
     /// The response of a server whose runtime has ended.
