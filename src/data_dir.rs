@@ -1,6 +1,6 @@
 //! The data folder: the names of everything in it, and how files and folders are kept private and durable.
 
-use std::fs::{DirBuilder, File};
+use std::fs::DirBuilder;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -65,7 +65,7 @@ pub(crate) fn write_private_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Makes the names of new and renamed files in a folder durable.
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    File::open(path)?.sync_all()?;
+    std::fs::File::open(path)?.sync_all()?;
     // Other systems cannot sync a folder.
     #[cfg(not(unix))]
     let _ = path;

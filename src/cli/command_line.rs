@@ -13,6 +13,7 @@ use crate::cli::serve::early_log_format;
 use crate::cli::{EXIT_DATA, EXIT_FAILED, Failure};
 use crate::cli::{generated, maintenance, merge_driver, remote, run, serve, token};
 use crate::operations::command;
+use crate::store::disable_memory_statistics;
 use crate::vital::panic_message;
 
 /// Shown at the end of `cloakroom --help`.
@@ -203,6 +204,7 @@ pub(in crate::cli) fn report_clap_error<T>(error: &clap::Error) -> Result<T, Fai
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    disable_memory_statistics();
     let fail_early = |failure: Failure| {
         finish(Err(failure), |message| {
             print_failure(message, early_log_format());

@@ -34,6 +34,7 @@ mod rows;
 mod scheduler;
 mod schema;
 mod sequences;
+mod sqlite_config;
 mod stats;
 mod types;
 mod uploads;
@@ -51,6 +52,7 @@ pub(crate) use handle::Store;
 pub(crate) use lock::{check_unused, own_files};
 pub(crate) use maintenance::{backup, check};
 pub(crate) use open::Opened;
+pub(crate) use sqlite_config::disable_memory_statistics;
 pub(crate) use stats::{CommitMetrics, StoreStats};
 pub(crate) use types::{
     Attempt, CommitObserver, Committed, DueJob, Filter, Found, IdempotencyKey, NewJob,

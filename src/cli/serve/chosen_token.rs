@@ -5,7 +5,7 @@
 
 use std::ffi::OsStr;
 
-use crate::cli::{EXIT_FAILED, EXIT_USAGE, Failure};
+use crate::cli::{EXIT_USAGE, Failure};
 
 /// The environment variable with the token.
 const VARIABLE: &str = "CLOAKROOM_RUN_TOKEN";
@@ -38,7 +38,7 @@ pub(in crate::cli) fn take(descriptor: Option<u16>) -> Result<Option<String>, Fa
 fn from_environment(token: &OsStr) -> Result<String, Failure> {
     let error = system::start_again(token);
     let message = format!("cannot move {VARIABLE} out of the environment: {error}. Use --token-fd");
-    Err(Failure::new(EXIT_FAILED, message))
+    Err(Failure::new(crate::cli::EXIT_FAILED, message))
 }
 
 /// Elsewhere the environment of a process cannot be read by others.

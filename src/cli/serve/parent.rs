@@ -1,6 +1,6 @@
 //! Detects the exit of the parent process by the end of standard input: its end of the pipe is closed when it exits.
 
-use std::io::{self, Read};
+use std::io;
 
 use tokio::sync::oneshot;
 
@@ -48,7 +48,10 @@ impl Parent {
 /// Whether standard input is at its end. Does not block.
 #[cfg(unix)]
 fn has_ended() -> io::Result<bool> {
+    use std::io::Read;
+
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
     let stdin = io::stdin();
     let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
     let at_once = Timespec::default();
