@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::cloakroom::error::Error;
 use crate::cloakroom::events::JobEvents;
+use crate::cloakroom::pulse::Pulse;
 use crate::cloakroom::reload::{ReloadError, Reloaded, Reloader};
 use crate::cloakroom::request::{JobFilter, JobPage, JobRequest};
 use crate::cloakroom::result::JobResult;
@@ -237,6 +238,11 @@ impl Cloakroom {
     /// [`ReloadError`]
     pub async fn reload(&self, config: Config) -> Result<Reloaded, ReloadError> {
         self.reloader.reload(&self.engine, config).await
+    }
+
+    /// Checks whether the server works, for a watchdog.
+    pub(crate) fn pulse(&self) -> Pulse {
+        Pulse::new(Arc::clone(&self.engine))
     }
 
     /// Reads the tokens again.

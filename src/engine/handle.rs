@@ -130,6 +130,13 @@ impl Engine {
         self.probe.trouble().await
     }
 
+    /// Waits until the thread that writes to the database answers. An error is an answer, too.
+    pub(crate) async fn wait_for_writer(&self) {
+        if let Err(error) = self.store.ping().await {
+            tracing::debug!(%error, "the database did not answer in order");
+        }
+    }
+
     /// The supervisor of the vital tasks and threads. After a failure there the process should exit.
     pub(crate) fn vital(&self) -> &Vital {
         &self.vital

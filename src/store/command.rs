@@ -38,7 +38,7 @@ impl Command {
                 items::insert(connection, root, paths).map(|()| None)
             }
             // Stored nowhere: the writer applies these before the transaction, which may be rolled back.
-            Self::SetSlots { .. } | Self::SetOperations { .. } => Ok(None),
+            Self::SetSlots { .. } | Self::SetOperations { .. } | Self::Ping { .. } => Ok(None),
             Self::Sweep { sweep, .. } => jobs.sweep(connection, sweep).map(|()| None),
             Self::EndLife { .. } => jobs.end_life(connection).map(|()| None),
             Self::Abandon { blob } => {
@@ -61,6 +61,7 @@ impl Command {
             | Self::SetSlots { reply, .. }
             | Self::SetOperations { reply, .. }
             | Self::Sweep { reply, .. }
+            | Self::Ping { reply }
             | Self::EndLife { reply } => {
                 let _ = reply.send(answer.map(drop));
             }

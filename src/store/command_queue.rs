@@ -58,6 +58,9 @@ pub(super) enum Command {
         slots: usize,
         reply: Reply<()>,
     },
+    Ping {
+        reply: Reply<()>,
+    },
     SetOperations {
         operations: HashMap<Arc<str>, OperationLimits>,
         default_idle_timeout_ms: i64,

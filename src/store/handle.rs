@@ -190,6 +190,14 @@ impl Store {
             .await
     }
 
+    /// Waits until the writer has executed the commands that came before.
+    ///
+    /// # Errors
+    /// An error of the database.
+    pub(crate) async fn ping(&self) -> Result<(), Error> {
+        self.ask(|reply| Command::Ping { reply }).await
+    }
+
     /// Replaces the limits of operations, and the idle timeout of jobs of other operations. The writer claims the jobs that
     /// are ready.
     ///

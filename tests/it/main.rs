@@ -67,6 +67,7 @@ mod request_ids;
 mod roots;
 mod run;
 mod server_log;
+mod service_manager;
 mod sidecar;
 mod slow;
 mod state_machine;

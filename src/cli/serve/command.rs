@@ -11,11 +11,12 @@ use crate::cli::serve::file::File;
 use crate::cli::serve::flags::Flags;
 use crate::cli::serve::parent::Parent;
 use crate::cli::serve::reload::{ReadAgain, Reload, Settings};
+use crate::cli::serve::service_manager;
 use crate::cli::signals::{Hangup, Signals};
 use crate::cli::token::failure;
 use crate::cli::{EXIT_DATA, EXIT_FAILED, EXIT_USAGE, Failure};
 use crate::cloakroom::{Cloakroom, StartError};
-use crate::config::Config;
+use crate::config::{Config, Listen};
 use crate::operations::command;
 use crate::tokens::Tokens;
 use crate::{descriptors, memory};
@@ -125,6 +126,10 @@ impl Serve {
             }
         }));
         memory::trim_heap();
+        let urls: Vec<_> = cloakroom.addresses().iter().map(Listen::url).collect();
+        let status = format!("listening on {}", urls.join(" "));
+        service_manager::ready(&status);
+        let watchdog = tokio::spawn(service_manager::feed_watchdog(cloakroom.pulse()));
         loop {
             tokio::select! {
                 () = signals.next() => break,
@@ -138,13 +143,17 @@ impl Serve {
                 }
                 () = hangup.next() => {}
             }
+            service_manager::reloading();
             tokio::select! {
                 () = signals.next() => break,
                 config = reload.run(&cloakroom) => {
                     drain_timeout = config.map_or(drain_timeout, |config| config.drain_timeout);
+                    service_manager::ready(&status);
                 }
             }
         }
+        service_manager::stopping();
+        watchdog.abort();
         tracing::info!("stopping; send a second signal to stop immediately");
         // While this process still holds the lock of the data folder.
         drop(file);

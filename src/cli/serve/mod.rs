@@ -11,6 +11,7 @@ mod flags;
 mod layers;
 mod parent;
 mod reload;
+mod service_manager;
 
 pub(super) use crate::cli::serve::file::File;
 pub(super) use crate::cli::serve::layers::{fill_operations, layered, with_variables};
