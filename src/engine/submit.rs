@@ -71,7 +71,7 @@ impl Engine {
         let uploads = uploads.as_mut().map(Uploads::take).unwrap_or_default();
         let new = NewJob {
             token: submission.token,
-            operation: operation,
+            operation,
             params,
             uploads,
             options: Arc::new(submission.options),

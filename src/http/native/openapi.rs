@@ -146,7 +146,6 @@ pub(crate) fn retry() -> Value {
         description: "Submits a new job with the same params, options and uploads. A `traceparent` of this request replaces that of \
                       the old job.",
         parameters: &["traceparent", "tracestate"],
-        ..RouteDoc::default()
     }
     .with_replies(&[("202", ticket())], &[404, 409, 422, STORE, 507])
 }
