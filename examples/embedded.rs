@@ -1,4 +1,4 @@
-//! Runs slow work inside a program, without HTTP: durable jobs with progress and a result.
+//! Runs slow work inside a program, without HTTP: durable jobs with progress, a result and an idempotency key.
 //!
 //! ```sh
 //! cargo run --example embedded -- ./data 200000
@@ -9,7 +9,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use cloakroom::operations::{Context, Operation, OperationError, OperationOutput, OperationSpec};
-use cloakroom::{Cloakroom, WaitFor};
+use cloakroom::{Cloakroom, JobFilter, JobRequest, WaitFor};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::io::AsyncReadExt;
@@ -66,7 +66,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .start()
         .await?;
     let params = serde_json::json!({ "below": below });
-    let id = cloakroom.submit("primes", params).await?;
+    // The key makes a second run of this program find the job of the first one, if that was killed.
+    let request = JobRequest::new("primes", params).idempotency_key(format!("below {below}"));
+    let id = cloakroom.submit_request(request).await?;
     // From here on the job is durable: it survives a crash of this process.
     let mut job = cloakroom.job(id).await?;
     while !job.is_terminal() {
@@ -77,6 +79,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut result = cloakroom.result(id).await?;
     result.read_to_string(&mut text).await?;
     println!("{} primes below {below}", text.lines().count());
+    // Otherwise it stays for an hour without use.
+    drop(result);
+    cloakroom.delete(id).await?;
+    let rest = cloakroom.jobs(JobFilter::default()).await?;
+    eprintln!("{} other jobs", rest.jobs.len());
     cloakroom.shutdown(Duration::from_secs(10)).await;
     Ok(())
 }

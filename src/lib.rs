@@ -23,7 +23,7 @@
 //! | 5 | [`cli`], [`Cloakroom`] | arguments become a [`config::Config`]; the parts are put together |
 //! | 4 | [`http`] | routes, authentication, errors, dialects: the only place that knows status codes |
 //! | 3 | [`engine`] | submit, read, wait, cancel, delete; the job cache, the runner, recovery |
-//! | 2 | [`operations`], [`xml`] | what a job can do; comparing and merging documents (the crate `xml-delta`) |
+//! | 2 | [`operations`], [`xml`], [`toml_file`] | what a job can do; comparing and merging documents (the crate `xml-delta`); settings in TOML |
 //! | 1 | [`store`], [`roots`], [`tokens`], [`outbound`] | the database of jobs and results; folders that jobs may access; access tokens; the only HTTP client |
 //! | 0 | [`job`], [`plan`], [`address`], [`config`], [`header_params`], [`metrics`], [`memory`], [`descriptors`], [`failpoints`], [`data_dir`], [`vital`] | pure, except for the last five: states and transitions, recovery, allowed outbound addresses, settings, header parameters, metrics, returning memory to the system, the limit of open files, planned faults in tests, names and private files in the data folder, threads whose panic stops the server |
 //!
@@ -66,6 +66,8 @@ pub use crate::engine::WaitFor;
 pub use crate::http::RouteFault;
 pub use crate::job::JobOptions;
 pub use crate::store::OpenError;
+#[cfg(feature = "toml")]
+pub use crate::toml_file::{TomlError, TomlFault};
 
 // Public for the binary, and for tests and benches of a single layer. Not part of the stable API.
 #[doc(hidden)]
@@ -87,4 +89,6 @@ mod http;
 mod memory;
 mod metrics;
 mod store;
+#[cfg(feature = "toml")]
+mod toml_file;
 mod vital;

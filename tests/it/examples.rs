@@ -54,7 +54,10 @@ fn primes_example_runs_on_fresh_and_existing_data() {
         assert!(output.status.success(), "{output:?}");
         assert_eq!(output.stdout, b"1229 primes below 10000\n");
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.ends_with("succeeded Some(100.0) %\n"), "{said}");
+        assert!(
+            said.ends_with("succeeded Some(100.0) %\n0 other jobs\n"),
+            "{said}"
+        );
     }
     site.check_tables();
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use yaml_rust2::YamlLoader;
 
-use crate::harness::{Server, run, skipped};
+use crate::harness::{Server, example, run, skipped};
 
 const README: &str = include_str!("../../README.md");
 
@@ -22,6 +22,9 @@ case "$*" in
     *) echo "unexpected: cargo $*" >&2; exit 1 ;;
 esac
 "#;
+
+/// The program of the README, which cargo compiles as an example.
+const PROGRAM: &str = include_str!("../../examples/quickstart.rs");
 
 /// The blocks of a language, in order.
 fn blocks(language: &str) -> Vec<&'static str> {
@@ -178,6 +181,22 @@ fn readme_commands_work_when_pasted_in_order_in_one_folder() {
     assert_eq!(zip::ZipArchive::new(fetched).expect("an archive").len(), 2);
     assert_eq!(test, "cargo test");
     server.stop();
+}
+
+#[test]
+fn readme_program_is_an_example_that_runs() {
+    let (docs, program) = PROGRAM.split_once("\n\n").expect("docs");
+    assert!(docs.starts_with("//! "), "{docs}");
+    assert_eq!(blocks("rust"), [program.trim_end()]);
+    let reader = Reader::new();
+    for _ in 0..2 {
+        let mut command = Command::new(example("quickstart"));
+        let output = command.current_dir(reader.path()).output();
+        let output = output.expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(output.stdout, b"Hello, world!\n");
+    }
+    assert_eq!(reader.names(), ["greetings", "src"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use tracing_subscriber::filter::Targets;
 
 use crate::cli::log::{LogFormat, LogSettings, parse_filter};
-use crate::config::{Config, Dialects, Listen, Origin, PublicUrl, data_folder};
+use crate::config::{Config, Dialects, Listen, Origin, PublicUrl, data_folder, host_name};
 use crate::roots::RootSpec;
 
 #[derive(Args)]
@@ -48,7 +48,7 @@ pub(super) struct Flags {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
     /// Additional host name of this server. Requests to other names are rejected. Repeatable.
-    #[arg(long, value_name = "NAME", value_parser = host)]
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
     host: Vec<String>,
     /// URL of the server behind a reverse proxy, used in links. The proxy must remove the path of this URL.
     #[arg(long, value_name = "URL")]
@@ -118,19 +118,5 @@ impl Flags {
         config.allow_origins = self.allow_origin;
         config.dialects = self.dialects;
         config.insecure_no_token = self.insecure_no_token;
-    }
-}
-
-/// Parses a host as in a `Host` header, without the port.
-fn host(text: &str) -> Result<String, String> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    let literal = text
-        .strip_prefix('[')
-        .and_then(|text| text.strip_suffix(']'))
-        .is_some_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok());
-    if literal || !text.is_empty() && text.chars().all(is_plain) {
-        Ok(text.to_owned())
-    } else {
-        Err("expected a name or an address, without scheme or port".to_owned())
     }
 }

@@ -5,27 +5,27 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::cli::serve::file::fault;
-use crate::cli::serve::file::fault::Fault;
-use crate::cli::serve::file::section::{Value, leave_out, section, span_of, tables};
 use crate::config::{CommandSpec, OperationOverrides};
 use crate::operations::{Command, Registry, check_name};
+use crate::toml_file::fault;
+use crate::toml_file::fault::Fault;
+use crate::toml_file::section::{Value, leave_out, section, span_of, tables};
 
 /// The section `operations`.
 #[derive(Default)]
-pub(super) struct Operations {
+pub(crate) struct Operations {
     /// The settings of built-in operations, by name.
-    pub(super) overrides: BTreeMap<String, OperationOverrides>,
+    pub(crate) overrides: BTreeMap<String, OperationOverrides>,
     /// The declarations of commands, by name.
-    pub(super) commands: BTreeMap<String, CommandSpec>,
+    pub(crate) commands: BTreeMap<String, CommandSpec>,
     /// The lines of programs, by the names of their operations.
-    pub(super) lines: BTreeMap<String, usize>,
+    pub(crate) lines: BTreeMap<String, usize>,
     /// Operations that were left out because of a fault.
-    pub(super) invalid: BTreeSet<String>,
+    pub(crate) invalid: BTreeSet<String>,
 }
 
 /// Reads the settings of built-in operations and the declarations of commands, which have a key `command`.
-pub(super) fn operations(value: Value<'_>, text: &str, faults: &mut Vec<Fault>) -> Operations {
+pub(crate) fn operations(value: Value<'_>, text: &str, faults: &mut Vec<Fault>) -> Operations {
     let registry = Registry::built_in();
     let mut found = Operations::default();
     let tables = match tables(value) {

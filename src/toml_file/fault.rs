@@ -8,7 +8,7 @@ const MIN_SIMILARITY: f64 = 0.8;
 
 /// An error in a configuration file.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     /// Byte range in the file.
     at: Range<usize>,
     message: String,
@@ -17,7 +17,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    pub(super) fn new(at: Range<usize>, message: String) -> Self {
+    pub(crate) fn new(at: Range<usize>, message: String) -> Self {
         Self {
             at,
             message,
@@ -25,7 +25,7 @@ impl Fault {
         }
     }
 
-    pub(super) fn unknown_key<'a>(
+    pub(crate) fn unknown_key<'a>(
         at: Range<usize>,
         key: &str,
         known: impl Iterator<Item = &'a str>,
@@ -39,21 +39,27 @@ impl Fault {
     }
 
     /// Where in the file the error is, in bytes.
-    pub(super) fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         self.at.start
     }
 
     /// Formats the error as `FILE:LINE: message`.
-    pub(super) fn with_line(&self, path: &Path, text: &str) -> String {
+    pub(crate) fn with_line(&self, path: &Path, text: &str) -> String {
+        let (line, message) = self.at_line(text);
+        format!("{}:{line}: {message}", path.display())
+    }
+
+    /// The line of the error, and its message.
+    pub(crate) fn at_line(&self, text: &str) -> (usize, String) {
         let line = line(text, self.at.start);
         let key = key_before(text, self.at.start).filter(|_| !self.names_key);
         let key = key.map_or_else(String::new, |key| format!("{key}: "));
-        format!("{}:{line}: {key}{}", path.display(), self.message)
+        (line, format!("{key}{}", self.message))
     }
 }
 
 /// The number of the line that holds byte `at`, starting at 1.
-pub(super) fn line(text: &str, at: usize) -> usize {
+pub(crate) fn line(text: &str, at: usize) -> usize {
     let before = text.as_bytes().iter().take(at);
     1 + before.filter(|byte| **byte == b'\n').count()
 }

@@ -7,14 +7,14 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue, ValueDeserializer};
 
-use crate::cli::serve::file::fault::Fault;
+use crate::toml_file::fault::Fault;
 
 /// A value of the file with its position.
-pub(super) type Value<'a> = Spanned<DeValue<'a>>;
+pub(crate) type Value<'a> = Spanned<DeValue<'a>>;
 
 /// Reads a value. After a fault the entry that has it is left out, and the rest is read again, so that `faults` gets every
 /// fault. The result is `None` if the rest is not valid.
-pub(super) fn section<T: DeserializeOwned>(
+pub(crate) fn section<T: DeserializeOwned>(
     mut value: Value<'_>,
     faults: &mut Vec<Fault>,
 ) -> Option<T> {
@@ -69,7 +69,7 @@ fn remove(table: &mut DeTable<'_>, name: &str) {
 
 /// Leaves out the value of a nested key, or one item of it. A command's program is replaced by another one, so that no
 /// argument takes its place. Returns whether there was something to leave out.
-pub(super) fn leave_out(value: &mut Value<'_>, key: &[String], item: Option<usize>) -> bool {
+pub(crate) fn leave_out(value: &mut Value<'_>, key: &[String], item: Option<usize>) -> bool {
     let Some((last, parents)) = key.split_last() else {
         return false;
     };
@@ -112,7 +112,7 @@ pub(super) fn leave_out(value: &mut Value<'_>, key: &[String], item: Option<usiz
 }
 
 /// The byte range of a nested key's value, or of one item of it. Falls back to the innermost key that exists.
-pub(super) fn span_of(
+pub(crate) fn span_of(
     value: &Value<'_>,
     key: &[String],
     item: Option<usize>,
@@ -134,7 +134,7 @@ pub(super) fn span_of(
 ///
 /// # Errors
 /// The section is not a table.
-pub(super) fn tables(value: Value<'_>) -> Result<DeTable<'_>, Fault> {
+pub(crate) fn tables(value: Value<'_>) -> Result<DeTable<'_>, Fault> {
     let at = value.span();
     match value.into_inner() {
         DeValue::Table(tables) => Ok(tables),
@@ -146,7 +146,7 @@ pub(super) fn tables(value: Value<'_>) -> Result<DeTable<'_>, Fault> {
 }
 
 /// The TOML type of a value, with its article.
-pub(super) fn type_name(value: &DeValue<'_>) -> String {
+pub(crate) fn type_name(value: &DeValue<'_>) -> String {
     let name = value.type_str();
     let article = if name.starts_with(['a', 'i']) {
         "an"
