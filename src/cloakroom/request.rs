@@ -101,7 +101,7 @@ impl JobRequest {
         let key = self.key.map(|key| IdempotencyKey {
             token: token.clone(),
             name: key,
-            fingerprint: fingerprint(&self.operation, self.params.clone(), &self.options),
+            fingerprint: fingerprint(&self.operation, &self.params, &self.options),
         });
         Ok(Submission {
             token,

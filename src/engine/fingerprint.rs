@@ -8,7 +8,7 @@ use crate::operations::make_whole_numbers_integers;
 
 /// The fingerprint of a submission, which is the same if the client repeats it. `params` are without blob numbers, which
 /// differ each time; uploads count by their digests.
-pub(crate) fn fingerprint(operation: &str, params: Value, job_options: &JobOptions) -> [u8; 32] {
+pub(crate) fn fingerprint(operation: &str, params: &Value, job_options: &JobOptions) -> [u8; 32] {
     let mut job_options = json!(job_options);
     // A client may repeat a request under another name of the same server.
     if let Some(callback) = job_options["callback"].as_object_mut() {

@@ -100,7 +100,7 @@ impl App {
         let key = key.map(|key| IdempotencyKey {
             token: token.clone(),
             name: key,
-            fingerprint: fingerprint(name, native::without_blobs(&params), &job_options),
+            fingerprint: fingerprint(name, &native::without_blobs(&params), &job_options),
         });
         let submission = Submission {
             token,
