@@ -26,15 +26,10 @@ const KEYS: [&str; 11] = [
     "dialects",
     "insecure-no-token",
 ];
-/// The keys of the process of `cloakroom serve`.
-const PROCESS_KEYS: [&str; 6] = [
-    "announce",
-    "token-per-run",
-    "token-fd",
-    "exit-with-parent",
-    "log",
-    "log-format",
-];
+/// The keys about what `cloakroom serve` writes, which make no difference to a program.
+const OUTPUT_KEYS: [&str; 3] = ["announce", "log", "log-format"];
+/// The keys about the process of `cloakroom serve`.
+const PROCESS_KEYS: [&str; 3] = ["token-per-run", "token-fd", "exit-with-parent"];
 
 /// A fault in settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,8 +60,8 @@ impl Config {
     /// Reads settings in the format of the configuration file of `cloakroom serve`, as `examples/cloakroom.toml` shows it.
     /// Keys that are left out have their defaults; without `listen` that is `127.0.0.1:7070`.
     ///
-    /// Keys of the process (`announce`, `token-per-run`, `token-fd`, `exit-with-parent`, `log` and `log-format`) are faults,
-    /// because the program decides these itself. Environment variables are not read.
+    /// The keys about the log and the announcement have no effect. Those about the process (`token-per-run`, `token-fd` and
+    /// `exit-with-parent`) are faults, because the program decides these itself. Environment variables are not read.
     ///
     /// ```
     /// # use cloakroom::config::Config;
@@ -97,7 +92,10 @@ struct ConfigKeys(Config);
 
 impl Keys for ConfigKeys {
     fn names(&self) -> Vec<&str> {
-        KEYS.into_iter().chain(PROCESS_KEYS).collect()
+        KEYS.into_iter()
+            .chain(OUTPUT_KEYS)
+            .chain(PROCESS_KEYS)
+            .collect()
     }
 
     fn take(&mut self, name: &str, value: &Value<'_>, faults: &mut Vec<Fault>) -> Vec<String> {
@@ -148,6 +146,7 @@ impl Keys for ConfigKeys {
                     config.insecure_no_token = insecure;
                 }
             }
+            name if OUTPUT_KEYS.contains(&name) => {}
             _ => key.fault(
                 "a setting of the process of `cloakroom serve`, which this program decides itself",
             ),
@@ -285,7 +284,7 @@ mod tests {
 
     #[test]
     fn all_faults_have_their_lines() {
-        let text = "data = 3\nworkers = 0\nlisten = ['x', '127.0.0.1:1', 'y']\nannounce = 'json'\nidle-timeout = 5\n\
+        let text = "data = 3\nworkers = 0\nlisten = ['x', '127.0.0.1:1', 'y']\ntoken-per-run = true\nidle-timeout = 5\n\
                     wrokers = 1\ninsecure-no-token = 'yes'\n[limits]\nqueue = 'many'\n";
         let error = Config::from_toml(text).expect_err("it has faults");
         let lines: Vec<_> = error.0.iter().map(|fault| fault.line).collect();
