@@ -287,7 +287,7 @@ mod tests {
         paragraphs(
             &mut page,
             "  ",
-            &format!("{} end\nb\u{1b}[2J", "word ".repeat(30)),
+            &format!("{} end\n\nb\u{1b}[2J", "word ".repeat(30)),
         );
         let lines: Vec<_> = page.lines().collect();
         assert_eq!(lines.len(), 3, "{page}");
