@@ -47,7 +47,9 @@ impl LogSettings {
 /// The text is no filter.
 pub(in crate::cli) fn parse_filter(text: &str) -> Result<Targets, String> {
     // `Targets` takes a word that is no level for a target at level trace, and logs nothing else.
-    let is_plain = |part: &str| part.contains('=') || part.parse::<LevelFilter>().is_ok();
+    // An empty word would be a level, too.
+    let is_level = |part: &str| !part.is_empty() && part.parse::<LevelFilter>().is_ok();
+    let is_plain = |part: &str| part.contains('=') || is_level(part);
     let parsed = text.parse().ok();
     parsed
         .filter(|_| text.split(',').all(is_plain))
