@@ -236,9 +236,9 @@ impl Tokens {
     pub(crate) async fn ended(&self, grant: &Grant) {
         let mut changes = self.changes.subscribe();
         while self.holds(grant) {
-            let changed = changes.changed();
+            let next = changes.changed();
             let Some(left) = self.time_left(grant) else {
-                if changed.await.is_err() {
+                if next.await.is_err() {
                     // Not reached: `self` owns the sender.
                     return;
                 }
@@ -246,7 +246,7 @@ impl Tokens {
             };
             let left = left.min(CLOCK_CHECK_INTERVAL);
             // The end of the time is no error: the grant is checked again.
-            let _ = tokio::time::timeout(left, changed).await;
+            let _ = tokio::time::timeout(left, next).await;
         }
     }
 

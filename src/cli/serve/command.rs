@@ -96,7 +96,7 @@ impl Serve {
             connections: (0, 0),
         };
         // Before anything can take long: the default action of this signal would end the process.
-        let mut hangup = Hangup::new().map_err(no_signals)?;
+        let mut hangup = Hangup::new().map_err(|error| no_signals(&error))?;
         let mut config = self.settings();
         reload.connections.0 = config.limits.max_connections;
         config.limits.max_connections = descriptors::raise_fd_limit(config.limits.max_connections);
@@ -107,7 +107,7 @@ impl Serve {
         let token = tokens.run_token().filter(|_| chosen_token.is_none());
         let token = token.map(str::to_owned);
         let builder = Cloakroom::builder().config(config).tokens(tokens);
-        let mut signals = Signals::new().map_err(no_signals)?;
+        let mut signals = Signals::new().map_err(|error| no_signals(&error))?;
         let mut parent = if exit_with_parent {
             Parent::watch().map_err(usage)?
         } else {
@@ -227,7 +227,7 @@ impl Serve {
     }
 }
 
-fn no_signals(error: std::io::Error) -> Failure {
+fn no_signals(error: &std::io::Error) -> Failure {
     let message = format!("cannot install signal handlers: {error}");
     Failure::new(EXIT_FAILED, message)
 }
