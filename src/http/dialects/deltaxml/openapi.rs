@@ -142,7 +142,7 @@ fn compare() -> Value {
             },
             "configuration": {
                 "type": "object",
-                "description": "Settings: ignoreChanges, keys, orderless, numericTolerance, whitespace, wordByWord and the other params of the operation. An unknown setting is an error.",
+                "description": "Settings: ignoreChanges, keys, orderless, numericTolerance, whitespace, wordByWord and the other params of the operation, and location: an xpath such as //list, /catalog/list or //item/@id with child-order (ignore-order) or ignore-changes. An unknown setting is an error.",
             },
         },
     })

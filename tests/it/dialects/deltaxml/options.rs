@@ -99,6 +99,22 @@ fn configurations_are_honored_or_rejected() {
         lists.contains("<n deltaxml:deltaV2=\"A=B\">1.01</n>"),
         "{lists}"
     );
+    let located = compare(
+        "<dcf:configuration xmlns:dcf='com.deltaxml.data.config' version='1.0' id='c'>\
+         <dcf:location name='order' xpath='//l'><dcf:child-order ignore-order='true'/></dcf:location>\
+         <dcf:location name='time' xpath='/r/@t'><dcf:ignore-changes use='B'/></dcf:location></dcf:configuration>",
+        200,
+    );
+    assert!(
+        located.contains("original-position=\"A=1, B=2\""),
+        "{located}"
+    );
+    assert!(!located.contains("deltaxml:attributes"), "{located}");
+    let expression = compare(
+        "<configuration><location xpath='//l[1]'><child-order ignore-order='true'/></location></configuration>",
+        400,
+    );
+    assert!(expression.contains("//l[1]"), "{expression}");
     let unknown = compare(
         "<configuration><output-format>html</output-format></configuration>",
         400,

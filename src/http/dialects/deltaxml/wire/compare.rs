@@ -26,6 +26,15 @@ pub(crate) fn setting(name: &str) -> &str {
     found.map_or(name, |(_, param)| param)
 }
 
+/// Whether a member of a configuration only identifies it, in the form of the original's configuration files.
+pub(crate) fn is_label(name: &str, value: &Value) -> bool {
+    let is_version = same_name(name, "version") && *value == "1.0";
+    is_version
+        || (["id", "schemaLocation"]
+            .iter()
+            .any(|label| same_name(label, name)))
+}
+
 /// The params of a comparison.
 ///
 /// # Errors

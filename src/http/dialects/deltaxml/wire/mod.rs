@@ -4,6 +4,7 @@ pub(crate) mod compare;
 mod endpoint;
 pub(crate) mod error;
 pub(crate) mod job;
+mod locations;
 pub(crate) mod media;
 pub(crate) mod merge;
 pub(crate) mod names;

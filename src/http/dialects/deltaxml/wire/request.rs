@@ -4,7 +4,9 @@ use serde_json::{Map, Value, json};
 
 use crate::http::dialects::deltaxml::wire::value;
 use crate::http::dialects::deltaxml::wire::value::{boolean, insert, member, text};
-use crate::http::dialects::deltaxml::wire::{Operation, Product, compare, merge, names::same_name};
+use crate::http::dialects::deltaxml::wire::{
+    Operation, Product, compare, locations, merge, names::same_name,
+};
 use crate::operations::{OperationSpec, coerce};
 use crate::xml::Source;
 
@@ -189,6 +191,15 @@ fn configured(
     let configuration = member(request, "configuration");
     let members = configuration.and_then(Value::as_object);
     for (name, value) in members.into_iter().flatten() {
+        if operation == Operation::Compare {
+            if same_name(name, "location") {
+                settings.extend(locations::settings(value)?);
+                continue;
+            }
+            if compare::is_label(name, value) {
+                continue;
+            }
+        }
         let Some(param) = setting(name, spec) else {
             if operation == Operation::Compare {
                 return Err(unknown_setting(name, spec));
@@ -215,7 +226,7 @@ fn unknown_setting(name: &str, spec: &OperationSpec) -> String {
         .filter(|param| setting(param, spec).is_some())
         .collect();
     format!(
-        "The configuration has an unknown setting {name:?}. This server has the settings {}.",
+        "The configuration has an unknown setting {name:?}. This server has location and the settings {}.",
         known.join(", ")
     )
 }
