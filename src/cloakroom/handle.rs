@@ -51,7 +51,7 @@ impl Cloakroom {
         &self.addresses
     }
 
-    /// The API as a service, if the builder was told of its [place](crate::Builder::mount).
+    /// The API as a service, if the builder has a [place](crate::Builder::mount) for it.
     pub fn service(&self) -> Option<HttpService> {
         let mount = self.place.as_ref()?.mount();
         Some(HttpService::new(

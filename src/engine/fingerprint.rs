@@ -1,4 +1,4 @@
-//! The fingerprint of a submission, by which a repeated one is told from another one with the same idempotency key.
+//! The fingerprint of a submission, which tells a repeated one from a different one with the same idempotency key.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};

@@ -53,7 +53,7 @@ pub(super) struct Flags {
     /// URL of the server behind a reverse proxy, used in links. The proxy must remove the path of this URL.
     #[arg(long, value_name = "URL")]
     public_url: Option<PublicUrl>,
-    /// Origin of pages that may use this server, like https://example.org or tauri://localhost; "null" requires tokens.
+    /// Origin of pages that may use this server, like `https://example.org` or `tauri://localhost`; "null" requires tokens.
     /// Repeatable.
     #[arg(long, value_name = "SCHEME://HOST[:PORT]|null")]
     allow_origin: Vec<Origin>,

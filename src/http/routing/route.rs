@@ -65,7 +65,7 @@ pub(crate) fn nothing_here() -> Problem {
 pub(crate) type Answer<'a> =
     Pin<Box<dyn Future<Output = Result<Response<Body>, Problem>> + Send + 'a>>;
 
-/// A function that answers requests; see [`handler!`].
+/// A function that answers requests; see the macro `handler`.
 pub(crate) type Handler = for<'a> fn(&'a Arc<App>, Call<'a>) -> Answer<'a>;
 
 /// Makes a [`Handler`] of an async function that takes the app, the call and the given arguments.
