@@ -90,9 +90,8 @@ fn path(xpath: &str) -> Result<String, String> {
     let trimmed = xpath.trim();
     let path = match trimmed.strip_prefix("//") {
         Some(anywhere) if !anywhere.starts_with('/') => anywhere,
-        Some(_) => return Err(unsupported()),
         None if trimmed.starts_with('/') => trimmed,
-        None => return Err(unsupported()),
+        _ => return Err(unsupported()),
     };
     let (elements, attribute) = match path.rsplit_once('/') {
         _ if path.starts_with('@') => ("", path),
