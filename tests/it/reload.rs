@@ -93,8 +93,8 @@ fn sighup_replaces_operations() {
     let paths = document["paths"].as_object().expect("paths");
     assert!(paths.contains_key("/v1/operations/new"));
     assert!(!paths.contains_key("/v1/operations/old"));
-    let long = json!({ "path": "x".repeat(2000) });
-    client.post("/v1/operations/zip", &long, 413);
+    let oversized = json!({ "path": "x".repeat(2000) });
+    client.post("/v1/operations/zip", &oversized, 413);
     let metrics = String::from_utf8(client.get("/metrics", 200).body).expect("text");
     let submitted = "cloakroom_jobs_submitted_total{operation=\"new\"} 1";
     assert!(metrics.contains(submitted), "{metrics}");
