@@ -2,7 +2,7 @@
 
 use rusqlite::ffi;
 
-/// Turns off SQLite's statistics of its memory, which nobody reads and which cost a mutex around every allocation. Builds in
+/// Turns off SQLite's statistics of its memory, which are never read and cost a mutex around every allocation. Builds in
 /// the folder of the sources leave them out; those of `cargo install` do not know its flags.
 ///
 /// Only the program does this, before it starts threads: a library cannot know whether its process uses SQLite already.

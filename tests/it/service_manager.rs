@@ -25,7 +25,7 @@ fn next(socket: &UnixDatagram, part: &str) -> String {
 }
 
 #[test]
-fn systemd_is_told_of_start_reload_and_stop() {
+fn systemd_is_notified_of_start_reload_and_stop() {
     let site = Site::new();
     let path = site.path().join("notify");
     let socket = UnixDatagram::bind(&path).expect("a socket");

@@ -102,7 +102,7 @@ fn token_list_shows_kinds_and_expiry_times() {
         assert_eq!(output.status.code(), Some(2), "{bad:?}: {output:?}");
         assert!(output.stdout.is_empty(), "{output:?}");
     }
-    assert_eq!(token(&site, &["rotate", "nobody"]).status.code(), Some(1));
+    assert_eq!(token(&site, &["rotate", "unknown"]).status.code(), Some(1));
     // Times beyond what can be written are kept as the latest one that can.
     printed(
         &site,

@@ -1,4 +1,4 @@
-//! Messages to systemd, if it has started the server with `Type=notify`. Other starts have nobody to tell.
+//! Messages to systemd, if it has started the server with `Type=notify`. Otherwise no message is sent.
 
 use std::time::Duration;
 
