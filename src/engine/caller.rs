@@ -47,6 +47,15 @@ impl Caller {
         }
     }
 
+    /// The name of the token that submitted a job, if this caller may know it: callers that see only their own jobs do not
+    /// need it.
+    pub(crate) fn visible_token<'a>(&self, job: &'a Job) -> Option<&'a str> {
+        match self {
+            Self::Admin(_) | Self::Host => job.token.as_deref(),
+            Self::Unauthenticated | Self::Anyone | Self::Named(_) | Self::Metrics(_) => None,
+        }
+    }
+
     /// Whether this caller may see the metrics, which cover all jobs. Where no tokens are configured, all jobs were submitted
     /// without one.
     pub(crate) fn sees_metrics(&self) -> bool {

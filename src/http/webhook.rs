@@ -142,7 +142,7 @@ fn body(message: &CallbackRequest) -> Bytes {
         base: &message.callback.base,
         token: message.monitor_token.clone(),
     };
-    let job = native::job(&message.job, &message.params, &links);
+    let job = native::job(&message.job, None, &message.params, &links);
     let mut data: Value = serde_json::from_slice(&job).expect("the native API writes JSON");
     let envelope = |data: &Value| {
         let status = message.job.status().as_str();

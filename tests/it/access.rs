@@ -175,6 +175,53 @@ fn event_stream_contains_only_own_jobs() {
 }
 
 #[test]
+fn only_admins_see_the_token_of_a_job() {
+    let site = Site::new();
+    site.write("a", b"a");
+    let server = site.serve();
+    let client = server.client();
+    let open = client.zip("/docs/a");
+    let anna = site.token("anna", &[]);
+    let root = site.token("root", &["--admin"]);
+    wait_for("the first token", || {
+        let reply = client.try_ask("GET", "/v1/jobs", &[], b"");
+        (reply.expect("a reply").status == 401).then_some(())
+    });
+    let job = client.zip_as(&anna, "/docs/a");
+    assert_eq!(job.get("token"), None, "{job}");
+    let path = format!("/v1/jobs/{}", job["id"].as_str().expect("an id"));
+    get(&client, &anna, &format!("{path}?wait=20s"), 200);
+    // In turns, so that neither form is sent from a cache of the other.
+    for _ in 0..2 {
+        for (token, expected) in [(&root, Some(&json!("anna"))), (&anna, None)] {
+            let reply = get(&client, token, &path, 200);
+            assert_eq!(reply.json().get("token"), expected, "{reply:?}");
+            let etag = reply.header("etag");
+            let list = get(&client, token, "/v1/jobs", 200).json();
+            assert_eq!(list["jobs"][0].get("token"), expected, "{list}");
+            let mut events = client.events(
+                &format!("{path}/events"),
+                &format!("authorization: {token}\r\n"),
+            );
+            let (_, _, event) = events.next().expect("an event");
+            assert_eq!(event.get("token"), expected, "{event}");
+            // Each reader's version is the version of both.
+            for reader in [&root, &anna] {
+                let headers = [("authorization", &**reader), ("if-none-match", etag)];
+                let same = client.ask("GET", &path, &headers, b"", 304);
+                assert_eq!(same.header("etag"), etag);
+            }
+        }
+    }
+    let open = get(&client, &root, &format!("/v1/jobs/{open}"), 200).json();
+    assert_eq!(open.get("token"), None, "{open}");
+    let admin = [("authorization", &*root)];
+    let deleted = client.ask("DELETE", &path, &admin, b"", 200).json();
+    assert_eq!(deleted["token"], "anna", "{deleted}");
+    server.stop();
+}
+
+#[test]
 fn removing_a_token_ends_its_sessions() {
     let site = Site::new();
     site.write("a", b"a");

@@ -8,7 +8,19 @@ use crate::cli::Failure;
 use crate::cli::output::{print, print_escaped, print_line, stdout_has_colors};
 use crate::cli::remote::table::{cell, styled_table};
 
-const HEADINGS: [&str; 6] = ["ID", "OPERATION", "STATUS", "PROGRESS", "CREATED", "DETAIL"];
+const HEADINGS: [&str; 7] = [
+    "ID",
+    "OPERATION",
+    "STATUS",
+    "PROGRESS",
+    "CREATED",
+    "OWNER",
+    "DETAIL",
+];
+/// The column with the name of the token that submitted the job, which only admins get to see.
+const OWNER: usize = 5;
+/// The column with the status.
+const STATUS: usize = 2;
 
 /// How a command prints jobs or operations.
 #[derive(clap::Args)]
@@ -71,7 +83,7 @@ pub(in crate::cli::remote) enum JobList {
     /// One JSON document, written page by page: jobs may have long params.
     Json { count: usize },
     /// A table, written at the end, when the widths of its columns are known.
-    Table { rows: Vec<[String; 6]> },
+    Table { rows: Vec<[String; 7]> },
 }
 
 impl JobList {
@@ -104,9 +116,15 @@ impl JobList {
             }
             Self::Table { rows } => {
                 let has_colors = stdout_has_colors();
-                let is_status = |column: usize| has_colors && HEADINGS[column] == "STATUS";
+                let is_status = |column: usize| has_colors && column == STATUS;
                 let style = |column, cell: &str| status_style(cell).filter(|_| is_status(column));
-                print_escaped(&styled_table(HEADINGS, &rows, style))?;
+                let table = if rows.iter().any(|row| !row[OWNER].is_empty()) {
+                    styled_table(HEADINGS, &rows, style)
+                } else {
+                    let rows: Vec<_> = rows.into_iter().map(without_owner).collect();
+                    styled_table(without_owner(HEADINGS), &rows, style)
+                };
+                print_escaped(&table)?;
             }
         }
         Ok(())
@@ -124,8 +142,14 @@ fn status_style(status: &str) -> Option<&'static str> {
     }
 }
 
+/// The row without the column [`OWNER`].
+fn without_owner<T>(row: [T; 7]) -> [T; 6] {
+    let [id, operation, status, progress, created, _owner, detail] = row;
+    [id, operation, status, progress, created, detail]
+}
+
 /// A job as a row; the last cell is its phase or its error.
-fn row(job: &Value, now: SystemTime) -> [String; 6] {
+fn row(job: &Value, now: SystemTime) -> [String; 7] {
     let percent = job["percentComplete"].as_f64();
     let detail = match &job["error"] {
         Value::Null => text(job, "phase"),
@@ -137,6 +161,7 @@ fn row(job: &Value, now: SystemTime) -> [String; 6] {
         text(job, "status"),
         percent.map_or_else(String::new, |percent| format!("{percent:.0}%")),
         ago(&text(job, "createdAt"), now),
+        text(job, "token"),
         detail,
     ]
 }

@@ -72,7 +72,7 @@ impl App {
             let stream = EventStream {
                 app: &app,
                 base: &base,
-                format: EventFormat::Native,
+                format: EventFormat::Native(caller.clone()),
                 sender,
             };
             // The stream ends without an error message when the client disconnects.
@@ -86,10 +86,10 @@ impl App {
 struct StreamClosed;
 
 /// The format of the jobs in a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EventFormat {
-    /// The format of `GET /v1/jobs/{id}`.
-    Native,
+    /// The format of `GET /v1/jobs/{id}` for this caller.
+    Native(Caller),
     /// The format of the job's monitor link, which shows less.
     Monitor,
 }
@@ -205,8 +205,8 @@ impl EventStream<'_> {
             "event: job\n".to_owned()
         };
         let json = || async {
-            match self.format {
-                EventFormat::Native => self.app.job_bytes(view, self.base).await,
+            match &self.format {
+                EventFormat::Native(caller) => self.app.job_bytes(view, self.base, caller).await,
                 EventFormat::Monitor => self.app.monitor_bytes(view).await,
             }
         };
@@ -219,10 +219,10 @@ impl EventStream<'_> {
 
     /// Sends that a job was deleted; `last` is its last state.
     async fn send_deleted(&self, last: &Job) -> Result<(), StreamClosed> {
-        let json = match self.format {
+        let json = match &self.format {
             EventFormat::Monitor => Some(json!({ "status": DELETED }).to_string().into()),
-            EventFormat::Native => {
-                let json = || self.app.deleted_bytes(last, self.base);
+            EventFormat::Native(caller) => {
+                let json = || self.app.deleted_bytes(last, self.base, caller);
                 self.retry_while_busy(json).await?
             }
         };

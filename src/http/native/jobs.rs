@@ -32,7 +32,7 @@ pub(crate) async fn all_events(app: &Arc<App>, call: Call<'_>) -> Result<Respons
 /// `GET /v1/jobs/{id}`.
 pub(crate) async fn get(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>, Problem> {
     let id = call.job_id()?;
-    let RequestContext { caller, base, .. } = call.context;
+    let caller = &call.context.caller;
     let seen = Seen::of(&call.request.headers);
     let wait_for = match seen {
         None => Some(WaitFor::Terminal),
@@ -47,7 +47,7 @@ pub(crate) async fn get(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>
     if seen.is_some_and(|seen| seen.has(view.job.version)) {
         return Ok(not_modified(&view));
     }
-    app.job(StatusCode::OK, &view, base).await
+    app.job(StatusCode::OK, &view, call.context).await
 }
 
 /// `DELETE /v1/jobs/{id}`.
@@ -56,7 +56,7 @@ pub(crate) async fn delete(app: &Arc<App>, call: Call<'_>) -> Result<Response<Bo
     let RequestContext { caller, base, .. } = call.context;
     // Deleting the job deletes its params too, so the response is rendered first.
     let job = app.engine.get(caller, id).await?.job;
-    let bytes = app.deleted_bytes(&job, base).await?;
+    let bytes = app.deleted_bytes(&job, base, caller).await?;
     app.engine.delete(caller, id).await?;
     Ok(json(StatusCode::OK, bytes))
 }
@@ -65,7 +65,8 @@ pub(crate) async fn delete(app: &Arc<App>, call: Call<'_>) -> Result<Response<Bo
 pub(crate) async fn events(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>, Problem> {
     let RequestContext { caller, base, .. } = call.context;
     let view = app.engine.get(caller, call.job_id()?).await?;
-    Ok(app.job_events(call.request, view, base, EventFormat::Native))
+    let format = EventFormat::Native(caller.clone());
+    Ok(app.job_events(call.request, view, base, format))
 }
 
 /// `GET /v1/jobs/{id}/log`.
@@ -77,22 +78,22 @@ pub(crate) async fn log(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>
 
 /// `POST /v1/jobs/{id}/retry`.
 pub(crate) async fn retry(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>, Problem> {
-    let RequestContext { caller, base, .. } = call.context;
+    let caller = &call.context.caller;
     let trace = trace::of(&call.request.headers);
     let view = app.engine.retry(caller, call.job_id()?, trace).await?;
-    app.ticket(&view, base).await
+    app.ticket(&view, call.context).await
 }
 
 /// `POST /v1/jobs/{id}/cancel`.
 pub(crate) async fn cancel(app: &Arc<App>, call: Call<'_>) -> Result<Response<Body>, Problem> {
-    let RequestContext { caller, base, .. } = call.context;
+    let caller = &call.context.caller;
     let view = app.engine.cancel(caller, call.job_id()?).await?;
     let status = if view.job.is_terminal() {
         StatusCode::OK
     } else {
         StatusCode::ACCEPTED
     };
-    app.job(status, &view, base).await
+    app.job(status, &view, call.context).await
 }
 
 /// `GET /v1/downloads/{id}`.

@@ -37,7 +37,7 @@ impl App {
             if number > 0 {
                 text.push(b',');
             }
-            text.extend_from_slice(&self.job_bytes(view, base).await?);
+            text.extend_from_slice(&self.job_bytes(view, base, caller).await?);
             if text.len() >= PAGE_BYTES && number + 1 < page.jobs.len() {
                 next = Some(view.job.seq);
                 break;

@@ -97,8 +97,8 @@ pub(crate) fn list() -> Value {
         &page,
     );
     RouteDoc {
+        description: "An admin token lists the jobs of all tokens, each with the name of its `token`.",
         parameters: &["status", "operation", "id-prefix", "limit", "after"],
-        ..RouteDoc::default()
     }
     .with_replies(&[("200", page)], &[422, STORE])
 }

@@ -4,13 +4,13 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use crate::engine::{Engine, View};
-use crate::http::App;
+use crate::engine::{Caller, Engine, View};
 use crate::http::native::wire as native;
 use crate::http::response::body::Body;
 use crate::http::response::large;
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::{add_version, json};
+use crate::http::{App, RequestContext};
 use crate::job::{Job, Params};
 
 impl App {
@@ -19,27 +19,45 @@ impl App {
         &self,
         status: StatusCode,
         view: &View,
-        base: &str,
+        context: &RequestContext,
     ) -> Result<Response<Body>, Problem> {
-        let mut response = json(status, self.job_bytes(view, base).await?);
+        let RequestContext { caller, base, .. } = context;
+        let mut response = json(status, self.job_bytes(view, base, caller).await?);
         add_version(&mut response, view);
         Ok(response)
     }
 
-    /// A job as JSON, from the cache if it holds this version.
-    pub(crate) async fn job_bytes(&self, view: &View, base: &str) -> Result<Bytes, Problem> {
+    /// A job as JSON, from the cache if it holds this version. The form with the token's name is for admins only, so it is
+    /// neither cached nor replaces the cached form.
+    pub(crate) async fn job_bytes(
+        &self,
+        view: &View,
+        base: &str,
+        caller: &Caller,
+    ) -> Result<Bytes, Problem> {
+        let token = caller.visible_token(&view.job);
+        let render =
+            |params: &str| native::job(&view.job, token, params, &self.links(&view.job, base));
+        if token.is_some() {
+            return self.render(&view.job, render).await;
+        }
         if let Some(bytes) = Engine::rendered(view, base) {
             return Ok(bytes);
         }
-        let render = |params: &str| native::job(&view.job, params, &self.links(&view.job, base));
         let bytes = self.render(&view.job, render).await?;
         self.engine.keep_rendered(view, base, &bytes);
         Ok(bytes)
     }
 
     /// A deleted job as JSON, with its last state. The params are empty if they are already deleted.
-    pub(crate) async fn deleted_bytes(&self, job: &Job, base: &str) -> Result<Bytes, Problem> {
-        let render = |params: &str| native::deleted_job(job, params, &self.links(job, base));
+    pub(crate) async fn deleted_bytes(
+        &self,
+        job: &Job,
+        base: &str,
+        caller: &Caller,
+    ) -> Result<Bytes, Problem> {
+        let token = caller.visible_token(job);
+        let render = |params: &str| native::deleted_job(job, token, params, &self.links(job, base));
         match self.render(job, render).await {
             Err(problem) if problem.code() != large::SERVER_BUSY => Ok(render("{}").into()),
             bytes => bytes,

@@ -41,7 +41,7 @@ impl App {
         let link = self.link(&view, &context.base);
         let answer = match preferences.wait {
             Some(timeout) => self.result_or_ticket(view, timeout, context).await,
-            None => self.ticket(&view, &context.base).await,
+            None => self.ticket(&view, context).await,
         };
         let mut response = answer.unwrap_or_else(|problem| self.refusal(&problem, request));
         let headers = response.headers_mut();
@@ -137,7 +137,7 @@ impl App {
                 ..
             } => {
                 if view.job.options.output.is_some() {
-                    return self.job(StatusCode::OK, &view, base).await;
+                    return self.job(StatusCode::OK, &view, context).await;
                 }
                 let mut response = self.downloads.whole(&view.job).await?;
                 let url = native::download_url(base, &view.job);
@@ -162,13 +162,18 @@ impl App {
                 "job_canceled",
                 "The job was canceled.",
             )),
-            _ => self.ticket(&view, base).await,
+            _ => self.ticket(&view, context).await,
         }
     }
 
     /// The ticket: 202 with the job and the links to it.
-    pub(crate) async fn ticket(&self, view: &View, base: &str) -> Result<Response<Body>, Problem> {
-        let mut response = self.job(StatusCode::ACCEPTED, view, base).await?;
+    pub(crate) async fn ticket(
+        &self,
+        view: &View,
+        context: &RequestContext,
+    ) -> Result<Response<Body>, Problem> {
+        let base = &context.base;
+        let mut response = self.job(StatusCode::ACCEPTED, view, context).await?;
         let url = header(&self.links(&view.job, base).job(&view.job));
         let headers = response.headers_mut();
         headers.insert(LOCATION, url.clone());

@@ -12,7 +12,7 @@ use crate::job::{ByteProgress, Failure, Job, Outcome, ResultLocation, Stage, Sta
 use crate::operations::{OperationSpec, remove_write_only};
 use crate::plan::Restart;
 
-/// A job. All members are always present; unknown values are null.
+/// A job. All members except `token` are always present; unknown values are null.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Job")]
@@ -23,6 +23,11 @@ struct JobJson<'a> {
     #[schemars(range(min = 1))]
     seq: i64,
     operation: &'a str,
+    /// The name of the token that submitted the job. Only in responses to admin tokens, and only if the job was submitted
+    /// with a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    token: Option<&'a str>,
     /// `deleted` occurs only in the response to DELETE and in events.
     #[schemars(extend("enum" = ["queued", "running", "succeeded", "failed", "canceled", "deleted"]))]
     status: &'static str,
@@ -157,15 +162,24 @@ pub(crate) fn download_url(base: &str, job: &Job) -> String {
     format!("{base}/v1/downloads/{}", job.id)
 }
 
-/// A job as JSON. `params` are its params as JSON text.
-pub(crate) fn job(job: &Job, params: &str, links: &Links<'_>) -> Vec<u8> {
-    let json = JobJson::of(job, params, links);
+/// A job as JSON. `token` is the name of its token if the reader may know it, `params` are its params as JSON text.
+pub(crate) fn job(job: &Job, token: Option<&str>, params: &str, links: &Links<'_>) -> Vec<u8> {
+    let json = JobJson {
+        token,
+        ..JobJson::of(job, params, links)
+    };
     serde_json::to_vec(&json).expect("plain structs always serialise")
 }
 
 /// A deleted job as JSON, with its last state.
-pub(crate) fn deleted_job(job: &Job, params: &str, links: &Links<'_>) -> Vec<u8> {
+pub(crate) fn deleted_job(
+    job: &Job,
+    token: Option<&str>,
+    params: &str,
+    links: &Links<'_>,
+) -> Vec<u8> {
     let mut json = JobJson {
+        token,
         status: "deleted",
         ..JobJson::of(job, params, links)
     };
@@ -211,6 +225,7 @@ impl<'a> JobJson<'a> {
             id: job.id.to_string(),
             seq: job.seq.0,
             operation: &job.operation,
+            token: None,
             status: job.status().as_str(),
             percent_complete: job.progress.percent,
             phase: job.progress.phase.as_deref(),

@@ -1,4 +1,4 @@
-//! `jobs`: pages and times.
+//! `jobs`: pages, times and owners.
 
 use serde_json::{Value, json};
 
@@ -67,4 +67,29 @@ fn all_pages_of_a_list_are_fetched() {
     assert_eq!(ids(&limited), ["A", "B", "C"]);
     let table = said(&site, &["jobs", "--url", &url, "--all"]);
     assert_eq!(table.lines().count(), 4, "{table}");
+}
+
+#[test]
+fn owner_is_a_column_if_a_listed_job_has_one() {
+    let origin = Origin::new(|ask, stream| {
+        let page = if ask.path.contains("operation=zip") {
+            json!({ "jobs": [{ "id": "A" }], "next": null })
+        } else {
+            json!({ "jobs": [{ "id": "A", "token": "anna" }, { "id": "B" }], "next": null })
+        };
+        write(stream, &reply("200 OK", "", page.to_string().as_bytes()));
+    });
+    let site = Site::new();
+    let url = origin.url("");
+    let rows_of = |arguments: &[&str]| {
+        let table = said(&site, &[&["jobs", "--url", &url], arguments].concat());
+        let columns = |line: &str| line.split_whitespace().map(str::to_owned).collect();
+        let rows: Vec<Vec<_>> = table.lines().map(columns).collect();
+        rows
+    };
+    let rows = rows_of(&[]);
+    assert_eq!(rows[0][4..], ["CREATED", "OWNER", "DETAIL"]);
+    assert_eq!(rows[1..], [vec!["A", "anna"], vec!["B"]]);
+    let rows = rows_of(&["--operation", "zip"]);
+    assert_eq!(rows[0][4..], ["CREATED", "DETAIL"]);
 }
