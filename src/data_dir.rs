@@ -22,6 +22,8 @@ pub(crate) const TOKENS: &str = "tokens";
 pub(crate) const TOKENS_REQUIRED: &str = "tokens.required";
 /// Locked while the token file is edited.
 pub(crate) const TOKENS_LOCK: &str = "tokens.lock";
+/// When the tokens were last used.
+pub(crate) const TOKENS_USED: &str = "tokens.used";
 /// The folders of running commands.
 pub(crate) const WORK: &str = "work";
 /// The addresses of the running server.

@@ -47,7 +47,9 @@ enum Action {
         #[arg(long, value_name = "TIME", value_parser = expiry)]
         expires: Option<SystemTime>,
     },
-    /// List the tokens: their names, kinds (user, admin or metrics) and expiry times.
+    /// List the tokens: their names, kinds (user, admin or metrics), expiry times and when they were last used.
+    ///
+    /// A running server saves the times of use once a minute and when it stops.
     List {
         /// Print JSON instead of a table.
         #[arg(long)]
@@ -107,7 +109,10 @@ impl Token {
                     print_line(json!({ "tokens": tokens }))?;
                 } else if !tokens.is_empty() {
                     let rows: Vec<_> = tokens.iter().map(row).collect();
-                    print(&table(["NAME", "KIND", "STATE", "EXPIRES"], &rows))?;
+                    print(&table(
+                        ["NAME", "KIND", "STATE", "EXPIRES", "LAST USED"],
+                        &rows,
+                    ))?;
                 }
             }
             Action::Rotate {
@@ -129,21 +134,27 @@ impl Token {
     }
 }
 
-fn row(token: &tokens::Token) -> [String; 4] {
+fn row(listed: &tokens::ListedToken) -> [String; 5] {
+    let token = &listed.token;
     [
         token.name.to_string(),
         token.kind.as_str().to_owned(),
         state(token).to_owned(),
         token.expires.map_or_else(|| "never".to_owned(), rfc3339),
+        listed
+            .last_used
+            .map_or_else(|| "unknown".to_owned(), rfc3339),
     ]
 }
 
-fn to_json(token: &tokens::Token) -> Value {
+fn to_json(listed: &tokens::ListedToken) -> Value {
+    let token = &listed.token;
     json!({
         "name": &*token.name,
         "kind": token.kind.as_str(),
         "state": state(token),
         "expiresAt": token.expires.map(rfc3339),
+        "lastUsed": listed.last_used.map(rfc3339),
     })
 }
 

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::file::{self, Content, Entry, Error};
-use super::table::{generate, hash};
+use super::text::{generate, hash};
 use super::token::{Token, TokenKind};
+use super::uses::Uses;
 use crate::data_dir;
 
 /// Creates a token that is valid until `expires`, and returns its text, which is stored nowhere. Replaces a token file that
@@ -105,13 +106,27 @@ fn write(data: &Path, mut entries: Vec<Entry>) -> Result<(), Error> {
     file::write(data, &entries)
 }
 
+/// A token of a data folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedToken {
+    /// The token.
+    pub token: Token,
+    /// When a request last had this token; `None` if that is not known. A running server saves this once a minute.
+    pub last_used: Option<SystemTime>,
+}
+
 /// All tokens.
 ///
 /// # Errors
 /// [`Error::Unreadable`], [`Error::Line`], [`Error::Empty`] or [`Error::Missing`].
-pub fn list(data: &Path) -> Result<Vec<Token>, Error> {
+pub fn list(data: &Path) -> Result<Vec<ListedToken>, Error> {
     let entries = file::read(data)?.0.into_entries();
-    Ok(entries.into_iter().map(|entry| entry.token).collect())
+    let uses = Uses::read(data);
+    let listed = |entry: Entry| ListedToken {
+        last_used: uses.of(&entry.hash),
+        token: entry.token,
+    };
+    Ok(entries.into_iter().map(listed).collect())
 }
 
 /// Removes the token with this name, and the one that it has replaced. Requests without a token stay rejected when the last one is removed; see
@@ -195,8 +210,8 @@ mod tests {
             let left = token.expires.and_then(|end| end.duration_since(now).ok());
             left.map(|left| left.as_secs().div_ceil(60))
         };
-        let listed = |tokens: Vec<Token>| -> Vec<_> {
-            let tokens = tokens.iter();
+        let listed = |tokens: Vec<ListedToken>| -> Vec<_> {
+            let tokens = tokens.iter().map(|listed| &listed.token);
             tokens.map(|token| (left(token), token.replaced)).collect()
         };
         let rotate = |grace: u64, expires| {
@@ -206,7 +221,7 @@ mod tests {
                 list(data)
                     .expect("a list")
                     .iter()
-                    .all(|token| token.kind == TokenKind::Admin)
+                    .all(|listed| listed.token.kind == TokenKind::Admin)
             );
             (text, listed(list(data).expect("a list")))
         };

@@ -11,13 +11,18 @@
 
 mod edit;
 mod file;
+mod grant;
 mod table;
+mod text;
 mod token;
+mod uses;
 
-pub use edit::{add, list, remove, rotate, turn_off};
+pub use edit::{ListedToken, add, list, remove, rotate, turn_off};
 pub use file::Error;
 pub(crate) use file::is_name;
+pub(crate) use grant::Grant;
+pub(crate) use table::Rejection;
 pub use table::Tokens;
-pub(crate) use table::{Grant, MAX_CHOSEN_CHARS, Rejection};
+pub(crate) use text::MAX_CHOSEN_CHARS;
 pub(crate) use token::{Hash, is_local};
 pub use token::{Token, TokenKind};

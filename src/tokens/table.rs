@@ -2,45 +2,27 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use parking_lot::{Mutex, RwLock};
-use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use crate::data_dir;
 use crate::store::TokensAtStart;
 use crate::tokens::file;
 use crate::tokens::file::{Content, Entry, Error, Stamp};
+use crate::tokens::text::{check_strength, generate, hash};
 use crate::tokens::token::{Hash, RUN_NAME, Token, TokenKind};
+use crate::tokens::uses::Uses;
 
 /// How often the token file is checked, and so how long a removed token may stay valid.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// How long a wait for a token's expiry lasts at most before the clock is read again, since the clock may be set.
-const CLOCK_CHECK_INTERVAL: Duration = Duration::from_secs(10);
-/// The prefix of all tokens, for people and for secret scanners.
-pub(in crate::tokens) const PREFIX: &str = "cloakroom_";
-
-/// The fewest characters of a chosen token: 16 bytes in base64.
-const MIN_CHOSEN_CHARS: usize = 22;
-/// The most characters of a chosen token, which must fit into the head of a request.
-pub(crate) const MAX_CHOSEN_CHARS: usize = 512;
-/// The fewest different characters of a chosen token. Of random tokens with 32 hex digits, one in five billion has fewer.
-const MIN_CHOSEN_KINDS: usize = 7;
-
-/// Why a request was admitted. Its streams end when the grant is no longer valid.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Grant {
-    /// The route needs no token.
-    Open,
-    /// Tokens are not required.
-    NoTokens,
-    /// The request had this token. A new token with the same name has a different hash.
-    Token(Hash, Token),
-}
+/// How often the times of use are saved at most.
+const SAVE_INTERVAL: Duration = Duration::from_mins(1);
+/// How long a stopping server waits until the times of use are saved.
+const SAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a token is not valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +46,8 @@ pub struct Tokens {
     pub(in crate::tokens) fault: Mutex<Option<String>>,
     /// Notified when the tokens change.
     pub(in crate::tokens) changes: watch::Sender<()>,
+    /// When the tokens of the file were last used.
+    uses: Arc<Uses>,
 }
 
 /// The token of a single run.
@@ -81,9 +65,17 @@ impl std::fmt::Debug for RunToken {
 
 #[derive(Debug, Default)]
 pub(in crate::tokens) struct Table {
-    pub(in crate::tokens) tokens: HashMap<Hash, Token>,
+    pub(in crate::tokens) tokens: HashMap<Hash, Known>,
     pub(in crate::tokens) stamp: Option<Stamp>,
     pub(in crate::tokens) state: State,
+}
+
+/// A token of the file.
+#[derive(Debug)]
+pub(in crate::tokens) struct Known {
+    token: Token,
+    /// Whether a request had this token since [`Tokens::note_uses`] last looked. A flag, so that a request reads no clock.
+    is_used: AtomicBool,
 }
 
 /// Whether requests need a token.
@@ -123,6 +115,7 @@ impl Tokens {
             off_refusal: OnceLock::new(),
             fault: Mutex::default(),
             changes: watch::Sender::new(()),
+            uses: Arc::default(),
         }
     }
 
@@ -132,8 +125,12 @@ impl Tokens {
     /// [`Error::Unreadable`], [`Error::Line`], [`Error::Empty`] or [`Error::Missing`].
     pub fn open(data: &Path) -> Result<Self, Error> {
         let (content, stamp) = file::read(data)?;
+        let table = Table::new(content, stamp);
+        let uses = Uses::read(data);
+        uses.retain(|hash| table.tokens.contains_key(hash));
         Ok(Self {
-            table: RwLock::new(Table::new(content, stamp)),
+            table: RwLock::new(table),
+            uses: Arc::new(uses),
             data: Some(data.to_owned()),
             ..Self::none()
         })
@@ -203,11 +200,24 @@ impl Tokens {
     /// [`Rejection`] if no token has this text, or the token has expired.
     pub(crate) fn find(&self, text: &str) -> Result<(Hash, Token), Rejection> {
         let hash = hash(text);
-        let found = self.with_hash(&hash).or_else(|rejection| {
+        let found = self.used(&hash).or_else(|rejection| {
             self.reload();
-            self.with_hash(&hash).map_err(|_| rejection)
+            self.used(&hash).map_err(|_| rejection)
         });
         found.map(|token| (hash, token))
+    }
+
+    /// The token with this hash, which a request has used.
+    ///
+    /// # Errors
+    /// Like [`Tokens::with_hash`].
+    pub(crate) fn used(&self, hash: &Hash) -> Result<Token, Rejection> {
+        valid(self.look_up(hash, |known| {
+            // Most requests only read the flag, so that its cache line stays shared between threads.
+            if !known.is_used.load(Ordering::Relaxed) {
+                known.is_used.store(true, Ordering::Relaxed);
+            }
+        }))
     }
 
     /// The token with this hash.
@@ -215,72 +225,66 @@ impl Tokens {
     /// # Errors
     /// [`Rejection`] if no token has this hash, or the token has expired.
     pub(crate) fn with_hash(&self, hash: &Hash) -> Result<Token, Rejection> {
-        match self.known(hash) {
-            Some(token) if token.expires.is_none() || !token.has_expired(SystemTime::now()) => {
-                Ok(token)
-            }
-            Some(token) => Err(Rejection::Expired(token)),
-            None => Err(Rejection::Unknown),
-        }
+        valid(self.known(hash))
     }
 
     /// The token with this hash, even if it has expired.
-    fn known(&self, hash: &Hash) -> Option<Token> {
+    pub(in crate::tokens) fn known(&self, hash: &Hash) -> Option<Token> {
+        self.look_up(hash, |_| {})
+    }
+
+    /// The token with this hash, even if it has expired. Calls `visit` with a token of the file.
+    fn look_up(&self, hash: &Hash, visit: impl FnOnce(&Known)) -> Option<Token> {
         match &self.run {
             Some(run) if run.hash == *hash => Some(run.token.clone()),
-            _ => self.table.read().tokens.get(hash).cloned(),
+            _ => {
+                let table = self.table.read();
+                let known = table.tokens.get(hash)?;
+                visit(known);
+                Some(known.token.clone())
+            }
         }
     }
 
-    /// Completes when a grant is no longer valid.
-    pub(crate) async fn ended(&self, grant: &Grant) {
-        let mut changes = self.changes.subscribe();
-        while self.holds(grant) {
-            let next = changes.changed();
-            let Some(left) = self.time_left(grant) else {
-                if next.await.is_err() {
-                    // Not reached: `self` owns the sender.
-                    return;
-                }
-                continue;
-            };
-            let left = left.min(CLOCK_CHECK_INTERVAL);
-            // The end of the time is no error: the grant is checked again.
-            let _ = tokio::time::timeout(left, next).await;
-        }
-    }
-
-    /// The time until the grant's token expires.
-    fn time_left(&self, grant: &Grant) -> Option<Duration> {
-        let Grant::Token(hash, _) = grant else {
-            return None;
-        };
-        let end = self.known(hash)?.expires?;
-        Some(end.duration_since(SystemTime::now()).unwrap_or_default())
-    }
-
-    pub(in crate::tokens) fn holds(&self, grant: &Grant) -> bool {
-        match grant {
-            Grant::Open => true,
-            Grant::NoTokens => !self.are_required(),
-            // A token that has been replaced by another one is still the same token, with an earlier end.
-            Grant::Token(hash, token) => self
-                .with_hash(hash)
-                .is_ok_and(|now| now.name == token.name && now.kind == token.kind),
-        }
-    }
-
-    /// Reloads the file when it changes, checking every second for as long as this is polled.
+    /// Reloads the file when it changes, checking every second for as long as this is polled. Also notes which tokens were
+    /// used, and saves that once a minute if it has changed.
     pub(crate) async fn keep_reloading(&self) {
-        if self.data.is_none() {
+        let Some(data) = &self.data else {
             return std::future::pending().await;
-        }
+        };
+        let mut saved: Option<Instant> = None;
         let mut ticks = tokio::time::interval(CHECK_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             self.reload();
+            self.note_uses(&self.table.read());
+            let is_due = saved.is_none_or(|saved| saved.elapsed() >= SAVE_INTERVAL);
+            if is_due && self.uses.are_changed() {
+                saved = Some(Instant::now());
+                let (uses, data) = (Arc::clone(&self.uses), data.clone());
+                // Not awaited: a slow disk must not delay the end of a removed token.
+                drop(tokio::task::spawn_blocking(move || uses.save(&data)));
+            }
         }
+    }
+
+    /// Saves when the tokens were last used, if that has changed, and gives up on a disk that takes too long.
+    pub(crate) async fn save_uses(&self) {
+        let Some(data) = &self.data else { return };
+        self.note_uses(&self.table.read());
+        let (uses, data) = (Arc::clone(&self.uses), data.clone());
+        let saving = tokio::task::spawn_blocking(move || uses.save(&data));
+        // The times of the last minute are lost then.
+        let _ = tokio::time::timeout(SAVE_TIMEOUT, saving).await;
+    }
+
+    /// Notes the current time for the tokens that were used since the last call.
+    fn note_uses(&self, table: &Table) {
+        let tokens = table.tokens.iter();
+        let used = tokens.filter(|(_, known)| known.is_used.swap(false, Ordering::Relaxed));
+        self.uses
+            .note(used.map(|(hash, _)| *hash), SystemTime::now());
     }
 
     /// Reloads the file if it has changed, and logs an error again that was logged before.
@@ -358,6 +362,8 @@ impl Tokens {
             required = new.state == State::Required,
             "tokens reloaded"
         );
+        self.note_uses(&table);
+        self.uses.retain(|hash| new.tokens.contains_key(hash));
         *table = new;
         drop(table);
         self.changes.send_replace(());
@@ -365,42 +371,24 @@ impl Tokens {
     }
 }
 
-pub(in crate::tokens) fn by_hash(entries: Vec<Entry>) -> HashMap<Hash, Token> {
-    let tokens = entries.into_iter();
-    tokens.map(|entry| (entry.hash, entry.token)).collect()
-}
-
-pub(in crate::tokens) fn hash(text: &str) -> Hash {
-    Sha256::digest(text.as_bytes()).into()
-}
-
-/// Checks a token that a program chose.
-///
-/// # Errors
-/// What is wrong with it.
-fn check_strength(text: &str) -> Result<(), &'static str> {
-    let is_sendable = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-    let mut kinds: Vec<_> = text.bytes().collect();
-    kinds.sort_unstable();
-    kinds.dedup();
-    if !text.bytes().all(is_sendable) {
-        Err("has a character other than letters, digits and -._~+/=")
-    } else if text.len() < MIN_CHOSEN_CHARS {
-        Err("has fewer than 22 characters")
-    } else if text.len() > MAX_CHOSEN_CHARS {
-        Err("has more than 512 characters")
-    } else if kinds.len() < MIN_CHOSEN_KINDS {
-        Err("has fewer than 7 different characters")
-    } else {
-        Ok(())
+/// The token, unless it is unknown or has expired.
+fn valid(token: Option<Token>) -> Result<Token, Rejection> {
+    match token {
+        Some(token) if token.expires.is_none() || !token.has_expired(SystemTime::now()) => {
+            Ok(token)
+        }
+        Some(token) => Err(Rejection::Expired(token)),
+        None => Err(Rejection::Unknown),
     }
 }
 
-/// The text of a new token.
-pub(in crate::tokens) fn generate() -> Result<String, Error> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|e| Error::Random(e.to_string()))?;
-    Ok(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)))
+fn by_hash(entries: Vec<Entry>) -> HashMap<Hash, Known> {
+    let known = |entry: Entry| {
+        let is_used = AtomicBool::new(false);
+        let token = entry.token;
+        (entry.hash, Known { token, is_used })
+    };
+    entries.into_iter().map(known).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::tokens::{add, remove, rotate, turn_off};
+use crate::tokens::{Grant, add, remove, rotate, turn_off};
 
 #[test]
 fn token_is_valid_until_its_line_is_removed() {

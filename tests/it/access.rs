@@ -308,7 +308,9 @@ fn token_names_are_listed_and_invalid_names_rejected() {
     let list = token(&["list"]);
     assert_eq!(
         String::from_utf8_lossy(&list.stdout),
-        "NAME  KIND   STATE  EXPIRES\nanna  user   valid  never\nroot  admin  valid  never\n"
+        "NAME  KIND   STATE  EXPIRES  LAST USED\n\
+         anna  user   valid  never    unknown\n\
+         root  admin  valid  never    unknown\n"
     );
     for bad in ["", "a b", "launcher", "a/b", "anna"] {
         assert_eq!(token(&["add", bad]).status.code(), Some(2), "{bad}");

@@ -1,4 +1,4 @@
-//! Metrics tokens, tokens that expire, and the rotation of tokens.
+//! Metrics tokens, tokens that expire, the rotation of tokens, and when tokens were last used.
 
 use std::process::{Command, Output};
 use std::time::{Duration, SystemTime};
@@ -83,10 +83,10 @@ fn token_list_shows_kinds_and_expiry_times() {
     let list = token(&site, &["list"]);
     assert_eq!(
         String::from_utf8_lossy(&list.stdout),
-        "NAME  KIND     STATE  EXPIRES\n\
-         anna  user     valid  2099-01-01T00:00:00Z\n\
-         root  admin    valid  2099-01-01T12:00:00Z\n\
-         prom  metrics  valid  never\n"
+        "NAME  KIND     STATE  EXPIRES               LAST USED\n\
+         anna  user     valid  2099-01-01T00:00:00Z  unknown\n\
+         root  admin    valid  2099-01-01T12:00:00Z  unknown\n\
+         prom  metrics  valid  never                 unknown\n"
     );
     assert_eq!(listed(&site)[2]["kind"], "metrics");
     assert_eq!(listed(&site)[2]["expiresAt"], Value::Null);
@@ -173,4 +173,67 @@ fn rotated_token_keeps_its_jobs_and_the_old_one_ends_after_the_grace_period() {
     assert_eq!(token(&site, &["remove", "anna"]).status.code(), Some(0));
     assert_eq!(listed(&site), json!([]));
     server.stop();
+}
+
+/// The times at which the tokens were last used, in the order of the list.
+fn last_used(site: &Site) -> Vec<Option<SystemTime>> {
+    let list = listed(site);
+    let times = list.as_array().expect("a list").iter();
+    let time = |token: &Value| {
+        let text = token["lastUsed"].as_str()?;
+        Some(humantime::parse_rfc3339(text).expect("a time"))
+    };
+    times.map(time).collect()
+}
+
+#[test]
+fn token_list_shows_when_a_token_was_last_used() {
+    let site = Site::new();
+    let (anna, ben) = (site.token("anna", &[]), site.token("ben", &[]));
+    site.token("root", &["--admin"]);
+    let server = site.serve();
+    let client = server.client();
+    // Times are whole seconds, rounded down.
+    let before = SystemTime::now() - Duration::from_secs(1);
+    assert_eq!(ask(&client, "GET", "/v1/jobs", &anna).status, 200);
+    wait_for("the first use", || last_used(&site)[0]);
+    // The next minute has not come, so this use is saved by the stop.
+    assert_eq!(ask(&client, "GET", "/v1/jobs", &ben).status, 200);
+    ask(&client, "GET", "/v1/jobs", "Bearer cloakroom_wrong");
+    server.stop();
+    let used = last_used(&site);
+    for time in &used[..2] {
+        let time = time.expect("it was used");
+        assert!(before <= time && time <= SystemTime::now(), "{used:?}");
+    }
+    assert_eq!(used[2], None);
+    let table = token(&site, &["list"]);
+    let table = String::from_utf8_lossy(&table.stdout).into_owned();
+    let lines: Vec<_> = table.lines().collect();
+    assert!(lines[0].ends_with("  LAST USED"), "{table}");
+    assert!(lines[1].ends_with('Z'), "{table}");
+    assert!(lines[3].ends_with("  unknown"), "{table}");
+
+    // The times are kept over a restart, and end with their token.
+    let server = site.serve();
+    let client = server.client();
+    assert!(token(&site, &["remove", "anna"]).status.success());
+    wait_for("the end of the token", || {
+        (ask(&client, "GET", "/v1/jobs", &anna).status == 401).then_some(())
+    });
+    assert_eq!(ask(&client, "GET", "/v1/jobs", &ben).status, 200);
+    server.stop();
+    let again = last_used(&site);
+    assert!(again.len() == 2 && again[0] >= used[1], "{again:?}");
+    let file = site.data().join("tokens.used");
+    let text = std::fs::read_to_string(&file).expect("the file");
+    assert_eq!(text.lines().count(), 1, "{text}");
+
+    // A damaged file only means that the times are not known.
+    std::fs::write(&file, b"\xff\0 damaged").expect("it can be written");
+    assert_eq!(last_used(&site), [None, None]);
+    let server = site.serve();
+    assert_eq!(ask(&server.client(), "GET", "/v1/jobs", &ben).status, 200);
+    server.stop();
+    assert!(last_used(&site)[0].is_some());
 }

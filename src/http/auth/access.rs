@@ -73,7 +73,7 @@ impl Access {
             None
         };
         let (hash, token) = match session {
-            Some(hash) => (hash, self.tokens.with_hash(&hash).map_err(rejected)?),
+            Some(hash) => (hash, self.tokens.used(&hash).map_err(rejected)?),
             None => self.token(&request.headers)?,
         };
         if self.is_run_local
@@ -113,6 +113,11 @@ impl Access {
     /// Reloads the tokens when their file changes, for as long as it is polled.
     pub(crate) async fn keep_up(&self) {
         self.tokens.keep_reloading().await;
+    }
+
+    /// Saves when the tokens were last used.
+    pub(crate) async fn save_uses(&self) {
+        self.tokens.save_uses().await;
     }
 
     /// Reloads the tokens now.

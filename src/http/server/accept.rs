@@ -149,6 +149,7 @@ impl Server {
             // Connections that take longer are closed with the runtime.
             let _ = tokio::time::timeout(SHUTDOWN_GRACE, graceful.shutdown()).await;
         }
+        app.access.save_uses().await;
     }
 }
 
