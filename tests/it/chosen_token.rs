@@ -1,7 +1,6 @@
 //! A run token that the parent process chooses, and the platform's data folder.
 
 use std::io::Write;
-use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -56,9 +55,9 @@ fn token_from_a_descriptor_may_end_without_a_line_break() {
     // The shell gives the pipe the number 5.
     let serve = site.command();
     let mut command = Command::new("sh");
-    let script = format!("exec 5<&{} && exec \"$@\"", reader.as_raw_fd());
-    rustix::io::fcntl_setfd(&reader, rustix::io::FdFlags::empty()).expect("it is inherited");
-    command.args(["-c", &script, "sh"]).arg(serve.get_program());
+    let script = "exec 5<&0 </dev/null && exec \"$@\"";
+    command.stdin(reader).args(["-c", script, "sh"]);
+    command.arg(serve.get_program());
     command.args(serve.get_args()).args(["--token-fd", "5"]);
     let server = site.serve_with(command);
     check_token(&site, &server, TOKEN);

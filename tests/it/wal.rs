@@ -121,6 +121,7 @@ fn missing_wal_is_an_error_after_a_crash_only() {
         let log = site.path().join("log");
         let mut command = site.command();
         command.stderr(fs::File::create(&log).expect("a file"));
+        command.env("CLOAKROOM_LOG", "warn");
         let server = site.serve_with(command);
         let text = fs::read_to_string(&log).expect("a log");
         (server, text.contains("its write-ahead log is missing"))
