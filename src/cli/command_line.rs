@@ -147,10 +147,12 @@ impl Arguments {
         }
     }
 
-    /// Takes the token that the parent process chose, if the command is `serve`, while no files are open.
-    fn with_chosen_token(mut self) -> Result<Self, Failure> {
+    /// Takes the token that the parent process chose and the sockets that systemd passed, if the command is `serve`, while
+    /// no files are open.
+    fn with_descriptors(mut self) -> Result<Self, Failure> {
         if let Command::Serve(serve) = &mut self.command {
             serve.take_chosen_token()?;
+            serve.take_passed_sockets()?;
         }
         Ok(self)
     }
@@ -210,7 +212,7 @@ pub fn main() -> ExitCode {
             print_failure(message, early_log_format());
         })
     };
-    let arguments = match Arguments::layered().and_then(Arguments::with_chosen_token) {
+    let arguments = match Arguments::layered().and_then(Arguments::with_descriptors) {
         Ok(arguments) => arguments,
         Err(failure) => return fail_early(failure),
     };

@@ -1,6 +1,8 @@
 //! Configures and starts a server.
 
 use std::net::TcpListener;
+#[cfg(unix)]
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +17,7 @@ use crate::cloakroom::{Cloakroom, StartError, exposure};
 use crate::config::{Config, Listen};
 use crate::engine::Engine;
 use crate::http;
-use crate::http::{App, Reserved, Server};
+use crate::http::{App, OpenListener, Reserved, Server};
 use crate::operations::{AsyncOperation, Blocking, Operation, Registry};
 use crate::roots::RootSpec;
 use crate::store;
@@ -27,7 +29,7 @@ pub struct Builder {
     config: Config,
     operations: Vec<Arc<dyn Operation>>,
     without_built_in: bool,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<OpenListener>,
     tokens: Tokens,
     place: Option<Place>,
 }
@@ -100,7 +102,15 @@ impl Builder {
 
     /// Adds an open listener. For a tokio listener, call `into_std` first.
     pub fn listener(mut self, listener: TcpListener) -> Self {
-        self.listeners.push(listener);
+        self.listeners.push(OpenListener::Tcp(listener));
+        self
+    }
+
+    /// Adds an open listener on a Unix domain socket with a path. Who may connect is up to the mode of the socket. The server
+    /// neither changes nor removes the path.
+    #[cfg(unix)]
+    pub fn unix_listener(mut self, listener: UnixListener) -> Self {
+        self.listeners.push(OpenListener::Unix(listener));
         self
     }
 
@@ -217,8 +227,8 @@ impl Builder {
     fn settings(&self) -> Result<Config, StartError> {
         let mut config = self.config.clone();
         for listener in &self.listeners {
-            let address = listener.local_addr().map_err(StartError::Listener)?;
-            config.listen.push(address.into());
+            let address = listener.address().map_err(StartError::Listener)?;
+            config.listen.push(address);
         }
         if let Some(place) = &self.place {
             place.check()?;
@@ -243,7 +253,7 @@ fn base(config: &Config, addresses: &[Listen], place: Option<&Place>) -> String 
         .unwrap_or_else(|| "http://localhost".to_owned())
 }
 
-async fn listen(reserved: Reserved, open: Vec<TcpListener>) -> Result<Server, StartError> {
+async fn listen(reserved: Reserved, open: Vec<OpenListener>) -> Result<Server, StartError> {
     let mut server = reserved.listen().await.map_err(StartError::listen)?;
     for listener in open {
         server.add(listener).map_err(StartError::Listener)?;

@@ -22,6 +22,7 @@ pub(crate) use crate::http::request::request_body::{BodyError, RequestBody};
 pub use crate::http::routing::conflict::RouteFault;
 pub(crate) use crate::http::routing::conflict::check as check_routes;
 pub(crate) use crate::http::server::accept::{Reserved, Server};
+pub(crate) use crate::http::server::listener::OpenListener;
 pub(crate) use crate::http::server::mounted::{Mount, MountedBody};
 pub(crate) use app::App;
 pub(crate) use app::RequestContext;

@@ -10,6 +10,7 @@ use crate::cli::serve::faults::messages;
 use crate::cli::serve::file::File;
 use crate::cli::serve::flags::Flags;
 use crate::cli::serve::parent::Parent;
+use crate::cli::serve::passed_sockets::PassedSockets;
 use crate::cli::serve::reload::{ReadAgain, Reload, Settings};
 use crate::cli::serve::service_manager;
 use crate::cli::signals::{Hangup, Signals};
@@ -50,6 +51,9 @@ pub(in crate::cli) struct Serve {
     /// The token of this run that the parent process chose.
     #[arg(skip)]
     chosen_token: Option<String>,
+    /// The sockets that systemd passed.
+    #[arg(skip)]
+    passed_sockets: PassedSockets,
 }
 
 impl Serve {
@@ -60,6 +64,16 @@ impl Serve {
     /// The token cannot be read.
     pub(in crate::cli) fn take_chosen_token(&mut self) -> Result<(), Failure> {
         self.chosen_token = chosen_token::take(self.flags.token_fd)?;
+        Ok(())
+    }
+
+    /// Takes the sockets that systemd passed, if there are any. Must be called after [`Serve::take_chosen_token`], which may
+    /// start the program again, and before this process opens files or starts threads.
+    ///
+    /// # Errors
+    /// A descriptor is not a listening socket.
+    pub(in crate::cli) fn take_passed_sockets(&mut self) -> Result<(), Failure> {
+        self.passed_sockets = PassedSockets::take()?;
         Ok(())
     }
 
@@ -94,10 +108,16 @@ impl Serve {
             has_file: self.config.is_some(),
             process: flags.process_settings(),
             connections: (0, 0),
+            has_passed_sockets: !self.passed_sockets.is_empty(),
         };
+        let sockets = std::mem::take(&mut self.passed_sockets);
+        let replaces_default = reload.has_passed_sockets && !self.file.sets_listen;
         // Before anything can take long: the default action of this signal would end the process.
         let mut hangup = Hangup::new().map_err(|error| no_signals(&error))?;
         let mut config = self.settings();
+        if replaces_default {
+            config.listen.clear();
+        }
         reload.connections.0 = config.limits.max_connections;
         config.limits.max_connections = descriptors::raise_fd_limit(config.limits.max_connections);
         reload.connections.1 = config.limits.max_connections;
@@ -106,7 +126,7 @@ impl Serve {
         // The parent process knows the token that it chose.
         let token = tokens.run_token().filter(|_| chosen_token.is_none());
         let token = token.map(str::to_owned);
-        let builder = Cloakroom::builder().config(config).tokens(tokens);
+        let builder = sockets.add_to(Cloakroom::builder().config(config).tokens(tokens));
         let mut signals = Signals::new().map_err(|error| no_signals(&error))?;
         let mut parent = if exit_with_parent {
             Parent::watch().map_err(usage)?
@@ -182,6 +202,7 @@ impl Serve {
         Ok(Settings {
             lines: std::mem::take(&mut self.file.lines),
             process: self.flags.process_settings(),
+            sets_listen: self.file.sets_listen,
             config: self.settings(),
         })
     }

@@ -21,6 +21,8 @@ pub(in crate::cli) struct File {
     pub(in crate::cli::serve) lines: SettingLines,
     /// Faults of the file and of environment variables, as messages. Keys with a fault are left out.
     pub(in crate::cli::serve) faults: Vec<String>,
+    /// Whether the command line, the environment or the file sets the addresses to listen on.
+    pub(in crate::cli::serve) sets_listen: bool,
 }
 
 /// The lines of settings that are only validated at the start of the server: custom routes, roots and programs.
@@ -92,6 +94,7 @@ impl File {
                 lines: std::mem::take(&mut sections.lines),
             },
             sections,
+            sets_listen: false,
         };
         (file, keys.values)
     }

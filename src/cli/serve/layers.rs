@@ -43,6 +43,8 @@ pub(in crate::cli) fn layered(command: Command, given: &ArgMatches) -> (Command,
     for (name, given) in keys {
         values.entry(name).or_insert(given);
     }
+    let on_command_line = given.value_source("listen") == Some(ValueSource::CommandLine);
+    file.sets_listen = on_command_line || values.contains_key("listen");
     let command = values.into_iter().fold(command, |command, (name, values)| {
         let id = flag(&command, &name).map(|flag| flag.get_id().clone());
         match id {

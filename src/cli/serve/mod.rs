@@ -10,6 +10,7 @@ mod flag_kinds;
 mod flags;
 mod layers;
 mod parent;
+mod passed_sockets;
 mod reload;
 mod service_manager;
 

@@ -16,6 +16,8 @@ pub(in crate::cli) struct Settings {
     pub(super) config: Config,
     pub(super) lines: SettingLines,
     pub(super) process: ProcessSettings,
+    /// Whether the addresses to listen on are not the default.
+    pub(super) sets_listen: bool,
 }
 
 /// What a reload compares with.
@@ -25,6 +27,8 @@ pub(super) struct Reload {
     pub(super) process: ProcessSettings,
     /// The limit of connections as configured, and as far as the system allows.
     pub(super) connections: (usize, usize),
+    /// Whether sockets of systemd replace the default address.
+    pub(super) has_passed_sockets: bool,
 }
 
 impl Reload {
@@ -42,11 +46,15 @@ impl Reload {
             mut config,
             lines,
             process,
+            sets_listen,
         } = match read {
             Ok(Ok(settings)) => settings,
             Ok(Err(faults)) => return refuse(&faults),
             Err(error) => return refuse(&[error.to_string()]),
         };
+        if self.has_passed_sockets && !sets_listen {
+            config.listen.clear();
+        }
         let (configured, possible) = self.connections;
         if config.limits.max_connections == configured {
             config.limits.max_connections = possible;

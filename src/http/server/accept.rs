@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, TcpListener};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::http::request::request_body::RequestBody;
 use crate::http::routing::paths;
 use crate::http::server::activity::Activity;
 use crate::http::server::connection_slots::{Slot, Slots};
-use crate::http::server::listener::{Listener, Reservation};
+use crate::http::server::listener::{Listener, OpenListener, Reservation};
 use crate::http::server::timeouts::{TimedBody, TimeoutStream, Timeouts};
 use crate::vital::Vital;
 
@@ -88,7 +88,7 @@ impl Server {
     ///
     /// # Errors
     /// The error of a listener that cannot be made non-blocking or has no address.
-    pub(crate) fn add(&mut self, listener: TcpListener) -> io::Result<()> {
+    pub(crate) fn add(&mut self, listener: OpenListener) -> io::Result<()> {
         self.listeners.push(Listener::of(listener)?);
         Ok(())
     }

@@ -86,14 +86,58 @@ impl Reservation {
     }
 }
 
+/// A listener that the caller has opened.
+pub(crate) enum OpenListener {
+    /// A TCP socket.
+    Tcp(std::net::TcpListener),
+    /// A Unix domain socket. Its path is left alone.
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixListener),
+}
+
+impl OpenListener {
+    /// The address.
+    ///
+    /// # Errors
+    /// The error of the system; `InvalidInput` for a Unix socket without a path.
+    pub(crate) fn address(&self) -> io::Result<Listen> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map(Listen::Tcp),
+            #[cfg(unix)]
+            Self::Unix(listener) => {
+                let address = listener.local_addr()?;
+                let path = address.as_pathname().ok_or_else(|| {
+                    io::Error::new(
+                        io::ErrorKind::InvalidInput,
+                        "a Unix socket must have a path",
+                    )
+                })?;
+                Ok(Listen::Unix(path.to_owned()))
+            }
+        }
+    }
+}
+
 impl Listener {
     /// A listener from a socket that is already open.
     ///
     /// # Errors
     /// The error of a socket that cannot be made non-blocking or has no address.
-    pub(crate) fn of(listener: std::net::TcpListener) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
-        Self::tcp(TcpListener::from_std(listener)?)
+    pub(crate) fn of(listener: OpenListener) -> io::Result<Self> {
+        let address = listener.address()?;
+        match (listener, address) {
+            (OpenListener::Tcp(listener), _) => {
+                listener.set_nonblocking(true)?;
+                Self::tcp(TcpListener::from_std(listener)?)
+            }
+            #[cfg(unix)]
+            (OpenListener::Unix(listener), Listen::Unix(path)) => {
+                listener.set_nonblocking(true)?;
+                OwnListener::passed(listener, path).map(Self::Unix)
+            }
+            #[cfg(unix)]
+            (OpenListener::Unix(_), Listen::Tcp(_)) => Err(io::ErrorKind::InvalidInput.into()),
+        }
     }
 
     fn tcp(listener: TcpListener) -> io::Result<Self> {
@@ -234,12 +278,13 @@ mod unix {
     /// The mode of the socket: only its owner can connect.
     const OWNER_ONLY: u32 = 0o600;
 
-    /// A listener that removes its socket on drop.
+    /// A listener that removes its socket on drop, if it has made it.
     pub(crate) struct OwnListener {
         listener: UnixListener,
         path: PathBuf,
         /// Device and inode, because another socket may have taken the path since.
-        identity: (u64, u64),
+        /// None for a socket that another process has made.
+        identity: Option<(u64, u64)>,
     }
 
     impl OwnListener {
@@ -255,7 +300,19 @@ mod unix {
             Ok(Self {
                 listener: socket.listen(BACKLOG)?,
                 path: path.to_owned(),
-                identity: (metadata.dev(), metadata.ino()),
+                identity: Some((metadata.dev(), metadata.ino())),
+            })
+        }
+
+        /// A listener on a socket that another process has made.
+        pub(crate) fn passed(
+            listener: std::os::unix::net::UnixListener,
+            path: PathBuf,
+        ) -> io::Result<Self> {
+            Ok(Self {
+                listener: UnixListener::from_std(listener)?,
+                path,
+                identity: None,
             })
         }
 
@@ -271,7 +328,7 @@ mod unix {
     impl Drop for OwnListener {
         fn drop(&mut self) {
             let is_ours = fs::symlink_metadata(&self.path)
-                .is_ok_and(|found| (found.dev(), found.ino()) == self.identity);
+                .is_ok_and(|found| Some((found.dev(), found.ino())) == self.identity);
             if is_ours {
                 // A socket that cannot be removed is replaced at the next start.
                 let _ = fs::remove_file(&self.path);
