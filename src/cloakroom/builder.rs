@@ -198,13 +198,13 @@ impl Builder {
             &config,
             Arc::new(self.tokens),
         ));
-        let reloader = Reloader {
+        let reloader = Arc::new(Reloader {
             app: Arc::clone(&app),
             operations: self.operations,
             without_built_in: self.without_built_in,
             listen: self.config.listen,
             config: Mutex::new(config.clone()),
-        };
+        });
         let vital = engine.vital().clone();
         let serving = {
             let (app, vital) = (Arc::clone(&app), vital.clone());

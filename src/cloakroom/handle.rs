@@ -40,7 +40,7 @@ pub struct Cloakroom {
     /// The base URL of links in callbacks.
     pub(in crate::cloakroom) base: String,
     pub(in crate::cloakroom) stop: watch::Sender<bool>,
-    pub(in crate::cloakroom) reloader: Reloader,
+    pub(in crate::cloakroom) reloader: Arc<Reloader>,
     /// `None` once the server is shut down.
     pub(in crate::cloakroom) serving: Mutex<Option<JoinHandle<()>>>,
 }
@@ -237,7 +237,10 @@ impl Cloakroom {
     /// # Errors
     /// [`ReloadError`]
     pub async fn reload(&self, config: Config) -> Result<Reloaded, ReloadError> {
-        self.reloader.reload(&self.engine, config).await
+        let reloader = Arc::clone(&self.reloader);
+        let outcome =
+            self.on_engine(move |engine| async move { reloader.reload(&engine, config).await });
+        outcome.await.map_err(|_| ReloadError::Stopped)?
     }
 
     /// Checks whether the server works, for a watchdog.

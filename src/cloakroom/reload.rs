@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 
 use crate::cloakroom::StartError;
 use crate::cloakroom::faults::{faults, registry};
-use crate::config::{Config, Limits, Listen};
+use crate::config::{Callbacks, Config, Limits, Listen};
 use crate::engine::Engine;
 use crate::http::App;
 use crate::operations::Operation;
@@ -45,7 +45,7 @@ pub(super) struct Reloader {
     pub(super) without_built_in: bool,
     /// The listen addresses as configured, without open listeners.
     pub(super) listen: Vec<Listen>,
-    /// The settings in effect.
+    /// The settings in effect. The listen addresses include those of open listeners, on which the outbound policy depends.
     pub(super) config: Mutex<Config>,
 }
 
@@ -71,11 +71,15 @@ impl Reloader {
             }
         };
         let mut current = self.config.lock().await;
-        let reloaded = Reloaded {
-            applied: applied(&current, &new),
-            restart: restart(&current, &new, &self.listen),
+        let merged = merged(&current, &new);
+        let configured = Config {
+            listen: self.listen.clone(),
+            ..merged.clone()
         };
-        let merged = merged(&current, new);
+        let reloaded = Reloaded {
+            applied: differing(&current, &merged),
+            restart: differing(&configured, &new),
+        };
         let outcome = engine.reload(&merged, registry).await;
         outcome.map_err(|_| ReloadError::Stopped)?;
         self.app.reload(&merged);
@@ -89,8 +93,10 @@ impl Reloader {
     }
 }
 
-/// The settings in effect after a reload.
-fn merged(current: &Config, new: Config) -> Config {
+/// The settings in effect after a reload: the new ones where a reload applies them, the current ones where that needs a
+/// restart.
+fn merged(current: &Config, new: &Config) -> Config {
+    let new = new.clone();
     Config {
         operations: new.operations,
         commands: new.commands,
@@ -110,94 +116,93 @@ fn merged(current: &Config, new: Config) -> Config {
     }
 }
 
-/// The keys of settings that differ, of those that a reload applies.
-fn applied(old: &Config, new: &Config) -> Vec<String> {
-    let (from, to) = (&old.limits, &new.limits);
-    let (old_calls, new_calls) = (&old.callbacks, &new.callbacks);
-    let mut keys = differing(&[
-        ("workers", old.workers != new.workers),
-        ("idle-timeout", old.idle_timeout != new.idle_timeout),
-        ("drain-timeout", old.drain_timeout != new.drain_timeout),
-        ("limits.params-bytes", from.params_bytes != to.params_bytes),
-        ("limits.upload-bytes", from.upload_bytes != to.upload_bytes),
-        ("limits.result-bytes", from.result_bytes != to.result_bytes),
-        (
-            "limits.document-bytes",
-            from.max_document_bytes != to.max_document_bytes,
-        ),
-        (
-            "limits.document-memory",
-            from.document_memory != to.document_memory,
-        ),
-        ("callbacks.allow", old_calls.allow != new_calls.allow),
-        ("callbacks.secrets", old_calls.secrets != new_calls.secrets),
-        (
-            "callbacks.schedule",
-            old_calls.schedule != new_calls.schedule,
-        ),
-        (
-            "callbacks.per-host",
-            old_calls.per_host != new_calls.per_host,
-        ),
-    ]);
-    let names = [old, new].into_iter().flat_map(|config| {
-        let commands = config.commands.keys();
-        commands.chain(config.operations.keys())
+/// The keys of settings that differ, as in the configuration file. Each operation is one key.
+fn differing(old: &Config, new: &Config) -> Vec<String> {
+    // Without `..`: a new setting does not compile until it has its key here.
+    let Config {
+        data,
+        listen,
+        roots,
+        workers,
+        idle_timeout,
+        drain_timeout,
+        hosts,
+        public_url,
+        allow_origins,
+        insecure_no_token,
+        limits,
+        callbacks,
+        operations,
+        commands,
+        routes,
+        dialects,
+    } = new;
+    let Limits {
+        params_bytes,
+        upload_bytes,
+        result_bytes,
+        max_document_bytes,
+        document_memory,
+        database_bytes,
+        free_disk_bytes,
+        max_queued_jobs,
+        max_connections,
+        header_read_timeout,
+        keep_alive_timeout,
+        body_idle_timeout,
+    } = limits;
+    let Callbacks {
+        allow,
+        secrets,
+        schedule,
+        per_host,
+    } = callbacks;
+    let (limits, callbacks) = (&old.limits, &old.callbacks);
+    #[rustfmt::skip]
+    let settings = [
+        ("data", old.data != *data),
+        ("listen", old.listen != *listen),
+        ("root", old.roots != *roots),
+        ("workers", old.workers != *workers),
+        ("idle-timeout", old.idle_timeout != *idle_timeout),
+        ("drain-timeout", old.drain_timeout != *drain_timeout),
+        ("host", old.hosts != *hosts),
+        ("public-url", old.public_url != *public_url),
+        ("allow-origin", old.allow_origins != *allow_origins),
+        ("insecure-no-token", old.insecure_no_token != *insecure_no_token),
+        ("dialects", old.dialects != *dialects),
+        ("route", old.routes != *routes),
+        ("limits.params-bytes", limits.params_bytes != *params_bytes),
+        ("limits.upload-bytes", limits.upload_bytes != *upload_bytes),
+        ("limits.result-bytes", limits.result_bytes != *result_bytes),
+        ("limits.document-bytes", limits.max_document_bytes != *max_document_bytes),
+        ("limits.document-memory", limits.document_memory != *document_memory),
+        ("limits.database-bytes", limits.database_bytes != *database_bytes),
+        ("limits.free-disk-bytes", limits.free_disk_bytes != *free_disk_bytes),
+        ("limits.queue", limits.max_queued_jobs != *max_queued_jobs),
+        ("limits.connections", limits.max_connections != *max_connections),
+        ("limits.header-time", limits.header_read_timeout != *header_read_timeout),
+        ("limits.idle-time", limits.keep_alive_timeout != *keep_alive_timeout),
+        ("limits.body-idle-time", limits.body_idle_timeout != *body_idle_timeout),
+        ("callbacks.allow", callbacks.allow != *allow),
+        ("callbacks.secrets", callbacks.secrets != *secrets),
+        ("callbacks.schedule", callbacks.schedule != *schedule),
+        ("callbacks.per-host", callbacks.per_host != *per_host),
+    ];
+    let changed = settings.into_iter().filter(|(_, differs)| *differs);
+    let changed = changed.map(|(key, _)| key.to_owned());
+    let names = [&old.commands, commands]
+        .into_iter()
+        .flat_map(|commands| commands.keys());
+    let overridden = [&old.operations, operations]
+        .into_iter()
+        .flat_map(|operations| operations.keys());
+    let names: BTreeSet<_> = names.chain(overridden).collect();
+    let redeclared = names.into_iter().filter(|&name| {
+        old.commands.get(name) != commands.get(name)
+            || old.operations.get(name) != operations.get(name)
     });
-    let names: BTreeSet<_> = names.collect();
-    let changed = names.into_iter().filter(|&name| {
-        old.commands.get(name) != new.commands.get(name)
-            || old.operations.get(name) != new.operations.get(name)
-    });
-    keys.extend(changed.map(|name| format!("operations.{name}")));
-    keys
-}
-
-/// The keys of settings that differ, of those that need a restart.
-fn restart(old: &Config, new: &Config, listen: &[Listen]) -> Vec<String> {
-    let (from, to) = (&old.limits, &new.limits);
-    differing(&[
-        ("data", old.data != new.data),
-        ("listen", listen != new.listen),
-        ("root", old.roots != new.roots),
-        ("host", old.hosts != new.hosts),
-        ("public-url", old.public_url != new.public_url),
-        ("allow-origin", old.allow_origins != new.allow_origins),
-        ("dialects", old.dialects != new.dialects),
-        (
-            "insecure-no-token",
-            old.insecure_no_token != new.insecure_no_token,
-        ),
-        ("route", old.routes != new.routes),
-        (
-            "limits.database-bytes",
-            from.database_bytes != to.database_bytes,
-        ),
-        (
-            "limits.free-disk-bytes",
-            from.free_disk_bytes != to.free_disk_bytes,
-        ),
-        ("limits.queue", from.max_queued_jobs != to.max_queued_jobs),
-        (
-            "limits.connections",
-            from.max_connections != to.max_connections,
-        ),
-        (
-            "limits.header-time",
-            from.header_read_timeout != to.header_read_timeout,
-        ),
-        (
-            "limits.idle-time",
-            from.keep_alive_timeout != to.keep_alive_timeout,
-        ),
-        (
-            "limits.body-idle-time",
-            from.body_idle_timeout != to.body_idle_timeout,
-        ),
-    ])
-}
-
-fn differing(settings: &[(&str, bool)]) -> Vec<String> {
-    let changed = settings.iter().filter(|(_, differs)| *differs);
-    changed.map(|(key, _)| (*key).to_owned()).collect()
+    changed
+        .chain(redeclared.map(|name| format!("operations.{name}")))
+        .collect()
 }

@@ -7,6 +7,7 @@ use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
+use cloakroom::config::Config;
 use cloakroom::job::{JobId, Status};
 use cloakroom::operations::{
     AsyncOperation, Context, Document, Input, OperationError, OperationOutput, OperationSpec,
@@ -331,6 +332,16 @@ fn calls_from_outside_of_the_runtime_work() {
         cloakroom.delete(id).await.expect("it is deleted");
         events.next().await.expect("an event");
         cloakroom.jobs(JobFilter::default()).await.expect("a page");
+        let data = site.data();
+        let config = Config {
+            data,
+            ..Config::default()
+        };
+        let reloaded = cloakroom.reload(config).await.expect("it is reloaded");
+        assert!(
+            !reloaded.restart.contains(&"data".to_owned()),
+            "{reloaded:?}"
+        );
     };
     block_on_without_tokio(calls());
     // A runtime of another kind.
