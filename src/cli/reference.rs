@@ -179,7 +179,7 @@ fn value<T: DeserializeOwned>(key: &str) -> String {
     }
 }
 
-/// A default as it is written in the file; `None` if there is none.
+/// A default as it is written in the file; `None` if the setting has no default.
 fn text_of(default: &Value, kind: &str) -> Option<String> {
     let duration = |value: &Value| {
         let (secs, nanos) = (value["secs"].as_u64()?, value["nanos"].as_u64()?);

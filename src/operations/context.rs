@@ -4,57 +4,17 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
 
 use crate::job::{ByteProgress, Failure, Job, JobId, Progress, Seq, Stage, TraceContext};
+use crate::operations::intents::{Intents, Slot};
+use crate::operations::progress_meter::{ProgressMeter, ProgressSink};
 use crate::operations::signal::{StopReason, StopSignal};
 use crate::operations::{Cores, Log, OperationError, OutboundAccess};
 use crate::roots::Roots;
 use crate::store::{self, Store};
 use crate::vital::Vital;
-
-/// How many [`Context::flush_progress`] calls of an attempt take effect. Later progress is shown at the usual interval.
-const MAX_FLUSHES: u32 = 32;
-
-/// Receives notice of new progress. The engine then takes the progress with [`Context::take_progress`].
-pub(crate) trait ProgressSink: Send + Sync {
-    /// There is progress that was not taken yet.
-    fn changed(&self);
-
-    /// There is progress that should be shown at once, because the work has entered a new phase.
-    fn flushed(&self);
-}
-
-#[derive(Debug, Default)]
-struct Meter {
-    progress: Progress,
-    fresh: bool,
-    flushes: u32,
-}
-
-/// The owner of a stored intent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Slot {
-    /// The operation.
-    Work,
-    /// The code that renames a result file to its target.
-    Result,
-}
-
-impl Slot {
-    fn key(self) -> &'static str {
-        match self {
-            Self::Work => "work",
-            Self::Result => "result",
-        }
-    }
-}
-
-/// The key of the stored intents that says whether the last intent was a rename to a target.
-const RENAMES_KEY: &str = "renames";
 
 /// The resources that all attempts share.
 #[derive(Clone)]
@@ -93,9 +53,8 @@ pub struct Context {
     synchronous: bool,
     shared: ContextResources,
     signal: Arc<StopSignal>,
-    meter: Mutex<Meter>,
+    meter: ProgressMeter,
     log: Arc<Log>,
-    sink: Box<dyn ProgressSink>,
 }
 
 impl Context {
@@ -118,9 +77,8 @@ impl Context {
             synchronous: job.options.ephemeral,
             shared,
             signal,
-            meter: Mutex::default(),
+            meter: ProgressMeter::new(sink),
             log,
-            sink,
         }
     }
 
@@ -186,7 +144,7 @@ impl Context {
     /// # Errors
     /// [`OperationError::Failed`] if the database cannot be read.
     pub(crate) fn may_be_renamed(&self) -> Result<bool, OperationError> {
-        Ok(self.intents()?[RENAMES_KEY] == json!(true))
+        Ok(self.intents()?.renames())
     }
 
     fn store_intent(
@@ -196,10 +154,10 @@ impl Context {
         renames: bool,
     ) -> Result<(), OperationError> {
         let mut intents = self.intents()?;
-        intents[slot.key()] = serde_json::to_value(intent).map_err(io::Error::from)?;
-        intents[RENAMES_KEY] = json!(renames);
+        let set = intents.set(slot, intent, renames);
+        set.map_err(io::Error::from)?;
         let store = &self.shared.store;
-        match store.record_intent(self.seq, self.attempt, intents.to_string(), renames) {
+        match store.record_intent(self.seq, self.attempt, intents.to_json(), renames) {
             Err(store::Error::Illegal(_)) => Err(OperationError::Canceled),
             stored => Ok(stored.map_err(io::Error::from)?),
         }
@@ -210,16 +168,13 @@ impl Context {
         &self,
         slot: Slot,
     ) -> Result<Option<T>, OperationError> {
-        let intent = self.intents()?[slot.key()].take();
-        // An intent that does not deserialize was written by another release. The work starts over.
-        Ok(serde_json::from_value(intent).ok())
+        Ok(self.intents()?.get(slot))
     }
 
-    fn intents(&self) -> Result<Value, OperationError> {
+    fn intents(&self) -> Result<Intents, OperationError> {
         let stored = self.shared.store.intent(self.seq);
         let stored = stored.map_err(io::Error::from)?;
-        let intents = stored.and_then(|json| serde_json::from_str(&json).ok());
-        Ok(intents.unwrap_or_else(|| json!({})))
+        Ok(Intents::parse(stored.as_deref()))
     }
 
     /// The target path of the result, if the submission named one.
@@ -342,12 +297,13 @@ impl Context {
 
     /// Sets the current phase of the work, a short text for people.
     pub fn set_phase(&self, phase: &str) {
-        self.update(|progress| progress.phase = Some(phase.to_owned()));
+        self.meter
+            .update(|progress| progress.phase = Some(phase.to_owned()));
     }
 
     /// Sets the current stage: its name, and its number among `total` stages.
     pub fn set_stage(&self, name: &str, current: u64, total: u64) {
-        self.update(|progress| {
+        self.meter.update(|progress| {
             progress.stage = Some(Stage {
                 name: name.to_owned(),
                 current,
@@ -364,12 +320,14 @@ impl Context {
             done as f64 * 100.0 / total as f64
         };
         let percent = ((percent * 10.0).floor() / 10.0).clamp(0.0, 99.9);
-        self.update(|progress| progress.percent = Some(percent));
+        self.meter
+            .update(|progress| progress.percent = Some(percent));
     }
 
     /// Sets the number of bytes processed. If the total is known, this also sets the percentage.
     pub fn set_bytes(&self, current: u64, total: Option<u64>) {
-        self.update(|progress| progress.bytes = Some(ByteProgress { current, total }));
+        self.meter
+            .update(|progress| progress.bytes = Some(ByteProgress { current, total }));
         if let Some(total) = total {
             self.set_progress(current, total);
         }
@@ -377,36 +335,23 @@ impl Context {
 
     /// Reports that the work is done and the result is being stored.
     pub fn finalizing(&self) {
-        self.update(|progress| progress.finalizing = true);
+        self.meter.update(|progress| progress.finalizing = true);
     }
 
     /// Shows the latest progress at once instead of at the next interval. Call this when the work enters a phase that takes
     /// a while. Only the first 32 calls of an attempt have an effect.
     pub fn flush_progress(&self) {
-        let mut meter = self.meter.lock();
-        meter.flushes += 1;
-        if meter.fresh && meter.flushes <= MAX_FLUSHES {
-            self.sink.flushed();
-        }
+        self.meter.flush();
     }
 
     /// Takes the latest progress, or `None` if it was taken already. For the engine.
     pub(crate) fn take_progress(&self) -> Option<Progress> {
-        let mut meter = self.meter.lock();
-        std::mem::take(&mut meter.fresh).then(|| meter.progress.clone())
+        self.meter.take()
     }
 
     /// The latest progress.
     pub(crate) fn progress(&self) -> Progress {
-        self.meter.lock().progress.clone()
-    }
-
-    fn update(&self, change: impl FnOnce(&mut Progress)) {
-        let mut meter = self.meter.lock();
-        change(&mut meter.progress);
-        if !std::mem::replace(&mut meter.fresh, true) {
-            self.sink.changed();
-        }
+        self.meter.latest()
     }
 }
 

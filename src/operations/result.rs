@@ -12,10 +12,11 @@ use sha2::{Digest, Sha256};
 
 use crate::failpoints;
 use crate::job::{Output, ResultLocation};
-use crate::operations::context::{Slot, too_large};
+use crate::operations::context::too_large;
 use crate::operations::destination::{Conflict, Destination, PlacedContent, StagedFile};
 use crate::operations::files::source::Source;
 use crate::operations::files::walk;
+use crate::operations::intents::Slot;
 use crate::operations::{Context, OperationError};
 use crate::roots::Roots;
 use crate::store::{BlobWriter, WholeBlob};

@@ -151,7 +151,7 @@ impl Access {
     /// The token in `Authorization`.
     ///
     /// # Errors
-    /// 401 if there is none, or it is not valid.
+    /// 401 if the header has no token, or the token is not valid.
     fn token(&self, headers: &HeaderMap) -> Result<(Hash, Token), Problem> {
         let text = token_in(headers).ok_or_else(unauthorized)?;
         self.tokens.find(&text).map_err(rejected)

@@ -42,7 +42,7 @@ fn essence(headers: &HeaderMap) -> String {
     media_type::essence(&content_type(headers))
 }
 
-/// The value of `Content-Type`; empty if there is none.
+/// The value of `Content-Type`; empty if the header is missing.
 pub(crate) fn content_type(headers: &HeaderMap) -> Cow<'_, str> {
     let content_type = headers.get(CONTENT_TYPE);
     content_type.map_or(Cow::Borrowed(""), |value| {

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::job::Failure;
-use crate::operations::context::Slot;
 use crate::operations::copy::file::{FileCopier, finish};
 use crate::operations::copy::flush::{flush_file, flush_tree};
 use crate::operations::copy::mount_epoch::epoch;
@@ -20,6 +19,7 @@ use crate::operations::files::changes::Change;
 use crate::operations::files::source::{Source, unreadable};
 use crate::operations::files::walk;
 use crate::operations::files::walk::{Walker, open_file};
+use crate::operations::intents::Slot;
 use crate::operations::report::report;
 use crate::operations::{
     Context, InvalidParam, Operation, OperationError, OperationOutput, OperationSpec, destination,

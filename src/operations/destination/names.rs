@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use crate::job::JobId;
-use crate::operations::context::Slot;
+use crate::operations::intents::Slot;
 
 const TEMPORARY: &str = ".cloakroom-";
 const NEW: &str = ".part";

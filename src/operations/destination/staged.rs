@@ -17,11 +17,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::failpoints;
 use crate::job::Failure;
-use crate::operations::context::Slot;
 use crate::operations::destination::fingerprint::Fingerprint;
 use crate::operations::destination::names::{new_name, numbered, old_name};
 use crate::operations::destination::remove::remove;
 use crate::operations::destination::{Conflict, Destination, sys};
+use crate::operations::intents::Slot;
 use crate::operations::{Context, OperationError};
 
 /// The intent that is recorded before a rename.
@@ -161,7 +161,7 @@ impl<'a> StagedFile<'a> {
         self.is_finished = true;
         let dir = &self.target.dir;
         let restored = match dir.symlink_metadata(&self.old) {
-            // Usually there is none.
+            // Usually no replaced file was put aside.
             Err(_) => Ok(false),
             Ok(_) => sys::rename_to_free(dir, &self.old, self.target.name.as_ref()).map(|()| true),
         };

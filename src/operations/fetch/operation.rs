@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::job::Failure;
-use crate::operations::context::Slot;
 use crate::operations::destination::{Destination, PlacedContent, StagedFile};
 use crate::operations::documents::remote::{Piece, Remote};
 use crate::operations::fetch::label::Label;
 use crate::operations::fetch::params;
 use crate::operations::fetch::params::FetchParams;
 use crate::operations::fetch::sink::{FileSink, ResultSink, Sink};
+use crate::operations::intents::Slot;
 use crate::operations::report::report;
 use crate::operations::{
     Context, InvalidParam, Operation, OperationError, OperationOutput, OperationSpec, destination,

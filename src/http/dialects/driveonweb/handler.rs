@@ -64,7 +64,7 @@ impl App {
     /// The path of the file or folder with this number.
     ///
     /// # Errors
-    /// 404 if there is none, or if the number is that of a result.
+    /// 404 if no file or folder has the number, or if it is the number of a result.
     pub(crate) async fn item_path(
         &self,
         number: i64,
