@@ -134,9 +134,13 @@ fn server_stop_completes_the_rename_or_leaves_it_to_the_next_start() {
 
 #[test]
 fn canceled_requeued_job_ends_after_its_remains_are_removed() {
-    let sleep = "[operations.sleep]\ncommand = ['sleep', '60']\n";
     for (method, path) in [("POST", "/cancel"), ("DELETE", "")] {
         let site = Site::new();
+        let pid_file = site.path().join("pid");
+        let sleep = &format!(
+            "[operations.sleep]\ncommand = ['sh', '-c', 'echo $$ > {}; exec sleep 60']\n",
+            pid_file.display()
+        );
         let origin = origin();
         let case = &cases(&origin)[0];
         case.plant(&site);
@@ -146,8 +150,15 @@ fn canceled_requeued_job_ends_after_its_remains_are_removed() {
         client.post("/v1/operations/sleep", &json!({}), 202);
         let id = case.submit(client);
         let held = gate.reached();
+        let sleeper = wait_for("the command", || {
+            let pid = std::fs::read_to_string(&pid_file).ok()?;
+            pid.ends_with('\n').then(|| format!("/proc/{}", pid.trim()))
+        });
         server.signal(rustix::process::Signal::TERM);
-        wait_for("the drain", || is_stopping(client).then_some(()));
+        // All attempts are asked to stop together. Before that, the copy could complete.
+        wait_for("the end of the command", || {
+            (!std::path::Path::new(&sleeper).exists()).then_some(())
+        });
         drop(held);
         assert!(server.wait().success());
         let kept = names(&site.docs());
@@ -161,7 +172,8 @@ fn canceled_requeued_job_ends_after_its_remains_are_removed() {
         let url = format!("/v1/jobs/{id}");
         let expected = if method == "DELETE" { 200 } else { 202 };
         let answer = status(client, method, &format!("{url}{path}"));
-        assert_eq!(answer, expected, "{method}");
+        let jobs = || client.get("/v1/jobs", 200).json();
+        assert_eq!(answer, expected, "{method}: {}", jobs());
         let held = gate.reached();
         case.assert_undone(&site, method);
         if method == "DELETE" {
