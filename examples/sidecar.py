@@ -95,6 +95,8 @@ class Sidecar:
 
 
 def main():
+    if len(sys.argv) not in (3, 4):
+        raise SystemExit("usage: sidecar.py FOLDER ARCHIVE [CLOAKROOM]")
     folder, archive = (pathlib.Path(path).resolve() for path in sys.argv[1:3])
     program = sys.argv[3] if len(sys.argv) > 3 else "cloakroom"
     # A real program would use a permanent folder, so that jobs survive a restart.

@@ -30,9 +30,8 @@ fn next(socket: &UnixDatagram, part: &str) -> String {
     }
 }
 
-#[test]
-fn systemd_is_notified_of_start_reload_and_stop() {
-    let site = Site::new();
+/// A socket in place of systemd's, and a command that starts a server with it.
+fn notifying(site: &Site) -> (UnixDatagram, Command) {
     let path = site.path().join("notify");
     let socket = UnixDatagram::bind(&path).expect("a socket");
     socket
@@ -40,6 +39,13 @@ fn systemd_is_notified_of_start_reload_and_stop() {
         .expect("a socket");
     let mut command = site.command();
     command.env("NOTIFY_SOCKET", &path);
+    (socket, command)
+}
+
+#[test]
+fn systemd_is_notified_of_start_reload_and_stop() {
+    let site = Site::new();
+    let (socket, command) = notifying(&site);
     let mut server = site.serve_with(command);
     let ready = next(&socket, "READY=1\n");
     assert!(ready.contains("STATUS=listening on http://127."), "{ready}");
@@ -57,13 +63,7 @@ fn systemd_is_notified_of_start_reload_and_stop() {
 #[test]
 fn watchdog_is_fed_while_the_server_works() {
     let site = Site::new();
-    let path = site.path().join("notify");
-    let socket = UnixDatagram::bind(&path).expect("a socket");
-    socket
-        .set_read_timeout(Some(TEST_TIMEOUT))
-        .expect("a socket");
-    let mut command = site.command();
-    command.env("NOTIFY_SOCKET", &path);
+    let (socket, mut command) = notifying(&site);
     command.env("WATCHDOG_USEC", "400000");
     let server = site.serve_with(command);
     for _ in 0..3 {
